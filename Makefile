@@ -1,0 +1,48 @@
+# The two commands of this project are `make serve` and `make test`; README shows the same without make.
+# Variables: PYTHON (3.11 or newer), VENV (where the environment lives), PORT, ARGS (passed to the tool), JOBS.
+
+PYTHON ?= python3
+VENV   ?= .venv
+PORT   ?= 5006
+JOBS   ?= 2
+BIN    := $(VENV)/bin
+INPUTS := pyproject.toml constraints.txt
+
+.PHONY: serve test notebooks format clean
+
+serve: $(VENV)/app.stamp
+	$(BIN)/amtlab serve --port $(PORT) $(ARGS)
+
+test: $(VENV)/test.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest -q -n $(JOBS) --dist loadfile --nbval --nbval-sanitize-with notebooks/sanitize.cfg $(ARGS)
+
+notebooks: $(VENV)/notebooks.stamp
+	$(BIN)/jupyter lab notebooks $(ARGS)
+
+format: $(VENV)/test.stamp
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+
+# One environment, made when missing; each stamp says which extras it holds and is older than no input.
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/app.stamp: $(INPUTS) | $(BIN)/python
+	$(BIN)/python -m pip install -c constraints.txt -e '.[app]'
+	@touch $@
+
+$(VENV)/test.stamp: $(INPUTS) | $(BIN)/python
+	$(BIN)/python -m pip install -c constraints.txt -e '.[app,test]'
+	@touch $@
+
+$(VENV)/notebooks.stamp: $(INPUTS) | $(BIN)/python
+	$(BIN)/python -m pip install -c constraints.txt -e '.[app,notebooks]'
+	@touch $@
