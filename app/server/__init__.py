@@ -1,0 +1,1 @@
+"""The server side of the labs: set-up of each process, and the addresses beside the pages."""
