@@ -251,15 +251,16 @@ def _wait_until_ready(server: subprocess.Popen[bytes], options: ServeOptions) ->
 
 
 def _announce(options: ServeOptions) -> str:
-    hosts = _hosts(options)
-    urls = [f"http://{host}:{options.port}{options.prefix}/" for host in hosts if host != "127.0.0.1"]
-    print(f"AMT Lab {version('amtlib')} is ready. Open {urls[0]}")
-    for url in urls[1:]:
-        print(f"  from other machines: {url}")
+    """Print where the labs are, and return the address for this machine's own browser."""
+    here, *others = [host for host in _hosts(options) if host != "127.0.0.1"]
+    url = f"http://{here}:{options.port}{options.prefix}/"
+    print(f"AMT Lab {version('amtlib')} is ready. Open {url}")
+    for host in others:
+        print(f"  from other machines: http://{host}:{options.port}{options.prefix}/")
     for origin in options.origins:
         print(f"  also accepted under: {origin}{options.prefix}/")
     print("Ctrl-C ends it.", flush=True)
-    return urls[0]
+    return url
 
 
 def serve(options: ServeOptions) -> int:

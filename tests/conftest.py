@@ -1,7 +1,11 @@
-"""What every test shares: one thread per process for torch, and properties without a stopwatch."""
+"""What every test shares: one thread per process for torch, properties without a stopwatch, and a plain last word."""
+
+from typing import Any
 
 import hypothesis
 import torch
+
+from tests.browser.chromium import find_chromium
 
 # Several test processes share the cores; with more threads than cores they only wait for each other.
 torch.set_num_threads(1)
@@ -9,3 +13,14 @@ torch.set_num_threads(1)
 # A slow machine is no counterexample, so examples have no deadline.
 hypothesis.settings.register_profile("house", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("house")
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say plainly when the browser tests did not run."""
+    skipped = [r for r in terminalreporter.stats.get("skipped", []) if r.nodeid.startswith("tests/browser/")]
+    if skipped and find_chromium() is None:
+        terminalreporter.write_line(
+            f"The {len(skipped)} browser tests did NOT run: no Chromium found. "
+            "Install chromium, or name one in AMTLAB_CHROMIUM.",
+            yellow=True,
+        )

@@ -1,0 +1,74 @@
+"""What the browser tests share: the served labs, a Chromium, and a page whose complaints are kept."""
+
+import os
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+
+from tests.browser.chromium import LAUNCH_ARGUMENTS, find_chromium
+from tests.serving import Server, served
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> str:
+    """Path of the browser; without one the test is skipped, except in CI, where that is a failure."""
+    path = find_chromium()
+    if path is None:
+        message = "no Chromium found: install chromium or name one in AMTLAB_CHROMIUM"
+        if os.environ.get("AMTLAB_CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return path
+
+
+@pytest.fixture(scope="session")
+def server(chromium_path: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Yield the labs, served by `amtlab serve` on a free port for the whole run."""
+    with served(tmp_path_factory.mktemp("server") / "log.txt") as running:
+        yield running
+
+
+# Not for the whole session: playwright's event loop would stay in the way of tests that start one of their own.
+@pytest.fixture(scope="package")
+def browser(chromium_path: str) -> Iterator[Browser]:
+    """Yield a headless Chromium."""
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium_path, args=LAUNCH_ARGUMENTS)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def problems() -> list[str]:
+    """Return the list that `page` fills: console errors, failed requests, requests to any outside host."""
+    return []
+
+
+@pytest.fixture
+def page(browser: Browser, problems: list[str]) -> Iterator[Page]:
+    """Yield a fresh page of 1400 x 900 in a context of its own."""
+
+    def on_console(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            problems.append(f"console: {message.text[:300]}")
+
+    def on_request(url: str) -> None:
+        if urlsplit(url).scheme in ("http", "https", "ws", "wss") and urlsplit(url).hostname != "localhost":
+            problems.append(f"outside: {url}")
+
+    context = browser.new_context(viewport={"width": 1400, "height": 900}, accept_downloads=True)
+    opened = context.new_page()
+    opened.on("console", on_console)
+    opened.on("pageerror", lambda error: problems.append(f"error: {str(error)[:300]}"))
+    opened.on("request", lambda request: on_request(request.url))
+    opened.on("requestfailed", lambda request: problems.append(f"failed: {request.url}"))
+    opened.on(
+        "response",
+        lambda response: (
+            problems.append(f"{response.status}: {response.url}") if response.status >= 400 else None
+        ),
+    )
+    yield opened
+    context.close()
