@@ -14,7 +14,7 @@ from importlib.metadata import version
 
 from amtlib.serving import CommandError, ServeOptions, serve
 
-__all__ = ["main"]
+__all__ = ["build_parser", "main"]
 
 _HOST = re.compile(r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$")
 
@@ -82,7 +82,14 @@ def _between(low: float, high: float, unit: str) -> Callable[[str], float]:
     return convert
 
 
-def _parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line, subcommands included.
+
+    Examples
+    --------
+    >>> build_parser().parse_args(["serve", "--port", "8000"]).port
+    8000
+    """
     defaults = ServeOptions()
     parser = argparse.ArgumentParser(prog="amtlab", description="Auditory models and reverberators, live.")
     parser.add_argument("--version", action="version", version=f"amtlab {version('amtlib')}")
@@ -155,7 +162,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     ...
     SystemExit: 2
     """
-    arguments = _parser().parse_args(argv)
+    arguments = build_parser().parse_args(argv)
     options = ServeOptions(
         port=arguments.port,
         address=arguments.address,

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-# Displays carry fresh identifiers and packed data on every run. Their text form (`:Curve [f] (dB)`) stays compared,
-# so a plot of another kind or dimension still fails.
+# Displays carry fresh identifiers and packed data on every run. Their text form (`:Curve [f] (dB)`) stays
+# compared, so a plot of another kind or dimension still fails.
 NOT_COMPARED = (
     "text/html",
     "image/png",

@@ -1,4 +1,4 @@
-"""What every test shares: one thread per process for torch, properties without a stopwatch, and a plain last word."""
+"""What every test shares: one torch thread per process, properties without a stopwatch, a plain last word."""
 
 from typing import Any
 

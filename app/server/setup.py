@@ -1,4 +1,4 @@
-"""What every server process does once, before its first page: import, warm up, watch its parent.
+"""What every server process does once, before its first page: watch its parent, import, warm up.
 
 Source: our own measurements (without it, the first page takes some 6 s). `panel serve --setup` runs it.
 Not a module to import: it changes settings of the whole process.
@@ -8,21 +8,7 @@ import importlib
 import os
 import pkgutil
 import threading
-
-import holoviews as hv
-import torch
-
-import app.labs
-
-# With more threads than cores, sessions wait for each other; one process serves one core.
-torch.set_num_threads(1)
-
-hv.extension("bokeh")
-# An image wider than the graphics card's largest texture kills the whole page; our sizes need no WebGL.
-hv.renderer("bokeh").webgl = False
-
-for found in pkgutil.walk_packages(app.labs.__path__, "app.labs."):
-    importlib.import_module(found.name)
+import traceback
 
 
 def _end_with_parent(lifeline: int) -> None:
@@ -30,7 +16,27 @@ def _end_with_parent(lifeline: int) -> None:
     os._exit(0)
 
 
+def _warm_up() -> None:
+    hv, torch, labs = (importlib.import_module(name) for name in ("holoviews", "torch", "app.labs"))
+    # With more threads than cores, sessions wait for each other; one process serves one core.
+    torch.set_num_threads(1)
+    hv.extension("bokeh")
+    # An image wider than the graphics card's largest texture kills the whole page; our sizes need no WebGL.
+    hv.renderer("bokeh").webgl = False
+    for found in pkgutil.walk_packages(labs.__path__, "app.labs."):
+        importlib.import_module(found.name)
+
+
+# First of all, and before the slow imports: whatever goes wrong later, no process outlives the command.
 if "AMTLAB_LIFELINE" in os.environ:
     threading.Thread(
         target=_end_with_parent, args=(int(os.environ["AMTLAB_LIFELINE"]),), name="lifeline", daemon=True
     ).start()
+
+try:
+    _warm_up()
+except Exception:
+    # One of several processes would go on and serve broken pages, and one that ends with an error is started
+    # again and again; after a plain end the command says that the server ended, below this traceback.
+    traceback.print_exc()
+    os._exit(0)

@@ -30,7 +30,7 @@ def server(chromium_path: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
         yield running
 
 
-# Not for the whole session: playwright's event loop would stay in the way of tests that start one of their own.
+# Not for the whole session: playwright's event loop would stay in the way of tests that start their own.
 @pytest.fixture(scope="package")
 def browser(chromium_path: str) -> Iterator[Browser]:
     """Yield a headless Chromium."""

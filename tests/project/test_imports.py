@@ -1,0 +1,71 @@
+"""What may be imported where, tried in fresh processes."""
+
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+LAB_MODELS = sorted((ROOT / "app" / "labs").glob("*/model.py"))
+
+# A finder that stands before all others and refuses the packages named on the command line.
+REFUSE = textwrap.dedent("""
+    import importlib, sys
+
+    refused = set(sys.argv[1].split(","))
+
+    class Refuse:
+        def find_spec(self, name, path=None, target=None):
+            if name.split(".")[0] in refused:
+                raise ImportError(f"{name} is refused here")
+
+    sys.meta_path.insert(0, Refuse())
+    for name in sys.argv[2].split(","):
+        importlib.import_module(name)
+    found = refused & set(sys.modules)
+    assert not found, found
+    """)
+
+
+def import_without(refused: str, modules: list[str]) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-W", "ignore", "-c", REFUSE, refused, ",".join(modules)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+
+
+def modules_of(package: str) -> list[str]:
+    """Name every module of a package, less the pages: scripts for a server, whose views are in the list."""
+    paths = sorted((ROOT / package).rglob("*.py"))
+    names = [path.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".") for path in paths]
+    return [name.removesuffix(".__init__") for name in names if not name.startswith("app.pages.")]
+
+
+def test_nothing_imports_torchaudio() -> None:
+    modules = modules_of("amtlib") + modules_of("app")
+    assert len(modules) > 10
+    result = import_without("torchaudio", modules)
+    assert result.returncode == 0, result.stderr
+
+
+def test_the_refusal_used_in_these_tests_really_refuses() -> None:
+    result = import_without("torch", ["torch.nn"])
+    assert result.returncode != 0
+    assert "torch.nn is refused here" in result.stderr or "torch is refused here" in result.stderr
+
+
+def test_the_library_needs_nothing_of_the_app() -> None:
+    app_only = "panel,panel_material_ui,holoviews,bokeh,param,pyviz_comms,psutil,tornado,yaml"
+    result = import_without(app_only, modules_of("amtlib"))
+    assert result.returncode == 0, result.stderr
+
+
+def test_there_is_a_lab() -> None:
+    assert LAB_MODELS
+
+
+@pytest.mark.parametrize("model", LAB_MODELS, ids=lambda path: path.parent.name)
+def test_a_lab_model_draws_nothing(model: Path) -> None:
+    name = f"app.labs.{model.parent.name}.model"
+    result = import_without("panel,panel_material_ui,holoviews,bokeh", [name])
+    assert result.returncode == 0, result.stderr
