@@ -3,6 +3,7 @@
 from typing import Any
 
 import hypothesis
+import pytest
 import torch
 
 from tests.browser.chromium import find_chromium
@@ -15,6 +16,7 @@ hypothesis.settings.register_profile("house", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("house")
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Say plainly when the browser tests did not run."""
     skipped = [r for r in terminalreporter.stats.get("skipped", []) if r.nodeid.startswith("tests/browser/")]
