@@ -1,0 +1,41 @@
+"""Auditory models as differentiable torch modules: what the ear makes of sound, each number open to view.
+Source: each module names its own papers.
+Not here: anything that draws or serves (that is `app`). Signals are tensors in Pa, shape (..., T).
+"""
+
+import importlib
+from types import ModuleType
+
+from amtlib import filterbanks, lti, scales
+from amtlib.filterbanks import GammatoneFilterbank
+from amtlib.scales import audfiltbw, erb2fc, erbrate2f, erbspacebw, f2erb, f2erbrate, fc2erb
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "GammatoneFilterbank",
+    "__version__",
+    "audfiltbw",
+    "erb2fc",
+    "erbrate2f",
+    "erbspacebw",
+    "f2erb",
+    "f2erbrate",
+    "fc2erb",
+    "filterbanks",
+    "lti",
+    "scales",
+]
+
+_ON_DEMAND = ("audio", "signals")
+
+
+def __getattr__(name: str) -> ModuleType:
+    # Sound files need libsndfile, which the models do not: `amtlib.audio` loads on first use.
+    if name in _ON_DEMAND:
+        return importlib.import_module(f"amtlib.{name}")
+    raise AttributeError(f"module 'amtlib' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, *_ON_DEMAND])

@@ -1,0 +1,455 @@
+"""The gammatone filterbank in its complex all-pole form.
+Source: Patterson et al. (1987), APU report 2341; Lyon (1997), "All-pole models of auditory filtering"; AMT
+1.2 `gammatone`. Not here: the classic real pole-zero gammatone (:mod:`amtlib.filterbanks.drnl` uses that),
+envelopes, resynthesis.
+"""
+
+import math
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from amtlib import lti
+from amtlib.scales import audfiltbw, erbspacebw
+
+_COMPLEX = {torch.float32: torch.complex64, torch.float64: torch.complex128}
+_POLY_TOLERANCE = 1e-6
+
+
+class GammatoneFilterbank(nn.Module):
+    """
+    Bank of gammatone filters: twice the real part of a cascade of `n` equal complex one-pole sections per
+    channel.
+
+    The impulse response of a channel is ``2 (1 - r)^n C(k + n - 1, n - 1) r^k cos(2 pi fc k / fs)`` with
+    ``r = exp(-2 pi betamul audfiltbw(fc) / fs)``. A tone at fc comes out with gain 1 and phase 0, up to the
+    mirror image at -fc: 0.02 dB at 50 Hz, n = 4. Towards fs / 2 the two images meet, and a channel at fs / 2
+    has gain 2.
+
+    Parameters
+    ----------
+    fc : (low, high), or Tensor, shape (F,), or list or array of F numbers
+        Centre frequencies in Hz, above 0 and up to fs / 2. A tuple of two numbers is a range, filled by
+        :func:`amtlib.erbspacebw` at a spacing of 1 ERB; anything else lists the frequencies themselves.
+    fs : float
+        Sampling rate in Hz, number > 0.
+    n : int
+        Number of sections (the filter order), >= 1.
+    betamul : float, optional
+        Pole bandwidth in ERB, number > 0. Default: ``((n-1)!)^2 / (pi (2n-2)! 2^(2-2n))``, which makes the
+        equivalent rectangular bandwidth exactly 1 ERB for every n: 1.01859 for n = 4. (The specification has
+        1.019 for all n.)
+    learnable : bool
+        Make the coefficients parameters: ``poles`` and ``gains`` (2F complex numbers), or ``b`` and ``a``.
+    dtype : torch.dtype
+        torch.float32 or torch.float64, of the signals.
+    implementation : {'sos', 'poly'}
+        'sos': poles and gains of one section. 'poly': the same filter from polynomial coefficients, which
+        cannot resolve narrow channels at high sampling rates; a warning names those whose error exceeds 1e-6.
+    max_pole_magnitude : float, optional
+        Only with 'poly': limit r to this value in (0, 1). 0.9 gives the legacy behaviour, in which low
+        channels are far too wide and shifted. Default: no limit.
+
+    Attributes
+    ----------
+    fc : Tensor, shape (F,)
+        Centre frequencies in Hz (buffer).
+    num_channels : int
+        F.
+    fs, n, betamul, learnable, dtype, implementation, max_pole_magnitude
+        As given; `betamul` holds the value in use.
+    poles, gains : Tensor, shape (F,), complex128
+        Pole of a section, r exp(2j pi fc / fs), and gain of a section, 1 - r ('sos' only).
+    b, a : Tensor, shape (F, 1) and (F, n + 1), complex128
+        Numerator and denominator of the whole cascade by increasing delay ('poly' only).
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of its range.
+    TypeError
+        If a parameter has the wrong type.
+
+    See Also
+    --------
+    amtlib.erbspacebw : centre frequencies.
+    amtlib.lti : how the filters are applied.
+
+    Notes
+    -----
+    Applied exactly on an FFT grid, not truncated: the output equals the recursive filter's to 1e-13 of its
+    peak in float64, 1e-6 in float32. It is the fine structure of each channel (with negative values), not its
+    envelope.
+
+    References
+    ----------
+    Patterson, Nimmo-Smith, Holdsworth and Rice (1987), APU report 2341.
+    Lyon (1997), in Diversity in Auditory Mechanics, 205-211.
+    Glasberg and Moore (1990), Hear. Res. 47, 103-138.
+
+    Examples
+    --------
+    >>> bank = GammatoneFilterbank((100.0, 8000.0), fs=16000)
+    >>> bank.num_channels, bank.fc[:3]
+    (30, tensor([100.0000, 138.6141, 181.7625]))
+    >>> bank(torch.randn(2, 16000)).shape
+    torch.Size([2, 30, 16000])
+    >>> learner = GammatoneFilterbank((100.0, 8000.0), fs=16000, learnable=True)
+    >>> sum(p.numel() for p in learner.parameters())
+    60
+    """
+
+    fc: Tensor
+    poles: Tensor
+    gains: Tensor
+    b: Tensor
+    a: Tensor
+
+    def __init__(
+        self,
+        fc: Tensor | tuple[float, float] | Sequence[float] | npt.NDArray[np.floating | np.integer],
+        fs: float,
+        n: int = 4,
+        betamul: float | None = None,
+        learnable: bool = False,
+        dtype: torch.dtype = torch.float32,
+        implementation: str = "sos",
+        *,
+        max_pole_magnitude: float | None = None,
+    ) -> None:
+        super().__init__()
+        if not math.isfinite(fs) or fs <= 0.0:
+            raise ValueError(f"fs = {fs} Hz is no sampling rate; give a finite number > 0, such as 44100")
+        if isinstance(n, bool) or not isinstance(n, int | np.integer):
+            raise TypeError(f"n = {n!r} is a {type(n).__name__}; give the filter order as an int >= 1")
+        if n < 1:
+            raise ValueError(f"n = {n} is no filter order; give an int >= 1, usually 4")
+        if betamul is not None and not (math.isfinite(betamul) and betamul > 0.0):
+            raise ValueError(f"betamul = {betamul} is no bandwidth in ERB; give a finite number > 0, or None")
+        if not isinstance(dtype, torch.dtype):
+            raise TypeError(
+                f"dtype = {dtype!r} is a {type(dtype).__name__}; give torch.float32 or torch.float64"
+            )
+        if dtype not in _COMPLEX:
+            raise ValueError(f"dtype = {dtype} is not supported; give torch.float32 or torch.float64")
+        if implementation not in ("sos", "poly"):
+            raise ValueError(f"implementation = {implementation!r} is unknown; give 'sos' or 'poly'")
+        if max_pole_magnitude is not None:
+            if implementation != "poly":
+                raise ValueError(
+                    "max_pole_magnitude belongs to implementation='poly'; leave it None with 'sos'"
+                )
+            if not 0.0 < max_pole_magnitude < 1.0:
+                raise ValueError(
+                    f"max_pole_magnitude = {max_pole_magnitude} is out of range; give one between 0 and 1"
+                )
+        centre = _centre_frequencies(fc, float(fs))
+        self.num_channels = len(centre)
+        self.fs = float(fs)
+        self.n = int(n)
+        self.betamul = _default_betamul(self.n) if betamul is None else float(betamul)
+        self.learnable = bool(learnable)
+        self.dtype = dtype
+        self.implementation = implementation
+        self.max_pole_magnitude = max_pole_magnitude
+        self.register_buffer("fc", centre.to(dtype))
+        self._cache = lti.ResponseCache()
+
+        magnitude = torch.exp(-2.0 * math.pi / self.fs * self.betamul * audfiltbw(centre))
+        if max_pole_magnitude is not None:
+            magnitude = magnitude.clamp_max(max_pole_magnitude)
+        # Coefficients stay complex128 whatever the dtype of the signals: a 50-Hz pole at 44.1 kHz lies 4e-3
+        # from the unit circle, and rounding it to float32 would change the gain of four sections by 1e-4.
+        poles = torch.polar(magnitude, 2.0 * math.pi / self.fs * centre)
+        gains = (1.0 - magnitude).to(torch.complex128)
+        if implementation == "sos":
+            self._keep("poles", poles)
+            self._keep("gains", gains)
+        else:
+            self._keep("b", (gains**self.n).unsqueeze(-1))
+            self._keep("a", _power_of_section(poles, self.n))
+            self._warn_of_rounding(centre, poles, gains)
+
+    def _keep(self, name: str, value: Tensor) -> None:
+        if self.learnable:
+            self.register_parameter(name, nn.Parameter(value))
+        else:
+            self.register_buffer(name, value)
+
+    def _warn_of_rounding(self, centre: Tensor, poles: Tensor, gains: Tensor) -> None:
+        """Compare the polynomial with the cascade it was made from, over the pass band of every channel."""
+        half_width = 2.0 * math.pi / self.fs * 3.0 * self.betamul * audfiltbw(centre).unsqueeze(-1)
+        offset = half_width * torch.linspace(-1.0, 1.0, 61, dtype=torch.float64, device=centre.device)
+        error = torch.zeros_like(centre)
+        for channel in range(self.num_channels):
+            one = slice(channel, channel + 1)
+            omega = poles[channel].angle() + offset[channel]
+            exact = lti.allpole_response(poles[one], gains[one], self.n, omega)
+            with torch.no_grad():
+                error[channel] = (self._poly_response(self.b[one], self.a[one], omega) - exact).abs().max()
+        coarse = error > _POLY_TOLERANCE
+        if bool(coarse.any()):
+            named = ", ".join(f"{f:.5g}" for f in centre[coarse][:5].tolist())
+            more = f" and {int(coarse.sum()) - 5} more" if int(coarse.sum()) > 5 else ""
+            warnings.warn(
+                f"implementation='poly' with n = {self.n} at fs = {self.fs:g} Hz rounds the channels at "
+                f"{named}{more} Hz by up to {float(error.max()):.1g} of their peak, "
+                f"more than {_POLY_TOLERANCE:g}; use 'sos' for them",
+                UserWarning,
+                stacklevel=3,
+            )
+
+    @staticmethod
+    def _poly_response(
+        b: Tensor, a: Tensor, at: int | Tensor, dtype: torch.dtype = torch.complex128
+    ) -> Tensor:
+        # 2 Re of the complex filter: the mirror image has the conjugate coefficients
+        return lti.rational_response(b, a, at, dtype) + lti.rational_response(b.conj(), a.conj(), at, dtype)
+
+    @property
+    def _coefficients(self) -> tuple[Tensor, Tensor]:
+        return (self.poles, self.gains) if self.implementation == "sos" else (self.b, self.a)
+
+    def _evaluate(self, at: int | Tensor) -> Tensor:
+        first, second = self._coefficients
+        dtype = _COMPLEX[self.dtype]
+        if self.implementation == "sos":
+            return lti.allpole_response(first, second, self.n, at, dtype)
+        return self._poly_response(first, second, at, dtype)
+
+    def _response(self, n_fft: int) -> Tensor:
+        """Transfer functions on an FFT grid, shape (F, n_fft // 2 + 1); cached when nothing learns."""
+        if torch.is_grad_enabled() and self.learnable and any(c.requires_grad for c in self._coefficients):
+            return self._evaluate(n_fft)
+        key = ("response", n_fft, self.dtype)
+        return self._cache.get(key, self._coefficients, lambda: self._evaluate(n_fft))
+
+    def _settle(self) -> int:
+        """Find how long the slowest channel rings; raise if a learned pole has left the unit circle."""
+
+        def find() -> int:
+            if self.implementation == "sos":
+                radius = float(self.poles.abs().max())
+            else:
+                radius = lti.pole_radius(self.a)
+            if not radius < 1.0:
+                raise ValueError(
+                    f"a pole of {type(self).__name__} has magnitude {radius:.9g}: its channel is unstable; "
+                    "poles must stay below 1: lower the learning rate, clamp them after each step, "
+                    "or use implementation='sos'"
+                )
+            return lti.settling_samples(radius, self.n, self.dtype)
+
+        return self._cache.get(("settle", self.dtype), self._coefficients, find)
+
+    def _signal(self, x: Tensor) -> Tensor:
+        return lti.check_signal(x, self.dtype, self.fc.device)
+
+    def forward(self, x: Tensor, block: int | None = None) -> Tensor:
+        """
+        Filter a signal through all channels, from rest.
+
+        Parameters
+        ----------
+        x : Tensor, shape (T,) or (B, T)
+            Signal in Pa, real; converted to `dtype`.
+        block : int, optional
+            Samples filtered at a time, >= 1. Changes memory and speed only. Default: chosen so that the work
+            memory stays below 256 MB.
+
+        Returns
+        -------
+        Tensor, shape (F, T) or (B, F, T)
+            The channels, in the unit of `x`. Differentiable in `x` and in learnable coefficients.
+
+        Raises
+        ------
+        ValueError
+            If `x` has another shape, is empty, complex or on another device, or has non-finite samples; if
+            `block` is below 1; if a learned pole is unstable.
+        """
+        if isinstance(x, Tensor) and x.ndim not in (1, 2):
+            raise ValueError(f"x has shape {tuple(x.shape)}; give (T,) or (batch, T)")
+        return lti.filter_fft(self._signal(x), self._response, self._settle(), block=block)
+
+    def frequency_response(self, f: Tensor | Sequence[float] | npt.NDArray[np.floating]) -> Tensor:
+        """
+        Transfer function of all channels at given frequencies.
+
+        Parameters
+        ----------
+        f : Tensor, shape (K,), or list or array of K numbers
+            Frequencies in Hz, finite, from 0 to fs / 2.
+
+        Returns
+        -------
+        Tensor, shape (F, K), complex
+            Gain and phase, with respect to the input. Differentiable in learnable coefficients.
+
+        Raises
+        ------
+        ValueError
+            If `f` is not one-dimensional or out of range.
+
+        Examples
+        --------
+        >>> bank = GammatoneFilterbank([500.0, 1000.0], fs=16000)
+        >>> bank.frequency_response([1000.0]).abs()
+        tensor([[6.3906e-04],
+                [9.9999e-01]])
+        """
+        f = torch.as_tensor(f, dtype=torch.float64, device=self.fc.device)
+        if f.ndim != 1 or f.numel() == 0:
+            raise ValueError(
+                f"f has shape {tuple(f.shape)}; give a list of at least one frequency, shape (K,)"
+            )
+        outside = f[~((f >= 0.0) & (f <= self.fs / 2.0))]
+        if len(outside):
+            raise ValueError(
+                f"f holds {float(outside[0])} Hz; frequencies lie from 0 to fs / 2 = {self.fs / 2} Hz"
+            )
+        return self._evaluate(f * (2.0 * math.pi / self.fs))
+
+    def impulse_response(self, samples: int) -> Tensor:
+        """
+        First samples of the impulse response of all channels.
+
+        Parameters
+        ----------
+        samples : int
+            How many, >= 1.
+
+        Returns
+        -------
+        Tensor, shape (F, samples)
+            Response to a unit sample at time 0. Differentiable in learnable coefficients.
+
+        Raises
+        ------
+        ValueError
+            If `samples` is below 1.
+
+        Examples
+        --------
+        >>> GammatoneFilterbank([1000.0], fs=16000, n=1, betamul=1.0).impulse_response(3)
+        tensor([[0.1015, 0.0890, 0.0647]])
+        """
+        if samples < 1:
+            raise ValueError(f"samples = {samples}; give at least 1")
+        impulse = torch.zeros(samples, dtype=self.dtype, device=self.fc.device)
+        impulse[0] = 1.0
+        return cast(Tensor, self(impulse))
+
+    def stream(self, batch_shape: Sequence[int] = ()) -> lti.Stream:
+        """
+        Filter a signal that arrives in chunks of any length.
+
+        Parameters
+        ----------
+        batch_shape : sequence of int
+            Leading shape of the chunks: () for (T,), (B,) for (B, T).
+
+        Returns
+        -------
+        amtlib.lti.Stream
+            ``process(chunk)`` returns the channels of the next samples, shape (..., F, T); ``reset()`` starts
+            anew.
+
+        Examples
+        --------
+        >>> bank = GammatoneFilterbank((100.0, 8000.0), fs=16000)
+        >>> live = bank.stream()
+        >>> live.process(torch.zeros(256)).shape
+        torch.Size([30, 256])
+        """
+        batch = tuple(batch_shape)
+
+        def check(chunk: Tensor) -> Tensor:
+            if isinstance(chunk, Tensor) and chunk.shape[:-1] != batch:
+                raise ValueError(
+                    f"the chunk has shape {tuple(chunk.shape)}; this stream takes {(*batch, 'T')}"
+                )
+            return self._signal(chunk)
+
+        return lti.Stream(self._response, self._settle(), check=check)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "GammatoneFilterbank":
+        """Let ``.to(dtype)``, ``.double()``, ``.float()`` change the dtype of signals alone."""
+        device = self.fc.device
+        probes = [fn(torch.empty(0, dtype=dtype, device=device)) for dtype in (torch.float32, torch.float64)]
+        wanted = probes[0 if self.dtype == torch.float32 else 1].dtype
+        if wanted not in _COMPLEX:
+            raise ValueError(f"cannot convert to {wanted}; {type(self).__name__} works in float32 or float64")
+        converts = probes[0].dtype == probes[1].dtype
+
+        def keep_complex(tensor: Tensor) -> Tensor:
+            # A change of dtype would throw the imaginary parts away; a move is followed.
+            if tensor.is_complex() and converts:
+                return tensor.to(probes[0].device)
+            return fn(tensor)
+
+        super()._apply(keep_complex, recurse)  # type: ignore[no-untyped-call]
+        self.dtype = wanted
+        return self
+
+    def extra_repr(self) -> str:
+        """Return the main settings, for printing the module."""
+        low, high = float(self.fc.min()), float(self.fc.max())
+        text = (
+            f"num_channels={self.num_channels}, fs={self.fs:g} Hz, n={self.n}, "
+            f"fc_range=({low:.1f}, {high:.1f}) Hz, betamul={self.betamul:.4g}, learnable={self.learnable}, "
+            f"implementation={self.implementation!r}, dtype={self.dtype}"
+        )
+        return (
+            text
+            if self.max_pole_magnitude is None
+            else f"{text}, max_pole_magnitude={self.max_pole_magnitude:g}"
+        )
+
+
+def _centre_frequencies(fc: Any, fs: float) -> Tensor:
+    """Explicit or ERB-spaced centre frequencies in Hz, float64, checked against the sampling rate."""
+    if isinstance(fc, tuple):
+        if len(fc) != 2:
+            raise ValueError(
+                f"fc is a tuple of {len(fc)}; give (low, high) in Hz, or a list of centre frequencies"
+            )
+        low, high = float(fc[0]), float(fc[1])
+        if not 0.0 < low < high <= fs / 2.0:
+            raise ValueError(
+                f"fc = ({low}, {high}) Hz is no range for fs = {fs} Hz; "
+                f"give 0 < low < high <= fs / 2 = {fs / 2.0} Hz"
+            )
+        return erbspacebw(low, high, dtype=torch.float64)
+    centre = fc if isinstance(fc, Tensor) else torch.as_tensor(np.asarray(fc))
+    if centre.is_complex() or centre.dtype == torch.bool:
+        raise TypeError(f"fc has dtype {centre.dtype}; give real frequencies in Hz")
+    centre = centre.detach().to(torch.float64)
+    if centre.ndim != 1 or centre.numel() == 0:
+        raise ValueError(
+            f"fc has shape {tuple(centre.shape)}; give centre frequencies, shape (F,), or (low, high)"
+        )
+    outside = centre[~((centre > 0.0) & (centre <= fs / 2.0))]
+    if len(outside):
+        raise ValueError(
+            f"fc holds {float(outside[0])} Hz; centre frequencies lie above 0 and up to fs / 2 = {fs / 2.0} "
+            "Hz: raise fs or leave such channels out"
+        )
+    return centre
+
+
+def _default_betamul(n: int) -> float:
+    """Pole bandwidth in ERB that gives order n an equivalent rectangular bandwidth of 1 ERB (Patterson et al.
+    1987).
+    """
+    return math.factorial(n - 1) ** 2 / (math.pi * math.factorial(2 * n - 2) * 2.0 ** (2 - 2 * n))
+
+
+def _power_of_section(poles: Tensor, n: int) -> Tensor:
+    """Coefficients of (1 - pole z^-1)^n by increasing delay, shape (F, n + 1): the binomial theorem."""
+    return torch.stack([math.comb(n, k) * (-poles) ** k for k in range(n + 1)], dim=-1)
