@@ -27,13 +27,16 @@ from amtlib.lti.responses import (
     sos_radius,
     sos_response,
 )
+from amtlib.lti.subsampled import complex_allpole, filter_complex
 
 __all__ = [
     "ResponseCache",
     "Stream",
     "allpole_response",
     "check_signal",
+    "complex_allpole",
     "fast_length",
+    "filter_complex",
     "filter_fft",
     "lfilter",
     "pole_radius",
