@@ -1,7 +1,6 @@
 """The gammatone filterbank in its complex all-pole form.
-Source: Patterson et al. (1987), APU report 2341; Lyon (1997), "All-pole models of auditory filtering"; AMT
-1.2 `gammatone`. Not here: the classic real pole-zero gammatone (:mod:`amtlib.filterbanks.drnl` uses that),
-hair cells.
+Source: Patterson et al. (1987), APU report 2341; Lyon (1997), "All-pole models of auditory filtering".
+Not here: the classic real pole-zero gammatone (:mod:`amtlib.filterbanks.drnl` has it), hair cells.
 """
 
 import math
@@ -432,7 +431,7 @@ class GammatoneFilterbank(nn.Module):
 
     def resynthesise(self, y: Tensor) -> Tensor:
         """
-        Put channels together again: each runs backwards through its own filter, which undoes its delay; all sum.
+        Put channels together again: each runs backwards through its own filter, which undoes its delay.
 
         Parameters
         ----------
@@ -442,8 +441,9 @@ class GammatoneFilterbank(nn.Module):
         Returns
         -------
         Tensor, shape (T,) or (B, T)
-            A signal with zero delay, whose power gain averages 1 over the bank's range on the ERB scale. Outside
-            of the range, and between channels that are too far apart, the gain falls off. Differentiable.
+            The sum, with zero delay and a power gain that averages 1 over the bank's range on the ERB scale.
+            Outside of the range, and between channels that are too far apart, the gain falls off.
+            Differentiable.
 
         Raises
         ------
@@ -456,9 +456,9 @@ class GammatoneFilterbank(nn.Module):
 
         Notes
         -----
-        Filtering once forwards and once backwards multiplies every channel by ``|H|^2``, which has no phase. The
-        sum over channels 1 ERB apart ripples by 0.65 dB, 0.75 ERB apart by 0.17 dB (n = 4). Weintraub (1985)
-        resynthesised cochleagrams this way.
+        Filtering once forwards and once backwards multiplies every channel by ``|H|^2``, which has no phase.
+        The sum over channels 1 ERB apart ripples by 0.65 dB, 0.75 ERB apart by 0.17 dB (n = 4). Weintraub
+        (1985) resynthesised cochleagrams this way.
 
         Examples
         --------
@@ -547,9 +547,7 @@ def _centre_frequencies(fc: Any, fs: float) -> Tensor:
 
 
 def default_betamul(n: int) -> float:
-    """Pole bandwidth in ERB that gives order n an equivalent rectangular bandwidth of 1 ERB (Patterson et al.
-    1987).
-    """
+    """Pole bandwidth in ERB that makes the equivalent rectangular bandwidth of order n exactly 1 ERB."""
     return math.factorial(n - 1) ** 2 / (math.pi * math.factorial(2 * n - 2) * 2.0 ** (2 - 2 * n))
 
 

@@ -1,7 +1,6 @@
 """Linear time-invariant filters, applied exactly: the one place of the library that filters.
-Source: the transfer function itself; an FFT grid so long that the slowest pole has died out before it wraps
-around. Not here: which filters to apply (see :mod:`amtlib.filterbanks`), filter design, time-varying or
-nonlinear systems.
+Source: the transfer function itself, on an FFT grid so long that the slowest pole dies out before it wraps.
+Not here: which filters to apply (:mod:`amtlib.filterbanks`), filter design, nonlinear systems.
 
 A filter is given as a *response*: a function that returns its transfer function on the frequencies of an FFT
 of ``n_fft`` points, together with the number of samples it takes to *settle*. :func:`filter_fft` then filters

@@ -1,6 +1,6 @@
-"""Transfer functions of polynomial, second-order-section and all-pole filters, and how long such filters
-ring. Source: the definitions; the ringing time is the tail of a negative binomial distribution (see
-`settling_samples`). Not here: filtering itself (:mod:`amtlib.lti.filtering`).
+"""Transfer functions of polynomial, second-order and all-pole filters, and how long such filters ring.
+Source: the definitions; the ringing time is the tail of a negative binomial distribution.
+Not here: filtering itself (:mod:`amtlib.lti.filtering`).
 
 Everything is evaluated in complex128 and rounded to the wanted dtype last: near a pole at distance 1e-3 from
 the unit circle, a fourth-order denominator is about 1e-12, far below what complex64 can resolve.
@@ -193,6 +193,20 @@ def _horner(coefficients: Tensor, delay: Tensor) -> Tensor:
     return value
 
 
+def _power(value: Tensor, exponent: int) -> Tensor:
+    """Whole power >= 1 by repeated squaring: torch.pow would take the complex logarithm."""
+    result: Tensor | None = None
+    while True:
+        if exponent & 1:
+            result = value if result is None else result * value
+        exponent >>= 1
+        if exponent == 0:
+            break
+        value = value * value
+    assert result is not None
+    return result
+
+
 def rational_response(
     b: Tensor, a: Tensor, at: int | Tensor, dtype: torch.dtype = torch.complex128
 ) -> Tensor:
@@ -297,11 +311,7 @@ def allpole_response(
     poles, gains = poles.to(torch.complex128).unsqueeze(-1), gains.to(torch.complex128).unsqueeze(-1)
 
     def cascade(pole: Tensor, gain: Tensor, delay: Tensor) -> Tensor:
-        section = gain / (1.0 - pole * delay)
-        response = section
-        for _ in range(order - 1):
-            response = response * section
-        return response
+        return _power(gain / (1.0 - pole * delay), order)
 
     def both(delay: Tensor) -> Tensor:
         # conj(C(-omega)) is the cascade with conjugate pole and gain, at +omega
