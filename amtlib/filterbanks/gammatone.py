@@ -369,11 +369,10 @@ class GammatoneFilterbank(nn.Module):
         batch = tuple(batch_shape)
 
         def check(chunk: Tensor) -> Tensor:
-            if isinstance(chunk, Tensor) and chunk.shape[:-1] != batch:
-                raise ValueError(
-                    f"the chunk has shape {tuple(chunk.shape)}; this stream takes {(*batch, 'T')}"
-                )
-            return self._signal(chunk)
+            if chunk.shape[:-1] != batch:
+                takes = ", ".join([*map(str, batch), "T"])
+                raise ValueError(f"the chunk has shape {tuple(chunk.shape)}; this stream takes ({takes})")
+            return self._signal(chunk) if chunk.numel() else chunk.to(self.fc)
 
         return lti.Stream(self._response, self._settle(), check=check)
 

@@ -4,6 +4,7 @@ Not here: where the response comes from (:mod:`amtlib.lti.responses`).
 """
 
 import math
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, TypeAlias, TypeVar
@@ -139,6 +140,7 @@ class ResponseCache:
         self.max_bytes = max_bytes
         self._seen: tuple[Tensor, ...] = ()
         self._kept: OrderedDict[Hashable, Any] = OrderedDict()
+        self._lock = threading.RLock()
 
     def get(self, key: Hashable, parameters: Sequence[Tensor], build: Callable[[], Kept]) -> Kept:
         """
@@ -158,6 +160,10 @@ class ResponseCache:
         object
             The result, shared between callers: do not write into it.
         """
+        with self._lock:
+            return self._get(key, parameters, build)
+
+    def _get(self, key: Hashable, parameters: Sequence[Tensor], build: Callable[[], Kept]) -> Kept:
         seen = self._seen
         same = len(seen) == len(parameters) and all(
             s.device == p.device and s.dtype == p.dtype and torch.equal(s, p)
@@ -373,9 +379,11 @@ class Stream:
         ValueError
             If the leading shape changed, or if the stream's own check refuses the chunk.
         TypeError
-            If the chunk is neither float32 nor float64 after the check.
+            If the chunk is no tensor, or neither float32 nor float64 after the check.
         """
-        if self._check is not None and chunk.shape[-1:].numel() > 0:
+        if not isinstance(chunk, Tensor) or chunk.ndim == 0:
+            raise TypeError(f"the chunk is {chunk!r}; give a torch.Tensor of samples, time last")
+        if self._check is not None:
             chunk = self._check(chunk)
         if chunk.dtype not in _COMPLEX:
             raise TypeError(
@@ -424,7 +432,7 @@ def lfilter(b: Tensor, a: Tensor, x: Tensor) -> Tensor:
     Raises
     ------
     ValueError
-        If the filter is unstable, or takes more than 2**27 samples to die out, or ``a[..., 0]`` is 0.
+        If the filter is unstable, or takes more than 2**23 samples to die out, or ``a[..., 0]`` is 0.
     TypeError
         If the coefficients are complex or `x` is neither float32 nor float64.
 
@@ -469,7 +477,7 @@ def sosfilt(sos: Tensor, x: Tensor) -> Tensor:
     Raises
     ------
     ValueError
-        If a section is unstable, or takes more than 2**27 samples to die out, or an a0 is 0, or rows are not
+        If a section is unstable, or takes more than 2**23 samples to die out, or an a0 is 0, or rows are not
         6 long.
     TypeError
         If the coefficients are complex or `x` is neither float32 nor float64.

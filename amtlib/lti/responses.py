@@ -15,7 +15,7 @@ from torch import Tensor
 # Complex numbers evaluated at a time without gradients: the intermediate results of a step then stay in the
 # cache of the processor, and in total below 20 MB.
 _POINTS_AT_A_TIME = 1 << 16
-_LONGEST_SETTLING = 1 << 27
+_LONGEST_SETTLING = 1 << 23
 
 
 def settling_samples(radius: float, order: int, dtype: torch.dtype) -> int:
@@ -41,7 +41,7 @@ def settling_samples(radius: float, order: int, dtype: torch.dtype) -> int:
     Raises
     ------
     ValueError
-        If the filter is unstable (radius >= 1) or rings for more than 2**27 samples.
+        If the filter is unstable (radius >= 1) or rings for more than 2**23 samples.
 
     See Also
     --------
