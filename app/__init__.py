@@ -1,0 +1,1 @@
+"""The labs: pages that turn amtlib's parameters into sliders and its results into live pictures."""

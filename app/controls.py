@@ -1,0 +1,50 @@
+"""The parts of a lab's page, each one light component: controls, words, figures, tools.
+Source: our own measurements (benchmarks/labs.py): a widget costs 5 to 15 ms to open, and a lab has thirty.
+Not the logic: what a message means is decided in `app.shell`; what is drawn, in static/lab.js.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+import param
+from panel.custom import JSComponent
+
+_STATIC = Path(__file__).parent / "static"
+
+
+class LabPart(JSComponent):
+    """One part of the page, drawn from plain data by static/lab.js.
+
+    Parameters
+    ----------
+    kind : {"controls", "words", "figures", "tools"}
+        Which part.
+    content : dict
+        What it shows when it appears; later changes travel in messages.
+    receive : callable
+        Called with each message from the page.
+    """
+
+    kind = param.Selector(default="controls", objects=["controls", "words", "figures", "tools"])
+    content = param.Dict(default={})
+
+    _esm: ClassVar[Path] = _STATIC / "lab.js"
+    _stylesheets: ClassVar[list[str]] = [(_STATIC / "lab.css").read_text(encoding="utf-8")]
+
+    def __init__(self, receive: Callable[[dict[str, Any]], None] | None = None, **settings: Any) -> None:
+        self._receive = receive
+        super().__init__(sizing_mode="stretch_width", margin=0, **settings)
+
+    def _handle_msg(self, data: Any) -> None:
+        if self._receive is not None and isinstance(data, dict):
+            self._receive(data)
+
+    def remember(self, content: dict[str, Any]) -> None:
+        """Set what a page that appears from now on shows, without sending it to those that are there."""
+        with param.parameterized.discard_events(self):
+            self.content = content
+
+    def tell(self, message: dict[str, Any]) -> None:
+        """Send a message to the page."""
+        self._send_msg(message)

@@ -1,0 +1,112 @@
+"""Figures that open cheaply and move fast: HoloViews draws once a process, browsers get copies, sliders send data.
+Source: our own measurements (benchmarks/labs.py): six HoloViews plots built for each session cost 0.6 CPU-s to open
+and 17 to 50 ms a plot and move; as one shared template they cost nothing to open and 0.1 ms a plot and move.
+Not a place for what a figure looks like: that is `app.plots`.
+"""
+
+import json
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import holoviews as hv
+import numpy as np
+from bokeh.document import Document
+
+_TEMPLATES: dict[str, str] = {}
+_LOCK = threading.Lock()
+
+
+def template(
+    key: str, draw: Callable[[], Mapping[str, Any]], link: Callable[[Mapping[str, Any]], None]
+) -> str:
+    """Return figures as text that a browser can build from, drawn when this process needs them first.
+
+    Parameters
+    ----------
+    key : str
+        Name of the set; equal keys share one drawing.
+    draw : callable
+        Returns HoloViews elements by name. The data they hold is only a stand-in of the right kind.
+    link : callable
+        Takes the finished Bokeh figures by name and joins the axes that move together.
+
+    Returns
+    -------
+    str
+        A Bokeh document as JSON, one root a figure, each named.
+    """
+    with _LOCK:
+        if key not in _TEMPLATES:
+            figures = {name: hv.render(element, backend="bokeh") for name, element in draw().items()}
+            link(figures)
+            document = Document()
+            for name, figure in figures.items():
+                figure.name = name
+                document.add_root(figure)
+            _TEMPLATES[key] = json.dumps(document.to_json(deferred=False), separators=(",", ":"))
+        return _TEMPLATES[key]
+
+
+class Scene:
+    """What the figures of one page show: data by source, properties by model, limits by axis.
+
+    Setting a part that is there already costs nothing on the wire: only what differs is sent.
+
+    Examples
+    --------
+    >>> scene = Scene()
+    >>> scene.data("curve", x=np.arange(2.0), y=np.zeros(2))
+    >>> sorted(scene.changes())
+    ['data', 'limits', 'set']
+    >>> scene.data("curve", x=np.arange(2.0), y=np.zeros(2))
+    >>> scene.changes() is None
+    True
+    """
+
+    def __init__(self) -> None:
+        self._whole: dict[str, dict[str, Any]] = {"data": {}, "set": {}, "limits": {}}
+        self._fresh: dict[str, dict[str, Any]] = {"data": {}, "set": {}, "limits": {}}
+
+    def _put(self, part: str, name: str, value: Any) -> None:
+        if name not in self._whole[part] or not _equal(self._whole[part][name], value):
+            self._whole[part][name] = self._fresh[part][name] = value
+
+    def data(self, source: str, **columns: Any) -> None:
+        """Set the columns of a data source, all of them together."""
+        self._put("data", source, columns)
+
+    def columns(self, source: str) -> dict[str, Any]:
+        """Return the columns of a data source as last set."""
+        return dict(self._whole["data"].get(source, {}))
+
+    def set(self, model: str, **properties: Any) -> None:
+        """Set properties of a named model; a dot leads to a model's part ("map.title")."""
+        self._put("set", model, properties)
+
+    def limits(self, axis: str, start: float, end: float) -> None:
+        """Set the limits of an axis ("map.x_range"), and where its reset goes."""
+        self._put("limits", axis, [start, end])
+
+    def whole(self) -> dict[str, dict[str, Any]]:
+        """Return everything, for a page that opens now."""
+        return {part: dict(entries) for part, entries in self._whole.items()}
+
+    def changes(self) -> dict[str, dict[str, Any]] | None:
+        """Return what changed since this was last asked, or None."""
+        fresh = {part: dict(entries) for part, entries in self._fresh.items()}
+        for entries in self._fresh.values():
+            entries.clear()
+        return fresh if any(fresh.values()) else None
+
+
+def _equal(a: Any, b: Any) -> bool:
+    if a is b:
+        return True
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(_equal(a[key], b[key]) for key in a)
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(_equal(x, y) for x, y in zip(a, b, strict=True))
+    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
+        return a.dtype == b.dtype and np.array_equal(a, b)
+    return bool(a == b)

@@ -1,0 +1,200 @@
+"""What the model half of every lab has: one state, read and written as text, and lessons kept as data.
+Source: our own; the idea of a state that is all in the link is TensorFlow Playground's.
+Not a view: no panel and no holoviews below this line, so every lab can be tested without a browser.
+"""
+
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import param
+import yaml
+
+from app.quantity import Field, shortened
+
+
+@dataclass(frozen=True)
+class Section:
+    """A group of controls under one title. ``when`` shows a control only for some values of another one."""
+
+    title: str
+    keys: tuple[str, ...]
+    open: bool = True
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a lesson asks for: a measured value of the lab between two limits."""
+
+    text: str
+    measure: str
+    low: float
+    high: float
+    done: str
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A preset with a story: a state, what to hide, what to think about and what to try."""
+
+    slug: str
+    title: str
+    text: str = ""
+    state: Mapping[str, Any] = field(default_factory=dict)
+    hide: tuple[str, ...] = ()
+    questions: tuple[tuple[str, str], ...] = ()
+    task: Task | None = None
+
+
+def load_lessons(path: Path) -> dict[str, Lesson]:
+    """Read the lessons of a lab from its YAML file, in the file's order.
+
+    Raises
+    ------
+    ValueError
+        When an entry has an unknown field: a typing error must not pass in silence.
+    """
+    lessons = {}
+    for slug, entry in yaml.safe_load(path.read_text(encoding="utf-8")).items():
+        unknown = set(entry) - {"title", "text", "state", "hide", "questions", "task"}
+        if unknown:
+            raise ValueError(f"{path.name}: lesson {slug} has unknown fields {sorted(unknown)}")
+        lessons[slug] = Lesson(
+            slug=slug,
+            title=entry["title"],
+            text=entry.get("text", "").strip(),
+            state=entry.get("state", {}),
+            hide=tuple(entry.get("hide", ())),
+            questions=tuple((q["ask"], q["answer"]) for q in entry.get("questions", ())),
+            task=Task(**entry["task"]) if "task" in entry else None,
+        )
+    return lessons
+
+
+class LabModel(param.Parameterized):
+    """State and computation of a lab, without a page.
+
+    A subclass names its ``parts`` (prefix -> Parameterized object), its ``sections`` and its ``lessons``, and
+    computes. Parameters are reached by key, ``prefix.name``: the same key in controls, links, lessons and tests.
+    """
+
+    sections: ClassVar[tuple[Section, ...]] = ()
+    lessons: ClassVar[Mapping[str, Lesson]] = {}
+    #: The three keys that a phone shows above the plots.
+    key_controls: ClassVar[tuple[str, ...]] = ()
+
+    version = param.Integer(default=0, doc="Counts changes: whoever shows the lab watches this alone.")
+
+    def __init__(self, parts: Mapping[str, param.Parameterized], **settings: Any) -> None:
+        super().__init__(**settings)
+        self.parts = dict(parts)
+        self._holding = 0
+        self._dirty: set[str] = set()
+        self.fields: dict[str, Field] = {}
+        for prefix, part in self.parts.items():
+            for name in part.param:
+                if name == "name" or (part.param[name].precedence or 0) < 0:
+                    continue
+                self.fields[f"{prefix}.{name}"] = Field(f"{prefix}.{name}", part, name)
+            part.param.watch(self._touched, [n for n in part.param if n != "name"])
+
+    def _touched(self, *events: Any) -> None:
+        for event in events:
+            prefix = next(p for p, part in self.parts.items() if part is event.obj)
+            self._dirty.add(f"{prefix}.{event.name}")
+        if not self._holding:
+            self._settle()
+
+    def _settle(self) -> list[str]:
+        notes: list[str] = []
+        if self._dirty:
+            changed, self._dirty = self._dirty, set()
+            self._holding += 1
+            try:
+                notes = self.reconcile(changed)
+            finally:
+                self._holding -= 1
+                self._dirty.clear()
+            self.version += 1
+        return notes
+
+    @contextlib.contextmanager
+    def _one_change(self) -> Iterator[list[str]]:
+        """Collect several settings into one change of ``version``; the list receives the notes."""
+        notes: list[str] = []
+        self._holding += 1
+        try:
+            yield notes
+        finally:
+            self._holding -= 1
+            if not self._holding:
+                notes.extend(self._settle())
+
+    def reconcile(self, changed: Iterable[str]) -> list[str]:
+        """Keep parameters that depend on each other consistent; return a sentence for each one moved."""
+        return []
+
+    def update(self, values: Mapping[str, Any]) -> list[str]:
+        """Set parameters by key; what is invalid is left as it was.
+
+        Parameters
+        ----------
+        values : mapping
+            ``{"f.order": 2, ...}``; values may be text, as in a link.
+
+        Returns
+        -------
+        list of str
+            One sentence for each value that was not taken, or that moved another one. Empty when all went well.
+        """
+        problems = []
+        with self._one_change() as notes:
+            for key, value in values.items():
+                entry = self.fields.get(key)
+                if entry is None:
+                    problems.append(f"{shortened(key)} is not a setting of this lab and was left out.")
+                    continue
+                try:
+                    setattr(entry.owner, entry.name, entry.parse(value))
+                except (ValueError, TypeError) as problem:
+                    problems.append(f"{problem} It stays at {entry.text()}.")
+        return problems + notes
+
+    def state(self) -> dict[str, str]:
+        """Return what differs from a fresh lab, as the text a permalink holds."""
+        return {key: entry.text() for key, entry in self.fields.items() if not entry.is_default}
+
+    def values(self) -> dict[str, Any]:
+        """Return every parameter's present value by key."""
+        return {key: entry.value for key, entry in self.fields.items()}
+
+    def restore(self, state: Mapping[str, Any]) -> list[str]:
+        """Go to a state as `state` returns it: what it does not name goes back to the default."""
+        defaults = {k: f.parameter.default for k, f in self.fields.items() if k not in state}
+        with self._one_change() as notes:
+            notes.extend(self.update({**defaults, **state}))
+        return notes
+
+    def code(self) -> str:
+        """Return a script that reproduces the lab's numbers with the present settings."""
+        raise NotImplementedError(f"{type(self).__name__} must write its code")
+
+    def schema(self) -> list[dict[str, Any]]:
+        """Describe the controls for the page."""
+        visible_when = self.visible_when()
+        return [
+            {
+                "title": section.title,
+                "open": section.open,
+                "controls": [
+                    {**self.fields[key].schema(), "when": visible_when.get(key)} for key in section.keys
+                ],
+            }
+            for section in self.sections
+        ]
+
+    def visible_when(self) -> dict[str, dict[str, list[Any]]]:
+        """Return, for a control that matters only sometimes, the values of another control it needs."""
+        return {}

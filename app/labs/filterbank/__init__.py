@@ -1,0 +1,1 @@
+"""The filterbank lab: how does the ear split sound into frequencies?"""

@@ -1,0 +1,512 @@
+"""State and numbers of the filterbank lab: a sound, a gammatone filterbank, and what its channels say.
+Source: :class:`amtlib.GammatoneFilterbank`; the long-term excitation is the rms level of each channel.
+Not a page: see view.py. Everything here runs, and is tested, without a browser.
+"""
+
+import math
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import param
+import torch
+from numpy.typing import NDArray
+
+from amtlib import GammatoneFilterbank, scales, signals
+from amtlib.filterbanks.gammatone import default_betamul
+from app.lab import LabModel, Section, load_lessons
+from app.quantity import Quantity
+from app.stimulus import Stimulus
+
+Array = NDArray[Any]
+
+#: Lowest level that is told apart from silence, dB SPL: keeps the logarithm finite far below any picture.
+SILENCE_DB = -200.0
+#: Envelopes are looked at this often or a little more, Hz: finer than any column of the picture.
+ENVELOPE_RATE = 4000
+#: Frequencies at which the filters' responses are drawn.
+RESPONSE_POINTS = 320
+
+
+class Bank(param.Parameterized):
+    """The filterbank's settings."""
+
+    low = Quantity(
+        80.0,
+        bounds=(20, 4000),
+        step=1,
+        unit="Hz",
+        scale="log",
+        label="Lowest channel",
+        doc="Centre frequency of the lowest channel.",
+    )
+    high = Quantity(
+        8000.0,
+        bounds=(200, 20000),
+        step=1,
+        unit="Hz",
+        scale="log",
+        label="Highest channel",
+        doc="Centre frequency of the highest channel; it stays below 0.45 of the sampling rate.",
+    )
+    channels = Quantity(
+        40,
+        bounds=(2, 128),
+        step=1,
+        whole=True,
+        label="Channels",
+        doc="How many filters share the range, equally spaced on the ERB scale.",
+    )
+    spacing = Quantity(
+        0.78,
+        bounds=(0.05, 20),
+        step=0.05,
+        unit="ERB",
+        label="Spacing",
+        doc="Distance between neighbours. Above 1, sounds can fall between the filters. Moves with Channels.",
+    )
+    order = Quantity(
+        4,
+        bounds=(1, 8),
+        step=1,
+        whole=True,
+        label="Order",
+        doc="Sections in cascade. More of them, steeper skirts and a later, rounder response. 4 fits the ear.",
+    )
+    bandwidth = Quantity(
+        1.0,
+        bounds=(0.1, 5),
+        step=0.05,
+        unit="× normal",
+        label="Bandwidth",
+        doc="1 is a healthy ear; an impaired one has filters two to four times wider.",
+    )
+    fs = param.Selector(
+        default=32000,
+        objects=[16000, 22050, 32000, 44100, 48000],
+        label="Sampling rate (Hz)",
+        doc="The sound is made or resampled at this rate; nothing above half of it exists.",
+    )
+
+
+class Probe(param.Parameterized):
+    """Where the lab looks closely, and the limits of its colours."""
+
+    frequency = Quantity(
+        1000.0,
+        bounds=(20, 20000),
+        step=1,
+        unit="Hz",
+        scale="log",
+        label="Look at channel near",
+        doc="The nearest channel is drawn and played. A click on the cochleagram sets it too.",
+    )
+    time = Quantity(
+        0.2,
+        bounds=(0, 10),
+        step=0.005,
+        unit="s",
+        label="Look at time",
+        doc="Middle of the close-up. A click on the cochleagram sets it too.",
+    )
+    follow = param.Boolean(
+        default=False,
+        label="Follow the mouse",
+        doc="Look at whatever the mouse passes over in the cochleagram.",
+    )
+    width = Quantity(
+        40.0,
+        bounds=(5, 500),
+        step=5,
+        unit="ms",
+        scale="log",
+        label="Close-up",
+        doc="How much of the channel's waveform is drawn.",
+    )
+    floor = Quantity(
+        0.0, bounds=(-20, 80), step=5, unit="dB SPL", label="Darkest colour at", doc="Lower end of the axes."
+    )
+    ceiling = Quantity(
+        80.0, bounds=(20, 120), step=5, unit="dB SPL", label="Brightest colour at", doc="Upper end."
+    )
+
+
+@dataclass(frozen=True)
+class FilterbankResult:
+    """What the lab computed, as plain arrays. Pressures in Pa, levels in dB SPL, times in s, frequencies in Hz."""
+
+    fs: int
+    waveform: Array
+    """``(T,)``"""
+    fc: Array
+    """``(F,)`` centre frequencies"""
+    times: Array
+    """``(M,)`` times of the envelope's samples"""
+    envelope: Array
+    """``(F, M)`` Hilbert envelope of each channel"""
+    excitation: Array
+    """``(F,)`` rms level of each channel over the whole sound"""
+    response_frequencies: Array
+    """``(K,)``"""
+    responses: Array
+    """``(F, K)`` gain of each filter, dB"""
+    channel: int
+    """Index of the channel that is looked at"""
+    channel_times: Array
+    """``(W,)`` the close-up"""
+    channel_wave: Array
+    channel_envelope: Array
+    impulse_times: Array
+    """``(I,)``"""
+    impulse_response: Array
+    impulse_envelope: Array
+    bandwidth_3db: float
+    """-3 dB width of the channel that is looked at, Hz"""
+    delay: float
+    """Time of its impulse response's envelope maximum, s"""
+
+    @property
+    def duration(self) -> float:
+        """Length of the sound in s."""
+        return len(self.waveform) / self.fs
+
+    @property
+    def levels(self) -> Array:
+        """Level of each channel over time, dB SPL, shape ``(F, M)``: the cochleagram."""
+        return envelope_level(self.envelope)
+
+    @property
+    def peak(self) -> int:
+        """Index of the channel with the highest excitation."""
+        return int(self.excitation.argmax())
+
+    def measures(self) -> dict[str, float]:
+        """Return the numbers that a lesson's task can ask for."""
+        return {
+            "peak_frequency_hz": float(self.fc[self.peak]),
+            "peak_level_db": float(self.excitation[self.peak]),
+            "channels": float(len(self.fc)),
+            "spacing_erb": float(np.diff(_erb(self.fc)).mean()),
+            "channel_frequency_hz": float(self.fc[self.channel]),
+            "channel_level_db": float(self.excitation[self.channel]),
+            "channel_bandwidth_hz": self.bandwidth_3db,
+            "channel_delay_ms": self.delay * 1000,
+            "excitation_peaks": float(self.excitation_peaks()),
+        }
+
+    def excitation_peaks(self, depth: float = 3.0) -> int:
+        """Count the maxima of the excitation that stand ``depth`` dB above the valleys beside them."""
+        count, valley, summit, rising = 0, self.excitation[0], self.excitation[0], True
+        for level in self.excitation[1:]:
+            if rising:
+                summit = max(summit, level)
+                if level < summit - depth:
+                    count, valley, rising = count + 1, level, False
+            else:
+                valley = min(valley, level)
+                if level > valley + depth:
+                    summit, rising = level, True
+        return count + int(rising and summit > self.excitation[0] and summit > valley + depth)
+
+
+def decibels(power: Array) -> Array:
+    """Turn mean squared pressure in Pa^2 into dB SPL; silence is `SILENCE_DB`."""
+    smallest = (signals.P_REF * 10 ** (SILENCE_DB / 20)) ** 2
+    return 10 * np.log10(np.maximum(power, smallest)) - 20 * math.log10(signals.P_REF)
+
+
+def envelope_level(envelope: Array) -> Array:
+    """Return the level of a tone with this envelope, dB SPL."""
+    return decibels(envelope**2 / 2)
+
+
+def frequency_text(hertz: float) -> str:
+    """Write a frequency as one reads it: 850 Hz, 1.25 kHz."""
+    return f"{hertz:.0f} Hz" if hertz < 1000 else f"{hertz / 1000:.2f} kHz"
+
+
+def _erb(hertz: Array | float) -> Array:
+    return scales.fc2erb(torch.as_tensor(hertz, dtype=torch.float64)).numpy()
+
+
+def _crossing(x: Array, y: Array, left: int) -> float:
+    """Return where the line from point ``left`` to the next one crosses zero."""
+    return float(x[left] - y[left] * (x[left + 1] - x[left]) / (y[left + 1] - y[left]))
+
+
+class FilterbankModel(LabModel):
+    """The filterbank lab without its page.
+
+    Examples
+    --------
+    >>> lab = FilterbankModel()
+    >>> lab.update({"s.kind": "tone", "s.frequency": 1000})
+    []
+    >>> round(lab.result.fc[lab.result.peak])
+    1025
+    """
+
+    sections: ClassVar[tuple[Section, ...]] = (
+        Section(
+            "Sound",
+            (
+                "s.kind",
+                "s.level",
+                "s.frequency",
+                "s.frequency2",
+                "s.level2",
+                "s.f0",
+                "s.lowest",
+                "s.highest",
+                "s.phases",
+                "s.rate",
+                "s.low",
+                "s.high",
+                "s.modulation",
+                "s.depth",
+                "s.deviation",
+                "s.gap",
+                "s.delay",
+                "s.iterations",
+                "s.noise_level",
+                "s.start",
+                "s.duration",
+                "s.seed",
+            ),
+        ),
+        Section(
+            "Filterbank", ("f.channels", "f.spacing", "f.low", "f.high", "f.bandwidth", "f.order", "f.fs")
+        ),
+        Section("Close-up", ("v.frequency", "v.time", "v.follow", "v.width", "v.floor", "v.ceiling")),
+    )
+    lessons = load_lessons(Path(__file__).with_name("lessons.yaml"))
+    key_controls = ("s.level", "f.channels", "f.bandwidth")
+
+    def __init__(self) -> None:
+        self.stimulus = Stimulus()
+        self.bank = Bank()
+        self.probe = Probe()
+        self._stages: dict[str, tuple[Hashable, Any]] = {}
+        super().__init__({"s": self.stimulus, "f": self.bank, "v": self.probe})
+
+    def visible_when(self) -> dict[str, dict[str, list[Any]]]:
+        """Return which kinds of sound each parameter matters to."""
+        return Stimulus.visible_when("s")
+
+    def reconcile(self, changed: Iterable[str]) -> list[str]:
+        """Keep the range in order and below fs / 2, and spacing and channels in step."""
+        bank, notes = self.bank, []
+        top = round(0.45 * bank.fs)
+        if bank.high > top:
+            bank.high = top
+            notes.append(
+                f"The highest channel moved to {top} Hz: it must stay below 0.45 of the sampling rate."
+            )
+        if bank.low * 1.25 > bank.high:
+            if "f.low" in changed and bank.low * 1.25 <= top:
+                bank.high = math.ceil(bank.low * 1.25)
+                notes.append(f"The highest channel moved to {bank.high:g} Hz, to stay above the lowest one.")
+            else:
+                bank.low = max(20, math.floor(bank.high / 1.25))
+                notes.append(f"The lowest channel moved to {bank.low:g} Hz, to stay below the highest one.")
+        if self.probe.floor > self.probe.ceiling - 20:
+            if "v.floor" in changed:
+                self.probe.ceiling = min(self.probe.floor + 20, 120)
+            else:
+                self.probe.floor = self.probe.ceiling - 20
+        span = float(_erb(bank.high) - _erb(bank.low))
+        low, high = bank.param.channels.bounds
+        if "f.spacing" in changed and "f.channels" not in changed:
+            bank.channels = int(min(max(round(span / bank.spacing) + 1, low), high))
+        if {"f.spacing", "f.channels", "f.low", "f.high", "f.fs"} & set(changed):
+            bank.spacing = min(max(round(span / (bank.channels - 1), 2), 0.05), 20)
+        return notes
+
+    def state(self) -> dict[str, str]:
+        """Return what differs from a fresh lab; spacing is left out, the channels tell it."""
+        return {key: text for key, text in super().state().items() if key != "f.spacing"}
+
+    def _stage(self, name: str, key: Hashable, make: Callable[[], Any]) -> Any:
+        """Return what `make` made for this key, made anew only when the key changed."""
+        held = self._stages.get(name)
+        if held is None or held[0] != key:
+            held = (key, make())
+            self._stages[name] = held
+        return held[1]
+
+    def _sound_key(self) -> tuple[Hashable, ...]:
+        return (
+            self.bank.fs,
+            self.stimulus.upload_name,
+            *(field.value for key, field in self.fields.items() if key.startswith("s.")),
+        )
+
+    def _bank_key(self) -> tuple[Hashable, ...]:
+        return tuple(f.value for key, f in self.fields.items() if key.startswith("f.") and key != "f.spacing")
+
+    @property
+    def betamul(self) -> float:
+        """Bandwidth multiplier of the filterbank, in ERB."""
+        return float(self.bank.bandwidth * default_betamul(int(self.bank.order)))
+
+    def centre_frequencies(self) -> torch.Tensor:
+        """Return the channels' centre frequencies in Hz, equally spaced on the ERB scale."""
+        ends = scales.fc2erb(torch.tensor([self.bank.low, self.bank.high], dtype=torch.float64))
+        steps = torch.linspace(float(ends[0]), float(ends[1]), int(self.bank.channels), dtype=torch.float64)
+        return scales.erb2fc(steps)
+
+    def sound(self) -> torch.Tensor:
+        """Return the sound in Pa, shape ``(T,)``."""
+        return self._stage("sound", self._sound_key(), lambda: self.stimulus.render(self.bank.fs))
+
+    def filterbank(self) -> GammatoneFilterbank:
+        """Return the filterbank as a torch module."""
+        return self._stage("bank", self._bank_key(), lambda: self._build(self.centre_frequencies()))
+
+    def _build(self, fc: torch.Tensor) -> GammatoneFilterbank:
+        return GammatoneFilterbank(fc, self.bank.fs, n=int(self.bank.order), betamul=self.betamul)
+
+    @property
+    def envelope_step(self) -> int:
+        """How many samples apart the envelope is looked at."""
+        return max(self.bank.fs // ENVELOPE_RATE, 1)
+
+    @property
+    def result(self) -> FilterbankResult:
+        """Everything the page shows, for the present settings.
+
+        Raises
+        ------
+        ValueError
+            When the settings do not fit together; the sentence says what to change.
+        """
+        key = (*self._sound_key(), *self._bank_key(), *(f.value for f in self.fields.values()))
+        return self._stage("result", key, self._compute)
+
+    @torch.no_grad()
+    def _compute(self) -> FilterbankResult:
+        fs = self.bank.fs
+        x, bank = self.sound(), self.filterbank()
+        fc = self.centre_frequencies().numpy()
+        both = (*self._sound_key(), *self._bank_key())
+        envelope, excitation = self._stage("envelope", both, lambda: self._envelope(x, bank))
+        frequencies, responses = self._stage("responses", self._bank_key(), lambda: self._responses(bank))
+        channel = int(np.abs(_erb(fc) - _erb(self.probe.frequency)).argmin())
+        one, delay, impulse = self._stage(
+            "impulse", (*self._bank_key(), channel), lambda: self._impulse(float(fc[channel]))
+        )
+        wave, wave_envelope = self._stage(
+            "wave", (*both, channel), lambda: (one(x)[0].numpy(), one.envelope(x)[0].numpy())
+        )
+        half = self.probe.width / 2000
+        middle = min(max(self.probe.time, half), max(len(x) / fs - half, half))
+        first = max(round((middle - half) * fs), 0)
+        window = slice(first, min(first + max(round(2 * half * fs), 2), len(x)))
+        return FilterbankResult(
+            fs=fs,
+            waveform=x.numpy(),
+            fc=fc,
+            times=np.arange(envelope.shape[1]) * self.envelope_step / fs,
+            envelope=envelope,
+            excitation=excitation,
+            response_frequencies=frequencies,
+            responses=responses,
+            channel=channel,
+            channel_times=np.arange(window.start, window.stop) / fs,
+            channel_wave=wave[window],
+            channel_envelope=wave_envelope[window],
+            impulse_times=np.arange(len(impulse[0])) / fs,
+            impulse_response=impulse[0],
+            impulse_envelope=impulse[1],
+            bandwidth_3db=self._bandwidth(one, float(fc[channel])),
+            delay=delay,
+        )
+
+    def _envelope(self, x: torch.Tensor, bank: GammatoneFilterbank) -> tuple[Array, Array]:
+        envelope = bank.envelope(x, step=self.envelope_step)
+        return envelope.numpy(), decibels((envelope.double() ** 2).mean(-1).numpy() / 2)
+
+    def _responses(self, bank: GammatoneFilterbank) -> tuple[Array, Array]:
+        top = min(20000.0, self.bank.fs / 2)
+        frequencies = scales.erb2fc(
+            torch.linspace(float(_erb(20.0)), float(_erb(top)), RESPONSE_POINTS, dtype=torch.float64)
+        )
+        frequencies = frequencies.clamp_max(top)  # the last one may have been rounded beyond fs / 2
+        gain = bank.frequency_response(frequencies).abs().clamp_min(1e-10)
+        return frequencies.numpy(), (20 * torch.log10(gain)).float().numpy()
+
+    def _impulse(self, fc: float) -> tuple[GammatoneFilterbank, float, tuple[Array, Array]]:
+        one = self._build(torch.tensor([fc], dtype=torch.float64))
+        click = torch.zeros(round(0.1 * self.bank.fs))
+        click[0] = 1.0
+        # Drawn as a density in 1/s: its size then does not depend on the sampling rate.
+        response, envelope = (
+            (one(click)[0] * self.bank.fs).numpy(),
+            (one.envelope(click)[0] * self.bank.fs).numpy(),
+        )
+        return one, float(envelope.argmax()) / self.bank.fs, (response, envelope)
+
+    @staticmethod
+    def _bandwidth(one: GammatoneFilterbank, fc: float) -> float:
+        """Return the -3 dB width around fc in Hz, from a fine grid interpolated between its points."""
+        reach = 2.0 * float(scales.audfiltbw(torch.tensor(fc, dtype=torch.float64))) * max(one.betamul, 1.0)
+        grid = np.linspace(max(fc - reach, 0.0), min(fc + reach, one.fs / 2), 401)
+        gain = one.frequency_response(torch.from_numpy(grid)).abs()[0].double().numpy() - 0.5**0.5
+        centre = int(np.abs(grid - fc).argmin())
+        below, above = np.flatnonzero(gain[:centre] < 0), np.flatnonzero(gain[centre:] < 0)
+        # Where a wide filter meets 0 or fs / 2 before it has fallen by 3 dB, the edge counts.
+        low = _crossing(grid, gain, int(below[-1])) if len(below) else float(grid[0])
+        high = _crossing(grid, gain, centre + int(above[0]) - 1) if len(above) else float(grid[-1])
+        return high - low
+
+    def channel_sound(self) -> torch.Tensor:
+        """Return the output of the channel that is looked at, Pa, shape ``(T,)``."""
+        with torch.no_grad():
+            return self._build(self.centre_frequencies()[[self.result.channel]])(self.sound())[0]
+
+    def resynthesis(self) -> torch.Tensor:
+        """Return the channels put together again: each aligned by its own filter run backwards, then summed."""
+        bank = self.filterbank()
+        with torch.no_grad():
+            return bank.resynthesise(bank(self.sound()))
+
+    def summary(self) -> str:
+        """Say in one line what is seen, for the page and for a screen reader."""
+        r = self.result
+        if r.excitation[r.peak] < -100:
+            loudest = "Silence in every channel."
+        else:
+            loudest = (
+                f"{self.stimulus.summary}: strongest channel {frequency_text(r.fc[r.peak])}, "
+                f"{r.excitation[r.peak]:.1f} dB SPL."
+            )
+        return (
+            f"{loudest} Channel {r.channel + 1} of {len(r.fc)}: {frequency_text(r.fc[r.channel])}, "
+            f"{r.bandwidth_3db:.0f} Hz wide (−3 dB), rings up in {r.delay * 1000:.1f} ms."
+        )
+
+    def code(self) -> str:
+        """Return a script that reproduces the plotted numbers with the present settings."""
+        bank, fs = self.bank, self.bank.fs
+        return "\n".join(
+            [
+                "import torch",
+                "",
+                "import amtlib",
+                "from amtlib import GammatoneFilterbank, scales, signals",
+                "",
+                *self.stimulus.code(fs),
+                "",
+                f"low, high = scales.fc2erb(torch.tensor([{bank.low!r}, {bank.high!r}], dtype=torch.float64))",
+                f"fc = scales.erb2fc(torch.linspace(float(low), float(high), {bank.channels}, dtype=torch.float64))",
+                f"bank = GammatoneFilterbank(fc, fs={fs}, n={bank.order}, betamul={self.betamul!r})",
+                "",
+                f"envelope = bank.envelope(x, step={self.envelope_step})  # Pa, (channels, time)",
+                "cochleagram = 20 * torch.log10(envelope / 2**0.5 / signals.P_REF)  # dB SPL",
+                "excitation = 10 * torch.log10((envelope.double() ** 2).mean(-1) / 2 / signals.P_REF**2)  # dB SPL",
+                f"channel = bank(x)[{self.result.channel}]  # Pa, the channel that is looked at",
+                "",
+            ]
+        )

@@ -1,0 +1,3 @@
+from app.site import open_landing
+
+open_landing()

@@ -1,0 +1,167 @@
+"""Parameters of a lab: numbers with a unit, a step and a scale, said once and read by every part of the page.
+Source: our own; sliders, permalinks, validation and generated code all read these declarations.
+Not widgets: nothing here knows how a parameter is drawn.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import param
+
+
+class Quantity(param.Number):
+    """A number with a unit, such as 1000 Hz, that a slider can set.
+
+    Parameters
+    ----------
+    default : float
+        Value at the start.
+    bounds : tuple of float
+        Lowest and highest value, both allowed. Every quantity has both: they also guard the server.
+    step : float
+        What one step of the slider adds (``scale="linear"``), or the rounding of a value
+        (``scale="log"``, where one step is a fortieth of an octave or so).
+    unit : str
+        As printed behind the value, "" for a plain number.
+    scale : {"linear", "log"}
+        How the slider maps its length to values.
+    whole : bool
+        Whether only whole numbers are allowed.
+    """
+
+    __slots__ = ["scale", "unit", "whole"]
+    _slot_defaults = {**param.Number._slot_defaults, "unit": "", "scale": "linear", "whole": False}
+
+    def __init__(
+        self,
+        default: float,
+        *,
+        bounds: tuple[float, float],
+        step: float,
+        unit: str = "",
+        scale: str = "linear",
+        whole: bool = False,
+        **settings: Any,
+    ) -> None:
+        # param validates the default during its own initialisation, so what the check reads comes first.
+        self.unit = unit
+        self.scale = scale
+        self.whole = whole
+        super().__init__(default, bounds=bounds, step=step, **settings)
+
+    if TYPE_CHECKING:  # what param's descriptors do, said to the type checker
+
+        def __get__(self, instance: Any, owner: Any = None) -> Any: ...
+        def __set__(self, instance: Any, value: Any) -> None: ...
+
+    def _validate(self, val: Any) -> None:
+        super()._validate(val)
+        if isinstance(val, int | float) and not math.isfinite(val):
+            raise ValueError(f"{self.label} is {val}; give a finite number.")
+        if self.whole and val != int(val):
+            raise ValueError(f"{self.label} is {val}; give a whole number.")
+
+
+@dataclass(frozen=True)
+class Field:
+    """One parameter as the page and the permalink see it: where it lives and how it reads as text."""
+
+    key: str
+    owner: Any
+    name: str
+
+    @property
+    def parameter(self) -> Any:
+        """The declaration."""
+        return self.owner.param[self.name]
+
+    @property
+    def value(self) -> Any:
+        """The present value."""
+        return getattr(self.owner, self.name)
+
+    @property
+    def is_default(self) -> bool:
+        """Whether the value is the one a fresh lab starts with."""
+        return bool(self.value == self.parameter.default)
+
+    def text(self) -> str:
+        """Write the value as it stands in a permalink: short, and read back to the same value."""
+        value = self.value
+        if isinstance(value, bool):
+            return "1" if value else "0"
+        return f"{value:.10g}" if isinstance(value, int | float) else str(value)
+
+    def parse(self, text: Any) -> Any:
+        """Read a value from a permalink or a widget.
+
+        Raises
+        ------
+        ValueError
+            When it is not of the parameter's kind or out of its range; the sentence names value and range.
+        """
+        parameter = self.parameter
+        if isinstance(parameter, Quantity):
+            return self._number(parameter, text)
+        if isinstance(parameter, param.Selector):
+            known = {str(option): option for option in parameter.objects}
+            if str(text) not in known:
+                raise ValueError(
+                    f"{parameter.label} is {shortened(text)}; choose one of {', '.join(map(str, known))}."
+                )
+            return known[str(text)]
+        if isinstance(parameter, param.Boolean):
+            if str(text).lower() not in {"0", "1", "true", "false"}:
+                raise ValueError(f"{parameter.label} is {shortened(text)}; give 0 or 1.")
+            return str(text).lower() in {"1", "true"}
+        raise TypeError(f"{self.key} cannot be set from a link")
+
+    @staticmethod
+    def _number(parameter: Quantity, text: Any) -> float:
+        low, high = parameter.bounds
+        unit = f" {parameter.unit}" if parameter.unit else ""
+        allowed = f"give a number from {low:g} to {high:g}{unit}."
+        try:
+            value = float(text)
+        except (TypeError, ValueError, OverflowError):
+            raise ValueError(f"{parameter.label} is {shortened(text)}; {allowed}") from None
+        if not (math.isfinite(value) and low <= value <= high):
+            raise ValueError(f"{parameter.label} is {value:g}{unit}; {allowed}")
+        if parameter.whole:
+            if value != int(value):
+                raise ValueError(f"{parameter.label} is {value:g}; give a whole number.")
+            return int(value)
+        return value
+
+    def schema(self) -> dict[str, Any]:
+        """Describe the parameter for the page: plain data that travels as JSON."""
+        parameter = self.parameter
+        entry: dict[str, Any] = {
+            "key": self.key,
+            "label": parameter.label,
+            "help": parameter.doc or "",
+            "default": parameter.default,
+        }
+        if isinstance(parameter, Quantity):
+            low, high = parameter.bounds
+            entry |= {
+                "kind": "number",
+                "min": low,
+                "max": high,
+                "step": parameter.step,
+                "unit": parameter.unit,
+                "scale": parameter.scale,
+            }
+        elif isinstance(parameter, param.Selector):
+            names = parameter.names or {str(option): option for option in parameter.objects}
+            entry |= {"kind": "choice", "options": [[option, name] for name, option in names.items()]}
+        else:
+            entry |= {"kind": "flag"}
+        return entry
+
+
+def shortened(text: Any, limit: int = 40) -> str:
+    """Quote what a user typed, cut to a length that fits a sentence."""
+    written = str(text)
+    return f"“{written[:limit]}…”" if len(written) > limit else f"“{written}”"

@@ -1,0 +1,469 @@
+"""What every lab's page shares: frame, controls, link, lessons, comparison, sound, export, errors.
+Source: ../shared/design/ux.md; the idea of hiding controls to make a lesson is TensorFlow Playground's.
+Not one lab's content: a lab says what its figures are and how to patch them (see labs/filterbank/view.py).
+"""
+
+import base64
+import logging
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+from urllib.parse import parse_qsl, urlencode
+
+import numpy as np
+import panel as pn
+import panel_material_ui as pmui
+import torch
+from panel.viewable import Viewable, Viewer
+
+from amtlib import audio
+from app.controls import LabPart
+from app.figures import Scene
+from app.lab import LabModel, Lesson
+from app.quantity import shortened
+from app.stimulus import MAX_BYTES, Stimulus
+
+_LOG = logging.getLogger("amtlab")
+
+#: Keys of a link that belong to the frame, not to the lab's state.
+_FRAME_KEYS = ("lesson", "hide", "a")
+#: Keys that others put into the address and that a link keeps.
+_FOREIGN_KEYS = ("theme",)
+#: Longest link that is read, characters.
+_LONGEST_LINK = 4000
+
+SITE = "AMT Lab"
+LABS = {"filterbank": "Filterbank"}
+
+# Loaded once a process: figures keep their axis lines ("classic"), in light and dark.
+_THEME = {"chart_style": "classic", "palette": {"primary": {"main": "#0b63b0"}}}
+_DARK = {"chart_style": "classic", "palette": {"primary": {"main": "#7cb8f2"}}}
+# The same bar in both: the light accent of the dark theme would glare.
+_BAR = {".MuiAppBar-root": {"backgroundColor": "#0b4f8f", "backgroundImage": "none", "color": "#ffffff"}}
+
+
+class LabView(Viewer):
+    """The page of one lab over one model; displays itself in a notebook, `page` makes it a served page.
+
+    A subclass sets ``slug``, ``title``, ``question``, ``grid``, ``sounds`` and ``exports``, makes its figures
+    (`figures`), fills them (`draw`, `draw_pinned`), and renders sounds and files by key.
+    """
+
+    slug: ClassVar[str]
+    title: ClassVar[str]
+    question: ClassVar[str]
+    #: CSS of the grid that the figures stand in; each figure's name is its area.
+    grid: ClassVar[str] = ""
+    #: Figures in which a click or a drag looks closer (`pointed`).
+    pointable: ClassVar[tuple[str, ...]] = ()
+    #: key -> (label on the button, what it is)
+    sounds: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    exports: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    #: Keys that follow from others and stay out of the link.
+    derived: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, model: LabModel, link: str, served: bool) -> None:
+        super().__init__()
+        self.model = model
+        self.id = f"lab-{uuid.uuid4().hex[:12]}"
+        self._served = served
+        self._lesson: Lesson | None = None
+        self._hidden: tuple[str, ...] = ()
+        self._pinned: dict[str, str] | None = None
+        self._pinned_sound: torch.Tensor | None = None
+        self._upload: tuple[str, bytearray] | None = None
+        self._code_open = False
+        self._problem = ""
+        self._said = ""
+        self._done = False
+        self._updating = False
+        self._known: dict[str, Any] = {}
+        self.scene = Scene()
+        notes, pinned = self._open_link(link)
+        kinds = ("controls", "words", "figures", "tools")
+        self.parts = {kind: LabPart(self._guarded, kind=kind) for kind in kinds}
+        self._contents: dict[str, dict[str, Any]] = {kind: {} for kind in kinds}
+        if pinned is not None:
+            notes += self._pin_state(pinned)
+        self._refresh(notes)
+        model.param.watch(self._model_changed, "version")
+
+    # ------------------------------------------------------------------ what a lab provides
+
+    def figures(self) -> str:
+        """Return the figures' template, see `app.figures.template`."""
+        raise NotImplementedError(f"{type(self).__name__} must make its figures")
+
+    def draw(self) -> None:
+        """Put the model's present result into the scene."""
+        raise NotImplementedError(f"{type(self).__name__} must draw its figures")
+
+    def draw_pinned(self, shown: bool) -> None:
+        """Keep the present curves as ghosts, or clear them."""
+        raise NotImplementedError(f"{type(self).__name__} must draw what is pinned")
+
+    def fit(self) -> None:
+        """Set the axes' limits to what is there now."""
+
+    def pointed(self, figure: str, x: float, y: float) -> list[str]:
+        """Look closer at a place of a figure, in its axes' units; return what is to be said about it."""
+        return []
+
+    def measures(self) -> Mapping[str, float]:
+        """Return the numbers that a lesson's task can ask for."""
+        return {}
+
+    def summary(self) -> str:
+        """Return the line of words above the figures."""
+        raise NotImplementedError(f"{type(self).__name__} must say what is seen")
+
+    def sound(self, key: str) -> tuple[str, torch.Tensor, int]:
+        """Return title, samples and rate of the sound with that key."""
+        raise KeyError(key)
+
+    def export(self, key: str) -> tuple[str, str, bytes]:
+        """Return file name, MIME type and content of the export with that key."""
+        raise KeyError(key)
+
+    def stimulus(self) -> Stimulus | None:
+        """Return the stimulus that a dropped file goes to, if the lab has one."""
+        return None
+
+    # ------------------------------------------------------------------ two ways to show it
+
+    def __panel__(self) -> Viewable:
+        """Lay the lab out for a notebook cell."""
+        return pn.Row(
+            pn.Column(self.parts["controls"], width=310, height=820, scroll="y"),
+            pn.Column(
+                self.parts["words"], self.parts["figures"], self.parts["tools"], sizing_mode="stretch_width"
+            ),
+            sizing_mode="stretch_width",
+        )
+
+    def page(self) -> pmui.Page:
+        """Lay the lab out as a page of its own."""
+        return page_frame(
+            f"{self.title} · {SITE}",
+            sidebar=[self.parts["controls"]],
+            main=[self.parts["words"], self.parts["figures"], self.parts["tools"]],
+        )
+
+    # ------------------------------------------------------------------ link and lessons
+
+    def _open_link(self, link: str) -> tuple[list[str], dict[str, str] | None]:
+        """Apply what a link says as far as it makes sense; return notes, and the state it pins as A."""
+        if len(link) > _LONGEST_LINK:
+            return [
+                f"The link has {len(link)} characters, more than {_LONGEST_LINK}, and was left out."
+            ], None
+        query = dict(parse_qsl(link.lstrip("?"), keep_blank_values=True))
+        notes = []
+        slug = query.get("lesson", "")
+        if slug:
+            if slug in self.model.lessons:
+                notes += self._enter(self.model.lessons[slug])
+            else:
+                notes.append(f"There is no lesson {shortened(slug)} here; the rest of the link was applied.")
+        if "hide" in query:
+            asked = [key for key in query["hide"].split(",") if key]
+            self._hidden = tuple(key for key in asked if key in self.model.fields)
+            if len(self._hidden) < len(asked):
+                notes.append("The link hides controls that this lab does not have; they were left out.")
+        pinned = None
+        if query.get("a"):
+            asked_a = dict(parse_qsl(query["a"], keep_blank_values=True))
+            pinned = {key: text for key, text in asked_a.items() if key in self.model.fields}
+        state = {k: v for k, v in query.items() if k not in (*_FRAME_KEYS, *_FOREIGN_KEYS)}
+        return notes + self.model.update(state), pinned
+
+    def _enter(self, lesson: Lesson | None) -> list[str]:
+        self._lesson = lesson
+        self._hidden = lesson.hide if lesson else ()
+        return self.model.restore(lesson.state) if lesson else []
+
+    # ------------------------------------------------------------------ what the parts show
+
+    def _controls_content(self) -> dict[str, Any]:
+        stimulus = self.stimulus()
+        return {
+            "id": self.id,
+            "values": self.model.values(),
+            "sections": self.model.schema(),
+            "lessons": [[slug, lesson.title] for slug, lesson in self.model.lessons.items()],
+            "lesson": self._lesson.slug if self._lesson else "",
+            "hide": list(self._hidden),
+            "pinned": urlencode(self._pinned) if self._pinned is not None else "",
+            "derived": list(self.derived),
+            "foreign": list(_FOREIGN_KEYS),
+            "permalink": self._served,
+            "upload": {"bytes": MAX_BYTES, "page": self._served} if stimulus is not None else None,
+        }
+
+    def _tools_content(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "file": f"amtlab-{self.slug}",
+            "sounds": [[key, label, doc] for key, (label, doc) in self.sounds.items()],
+            "exports": [[key, label, doc] for key, (label, doc) in self.exports.items()],
+            "pinned": self._pinned is not None,
+            "code": self.model.code() if self._code_open else "",
+        }
+
+    def _words_content(self, notes: list[str]) -> dict[str, Any]:
+        lesson = self._lesson
+        story = None
+        if lesson is not None:
+            story = {
+                "slug": lesson.slug,
+                "title": lesson.title,
+                "text": lesson.text,
+                "questions": [list(pair) for pair in lesson.questions],
+                "task": lesson.task.text if lesson.task else "",
+                "done": lesson.task.done if lesson.task else "",
+            }
+        schema = {c["key"]: c for section in self.model.schema() for c in section["controls"]}
+        return {
+            "id": self.id,
+            "summary": self._said,
+            "problem": self._problem,
+            "notes": notes,
+            "story": story,
+            "done": self._done,
+            "quick": [schema[key] for key in self.model.key_controls] if self._served else [],
+        }
+
+    def _figures_content(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "template": self.figures(),
+            "grid": self.grid,
+            "pointable": list(self.pointable),
+            "scene": self.scene.whole(),
+        }
+
+    # ------------------------------------------------------------------ one change, one answer
+
+    def _model_changed(self, _event: Any) -> None:
+        if not self._updating:
+            self._refresh([])
+
+    def _change(self, make: Callable[[], list[str] | None]) -> list[str]:
+        """Run what changes the model without drawing in between; return its notes."""
+        self._updating = True
+        try:
+            return make() or []
+        finally:
+            self._updating = False
+
+    def _refresh(self, notes: list[str], **extra: Any) -> None:
+        """Show the present state; where it cannot be computed, say why and keep the last good picture.
+
+        All that a change moves goes out in one message, so that the page never shows half of it.
+        """
+        try:
+            self.draw()
+            self._said, self._problem = self.summary(), ""
+            task = self._lesson.task if self._lesson else None
+            self._done = bool(task and task.low <= self.measures()[task.measure] <= task.high)
+        except ValueError as problem:
+            self._problem = sentence(problem)
+        message = dict(extra)
+        values = self.model.values()
+        if values != self._known:
+            message["values"] = {key: value for key, value in values.items() if self._known.get(key) != value}
+            self._known = values
+        contents = {
+            "words": self._words_content(notes),
+            "tools": self._tools_content(),
+            "controls": {k: v for k, v in self._controls_content().items() if k != "values"},
+        }
+        for kind, content in contents.items():
+            if content != self._contents[kind]:
+                message[kind] = self._contents[kind] = content
+        changes = self.scene.changes()
+        if changes is not None:
+            message["scene"] = changes
+        self.parts["words"].remember(contents["words"])
+        self.parts["tools"].remember(contents["tools"])
+        self.parts["controls"].remember({**contents["controls"], "values": values})
+        self.parts["figures"].remember(self._figures_content())
+        if message:
+            self.parts["figures"].tell({"type": "update", **message})
+
+    def _guarded(self, message: dict[str, Any]) -> None:
+        """Deal with a message from the page; nothing it holds may end the session."""
+        try:
+            self._receive(message)
+        except Exception:
+            _LOG.exception("A message of kind %s failed", shortened(message.get("type")))
+            self._problem = "That did not work; the settings before it still hold. The server's log says why."
+            self.parts["figures"].tell({"type": "update", "words": self._words_content([])})
+
+    def _receive(self, message: dict[str, Any]) -> None:
+        kind = message.get("type")
+        if kind == "set":
+            values = dict(message["values"])
+            notes = self._change(lambda: self.model.update(values))
+            # What the page now shows: the values it sent; whatever differs from them is sent back.
+            self._known = {**self._known, **{k: v for k, v in values.items() if k in self._known}}
+            self._refresh(notes, answered=int(message["sequence"]))
+        elif kind == "reset":
+            self._hidden, self._lesson = (), None
+            self._refresh(self._change(lambda: self.model.restore({})))
+        elif kind == "lesson":
+            lesson = self.model.lessons.get(str(message["slug"]))
+            self._refresh(self._change(lambda: self._enter(lesson)))
+        elif kind in {"pin", "unpin", "swap"}:
+            self._compare(kind)
+        elif kind == "fit":
+            self._change(self.fit)
+            self._refresh([])
+        elif kind == "point":
+            self._change(
+                lambda: self.pointed(str(message["figure"]), float(message["x"]), float(message["y"]))
+            )
+            self._refresh([], answered=int(message["sequence"]))
+        elif kind == "code":
+            self._code_open = bool(message["open"])
+            self._refresh([])
+        elif kind == "sound":
+            self._play(str(message["key"]))
+        elif kind == "export":
+            self._keep(str(message["key"]))
+        elif kind == "upload":
+            self._take(message)
+
+    # ------------------------------------------------------------------ compare
+
+    def _compare(self, kind: str) -> None:
+        notes: list[str] = []
+        if kind == "unpin":
+            self._pinned = self._pinned_sound = None
+            self.draw_pinned(shown=False)
+        elif kind == "pin":
+            notes = self._pin_state(self.model.state())
+        elif self._pinned is not None:
+            live, pinned = self.model.state(), self._pinned
+            notes = self._pin_state(live) + self._change(lambda: self.model.restore(pinned))
+        self._refresh(notes)
+
+    def _pin_state(self, state: Mapping[str, str]) -> list[str]:
+        """Compute a state once and keep its curves and its sound as A; the present state stays."""
+        live = self.model.state()
+
+        def there_and_back() -> list[str]:
+            notes = self.model.restore(state)
+            try:
+                self.draw()
+                self._pinned_sound = self.compared_sound()
+                self.draw_pinned(shown=True)
+                self._pinned = dict(state)
+            except ValueError as problem:
+                self._pinned = None
+                notes.append(f"The pinned state cannot be shown: {sentence(problem)}")
+            self.model.restore(live)
+            return notes
+
+        return self._change(there_and_back)
+
+    def compared_sound(self) -> torch.Tensor | None:
+        """Return the sound that stands for the present state in a comparison by ear."""
+        return None
+
+    # ------------------------------------------------------------------ sound and files
+
+    def _play(self, key: str) -> None:
+        try:
+            if key == "a" and self._pinned_sound is not None:
+                title, samples, fs = "A, pinned", self._pinned_sound, self.compared_rate()
+            elif key == "b":
+                live = self.compared_sound()
+                if live is None:
+                    return
+                title, samples, fs = "B, now", live, self.compared_rate()
+            else:
+                title, samples, fs = self.sound(key)
+        except (ValueError, KeyError) as problem:
+            self.parts["tools"].tell({"type": "failed", "text": sentence(problem)})
+            return
+        data = audio.wav_bytes(audio.playback(samples, fs), fs)
+        self.parts["tools"].tell({"type": "sound", "title": title, "data": base64.b64encode(data).decode()})
+
+    def compared_rate(self) -> int:
+        """Return the sampling rate of `compared_sound`."""
+        return 44100
+
+    def _keep(self, key: str) -> None:
+        try:
+            name, mime, content = self.export(key)
+        except (ValueError, KeyError) as problem:
+            self.parts["tools"].tell({"type": "failed", "text": sentence(problem)})
+            return
+        self.parts["tools"].tell(
+            {"type": "file", "name": name, "mime": mime, "data": base64.b64encode(content).decode()}
+        )
+
+    def _take(self, message: Mapping[str, Any]) -> None:
+        """Collect a dropped file piece by piece; use it when it is whole."""
+        job, size, start = str(message["id"]), int(message["size"]), int(message["start"])
+        piece = base64.b64decode(str(message["data"]), validate=True)
+        name = str(message["name"])[:200]
+        if start == 0:
+            self._upload = (job, bytearray())
+        if self._upload is None or self._upload[0] != job or len(self._upload[1]) != start:
+            return  # a piece of an upload that was given up
+        if size > MAX_BYTES or start + len(piece) > MAX_BYTES:
+            self._upload = None
+            text = f"{name} is too large; the limit is {MAX_BYTES // 2**20} MB."
+            self.parts["controls"].tell({"type": "upload-failed", "id": job, "text": text})
+            return
+        self._upload[1].extend(piece)
+        if len(self._upload[1]) < size:
+            self.parts["controls"].tell({"type": "upload-more", "id": job})
+            return
+        content, self._upload = bytes(self._upload[1]), None
+        stimulus = self.stimulus()
+        if stimulus is None:
+            return
+        try:
+            found: list[audio.Recording] = []
+            self._change(lambda: found.append(stimulus.take_upload(name, content)))
+        except audio.AudioError as problem:
+            self.parts["controls"].tell({"type": "upload-failed", "id": job, "text": sentence(problem)})
+            return
+        text = (
+            f"{name}: {found[0].duration:.2f} s, {found[0].source_fs:g} Hz. Drop another one to replace it."
+        )
+        self.parts["controls"].tell({"type": "upload-done", "id": job, "text": text})
+        self._refresh([])
+
+
+def sentence(problem: Exception) -> str:
+    """Return an error as one sentence for a person."""
+    text = " ".join(str(problem.args[0] if problem.args else problem).split())
+    text = text[:1].upper() + text[1:]
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def page_frame(title: str, sidebar: list[Any], main: list[Any]) -> pmui.Page:
+    """Return the frame of a page: title, drawer, dark mode."""
+    agent = (pn.state.headers or {}).get("User-Agent", "")
+    return pmui.Page(
+        title=title,
+        sidebar=sidebar,
+        main=main,
+        sidebar_open="Mobi" not in agent,
+        sidebar_width=330,
+        busy_indicator="linear",
+        theme_config={"light": _THEME, "dark": _DARK},
+        sx=_BAR,
+    )
+
+
+def to_csv(columns: Mapping[str, np.ndarray[Any, Any]], comment: str = "") -> bytes:
+    """Write columns of equal length as CSV, with a comment line that says where they come from."""
+    lines = [f"# {comment}"] if comment else []
+    lines.append(",".join(columns))
+    lines += [",".join(f"{v:.9g}" for v in row) for row in zip(*columns.values(), strict=True)]
+    return ("\n".join(lines) + "\n").encode()

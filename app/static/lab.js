@@ -1,0 +1,615 @@
+// The parts of a lab's page that a person touches: controls, the line of words, and the tools under the plots.
+// One component draws each part from plain data (app/controls.py); a slider move sends one small message and the
+// next one waits for the answer, so a fast drag never queues pictures that nobody will see.
+
+const stores = new Map()
+
+/** What the parts of one page share: the present values, and who wants to know of a change. */
+function storeOf(id) {
+  if (!stores.has(id))
+    stores.set(id, {values: {}, watchers: new Set(), receivers: {}, set: () => {}, send: () => {}})
+  return stores.get(id)
+}
+
+function make(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag)
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === false || value == null) continue
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value)
+    else if (name in node && !name.includes("-") && typeof value !== "string") node[name] = value
+    else node.setAttribute(name, value === true ? "" : value)
+  }
+  node.append(...children.filter((child) => child != null))
+  return node
+}
+
+let identifiers = 0
+const fresh = (stem) => `${stem}-${++identifiers}`
+
+// ---------------------------------------------------------------- values and sliders
+
+const LOG_STEPS = 400
+
+function toPosition(entry, value) {
+  if (entry.scale !== "log") return value
+  return Math.round((LOG_STEPS * Math.log(value / entry.min)) / Math.log(entry.max / entry.min))
+}
+
+function fromPosition(entry, position) {
+  if (entry.scale !== "log") return Number(Number(position).toPrecision(10))
+  const raw = entry.min * (entry.max / entry.min) ** (position / LOG_STEPS)
+  const rounded = Math.round(Number(raw.toPrecision(3)) / entry.step) * entry.step
+  return Math.min(Math.max(Number(rounded.toPrecision(10)), entry.min), entry.max)
+}
+
+function withUnit(entry, value) {
+  return entry.unit ? `${value} ${entry.unit}` : `${value}`
+}
+
+function numberControl(entry, store) {
+  const id = fresh("slider")
+  const log = entry.scale === "log"
+  const slider = make("input", {
+    type: "range", id,
+    min: String(log ? 0 : entry.min), max: String(log ? LOG_STEPS : entry.max), step: String(log ? 1 : entry.step),
+    "aria-describedby": `${id}-help`,
+  })
+  const number = make("input", {
+    type: "number", class: "number", "aria-label": `${entry.label}, exact value`,
+    min: String(entry.min), max: String(entry.max), step: "any",
+  })
+  const show = (value, moveSlider) => {
+    if (moveSlider) slider.value = String(toPosition(entry, value))
+    number.value = String(value)
+    slider.setAttribute("aria-valuetext", withUnit(entry, value))
+    const share = log
+      ? toPosition(entry, value) / LOG_STEPS
+      : (value - entry.min) / (entry.max - entry.min)
+    slider.style.setProperty("--filled", `${100 * Math.min(Math.max(share, 0), 1)}%`)
+  }
+  slider.addEventListener("input", () => {
+    const value = fromPosition(entry, slider.value)
+    show(value, false)
+    store.set(entry.key, value)
+  })
+  number.addEventListener("change", () => {
+    if (number.value === "" || !Number.isFinite(Number(number.value))) show(store.values[entry.key], true)
+    else store.set(entry.key, Number(number.value))
+  })
+  const reset = () => store.set(entry.key, entry.default, true)
+  slider.addEventListener("dblclick", reset)
+  const node = make(
+    "div", {class: "control", title: entry.help},
+    make("div", {class: "head"},
+      make("label", {for: id}, entry.label),
+      make("span", {class: "value"}, number, make("span", {class: "unit", "aria-hidden": "true"}, entry.unit)),
+    ),
+    slider,
+    make("p", {class: "help", id: `${id}-help`}, entry.help),
+  )
+  return {node, show: (value) => show(value, true)}
+}
+
+function choiceControl(entry, store) {
+  const id = fresh("choice")
+  const select = make("select", {id, "aria-describedby": `${id}-help`},
+    ...entry.options.map(([value, name]) => make("option", {value: String(value)}, name)))
+  const typed = new Map(entry.options.map(([value]) => [String(value), value]))
+  select.addEventListener("change", () => store.set(entry.key, typed.get(select.value)))
+  const node = make(
+    "div", {class: "control", title: entry.help},
+    make("div", {class: "head"}, make("label", {for: id}, entry.label)),
+    select,
+    make("p", {class: "help", id: `${id}-help`}, entry.help),
+  )
+  return {node, show: (value) => { select.value = String(value) }}
+}
+
+function flagControl(entry, store) {
+  const id = fresh("flag")
+  const box = make("input", {type: "checkbox", id, "aria-describedby": `${id}-help`})
+  box.addEventListener("change", () => store.set(entry.key, box.checked))
+  const node = make(
+    "div", {class: "control", title: entry.help},
+    make("div", {class: "head"}, make("label", {for: id}, box, ` ${entry.label}`)),
+    make("p", {class: "help", id: `${id}-help`}, entry.help),
+  )
+  return {node, show: (value) => { box.checked = Boolean(value) }}
+}
+
+const BUILDERS = {number: numberControl, choice: choiceControl, flag: flagControl}
+
+/** Draw the entries into `parent`, keep them in step with the store, and return what hides and shows them. */
+function drawControls(parent, entries, store) {
+  const drawn = entries.map((entry) => {
+    const control = BUILDERS[entry.kind](entry, store)
+    parent.append(control.node)
+    return {entry, ...control}
+  })
+  const refresh = (moved) => {
+    for (const {entry, node, show} of drawn) {
+      const value = store.values[entry.key]
+      if (moved === undefined || moved.has(entry.key)) show(value)
+      const needed = !entry.when || Object.entries(entry.when).every(([key, allowed]) => allowed.includes(store.values[key]))
+      node.hidden = !needed || (store.hidden?.has(entry.key) && !store.editing)
+    }
+  }
+  store.watchers.add(refresh)
+  refresh()
+  return drawn
+}
+
+// ---------------------------------------------------------------- the controls
+
+function controls(model, el) {
+  const content = model.content
+  const store = storeOf(content.id)
+  Object.assign(store, {values: {...content.values}, hidden: new Set(content.hide), editing: false})
+
+  // One question at a time: the next message goes when the picture for the last one has come.
+  let waiting = {}, pointed = null, busy = false, sequence = 0, rescue = 0
+  const flush = () => {
+    if (busy || !(pointed || Object.keys(waiting).length)) return
+    busy = true
+    sequence += 1
+    if (Object.keys(waiting).length) {
+      model.send_msg({type: "set", values: waiting, sequence})
+      waiting = {}
+    } else {
+      model.send_msg({type: "point", ...pointed, sequence})
+      pointed = null
+    }
+    // A lost answer must not silence the controls for good.
+    rescue = setTimeout(() => { busy = false; flush() }, 4000)
+  }
+  store.point = (place) => { pointed = place; flush() }
+  store.set = (key, value, moved = false) => {
+    store.values = {...store.values, [key]: value}
+    waiting[key] = value
+    for (const watcher of store.watchers) watcher(new Set(moved ? [key] : store.mirrors ? [key] : []))
+    flush()
+    writeLink()
+  }
+  store.receivers.answered = (number) => {
+    if (number < sequence) return
+    clearTimeout(rescue)
+    busy = false
+    flush()
+  }
+  store.receivers.values = (values) => {
+    const moved = new Set()
+    for (const [key, value] of Object.entries(values)) {
+      if (key in waiting || store.values[key] === value) continue
+      store.values[key] = value
+      moved.add(key)
+    }
+    if (!moved.size) return
+    for (const watcher of store.watchers) watcher(moved)
+    writeLink()
+  }
+
+  // The link: what differs from a fresh lab, written by the page itself so that a move costs the server nothing.
+  const defaults = Object.fromEntries(content.sections.flatMap((s) => s.controls).map((c) => [c.key, c.default]))
+  let linkTimer = 0, shown = content
+  const link = () => {
+    const query = new URLSearchParams()
+    for (const [key, value] of new URLSearchParams(location.search))
+      if (content.foreign.includes(key)) query.set(key, value)
+    if (shown.lesson) query.set("lesson", shown.lesson)
+    if (store.hidden.size) query.set("hide", [...store.hidden].join(","))
+    for (const [key, value] of Object.entries(store.values))
+      if (value !== defaults[key] && !content.derived.includes(key)) query.set(key, String(value))
+    if (shown.pinned) query.set("a", shown.pinned)
+    const text = query.toString().replaceAll("%2C", ",")
+    return location.pathname + (text ? `?${text}` : "")
+  }
+  const writeLink = () => {
+    if (!content.permalink || linkTimer) return
+    linkTimer = setTimeout(() => { linkTimer = 0; history.replaceState(history.state, "", link()) }, 350)
+  }
+
+  const root = make("div", {class: "controls"})
+  let lessons = null
+  if (content.lessons.length) {
+    const id = fresh("lesson")
+    lessons = make("select", {id}, make("option", {value: ""}, "Explore freely"),
+      ...content.lessons.map(([slug, title]) => make("option", {value: slug}, title)))
+    lessons.value = content.lesson
+    lessons.addEventListener("change", () => model.send_msg({type: "lesson", slug: lessons.value}))
+    root.append(make("div", {class: "control lesson"},
+      make("div", {class: "head"}, make("label", {for: id}, "Lesson")), lessons))
+  }
+  const picks = []
+  for (const section of content.sections) {
+    const box = make("details", {open: section.open}, make("summary", {}, section.title))
+    root.append(box)
+    for (const {entry, node} of drawControls(box, section.controls, store)) {
+      const pick = make("input", {type: "checkbox", "aria-label": `Students see: ${entry.label}`})
+      pick.addEventListener("change", () => {
+        if (pick.checked) store.hidden.delete(entry.key)
+        else store.hidden.add(entry.key)
+        writeLink()
+      })
+      picks.push([entry.key, pick])
+      node.querySelector(".head").prepend(make("span", {class: "pick"}, pick))
+    }
+    if (section.title === "Sound" && content.upload) box.append(uploader(model, content.upload, root))
+  }
+  store.receivers.controls = (fresh) => {
+    shown = fresh
+    if (lessons) lessons.value = fresh.lesson
+    const hidden = new Set(fresh.hide)
+    if ([...hidden].join() !== [...store.hidden].join()) {
+      store.hidden = hidden
+      for (const watcher of store.watchers) watcher(new Set())
+    }
+    writeLink()
+  }
+
+  const said = make("span", {class: "said", role: "status"})
+  const say = (text) => { said.textContent = text; setTimeout(() => { said.textContent = "" }, 4000) }
+  const copy = make("button", {type: "button", onclick: async () => {
+    const address = new URL(link(), location.href).href
+    history.replaceState(history.state, "", link())
+    try { await navigator.clipboard.writeText(address); say("Link copied") }
+    catch { say("Copy it from the address bar") }
+  }}, "Copy link")
+  const teach = make("button", {type: "button", "aria-pressed": "false", onclick: () => {
+    store.editing = !store.editing
+    teach.setAttribute("aria-pressed", String(store.editing))
+    root.classList.toggle("editing", store.editing)
+    for (const [key, pick] of picks) pick.checked = !store.hidden.has(key)
+    for (const watcher of store.watchers) watcher(new Set())
+    say(store.editing ? "Untick what students need not see, then copy the link" : "")
+  }}, "Make a lesson")
+  const explain = make("button", {type: "button", "aria-pressed": "false", onclick: () => {
+    explain.setAttribute("aria-pressed", String(root.classList.toggle("explaining")))
+  }}, "Explain")
+  root.append(make("div", {class: "buttons"},
+    make("button", {type: "button", onclick: () => model.send_msg({type: "reset"})}, "Reset"),
+    explain, content.permalink ? copy : null, content.permalink ? teach : null), said)
+  el.append(root)
+
+  if (content.permalink) adaptPage()
+}
+
+// ---------------------------------------------------------------- a file of one's own
+
+const CHUNK = 512 * 1024
+
+function uploader(model, limits, root) {
+  const input = make("input", {type: "file", accept: ".wav,.flac,.ogg,.oga,.mp3,audio/*", class: "file", id: fresh("file")})
+  const text = make("span", {}, "Drop a sound file here, or choose one")
+  const bar = make("progress", {max: 1, value: 0, hidden: true, "aria-label": "Upload"})
+  const zone = make("label", {class: "drop", for: input.id}, text, bar, input)
+  const problem = make("p", {class: "problem", role: "alert", hidden: true})
+  let job = null
+  const fail = (sentence) => {
+    job = null
+    bar.hidden = true
+    text.textContent = "Drop a sound file here, or choose one"
+    problem.textContent = sentence
+    problem.hidden = false
+  }
+  const next = () => {
+    const {file, start, id} = job
+    const end = Math.min(start + CHUNK, file.size)
+    const reader = new FileReader()
+    reader.onerror = () => fail(`${file.name} could not be read.`)
+    reader.onload = () => {
+      if (job?.id !== id) return
+      const data = reader.result.slice(reader.result.indexOf(",") + 1)
+      model.send_msg({type: "upload", id, name: file.name, size: file.size, start, data})
+      job.start = end
+      bar.value = file.size ? end / file.size : 1
+    }
+    reader.readAsDataURL(file.slice(start, end))
+  }
+  const send = (file) => {
+    if (!file) return
+    problem.hidden = true
+    if (file.size > limits.bytes) {
+      const megabytes = (n) => (n / 1048576).toFixed(0)
+      fail(`${file.name} has ${megabytes(file.size)} MB; the limit is ${megabytes(limits.bytes)} MB. Cut or compress it.`)
+      return
+    }
+    job = {file, start: 0, id: fresh("upload")}
+    text.textContent = `Reading ${file.name} …`
+    bar.hidden = false
+    next()
+  }
+  model.on("msg:custom", (message) => {
+    if (message.type === "upload-more" && job?.id === message.id) next()
+    if (message.type === "upload-done" && job?.id === message.id) {
+      job = null
+      bar.hidden = true
+      text.textContent = message.text
+    }
+    if (message.type === "upload-failed" && job?.id === message.id) fail(message.text)
+  })
+  input.addEventListener("change", () => { send(input.files[0]); input.value = "" })
+  // The whole page takes a dropped file, not only the small box.
+  const over = (event) => {
+    if (!event.dataTransfer?.types.includes("Files")) return
+    event.preventDefault()
+    zone.classList.add("over")
+  }
+  const leave = () => zone.classList.remove("over")
+  const drop = (event) => {
+    if (!event.dataTransfer?.files.length || !root.isConnected) return
+    event.preventDefault()
+    leave()
+    send(event.dataTransfer.files[0])
+  }
+  if (limits.page) {
+    window.addEventListener("dragover", over)
+    window.addEventListener("dragleave", leave)
+    window.addEventListener("drop", drop)
+  } else {
+    zone.addEventListener("dragover", over)
+    zone.addEventListener("dragleave", leave)
+    zone.addEventListener("drop", drop)
+  }
+  return make("div", {class: "upload"}, zone, problem)
+}
+
+// ---------------------------------------------------------------- words above the plots
+
+function words(model, el) {
+  const store = storeOf(model.content.id)
+  const line = make("p", {class: "summary", role: "status", "aria-live": "polite"})
+  const problems = make("div", {class: "problems", role: "alert"})
+  const lesson = make("section", {class: "lesson-card", "aria-label": "Lesson", hidden: true})
+  const task = make("p", {class: "task", role: "status"})
+  let told = null
+  const draw = ({summary, problem, notes, story, done}) => {
+    if (line.textContent !== summary) line.textContent = summary
+    const sentences = [...(problem ? [problem] : []), ...notes]
+    problems.replaceChildren(...sentences.map((text) => make("p", {class: problem === text ? "problem" : "note"}, text)))
+    problems.hidden = !sentences.length
+    if (told !== (story?.slug ?? "")) {
+      told = story?.slug ?? ""
+      lesson.hidden = !story
+      lesson.replaceChildren(...(story ? [
+        make("h2", {}, story.title),
+        ...(story.text ? [make("p", {}, story.text)] : []),
+        ...story.questions.map(([ask, answer]) => make("details", {}, make("summary", {}, ask), make("p", {}, answer))),
+        task,
+      ] : []))
+    }
+    task.hidden = !story?.task
+    if (story?.task) {
+      task.className = done ? "task done" : "task"
+      const text = done ? `✓ ${story.done}` : `Task: ${story.task}`
+      if (task.textContent !== text) task.textContent = text
+    }
+  }
+  store.receivers.words = draw
+  draw(model.content)
+  const quick = make("div", {class: "quick"})
+  store.mirrors = true
+  el.append(make("div", {class: "words"}, line, problems, lesson, quick))
+  const start = () => drawControls(quick, model.content.quick, store)
+  // The controls fill the store; where they are drawn after the words, wait for them.
+  const ready = () => model.content.quick.every((entry) => entry.key in store.values)
+  if (ready()) start()
+  else {
+    const wait = setInterval(() => { if (ready()) { clearInterval(wait); start() } }, 50)
+  }
+}
+
+// ---------------------------------------------------------------- listen, compare, keep
+
+function download(name, mime, bytes) {
+  const address = URL.createObjectURL(new Blob([bytes], {type: mime}))
+  const anchor = make("a", {href: address, download: name})
+  anchor.click()
+  setTimeout(() => URL.revokeObjectURL(address), 10000)
+}
+
+function decode(text) {
+  const binary = atob(text)
+  const bytes = new Uint8Array(binary.length)
+  for (let i = 0; i < binary.length; i += 1) bytes[i] = binary.charCodeAt(i)
+  return bytes
+}
+
+function tools(model, el) {
+  const {sounds, exports, id, file} = model.content
+  const store = storeOf(id)
+  const player = make("audio", {controls: true, preload: "none", "aria-label": "Player"})
+  const playing = make("span", {class: "playing", role: "status"})
+  let address = null
+  const ask = (message) => model.send_msg(message)
+  const listen = sounds.map(([key, label, help]) =>
+    make("button", {type: "button", title: help, onclick: () => ask({type: "sound", key})}, `▶ ${label}`))
+  const heard = make("span", {class: "fine"}, "Played at one safe level; dB SPL is the model’s level.")
+  model.on("msg:custom", (message) => {
+    if (message.type === "sound") {
+      if (address) URL.revokeObjectURL(address)
+      address = URL.createObjectURL(new Blob([decode(message.data)], {type: "audio/wav"}))
+      player.src = address
+      playing.textContent = message.title
+      player.hidden = false
+      player.play().catch(() => { playing.textContent = `${message.title}: press play` })
+    }
+    if (message.type === "file") download(message.name, message.mime, decode(message.data))
+    if (message.type === "failed") playing.textContent = message.text
+  })
+  player.hidden = true
+
+  const pin = make("button", {type: "button", onclick: () => ask({type: "pin"}),
+    title: "Keep the present state as a dashed ghost behind the live one"}, "Pin as A")
+  const swap = make("button", {type: "button", onclick: () => ask({type: "swap"})}, "Swap A and B")
+  const unpin = make("button", {type: "button", onclick: () => ask({type: "unpin"})}, "Unpin")
+  const hearA = make("button", {type: "button", onclick: () => ask({type: "sound", key: "a"})}, "▶ A")
+  const hearB = make("button", {type: "button", onclick: () => ask({type: "sound", key: "b"})}, "▶ B")
+  const fit = make("button", {type: "button", onclick: () => ask({type: "fit"}),
+    title: "Set the axes to what is there now"}, "Fit axes")
+
+  const code = make("code")
+  const copied = make("span", {class: "said", role: "status"})
+  const show = make("details", {class: "code"}, make("summary", {}, "Show the code"),
+    make("button", {type: "button", onclick: async () => {
+      try { await navigator.clipboard.writeText(code.textContent); copied.textContent = "Copied" }
+      catch { copied.textContent = "Select the text and copy it" }
+    }}, "Copy"), copied, make("pre", {tabindex: "0", "aria-label": "Code"}, code))
+  show.addEventListener("toggle", () => ask({type: "code", open: show.open}))
+
+  const keep = [
+    make("button", {type: "button", onclick: () => picture(store, "png", file)}, "PNG"),
+    make("button", {type: "button", onclick: () => picture(store, "svg", file)}, "SVG"),
+    ...exports.map(([key, label, help]) =>
+      make("button", {type: "button", title: help, onclick: () => ask({type: "export", key})}, label)),
+  ]
+  const group = (label, ...nodes) => make("div", {class: "group", role: "group", "aria-label": label},
+    make("span", {class: "label"}, label), ...nodes)
+  const draw = (content) => {
+    for (const node of [swap, unpin, hearA, hearB]) node.hidden = !content.pinned
+    if (code.textContent !== content.code) code.textContent = content.code
+  }
+  store.receivers.tools = draw
+  draw(model.content)
+  el.append(make("div", {class: "tools"},
+    make("div", {class: "row"}, group("Compare", pin, swap, unpin, hearA, hearB, fit), group("Keep", ...keep)), show))
+  const ears = make("div", {class: "listen"}, group("Listen", ...listen), player, playing, heard)
+  const place = () => (store.corner ?? el).prepend(ears)
+  store.receivers.corner = place
+  place()
+}
+
+// ---------------------------------------------------------------- figures
+
+/** Colour the figures as the page around them. */
+function paint(document, ground) {
+  const style = getComputedStyle(ground)
+  const ink = style.color
+  const paper = style.getPropertyValue("--paper").trim() || "#ffffff"
+  const faint = style.getPropertyValue("--line").trim() || "#cccccc"
+  for (const figure of document.roots()) {
+    figure.setv({background_fill_color: paper, border_fill_color: null, outline_line_color: faint})
+    figure.title?.setv({text_color: ink})
+    for (const side of ["left", "right", "above", "below"]) {
+      for (const part of figure[side]) {
+        if (part.type === "ColorBar") {
+          part.setv({major_label_text_color: ink, title_text_color: ink, background_fill_color: null})
+        } else if (part.axis_label_text_color !== undefined) {
+          part.setv({axis_label_text_color: ink, major_label_text_color: ink, axis_line_color: faint, major_tick_line_color: faint})
+        }
+      }
+    }
+    for (const part of figure.center)
+      if (part.grid_line_color !== undefined && part.grid_line_color !== null) part.setv({grid_line_color: faint})
+  }
+}
+
+function applyScene(document, scene) {
+  const named = (path) => {
+    const [name, ...parts] = path.split(".")
+    // HoloViews names ranges after dimensions, so a figure is looked for among the figures first.
+    const model = document.roots().find((figure) => figure.name === name) ?? document.get_model_by_name(name)
+    return parts.reduce((found, part) => found[part], model)
+  }
+  for (const [name, columns] of Object.entries(scene.set)) named(name).setv(columns)
+  for (const [axis, [start, end]] of Object.entries(scene.limits))
+    named(axis).setv({start, end, reset_start: start, reset_end: end})
+  for (const [name, columns] of Object.entries(scene.data)) {
+    // A column that is the same for every line travels once.
+    for (const [column, values] of Object.entries(columns))
+      if (values?.every_line !== undefined) columns[column] = Array(values.lines).fill(values.every_line)
+    named(`${name}-data`).data = columns
+  }
+}
+
+async function figures(model, el) {
+  const content = model.content
+  const store = storeOf(content.id)
+  const grid = make("div", {class: "figures"})
+  el.append(make("style", {}, content.grid), grid)
+  // Two labs may stand in one notebook: every model gets an id of its own.
+  const text = content.template.replace(/"id":"(p\d+)"/g, `"id":"${content.id}-${++identifiers}-$1"`)
+  const {Document} = Bokeh.require("document")
+  const plots = Document.from_json(JSON.parse(text))
+  const waiting = []
+  store.receivers.scene = (scene) => waiting.push(scene)
+  model.on("msg:custom", (message) => {
+    if (message.type !== "update") return
+    for (const [part, fresh] of Object.entries(message)) store.receivers[part]?.(fresh)
+    // Last, so that the page asks again only when this picture is drawn.
+    if ("answered" in message) requestAnimationFrame(() => store.receivers.answered?.(message.answered))
+  })
+  applyScene(plots, content.scene)
+  store.corner = make("div", {class: "corner"})
+  grid.append(store.corner)
+  store.receivers.corner?.()
+  const targets = plots.roots().map((figure) => {
+    const target = make("div", {style: `grid-area: ${figure.name}; min-width: 0`})
+    grid.append(target)
+    return target
+  })
+  paint(plots, grid)
+  await Bokeh.embed.add_document_standalone(plots, grid, targets)
+  store.views = plots.roots().map((figure) => plots.views_manager.get(figure))
+  store.receivers.scene = (scene) => applyScene(plots, scene)
+  for (const scene of waiting) applyScene(plots, scene)
+  new MutationObserver(() => paint(plots, grid)).observe(document.documentElement, {attributes: true, attributeFilter: ["class"]})
+  for (const name of content.pointable) {
+    const figure = plots.roots().find((root) => root.name === name)
+    const look = (event) => { if (Number.isFinite(event.x)) store.point({figure: name, x: event.x, y: event.y}) }
+    figure.on_event("tap", look)
+    let dragging = false
+    figure.on_event("panstart", () => { dragging = figure.toolbar.active_drag == null })
+    figure.on_event("pan", (event) => { if (dragging) look(event) })
+    figure.on_event("mousemove", (event) => {
+      const {x_range, y_range} = figure
+      if (store.values["v.follow"] && event.x > x_range.start && event.x < x_range.end && event.y > y_range.start && event.y < y_range.end)
+        look(event)
+    })
+  }
+}
+
+/** Put all figures of a lab into one picture, as they stand on the page. */
+async function picture(store, kind, name) {
+  const views = store.views ?? []
+  const boxes = views.map((view) => view.el.getBoundingClientRect())
+  const left = Math.min(...boxes.map((b) => b.left)), top = Math.min(...boxes.map((b) => b.top))
+  const width = Math.max(...boxes.map((b) => b.right)) - left, height = Math.max(...boxes.map((b) => b.bottom)) - top
+  const ground = getComputedStyle(views[0].el).getPropertyValue("--mui-palette-background-default").trim() || "#ffffff"
+  if (kind === "png") {
+    const ratio = 2
+    const canvas = make("canvas", {width: Math.ceil(width * ratio), height: Math.ceil(height * ratio)})
+    const context = canvas.getContext("2d")
+    context.fillStyle = ground
+    context.fillRect(0, 0, canvas.width, canvas.height)
+    for (const [i, view] of views.entries()) {
+      const box = boxes[i]
+      const layer = view.export("png", true)
+      context.drawImage(layer.canvas, ratio * (box.left - left), ratio * (box.top - top), ratio * box.width, ratio * box.height)
+    }
+    canvas.toBlob(async (blob) => download(`${name}.png`, "image/png", await blob.arrayBuffer()))
+    return
+  }
+  const pieces = views.map((view, i) => {
+    const inner = view.export("svg").ctx.get_serialized_svg(true).replace(/^<\?xml[^>]*>/, "")
+    return `<svg x="${boxes[i].left - left}" y="${boxes[i].top - top}" width="${boxes[i].width}" height="${boxes[i].height}">${inner}</svg>`
+  })
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">` +
+    `<rect width="100%" height="100%" fill="${ground}"/>${pieces.join("")}</svg>`
+  download(`${name}.svg`, "image/svg+xml", svg)
+}
+
+// ---------------------------------------------------------------- the page around
+
+/** Follow the system's dark mode, and open on a phone with the plots in sight instead of the drawer. */
+function adaptPage() {
+  const page = Bokeh.documents.flatMap((d) => d.roots()).find((m) => m.class_name === "Page")
+  if (!page) return
+  if (matchMedia("(prefers-color-scheme: dark)").matches && !new URLSearchParams(location.search).has("theme"))
+    page.data.dark_theme = true
+  if (window.innerWidth < 900) page.data.sidebar_open = false
+}
+
+export function render({model, el}) {
+  const parts = {controls, words, figures, tools}
+  parts[model.kind](model, el)
+}

@@ -1,0 +1,362 @@
+"""The sound that a lab listens to: one of the calibrated stimuli, the spoken sentence, or the user's own file.
+Source: :mod:`amtlib.signals` and :mod:`amtlib.audio`; this is only the choice between them, with its bounds.
+Not a picker: the controls that set these parameters are built from their declarations.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import param
+import torch
+
+from amtlib import audio, signals
+from app.quantity import Quantity
+
+#: A short sentence made with a free synthesiser; its origin is told in assets/ORIGIN.md.
+SPEECH = Path(__file__).parent / "assets" / "speech.flac"
+
+#: Longest file that is taken, in s; the lab shows an excerpt of it.
+MAX_RECORDING = 120.0
+#: Largest file that is taken, in bytes.
+MAX_BYTES = 32 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One choice of the picker: its name, the function that makes it and what it takes."""
+
+    label: str
+    function: Callable[..., torch.Tensor] | None
+    arguments: Mapping[str, str]
+    """Argument of the function -> parameter of `Stimulus`."""
+    positional: int = 0
+
+
+def _kind(label: str, function: Callable[..., torch.Tensor], positional: int = 0, **arguments: str) -> Kind:
+    return Kind(label, function, {**arguments, "level": "level", "duration": "duration"}, positional)
+
+
+KINDS: dict[str, Kind] = {
+    "speech": Kind("Spoken sentence", None, {"level": "level", "start": "start", "duration": "duration"}),
+    "tone": _kind("Pure tone", signals.tone, 1, frequency="frequency"),
+    "tone_pair": _kind(
+        "Two tones", signals.tone_pair, 2, frequency1="frequency", frequency2="frequency2", level2="level2"
+    ),
+    "complex": _kind(
+        "Harmonic complex",
+        signals.harmonic_complex,
+        1,
+        f0="f0",
+        lowest="lowest",
+        highest="highest",
+        phases="phases",
+        seed="seed",
+    ),
+    "click": _kind("Click", signals.click),
+    "clicks": _kind("Click train", signals.click_train, 1, rate="rate"),
+    "white": _kind("White noise", signals.white_noise, seed="seed"),
+    "pink": _kind("Pink noise", signals.pink_noise, seed="seed"),
+    "band": _kind("Band of noise", signals.band_noise, 2, low="low", high="high", seed="seed"),
+    "am": _kind(
+        "AM tone",
+        signals.am_tone,
+        2,
+        frequency="frequency",
+        modulation_frequency="modulation",
+        depth="depth",
+    ),
+    "fm": _kind(
+        "FM tone",
+        signals.fm_tone,
+        3,
+        frequency="frequency",
+        modulation_frequency="modulation",
+        deviation="deviation",
+    ),
+    "sweep": _kind("Sweep", signals.sweep, 2, start="low", stop="high"),
+    "gap": _kind("Gap in noise", signals.gap_in_noise, 1, gap="gap", seed="seed"),
+    "ripple": _kind(
+        "Iterated rippled noise",
+        signals.iterated_rippled_noise,
+        1,
+        delay="delay",
+        iterations="iterations",
+        seed="seed",
+    ),
+    "tone_in_noise": _kind(
+        "Tone in noise",
+        signals.tone_in_noise,
+        1,
+        frequency="frequency",
+        noise_level="noise_level",
+        seed="seed",
+    ),
+    "silence": Kind("Silence", signals.silence, {"duration": "duration"}),
+    "file": Kind("Your own file", None, {"level": "level", "start": "start", "duration": "duration"}),
+}
+#: Parameters in ms on the page, in s in the library.
+_MILLISECONDS = {"gap", "delay"}
+
+
+class Stimulus(param.Parameterized):
+    """The stimulus picker's state; `render` makes the sound in Pa.
+
+    Examples
+    --------
+    >>> Stimulus(kind="tone", duration=0.25).render(32000).shape
+    torch.Size([8000])
+    """
+
+    kind = param.Selector(
+        default="speech",
+        objects={kind.label: name for name, kind in KINDS.items()},
+        label="Sound",
+        doc="What the ear listens to. Drop a sound file anywhere on the page to use your own.",
+    )
+    level = Quantity(
+        60.0,
+        bounds=(-10, 110),
+        step=1,
+        unit="dB SPL",
+        label="Level",
+        doc="Root-mean-square level at the ear (for clicks: the level of a tone with the same peak). "
+        "The player ignores it: it plays at one safe loudness.",
+    )
+    duration = Quantity(
+        1.0,
+        bounds=(0.05, 10),
+        step=0.05,
+        unit="s",
+        label="Duration",
+        doc="Length of the sound, or of the excerpt of a recording.",
+    )
+    start = Quantity(
+        0.0,
+        bounds=(0, MAX_RECORDING),
+        step=0.05,
+        unit="s",
+        label="Excerpt starts at",
+        doc="Where in the recording the excerpt begins.",
+    )
+    frequency = Quantity(
+        1000.0, bounds=(20, 20000), step=1, unit="Hz", scale="log", label="Frequency", doc="Of the tone."
+    )
+    frequency2 = Quantity(
+        1200.0,
+        bounds=(20, 20000),
+        step=1,
+        unit="Hz",
+        scale="log",
+        label="Second frequency",
+        doc="Bring it close to the first until one filter hears both.",
+    )
+    level2 = Quantity(
+        60.0, bounds=(-10, 110), step=1, unit="dB SPL", label="Second level", doc="Level of the second tone."
+    )
+    f0 = Quantity(
+        150.0,
+        bounds=(20, 2000),
+        step=1,
+        unit="Hz",
+        scale="log",
+        label="Fundamental",
+        doc="All harmonics are whole multiples of it.",
+    )
+    lowest = Quantity(
+        1, bounds=(1, 40), step=1, whole=True, label="Lowest harmonic", doc="Leave out the ones below."
+    )
+    highest = Quantity(
+        20,
+        bounds=(1, 100),
+        step=1,
+        whole=True,
+        label="Highest harmonic",
+        doc="Low harmonics fall into filters of their own; high ones share a filter and beat.",
+    )
+    phases = param.Selector(
+        default="sine",
+        objects={
+            "Sine": "sine",
+            "Cosine": "cosine",
+            "Alternating": "alternating",
+            "Schroeder +": "schroeder+",
+            "Schroeder −": "schroeder-",
+            "Random": "random",
+        },
+        label="Phases",
+        doc="Where unresolved harmonics share a filter, their phases shape its envelope.",
+    )
+    rate = Quantity(
+        50.0,
+        bounds=(1, 1000),
+        step=1,
+        unit="Hz",
+        scale="log",
+        label="Clicks per second",
+        doc="Slow trains show single impulse responses; fast ones turn into a complex tone.",
+    )
+    low = Quantity(
+        500.0, bounds=(20, 20000), step=1, unit="Hz", scale="log", label="From", doc="Lower edge, or start."
+    )
+    high = Quantity(
+        4000.0, bounds=(20, 20000), step=1, unit="Hz", scale="log", label="To", doc="Upper edge, or end."
+    )
+    modulation = Quantity(
+        8.0,
+        bounds=(0.5, 500),
+        step=0.5,
+        unit="Hz",
+        scale="log",
+        label="Modulation rate",
+        doc="Slow modulation moves the level in time; fast modulation splits into side bands.",
+    )
+    depth = Quantity(1.0, bounds=(0, 1), step=0.05, label="Modulation depth", doc="1 is full modulation.")
+    deviation = Quantity(
+        100.0,
+        bounds=(0, 2000),
+        step=5,
+        unit="Hz",
+        label="Deviation",
+        doc="How far the frequency swings to each side.",
+    )
+    gap = Quantity(
+        10.0,
+        bounds=(1, 200),
+        step=1,
+        unit="ms",
+        label="Gap",
+        doc="Narrow low-frequency filters ring through a short gap; wide high-frequency ones show it.",
+    )
+    delay = Quantity(
+        8.0,
+        bounds=(0.5, 50),
+        step=0.1,
+        unit="ms",
+        label="Delay",
+        doc="The noise is added to itself this much later; a pitch appears at one over the delay.",
+    )
+    iterations = Quantity(
+        8, bounds=(1, 32), step=1, whole=True, label="Iterations", doc="More of them, a clearer pitch."
+    )
+    noise_level = Quantity(
+        50.0, bounds=(-10, 110), step=1, unit="dB SPL", label="Noise level", doc="Level of all the noise."
+    )
+    seed = Quantity(
+        0, bounds=(0, 9999), step=1, whole=True, label="Seed", doc="Another number, another sample of noise."
+    )
+
+    def __init__(self, **settings: Any) -> None:
+        self._upload: tuple[str, bytes] | None = None
+        self._decoded: dict[tuple[str, int], audio.Recording] = {}
+        super().__init__(**settings)
+
+    @property
+    def upload_name(self) -> str | None:
+        """Name of the file that was dropped in, if any."""
+        return self._upload[0] if self._upload else None
+
+    def take_upload(self, name: str, content: bytes) -> audio.Recording:
+        """Check a file and make it the sound; what was there before stays if it cannot be read.
+
+        Returns
+        -------
+        amtlib.audio.Recording
+            The file as recorded, so that a caller can tell what was found in it.
+
+        Raises
+        ------
+        amtlib.audio.AudioError
+            With one sentence on what is wrong with the file.
+        """
+        recording = audio.load(content, name=name, max_duration=MAX_RECORDING, max_bytes=MAX_BYTES)
+        self._upload = (name, content)
+        self._decoded = {("file", round(recording.fs)): recording}
+        with param.parameterized.batch_call_watchers(self):
+            self.kind, self.start = "file", 0.0
+            self.duration = min(max(round(recording.duration, 2), 0.05), 2.0)
+            self.param.trigger("kind")
+        return recording
+
+    def render(self, fs: int) -> torch.Tensor:
+        """Make the sound: float32, Pa, shape ``(T,)``.
+
+        Raises
+        ------
+        ValueError
+            When the settings do not fit together (a tone above fs / 2, say); the sentence says what to change.
+        """
+        kind = KINDS[self.kind]
+        if kind.function is None:
+            return self._excerpt(fs)
+        positional, named = self._arguments(kind)
+        return kind.function(*positional, **named, fs=fs)
+
+    def _arguments(self, kind: Kind) -> tuple[list[Any], dict[str, Any]]:
+        values = {}
+        for argument, name in kind.arguments.items():
+            value = getattr(self, name)
+            values[argument] = value / 1000 if name in _MILLISECONDS else value
+        names = list(values)
+        return [values[n] for n in names[: kind.positional]], {n: values[n] for n in names[kind.positional :]}
+
+    def _recording(self, fs: int) -> audio.Recording:
+        found = self._decoded.get((self.kind, fs))
+        if found is None:
+            if self.kind == "speech":
+                found = audio.load(SPEECH, fs=fs)
+            elif self._upload is None:
+                raise ValueError(
+                    "There is no file yet: drop a sound file on the page, or choose another sound."
+                )
+            else:
+                name, content = self._upload
+                found = audio.load(content, name=name, fs=fs, max_duration=MAX_RECORDING, max_bytes=MAX_BYTES)
+            self._decoded[(self.kind, fs)] = found
+        return found
+
+    def _excerpt(self, fs: int) -> torch.Tensor:
+        whole = self._recording(fs).samples
+        first, count = round(self.start * fs), round(self.duration * fs)
+        part = whole[first : first + count]
+        if not len(part):
+            raise ValueError(
+                f"The excerpt starts at {self.start:g} s, after the end of the recording at "
+                f"{len(whole) / fs:.2f} s; start earlier."
+            )
+        part = signals.apply_ramp(part, fs, min(0.005, len(part) / fs / 4))
+        return signals.set_level(part, self.level) if part.any() else part
+
+    def code(self, fs: int) -> list[str]:
+        """Return lines of Python that make the same sound and call it ``x``."""
+        kind = KINDS[self.kind]
+        if kind.function is None:
+            file = "SPEECH" if self.kind == "speech" else repr(self.upload_name)
+            first, count = round(self.start * fs), round(self.duration * fs)
+            return [
+                *(["from app.stimulus import SPEECH"] if self.kind == "speech" else []),
+                f"x = amtlib.audio.load({file}, fs={fs}).samples[{first}:{first + count}]",
+                f"x = signals.apply_ramp(x, {fs}, min(0.005, len(x) / {fs} / 4))",
+                f"x = signals.set_level(x, {self.level!r})",
+            ]
+        positional, named = self._arguments(kind)
+        written = [*(repr(v) for v in positional), *(f"{n}={v!r}" for n, v in named.items()), f"fs={fs}"]
+        return [f"x = signals.{kind.function.__name__}({', '.join(written)})"]
+
+    @property
+    def summary(self) -> str:
+        """Say in a few words what sounds."""
+        label = KINDS[self.kind].label
+        if self.kind == "file":
+            label = self.upload_name or label
+        return label if self.kind == "silence" else f"{label} at {self.level:g} dB SPL"
+
+    @staticmethod
+    def visible_when(prefix: str) -> dict[str, dict[str, list[str]]]:
+        """Return which kinds of sound each parameter matters to, by key."""
+        needed: dict[str, list[str]] = {}
+        for name, kind in KINDS.items():
+            for parameter in kind.arguments.values():
+                needed.setdefault(f"{prefix}.{parameter}", []).append(name)
+        return {key: {f"{prefix}.kind": kinds} for key, kinds in needed.items() if len(kinds) < len(KINDS)}
