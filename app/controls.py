@@ -20,8 +20,8 @@ class LabPart(JSComponent):
     ----------
     kind : {"controls", "words", "figures", "tools"}
         Which part.
-    content : dict
-        What it shows when it appears; later changes travel in messages.
+    supply : callable
+        Returns what the part shows when it appears; later changes travel in messages.
     receive : callable
         Called with each message from the page.
     """
@@ -32,18 +32,27 @@ class LabPart(JSComponent):
     _esm: ClassVar[Path] = _STATIC / "lab.js"
     _stylesheets: ClassVar[list[str]] = [(_STATIC / "lab.css").read_text(encoding="utf-8")]
 
-    def __init__(self, receive: Callable[[dict[str, Any]], None] | None = None, **settings: Any) -> None:
+    def __init__(
+        self,
+        supply: Callable[[], dict[str, Any]],
+        receive: Callable[[dict[str, Any]], None],
+        **settings: Any,
+    ) -> None:
+        self._supply = supply
         self._receive = receive
         super().__init__(sizing_mode="stretch_width", margin=0, **settings)
 
-    def _handle_msg(self, data: Any) -> None:
-        if self._receive is not None and isinstance(data, dict):
-            self._receive(data)
-
-    def remember(self, content: dict[str, Any]) -> None:
-        """Set what a page that appears from now on shows, without sending it to those that are there."""
+    def _get_properties(self, doc: Any) -> dict[str, Any]:
+        # Asked for when the part is shown, not kept up to date: comparing and copying it at every move of a
+        # slider would cost more than the model does.
         with param.parameterized.discard_events(self):
-            self.content = content
+            self.content = self._supply()
+        properties: dict[str, Any] = super()._get_properties(doc)
+        return properties
+
+    def _handle_msg(self, data: Any) -> None:
+        if isinstance(data, dict):
+            self._receive(data)
 
     def tell(self, message: dict[str, Any]) -> None:
         """Send a message to the page."""

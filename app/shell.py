@@ -14,6 +14,7 @@ import numpy as np
 import panel as pn
 import panel_material_ui as pmui
 import torch
+from panel.util import edit_readonly
 from panel.viewable import Viewable, Viewer
 
 from amtlib import audio
@@ -33,7 +34,6 @@ _FOREIGN_KEYS = ("theme",)
 _LONGEST_LINK = 4000
 
 SITE = "AMT Lab"
-LABS = {"filterbank": "Filterbank"}
 
 # Loaded once a process: figures keep their axis lines ("classic"), in light and dark.
 _THEME = {"chart_style": "classic", "palette": {"primary": {"main": "#0b63b0"}}}
@@ -52,6 +52,7 @@ class LabView(Viewer):
     slug: ClassVar[str]
     title: ClassVar[str]
     question: ClassVar[str]
+    lessons: ClassVar[Mapping[str, Lesson]] = {}
     #: CSS of the grid that the figures stand in; each figure's name is its area.
     grid: ClassVar[str] = ""
     #: Figures in which a click or a drag looks closer (`pointed`).
@@ -80,9 +81,14 @@ class LabView(Viewer):
         self._known: dict[str, Any] = {}
         self.scene = Scene()
         notes, pinned = self._open_link(link)
-        kinds = ("controls", "words", "figures", "tools")
-        self.parts = {kind: LabPart(self._guarded, kind=kind) for kind in kinds}
-        self._contents: dict[str, dict[str, Any]] = {kind: {} for kind in kinds}
+        self._notes: list[str] = []
+        self.parts = {
+            "controls": LabPart(self._controls_content, self._guarded, kind="controls"),
+            "words": LabPart(self._words_content, self._guarded, kind="words"),
+            "figures": LabPart(self._figures_content, self._guarded, kind="figures"),
+            "tools": LabPart(self._tools_content, self._guarded, kind="tools"),
+        }
+        self._told: dict[str, dict[str, Any]] = {}
         if pinned is not None:
             notes += self._pin_state(pinned)
         self._refresh(notes)
@@ -187,17 +193,23 @@ class LabView(Viewer):
     def _controls_content(self) -> dict[str, Any]:
         stimulus = self.stimulus()
         return {
+            **self._frame_content(),
             "id": self.id,
             "values": self.model.values(),
             "sections": self.model.schema(),
             "lessons": [[slug, lesson.title] for slug, lesson in self.model.lessons.items()],
-            "lesson": self._lesson.slug if self._lesson else "",
-            "hide": list(self._hidden),
-            "pinned": urlencode(self._pinned) if self._pinned is not None else "",
             "derived": list(self.derived),
             "foreign": list(_FOREIGN_KEYS),
             "permalink": self._served,
             "upload": {"bytes": MAX_BYTES, "page": self._served} if stimulus is not None else None,
+        }
+
+    def _frame_content(self) -> dict[str, Any]:
+        """Return what the link holds besides the lab's state."""
+        return {
+            "lesson": self._lesson.slug if self._lesson else "",
+            "hide": list(self._hidden),
+            "pinned": urlencode(self._pinned) if self._pinned is not None else "",
         }
 
     def _tools_content(self) -> dict[str, Any]:
@@ -210,7 +222,7 @@ class LabView(Viewer):
             "code": self.model.code() if self._code_open else "",
         }
 
-    def _words_content(self, notes: list[str]) -> dict[str, Any]:
+    def _words_content(self) -> dict[str, Any]:
         lesson = self._lesson
         story = None
         if lesson is not None:
@@ -222,15 +234,15 @@ class LabView(Viewer):
                 "task": lesson.task.text if lesson.task else "",
                 "done": lesson.task.done if lesson.task else "",
             }
-        schema = {c["key"]: c for section in self.model.schema() for c in section["controls"]}
+        quick = self.model.key_controls if self._served else ()
         return {
             "id": self.id,
             "summary": self._said,
             "problem": self._problem,
-            "notes": notes,
+            "notes": self._notes,
             "story": story,
             "done": self._done,
-            "quick": [schema[key] for key in self.model.key_controls] if self._served else [],
+            "quick": [self.model.fields[key].schema() for key in quick],
         }
 
     def _figures_content(self) -> dict[str, Any]:
@@ -268,26 +280,22 @@ class LabView(Viewer):
             self._done = bool(task and task.low <= self.measures()[task.measure] <= task.high)
         except ValueError as problem:
             self._problem = sentence(problem)
+        self._notes = notes
         message = dict(extra)
         values = self.model.values()
         if values != self._known:
             message["values"] = {key: value for key, value in values.items() if self._known.get(key) != value}
             self._known = values
-        contents = {
-            "words": self._words_content(notes),
-            "tools": self._tools_content(),
-            "controls": {k: v for k, v in self._controls_content().items() if k != "values"},
-        }
-        for kind, content in contents.items():
-            if content != self._contents[kind]:
-                message[kind] = self._contents[kind] = content
+        for kind, content in (
+            ("words", self._words_content()),
+            ("tools", self._tools_content()),
+            ("controls", self._frame_content()),
+        ):
+            if content != self._told.get(kind):
+                message[kind] = self._told[kind] = content
         changes = self.scene.changes()
         if changes is not None:
             message["scene"] = changes
-        self.parts["words"].remember(contents["words"])
-        self.parts["tools"].remember(contents["tools"])
-        self.parts["controls"].remember({**contents["controls"], "values": values})
-        self.parts["figures"].remember(self._figures_content())
         if message:
             self.parts["figures"].tell({"type": "update", **message})
 
@@ -298,7 +306,8 @@ class LabView(Viewer):
         except Exception:
             _LOG.exception("A message of kind %s failed", shortened(message.get("type")))
             self._problem = "That did not work; the settings before it still hold. The server's log says why."
-            self.parts["figures"].tell({"type": "update", "words": self._words_content([])})
+            self._notes = []
+            self.parts["figures"].tell({"type": "update", "words": self._words_content()})
 
     def _receive(self, message: dict[str, Any]) -> None:
         kind = message.get("type")
@@ -449,16 +458,21 @@ def sentence(problem: Exception) -> str:
 def page_frame(title: str, sidebar: list[Any], main: list[Any]) -> pmui.Page:
     """Return the frame of a page: title, drawer, dark mode."""
     agent = (pn.state.headers or {}).get("User-Agent", "")
-    return pmui.Page(
+    drawer = {"sidebar_open": "Mobi" not in agent, "sidebar_width": 330} if sidebar else {}
+    page = pmui.Page(
         title=title,
         sidebar=sidebar,
         main=main,
-        sidebar_open="Mobi" not in agent,
-        sidebar_width=330,
-        busy_indicator="linear",
+        **drawer,
+        busy_indicator=None,
         theme_config={"light": _THEME, "dark": _DARK},
         sx=_BAR,
+        site_url="./",
     )
+    # Panel's busy state is one for the whole server: left linked, each student's move would be sent to every page.
+    with edit_readonly(page):
+        page.busy = False
+    return page
 
 
 def to_csv(columns: Mapping[str, np.ndarray[Any, Any]], comment: str = "") -> bytes:

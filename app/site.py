@@ -3,13 +3,24 @@ Source: our own.
 Not a lab: those are in labs/, one folder each; adding one is a folder, a line here and a script in pages/.
 """
 
-import panel as pn
+import html
+from functools import cache
+from pathlib import Path
 
+import numpy as np
+import panel as pn
+import torch
+import yaml
+
+from amtlib import GammatoneFilterbank, __version__, scales
 from app.labs.filterbank.view import FilterbankLab
 from app.shell import SITE, page_frame
 
 #: In the order of the landing page. Each opens without a model of its own: `lab(link=..., served=True)`.
 LABS: tuple[type[FilterbankLab], ...] = (FilterbankLab,)
+
+_EVIDENCE = Path(__file__).with_name("evidence.yaml")
+_STYLE = (Path(__file__).parent / "static" / "landing.css").read_text(encoding="utf-8")
 
 
 def open_lab(slug: str) -> None:
@@ -22,9 +33,74 @@ def open_lab(slug: str) -> None:
 
 def open_landing() -> None:
     """Serve the landing page: the labs, their lessons, and how we know that they are right."""
-    page_frame(SITE, sidebar=[], main=[pn.pane.HTML(landing_html(), sizing_mode="stretch_width")]).servable()
+    content = pn.pane.HTML(landing_html(), stylesheets=[_STYLE], sizing_mode="stretch_width", margin=0)
+    page_frame(SITE, sidebar=[], main=[content]).servable()
 
 
+@cache
 def landing_html() -> str:
     """Return the landing page's content: plain HTML, so that thirty students can open it at once."""
-    return ""
+    cards = "".join(_card(lab) for lab in LABS)
+    evidence = yaml.safe_load(_EVIDENCE.read_text(encoding="utf-8"))
+    rows = "".join(
+        f"<tr><th scope='row'>{html.escape(row['what'])}</th><td>{html.escape(row['against'])}</td>"
+        f"<td class='number'>{row['worst']:.1g}</td><td>{html.escape(row['of'])}</td></tr>"
+        for row in evidence
+    )
+    return f"""
+<article>
+<section class="hero">
+  <h1>Hearing you can touch</h1>
+  <p>Move a slider and see and hear what an ear does with sound. Every number comes from
+  <code>amtlib</code>, a library of exact, differentiable auditory models: each lab shows the code behind its picture.</p>
+</section>
+<section class="cards" aria-label="Labs">{cards}</section>
+<section>
+  <h2>How do we know?</h2>
+  <p>Each model is held against the numbers of the original one whenever the tests run. The worst errors at present:</p>
+  <div class="scroll"><table>
+    <thead><tr><th scope="col">Model</th><th scope="col">Held against</th><th scope="col">Worst error</th>
+    <th scope="col">Relative to</th></tr></thead>
+    <tbody>{rows}</tbody>
+  </table></div>
+</section>
+<section>
+  <h2>For teachers</h2>
+  <p>The whole state of a lab is in its address: set it up, press <b>Copy link</b>, and the class opens what you see.
+  <b>Make a lesson</b> hides the controls that students need not see. Your own sounds stay in your session.</p>
+  <p class="fine">{SITE} {__version__}. Works without internet: nothing is fetched from elsewhere.</p>
+</section>
+</article>"""
+
+
+def _card(lab: type[FilterbankLab]) -> str:
+    lessons = "".join(
+        f"<li><a href='{lab.slug}?lesson={html.escape(slug)}'>{html.escape(lesson.title)}</a></li>"
+        for slug, lesson in lab.lessons.items()
+    )
+    return f"""
+<div class="card">
+  <a class="picture" href="{lab.slug}" aria-label="Open the {lab.title} lab">{_filters_picture()}</a>
+  <div class="text">
+    <h2><a href="{lab.slug}">{html.escape(lab.title)}</a></h2>
+    <p>{html.escape(lab.question)}</p>
+    <h3>Lessons</h3>
+    <ul>{lessons}</ul>
+  </div>
+</div>"""
+
+
+def _filters_picture(width: int = 360, height: int = 150) -> str:
+    """Draw the responses of a gammatone filterbank as a small picture: real ones, computed here."""
+    bank = GammatoneFilterbank((80.0, 8000.0), fs=32000)
+    axis = torch.linspace(2.0, 35.0, 320, dtype=torch.float64)
+    gains = 20 * torch.log10(bank.frequency_response(scales.erb2fc(axis)).abs().clamp_min(1e-6))
+    across = np.linspace(0, width, len(axis))
+    down = np.clip(-gains.numpy() / 40, 0, 1.02) * (height - 12) + 8
+    lines = "".join(
+        "<polyline points='"
+        + " ".join(f"{x:.1f},{y:.1f}" for x, y in zip(across, row, strict=True) if y < height - 4)
+        + f"' class='{'strong' if i == len(down) // 2 else 'weak'}'/>"
+        for i, row in enumerate(down)
+    )
+    return f"<svg viewBox='0 0 {width} {height}' role='img' aria-hidden='true'>{lines}</svg>"

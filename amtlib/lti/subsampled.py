@@ -80,7 +80,11 @@ def filter_complex(
     output = x.new_zeros((*x.shape[:-1], channels, wanted + folded), dtype=dtype)
     for start in range(0, length, block):
         spectrum = torch.fft.fft(x[..., start : start + block], n=folded * step).unsqueeze(-2)
-        product = (spectrum * transfer).unflatten(-1, (step, folded)).sum(-2)
+        product = spectrum[..., :folded] * transfer[..., :folded]
+        for part in range(folded, folded * step, folded):  # one piece at a time stays in the cache
+            product = torch.addcmul(
+                product, spectrum[..., part : part + folded], transfer[..., part : part + folded]
+            )
         first = start // step
         output[..., first : first + folded] += torch.fft.ifft(product)
     return output[..., :wanted] / step
@@ -117,17 +121,20 @@ def complex_allpole(poles: Tensor, gains: Tensor, order: int, n_fft: int, dtype:
     omega = torch.arange(n_fft, device=poles.device, dtype=torch.float64) * (2.0 * math.pi / n_fft)
     delay = torch.polar(torch.ones_like(omega), -omega)
 
+    # The factor 2 goes into the gain of each section, which spares a pass over all points.
+    share = 2.0 ** (1.0 / order)
+
     def cascade(pole: Tensor, gain: Tensor) -> Tensor:
-        section = torch.reciprocal((1.0 - pole * delay).to(dtype)) * gain.to(dtype)
-        response, square, left = (
-            2.0 * section if order % 2 else torch.full_like(section, 2.0),
-            section,
-            order // 2,
-        )
+        square = torch.reciprocal((1.0 - pole * delay).to(dtype)) * (share * gain).to(dtype)
+        response: Tensor | None = None
+        left = order
         while left:
-            square = square * square
-            response = response * square if left % 2 else response
+            if left % 2:
+                response = square if response is None else response * square
             left //= 2
+            if left:
+                square = square * square
+        assert response is not None  # order >= 1
         return response
 
     if torch.is_grad_enabled() and (poles.requires_grad or gains.requires_grad):

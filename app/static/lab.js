@@ -536,7 +536,10 @@ async function figures(model, el) {
     if (message.type !== "update") return
     for (const [part, fresh] of Object.entries(message)) store.receivers[part]?.(fresh)
     // Last, so that the page asks again only when this picture is drawn.
-    if ("answered" in message) requestAnimationFrame(() => store.receivers.answered?.(message.answered))
+    if ("answered" in message) requestAnimationFrame(() => {
+      store.receivers.answered?.(message.answered)
+      window.dispatchEvent(new CustomEvent("amtlab-drawn", {detail: message.answered}))
+    })
   })
   applyScene(plots, content.scene)
   store.corner = make("div", {class: "corner"})

@@ -14,7 +14,7 @@ import param
 import torch
 from numpy.typing import NDArray
 
-from amtlib import GammatoneFilterbank, scales, signals
+from amtlib import GammatoneFilterbank, lti, scales, signals
 from amtlib.filterbanks.gammatone import default_betamul
 from app.lab import LabModel, Section, load_lessons
 from app.quantity import Quantity
@@ -397,13 +397,11 @@ class FilterbankModel(LabModel):
         one, delay, impulse = self._stage(
             "impulse", (*self._bank_key(), channel), lambda: self._impulse(float(fc[channel]))
         )
-        wave, wave_envelope = self._stage(
-            "wave", (*both, channel), lambda: (one(x)[0].numpy(), one.envelope(x)[0].numpy())
-        )
         half = self.probe.width / 2000
         middle = min(max(self.probe.time, half), max(len(x) / fs - half, half))
         first = max(round((middle - half) * fs), 0)
         window = slice(first, min(first + max(round(2 * half * fs), 2), len(x)))
+        wave, wave_envelope = self._close_up(one, x, window)
         return FilterbankResult(
             fs=fs,
             waveform=x.numpy(),
@@ -415,8 +413,8 @@ class FilterbankModel(LabModel):
             responses=responses,
             channel=channel,
             channel_times=np.arange(window.start, window.stop) / fs,
-            channel_wave=wave[window],
-            channel_envelope=wave_envelope[window],
+            channel_wave=wave,
+            channel_envelope=wave_envelope,
             impulse_times=np.arange(len(impulse[0])) / fs,
             impulse_response=impulse[0],
             impulse_envelope=impulse[1],
@@ -427,6 +425,14 @@ class FilterbankModel(LabModel):
     def _envelope(self, x: torch.Tensor, bank: GammatoneFilterbank) -> tuple[Array, Array]:
         envelope = bank.envelope(x, step=self.envelope_step)
         return envelope.numpy(), decibels((envelope.double() ** 2).mean(-1).numpy() / 2)
+
+    @staticmethod
+    def _close_up(one: GammatoneFilterbank, x: torch.Tensor, window: slice) -> tuple[Array, Array]:
+        """Return waveform and envelope of one channel in a window: what came long before no longer rings."""
+        rings = lti.settling_samples(float(one.poles.abs()), one.n, one.dtype)
+        start = max(window.start - rings, 0)
+        part, kept = x[start : window.stop], slice(window.start - start, None)
+        return one(part)[0, kept].numpy(), one.envelope(part)[0, kept].numpy()
 
     def _responses(self, bank: GammatoneFilterbank) -> tuple[Array, Array]:
         top = min(20000.0, self.bank.fs / 2)
@@ -495,7 +501,7 @@ class FilterbankModel(LabModel):
                 "import torch",
                 "",
                 "import amtlib",
-                "from amtlib import GammatoneFilterbank, scales, signals",
+                "from amtlib import GammatoneFilterbank, lti, scales, signals",
                 "",
                 *self.stimulus.code(fs),
                 "",

@@ -80,6 +80,7 @@ class FilterbankLab(LabView):
         "npz": ("NPZ", "All arrays of the page, for NumPy"),
         "wav": ("WAV", "The input, calibrated: 1.0 in the file is 1 Pa"),
     }
+    lessons = FilterbankModel.lessons
     derived = ("f.spacing",)
     grid = _GRID
     pointable = ("cochleagram",)
