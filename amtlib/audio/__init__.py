@@ -1,0 +1,9 @@
+"""Sound files in and out: decode, validate, resample and calibrate to Pa; write WAV; make sound safe to play.
+Source: libsndfile (decoding) and the SoX resampler (VHQ), through soundfile and soxr; WAV as in RFC 2361.
+Not here: generators of sound (:mod:`amtlib.signals`) and playing: that is the browser's or notebook's work.
+"""
+
+from amtlib.audio.reading import FULL_SCALE_DB, AudioError, Recording, load
+from amtlib.audio.writing import playback, save, wav_bytes
+
+__all__ = ["FULL_SCALE_DB", "AudioError", "Recording", "load", "playback", "save", "wav_bytes"]

@@ -1,0 +1,450 @@
+"""Reading sound files of unknown origin: a checked, resampled, calibrated recording or one clear sentence.
+Source: formats as libsndfile decodes them; the signatures and the RIFF layout are public knowledge (RFC
+2361). Not here: writing and playing (:mod:`amtlib.audio.writing`), streaming, and metadata such as titles.
+"""
+
+import io
+import math
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO, Literal
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+import soxr
+import torch
+
+from amtlib.signals.frame import P_REF, number
+from amtlib.signals.levels import rms_level
+
+FULL_SCALE_DB = 20.0 * math.log10(1.0 / P_REF)
+"""dB SPL of a file whose rms is 1 when its samples are taken as Pa: 93.98 dB."""
+
+MAX_CHANNELS = 8
+RATE_RANGE = (2_000, 768_000)
+MAX_VALUES = 2**27  # decoded numbers kept at once: 1 GiB in float64
+_LOUDEST = 1e6  # times full scale; beyond it, the numbers are not pressures
+_BLOCK = 4096  # frames; what a damaged compressed file loses beyond its last good part
+_MP3_GUESS = (
+    4 * 1152
+)  # frames by which libsndfile's guess of an MP3's length may be off when nothing is missing
+_KINDS = {
+    "WAV": "WAV",
+    "WAVEX": "WAV",
+    "RF64": "WAV",
+    "FLAC": "FLAC",
+    "OGG": "OGG",
+    "MP3": "MP3",
+    "AIFF": "AIFF",
+}
+_TOP_CODE = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
+_FOREIGN = (
+    (b"PK", "a zip archive"),
+    (b"\x89PNG", "a PNG picture"),
+    (b"\xff\xd8\xff", "a JPEG picture"),
+    (b"GIF8", "a GIF picture"),
+    (b"%PDF", "a PDF document"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"\x1aE\xdf\xa3", "a Matroska or WebM film"),
+)
+_ADVICE = "pass a WAV, FLAC, OGG or MP3 file"
+
+
+class AudioError(ValueError):
+    """A sound file or sound cannot be used; the message is one sentence that says why and what to do.
+
+    Examples
+    --------
+    >>> try:
+    ...     load(b"")
+    ... except AudioError as error:
+    ...     print(error)
+    audio: the file is empty: pass a WAV, FLAC, OGG or MP3 file
+    """
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """A decoded sound file and what is known of it.
+
+    Attributes
+    ----------
+    samples : Tensor, shape (T,), or (channels, T) with ``channel='all'``
+        Pressure, Pa.
+    fs : int
+        Sampling rate of ``samples``, Hz.
+    name : str
+        File name without its folders.
+    channels : int
+        Channels in the file.
+    source_fs : int
+        Sampling rate of the file, Hz.
+    kind, encoding : str
+        ``'WAV'``, ``'FLAC'``, ``'OGG'``, ``'MP3'`` or ``'AIFF'``, and libsndfile's name of the encoding, as
+        ``'PCM_16'``.
+    clipped : int
+        Samples of the chosen channels (of all of them for a mix) at or beyond full scale: many mean
+        distortion.
+    truncated : bool
+        The file ends before its announced end or is damaged there; ``samples`` hold what could be read.
+
+    Examples
+    --------
+    >>> from amtlib.audio import wav_bytes
+    >>> recording = load(wav_bytes(np.zeros(4000, dtype=np.int16), 8000), name="pause.wav")
+    >>> recording.duration, recording.kind, recording.level
+    (0.5, 'WAV', -inf)
+    """
+
+    samples: torch.Tensor = field(repr=False)
+    fs: int
+    name: str
+    channels: int
+    source_fs: int
+    kind: str
+    encoding: str
+    clipped: int
+    truncated: bool
+
+    @property
+    def duration(self) -> float:
+        """Length in s."""
+        return self.samples.shape[-1] / self.fs
+
+    @property
+    def level(self) -> float:
+        """Overall rms level in dB SPL, over all chosen channels; -inf for silence."""
+        return float(rms_level(self.samples.double().flatten()))
+
+
+def load(
+    file: str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO,
+    *,
+    fs: int | None = None,
+    channel: Literal["mix", "all"] | int = "mix",
+    full_scale_db: float = FULL_SCALE_DB,
+    name: str | None = None,
+    max_duration: float = 600.0,
+    max_bytes: int = 2**28,
+    dtype: torch.dtype = torch.float32,
+) -> Recording:
+    """Decode a sound file (WAV, FLAC, OGG, MP3 or AIFF; any bit depth, 1 to 8 channels, 2 to 768 kHz).
+
+    Files may come from anybody: the size is checked before the file is read, the announced length before it
+    is decoded, and the true length while it is. A file that ends early gives what it holds, with
+    ``truncated=True``.
+
+    Parameters
+    ----------
+    file : path, bytes or binary file object
+        A file object is read from where it stands and left open.
+    fs : int
+        Sampling rate wanted, Hz, 2000 to 768000; ``None`` keeps the file's. The resampler is soxr at its
+        very high quality: linear phase, no delay, the length is ``round(T * fs / source_fs)``.
+    channel : str or int
+        ``'mix'``, the mean of all channels (equal channels keep their level); one channel, counted from 0;
+        or ``'all'``.
+    full_scale_db : float
+        dB SPL of a signal whose rms in the file is 1, 0 to 200. By default samples are pressures in Pa. A
+        sine that just fits in the file lies 3.01 dB lower.
+    name : str
+        What to call the file; by default its own name.
+    max_duration : float
+        Longest sound to accept, s, above 0; in any case at most 2**27 samples are kept.
+    max_bytes : int
+        Largest file to accept, bytes, from 1.
+    dtype : torch.dtype
+        ``torch.float32`` or ``torch.float64``.
+
+    Returns
+    -------
+    Recording
+
+    Raises
+    ------
+    AudioError
+        With one sentence, if the file is missing, empty, not audio, of an unsupported kind or rate, damaged
+        from the start, without samples, too large, too long, of too many channels, without the asked channel,
+        or holds NaN, infinite or absurd samples (beyond a million times full scale).
+    TypeError
+        If an argument is of the wrong type.
+
+    See Also
+    --------
+    save : write one.
+
+    Examples
+    --------
+    >>> import io
+    >>> from amtlib.audio import save
+    >>> from amtlib.signals import rms_level, tone
+    >>> buffer = io.BytesIO()
+    >>> save(buffer, tone(1000.0, level=70.0), 44100, full_scale_db=100.0)
+    >>> recording = load(buffer.getvalue(), fs=16000, full_scale_db=100.0)
+    >>> recording.samples.shape, recording.source_fs, round(recording.level, 1)
+    (torch.Size([16000]), 44100, 69.9)
+    """
+    gain = 10.0 ** (
+        (number(full_scale_db, "full_scale_db", 0.0, 200.0, unit="dB SPL") - FULL_SCALE_DB) / 20.0
+    )
+    longest = number(max_duration, "max_duration", 1e-3, 1e9, unit="s")
+    largest = int(number(max_bytes, "max_bytes", 1, 2**40, unit="bytes"))
+    rate = None if fs is None else whole_rate(fs)
+    if dtype not in (torch.float32, torch.float64):
+        raise TypeError(f"dtype must be torch.float32 or torch.float64, got {dtype}: choose one of them")
+    if isinstance(channel, bool) or not isinstance(channel, int | str):
+        raise TypeError(f"channel must be 'mix', 'all' or a whole number, got {channel!r}")
+    label, data = _contents(file, name, largest)
+    _check_signature(data, label)
+    try:
+        with soundfile.SoundFile(_Memory(data)) as opened:
+            return _decoded(opened, data, label, rate, channel, gain, longest, dtype)
+    except AudioError:
+        raise
+    except (soundfile.SoundFileError, RuntimeError, ValueError, OSError):
+        pass  # what libsndfile says names its own internals; the sentence below replaces it
+    raise AudioError(f"{label}: the file is damaged at its beginning or its encoding is unknown: {_ADVICE}")
+
+
+def whole_rate(fs: Any) -> int:
+    """Return a file's sampling rate as an int, or raise.
+
+    Examples
+    --------
+    >>> whole_rate(44100.0)
+    44100
+    """
+    rate = number(fs, "fs", *RATE_RANGE, unit="Hz")
+    if rate != int(rate):
+        raise ValueError(f"fs = {rate!r} Hz is not a whole number, as files need: round it")
+    return int(rate)
+
+
+class _Memory(io.BytesIO):
+    """Bytes that stay in place when a damaged header seeks wildly; an exception would be lost in C."""
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        try:
+            return super().seek(offset, whence)
+        except (ValueError, OverflowError):
+            return self.tell()
+
+
+def _contents(file: Any, name: str | None, largest: int) -> tuple[str, bytes]:
+    """Return the clean name and at most ``largest`` bytes."""
+    if name is not None and not isinstance(name, str):
+        raise TypeError(f"name must be a str, got {type(name).__name__}")
+    if isinstance(file, bytes | bytearray | memoryview):
+        label, size = _label(name), memoryview(file).nbytes
+        data = bytes(file) if size <= largest else b""
+    elif isinstance(file, str | os.PathLike):
+        label = _label(name or os.fspath(file))
+        try:
+            status = Path(file).stat()
+            if not stat.S_ISREG(status.st_mode):
+                raise AudioError(f"{label}: this is not a regular file: {_ADVICE}")
+            with Path(file).open("rb") as opened:
+                data = opened.read(largest + 1) if status.st_size <= largest else b""
+            size = max(status.st_size, len(data))
+        except FileNotFoundError:
+            raise AudioError(f"{label}: there is no such file: check its name and folder") from None
+        except AudioError:
+            raise
+        except (OSError, ValueError):  # a ValueError: the path holds a NUL character
+            raise AudioError(f"{label}: the file cannot be opened: check its name and permissions") from None
+    elif hasattr(file, "read"):
+        own = getattr(file, "name", None)
+        label = _label(name or (own if isinstance(own, str) else None))
+        try:
+            data = file.read(largest + 1)
+        except (OSError, ValueError):
+            raise AudioError(f"{label}: the file cannot be read: open it again in binary mode") from None
+        if not isinstance(data, bytes):
+            raise TypeError(f"file must be open in binary mode, it returned {type(data).__name__}")
+        size = len(data)
+    else:
+        raise TypeError(f"file must be a path, bytes or a binary file object, got {type(file).__name__}")
+    if size > largest:
+        raise AudioError(
+            f"{label}: the file is larger than the limit of {_megabytes(largest)}: shorten or compress it"
+        )
+    return label, data
+
+
+def _label(name: str | None) -> str:
+    """Return the last part of a path of either kind, printable and short."""
+    last = (name or "").replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
+    printable = "".join(c for c in last if c.isprintable()).strip()
+    return (printable if len(printable) <= 80 else printable[:40] + "..." + printable[-30:]) or "audio"
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB" if size >= 100_000 else f"{size} bytes"
+
+
+def _check_signature(data: bytes, label: str) -> None:
+    """Let only the kinds we support reach the decoder, and name what else the file seems to be."""
+    if not data:
+        raise AudioError(f"{label}: the file is empty: {_ADVICE}")
+    known = (
+        (data[:4] in (b"RIFF", b"RIFX", b"RF64") and data[8:12] == b"WAVE")
+        or data[:4] in (b"fLaC", b"OggS")
+        or data[:3] == b"ID3"
+        or (data[:4] == b"FORM" and data[8:12] in (b"AIFF", b"AIFC"))
+        or (len(data) > 1 and data[0] == 0xFF and data[1] & 0xE6 == 0xE2)  # an MPEG frame, layer III
+    )
+    if known:
+        return
+    for start, what in _FOREIGN:
+        if data.startswith(start):
+            raise AudioError(f"{label}: this is {what}, not a sound file: {_ADVICE}")
+    if len(data) < 12 and data[:4] in (b"RIFF", b"RIFX", b"RF64", b"FORM"):
+        raise AudioError(f"{label}: the file is cut off inside its header: {_ADVICE}")
+    try:
+        data[:512].decode("utf-8")
+        what = "text" if b"\0" not in data[:512] else "not a sound file"
+    except UnicodeDecodeError as error:
+        # A character cut in two at the end of the excerpt is still text.
+        what = "text" if error.start >= 508 and b"\0" not in data[:512] else "not a sound file"
+    raise AudioError(f"{label}: this is {what}{', not a sound file' if what == 'text' else ''}: {_ADVICE}")
+
+
+def _decoded(
+    opened: Any,
+    data: bytes,
+    label: str,
+    fs: int | None,
+    channel: str | int,
+    gain: float,
+    longest: float,
+    dtype: torch.dtype,
+) -> Recording:
+    kind, encoding = _KINDS.get(opened.format), str(opened.subtype)
+    channels, source_fs, announced = int(opened.channels), int(opened.samplerate), int(opened.frames)
+    if kind is None:
+        raise AudioError(f"{label}: files of the kind {opened.format} are not supported: {_ADVICE}")
+    if not 1 <= channels <= MAX_CHANNELS:
+        raise AudioError(
+            f"{label}: the file has {channels} channels, more than {MAX_CHANNELS}: export fewer of them"
+        )
+    if not RATE_RANGE[0] <= source_fs <= RATE_RANGE[1]:
+        raise AudioError(
+            f"{label}: its sampling rate of {source_fs} Hz is outside {RATE_RANGE[0]} to {RATE_RANGE[1]} Hz: "
+            "resample the file"
+        )
+    picked = _picked(channel, channels, label)
+    kept = channels if picked == "all" else 1
+    target = fs or source_fs
+    most = int(min(longest * source_fs, MAX_VALUES // kept, MAX_VALUES // kept * source_fs / target))
+    unknown = announced >= 2**62  # libsndfile's way to say that the header does not tell
+    if announced > most and not unknown:
+        raise AudioError(_too_long(label, announced / source_fs, most / source_fs))
+    blocks, read, clipped, broken = [], 0, 0, False
+    top = 1.0 - 2.0 ** (1 - _TOP_CODE[encoding]) if encoding in _TOP_CODE else 1.0
+    for block, whole in _blocks(opened):
+        broken = not whole
+        read += len(block)
+        if read > most:
+            raise AudioError(_too_long(label, None, most / source_fs))
+        if isinstance(picked, int):
+            block = block[:, picked : picked + 1]
+        _check_values(block, label, (read - len(block)) / source_fs)
+        clipped += int(np.count_nonzero(np.abs(block) >= top))
+        blocks.append(block.mean(axis=1, keepdims=True) if picked == "mix" else block)
+    if read == 0:
+        raise AudioError(f"{label}: the file holds no samples that can be read: record or export it again")
+    x = np.concatenate(blocks)
+    if target != source_fs:
+        x = soxr.resample(x, source_fs, target, quality="VHQ")
+        if len(x) == 0:
+            raise AudioError(
+                f"{label}: the file is too short for a sampling rate of {target} Hz: choose a higher one"
+            )
+    samples = torch.from_numpy(np.ascontiguousarray(x.T) * gain).to(dtype)
+    short = not unknown and announced - read > (_MP3_GUESS if kind == "MP3" else 0)
+    cut = broken or short or _riff_is_cut(data) or _ogg_is_cut(data)
+    return Recording(
+        samples=samples if picked == "all" else samples[0],
+        fs=target,
+        name=label,
+        channels=channels,
+        source_fs=source_fs,
+        kind=kind,
+        encoding=encoding,
+        clipped=clipped,
+        truncated=cut,
+    )
+
+
+def _picked(channel: str | int, channels: int, label: str) -> str | int:
+    if channel in ("mix", "all"):
+        return channel
+    if isinstance(channel, str):
+        raise ValueError(f"channel = {channel!r} is unknown: choose 'mix', 'all' or a number from 0")
+    if not 0 <= channel < channels:
+        has = "only channel 0" if channels == 1 else f"channels 0 to {channels - 1}"
+        raise AudioError(
+            f"{label}: channel = {channel} does not exist, the file has {has}: choose one of these"
+        )
+    return channel
+
+
+def _blocks(opened: Any) -> Iterator[tuple[npt.NDArray[np.float64], bool]]:
+    """Yield blocks of shape (frames, channels); a decoding error ends them, and the last one says so."""
+    while True:
+        try:
+            block = opened.read(_BLOCK, dtype="float64", always_2d=True)
+        except (soundfile.SoundFileError, RuntimeError):
+            yield np.empty((0, opened.channels)), False
+            return
+        if len(block) == 0:
+            return
+        yield block, True
+
+
+def _check_values(block: npt.NDArray[np.float64], label: str, start: float) -> None:
+    if not np.isfinite(block).all():
+        raise AudioError(
+            f"{label}: the file holds NaN or infinite samples (within 0.1 s of {start:.1f} s): export it "
+            "again"
+        )
+    if len(block) and np.abs(block).max() > _LOUDEST:
+        raise AudioError(
+            f"{label}: samples reach {np.abs(block).max():.1e} times full scale, more than {_LOUDEST:.0e}: "
+            "scale the file to +-1 or to Pa"
+        )
+
+
+def _too_long(label: str, duration: float | None, limit: float) -> str:
+    lasts = (
+        "the sound is longer than" if duration is None else f"the sound lasts {duration:.1f} s, longer than"
+    )
+    return f"{label}: {lasts} the limit of {limit:g} s: cut it"
+
+
+def _riff_is_cut(data: bytes) -> bool:
+    """Whether the data chunk of a little-endian WAV announces more than the file holds."""
+    if data[:4] != b"RIFF":
+        return False
+    at = 12
+    while at + 8 <= len(data):
+        size = int.from_bytes(data[at + 4 : at + 8], "little")
+        if data[at : at + 4] == b"data":
+            # Programs that write to a pipe leave the largest numbers there: not a promise.
+            return size < 0xFFFF_FF00 and at + 8 + size > len(data)
+        at += 8 + size + size % 2
+    return False
+
+
+def _ogg_is_cut(data: bytes) -> bool:
+    """Whether an Ogg file lacks its end: its last page is incomplete or not marked as the last of a stream."""
+    if data[:4] != b"OggS":
+        return False
+    at = data.rfind(b"OggS")
+    segments = data[at + 26] if at + 26 < len(data) else 0
+    end = at + 27 + segments + sum(data[at + 27 : at + 27 + segments])
+    return at + 27 + segments > len(data) or end > len(data) or not data[at + 5] & 4
