@@ -26,13 +26,15 @@ class Section:
 
 @dataclass(frozen=True)
 class Task:
-    """What a lesson asks for: a measured value of the lab between two limits."""
+    """What a lesson asks for: measured values of the lab, each between two limits."""
 
     text: str
-    measure: str
-    low: float
-    high: float
+    checks: Mapping[str, tuple[float, float]]
     done: str
+
+    def is_done(self, measures: Mapping[str, float]) -> bool:
+        """Whether every measure lies between its limits."""
+        return all(low <= measures[name] <= high for name, (low, high) in self.checks.items())
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,8 @@ class LabModel(param.Parameterized):
     lessons: ClassVar[Mapping[str, Lesson]] = {}
     #: The three keys that a phone shows above the plots.
     key_controls: ClassVar[tuple[str, ...]] = ()
+    #: Keys that follow from others (`reconcile`): they stay out of states and links.
+    derived: ClassVar[tuple[str, ...]] = ()
 
     version = param.Integer(default=0, doc="Counts changes: whoever shows the lab watches this alone.")
 
@@ -164,7 +168,11 @@ class LabModel(param.Parameterized):
 
     def state(self) -> dict[str, str]:
         """Return what differs from a fresh lab, as the text a permalink holds."""
-        return {key: entry.text() for key, entry in self.fields.items() if not entry.is_default}
+        return {
+            key: entry.text()
+            for key, entry in self.fields.items()
+            if not entry.is_default and key not in self.derived
+        }
 
     def values(self) -> dict[str, Any]:
         """Return every parameter's present value by key."""
@@ -172,7 +180,8 @@ class LabModel(param.Parameterized):
 
     def restore(self, state: Mapping[str, Any]) -> list[str]:
         """Go to a state as `state` returns it: what it does not name goes back to the default."""
-        defaults = {k: f.parameter.default for k, f in self.fields.items() if k not in state}
+        left_out = {*state, *self.derived}
+        defaults = {key: f.parameter.default for key, f in self.fields.items() if key not in left_out}
         with self._one_change() as notes:
             notes.extend(self.update({**defaults, **state}))
         return notes

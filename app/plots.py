@@ -9,14 +9,15 @@ from typing import Any
 import holoviews as hv
 import numpy as np
 import torch
-from bokeh.models import BasicTicker, ColumnDataSource, WheelZoomTool
+from bokeh.models import BasicTicker, ColumnDataSource
 from numpy.typing import NDArray
 
 from amtlib import scales
 
 # Elements need a backend before their options can be set; in a server this has happened already.
 if hv.Store.current_backend != "bokeh" or "bokeh" not in hv.Store.renderers:
-    hv.extension("bokeh", logo=False)
+    # In a notebook this sends BokehJS along: a classroom may be offline, and the figures must show there too.
+    hv.extension("bokeh", logo=False, inline=True)
 
 Array = NDArray[Any]
 
@@ -72,10 +73,9 @@ def _frame(name: str) -> Callable[[Any, Any], None]:
             axis.major_label_text_font_size = "11px"
             axis.minor_tick_line_color = None
         figure.title.text_font_size = "13px"
-        # Scrolling past a plot must scroll the page, not zoom the plot.
-        for tool in figure.toolbar.tools:
-            if isinstance(tool, WheelZoomTool):
-                figure.toolbar.active_scroll = None
+        # Scrolling or swiping past a plot must move the page, not the plot, until a tool is chosen.
+        figure.toolbar.active_scroll = None
+        figure.toolbar.active_drag = None
 
     return hook
 

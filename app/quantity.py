@@ -5,7 +5,7 @@ Not widgets: nothing here knows how a parameter is drawn.
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import param
 
@@ -30,8 +30,13 @@ class Quantity(param.Number):
         Whether only whole numbers are allowed.
     """
 
-    __slots__ = ["scale", "unit", "whole"]
-    _slot_defaults = {**param.Number._slot_defaults, "unit": "", "scale": "linear", "whole": False}
+    __slots__ = ("scale", "unit", "whole")
+    _slot_defaults: ClassVar[dict[str, Any]] = {
+        **param.Number._slot_defaults,
+        "unit": "",
+        "scale": "linear",
+        "whole": False,
+    }
 
     def __init__(
         self,
@@ -91,7 +96,10 @@ class Field:
         value = self.value
         if isinstance(value, bool):
             return "1" if value else "0"
-        return f"{value:.10g}" if isinstance(value, int | float) else str(value)
+        if isinstance(value, float):
+            short = f"{value:.10g}"
+            return short if float(short) == value else repr(value)
+        return str(value)
 
     def parse(self, text: Any) -> Any:
         """Read a value from a permalink or a widget.

@@ -60,8 +60,6 @@ class LabView(Viewer):
     #: key -> (label on the button, what it is)
     sounds: ClassVar[Mapping[str, tuple[str, str]]] = {}
     exports: ClassVar[Mapping[str, tuple[str, str]]] = {}
-    #: Keys that follow from others and stay out of the link.
-    derived: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, model: LabModel, link: str, served: bool) -> None:
         super().__init__()
@@ -71,7 +69,7 @@ class LabView(Viewer):
         self._lesson: Lesson | None = None
         self._hidden: tuple[str, ...] = ()
         self._pinned: dict[str, str] | None = None
-        self._pinned_sound: torch.Tensor | None = None
+        self._pinned_sound: tuple[torch.Tensor, int] | None = None
         self._upload: tuple[str, bytearray] | None = None
         self._code_open = False
         self._problem = ""
@@ -181,7 +179,15 @@ class LabView(Viewer):
             asked_a = dict(parse_qsl(query["a"], keep_blank_values=True))
             pinned = {key: text for key, text in asked_a.items() if key in self.model.fields}
         state = {k: v for k, v in query.items() if k not in (*_FRAME_KEYS, *_FOREIGN_KEYS)}
+        if state.get("s.kind") == "file":
+            del state["s.kind"]
+            notes.append("The link was made with a sound file, which links do not carry; drop it here again.")
         return notes + self.model.update(state), pinned
+
+    def _lesson_value(self, key: str) -> Any:
+        lesson = self._lesson
+        assert lesson is not None
+        return self.model.fields[key].parse(lesson.state[key])
 
     def _enter(self, lesson: Lesson | None) -> list[str]:
         self._lesson = lesson
@@ -198,7 +204,7 @@ class LabView(Viewer):
             "values": self.model.values(),
             "sections": self.model.schema(),
             "lessons": [[slug, lesson.title] for slug, lesson in self.model.lessons.items()],
-            "derived": list(self.derived),
+            "derived": list(self.model.derived),
             "foreign": list(_FOREIGN_KEYS),
             "permalink": self._served,
             "upload": {"bytes": MAX_BYTES, "page": self._served} if stimulus is not None else None,
@@ -206,8 +212,12 @@ class LabView(Viewer):
 
     def _frame_content(self) -> dict[str, Any]:
         """Return what the link holds besides the lab's state."""
+        lesson = self._lesson
         return {
-            "lesson": self._lesson.slug if self._lesson else "",
+            "lesson": lesson.slug if lesson else "",
+            # What the lesson itself brings need not stand in the link, but a way back from it must.
+            "lesson_state": {key: self._lesson_value(key) for key in lesson.state} if lesson else {},
+            "lesson_hide": list(lesson.hide) if lesson else [],
             "hide": list(self._hidden),
             "pinned": urlencode(self._pinned) if self._pinned is not None else "",
         }
@@ -265,6 +275,8 @@ class LabView(Viewer):
         self._updating = True
         try:
             return make() or []
+        except ValueError:
+            return []  # the settings do not fit together; `_refresh` says why
         finally:
             self._updating = False
 
@@ -277,7 +289,7 @@ class LabView(Viewer):
             self.draw()
             self._said, self._problem = self.summary(), ""
             task = self._lesson.task if self._lesson else None
-            self._done = bool(task and task.low <= self.measures()[task.measure] <= task.high)
+            self._done = bool(task and task.is_done(self.measures()))
         except ValueError as problem:
             self._problem = sentence(problem)
         self._notes = notes
@@ -307,7 +319,9 @@ class LabView(Viewer):
             _LOG.exception("A message of kind %s failed", shortened(message.get("type")))
             self._problem = "That did not work; the settings before it still hold. The server's log says why."
             self._notes = []
-            self.parts["figures"].tell({"type": "update", "words": self._words_content()})
+            self._told["words"] = self._words_content()
+            answer = {"answered": message["sequence"]} if isinstance(message.get("sequence"), int) else {}
+            self.parts["figures"].tell({"type": "update", "words": self._told["words"], **answer})
 
     def _receive(self, message: dict[str, Any]) -> None:
         kind = message.get("type")
@@ -317,6 +331,9 @@ class LabView(Viewer):
             # What the page now shows: the values it sent; whatever differs from them is sent back.
             self._known = {**self._known, **{k: v for k, v in values.items() if k in self._known}}
             self._refresh(notes, answered=int(message["sequence"]))
+        elif kind == "hide":
+            self._hidden = tuple(key for key in map(str, message["keys"]) if key in self.model.fields)
+            self._told["controls"] = self._frame_content()  # the page has done it already
         elif kind == "reset":
             self._hidden, self._lesson = (), None
             self._refresh(self._change(lambda: self.model.restore({})))
@@ -376,21 +393,17 @@ class LabView(Viewer):
 
         return self._change(there_and_back)
 
-    def compared_sound(self) -> torch.Tensor | None:
-        """Return the sound that stands for the present state in a comparison by ear."""
+    def compared_sound(self) -> tuple[torch.Tensor, int] | None:
+        """Return the sound that stands for the present state in a comparison by ear, and its rate."""
         return None
 
     # ------------------------------------------------------------------ sound and files
 
     def _play(self, key: str) -> None:
         try:
-            if key == "a" and self._pinned_sound is not None:
-                title, samples, fs = "A, pinned", self._pinned_sound, self.compared_rate()
-            elif key == "b":
-                live = self.compared_sound()
-                if live is None:
-                    return
-                title, samples, fs = "B, now", live, self.compared_rate()
+            compared = {"a": self._pinned_sound, "b": self.compared_sound()} if key in {"a", "b"} else {}
+            if (found := compared.get(key)) is not None:
+                title, (samples, fs) = {"a": "A, pinned", "b": "B, now"}[key], found
             else:
                 title, samples, fs = self.sound(key)
         except (ValueError, KeyError) as problem:
@@ -398,10 +411,6 @@ class LabView(Viewer):
             return
         data = audio.wav_bytes(audio.playback(samples, fs), fs)
         self.parts["tools"].tell({"type": "sound", "title": title, "data": base64.b64encode(data).decode()})
-
-    def compared_rate(self) -> int:
-        """Return the sampling rate of `compared_sound`."""
-        return 44100
 
     def _keep(self, key: str) -> None:
         try:
@@ -451,7 +460,8 @@ class LabView(Viewer):
 def sentence(problem: Exception) -> str:
     """Return an error as one sentence for a person."""
     text = " ".join(str(problem.args[0] if problem.args else problem).split())
-    text = text[:1].upper() + text[1:]
+    if "." not in text.split(" ")[0]:  # a file's name keeps its case
+        text = text[:1].upper() + text[1:]
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
 

@@ -3,6 +3,7 @@ Source: :mod:`amtlib.signals` and :mod:`amtlib.audio`; this is only the choice b
 Not a picker: the controls that set these parameters are built from their declarations.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -249,6 +250,8 @@ class Stimulus(param.Parameterized):
 
     def __init__(self, **settings: Any) -> None:
         self._upload: tuple[str, bytes] | None = None
+        #: How many files have been taken: a new file of the same name is another sound.
+        self.uploads = 0
         self._decoded: dict[tuple[str, int], audio.Recording] = {}
         super().__init__(**settings)
 
@@ -271,7 +274,8 @@ class Stimulus(param.Parameterized):
             With one sentence on what is wrong with the file.
         """
         recording = audio.load(content, name=name, max_duration=MAX_RECORDING, max_bytes=MAX_BYTES)
-        self._upload = (name, content)
+        self._upload = (recording.name, content)
+        self.uploads += 1
         self._decoded = {("file", round(recording.fs)): recording}
         with param.parameterized.batch_call_watchers(self):
             self.kind, self.start = "file", 0.0
@@ -291,12 +295,28 @@ class Stimulus(param.Parameterized):
         if kind.function is None:
             return self._excerpt(fs)
         positional, named = self._arguments(kind)
-        return kind.function(*positional, **named, fs=fs)
+        try:
+            return kind.function(*positional, **named, fs=fs)
+        except ValueError as problem:
+            raise ValueError(self._in_words_of_the_page(str(problem), kind)) from problem
+
+    def _in_words_of_the_page(self, text: str, kind: Kind) -> str:
+        """Rewrite a sentence of the library's with the labels that stand beside the sliders."""
+        labels = {argument: f"“{self.param[name].label}”" for argument, name in kind.arguments.items()}
+        for argument, label in {
+            **labels,
+            "fs / 2": "half the sampling rate",
+            "fs": "the sampling rate",
+        }.items():
+            text = re.sub(rf"(?<![\w“]){re.escape(argument)}(?![\w”])", label, text)
+        return text
 
     def _arguments(self, kind: Kind) -> tuple[list[Any], dict[str, Any]]:
         values = {}
         for argument, name in kind.arguments.items():
             value = getattr(self, name)
+            if isinstance(self.param[name], Quantity):  # plain numbers, so that they read well in code
+                value = int(value) if self.param[name].whole else float(value)
             values[argument] = value / 1000 if name in _MILLISECONDS else value
         names = list(values)
         return [values[n] for n in names[: kind.positional]], {n: values[n] for n in names[kind.positional :]}
@@ -338,7 +358,8 @@ class Stimulus(param.Parameterized):
                 *(["from app.stimulus import SPEECH"] if self.kind == "speech" else []),
                 f"x = amtlib.audio.load({file}, fs={fs}).samples[{first}:{first + count}]",
                 f"x = signals.apply_ramp(x, {fs}, min(0.005, len(x) / {fs} / 4))",
-                f"x = signals.set_level(x, {self.level!r})",
+                # Silence has no level to set.
+                *([f"x = signals.set_level(x, {float(self.level)!r})"] if self.render(fs).any() else []),
             ]
         positional, named = self._arguments(kind)
         written = [*(repr(v) for v in positional), *(f"{n}={v!r}" for n, v in named.items()), f"fs={fs}"]

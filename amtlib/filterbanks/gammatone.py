@@ -473,12 +473,59 @@ class GammatoneFilterbank(nn.Module):
             )
         backwards = self._signal(y).flip(-1)
         aligned = lti.filter_fft(backwards, self._response, self._settle(), per_channel=True).flip(-1)
+        return aligned.sum(-2) / self._mean_power()
+
+    def round_trip(self, x: Tensor) -> Tensor:
+        """
+        Take a signal apart and put it together again, at the cost of a single filter.
+
+        Parameters
+        ----------
+        x : Tensor, shape (T,) or (B, T)
+            Signal in Pa, real.
+
+        Returns
+        -------
+        Tensor, shape (T,) or (B, T)
+            ``resynthesise(forward(x))``, to rounding, except near the end: there the channels still ring, which
+            `forward` cuts off and this does not. Differentiable.
+
+        Raises
+        ------
+        ValueError
+            As :meth:`forward`.
+
+        Examples
+        --------
+        >>> bank = GammatoneFilterbank((50.0, 7000.0), fs=16000)
+        >>> x = torch.cat([torch.zeros(8000), torch.ones(1), torch.zeros(8000)])
+        >>> torch.allclose(bank.round_trip(x), bank.resynthesise(bank(x)), atol=1e-6)
+        True
+        """
+        if isinstance(x, Tensor) and x.ndim not in (1, 2):
+            raise ValueError(f"x has shape {tuple(x.shape)}; give (T,) or (batch, T)")
+        x, settle = self._signal(x), self._settle()
+
+        def zero_phase(n_fft: int) -> Tensor:
+            # |H|^2 rings as long backwards as forwards: delayed by `settle`, it is a causal filter.
+            power = self._response(n_fft).abs().square().sum(0)
+            turns = torch.arange(len(power), device=power.device, dtype=torch.float64) * (settle / n_fft)
+            turn = torch.polar(torch.ones_like(turns), -2.0 * math.pi * (turns % 1.0)).to(
+                _COMPLEX[self.dtype]
+            )
+            return (power * turn).unsqueeze(0)
+
+        padded = torch.nn.functional.pad(x, (0, settle))
+        y = lti.filter_fft(padded, zero_phase, 2 * settle)[..., 0, settle:]
+        return y / self._mean_power()
+
+    def _mean_power(self) -> Tensor:
+        """Mean over the bank's range, on the ERB scale, of the power gain of analysis and resynthesis."""
         low, high = self.fc.double().aminmax()
         grid = erb2fc(
             torch.lerp(fc2erb(low), fc2erb(high), torch.linspace(0, 1, 256, device=low.device).double())
         )
-        power = self._evaluate(grid * (2.0 * math.pi / self.fs)).abs().square().sum(0).mean()
-        return aligned.sum(-2) / power
+        return self._evaluate(grid * (2.0 * math.pi / self.fs)).abs().square().sum(0).mean()
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "GammatoneFilterbank":
         """Let ``.to(dtype)``, ``.double()``, ``.float()`` change the dtype of signals alone."""

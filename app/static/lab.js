@@ -28,18 +28,25 @@ const fresh = (stem) => `${stem}-${++identifiers}`
 
 // ---------------------------------------------------------------- values and sliders
 
+// A logarithmic slider steps through the distinct rounded values of its range: every key press moves it.
 const LOG_STEPS = 400
 
-function toPosition(entry, value) {
-  if (entry.scale !== "log") return value
-  return Math.round((LOG_STEPS * Math.log(value / entry.min)) / Math.log(entry.max / entry.min))
+function ladder(entry) {
+  if (entry.scale !== "log") return null
+  const values = new Set([entry.min])
+  for (let i = 1; i < LOG_STEPS; i += 1) {
+    const raw = entry.min * (entry.max / entry.min) ** (i / LOG_STEPS)
+    const rounded = Math.round(Number(raw.toPrecision(3)) / entry.step) * entry.step
+    if (rounded > entry.min && rounded < entry.max) values.add(Number(rounded.toPrecision(10)))
+  }
+  return [...values, entry.max].sort((a, b) => a - b)
 }
 
-function fromPosition(entry, position) {
-  if (entry.scale !== "log") return Number(Number(position).toPrecision(10))
-  const raw = entry.min * (entry.max / entry.min) ** (position / LOG_STEPS)
-  const rounded = Math.round(Number(raw.toPrecision(3)) / entry.step) * entry.step
-  return Math.min(Math.max(Number(rounded.toPrecision(10)), entry.min), entry.max)
+function nearest(rungs, value) {
+  let best = 0
+  for (let i = 1; i < rungs.length; i += 1)
+    if (Math.abs(Math.log(rungs[i] / value)) < Math.abs(Math.log(rungs[best] / value))) best = i
+  return best
 }
 
 function withUnit(entry, value) {
@@ -48,10 +55,10 @@ function withUnit(entry, value) {
 
 function numberControl(entry, store) {
   const id = fresh("slider")
-  const log = entry.scale === "log"
+  const rungs = ladder(entry)
   const slider = make("input", {
     type: "range", id,
-    min: String(log ? 0 : entry.min), max: String(log ? LOG_STEPS : entry.max), step: String(log ? 1 : entry.step),
+    min: String(rungs ? 0 : entry.min), max: String(rungs ? rungs.length - 1 : entry.max), step: String(rungs ? 1 : entry.step),
     "aria-describedby": `${id}-help`,
   })
   const number = make("input", {
@@ -59,16 +66,14 @@ function numberControl(entry, store) {
     min: String(entry.min), max: String(entry.max), step: "any",
   })
   const show = (value, moveSlider) => {
-    if (moveSlider) slider.value = String(toPosition(entry, value))
+    if (moveSlider) slider.value = String(rungs ? nearest(rungs, value) : value)
     number.value = String(value)
     slider.setAttribute("aria-valuetext", withUnit(entry, value))
-    const share = log
-      ? toPosition(entry, value) / LOG_STEPS
-      : (value - entry.min) / (entry.max - entry.min)
+    const share = (Number(slider.value) - Number(slider.min)) / (Number(slider.max) - Number(slider.min))
     slider.style.setProperty("--filled", `${100 * Math.min(Math.max(share, 0), 1)}%`)
   }
   slider.addEventListener("input", () => {
-    const value = fromPosition(entry, slider.value)
+    const value = rungs ? rungs[Number(slider.value)] : Number(Number(slider.value).toPrecision(10))
     show(value, false)
     store.set(entry.key, value)
   })
@@ -196,9 +201,11 @@ function controls(model, el) {
     for (const [key, value] of new URLSearchParams(location.search))
       if (content.foreign.includes(key)) query.set(key, value)
     if (shown.lesson) query.set("lesson", shown.lesson)
-    if (store.hidden.size) query.set("hide", [...store.hidden].join(","))
+    const hidden = [...store.hidden].sort().join(",")
+    if (hidden !== [...shown.lesson_hide].sort().join(",")) query.set("hide", hidden)
+    const usual = {...defaults, ...shown.lesson_state}
     for (const [key, value] of Object.entries(store.values))
-      if (value !== defaults[key] && !content.derived.includes(key)) query.set(key, String(value))
+      if (value !== usual[key] && !content.derived.includes(key)) query.set(key, String(value))
     if (shown.pinned) query.set("a", shown.pinned)
     const text = query.toString().replaceAll("%2C", ",")
     return location.pathname + (text ? `?${text}` : "")
@@ -228,6 +235,7 @@ function controls(model, el) {
       pick.addEventListener("change", () => {
         if (pick.checked) store.hidden.delete(entry.key)
         else store.hidden.add(entry.key)
+        model.send_msg({type: "hide", keys: [...store.hidden]})
         writeLink()
       })
       picks.push([entry.key, pick])
@@ -503,6 +511,19 @@ function paint(document, ground) {
   }
 }
 
+/** Turn what travels small into what a data source holds. */
+function unpack(values, image) {
+  if (values?.every_line !== undefined) return Array(values.lines).fill(values.every_line)
+  if (values?.packed === undefined) return values
+  const {packed, low, high} = values
+  const [rows, columns] = packed.shape
+  const step = (high - low) / 255
+  const whole = Float32Array.from(packed, (value) => low + step * value)
+  if (!image) return Array.from({length: rows}, (_, row) => whole.subarray(row * columns, (row + 1) * columns))
+  const {ndarray} = Bokeh.require("core/util/ndarray")
+  return [ndarray(whole, {dtype: "float32", shape: [rows, columns]})]
+}
+
 function applyScene(document, scene) {
   const named = (path) => {
     const [name, ...parts] = path.split(".")
@@ -514,9 +535,8 @@ function applyScene(document, scene) {
   for (const [axis, [start, end]] of Object.entries(scene.limits))
     named(axis).setv({start, end, reset_start: start, reset_end: end})
   for (const [name, columns] of Object.entries(scene.data)) {
-    // A column that is the same for every line travels once.
-    for (const [column, values] of Object.entries(columns))
-      if (values?.every_line !== undefined) columns[column] = Array(values.lines).fill(values.every_line)
+    const image = "image" in columns
+    for (const [column, values] of Object.entries(columns)) columns[column] = unpack(values, image)
     named(`${name}-data`).data = columns
   }
 }

@@ -24,10 +24,10 @@ Array = NDArray[Any]
 
 #: Lowest level that is told apart from silence, dB SPL: keeps the logarithm finite far below any picture.
 SILENCE_DB = -200.0
-#: Envelopes are looked at this often or a little more, Hz: finer than any column of the picture.
-ENVELOPE_RATE = 4000
+#: Envelopes are looked at this many times in one over the widest filter's pole bandwidth.
+ENVELOPE_OVERSAMPLING = 8
 #: Frequencies at which the filters' responses are drawn.
-RESPONSE_POINTS = 320
+RESPONSE_POINTS = 240
 
 
 class Bank(param.Parameterized):
@@ -183,7 +183,7 @@ class FilterbankResult:
         return int(self.excitation.argmax())
 
     def measures(self) -> dict[str, float]:
-        """Return the numbers that a lesson's task can ask for."""
+        """Return the numbers that a lesson's task can ask for, as far as they follow from the arrays."""
         return {
             "peak_frequency_hz": float(self.fc[self.peak]),
             "peak_level_db": float(self.excitation[self.peak]),
@@ -245,7 +245,7 @@ class FilterbankModel(LabModel):
     >>> lab.update({"s.kind": "tone", "s.frequency": 1000})
     []
     >>> round(lab.result.fc[lab.result.peak])
-    1025
+    959
     """
 
     sections: ClassVar[tuple[Section, ...]] = (
@@ -283,6 +283,7 @@ class FilterbankModel(LabModel):
     )
     lessons = load_lessons(Path(__file__).with_name("lessons.yaml"))
     key_controls = ("s.level", "f.channels", "f.bandwidth")
+    derived = ("f.spacing",)
 
     def __init__(self) -> None:
         self.stimulus = Stimulus()
@@ -324,10 +325,6 @@ class FilterbankModel(LabModel):
             bank.spacing = min(max(round(span / (bank.channels - 1), 2), 0.05), 20)
         return notes
 
-    def state(self) -> dict[str, str]:
-        """Return what differs from a fresh lab; spacing is left out, the channels tell it."""
-        return {key: text for key, text in super().state().items() if key != "f.spacing"}
-
     def _stage(self, name: str, key: Hashable, make: Callable[[], Any]) -> Any:
         """Return what `make` made for this key, made anew only when the key changed."""
         held = self._stages.get(name)
@@ -339,7 +336,7 @@ class FilterbankModel(LabModel):
     def _sound_key(self) -> tuple[Hashable, ...]:
         return (
             self.bank.fs,
-            self.stimulus.upload_name,
+            self.stimulus.uploads,
             *(field.value for key, field in self.fields.items() if key.startswith("s.")),
         )
 
@@ -369,9 +366,15 @@ class FilterbankModel(LabModel):
         return GammatoneFilterbank(fc, self.bank.fs, n=int(self.bank.order), betamul=self.betamul)
 
     @property
+    def channel(self) -> int:
+        """Index of the channel that is looked at."""
+        return int(np.abs(_erb(self.centre_frequencies().numpy()) - _erb(self.probe.frequency)).argmin())
+
+    @property
     def envelope_step(self) -> int:
-        """How many samples apart the envelope is looked at."""
-        return max(self.bank.fs // ENVELOPE_RATE, 1)
+        """How many samples apart the envelope is looked at: close enough for the widest filter's response."""
+        widest = self.betamul * float(scales.audfiltbw(torch.tensor(self.bank.high, dtype=torch.float64)))
+        return max(math.floor(self.bank.fs / (ENVELOPE_OVERSAMPLING * widest)), 1)
 
     @property
     def result(self) -> FilterbankResult:
@@ -393,7 +396,7 @@ class FilterbankModel(LabModel):
         both = (*self._sound_key(), *self._bank_key())
         envelope, excitation = self._stage("envelope", both, lambda: self._envelope(x, bank))
         frequencies, responses = self._stage("responses", self._bank_key(), lambda: self._responses(bank))
-        channel = int(np.abs(_erb(fc) - _erb(self.probe.frequency)).argmin())
+        channel = self.channel
         one, delay, impulse = self._stage(
             "impulse", (*self._bank_key(), channel), lambda: self._impulse(float(fc[channel]))
         )
@@ -445,7 +448,8 @@ class FilterbankModel(LabModel):
 
     def _impulse(self, fc: float) -> tuple[GammatoneFilterbank, float, tuple[Array, Array]]:
         one = self._build(torch.tensor([fc], dtype=torch.float64))
-        click = torch.zeros(round(0.1 * self.bank.fs))
+        rings = lti.settling_samples(float(one.poles.abs()), one.n, one.dtype)
+        click = torch.zeros(min(rings, 2 * self.bank.fs))
         click[0] = 1.0
         # Drawn as a density in 1/s: its size then does not depend on the sampling rate.
         response, envelope = (
@@ -467,6 +471,10 @@ class FilterbankModel(LabModel):
         high = _crossing(grid, gain, centre + int(above[0]) - 1) if len(above) else float(grid[-1])
         return high - low
 
+    def measures(self) -> dict[str, float]:
+        """Return the numbers that a lesson's task can ask for."""
+        return {**self.result.measures(), "second_frequency_hz": float(self.stimulus.frequency2)}
+
     def channel_sound(self) -> torch.Tensor:
         """Return the output of the channel that is looked at, Pa, shape ``(T,)``."""
         with torch.no_grad():
@@ -474,9 +482,8 @@ class FilterbankModel(LabModel):
 
     def resynthesis(self) -> torch.Tensor:
         """Return the channels put together again: each aligned by its own filter run backwards, then summed."""
-        bank = self.filterbank()
         with torch.no_grad():
-            return bank.resynthesise(bank(self.sound()))
+            return self.filterbank().round_trip(self.sound())
 
     def summary(self) -> str:
         """Say in one line what is seen, for the page and for a screen reader."""
@@ -495,24 +502,26 @@ class FilterbankModel(LabModel):
 
     def code(self) -> str:
         """Return a script that reproduces the plotted numbers with the present settings."""
-        bank, fs = self.bank, self.bank.fs
+        fs, order, channels = int(self.bank.fs), int(self.bank.order), int(self.bank.channels)
+        low, high = float(self.bank.low), float(self.bank.high)
         return "\n".join(
             [
                 "import torch",
                 "",
                 "import amtlib",
-                "from amtlib import GammatoneFilterbank, lti, scales, signals",
+                "from amtlib import GammatoneFilterbank, scales, signals",
                 "",
                 *self.stimulus.code(fs),
                 "",
-                f"low, high = scales.fc2erb(torch.tensor([{bank.low!r}, {bank.high!r}], dtype=torch.float64))",
-                f"fc = scales.erb2fc(torch.linspace(float(low), float(high), {bank.channels}, dtype=torch.float64))",
-                f"bank = GammatoneFilterbank(fc, fs={fs}, n={bank.order}, betamul={self.betamul!r})",
+                f"low, high = scales.fc2erb(torch.tensor([{low!r}, {high!r}], dtype=torch.float64))",
+                f"erb = torch.linspace(float(low), float(high), {channels}, dtype=torch.float64)",
+                f"bank = GammatoneFilterbank(scales.erb2fc(erb), fs={fs}, n={order}, betamul={self.betamul!r})",
                 "",
                 f"envelope = bank.envelope(x, step={self.envelope_step})  # Pa, (channels, time)",
                 "cochleagram = 20 * torch.log10(envelope / 2**0.5 / signals.P_REF)  # dB SPL",
-                "excitation = 10 * torch.log10((envelope.double() ** 2).mean(-1) / 2 / signals.P_REF**2)  # dB SPL",
-                f"channel = bank(x)[{self.result.channel}]  # Pa, the channel that is looked at",
+                "power = (envelope.double() ** 2).mean(-1) / 2  # Pa^2",
+                "excitation = 10 * torch.log10(power / signals.P_REF**2)  # dB SPL",
+                f"channel = bank(x)[{self.channel}]  # Pa, the channel that is looked at",
                 "",
             ]
         )

@@ -13,7 +13,7 @@ import torch
 
 from amtlib import audio
 from app import plots
-from app.figures import template
+from app.figures import every_line, packed, template
 from app.labs.filterbank.model import (
     FilterbankModel,
     FilterbankResult,
@@ -81,7 +81,6 @@ class FilterbankLab(LabView):
         "wav": ("WAV", "The input, calibrated: 1.0 in the file is 1 Pa"),
     }
     lessons = FilterbankModel.lessons
-    derived = ("f.spacing",)
     grid = _GRID
     pointable = ("cochleagram",)
 
@@ -127,8 +126,8 @@ class FilterbankLab(LabView):
         top = _ceiling(float(np.abs(r.waveform).max()) * 1000)
         scene.limits("waveform.y_range", -top, top)
         left, bottom, right, up = plots.image_bounds(r.fc, r.duration)
-        image = envelope_level(plots.peak_columns(r.envelope)).astype(np.float32)
-        scene.data("cochleagram", image=[image], x=[left], y=[bottom], dw=[right - left], dh=[up - bottom])
+        image = packed(envelope_level(plots.peak_columns(r.envelope)), *limits)
+        scene.data("cochleagram", image=image, x=[left], y=[bottom], dw=[right - left], dh=[up - bottom])
         scene.set("cochleagram-colours", low=limits[0], high=limits[1])
         scene.limits("cochleagram.x_range", 0.0, r.duration)
         low, high = plots.erb_number([min(50.0, r.fc[0] * 0.9), max(12000.0, r.fc[-1] * 1.1)]).tolist()
@@ -138,30 +137,31 @@ class FilterbankLab(LabView):
 
     def _draw_filters(self, r: FilterbankResult) -> None:
         axis = plots.erb_number(r.response_frequencies).astype(np.float32)
-        gains = np.maximum(r.responses, -90).astype(np.float32)
-        self.scene.data("responses", xs={"every_line": axis, "lines": len(gains)}, ys=list(gains))
-        self.scene.data("response", response_erb=axis, gain=gains[r.channel])
+        lines = len(r.responses)
+        self.scene.data("responses", xs=every_line(axis, lines), ys=packed(r.responses, -64.0, 4.0))
+        self.scene.data("response", response_erb=axis, gain=np.maximum(r.responses[r.channel], -90.0))
         name = frequency_text(r.fc[r.channel])
         self.scene.set("responses.title", text=f"The filters; channel {r.channel + 1} at {name}")
 
     def _draw_close_up(self, r: FilterbankResult) -> None:
         scene = self.scene
-        times = (r.channel_times * 1000).astype(np.float32)
-        envelope = (r.channel_envelope * 1000).astype(np.float32)
-        scene.data("wave-fine", wave_time=times, wave_value=(r.channel_wave * 1000).astype(np.float32))
-        scene.data("wave-envelope", xs=[times, times], ys=[envelope, -envelope])
-        scene.limits("wave.x_range", float(times[0]), float(times[-1]))
+        start, end = r.channel_times[0] * 1000, (r.channel_times[-1] + 1 / r.fs) * 1000
+        fine = plots.envelope_outline(r.channel_wave * 1000, start, end)
+        envelope = plots.peak_columns(r.channel_envelope * 1000).astype(np.float32)
+        times = np.linspace(start, end, len(envelope), endpoint=False, dtype=np.float32)
+        scene.data("wave-fine", wave_time=fine["x"], wave_value=fine["y"])
+        scene.data("wave-envelope", xs=every_line(times, 2), ys=[envelope, -envelope])
+        scene.limits("wave.x_range", float(start), float(end))
         top = _ceiling(float(envelope.max()))
         scene.limits("wave.y_range", -top, top)
         end = int(np.flatnonzero(r.impulse_envelope > r.impulse_envelope.max() / 100)[-1])
         shown = _ceiling(end / r.fs * 1000)
-        part = slice(0, math.ceil(shown / 1000 * r.fs) + 1)
-        times = (r.impulse_times[part] * 1000).astype(np.float32)
-        envelope = r.impulse_envelope[part].astype(np.float32)
-        scene.data(
-            "impulse-fine", impulse_time=times, impulse_value=r.impulse_response[part].astype(np.float32)
-        )
-        scene.data("impulse-envelope", xs=[times, times], ys=[envelope, -envelope])
+        part = slice(0, max(round(shown / 1000 * r.fs), 2))
+        fine = plots.envelope_outline(r.impulse_response[part], 0.0, shown)
+        envelope = plots.peak_columns(r.impulse_envelope[part]).astype(np.float32)
+        times = np.linspace(0.0, shown, len(envelope), endpoint=False, dtype=np.float32)
+        scene.data("impulse-fine", impulse_time=fine["x"], impulse_value=fine["y"])
+        scene.data("impulse-envelope", xs=every_line(times, 2), ys=[envelope, -envelope])
         scene.limits("impulse.x_range", 0.0, shown)
         top = _ceiling(float(r.impulse_envelope.max()))
         scene.limits("impulse.y_range", -top, top)
@@ -186,7 +186,7 @@ class FilterbankLab(LabView):
 
     def measures(self) -> dict[str, float]:
         """Return the numbers that a lesson's task can ask for."""
-        return self.lab.result.measures()
+        return self.lab.measures()
 
     def summary(self) -> str:
         """Return the line of words above the figures."""
@@ -203,13 +203,9 @@ class FilterbankLab(LabView):
             return f"Sum of {len(r.fc)} channels", self.lab.resynthesis(), fs
         raise KeyError(f"There is no sound called {key}")
 
-    def compared_sound(self) -> torch.Tensor:
+    def compared_sound(self) -> tuple[torch.Tensor, int]:
         """Return the resynthesis: it holds what the filterbank's settings change."""
-        return self.lab.resynthesis()
-
-    def compared_rate(self) -> int:
-        """Return the sampling rate of `compared_sound`."""
-        return int(self.lab.bank.fs)
+        return self.lab.resynthesis(), int(self.lab.bank.fs)
 
     def export(self, key: str) -> tuple[str, str, bytes]:
         """Return the long-term excitation as CSV, all arrays as NPZ, or the input as WAV."""
