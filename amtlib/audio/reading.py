@@ -1,15 +1,13 @@
 """Reading sound files of unknown origin: a checked, resampled, calibrated recording or one clear sentence.
-Source: formats as libsndfile decodes them; the signatures and the RIFF layout are public knowledge (RFC
-2361). Not here: writing and playing (:mod:`amtlib.audio.writing`), streaming, and metadata such as titles.
+Source: formats as libsndfile decodes them, rates as the SoX resampler converts them.
+Not here: writing and playing (:mod:`amtlib.audio.writing`), streaming, and metadata such as titles.
 """
 
 import io
 import math
 import os
-import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 import numpy as np
@@ -18,6 +16,7 @@ import soundfile
 import soxr
 import torch
 
+from amtlib.audio.contents import ADVICE, AudioError, check_signature, contents, is_cut
 from amtlib.signals.frame import P_REF, number
 from amtlib.signals.levels import rms_level
 
@@ -29,42 +28,9 @@ RATE_RANGE = (2_000, 768_000)
 MAX_VALUES = 2**27  # decoded numbers kept at once: 1 GiB in float64
 _LOUDEST = 1e6  # times full scale; beyond it, the numbers are not pressures
 _BLOCK = 4096  # frames; what a damaged compressed file loses beyond its last good part
-_MP3_GUESS = (
-    4 * 1152
-)  # frames by which libsndfile's guess of an MP3's length may be off when nothing is missing
-_KINDS = {
-    "WAV": "WAV",
-    "WAVEX": "WAV",
-    "RF64": "WAV",
-    "FLAC": "FLAC",
-    "OGG": "OGG",
-    "MP3": "MP3",
-    "AIFF": "AIFF",
-}
+_MP3_SLACK = 4 * 1152  # frames: libsndfile only guesses the length of an MP3 without a length in its header
+_KINDS = {"WAVEX": "WAV", "RF64": "WAV"} | {kind: kind for kind in ("WAV", "FLAC", "OGG", "MP3", "AIFF")}
 _TOP_CODE = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
-_FOREIGN = (
-    (b"PK", "a zip archive"),
-    (b"\x89PNG", "a PNG picture"),
-    (b"\xff\xd8\xff", "a JPEG picture"),
-    (b"GIF8", "a GIF picture"),
-    (b"%PDF", "a PDF document"),
-    (b"\x1f\x8b", "a gzip archive"),
-    (b"\x1aE\xdf\xa3", "a Matroska or WebM film"),
-)
-_ADVICE = "pass a WAV, FLAC, OGG or MP3 file"
-
-
-class AudioError(ValueError):
-    """A sound file or sound cannot be used; the message is one sentence that says why and what to do.
-
-    Examples
-    --------
-    >>> try:
-    ...     load(b"")
-    ... except AudioError as error:
-    ...     print(error)
-    audio: the file is empty: pass a WAV, FLAC, OGG or MP3 file
-    """
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +102,8 @@ def load(
 
     Files may come from anybody: the size is checked before the file is read, the announced length before it
     is decoded, and the true length while it is. A file that ends early gives what it holds, with
-    ``truncated=True``.
+    ``truncated=True``. (An MP3 of variable bit rate without the usual Xing header may be read short: its
+    length is the decoder's guess.)
 
     Parameters
     ----------
@@ -198,16 +165,19 @@ def load(
         raise TypeError(f"dtype must be torch.float32 or torch.float64, got {dtype}: choose one of them")
     if isinstance(channel, bool) or not isinstance(channel, int | str):
         raise TypeError(f"channel must be 'mix', 'all' or a whole number, got {channel!r}")
-    label, data = _contents(file, name, largest)
-    _check_signature(data, label)
+    if isinstance(channel, str) and channel not in ("mix", "all"):
+        raise ValueError(f"channel = {channel!r} is unknown: choose 'mix', 'all' or a number from 0")
+    label, data = contents(file, name, largest)
+    check_signature(data, label)
     try:
-        with soundfile.SoundFile(_Memory(data)) as opened:
-            return _decoded(opened, data, label, rate, channel, gain, longest, dtype)
-    except AudioError:
-        raise
-    except (soundfile.SoundFileError, RuntimeError, ValueError, OSError):
-        pass  # what libsndfile says names its own internals; the sentence below replaces it
-    raise AudioError(f"{label}: the file is damaged at its beginning or its encoding is unknown: {_ADVICE}")
+        opened = soundfile.SoundFile(_Memory(data))
+    except (soundfile.SoundFileError, RuntimeError, ValueError):
+        # What libsndfile says names its own internals.
+        raise AudioError(
+            f"{label}: the file is damaged at its beginning or its encoding is unknown: {ADVICE}"
+        ) from None
+    with opened:
+        return _decoded(opened, data, label, rate, channel, gain, longest, dtype)
 
 
 def whole_rate(fs: Any) -> int:
@@ -234,85 +204,6 @@ class _Memory(io.BytesIO):
             return self.tell()
 
 
-def _contents(file: Any, name: str | None, largest: int) -> tuple[str, bytes]:
-    """Return the clean name and at most ``largest`` bytes."""
-    if name is not None and not isinstance(name, str):
-        raise TypeError(f"name must be a str, got {type(name).__name__}")
-    if isinstance(file, bytes | bytearray | memoryview):
-        label, size = _label(name), memoryview(file).nbytes
-        data = bytes(file) if size <= largest else b""
-    elif isinstance(file, str | os.PathLike):
-        label = _label(name or os.fspath(file))
-        try:
-            status = Path(file).stat()
-            if not stat.S_ISREG(status.st_mode):
-                raise AudioError(f"{label}: this is not a regular file: {_ADVICE}")
-            with Path(file).open("rb") as opened:
-                data = opened.read(largest + 1) if status.st_size <= largest else b""
-            size = max(status.st_size, len(data))
-        except FileNotFoundError:
-            raise AudioError(f"{label}: there is no such file: check its name and folder") from None
-        except AudioError:
-            raise
-        except (OSError, ValueError):  # a ValueError: the path holds a NUL character
-            raise AudioError(f"{label}: the file cannot be opened: check its name and permissions") from None
-    elif hasattr(file, "read"):
-        own = getattr(file, "name", None)
-        label = _label(name or (own if isinstance(own, str) else None))
-        try:
-            data = file.read(largest + 1)
-        except (OSError, ValueError):
-            raise AudioError(f"{label}: the file cannot be read: open it again in binary mode") from None
-        if not isinstance(data, bytes):
-            raise TypeError(f"file must be open in binary mode, it returned {type(data).__name__}")
-        size = len(data)
-    else:
-        raise TypeError(f"file must be a path, bytes or a binary file object, got {type(file).__name__}")
-    if size > largest:
-        raise AudioError(
-            f"{label}: the file is larger than the limit of {_megabytes(largest)}: shorten or compress it"
-        )
-    return label, data
-
-
-def _label(name: str | None) -> str:
-    """Return the last part of a path of either kind, printable and short."""
-    last = (name or "").replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
-    printable = "".join(c for c in last if c.isprintable()).strip()
-    return (printable if len(printable) <= 80 else printable[:40] + "..." + printable[-30:]) or "audio"
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / 1e6:.1f} MB" if size >= 100_000 else f"{size} bytes"
-
-
-def _check_signature(data: bytes, label: str) -> None:
-    """Let only the kinds we support reach the decoder, and name what else the file seems to be."""
-    if not data:
-        raise AudioError(f"{label}: the file is empty: {_ADVICE}")
-    known = (
-        (data[:4] in (b"RIFF", b"RIFX", b"RF64") and data[8:12] == b"WAVE")
-        or data[:4] in (b"fLaC", b"OggS")
-        or data[:3] == b"ID3"
-        or (data[:4] == b"FORM" and data[8:12] in (b"AIFF", b"AIFC"))
-        or (len(data) > 1 and data[0] == 0xFF and data[1] & 0xE6 == 0xE2)  # an MPEG frame, layer III
-    )
-    if known:
-        return
-    for start, what in _FOREIGN:
-        if data.startswith(start):
-            raise AudioError(f"{label}: this is {what}, not a sound file: {_ADVICE}")
-    if len(data) < 12 and data[:4] in (b"RIFF", b"RIFX", b"RF64", b"FORM"):
-        raise AudioError(f"{label}: the file is cut off inside its header: {_ADVICE}")
-    try:
-        data[:512].decode("utf-8")
-        what = "text" if b"\0" not in data[:512] else "not a sound file"
-    except UnicodeDecodeError as error:
-        # A character cut in two at the end of the excerpt is still text.
-        what = "text" if error.start >= 508 and b"\0" not in data[:512] else "not a sound file"
-    raise AudioError(f"{label}: this is {what}{', not a sound file' if what == 'text' else ''}: {_ADVICE}")
-
-
 def _decoded(
     opened: Any,
     data: bytes,
@@ -326,7 +217,7 @@ def _decoded(
     kind, encoding = _KINDS.get(opened.format), str(opened.subtype)
     channels, source_fs, announced = int(opened.channels), int(opened.samplerate), int(opened.frames)
     if kind is None:
-        raise AudioError(f"{label}: files of the kind {opened.format} are not supported: {_ADVICE}")
+        raise AudioError(f"{label}: files of the kind {opened.format} are not supported: {ADVICE}")
     if not 1 <= channels <= MAX_CHANNELS:
         raise AudioError(
             f"{label}: the file has {channels} channels, more than {MAX_CHANNELS}: export fewer of them"
@@ -365,8 +256,8 @@ def _decoded(
                 f"{label}: the file is too short for a sampling rate of {target} Hz: choose a higher one"
             )
     samples = torch.from_numpy(np.ascontiguousarray(x.T) * gain).to(dtype)
-    short = not unknown and announced - read > (_MP3_GUESS if kind == "MP3" else 0)
-    cut = broken or short or _riff_is_cut(data) or _ogg_is_cut(data)
+    short = not unknown and announced - read > (_MP3_SLACK if kind == "MP3" else 0)
+    cut = broken or short or is_cut(data)
     return Recording(
         samples=samples if picked == "all" else samples[0],
         fs=target,
@@ -381,10 +272,8 @@ def _decoded(
 
 
 def _picked(channel: str | int, channels: int, label: str) -> str | int:
-    if channel in ("mix", "all"):
-        return channel
     if isinstance(channel, str):
-        raise ValueError(f"channel = {channel!r} is unknown: choose 'mix', 'all' or a number from 0")
+        return channel
     if not 0 <= channel < channels:
         has = "only channel 0" if channels == 1 else f"channels 0 to {channels - 1}"
         raise AudioError(
@@ -424,27 +313,3 @@ def _too_long(label: str, duration: float | None, limit: float) -> str:
         "the sound is longer than" if duration is None else f"the sound lasts {duration:.1f} s, longer than"
     )
     return f"{label}: {lasts} the limit of {limit:g} s: cut it"
-
-
-def _riff_is_cut(data: bytes) -> bool:
-    """Whether the data chunk of a little-endian WAV announces more than the file holds."""
-    if data[:4] != b"RIFF":
-        return False
-    at = 12
-    while at + 8 <= len(data):
-        size = int.from_bytes(data[at + 4 : at + 8], "little")
-        if data[at : at + 4] == b"data":
-            # Programs that write to a pipe leave the largest numbers there: not a promise.
-            return size < 0xFFFF_FF00 and at + 8 + size > len(data)
-        at += 8 + size + size % 2
-    return False
-
-
-def _ogg_is_cut(data: bytes) -> bool:
-    """Whether an Ogg file lacks its end: its last page is incomplete or not marked as the last of a stream."""
-    if data[:4] != b"OggS":
-        return False
-    at = data.rfind(b"OggS")
-    segments = data[at + 26] if at + 26 < len(data) else 0
-    end = at + 27 + segments + sum(data[at + 27 : at + 27 + segments])
-    return at + 27 + segments > len(data) or end > len(data) or not data[at + 5] & 4

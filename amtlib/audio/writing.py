@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from amtlib.audio.reading import FULL_SCALE_DB, MAX_CHANNELS, AudioError, whole_rate
+from amtlib.audio.contents import AudioError
+from amtlib.audio.reading import FULL_SCALE_DB, MAX_CHANNELS, whole_rate
 from amtlib.signals.frame import number, raised_cosine
 
 _BITS = {"PCM_16": 16, "PCM_24": 24, "FLOAT": 32}
@@ -66,7 +67,7 @@ def save(
     >>> save(buffer, torch.tensor([0.0, 2.0]), 44100)
     Traceback (most recent call last):
     ...
-    amtlib.audio.reading.AudioError: the peak of 2 Pa is 2 times full scale: write subtype='FLOAT', raise
+    amtlib.audio.contents.AudioError: the peak of 2 Pa is 2 times full scale: write subtype='FLOAT', raise
     full_scale_db to at least 100, or pass clip=True
     """
     rate = whole_rate(fs)
