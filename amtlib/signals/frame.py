@@ -150,7 +150,8 @@ class Frame:
 
     def angle(self, frequency: float, phase: float = 0.0) -> torch.Tensor:
         """Return 2 pi f t + phase, shape ``(n,)``, whole cycles removed to keep precision."""
-        return 2.0 * math.pi * torch.remainder(self.samples() * (frequency / self.fs), 1.0) + phase
+        # Products of whole frequencies with sample numbers are exact, and so are their remainders.
+        return 2.0 * math.pi / self.fs * torch.remainder(self.samples() * frequency, self.fs) + phase
 
     def finish(self, x: torch.Tensor) -> torch.Tensor:
         """Ramp a float64 sound in place, cast it and move it."""

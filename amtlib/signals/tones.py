@@ -395,8 +395,7 @@ def _offsets(phases: str, first: int, count: int, seed: int) -> torch.Tensor:
     if phases == "cosine":
         return torch.full((count,), math.pi / 2, dtype=torch.float64)
     if phases == "alternating":
-        even = torch.remainder(k + (first - 1), 2.0) == 0
-        return torch.where(even, math.pi / 2, 0.0).double()
+        return math.pi / 2 * torch.remainder(k + first, 2.0)  # k + first - 1 is the harmonic's number
     if phases == "random":
         return 2.0 * math.pi * torch.rand(count, generator=generator(seed), dtype=torch.float64)
     curve = math.pi * torch.remainder(k * (k + 1) / count, 2.0)
@@ -407,7 +406,7 @@ def _harmonic_sum(frame: Frame, base: float, first: int, offsets: torch.Tensor) 
     """Sum the sines by Horner's rule in z = exp(2 pi i f0 t): a complex product a harmonic, not a sine."""
     weights = torch.polar(torch.ones_like(offsets), offsets).tolist()
     angle = frame.angle(base)
-    lowest = 2.0 * math.pi * torch.remainder(frame.samples() * (base * first / frame.fs), 1.0)
+    lowest = frame.angle(base * first)
     x = torch.empty(frame.n, dtype=torch.float64)
     for begin in range(0, frame.n, _BLOCK):
         part = slice(begin, begin + _BLOCK)
