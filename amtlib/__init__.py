@@ -7,12 +7,14 @@ import importlib
 from types import ModuleType
 
 from amtlib import filterbanks, lti, scales
-from amtlib.filterbanks import GammatoneFilterbank
+from amtlib.filterbanks import DRNLFilterbank, FastDRNLFilterbank, GammatoneFilterbank
 from amtlib.scales import audfiltbw, erb2fc, erbrate2f, erbspacebw, f2erb, f2erbrate, fc2erb
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "DRNLFilterbank",
+    "FastDRNLFilterbank",
     "GammatoneFilterbank",
     "__version__",
     "audfiltbw",

@@ -3,6 +3,19 @@ Source: see each module.
 Not here: the outer and middle ear (:mod:`amtlib.ears`) and loudness (:mod:`amtlib.loudness`).
 """
 
+from amtlib.filterbanks.broken_stick import broken_stick
+from amtlib.filterbanks.drnl import DRNLFilterbank, DRNLOutput, DRNLStream
+from amtlib.filterbanks.drnl_parameters import DRNLParameters, parameters_at
+from amtlib.filterbanks.fast_drnl import FastDRNLFilterbank
 from amtlib.filterbanks.gammatone import GammatoneFilterbank
 
-__all__ = ["GammatoneFilterbank"]
+__all__ = [
+    "DRNLFilterbank",
+    "DRNLOutput",
+    "DRNLParameters",
+    "DRNLStream",
+    "FastDRNLFilterbank",
+    "GammatoneFilterbank",
+    "broken_stick",
+    "parameters_at",
+]

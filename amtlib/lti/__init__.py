@@ -9,6 +9,7 @@ output of the recursive filter to rounding. Rounding is relative to the peak of 
 with an FFT: below 1e-6 of it in float32 and 1e-13 in float64, also before a sound begins.
 """
 
+from amtlib.lti.around import Paths, Transfers, filter_around
 from amtlib.lti.cache import ResponseCache
 from amtlib.lti.filtering import (
     Stream,
@@ -26,15 +27,28 @@ from amtlib.lti.responses import (
     sos_radius,
     sos_response,
 )
+from amtlib.lti.sections import (
+    butterworth_damping,
+    butterworth_response,
+    cascade_settling,
+    classic_gammatone_response,
+)
 from amtlib.lti.subsampled import complex_allpole, filter_complex
 
 __all__ = [
+    "Paths",
     "ResponseCache",
     "Stream",
+    "Transfers",
     "allpole_response",
+    "butterworth_damping",
+    "butterworth_response",
+    "cascade_settling",
     "check_signal",
+    "classic_gammatone_response",
     "complex_allpole",
     "fast_length",
+    "filter_around",
     "filter_complex",
     "filter_fft",
     "lfilter",
