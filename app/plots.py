@@ -354,7 +354,8 @@ def curves(
 
     Examples
     --------
-    >>> curves({"flat": ([0, 1], [1, 1]), "steep": ([0, 1], [0, 1])}, xlabel="Time (s)", ylabel="Pressure (Pa)", title="Two lines")
+    >>> lines = {"flat": ([0, 1], [1, 1]), "steep": ([0, 1], [0, 1])}
+    >>> curves(lines, xlabel="Time (s)", ylabel="Pressure (Pa)", title="Two lines")
     :Overlay
        .Curve.Flat  :Curve   [x]   (Pressure (Pa))
        .Curve.Steep :Curve   [x]   (Pressure (Pa))

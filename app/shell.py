@@ -4,22 +4,22 @@ Not one lab's content: a lab says what its figures are and how to patch them (se
 """
 
 import base64
+import contextlib
 import logging
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlencode
 
 import numpy as np
 import panel as pn
-import panel_material_ui as pmui
 import torch
-from panel.util import edit_readonly
 from panel.viewable import Viewable, Viewer
 
 from amtlib import audio
 from app.controls import LabPart
 from app.figures import Scene
+from app.frame import SITE, Page, page_frame
 from app.lab import LabModel, Lesson
 from app.quantity import shortened
 from app.stimulus import MAX_BYTES, Stimulus
@@ -32,14 +32,6 @@ _FRAME_KEYS = ("lesson", "hide", "a")
 _FOREIGN_KEYS = ("theme",)
 #: Longest link that is read, characters.
 _LONGEST_LINK = 4000
-
-SITE = "AMT Lab"
-
-# Loaded once a process: figures keep their axis lines ("classic"), in light and dark.
-_THEME = {"chart_style": "classic", "palette": {"primary": {"main": "#0b63b0"}}}
-_DARK = {"chart_style": "classic", "palette": {"primary": {"main": "#7cb8f2"}}}
-# The same bar in both: the light accent of the dark theme would glare.
-_BAR = {".MuiAppBar-root": {"backgroundColor": "#0b4f8f", "backgroundImage": "none", "color": "#ffffff"}}
 
 
 class LabView(Viewer):
@@ -145,7 +137,7 @@ class LabView(Viewer):
             sizing_mode="stretch_width",
         )
 
-    def page(self) -> pmui.Page:
+    def page(self) -> Page:
         """Lay the lab out as a page of its own."""
         return page_frame(
             f"{self.title} · {SITE}",
@@ -270,15 +262,20 @@ class LabView(Viewer):
         if not self._updating:
             self._refresh([])
 
-    def _change(self, make: Callable[[], list[str] | None]) -> list[str]:
-        """Run what changes the model without drawing in between; return its notes."""
+    @contextlib.contextmanager
+    def _one_refresh(self) -> Iterator[None]:
+        """Let the model change several times without a drawing in between."""
         self._updating = True
         try:
-            return make() or []
-        except ValueError:
-            return []  # the settings do not fit together; `_refresh` says why
+            yield
         finally:
             self._updating = False
+
+    def _change(self, make: Callable[[], list[str] | None]) -> list[str]:
+        """Run what changes the model; return its notes."""
+        with self._one_refresh(), contextlib.suppress(ValueError):
+            return make() or []
+        return []  # the settings do not fit together: `_refresh` says why
 
     def _refresh(self, notes: list[str], **extra: Any) -> None:
         """Show the present state; where it cannot be computed, say why and keep the last good picture.
@@ -401,8 +398,8 @@ class LabView(Viewer):
 
     def _play(self, key: str) -> None:
         try:
-            compared = {"a": self._pinned_sound, "b": self.compared_sound()} if key in {"a", "b"} else {}
-            if (found := compared.get(key)) is not None:
+            found = {"a": lambda: self._pinned_sound, "b": self.compared_sound}.get(key, lambda: None)()
+            if found is not None:
                 title, (samples, fs) = {"a": "A, pinned", "b": "B, now"}[key], found
             else:
                 title, samples, fs = self.sound(key)
@@ -423,38 +420,47 @@ class LabView(Viewer):
         )
 
     def _take(self, message: Mapping[str, Any]) -> None:
-        """Collect a dropped file piece by piece; use it when it is whole."""
-        job, size, start = str(message["id"]), int(message["size"]), int(message["start"])
+        """Collect a dropped file piece by piece; use it when it is whole, or say why not."""
+        job, name = str(message["id"]), str(message["name"])[:200]
+        try:
+            answer = self._take_piece(job, name, message)
+        except (audio.AudioError, KeyError, TypeError, ValueError) as problem:
+            self._upload = None
+            text = (
+                sentence(problem)
+                if isinstance(problem, audio.AudioError)
+                else f"{name} did not arrive; try again."
+            )
+            answer = {"type": "upload-failed", "id": job, "text": text}
+        if answer:
+            self.parts["controls"].tell(answer)
+
+    def _take_piece(self, job: str, name: str, message: Mapping[str, Any]) -> dict[str, Any] | None:
+        size, start = int(message["size"]), int(message["start"])
         piece = base64.b64decode(str(message["data"]), validate=True)
-        name = str(message["name"])[:200]
         if start == 0:
             self._upload = (job, bytearray())
-        if self._upload is None or self._upload[0] != job or len(self._upload[1]) != start:
-            return  # a piece of an upload that was given up
-        if size > MAX_BYTES or start + len(piece) > MAX_BYTES:
-            self._upload = None
-            text = f"{name} is too large; the limit is {MAX_BYTES // 2**20} MB."
-            self.parts["controls"].tell({"type": "upload-failed", "id": job, "text": text})
-            return
+        stimulus = self.stimulus()
+        if (
+            stimulus is None
+            or self._upload is None
+            or self._upload[0] != job
+            or len(self._upload[1]) != start
+        ):
+            return None  # a piece of an upload that was given up
+        if max(size, start + len(piece)) > MAX_BYTES:
+            raise audio.AudioError(f"{name} is too large; the limit is {MAX_BYTES / 2**20:g} MB")
         self._upload[1].extend(piece)
         if len(self._upload[1]) < size:
-            self.parts["controls"].tell({"type": "upload-more", "id": job})
-            return
+            return {"type": "upload-more", "id": job}
         content, self._upload = bytes(self._upload[1]), None
-        stimulus = self.stimulus()
-        if stimulus is None:
-            return
-        try:
-            found: list[audio.Recording] = []
-            self._change(lambda: found.append(stimulus.take_upload(name, content)))
-        except audio.AudioError as problem:
-            self.parts["controls"].tell({"type": "upload-failed", "id": job, "text": sentence(problem)})
-            return
-        text = (
-            f"{name}: {found[0].duration:.2f} s, {found[0].source_fs:g} Hz. Drop another one to replace it."
-        )
-        self.parts["controls"].tell({"type": "upload-done", "id": job, "text": text})
+        with self._one_refresh():
+            found = stimulus.take_upload(name, content)
         self._refresh([])
+        text = (
+            f"{found.name}: {found.duration:.2f} s, {found.source_fs:g} Hz. Drop another one to replace it."
+        )
+        return {"type": "upload-done", "id": job, "text": text}
 
 
 def sentence(problem: Exception) -> str:
@@ -463,26 +469,6 @@ def sentence(problem: Exception) -> str:
     if "." not in text.split(" ")[0]:  # a file's name keeps its case
         text = text[:1].upper() + text[1:]
     return text if text.endswith((".", "!", "?")) else f"{text}."
-
-
-def page_frame(title: str, sidebar: list[Any], main: list[Any]) -> pmui.Page:
-    """Return the frame of a page: title, drawer, dark mode."""
-    agent = (pn.state.headers or {}).get("User-Agent", "")
-    drawer = {"sidebar_open": "Mobi" not in agent, "sidebar_width": 330} if sidebar else {}
-    page = pmui.Page(
-        title=title,
-        sidebar=sidebar,
-        main=main,
-        **drawer,
-        busy_indicator=None,
-        theme_config={"light": _THEME, "dark": _DARK},
-        sx=_BAR,
-        site_url="./",
-    )
-    # Panel's busy state is one for the whole server: left linked, each student's move would be sent to every page.
-    with edit_readonly(page):
-        page.busy = False
-    return page
 
 
 def to_csv(columns: Mapping[str, np.ndarray[Any, Any]], comment: str = "") -> bytes:

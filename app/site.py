@@ -13,8 +13,8 @@ import torch
 import yaml
 
 from amtlib import GammatoneFilterbank, __version__, scales
+from app.frame import SITE, page_frame
 from app.labs.filterbank.view import FilterbankLab
-from app.shell import SITE, page_frame
 
 #: In the order of the landing page. Each opens without a model of its own: `lab(link=..., served=True)`.
 LABS: tuple[type[FilterbankLab], ...] = (FilterbankLab,)
@@ -52,7 +52,8 @@ def landing_html() -> str:
 <section class="hero">
   <h1>Hearing you can touch</h1>
   <p>Move a slider and see and hear what an ear does with sound. Every number comes from
-  <code>amtlib</code>, a library of exact, differentiable auditory models: each lab shows the code behind its picture.</p>
+  <code>amtlib</code>, a library of exact, differentiable auditory models; each lab shows the code behind its
+  picture.</p>
 </section>
 <section class="cards" aria-label="Labs">{cards}</section>
 <section>

@@ -3,9 +3,11 @@ Source: :mod:`amtlib.signals` and :mod:`amtlib.audio`; this is only the choice b
 Not a picker: the controls that set these parameters are built from their declarations.
 """
 
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +22,8 @@ SPEECH = Path(__file__).parent / "assets" / "speech.flac"
 
 #: Longest file that is taken, in s; the lab shows an excerpt of it.
 MAX_RECORDING = 120.0
-#: Largest file that is taken, in bytes.
-MAX_BYTES = 32 * 1024 * 1024
+#: Largest file that is taken, in bytes; `amtlab serve --max-upload` sets it.
+MAX_BYTES = round(float(os.environ.get("AMTLAB_MAX_UPLOAD_MB", "50")) * 2**20)
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,12 @@ KINDS: dict[str, Kind] = {
 }
 #: Parameters in ms on the page, in s in the library.
 _MILLISECONDS = {"gap", "delay"}
+
+
+@cache
+def _speech(fs: int) -> audio.Recording:
+    """Return the spoken sentence at one of the few rates of the labs, decoded once a process."""
+    return audio.load(SPEECH, fs=fs)
 
 
 class Stimulus(param.Parameterized):
@@ -248,10 +256,12 @@ class Stimulus(param.Parameterized):
         0, bounds=(0, 9999), step=1, whole=True, label="Seed", doc="Another number, another sample of noise."
     )
 
+    uploads = param.Integer(
+        default=0, precedence=-1, doc="Files taken so far: a new one of the same name is another sound."
+    )
+
     def __init__(self, **settings: Any) -> None:
         self._upload: tuple[str, bytes] | None = None
-        #: How many files have been taken: a new file of the same name is another sound.
-        self.uploads = 0
         self._decoded: dict[tuple[str, int], audio.Recording] = {}
         super().__init__(**settings)
 
@@ -275,12 +285,13 @@ class Stimulus(param.Parameterized):
         """
         recording = audio.load(content, name=name, max_duration=MAX_RECORDING, max_bytes=MAX_BYTES)
         self._upload = (recording.name, content)
-        self.uploads += 1
         self._decoded = {("file", round(recording.fs)): recording}
-        with param.parameterized.batch_call_watchers(self):
-            self.kind, self.start = "file", 0.0
-            self.duration = min(max(round(recording.duration, 2), 0.05), 2.0)
-            self.param.trigger("kind")
+        self.param.update(
+            kind="file",
+            start=0.0,
+            duration=min(max(round(recording.duration, 2), 0.05), 2.0),
+            uploads=self.uploads + 1,
+        )
         return recording
 
     def render(self, fs: int) -> torch.Tensor:
@@ -325,7 +336,7 @@ class Stimulus(param.Parameterized):
         found = self._decoded.get((self.kind, fs))
         if found is None:
             if self.kind == "speech":
-                found = audio.load(SPEECH, fs=fs)
+                found = _speech(fs)
             elif self._upload is None:
                 raise ValueError(
                     "There is no file yet: drop a sound file on the page, or choose another sound."
@@ -358,12 +369,18 @@ class Stimulus(param.Parameterized):
                 *(["from app.stimulus import SPEECH"] if self.kind == "speech" else []),
                 f"x = amtlib.audio.load({file}, fs={fs}).samples[{first}:{first + count}]",
                 f"x = signals.apply_ramp(x, {fs}, min(0.005, len(x) / {fs} / 4))",
-                # Silence has no level to set.
-                *([f"x = signals.set_level(x, {float(self.level)!r})"] if self.render(fs).any() else []),
+                *([] if self._is_silent(fs) else [f"x = signals.set_level(x, {float(self.level)!r})"]),
             ]
         positional, named = self._arguments(kind)
         written = [*(repr(v) for v in positional), *(f"{n}={v!r}" for n, v in named.items()), f"fs={fs}"]
         return [f"x = signals.{kind.function.__name__}({', '.join(written)})"]
+
+    def _is_silent(self, fs: int) -> bool:
+        """Whether the excerpt of a recording is all zeros, and so has no level to set."""
+        try:
+            return not bool(self.render(fs).any())
+        except ValueError:  # no file, or an excerpt beyond its end: the page says so
+            return False
 
     @property
     def summary(self) -> str:

@@ -1,11 +1,13 @@
 """State and numbers of the filterbank lab: a sound, a gammatone filterbank, and what its channels say.
-Source: :class:`amtlib.GammatoneFilterbank`; the long-term excitation is the rms level of each channel.
+Source: :class:`amtlib.GammatoneFilterbank`; the long-term excitation is the level of a channel's mean squared envelope
+over two, which is its rms level wherever the filter is narrow compared with its centre frequency.
 Not a page: see view.py. Everything here runs, and is tested, without a browser.
 """
 
 import math
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -147,7 +149,7 @@ class FilterbankResult:
     envelope: Array
     """``(F, M)`` Hilbert envelope of each channel"""
     excitation: Array
-    """``(F,)`` rms level of each channel over the whole sound"""
+    """``(F,)`` level of each channel over the whole sound, from its mean squared envelope"""
     response_frequencies: Array
     """``(K,)``"""
     responses: Array
@@ -229,6 +231,12 @@ def frequency_text(hertz: float) -> str:
 
 def _erb(hertz: Array | float) -> Array:
     return scales.fc2erb(torch.as_tensor(hertz, dtype=torch.float64)).numpy()
+
+
+@lru_cache(maxsize=8)
+def _bank(fc: tuple[float, ...], fs: int, n: int, betamul: float) -> GammatoneFilterbank:
+    """Return a filterbank, shared by all sessions that look at the same one: its responses take 10 MB and 20 ms."""
+    return GammatoneFilterbank(torch.tensor(fc, dtype=torch.float64), fs, n=n, betamul=betamul)
 
 
 def _crossing(x: Array, y: Array, left: int) -> float:
@@ -360,9 +368,13 @@ class FilterbankModel(LabModel):
 
     def filterbank(self) -> GammatoneFilterbank:
         """Return the filterbank as a torch module."""
-        return self._stage("bank", self._bank_key(), lambda: self._build(self.centre_frequencies()))
+        return _bank(
+            tuple(self.centre_frequencies().tolist()), self.bank.fs, int(self.bank.order), self.betamul
+        )
 
-    def _build(self, fc: torch.Tensor) -> GammatoneFilterbank:
+    def _one(self) -> GammatoneFilterbank:
+        """Return the channel that is looked at as a filterbank of its own."""
+        fc = self.centre_frequencies()[[self.channel]]
         return GammatoneFilterbank(fc, self.bank.fs, n=int(self.bank.order), betamul=self.betamul)
 
     @property
@@ -397,9 +409,7 @@ class FilterbankModel(LabModel):
         envelope, excitation = self._stage("envelope", both, lambda: self._envelope(x, bank))
         frequencies, responses = self._stage("responses", self._bank_key(), lambda: self._responses(bank))
         channel = self.channel
-        one, delay, impulse = self._stage(
-            "impulse", (*self._bank_key(), channel), lambda: self._impulse(float(fc[channel]))
-        )
+        one, delay, impulse = self._stage("impulse", (*self._bank_key(), channel), self._impulse)
         half = self.probe.width / 2000
         middle = min(max(self.probe.time, half), max(len(x) / fs - half, half))
         first = max(round((middle - half) * fs), 0)
@@ -446,8 +456,8 @@ class FilterbankModel(LabModel):
         gain = bank.frequency_response(frequencies).abs().clamp_min(1e-10)
         return frequencies.numpy(), (20 * torch.log10(gain)).float().numpy()
 
-    def _impulse(self, fc: float) -> tuple[GammatoneFilterbank, float, tuple[Array, Array]]:
-        one = self._build(torch.tensor([fc], dtype=torch.float64))
+    def _impulse(self) -> tuple[GammatoneFilterbank, float, tuple[Array, Array]]:
+        one = self._one()
         rings = lti.settling_samples(float(one.poles.abs()), one.n, one.dtype)
         click = torch.zeros(min(rings, 2 * self.bank.fs))
         click[0] = 1.0
@@ -478,7 +488,7 @@ class FilterbankModel(LabModel):
     def channel_sound(self) -> torch.Tensor:
         """Return the output of the channel that is looked at, Pa, shape ``(T,)``."""
         with torch.no_grad():
-            return self._build(self.centre_frequencies()[[self.result.channel]])(self.sound())[0]
+            return self._one()(self.sound())[0]
 
     def resynthesis(self) -> torch.Tensor:
         """Return the channels put together again: each aligned by its own filter run backwards, then summed."""

@@ -26,7 +26,8 @@ from app.stimulus import Stimulus
 
 _GRID = """
 .figures { grid-template-columns: repeat(3, minmax(0, 1fr));
-           grid-template-areas: "waveform waveform corner" "cochleagram cochleagram excitation" "responses wave impulse"; }
+           grid-template-areas: "waveform waveform corner" "cochleagram cochleagram excitation"
+                                "responses wave impulse"; }
 @media (max-width: 899px) {
   .figures { grid-template-columns: minmax(0, 1fr);
              grid-template-areas: "cochleagram" "waveform" "corner" "excitation" "responses" "wave" "impulse"; }
