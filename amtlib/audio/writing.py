@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 
 from amtlib.audio.contents import AudioError
-from amtlib.audio.reading import FULL_SCALE_DB, MAX_CHANNELS, whole_rate
+from amtlib.audio.reading import FULL_SCALE_DB, LOUDEST, MAX_CHANNELS, whole_rate
 from amtlib.signals.frame import number, raised_cosine
 
 _BITS = {"PCM_16": 16, "PCM_24": 24, "FLOAT": 32}
@@ -41,7 +41,8 @@ def save(
         Sampling rate, Hz, a whole number from 2000 to 768000.
     subtype : str
         ``'PCM_16'`` or ``'PCM_24'``, rounded to the nearest code (error at most half a step; a whole one at
-        exactly +1); ``'FLOAT'``, 32-bit, rounded to float32, which cannot clip.
+        exactly +1); ``'FLOAT'``, 32-bit, rounded to float32, which goes to a
+        million times full scale.
     full_scale_db : float
         dB SPL of a signal whose rms in the file is 1, 0 to 200. By default samples are pressures in Pa: a
         sine of up to 90.97 dB SPL fits in PCM.
@@ -78,8 +79,11 @@ def save(
     y = pressure * 10.0 ** (-scale / 20.0)
     peak = float(np.abs(y).max())
     if subtype == "FLOAT":
-        if peak > np.finfo(np.float32).max:
-            raise AudioError(f"the peak of {peak:.3g} times full scale is beyond float32: lower the level")
+        if peak > LOUDEST:
+            raise AudioError(
+                f"the peak is {peak:.3g} times full scale, more than {LOUDEST:.0e}, which load() refuses: "
+                "lower the level or raise full_scale_db"
+            )
         data = y.astype("<f4").tobytes()
     else:
         if peak > 1.0 and not clip:
