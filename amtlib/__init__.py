@@ -6,7 +6,8 @@ Not here: anything that draws or serves (that is `app`). Signals are tensors in 
 import importlib
 from types import ModuleType
 
-from amtlib import filterbanks, lti, scales
+from amtlib import ears, filterbanks, lti, scales
+from amtlib.ears import HeadphoneFilter, MiddleEarFilter, OuterMiddleEarFilter
 from amtlib.filterbanks import DRNLFilterbank, FastDRNLFilterbank, GammatoneFilterbank
 from amtlib.scales import audfiltbw, erb2fc, erbrate2f, erbspacebw, f2erb, f2erbrate, fc2erb
 
@@ -16,8 +17,12 @@ __all__ = [
     "DRNLFilterbank",
     "FastDRNLFilterbank",
     "GammatoneFilterbank",
+    "HeadphoneFilter",
+    "MiddleEarFilter",
+    "OuterMiddleEarFilter",
     "__version__",
     "audfiltbw",
+    "ears",
     "erb2fc",
     "erbrate2f",
     "erbspacebw",
