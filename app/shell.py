@@ -167,7 +167,7 @@ class LabView(Viewer):
             if len(self._hidden) < len(asked):
                 notes.append("The link hides controls that this lab does not have; they were left out.")
         pinned = None
-        if query.get("a"):
+        if "a" in query:
             asked_a = dict(parse_qsl(query["a"], keep_blank_values=True))
             pinned = {key: text for key, text in asked_a.items() if key in self.model.fields}
         state = {k: v for k, v in query.items() if k not in (*_FRAME_KEYS, *_FOREIGN_KEYS)}
@@ -191,14 +191,9 @@ class LabView(Viewer):
     def _controls_content(self) -> dict[str, Any]:
         stimulus = self.stimulus()
         return {
-            **self._frame_content(),
             "id": self.id,
-            "values": self.model.values(),
             "sections": self.model.schema(),
             "lessons": [[slug, lesson.title] for slug, lesson in self.model.lessons.items()],
-            "derived": list(self.model.derived),
-            "foreign": list(_FOREIGN_KEYS),
-            "permalink": self._served,
             "upload": {"bytes": MAX_BYTES, "page": self._served} if stimulus is not None else None,
         }
 
@@ -211,7 +206,7 @@ class LabView(Viewer):
             "lesson_state": {key: self._lesson_value(key) for key in lesson.state} if lesson else {},
             "lesson_hide": list(lesson.hide) if lesson else [],
             "hide": list(self._hidden),
-            "pinned": urlencode(self._pinned) if self._pinned is not None else "",
+            "pinned": urlencode(self._pinned) if self._pinned is not None else None,
         }
 
     def _tools_content(self) -> dict[str, Any]:
@@ -254,6 +249,15 @@ class LabView(Viewer):
             "grid": self.grid,
             "pointable": list(self.pointable),
             "scene": self.scene.whole(),
+            # The figures are always drawn, the drawer of a phone is not: they start what the parts share.
+            "engine": {
+                "values": self.model.values(),
+                "defaults": {key: field.parameter.default for key, field in self.model.fields.items()},
+                "derived": list(self.model.derived),
+                "foreign": list(_FOREIGN_KEYS),
+                "permalink": self._served,
+                "frame": self._frame_content(),
+            },
         }
 
     # ------------------------------------------------------------------ one change, one answer

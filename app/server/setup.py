@@ -5,10 +5,12 @@ Not a module to import: it changes settings of the whole process.
 """
 
 import importlib
+import logging
 import os
-import pkgutil
 import threading
 import traceback
+
+from tornado.websocket import WebSocketClosedError
 
 
 def _end_with_parent(lifeline: int) -> None:
@@ -16,15 +18,26 @@ def _end_with_parent(lifeline: int) -> None:
     os._exit(0)
 
 
+def _no_news_of_closed_windows(record: logging.LogRecord) -> bool:
+    """Keep out of the log that a student closed a window while a picture was on its way."""
+    return not (record.exc_info and isinstance(record.exc_info[1], WebSocketClosedError))
+
+
 def _warm_up() -> None:
-    hv, torch, labs = (importlib.import_module(name) for name in ("holoviews", "torch", "app.labs"))
+    hv, torch, pn = (importlib.import_module(name) for name in ("holoviews", "torch", "panel"))
     # With more threads than cores, sessions wait for each other; one process serves one core.
     torch.set_num_threads(1)
     hv.extension("bokeh")
     # An image wider than the graphics card's largest texture kills the whole page; our sizes need no WebGL.
     hv.renderer("bokeh").webgl = False
-    for found in pkgutil.walk_packages(labs.__path__, "app.labs."):
-        importlib.import_module(found.name)
+    # A laptop that slept, or a network that dropped, finds its page again.
+    pn.config.reconnect = True
+    logging.getLogger("asyncio").addFilter(_no_news_of_closed_windows)
+    # Every page once: draws the figures that all sessions share, and fails here if it fails at all.
+    site = importlib.import_module("app.site")
+    site.landing_html()
+    for lab in site.LABS:
+        lab(served=True)
 
 
 # First of all, and before the slow imports: whatever goes wrong later, no process outlives the command.

@@ -7,8 +7,14 @@ const stores = new Map()
 /** What the parts of one page share: the present values, and who wants to know of a change. */
 function storeOf(id) {
   if (!stores.has(id))
-    stores.set(id, {values: {}, watchers: new Set(), receivers: {}, set: () => {}, send: () => {}})
+    stores.set(id, {values: {}, hidden: new Set(), editing: false, watchers: new Set(), receivers: {}, waiting: []})
   return stores.get(id)
+}
+
+/** Run when the page's engine has started: a part may be drawn before the figures, which start it. */
+function whenStarted(store, run) {
+  if (store.waiting) store.waiting.push(run)
+  else run()
 }
 
 function make(tag, attributes = {}, ...children) {
@@ -81,7 +87,7 @@ function numberControl(entry, store) {
     if (number.value === "" || !Number.isFinite(Number(number.value))) show(store.values[entry.key], true)
     else store.set(entry.key, Number(number.value))
   })
-  const reset = () => store.set(entry.key, entry.default, true)
+  const reset = () => store.set(entry.key, entry.default)
   slider.addEventListener("dblclick", reset)
   const node = make(
     "div", {class: "control", title: entry.help},
@@ -146,10 +152,9 @@ function drawControls(parent, entries, store) {
 
 // ---------------------------------------------------------------- the controls
 
-function controls(model, el) {
-  const content = model.content
-  const store = storeOf(content.id)
-  Object.assign(store, {values: {...content.values}, hidden: new Set(content.hide), editing: false})
+/** Start what the parts share: sending changes one at a time, taking in answers, writing the link. */
+function startEngine(model, store, {values, defaults, derived, foreign, permalink, frame}) {
+  Object.assign(store, {values: {...values}, hidden: new Set(frame.hide), frame, permalink})
 
   // One question at a time: the next message goes when the picture for the last one has come.
   let waiting = {}, pointed = null, busy = false, sequence = 0, rescue = 0
@@ -167,12 +172,19 @@ function controls(model, el) {
     // A lost answer must not silence the controls for good.
     rescue = setTimeout(() => { busy = false; flush() }, 4000)
   }
+  const tellWatchers = (moved) => { for (const watcher of store.watchers) watcher(moved) }
   store.point = (place) => { pointed = place; flush() }
-  store.set = (key, value, moved = false) => {
+  store.set = (key, value) => {
     store.values = {...store.values, [key]: value}
     waiting[key] = value
-    for (const watcher of store.watchers) watcher(new Set(moved ? [key] : store.mirrors ? [key] : []))
+    tellWatchers(new Set([key]))
     flush()
+    writeLink()
+  }
+  store.hide = (key, hidden) => {
+    if (hidden) store.hidden.add(key)
+    else store.hidden.delete(key)
+    model.send_msg({type: "hide", keys: [...store.hidden]})
     writeLink()
   }
   store.receivers.answered = (number) => {
@@ -181,47 +193,62 @@ function controls(model, el) {
     busy = false
     flush()
   }
-  store.receivers.values = (values) => {
+  store.receivers.values = (fresh) => {
     const moved = new Set()
-    for (const [key, value] of Object.entries(values)) {
+    for (const [key, value] of Object.entries(fresh)) {
       if (key in waiting || store.values[key] === value) continue
       store.values[key] = value
       moved.add(key)
     }
     if (!moved.size) return
-    for (const watcher of store.watchers) watcher(moved)
+    tellWatchers(moved)
+    writeLink()
+  }
+  store.receivers.controls = (fresh) => {
+    store.frame = fresh
+    store.hidden = new Set(fresh.hide)
+    tellWatchers(new Set())
+    store.receivers.frame?.()
     writeLink()
   }
 
   // The link: what differs from a fresh lab, written by the page itself so that a move costs the server nothing.
-  const defaults = Object.fromEntries(content.sections.flatMap((s) => s.controls).map((c) => [c.key, c.default]))
-  let linkTimer = 0, shown = content
-  const link = () => {
+  let linkTimer = 0
+  store.link = () => {
     const query = new URLSearchParams()
     for (const [key, value] of new URLSearchParams(location.search))
-      if (content.foreign.includes(key)) query.set(key, value)
-    if (shown.lesson) query.set("lesson", shown.lesson)
+      if (foreign.includes(key)) query.set(key, value)
+    const {lesson, lesson_state, lesson_hide, pinned} = store.frame
+    if (lesson) query.set("lesson", lesson)
     const hidden = [...store.hidden].sort().join(",")
-    if (hidden !== [...shown.lesson_hide].sort().join(",")) query.set("hide", hidden)
-    const usual = {...defaults, ...shown.lesson_state}
+    if (hidden !== [...lesson_hide].sort().join(",")) query.set("hide", hidden)
+    const usual = {...defaults, ...lesson_state}
     for (const [key, value] of Object.entries(store.values))
-      if (value !== usual[key] && !content.derived.includes(key)) query.set(key, String(value))
-    if (shown.pinned) query.set("a", shown.pinned)
+      if (value !== usual[key] && !derived.includes(key)) query.set(key, String(value))
+    if (pinned !== null) query.set("a", pinned)
     const text = query.toString().replaceAll("%2C", ",")
     return location.pathname + (text ? `?${text}` : "")
   }
   const writeLink = () => {
-    if (!content.permalink || linkTimer) return
-    linkTimer = setTimeout(() => { linkTimer = 0; history.replaceState(history.state, "", link()) }, 350)
+    if (!permalink || linkTimer) return
+    linkTimer = setTimeout(() => { linkTimer = 0; history.replaceState(history.state, "", store.link()) }, 350)
   }
+  const run = store.waiting
+  store.waiting = null
+  for (const start of run ?? []) start()
+  if (permalink) adaptPage()
+}
 
+function controls(model, el) {
+  const content = model.content
+  const store = storeOf(content.id)
   const root = make("div", {class: "controls"})
   let lessons = null
   if (content.lessons.length) {
     const id = fresh("lesson")
     lessons = make("select", {id}, make("option", {value: ""}, "Explore freely"),
       ...content.lessons.map(([slug, title]) => make("option", {value: slug}, title)))
-    lessons.value = content.lesson
+    lessons.value = store.frame.lesson
     lessons.addEventListener("change", () => model.send_msg({type: "lesson", slug: lessons.value}))
     root.append(make("div", {class: "control lesson"},
       make("div", {class: "head"}, make("label", {for: id}, "Lesson")), lessons))
@@ -232,33 +259,22 @@ function controls(model, el) {
     root.append(box)
     for (const {entry, node} of drawControls(box, section.controls, store)) {
       const pick = make("input", {type: "checkbox", "aria-label": `Students see: ${entry.label}`})
-      pick.addEventListener("change", () => {
-        if (pick.checked) store.hidden.delete(entry.key)
-        else store.hidden.add(entry.key)
-        model.send_msg({type: "hide", keys: [...store.hidden]})
-        writeLink()
-      })
+      pick.addEventListener("change", () => store.hide(entry.key, !pick.checked))
       picks.push([entry.key, pick])
       node.querySelector(".head").prepend(make("span", {class: "pick"}, pick))
     }
     if (section.title === "Sound" && content.upload) box.append(uploader(model, content.upload, root))
   }
-  store.receivers.controls = (fresh) => {
-    shown = fresh
-    if (lessons) lessons.value = fresh.lesson
-    const hidden = new Set(fresh.hide)
-    if ([...hidden].join() !== [...store.hidden].join()) {
-      store.hidden = hidden
-      for (const watcher of store.watchers) watcher(new Set())
-    }
-    writeLink()
+  store.receivers.frame = () => {
+    if (lessons) lessons.value = store.frame.lesson
+    for (const [key, pick] of picks) pick.checked = !store.hidden.has(key)
   }
 
   const said = make("span", {class: "said", role: "status"})
   const say = (text) => { said.textContent = text; setTimeout(() => { said.textContent = "" }, 4000) }
   const copy = make("button", {type: "button", onclick: async () => {
-    const address = new URL(link(), location.href).href
-    history.replaceState(history.state, "", link())
+    const address = new URL(store.link(), location.href).href
+    history.replaceState(history.state, "", store.link())
     try { await navigator.clipboard.writeText(address); say("Link copied") }
     catch { say("Copy it from the address bar") }
   }}, "Copy link")
@@ -275,10 +291,8 @@ function controls(model, el) {
   }}, "Explain")
   root.append(make("div", {class: "buttons"},
     make("button", {type: "button", onclick: () => model.send_msg({type: "reset"})}, "Reset"),
-    explain, content.permalink ? copy : null, content.permalink ? teach : null), said)
+    explain, store.permalink ? copy : null, store.permalink ? teach : null), said)
   el.append(root)
-
-  if (content.permalink) adaptPage()
 }
 
 // ---------------------------------------------------------------- a file of one's own
@@ -395,15 +409,8 @@ function words(model, el) {
   store.receivers.words = draw
   draw(model.content)
   const quick = make("div", {class: "quick"})
-  store.mirrors = true
   el.append(make("div", {class: "words"}, line, problems, lesson, quick))
-  const start = () => drawControls(quick, model.content.quick, store)
-  // The controls fill the store; where they are drawn after the words, wait for them.
-  const ready = () => model.content.quick.every((entry) => entry.key in store.values)
-  if (ready()) start()
-  else {
-    const wait = setInterval(() => { if (ready()) { clearInterval(wait); start() } }, 50)
-  }
+  whenStarted(store, () => drawControls(quick, model.content.quick, store))
 }
 
 // ---------------------------------------------------------------- listen, compare, keep
@@ -544,8 +551,10 @@ function applyScene(document, scene) {
 async function figures(model, el) {
   const content = model.content
   const store = storeOf(content.id)
+  startEngine(model, store, content.engine)
   const grid = make("div", {class: "figures"})
-  el.append(make("style", {}, content.grid), grid)
+  const style = make("style")
+  el.append(style, grid)
   // Two labs may stand in one notebook: every model gets an id of its own.
   const text = content.template.replace(/"id":"(p\d+)"/g, `"id":"${content.id}-${++identifiers}-$1"`)
   const {Document} = Bokeh.require("document")
@@ -566,10 +575,13 @@ async function figures(model, el) {
   grid.append(store.corner)
   store.receivers.corner?.()
   const targets = plots.roots().map((figure) => {
-    const target = make("div", {style: `grid-area: ${figure.name}; min-width: 0`})
+    const target = make("div", {"data-name": figure.name})
     grid.append(target)
     return target
   })
+  // A figure stands in the area of its name, unless the lab's own rules say otherwise.
+  const areas = plots.roots().map(({name}) => `.figures > [data-name="${name}"] { grid-area: ${name}; min-width: 0 }`)
+  style.textContent = areas.join("\n") + content.grid
   paint(plots, grid)
   await Bokeh.embed.add_document_standalone(plots, grid, targets)
   store.views = plots.roots().map((figure) => plots.views_manager.get(figure))
@@ -633,6 +645,6 @@ function adaptPage() {
 }
 
 export function render({model, el}) {
-  const parts = {controls, words, figures, tools}
-  parts[model.kind](model, el)
+  if (model.kind === "controls") whenStarted(storeOf(model.content.id), () => controls(model, el))
+  else ({words, figures, tools})[model.kind](model, el)
 }
