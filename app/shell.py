@@ -216,6 +216,7 @@ class LabView(Viewer):
             "sounds": [[key, label, doc] for key, (label, doc) in self.sounds.items()],
             "exports": [[key, label, doc] for key, (label, doc) in self.exports.items()],
             "pinned": self._pinned is not None,
+            "fits": type(self).fit is not LabView.fit,
             "code": self.model.code() if self._code_open else "",
         }
 

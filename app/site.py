@@ -6,6 +6,7 @@ Not a lab: those are in labs/, one folder each; adding one is a folder, a line h
 import html
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import panel as pn
@@ -14,10 +15,12 @@ import yaml
 
 from amtlib import GammatoneFilterbank, __version__, scales
 from app.frame import SITE, page_frame
+from app.labs.cochlea.model import CochleaModel
+from app.labs.cochlea.view import CochleaLab
 from app.labs.filterbank.view import FilterbankLab
 
 #: In the order of the landing page. Each opens without a model of its own: `lab(link=..., served=True)`.
-LABS: tuple[type[FilterbankLab], ...] = (FilterbankLab,)
+LABS: tuple[type[FilterbankLab | CochleaLab], ...] = (FilterbankLab, CochleaLab)
 
 _EVIDENCE = Path(__file__).with_name("evidence.yaml")
 _STYLE = (Path(__file__).parent / "static" / "landing.css").read_text(encoding="utf-8")
@@ -74,14 +77,14 @@ def landing_html() -> str:
 </article>"""
 
 
-def _card(lab: type[FilterbankLab]) -> str:
+def _card(lab: type[FilterbankLab | CochleaLab]) -> str:
     lessons = "".join(
         f"<li><a href='{lab.slug}?lesson={html.escape(slug)}'>{html.escape(lesson.title)}</a></li>"
         for slug, lesson in lab.lessons.items()
     )
     return f"""
 <div class="card">
-  <a class="picture" href="{lab.slug}" aria-label="Open the {lab.title} lab">{_filters_picture()}</a>
+  <a class="picture" href="{lab.slug}" aria-label="Open the {lab.title} lab">{_PICTURES[lab.slug]()}</a>
   <div class="text">
     <h2><a href="{lab.slug}">{html.escape(lab.title)}</a></h2>
     <p>{html.escape(lab.question)}</p>
@@ -105,3 +108,20 @@ def _filters_picture(width: int = 360, height: int = 150) -> str:
         for i, row in enumerate(down)
     )
     return f"<svg viewBox='0 0 {width} {height}' role='img' aria-hidden='true'>{lines}</svg>"
+
+
+def _compression_picture(width: int = 360, height: int = 150) -> str:
+    """Draw the input/output curves of a normal ear and of one without outer hair cells."""
+    curve = CochleaModel().input_output
+    across = curve.levels / curve.levels[-1] * width
+
+    def line(values: np.ndarray[Any, Any], look: str) -> str:
+        down = height - 8 - (values + 10) / 125 * (height - 16)
+        points = " ".join(f"{x:.1f},{y:.1f}" for x, y in zip(across, down, strict=True) if y < height)
+        return f"<polyline points='{points}' class='{look}'/>"
+
+    lines = line(curve.linear, "weak") + line(curve.total, "strong")
+    return f"<svg viewBox='0 0 {width} {height}' role='img' aria-hidden='true'>{lines}</svg>"
+
+
+_PICTURES = {"filterbank": _filters_picture, "cochlea": _compression_picture}

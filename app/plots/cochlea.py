@@ -12,7 +12,7 @@ from app.plots.style import BLUE, COMMON, GREEN, GREY, ORANGE, erb_number, frame
 
 #: Purple of Okabe & Ito's, for a fourth line.
 PURPLE = "#CC79A7"
-_TALL, _HALF = 460, 226
+_TALL, _HALF = 540, 266
 _NOTHING = (np.zeros(2), np.zeros(2))
 
 
@@ -46,7 +46,7 @@ def input_output() -> hv.Element:
     dims: list[Any] = [hv.Dimension("io_level", label="Level"), hv.Dimension("io_response", label="Velocity")]
     lines = [
         _line("io-normal", dims, GREY, "solid", 1.5, "unchanged normal ear"),
-        _line("io-linear", dims, GREEN, "dashed", 1.5, "linear path"),
+        _line("io-linear", dims, GREEN, "dashed", 1.5, "linear path (all that HIx has)"),
         _line("io-nonlinear", dims, PURPLE, "dotted", 2.0, "compressive path"),
         _line("io-pinned", dims, ORANGE, "dashed", 2.0, "pinned A"),
         _line("io-total", dims, BLUE, "solid", 3.0, "this ear"),
@@ -63,9 +63,9 @@ def input_output() -> hv.Element:
             "Velocity (dB re 1 µm/s)",
             _TALL,
             xlim=(0, 110),
-            ylim=(-20, 100),
+            ylim=(-20, 115),
             show_legend=True,
-            legend_position="top_left",
+            legend_position="bottom_right",
         )
     )
 
@@ -162,7 +162,7 @@ def distortion() -> hv.Element:
             "Frequency (Hz)",
             "Velocity (dB re 1 µm/s)",
             _TALL,
-            ylim=(-60, 100),
+            ylim=(-20, 100),
         )
     )
 

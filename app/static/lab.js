@@ -486,7 +486,7 @@ function tools(model, el) {
   store.receivers.tools = draw
   draw(model.content)
   el.append(make("div", {class: "tools"},
-    make("div", {class: "row"}, group("Compare", pin, swap, unpin, hearA, hearB, fit), group("Keep", ...keep)), show))
+    make("div", {class: "row"}, group("Compare", pin, swap, unpin, hearA, hearB, model.content.fits ? fit : null), group("Keep", ...keep)), show))
   const ears = make("div", {class: "listen"}, group("Listen", ...listen), player, playing, heard)
   const place = () => (store.corner ?? el).prepend(ears)
   store.receivers.corner = place
@@ -513,6 +513,9 @@ function paint(document, ground) {
         }
       }
     }
+    for (const part of [...figure.center, ...figure.left, ...figure.right, ...figure.above, ...figure.below])
+      if (part.type === "Legend")
+        part.setv({label_text_color: ink, background_fill_color: paper, background_fill_alpha: 0.8, border_line_color: null})
     for (const part of figure.center)
       if (part.grid_line_color !== undefined && part.grid_line_color !== null) part.setv({grid_line_color: faint})
   }

@@ -1,0 +1,1 @@
+"""The cochlea lab: what does the ear do to level?"""
