@@ -64,7 +64,18 @@ LABS = {
         "cpu_ms": 30.0,
         "open_s": 0.2,
         "bytes": 300_000,
-    }
+    },
+    "cochlea": {
+        "moves": {
+            "Place under test": (0.3, 0.7),
+            "Level of the tone": (0.3, 0.7),
+            "a: gain of the low-level part": (0.3, 0.8),
+        },
+        "latency_ms": 200.0,
+        "cpu_ms": 30.0,
+        "open_s": 0.2,
+        "bytes": 300_000,
+    },
 }
 
 
