@@ -18,15 +18,15 @@ class LabPart(JSComponent):
 
     Parameters
     ----------
-    kind : {"controls", "words", "figures", "tools"}
-        Which part.
+    kind : {"controls", "words", "figures", "tools", "frame"}
+        Which part; "frame" draws nothing, it makes a page without a lab follow the system's dark mode.
     supply : callable
         Returns what the part shows when it appears; later changes travel in messages.
     receive : callable
         Called with each message from the page.
     """
 
-    kind = param.Selector(default="controls", objects=["controls", "words", "figures", "tools"])
+    kind = param.Selector(default="controls", objects=["controls", "words", "figures", "tools", "frame"])
     content = param.Dict(default={})
 
     _esm: ClassVar[Path] = _STATIC / "lab.js"

@@ -14,6 +14,7 @@ import torch
 import yaml
 
 from amtlib import GammatoneFilterbank, __version__, scales
+from app.controls import LabPart
 from app.frame import SITE, page_frame
 from app.labs.cochlea.model import CochleaModel
 from app.labs.cochlea.view import CochleaLab
@@ -37,7 +38,8 @@ def open_lab(slug: str) -> None:
 def open_landing() -> None:
     """Serve the landing page: the labs, their lessons, and how we know that they are right."""
     content = pn.pane.HTML(landing_html(), stylesheets=[_STYLE], sizing_mode="stretch_width", margin=0)
-    page_frame(SITE, sidebar=[], main=[content]).servable()
+    frame = LabPart(dict, lambda message: None, kind="frame")
+    page_frame(SITE, sidebar=[], main=[content, frame]).servable()
 
 
 @cache

@@ -649,5 +649,5 @@ function adaptPage() {
 
 export function render({model, el}) {
   if (model.kind === "controls") whenStarted(storeOf(model.content.id), () => controls(model, el))
-  else ({words, figures, tools})[model.kind](model, el)
+  else ({words, figures, tools, frame: adaptPage})[model.kind](model, el)
 }
