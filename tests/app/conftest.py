@@ -1,0 +1,50 @@
+"""A lab's page without a browser: messages go in as the page sends them, and come out into a list."""
+
+from typing import Any
+
+import pytest
+
+from app.controls import LabPart
+from app.labs.filterbank.view import FilterbankLab
+
+
+class Desk:
+    """A lab and the messages it has sent since they were last read."""
+
+    def __init__(self, told: list[dict[str, Any]]) -> None:
+        self.told = told
+        self.lab = FilterbankLab(served=True)
+
+    def open(self, link: str) -> FilterbankLab:
+        """Open the lab anew, as a link does."""
+        self.lab = FilterbankLab(link=link, served=True)
+        self.told.clear()
+        return self.lab
+
+    def send(self, kind: Any, **content: Any) -> list[dict[str, Any]]:
+        """Send one message, let the lab deal with it as in the server, return its answers."""
+        self.told.clear()
+        self.lab._guarded({"type": kind, **content})
+        return list(self.told)
+
+    def put(self, **settings: Any) -> dict[str, Any]:
+        """Move controls ("f__order=2"); return the one update that answers."""
+        values = {key.replace("__", "."): value for key, value in settings.items()}
+        (answer,) = self.send("set", values=values, sequence=1)
+        assert answer["type"] == "update"
+        return answer
+
+    def words(self) -> dict[str, Any]:
+        """Return what stands above the figures now."""
+        return self.lab._words_content()
+
+    def frame(self) -> dict[str, Any]:
+        """Return what the link holds besides the settings."""
+        return self.lab._frame_content()
+
+
+@pytest.fixture
+def desk(monkeypatch: pytest.MonkeyPatch) -> Desk:
+    told: list[dict[str, Any]] = []
+    monkeypatch.setattr(LabPart, "tell", lambda self, message: told.append(message))
+    return Desk(told)

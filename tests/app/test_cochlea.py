@@ -1,0 +1,237 @@
+"""The cochlea lab: what its experiments must show, its code, its lessons and its page."""
+
+import io
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from amtlib import DRNLFilterbank
+from app.controls import LabPart
+from app.labs.cochlea.model import EXPERIMENTS, CochleaModel
+from app.labs.cochlea.view import CochleaLab
+
+
+@pytest.fixture
+def lab() -> CochleaModel:
+    return CochleaModel()
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    messages: list[dict[str, Any]] = []
+    monkeypatch.setattr(LabPart, "tell", lambda self, message: messages.append(message))
+    return messages
+
+
+def at(curve: Any, values: np.ndarray, level: float) -> float:
+    return float(np.interp(level, curve.levels, values))
+
+
+# ------------------------------------------------------------------ input and output
+
+
+@pytest.mark.parametrize("cf", [500, 1000, 4000])
+def test_below_the_knee_a_place_is_linear_and_above_it_compresses(lab: CochleaModel, cf: float) -> None:
+    lab.update({"t.cf": cf})
+    curve = lab.input_output
+    assert at(curve, curve.slope, curve.knee - 10) == pytest.approx(1.0, abs=0.02)
+    # 15 dB above the knee the linear path adds at most some tenths to the exponent of 0.25.
+    assert 0.2 < at(curve, curve.slope, curve.knee + 15) < 0.5
+
+
+def test_an_ear_without_outer_hair_cells_is_its_linear_path(lab: CochleaModel) -> None:
+    lab.update({"e.subject": "HIx"})
+    curve = lab.input_output
+    np.testing.assert_allclose(curve.total, curve.linear, atol=1e-9)
+    assert np.isnan(curve.knee)
+    np.testing.assert_allclose(curve.slope, 1.0, atol=1e-6)
+
+
+def test_twenty_decibels_less_gain_move_the_knee_by_twenty_over_one_minus_c(lab: CochleaModel) -> None:
+    before = lab.input_output.knee
+    lab.update({"e.a_db": -20})
+    # knee = (b / a) ** (1 / (1 - c)), c = 0.25
+    assert lab.input_output.knee - before == pytest.approx(20 / 0.75, abs=1e-6)
+
+
+def test_the_normal_ear_beside_it_does_not_follow_the_sliders(lab: CochleaModel) -> None:
+    before = lab.input_output.normal
+    lab.update({"e.a_db": -20, "e.g_db": 6, "e.c": 0.5})
+    np.testing.assert_array_equal(lab.input_output.normal, before)
+    assert not np.allclose(lab.input_output.total, before)
+
+
+def test_compression_is_a_matter_of_the_place_s_own_frequency(lab: CochleaModel) -> None:
+    lab.update({"t.cf": 4000, "t.tone": 0.5})
+    curve = lab.input_output
+    assert at(curve, curve.slope, 60) > 0.95
+
+
+def test_a_sweep_is_one_call_of_the_model(lab: CochleaModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[int, ...]] = []
+    forward = DRNLFilterbank.forward
+
+    def counted(self: DRNLFilterbank, x: torch.Tensor, **more: Any) -> Any:
+        calls.append(tuple(x.shape))
+        return forward(self, x, **more)
+
+    monkeypatch.setattr(DRNLFilterbank, "forward", counted)
+    _ = lab.tuning
+    _ = lab.suppression
+    assert len(calls) == 2
+    assert calls[0][0] == 4 * 49
+
+
+# ------------------------------------------------------------------ the other experiments
+
+
+def test_a_place_answers_best_to_its_own_frequency_at_low_levels(lab: CochleaModel) -> None:
+    lab.update({"t.cf": 2000})
+    found = lab.tuning
+    assert found.frequencies[found.responses[0].argmax()] == pytest.approx(2000, rel=0.05)
+
+
+def test_tuning_broadens_with_level(lab: CochleaModel) -> None:
+    lab.update({"t.cf": 2000})
+    wide = [int((row > row.max() - 10).sum()) for row in lab.tuning.responses]
+    assert wide[-1] > wide[0]
+
+
+def test_a_second_tone_suppresses_only_a_compressive_ear(lab: CochleaModel) -> None:
+    lab.update({"t.cf": 2000, "t.level": 40})
+    assert lab.suppression.change.min() < -10
+    lab.update({"e.subject": "HIx"})
+    away = np.abs(np.log2(lab.suppression.frequencies / 2000)) > 0.2
+    # What the window lets through of the second tone, 30 dB above the probe at most.
+    quiet = lab.suppression.levels < 70
+    assert np.abs(lab.suppression.change[quiet][:, away]).max() < 0.5
+
+
+def test_the_third_tone_needs_outer_hair_cells(lab: CochleaModel) -> None:
+    lab.update({"t.cf": 1500, "t.level": 60})
+    assert lab.distortion.product_level > 30
+    f1, f2 = lab.distortion.primaries
+    assert lab.distortion.product == pytest.approx(2 * f1 - f2)
+    lab.update({"e.subject": "HIx"})
+    assert lab.distortion.product_level < -80
+
+
+def test_cochleagrams_have_a_row_a_place_and_at_most_what_a_screen_shows(lab: CochleaModel) -> None:
+    lab.update({"t.channels": 20, "s.duration": 0.5})
+    found = lab.cochleagrams
+    assert found.drnl.shape == found.gammatone.shape
+    assert found.drnl.shape[0] == 20
+    assert found.drnl.shape[1] <= 500
+    assert found.duration == pytest.approx(0.5)
+
+
+def test_silence_is_finite_everywhere(lab: CochleaModel) -> None:
+    lab.update({"s.kind": "silence", "t.experiment": "cochleagram"})
+    assert np.isfinite(lab.cochleagrams.drnl).all()
+    assert np.isfinite(lab.cochleagrams.gammatone).all()
+
+
+# ------------------------------------------------------------------ code, lessons, page
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {},
+        {"e.a_db": -12, "e.c": 0.4, "e.bw_nlin": 2, "t.cf": 3000, "t.tone": 0.8},
+        {"e.subject": "HIx", "e.model": "jepsen2008"},
+    ],
+)
+def test_the_code_gives_the_curve_on_the_page(lab: CochleaModel, state: dict[str, Any]) -> None:
+    assert lab.update(state) == []
+    scope: dict[str, Any] = {}
+    exec(lab.code(), scope)
+    np.testing.assert_allclose(scope["response"].numpy(), lab.input_output.total, atol=1e-9)
+
+
+def test_the_code_gives_the_movement_of_all_places(lab: CochleaModel) -> None:
+    lab.update({"t.experiment": "cochleagram", "s.duration": 0.2, "t.channels": 12})
+    scope: dict[str, Any] = {}
+    exec(lab.code(), scope)
+    _, velocity = lab.basilar_membrane()
+    # float32 both ways, but places that were rounded once more in the script's module.
+    scale = float(velocity.abs().max())
+    np.testing.assert_allclose(scope["velocity"].numpy(), velocity.numpy(), atol=1e-4 * scale)
+
+
+@pytest.mark.parametrize("slug", list(CochleaModel.lessons))
+def test_a_lesson_applies_and_its_task_is_not_done_before_it_is_tried(slug: str) -> None:
+    model, lesson = CochleaModel(), CochleaModel.lessons[slug]
+    assert model.restore(lesson.state) == []
+    assert set(lesson.hide) <= set(model.fields)
+    if lesson.task:
+        assert set(lesson.task.checks) <= set(model.measures())
+        assert not lesson.task.is_done(model.measures())
+
+
+@pytest.mark.parametrize(
+    ("slug", "solution"),
+    [
+        ("compression", {"t.level": 55}),
+        ("hearing-loss", {"e.a_db": -30}),
+        ("suppression", {"t.level": 50}),
+    ],
+)
+def test_a_lesson_s_task_can_be_done(slug: str, solution: dict[str, Any]) -> None:
+    model, lesson = CochleaModel(), CochleaModel.lessons[slug]
+    model.restore({**lesson.state, **solution})
+    assert lesson.task is not None
+    assert lesson.task.is_done(model.measures()), model.measures()
+
+
+@pytest.mark.parametrize("experiment", list(EXPERIMENTS.values()))
+def test_every_experiment_draws_within_the_budget(experiment: str, told: list[dict[str, Any]]) -> None:
+    view = CochleaLab(served=True)
+    told.clear()
+    view._receive({"type": "set", "values": {"t.experiment": experiment}, "sequence": 1})
+    view._receive({"type": "set", "values": {"e.a_db": -7}, "sequence": 2})
+    assert [m["answered"] for m in told if "answered" in m] == [1, 2]
+    assert not view._problem
+
+    def size(value: Any) -> int:
+        if isinstance(value, np.ndarray):
+            return value.nbytes
+        if isinstance(value, dict):
+            return sum(map(size, value.values()))
+        return sum(map(size, value)) if isinstance(value, list) else 8
+
+    assert all(size(m) < 300_000 for m in told)
+
+
+def test_a_click_on_the_curve_sets_the_level(told: list[dict[str, Any]]) -> None:
+    view = CochleaLab(served=True)
+    view._receive({"type": "point", "figure": "io", "x": 71.3, "y": 50.0, "sequence": 1})
+    assert view.lab.test.level == 71
+
+
+def test_a_pinned_ear_stays_while_the_live_one_moves(told: list[dict[str, Any]]) -> None:
+    view = CochleaLab(served=True)
+    before = view.lab.input_output.total
+    view._receive({"type": "pin"})
+    view._receive({"type": "set", "values": {"e.a_db": -30}, "sequence": 1})
+    np.testing.assert_allclose(view.scene.columns("io-pinned")["io_response"], before)
+    assert not np.allclose(view.scene.columns("io-total")["io_response"], before)
+
+
+def test_exports_hold_what_is_on_the_page() -> None:
+    view = CochleaLab(served=True)
+    _, _, text = view.export("csv")
+    rows = np.genfromtxt(io.BytesIO(text), delimiter=",", skip_header=2)
+    np.testing.assert_allclose(rows[:, 1], view.lab.input_output.total, rtol=1e-7)
+    _, _, data = view.export("npz")
+    np.testing.assert_array_equal(np.load(io.BytesIO(data))["slope"], view.lab.input_output.slope)
+
+
+@pytest.mark.parametrize("key", ["input", "place", "all"])
+def test_every_sound_can_be_heard(key: str, told: list[dict[str, Any]]) -> None:
+    view = CochleaLab(served=True)
+    view.lab.update({"s.duration": 0.2})
+    view._receive({"type": "sound", "key": key})
+    assert told[-1]["type"] == "sound"

@@ -1,0 +1,488 @@
+"""The filterbank lab as a person meets it: a real browser, a real server, mouse, keyboard, files and a phone."""
+
+import io
+import json
+import re
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
+import pytest
+import soundfile
+from playwright.sync_api import Browser, Download, Page, expect
+
+from tests.serving import Server
+
+FIGURES = 6
+WAIT = 20_000  # ms: the machine may be busy; nothing here takes long by itself
+
+
+@pytest.fixture
+def open_lab(server: Server, page: Page) -> Callable[[str], Page]:
+    """Return what opens the lab with a query and waits until its figures stand."""
+
+    def go(query: str = "") -> Page:
+        return opened(page, server, query)
+
+    return go
+
+
+@pytest.fixture(autouse=True)
+def nothing_went_wrong(problems: list[str], server: Server) -> Iterator[None]:
+    """Fail a test after which the console, the network or the server's log has a complaint."""
+    before = len(server.log())
+    yield
+    assert problems == []
+    raised = re.findall(r"^[\w.]+(?:Error|Exception)\b.*$", server.log()[before:], re.MULTILINE)
+    # Bokeh tells so when a window closes while a picture is on its way to it.
+    assert [line for line in raised if "ClosedError" not in line] == []
+
+
+def opened(page: Page, server: Server, query: str = "") -> Page:
+    page.goto(f"{server.url}/filterbank{query}")
+    expect(page.locator(".bk-Figure")).to_have_count(FIGURES, timeout=WAIT)
+    expect(page.locator(".controls")).to_be_visible(timeout=WAIT) if wide(page) else None
+    return page
+
+
+def wide(page: Page) -> bool:
+    return (page.viewport_size or {"width": 1400})["width"] > 900
+
+
+def summary(page: Page) -> str:
+    return page.locator(".summary").inner_text()
+
+
+def slider(page: Page, name: str) -> object:
+    return page.locator(".controls").get_by_role("slider", name=name, exact=True)
+
+
+def query_of(page: Page) -> dict[str, str]:
+    return {
+        key: value[0] for key, value in parse_qs(urlsplit(page.url).query, keep_blank_values=True).items()
+    }
+
+
+def wait_for_query(page: Page, key: str, value: str) -> None:
+    page.wait_for_function(
+        "([key, value]) => new URLSearchParams(location.search).get(key) === value",
+        arg=[key, value],
+        timeout=WAIT,
+    )
+
+
+# ---------------------------------------------------------------- opening
+
+
+def test_the_page_opens_with_six_figures_and_a_line_of_words(open_lab: Callable[[str], Page]) -> None:
+    page = open_lab("")
+    expect(page.locator(".summary")).to_contain_text("Spoken sentence at 60 dB SPL: strongest channel")
+    expect(page).to_have_title("Filterbank · AMT Lab")
+    words = page.evaluate(
+        "Bokeh.documents.flatMap((d) => d.roots()).filter((r) => r.type === 'Figure').map((r) => r.title.text)"
+    )
+    assert {"Sound pressure over time", "Cochleagram (dB SPL)", "Long-term excitation"} <= set(words)
+
+
+def test_every_control_has_a_name_of_its_own(open_lab: Callable[[str], Page]) -> None:
+    page = open_lab("?s.kind=complex")
+    page.wait_for_timeout(200)
+    unnamed = page.evaluate(
+        """() => {
+            const found = []
+            const named = (node) => node.getAttribute("aria-label") || node.getAttribute("title")
+                || node.textContent.trim() || [...(node.labels ?? [])].some((label) => label.textContent.trim())
+            const visit = (root) => {
+                for (const node of root.querySelectorAll("*")) {
+                    const control = node.matches("input, select, button, audio[controls]")
+                    if (control && !named(node)) found.push(node.outerHTML)
+                    if (node.shadowRoot) visit(node.shadowRoot)
+                }
+            }
+            visit(document)
+            return found
+        }"""
+    )
+    assert unnamed == []
+    names = (
+        page.locator(".controls")
+        .get_by_role("slider")
+        .evaluate_all("all => all.map((x) => x.labels[0].textContent)")
+    )
+    assert len(names) >= 15
+    assert len(set(names)) == len(names)
+
+
+# ---------------------------------------------------------------- sliders, keyboard, link
+
+
+def test_an_arrow_key_moves_the_picture_the_words_and_the_link(
+    open_lab: Callable[[str], Page], browser: Browser, server: Server
+) -> None:
+    page = open_lab("")
+    before = summary(page)
+    control = slider(page, "Level")
+    control.focus()
+    for _ in range(5):
+        control.press("ArrowRight")
+    expect(page.locator(".summary")).to_contain_text("at 65 dB SPL", timeout=WAIT)
+    assert summary(page) != before
+    wait_for_query(page, "s.level", "65")
+    # The same address in another window shows the same.
+    other = browser.new_context()
+    try:
+        copy = opened(other.new_page(), server, f"?{urlsplit(page.url).query}")
+        expect(copy.locator(".summary")).to_have_text(summary(page), timeout=WAIT)
+        expect(slider(copy, "Level")).to_have_value("65")
+    finally:
+        other.close()
+
+
+def test_each_key_press_moves_a_logarithmic_slider(open_lab: Callable[[str], Page]) -> None:
+    page = open_lab("?s.kind=am&f.low=20")
+    # Where the rounding of the value is coarser than a step of the slider, a naive one sticks.
+    for name, key in {
+        "Close-up": "v.width",
+        "Modulation rate": "s.modulation",
+        "Lowest channel": "f.low",
+    }.items():
+        control = slider(page, name)
+        control.focus()
+        seen = [control.get_attribute("aria-valuetext")]
+        for _ in range(3):
+            control.press("ArrowRight")
+            seen.append(control.get_attribute("aria-valuetext"))
+        assert len(set(seen)) == 4, (name, seen)
+        wait_for_query(page, key, (seen[-1] or "").split()[0])
+        control.press("ArrowLeft")
+        assert control.get_attribute("aria-valuetext") == seen[-2]
+
+
+def test_a_fast_drag_ends_at_the_last_value(open_lab: Callable[[str], Page]) -> None:
+    page = open_lab("")
+    control = slider(page, "Level")
+    box = control.bounding_box()
+    y = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] * 0.5, y)
+    page.mouse.down()
+    for step in range(30):
+        page.mouse.move(box["x"] + box["width"] * (0.3 + 0.02 * step), y)
+    page.mouse.up()
+    value = control.input_value()
+    expect(page.locator(".summary")).to_contain_text(f"at {value} dB SPL", timeout=WAIT)
+    wait_for_query(page, "s.level", value)
+
+
+def test_a_wrong_value_and_a_wrong_pair_of_values_are_told_and_the_picture_stays(
+    open_lab: Callable[[str], Page],
+) -> None:
+    page = open_lab("?s.kind=tone")
+    before = summary(page)
+    number = page.locator(".controls").get_by_label("Level, exact value", exact=True)
+    number.fill("500")
+    number.press("Enter")
+    expect(page.locator(".problems")).to_have_text(
+        "Level is 500 dB SPL; give a number from -10 to 110 dB SPL. It stays at 60.", timeout=WAIT
+    )
+    expect(number).to_have_value("60")
+    assert "s.level" not in query_of(page)
+    number = page.locator(".controls").get_by_label("Frequency, exact value", exact=True)
+    number.fill("19000")
+    number.press("Enter")
+    expect(page.locator(".problems")).to_contain_text("16000 Hz", timeout=WAIT)
+    assert summary(page) == before
+    number.fill("500")
+    number.press("Enter")
+    expect(page.locator(".problems")).to_be_hidden(timeout=WAIT)
+    expect(page.locator(".summary")).not_to_have_text(before)
+
+
+def test_a_link_that_makes_no_sense_opens_a_live_page_with_notes(open_lab: Callable[[str], Page]) -> None:
+    page = open_lab("?f.channels=9999&f.order=2&s.kind=%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E&nonsense=1")
+    expect(page.locator(".problems p")).to_have_count(3)
+    expect(page.locator(".problems")).to_contain_text("Channels is 9999; give a number from 2 to 128")
+    expect(slider(page, "Order")).to_have_value("2")
+    slider(page, "Level").focus()
+    slider(page, "Level").press("ArrowRight")
+    expect(page.locator(".summary")).to_contain_text("at 61 dB SPL", timeout=WAIT)
+
+
+def test_two_windows_do_not_move_each_other(open_lab: Callable[[str], Page], server: Server) -> None:
+    page = open_lab("")
+    other = opened(page.context.new_page(), server)
+    slider(page, "Level").focus()
+    slider(page, "Level").press("ArrowRight")
+    expect(page.locator(".summary")).to_contain_text("at 61 dB SPL", timeout=WAIT)
+    slider(other, "Order").focus()
+    slider(other, "Order").press("ArrowRight")
+    wait_for_query(other, "f.order", "5")
+    expect(other.locator(".summary")).to_contain_text("at 60 dB SPL")
+    expect(slider(page, "Order")).to_have_value("4")
+
+
+def test_a_click_in_the_cochleagram_looks_there(open_lab: Callable[[str], Page]) -> None:
+    page = open_lab("")
+    before = summary(page)
+    canvas = page.locator(".bk-Figure").nth(1)
+    box = canvas.bounding_box()
+    page.mouse.click(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.25)
+    expect(page.locator(".summary")).not_to_have_text(before, timeout=WAIT)
+    page.wait_for_function("location.search.includes('v.frequency=') && location.search.includes('v.time=')")
+
+
+# ---------------------------------------------------------------- files and sound
+
+
+def whistle(path: Path, frequency: float = 2000) -> Path:
+    t = np.arange(22050) / 44100
+    soundfile.write(path, 0.2 * np.sin(2 * np.pi * frequency * t), 44100)
+    return path
+
+
+def test_a_dropped_wav_becomes_the_sound(open_lab: Callable[[str], Page], tmp_path: Path) -> None:
+    page = open_lab("")
+    page.locator("input[type=file]").set_input_files(whistle(tmp_path / "whistle.wav"))
+    expect(page.locator(".summary")).to_contain_text(
+        "whistle.wav at 60 dB SPL: strongest channel 1.9", timeout=WAIT
+    )
+    expect(page.locator(".drop")).to_contain_text("whistle.wav: 0.50 s, 44100 Hz")
+    expect(page.locator(".controls select").nth(1)).to_have_value("file")
+    # The edited file, dropped again under its old name, is heard.
+    page.locator("input[type=file]").set_input_files(whistle(tmp_path / "whistle.wav", 500))
+    expect(page.locator(".summary")).to_contain_text("strongest channel 4", timeout=WAIT)
+
+
+def test_a_file_that_is_no_sound_is_one_sentence_and_the_page_lives(
+    open_lab: Callable[[str], Page], tmp_path: Path
+) -> None:
+    page = open_lab("")
+    before = summary(page)
+    problem = page.locator(".upload .problem")
+    for name, content in {"diary.wav": b"Dear diary, today was\n" * 40, "empty.wav": b""}.items():
+        (tmp_path / name).write_bytes(content)
+        page.locator("input[type=file]").set_input_files(tmp_path / name)
+        expect(problem).to_contain_text(name, timeout=WAIT)
+        expect(page.locator(".drop")).to_contain_text("Drop a sound file here")
+        assert summary(page) == before
+    page.locator("input[type=file]").set_input_files(whistle(tmp_path / "good.wav"))
+    expect(page.locator(".summary")).to_contain_text("good.wav at 60", timeout=WAIT)
+    expect(problem).to_be_hidden()
+
+
+def test_listening_fetches_a_wav_that_plays(open_lab: Callable[[str], Page]) -> None:
+    page = open_lab("")
+    expect(page.locator("audio")).to_be_hidden()  # nothing plays by itself
+    page.get_by_role("button", name="Input").click()
+    page.wait_for_function(
+        """() => {
+            const find = (root) => {
+                for (const node of root.querySelectorAll("*")) {
+                    if (node.tagName === "AUDIO") return node
+                    const inner = node.shadowRoot && find(node.shadowRoot)
+                    if (inner) return inner
+                }
+            }
+            window.player = find(document)
+            return player?.src.startsWith("blob:") && player.duration > 0.99 && player.duration < 1.01 && !player.error
+        }""",
+        timeout=WAIT,
+    )
+    head = page.evaluate(
+        "async () => [...new Uint8Array(await (await fetch(player.src)).arrayBuffer()).slice(0, 36)]"
+    )
+    assert bytes(head[:4]) == b"RIFF"
+    assert int.from_bytes(bytes(head[34:36]), "little") == 16
+    expect(page.locator(".playing")).to_have_text("Spoken sentence at 60 dB SPL")
+
+
+def test_the_code_is_shown_and_follows(open_lab: Callable[[str], Page]) -> None:
+    page = open_lab("?s.kind=tone")
+    page.get_by_text("Show the code").click()
+    code = page.locator(".code code")
+    expect(code).to_contain_text("signals.tone(1000", timeout=WAIT)
+    slider(page, "Order").focus()
+    slider(page, "Order").press("ArrowLeft")
+    expect(code).to_contain_text("n=3", timeout=WAIT)
+    compile(code.inner_text(), "the page's code", "exec")
+
+
+def kept(page: Page, name: str) -> Download:
+    with page.expect_download(timeout=WAIT) as waiting:
+        page.get_by_role("button", name=name, exact=True).click()
+    return waiting.value
+
+
+def test_everything_can_be_kept(open_lab: Callable[[str], Page]) -> None:
+    page = open_lab("?f.channels=24")
+    found = {name: kept(page, name) for name in ("PNG", "SVG", "CSV", "NPZ", "WAV")}
+    names = [download.suggested_filename for download in found.values()]
+    assert names == [f"amtlab-filterbank.{name.lower()}" for name in found]
+    content = {name: download.path().read_bytes() for name, download in found.items()}
+
+    assert content["PNG"][:8] == b"\x89PNG\r\n\x1a\n"
+    width, height = (int.from_bytes(content["PNG"][at : at + 4], "big") for at in (16, 20))
+    assert width > 1500
+    assert height > 1000
+    picture = ElementTree.fromstring(content["SVG"])
+    assert picture.tag == "{http://www.w3.org/2000/svg}svg"
+    assert len(picture.findall("{http://www.w3.org/2000/svg}svg")) == FIGURES
+    words = {"".join(node.itertext()) for node in picture.iter("{http://www.w3.org/2000/svg}text")}
+    assert {"Cochleagram (dB SPL)", "Time (s)"} <= words
+    # Two shapes of one name would clip each other.
+    identifiers = [node.attrib["id"] for node in picture.iter() if "id" in node.attrib]
+    assert len(identifiers) == len(set(identifiers))
+
+    table = np.loadtxt(content["CSV"].decode().splitlines()[2:], delimiter=",")
+    with np.load(io.BytesIO(content["NPZ"])) as arrays:
+        assert np.allclose(table[:, 0], arrays["fc"])
+        assert arrays["envelope"].shape[0] == 24
+    x, fs = soundfile.read(io.BytesIO(content["WAV"]))
+    assert (len(x), fs) == (32000, 32000)
+
+
+# ---------------------------------------------------------------- compare, lessons
+
+
+def test_a_pinned_state_is_a_ghost_and_stands_in_the_link(
+    open_lab: Callable[[str], Page], browser: Browser, server: Server
+) -> None:
+    page = open_lab("?f.bandwidth=2&f.low=200")
+    page.get_by_role("button", name="Pin as A").click()
+    expect(page.get_by_role("button", name="Swap A and B")).to_be_visible(timeout=WAIT)
+    expect(slider(page, "Channels")).to_have_value("40")
+    page.wait_for_function(
+        "new URLSearchParams(location.search).get('a')?.includes('f.bandwidth=2')", timeout=WAIT
+    )
+    slider(page, "Bandwidth").focus()
+    slider(page, "Bandwidth").press("Home")
+    wait_for_query(page, "f.bandwidth", "0.1")
+    page.get_by_role("button", name="Swap A and B").click()
+    wait_for_query(page, "f.bandwidth", "2")
+    page.wait_for_function(
+        "new URLSearchParams(location.search).get('a')?.includes('f.bandwidth=0.1')", timeout=WAIT
+    )
+    other = browser.new_context()
+    try:
+        copy = opened(other.new_page(), server, f"?{urlsplit(page.url).query}")
+        expect(copy.get_by_role("button", name="Swap A and B")).to_be_visible(timeout=WAIT)
+        expect(copy.locator(".summary")).to_have_text(summary(page), timeout=WAIT)
+    finally:
+        other.close()
+    page.get_by_role("button", name="Unpin").click()
+    page.wait_for_function("!new URLSearchParams(location.search).has('a')", timeout=WAIT)
+    expect(page.get_by_role("button", name="Swap A and B")).to_be_hidden()
+
+
+def test_a_lesson_shows_its_card_hides_controls_and_tells_when_it_is_done(
+    open_lab: Callable[[str], Page],
+) -> None:
+    page = open_lab("")
+    page.get_by_label("Lesson", exact=True).first.select_option("impaired-ear")
+    card = page.locator(".lesson-card")
+    expect(card).to_contain_text("An ear with wide filters", timeout=WAIT)
+    expect(slider(page, "Order")).to_have_count(0)  # hidden: not there for anybody
+    expect(card.locator(".task")).to_contain_text("Task:")
+    number = page.locator(".controls").get_by_label("Bandwidth, exact value", exact=True)
+    number.fill("1")
+    number.press("Enter")
+    expect(card.locator(".task")).to_contain_text("✓", timeout=WAIT)
+    # The way back to a default is part of the state: the link brings it.
+    wait_for_query(page, "f.bandwidth", "1")
+    copy = open_lab(f"?{urlsplit(page.url).query}")
+    expect(copy.locator(".lesson-card .task")).to_contain_text("✓", timeout=WAIT)
+
+
+def test_a_teacher_hides_a_control_and_the_class_does_not_see_it(
+    open_lab: Callable[[str], Page], browser: Browser, server: Server
+) -> None:
+    page = open_lab("")
+    page.get_by_role("button", name="Make a lesson").click()
+    page.get_by_label("Students see: Order").uncheck()
+    wait_for_query(page, "hide", "f.order")
+    page.get_by_role("button", name="Pin as A").click()
+    page.wait_for_function("new URLSearchParams(location.search).has('a')", timeout=WAIT)
+    assert query_of(page)["hide"] == "f.order"
+    expect(page.get_by_label("Students see: Order")).not_to_be_checked()
+    other = browser.new_context()
+    try:
+        copy = opened(other.new_page(), server, f"?{urlsplit(page.url).query}")
+        expect(slider(copy, "Level")).to_be_visible()
+        expect(slider(copy, "Order")).to_have_count(0)
+    finally:
+        other.close()
+
+
+def test_reset_brings_back_the_fresh_page(open_lab: Callable[[str], Page]) -> None:
+    page = open_lab("?s.kind=tone&f.channels=64&lesson=click")
+    page.get_by_role("button", name="Reset").click()
+    page.wait_for_function("location.search === ''", timeout=WAIT)
+    expect(page.locator(".summary")).to_contain_text("Spoken sentence at 60")
+    expect(page.locator(".lesson-card")).to_be_hidden()
+
+
+# ---------------------------------------------------------------- dark, and small
+
+
+#: Returns the lightness of a figure's ground, 0 to 255.
+GROUND = """() => {
+    const figure = Bokeh.documents.flatMap((doc) => doc.roots()).find((root) => root.type === "Figure")
+    const canvas = document.createElement("canvas").getContext("2d")
+    canvas.fillStyle = figure?.background_fill_color ?? "white"
+    canvas.fillRect(0, 0, 1, 1)
+    return canvas.getImageData(0, 0, 1, 1).data[0]
+}"""
+
+
+def test_the_figures_follow_the_systems_dark_mode(
+    browser: Browser, server: Server, problems: list[str]
+) -> None:
+    context = browser.new_context(color_scheme="dark", viewport={"width": 1400, "height": 900})
+    try:
+        page = context.new_page()
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        opened(page, server)
+        page.wait_for_function(f"({GROUND})() < 80", timeout=WAIT)
+    finally:
+        context.close()
+
+
+@pytest.fixture
+def phone(browser: Browser, problems: list[str]) -> Iterator[Page]:
+    context = browser.new_context(
+        viewport={"width": 390, "height": 844},
+        has_touch=True,
+        is_mobile=True,
+        user_agent="Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 Chrome/130.0 Mobile Safari/537.36",
+    )
+    page = context.new_page()
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    yield page
+    context.close()
+
+
+def test_on_a_phone_nothing_sticks_out_and_three_sliders_at_hand_move_the_picture(
+    phone: Page, server: Server
+) -> None:
+    opened(phone, server)
+    phone.wait_for_timeout(500)
+    assert phone.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    sizes = phone.locator(".bk-Figure").evaluate_all("all => all.map((x) => x.getBoundingClientRect().right)")
+    assert max(sizes) <= 390
+    quick = phone.locator(".quick").get_by_role("slider")
+    expect(quick).to_have_count(3)
+    for index in range(3):
+        expect(quick.nth(index)).to_be_visible()
+    # The drawer is closed: its sliders are nowhere on the screen.
+    drawer = phone.locator(".controls").get_by_role("slider", name="Order", exact=True)
+    box = drawer.bounding_box() if drawer.count() else None
+    assert box is None or box["x"] + box["width"] <= 0 or box["x"] >= 390
+    quick.first.focus()
+    quick.first.press("ArrowRight")
+    expect(phone.locator(".summary")).to_contain_text("at 61 dB SPL", timeout=WAIT)
+
+
+def test_the_server_stays_well(server: Server, page: Page) -> None:
+    answer = page.request.get(f"{server.url}/health")
+    assert json.loads(answer.text())["status"] == "ok"
