@@ -64,9 +64,12 @@ def test_the_normal_ear_beside_it_does_not_follow_the_sliders(lab: CochleaModel)
 
 
 def test_compression_is_a_matter_of_the_place_s_own_frequency(lab: CochleaModel) -> None:
-    lab.update({"t.cf": 4000, "t.tone": 0.5})
+    lab.update({"t.cf": 4000})
     curve = lab.input_output
-    assert at(curve, curve.slope, 60) > 0.95
+    assert at(curve, curve.slope, 60) < 0.35
+    lab.update({"t.tone": 0.5})
+    curve = lab.input_output
+    assert at(curve, curve.slope, 60) > 0.8
 
 
 def test_a_sweep_is_one_call_of_the_model(lab: CochleaModel, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,7 +179,7 @@ def test_a_lesson_applies_and_its_task_is_not_done_before_it_is_tried(slug: str)
     [
         ("compression", {"t.level": 55}),
         ("hearing-loss", {"e.a_db": -30}),
-        ("suppression", {"t.level": 50}),
+        ("suppression", {"t.level": 85}),
     ],
 )
 def test_a_lesson_s_task_can_be_done(slug: str, solution: dict[str, Any]) -> None:

@@ -253,7 +253,7 @@ class Cochleagrams:
 
 def decibels(rms: Array, reference: float = REFERENCE) -> Array:
     """Return 20 log10 of an rms value over a reference, -200 for nothing at all."""
-    return np.maximum(20 * np.log10(np.maximum(rms, 1e-300) / reference), -200.0)
+    return 20 * np.log10(np.maximum(rms.astype(np.float64) / reference, 1e-10))
 
 
 class CochleaModel(LabModel):
