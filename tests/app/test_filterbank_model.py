@@ -218,6 +218,15 @@ def test_any_valid_settings_give_a_picture_or_one_sentence(values: dict[str, Any
     assert "inf" not in lab.summary()
 
 
+@pytest.mark.parametrize("values", [{}, {"f.bandwidth": 5, "f.order": 1, "f.high": 20000}], ids=str)
+def test_the_largest_settings_do_not_fill_the_servers_memory(values: dict[str, Any]) -> None:
+    lab = FilterbankModel()
+    lab.update({"s.duration": 10, "f.channels": 128, "f.fs": 48000, **values})
+    # The result's largest array, float32. Thirty students with 64 MB each fit beside a server of 8 GB.
+    columns = math.ceil(lab.stimulus.duration * lab.bank.fs / lab.envelope_step)
+    assert 4 * lab.bank.channels * columns <= 64e6
+
+
 # ---------------------------------------------------------------- no more work than needed
 
 
