@@ -135,7 +135,7 @@ class Stimulus(param.Parameterized):
     )
     duration = Quantity(
         1.0,
-        bounds=(0.05, 10),
+        bounds=(0.05, 5),
         step=0.05,
         unit="s",
         label="Duration",

@@ -41,9 +41,10 @@ def wav(x: np.ndarray, fs: int) -> bytes:
 def test_the_envelopes_are_those_of_the_filterbank() -> None:
     lab = lab_with(s__kind="complex", f__order=3, f__bandwidth=1.5)
     bank = GammatoneFilterbank(lab.centre_frequencies(), 32000, n=3, betamul=lab.betamul)
-    whole = bank.envelope(lab.sound())
+    whole = bank.envelope(lab.sound())[:, :: lab.envelope_step]
+    whole = torch.nn.functional.max_pool1d(whole, lab.envelope_pool, ceil_mode=True)
     # float32, two routes to the same number
-    assert np.allclose(lab.result.envelope, whole[:, :: lab.envelope_step], atol=1e-5 * float(whole.max()))
+    assert np.allclose(lab.result.envelope, whole, atol=1e-5 * float(whole.max()))
 
 
 def test_the_close_up_is_a_stretch_of_the_channel() -> None:
@@ -221,10 +222,9 @@ def test_any_valid_settings_give_a_picture_or_one_sentence(values: dict[str, Any
 @pytest.mark.parametrize("values", [{}, {"f.bandwidth": 5, "f.order": 1, "f.high": 20000}], ids=str)
 def test_the_largest_settings_do_not_fill_the_servers_memory(values: dict[str, Any]) -> None:
     lab = FilterbankModel()
-    lab.update({"s.duration": 10, "f.channels": 128, "f.fs": 48000, **values})
-    # The result's largest array, float32. Thirty students with 64 MB each fit beside a server of 8 GB.
-    columns = math.ceil(lab.stimulus.duration * lab.bank.fs / lab.envelope_step)
-    assert 4 * lab.bank.channels * columns <= 64e6
+    lab.update({"s.duration": 5, "f.channels": 128, "f.fs": 48000, **values})
+    # All arrays of a result: thirty students' fit into a fraction of a GB.
+    assert sum(value.nbytes for value in vars(lab.result).values() if isinstance(value, np.ndarray)) <= 6e6
 
 
 # ---------------------------------------------------------------- no more work than needed

@@ -159,7 +159,7 @@ BUDGET = 300_000
 )
 @pytest.mark.parametrize("fs", [32000, 48000])
 def test_a_move_sends_less_than_the_budget(desk: Desk, fs: int, move: dict[str, Any]) -> None:
-    desk.open(f"?f.channels=127&s.duration=10&s.kind=pink&f.fs={fs}")
+    desk.open(f"?f.channels=127&s.duration=5&s.kind=pink&f.fs={fs}")
     (answer,) = desk.send("set", values=move, sequence=1)
     assert desk.words()["problem"] == ""
     assert weight(answer) < BUDGET

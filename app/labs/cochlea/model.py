@@ -263,7 +263,7 @@ class CochleaModel(LabModel):
     --------
     >>> lab = CochleaModel()
     >>> curve = lab.input_output
-    >>> bool(curve.slope[4] > 0.8), bool(curve.slope[28] < 0.4)  # 10 dB SPL and 70 dB SPL
+    >>> bool(curve.slope[4] > 0.8), bool(curve.slope[20] < 0.3)  # at 10 and at 50 dB SPL
     (True, True)
     """
 

@@ -28,6 +28,10 @@ Array = NDArray[Any]
 SILENCE_DB = -200.0
 #: Envelopes are looked at this many times in one over the widest filter's pole bandwidth.
 ENVELOPE_OVERSAMPLING = 8
+#: Envelopes are kept as the highest value in each of this many stretches, at most: more than any screen shows.
+STRETCHES = 4096
+#: Values of envelopes that are computed at a time, at most (8 bytes each while they are).
+VALUES_AT_A_TIME = 2**22
 #: Frequencies at which the filters' responses are drawn.
 RESPONSE_POINTS = 240
 
@@ -145,9 +149,9 @@ class FilterbankResult:
     fc: Array
     """``(F,)`` centre frequencies"""
     times: Array
-    """``(M,)`` times of the envelope's samples"""
+    """``(M,)`` where the stretches of the envelope begin"""
     envelope: Array
-    """``(F, M)`` Hilbert envelope of each channel"""
+    """``(F, M)`` highest value of each channel's envelope in each stretch"""
     excitation: Array
     """``(F,)`` level of each channel over the whole sound, from its mean squared envelope"""
     response_frequencies: Array
@@ -389,6 +393,12 @@ class FilterbankModel(LabModel):
         return max(math.floor(self.bank.fs / (ENVELOPE_OVERSAMPLING * widest)), 1)
 
     @property
+    def envelope_pool(self) -> int:
+        """How many values of the envelope make one stretch."""
+        values = -(-round(self.sound().shape[-1]) // self.envelope_step)
+        return -(-values // STRETCHES)
+
+    @property
     def result(self) -> FilterbankResult:
         """Everything the page shows, for the present settings.
 
@@ -406,7 +416,7 @@ class FilterbankModel(LabModel):
         x, bank = self.sound(), self.filterbank()
         fc = self.centre_frequencies().numpy()
         both = (*self._sound_key(), *self._bank_key())
-        envelope, excitation = self._stage("envelope", both, lambda: self._envelope(x, bank))
+        envelope, excitation = self._stage("envelope", both, lambda: self._envelope(x))
         frequencies, responses = self._stage("responses", self._bank_key(), lambda: self._responses(bank))
         channel = self.channel
         one, delay, impulse = self._stage("impulse", (*self._bank_key(), channel), self._impulse)
@@ -419,7 +429,7 @@ class FilterbankModel(LabModel):
             fs=fs,
             waveform=x.numpy(),
             fc=fc,
-            times=np.arange(envelope.shape[1]) * self.envelope_step / fs,
+            times=np.arange(envelope.shape[1]) * self.envelope_step * self.envelope_pool / fs,
             envelope=envelope,
             excitation=excitation,
             response_frequencies=frequencies,
@@ -435,9 +445,17 @@ class FilterbankModel(LabModel):
             delay=delay,
         )
 
-    def _envelope(self, x: torch.Tensor, bank: GammatoneFilterbank) -> tuple[Array, Array]:
-        envelope = bank.envelope(x, step=self.envelope_step)
-        return envelope.numpy(), decibels((envelope.double() ** 2).mean(-1).numpy() / 2)
+    def _envelope(self, x: torch.Tensor) -> tuple[Array, Array]:
+        """Return envelopes and excitation, a group of channels at a time where all would take much memory."""
+        step, pool = self.envelope_step, self.envelope_pool
+        together = max(VALUES_AT_A_TIME // -(-len(x) // step), 1)
+        envelopes, powers = [], []
+        for fc in self.centre_frequencies().split(together):
+            bank = _bank(tuple(fc.tolist()), self.bank.fs, int(self.bank.order), self.betamul)
+            envelope = bank.envelope(x, step=step)
+            powers.append(envelope.square().mean(-1, dtype=torch.float64) / 2)
+            envelopes.append(torch.nn.functional.max_pool1d(envelope, pool, ceil_mode=True))
+        return torch.cat(envelopes).numpy(), decibels(torch.cat(powers).numpy())
 
     @staticmethod
     def _close_up(one: GammatoneFilterbank, x: torch.Tensor, window: slice) -> tuple[Array, Array]:
@@ -528,10 +546,21 @@ class FilterbankModel(LabModel):
                 f"bank = GammatoneFilterbank(scales.erb2fc(erb), fs={fs}, n={order}, betamul={self.betamul!r})",
                 "",
                 f"envelope = bank.envelope(x, step={self.envelope_step})  # Pa, (channels, time)",
-                "cochleagram = 20 * torch.log10(envelope / 2**0.5 / signals.P_REF)  # dB SPL",
-                "power = (envelope.double() ** 2).mean(-1) / 2  # Pa^2",
+                "power = envelope.square().mean(-1, dtype=torch.float64) / 2  # Pa^2",
                 "excitation = 10 * torch.log10(power / signals.P_REF**2)  # dB SPL",
+                *self._code_of_stretches(),
+                "cochleagram = 20 * torch.log10(envelope / 2**0.5 / signals.P_REF)  # dB SPL",
                 f"channel = bank(x)[{self.channel}]  # Pa, the channel that is looked at",
                 "",
             ]
         )
+
+    def _code_of_stretches(self) -> list[str]:
+        try:
+            pool = self.envelope_pool
+        except ValueError:  # the sound cannot be made: the page says why, and the script will too
+            return []
+        if pool == 1:
+            return []
+        line = f"envelope = torch.nn.functional.max_pool1d(envelope, {pool}, ceil_mode=True)"
+        return [f"{line}  # the highest value of each stretch"]
