@@ -75,6 +75,11 @@ class ServeOptions:
     verbose: bool = False
 
 
+#: glibc by default gives each array of some hundred kB back to the system and asks for it anew, page by page: a
+#: third of what a slider's move costs. Arrays above 64 MB, and what is free above 256 MB, still go back.
+_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**26), "MALLOC_TRIM_THRESHOLD_": str(2**28)}
+
+
 # --- what to start -----------------------------------------------------------------------------------------
 
 
@@ -287,7 +292,7 @@ def serve(options: ServeOptions) -> int:
     lifeline, held = (
         os.pipe()
     )  # ends of itself when this process dies, however it dies; see app/server/setup.py
-    environment = dict(os.environ, AMTLAB_MAX_UPLOAD_MB=f"{options.max_upload_mb:g}")
+    environment = {**_MEMORY, **os.environ, "AMTLAB_MAX_UPLOAD_MB": f"{options.max_upload_mb:g}"}
     inherit: tuple[int, ...] = ()
     if os.name == "posix":
         environment["AMTLAB_LIFELINE"] = str(lifeline)

@@ -96,6 +96,7 @@ class LabModel(param.Parameterized):
         self.parts = dict(parts)
         self._holding = 0
         self._dirty: set[str] = set()
+        self._snapshot: dict[str, Any] | None = None
         self.fields: dict[str, Field] = {}
         for prefix, part in self.parts.items():
             for name in part.param:
@@ -105,6 +106,7 @@ class LabModel(param.Parameterized):
             part.param.watch(self._touched, [n for n in part.param if n != "name"])
 
     def _touched(self, *events: Any) -> None:
+        self._snapshot = None
         for event in events:
             prefix = next(p for p, part in self.parts.items() if part is event.obj)
             self._dirty.add(f"{prefix}.{event.name}")
@@ -176,7 +178,9 @@ class LabModel(param.Parameterized):
 
     def values(self) -> dict[str, Any]:
         """Return every parameter's present value by key."""
-        return {key: entry.value for key, entry in self.fields.items()}
+        if self._snapshot is None:  # reading some fifty parameters costs as much as filtering a channel
+            self._snapshot = {key: entry.value for key, entry in self.fields.items()}
+        return dict(self._snapshot)
 
     def restore(self, state: Mapping[str, Any]) -> list[str]:
         """Go to a state as `state` returns it: what it does not name goes back to the default."""

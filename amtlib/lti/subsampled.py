@@ -77,17 +77,26 @@ def filter_complex(
     wanted = -(-length // step)
     folded = fast_length(-(-(block + settle) // step))
     transfer = response(folded * step).to(dtype)
-    output = x.new_zeros((*x.shape[:-1], channels, wanted + folded), dtype=dtype)
-    for start in range(0, length, block):
-        spectrum = torch.fft.fft(x[..., start : start + block], n=folded * step).unsqueeze(-2)
+
+    def filtered(piece: Tensor) -> Tensor:
+        """Every step-th sample of the output for one block, until it has died out."""
+        # Scaled here, where it is one row and not one a channel: the folded spectrum counts each sample `step` times.
+        spectrum = torch.fft.fft(piece, n=folded * step).unsqueeze(-2) / step
         product = spectrum[..., :folded] * transfer[..., :folded]
         for part in range(folded, folded * step, folded):  # one piece at a time stays in the cache
             product = torch.addcmul(
                 product, spectrum[..., part : part + folded], transfer[..., part : part + folded]
             )
+        samples: Tensor = torch.fft.ifft(product)
+        return samples
+
+    if length <= block:
+        return filtered(x)[..., :wanted]
+    output = x.new_zeros((*x.shape[:-1], channels, wanted + folded), dtype=dtype)
+    for start in range(0, length, block):
         first = start // step
-        output[..., first : first + folded] += torch.fft.ifft(product)
-    return output[..., :wanted] / step
+        output[..., first : first + folded] += filtered(x[..., start : start + block])
+    return output[..., :wanted]
 
 
 def complex_allpole(poles: Tensor, gains: Tensor, order: int, n_fft: int, dtype: torch.dtype) -> Tensor:

@@ -337,7 +337,7 @@ class CochleaModel(LabModel):
 
     def _key(self, *names: str) -> tuple[Hashable, ...]:
         """Return the values that a result depends on: whole parts by prefix ("e."), or single keys."""
-        return tuple(f.value for key, f in self.fields.items() if key in names or key[:2] in names)
+        return tuple(value for key, value in self.values().items() if key in names or key[:2] in names)
 
     def factors(self) -> dict[str, float]:
         """Return what the ear's settings multiply the DRNL's usual parameters with, by the parameter's name."""

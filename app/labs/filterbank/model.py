@@ -349,11 +349,12 @@ class FilterbankModel(LabModel):
         return (
             self.bank.fs,
             self.stimulus.uploads,
-            *(field.value for key, field in self.fields.items() if key.startswith("s.")),
+            *(value for key, value in self.values().items() if key.startswith("s.")),
         )
 
     def _bank_key(self) -> tuple[Hashable, ...]:
-        return tuple(f.value for key, f in self.fields.items() if key.startswith("f.") and key != "f.spacing")
+        values = self.values()
+        return tuple(values[key] for key in values if key.startswith("f.") and key != "f.spacing")
 
     @property
     def betamul(self) -> float:
@@ -407,7 +408,7 @@ class FilterbankModel(LabModel):
         ValueError
             When the settings do not fit together; the sentence says what to change.
         """
-        key = (*self._sound_key(), *self._bank_key(), *(f.value for f in self.fields.values()))
+        key = (*self._sound_key(), *self.values().values())
         return self._stage("result", key, self._compute)
 
     @torch.no_grad()
