@@ -15,7 +15,7 @@ import numpy as np
 import torch
 import yaml
 
-from amtlib import GammatoneFilterbank, scales
+from amtlib import DRNLFilterbank, GammatoneFilterbank, MiddleEarFilter, scales
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "tests" / "data"
@@ -63,6 +63,45 @@ def erb_functions() -> float:
     return worst
 
 
+def drnl(model: str, dtype: torch.dtype) -> float:
+    """Relative rms error of a channel: both paths and their sum, and the bank without outer hair cells."""
+    data = np.load(DATA / "drnl_44100.npz")
+    normal, impaired = (
+        DRNLFilterbank(data["CF"], float(data["fs"]), subject=subject, model=model, dtype=dtype)
+        for subject in ("NH", "HIx")
+    )
+    worst = 0.0
+    for stimulus in data["names"].tolist():
+        x = torch.from_numpy(data[f"x_{stimulus}"])
+        total, linear = (data[f"{model}_{path}_{stimulus}"] for path in ("NH", "lin"))
+        paths = normal(x, return_paths=True)
+        for found, truth in (
+            (paths.total, total),
+            (paths.linear, linear),
+            (paths.nonlinear, total - linear),
+            (normal(x), total),
+            (impaired(x), linear),
+        ):
+            error = np.linalg.norm(found.double().numpy() - truth, axis=-1) / np.linalg.norm(truth, axis=-1)
+            worst = max(worst, float(error.max()))
+    return worst
+
+
+def middle_ear() -> float:
+    data = np.load(DATA / "drnl_parameters.npz")
+    tones = data["me_freq"] >= 250.0  # at 125 Hz the reference itself was measured to 0.2 % only
+    worst = 0.0
+    for column, ear in (
+        (0, MiddleEarFilter(44100, dtype=torch.float64)),
+        (2, MiddleEarFilter(44100, "jepsen2008", phase="zero", dtype=torch.float64)),
+    ):
+        velocity = 20e-6 * ear.frequency_response(data["me_freq"][tones]).abs().numpy()
+        worst = max(
+            worst, float(np.abs(velocity / data["stapes_velocity_rms_0dB"][tones, column] - 1.0).max())
+        )
+    return worst
+
+
 def measure() -> Iterator[Measured]:
     toolbox = "Auditory Modeling Toolbox 1.2"
     cascade = "80-bit recursive cascade of the toolbox’s coefficients"
@@ -73,6 +112,15 @@ def measure() -> Iterator[Measured]:
     yield Measured(
         "Gammatone filterbank, float32", cascade, gammatone(torch.float32), "the output’s peak", 1e-5
     )
+    newer, channel = "Auditory Modeling Toolbox 1.6", "the channel’s rms"
+    for model, dtype, limit in (
+        ("paulick2024", torch.float64, 1e-6),
+        ("jepsen2008", torch.float64, 2e-5),
+        ("paulick2024", torch.float32, 1e-4),
+    ):
+        name = f"DRNL filterbank ({model}), {str(dtype).removeprefix('torch.')}"
+        yield Measured(name, newer, drnl(model, dtype), channel, limit)
+    yield Measured("Middle ear, float64", toolbox, middle_ear(), "the gain", 1e-6)
 
 
 def main() -> int:
@@ -83,7 +131,7 @@ def main() -> int:
     arguments = parser.parse_args()
     found = list(measure())
     for m in found:
-        print(f"{m.what:32} worst {m.worst:8.1e}   limit {m.limit:7.0e}   {m.limit / m.worst:8.0f} x below")
+        print(f"{m.what:40} worst {m.worst:8.1e}   limit {m.limit:7.0e}   {m.limit / m.worst:8.0f} x below")
     if arguments.write:
         rows = [
             {"what": m.what, "against": m.against, "worst": float(f"{m.worst:.1e}"), "of": m.of}
