@@ -59,7 +59,7 @@ class EarFilter(nn.Module):
     Frequency sampling on a grid at least as long as the filter, then a Hamming window. The minimum phase is made
     from the logarithm of the magnitude (real cepstrum) at as many frequencies as there are coefficients, as in the
     published models. Between these frequencies the magnitude moves a little: below 0.06 dB at order 512 and 44.1
-    kHz, but 0.3 dB at 125 Hz. 'zero' is free of this.
+    kHz, but 0.25 dB at 125 Hz. 'zero' is free of this.
 
     Examples
     --------

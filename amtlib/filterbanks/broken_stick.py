@@ -14,9 +14,7 @@ _LEAST = {torch.float32: 1e-30, torch.float64: 1e-200}
 
 
 class _BrokenStick(torch.autograd.Function):
-    """Forward with one power, backward from the output: what autograd makes of the formula takes four times as
-    long and gives NaN at 0.
-    """
+    """Forward with one power, backward from the output: autograd of the formula would give NaN at 0."""
 
     generate_vmap_rule = True
 

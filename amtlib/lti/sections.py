@@ -169,7 +169,8 @@ def cascade_settling(dampings: Sequence[tuple[Tensor, int]], dtype: torch.dtype)
     -----
     Chernoff's bound: for s below every damping the sum from L on is at most exp(-s L) times the product of
     (1 - exp(-d)) / (1 - exp(s - d)) over all poles d. The best s is searched among 200 fractions of the
-    smallest damping; the result is at most about a tenth above what is needed.
+    smallest damping; for the filters of a cochlea the result is 10 (float64)
+    to 20 % (float32) above what is needed.
 
     Examples
     --------
