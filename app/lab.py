@@ -4,7 +4,7 @@ Not a view: no panel and no holoviews below this line, so every lab can be teste
 """
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -13,6 +13,7 @@ import param
 import yaml
 
 from app.quantity import Field, shortened
+from app.shared import SHARED
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,7 @@ class LabModel(param.Parameterized):
         self._holding = 0
         self._dirty: set[str] = set()
         self._snapshot: dict[str, Any] | None = None
+        self._stages: dict[str, tuple[Hashable, Any]] = {}
         self.fields: dict[str, Field] = {}
         for prefix, part in self.parts.items():
             for name in part.param:
@@ -141,6 +143,26 @@ class LabModel(param.Parameterized):
     def reconcile(self, changed: Iterable[str]) -> list[str]:
         """Keep parameters that depend on each other consistent; return a sentence for each one moved."""
         return []
+
+    def stage(self, name: str, key: Hashable, make: Callable[[], Any], *, shared: bool = False) -> Any:
+        """Return what `make` made for this key, made anew only when the key changed.
+
+        Parameters
+        ----------
+        name : str
+            Which of the lab's results.
+        key : hashable
+            All that it follows from.
+        make : callable
+            Makes it.
+        shared : bool
+            Whether another session's will do. Never for what follows from a user's own file.
+        """
+        held = self._stages.get(name)
+        if held is None or held[0] != key:
+            made = SHARED.get((type(self).__name__, name, key), make) if shared else make()
+            held = self._stages[name] = (key, made)
+        return held[1]
 
     def update(self, values: Mapping[str, Any]) -> list[str]:
         """Set parameters by key; what is invalid is left as it was.

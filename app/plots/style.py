@@ -33,7 +33,7 @@ OCTAVES = (31.25, 63, 125, 250, 500, 1000, 2000, 4000, 8000, 16000)
 
 def erb_number(frequency: Array | Sequence[float] | float) -> Array:
     """Return the ERB number in Cam of frequencies in Hz: the scale on which channels are equally far apart."""
-    return scales.fc2erb(torch.as_tensor(np.asarray(frequency, dtype=float))).numpy()
+    return scales.fc2erb(torch.from_numpy(np.array(frequency, dtype=float, ndmin=0))).numpy()
 
 
 def frequency_ticks(octaves: Sequence[float] = OCTAVES) -> list[tuple[float, str]]:

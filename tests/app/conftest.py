@@ -6,6 +6,7 @@ import pytest
 
 from app.controls import LabPart
 from app.labs.filterbank.view import FilterbankLab
+from app.shared import SHARED
 
 
 class Desk:
@@ -41,6 +42,11 @@ class Desk:
     def frame(self) -> dict[str, Any]:
         """Return what the link holds besides the settings."""
         return self.lab._frame_content()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_shared_with_other_tests() -> None:
+    SHARED.clear()
 
 
 @pytest.fixture

@@ -1,8 +1,11 @@
 """The state of a lab: set by key, wrong values dropped alone, one change at a time, restored as it was."""
 
+import io
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 from hypothesis import given
 from hypothesis import settings as limits
 from hypothesis import strategies as st
@@ -178,3 +181,25 @@ def test_a_lesson_with_a_misspelt_field_is_refused(tmp_path: Any) -> None:
     path.write_text("one: {title: One, quetsions: []}\n")
     with pytest.raises(ValueError, match=r"lessons.yaml: lesson one has unknown fields \['quetsions'\]"):
         load_lessons(path)
+
+
+def test_equal_settings_are_computed_once_for_all_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    compute = FilterbankModel._compute
+    monkeypatch.setattr(FilterbankModel, "_compute", lambda self: calls.append(1) or compute(self))
+    first, second = FilterbankModel().result, FilterbankModel().result
+    assert first is second
+    assert len(calls) == 1
+    with pytest.raises(ValueError, match="read-only"):
+        second.envelope[0, 0] = 1.0
+
+
+def test_what_follows_from_a_file_is_never_shared() -> None:
+    results = []
+    for sign in (1, -1):
+        content = io.BytesIO()
+        soundfile.write(content, sign * np.linspace(0, 0.5, 8000), 16000, format="WAV")
+        lab = FilterbankModel()
+        lab.stimulus.take_upload("same.wav", content.getvalue())
+        results.append(lab.result)
+    assert not np.array_equal(results[0].waveform, results[1].waveform)

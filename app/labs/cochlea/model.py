@@ -4,7 +4,7 @@ Not a page: see view.py. Every sweep is one call of the model on a batch of tone
 """
 
 import math
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -311,7 +311,6 @@ class CochleaModel(LabModel):
         self.stimulus = Stimulus()
         self.ear = Ear()
         self.test = Test()
-        self._held: dict[str, tuple[Hashable, Any]] = {}
         self._middle_ear = ears.MiddleEarFilter(FS, dtype=torch.float64)
         super().__init__({"s": self.stimulus, "e": self.ear, "t": self.test})
 
@@ -326,14 +325,6 @@ class CochleaModel(LabModel):
         return Stimulus.visible_when("s") | {key: {"t.experiment": where} for key, where in only.items()}
 
     # ------------------------------------------------------------------ the ear under test
-
-    def _stage(self, name: str, key: Hashable, make: Callable[[], Any]) -> Any:
-        """Return what `make` made for this key, made anew only when the key changed."""
-        held = self._held.get(name)
-        if held is None or held[0] != key:
-            held = (key, make())
-            self._held[name] = held
-        return held[1]
 
     def _key(self, *names: str) -> tuple[Hashable, ...]:
         """Return the values that a result depends on: whole parts by prefix ("e."), or single keys."""
@@ -395,7 +386,7 @@ class CochleaModel(LabModel):
     @property
     def input_output(self) -> InputOutput:
         """Input/output curves of the place under test."""
-        return self._stage("io", self._key("e.", "t.cf", "t.tone", "t.level"), self._input_output)
+        return self.stage("io", self._key("e.", "t.cf", "t.tone", "t.level"), self._input_output, shared=True)
 
     @torch.no_grad()
     def _input_output(self) -> InputOutput:
@@ -403,9 +394,7 @@ class CochleaModel(LabModel):
         x = self._tones(np.full(len(LEVELS), f), LEVELS)
         bank = self.bank([cf])
         total, linear, nonlinear = (self._rms(path[:, 0]) for path in bank(x, return_paths=True))
-        normal = self._stage(
-            "normal", (self.ear.model, cf, f), lambda: self._rms(self._normal([cf])(x)[:, 0])
-        )
+        normal = self.stage("normal", (self.ear.model, cf, f), lambda: self._rms(self._normal([cf])(x)[:, 0]))
         slope = np.gradient(total, LEVELS)
         before = float(bank.frequency_response([f]).before.abs())
         knee = float(bank.knee) / (before * float(self.velocity(np.array([f]))[0]))
@@ -423,7 +412,7 @@ class CochleaModel(LabModel):
     @property
     def tuning(self) -> Tuning:
         """Tuning of the place under test at four levels."""
-        return self._stage("tuning", self._key("e.", "t.cf"), self._tuning)
+        return self.stage("tuning", self._key("e.", "t.cf"), self._tuning, shared=True)
 
     @torch.no_grad()
     def _tuning(self) -> Tuning:
@@ -437,7 +426,7 @@ class CochleaModel(LabModel):
     @property
     def suppression(self) -> Suppression:
         """Change of the response to a probe at the place, by a second tone of any frequency and level."""
-        return self._stage("suppression", self._key("e.", "t.cf", "t.level"), self._suppression)
+        return self.stage("suppression", self._key("e.", "t.cf", "t.level"), self._suppression, shared=True)
 
     @torch.no_grad()
     def _suppression(self) -> Suppression:
@@ -462,7 +451,9 @@ class CochleaModel(LabModel):
     @property
     def distortion(self) -> Distortion:
         """Spectrum of the place tuned to 2 f1 - f2."""
-        return self._stage("distortion", self._key("e.", "t.cf", "t.level", "t.ratio"), self._distortion)
+        return self.stage(
+            "distortion", self._key("e.", "t.cf", "t.level", "t.ratio"), self._distortion, shared=True
+        )
 
     @torch.no_grad()
     def _distortion(self) -> Distortion:
@@ -492,11 +483,11 @@ class CochleaModel(LabModel):
     def cochleagrams(self) -> Cochleagrams:
         """The sound through all places of the ear, and through a linear gammatone filterbank beside it."""
         key = (*self._key("e.", "s.", "t.channels"), self.stimulus.uploads)
-        return self._stage("cochleagrams", key, self._cochleagrams)
+        return self.stage("cochleagrams", key, self._cochleagrams, shared=self.stimulus.kind != "file")
 
     def sound(self) -> torch.Tensor:
         """Return the sound in Pa, shape ``(T,)``."""
-        return self._stage(
+        return self.stage(
             "sound", (*self._key("s."), self.stimulus.uploads), lambda: self.stimulus.render(FS)
         )
 

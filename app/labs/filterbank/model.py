@@ -5,7 +5,7 @@ Not a page: see view.py. Everything here runs, and is tested, without a browser.
 """
 
 import math
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -234,7 +234,7 @@ def frequency_text(hertz: float) -> str:
 
 
 def _erb(hertz: Array | float) -> Array:
-    return scales.fc2erb(torch.as_tensor(hertz, dtype=torch.float64)).numpy()
+    return scales.fc2erb(torch.from_numpy(np.array(hertz, dtype=float))).numpy()
 
 
 @lru_cache(maxsize=8)
@@ -301,7 +301,6 @@ class FilterbankModel(LabModel):
         self.stimulus = Stimulus()
         self.bank = Bank()
         self.probe = Probe()
-        self._stages: dict[str, tuple[Hashable, Any]] = {}
         super().__init__({"s": self.stimulus, "f": self.bank, "v": self.probe})
 
     def visible_when(self) -> dict[str, dict[str, list[Any]]]:
@@ -337,14 +336,6 @@ class FilterbankModel(LabModel):
             bank.spacing = min(max(round(span / (bank.channels - 1), 2), 0.05), 20)
         return notes
 
-    def _stage(self, name: str, key: Hashable, make: Callable[[], Any]) -> Any:
-        """Return what `make` made for this key, made anew only when the key changed."""
-        held = self._stages.get(name)
-        if held is None or held[0] != key:
-            held = (key, make())
-            self._stages[name] = held
-        return held[1]
-
     def _sound_key(self) -> tuple[Hashable, ...]:
         return (
             self.bank.fs,
@@ -369,7 +360,7 @@ class FilterbankModel(LabModel):
 
     def sound(self) -> torch.Tensor:
         """Return the sound in Pa, shape ``(T,)``."""
-        return self._stage("sound", self._sound_key(), lambda: self.stimulus.render(self.bank.fs))
+        return self.stage("sound", self._sound_key(), lambda: self.stimulus.render(self.bank.fs))
 
     def filterbank(self) -> GammatoneFilterbank:
         """Return the filterbank as a torch module."""
@@ -409,7 +400,7 @@ class FilterbankModel(LabModel):
             When the settings do not fit together; the sentence says what to change.
         """
         key = (*self._sound_key(), *self.values().values())
-        return self._stage("result", key, self._compute)
+        return self.stage("result", key, self._compute, shared=self.stimulus.kind != "file")
 
     @torch.no_grad()
     def _compute(self) -> FilterbankResult:
@@ -417,10 +408,10 @@ class FilterbankModel(LabModel):
         x, bank = self.sound(), self.filterbank()
         fc = self.centre_frequencies().numpy()
         both = (*self._sound_key(), *self._bank_key())
-        envelope, excitation = self._stage("envelope", both, lambda: self._envelope(x))
-        frequencies, responses = self._stage("responses", self._bank_key(), lambda: self._responses(bank))
+        envelope, excitation = self.stage("envelope", both, lambda: self._envelope(x))
+        frequencies, responses = self.stage("responses", self._bank_key(), lambda: self._responses(bank))
         channel = self.channel
-        one, delay, impulse = self._stage("impulse", (*self._bank_key(), channel), self._impulse)
+        one, delay, impulse = self.stage("impulse", (*self._bank_key(), channel), self._impulse)
         half = self.probe.width / 2000
         middle = min(max(self.probe.time, half), max(len(x) / fs - half, half))
         first = max(round((middle - half) * fs), 0)
