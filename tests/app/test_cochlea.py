@@ -107,9 +107,8 @@ def test_a_second_tone_suppresses_only_a_compressive_ear(lab: CochleaModel) -> N
     assert lab.suppression.change.min() < -10
     lab.update({"e.subject": "HIx"})
     away = np.abs(np.log2(lab.suppression.frequencies / 2000)) > 0.2
-    # What the window lets through of the second tone, 30 dB above the probe at most.
-    quiet = lab.suppression.levels < 70
-    assert np.abs(lab.suppression.change[quiet][:, away]).max() < 0.5
+    # The tones are orthogonal in the window; float32 leaves 1e-6 of a second tone 70 dB above the probe.
+    assert np.abs(lab.suppression.change[:, away]).max() < 0.1
 
 
 def test_the_third_tone_needs_outer_hair_cells(lab: CochleaModel) -> None:

@@ -25,6 +25,8 @@ Array = NDArray[Any]
 FS = 44100
 #: Tones of the sweeps last this long, s; the level is read off the part after SETTLED.
 TONE, SETTLED = 0.06, 0.03
+#: Where two tones sound together, the response is taken apart in a window of this length, s: bins of 20 Hz.
+WINDOW = 0.05
 #: Levels of the input/output curve, dB SPL.
 LEVELS = np.arange(0.0, 111.0, 2.5)
 #: Velocity that counts as 0 dB, m/s rms.
@@ -364,9 +366,9 @@ class CochleaModel(LabModel):
         gain = self._middle_ear.frequency_response(at).abs().numpy()
         return np.asarray(gain * signals.P_REF * math.sqrt(2))
 
-    def _tones(self, frequencies: Array, levels: Array) -> torch.Tensor:
+    def _tones(self, frequencies: Array, levels: Array, duration: float = TONE) -> torch.Tensor:
         """Return tones at the stapes, m/s, shape ``(len(frequencies), T)``, one level each, with 5-ms onsets."""
-        time = torch.arange(round(TONE * FS), dtype=torch.float64) / FS
+        time = torch.arange(round(duration * FS), dtype=torch.float64) / FS
         peak = torch.as_tensor(
             self.velocity(frequencies) * 10 ** (np.broadcast_to(levels, np.shape(frequencies)) / 20)
         )
@@ -430,21 +432,19 @@ class CochleaModel(LabModel):
 
     @torch.no_grad()
     def _suppression(self) -> Suppression:
-        cf = self.test.cf
-        f, levels = np.geomspace(0.3, 2.0, 33) * cf, np.arange(30.0, 111.0, 8.0)
-        f = f[f < 0.45 * FS]
-        probe = self._tones(np.array([cf]), np.array([float(self.test.level)]))
-        second = self._tones(np.tile(f, len(levels)), np.repeat(levels, len(f)))
-        y = self._steady(self.bank([cf], torch.float32)(torch.cat([probe, probe + second]))[:, 0])
+        # All tones last whole periods of the window: none leaks into another, whatever their levels.
+        bin_width = 1 / WINDOW
+        probe_at = round(self.test.cf / bin_width) * bin_width
+        f = np.unique(np.round(np.geomspace(0.3, 2.0, 33) * self.test.cf / bin_width)) * bin_width
+        f, levels = f[(f > 0) & (f < 0.45 * FS)], np.arange(30.0, 111.0, 8.0)
+        length = SETTLED + WINDOW
+        probe = self._tones(np.array([probe_at]), np.array([float(self.test.level)]), length)
+        second = self._tones(np.tile(f, len(levels)), np.repeat(levels, len(f)), length)
+        y = self._steady(self.bank([self.test.cf], torch.float32)(torch.cat([probe, probe + second]))[:, 0])
         # The part of the response that is at the probe's frequency: the rest is the second tone itself.
         time = torch.arange(y.shape[-1], dtype=torch.float64) / FS
-        window = torch.hann_window(y.shape[-1], dtype=torch.float64)
-        turn = torch.polar(window, -2 * math.pi * cf * time)
-        part = (
-            (y.to(torch.complex64) @ turn.to(torch.complex64)).abs().numpy()
-            / float(window.sum())
-            * math.sqrt(2)
-        )
+        turn = torch.polar(torch.ones_like(time), -2 * math.pi * probe_at * time).to(torch.complex64)
+        part = (y.to(torch.complex64) @ turn).abs().numpy() * (math.sqrt(2) / y.shape[-1])
         change = decibels(part[1:]) - decibels(part[:1])
         return Suppression(frequencies=f, levels=levels, change=change.reshape(len(levels), len(f)))
 
@@ -574,14 +574,15 @@ class CochleaModel(LabModel):
         """Return a script that reproduces the input/output curve, and the cochleagram where it is shown."""
         test, ear = self.test, self.ear
         cf, f = float(test.cf), float(min(test.cf * test.tone, 0.45 * FS))
+        heard = test.experiment == "cochleagram"
         scaled = ", ".join(f"{name}={factor!r}" for name, factor in self.factors().items())
         lines = [
             "import math",
             "",
             "import torch",
             "",
-            "import amtlib",
-            "from amtlib import DRNLFilterbank, ears, scales, signals",
+            *(["import amtlib"] if heard else []),
+            f"from amtlib import DRNLFilterbank, ears, {'scales, ' if heard else ''}signals",
             "from amtlib.filterbanks.drnl_parameters import parameters_at",
             "",
             f"fs, subject, model = {FS}, {ear.subject!r}, {ear.model!r}",
@@ -603,7 +604,7 @@ class CochleaModel(LabModel):
             f"steady = ear(cf)(tones)[:, 0, round({SETTLED} * fs):]",
             f"response = 20 * torch.log10(steady.square().mean(-1).sqrt() / {REFERENCE})  # dB re 1 um/s",
         ]
-        if test.experiment == "cochleagram":
+        if heard:
             lines += [
                 "",
                 *self.stimulus.code(FS),
