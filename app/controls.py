@@ -8,9 +8,25 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import param
+from bokeh.models import ImportedStyleSheet
 from panel.custom import JSComponent
+from panel.theme.base import Design
 
 _STATIC = Path(__file__).parent / "static"
+
+
+class Plain(Design):
+    """No look from outside, for a notebook: the parts bring their own, and there may be no network.
+
+    With panel-material-ui imported, Panel would otherwise wrap a cell in a component fetched from its host.
+    """
+
+
+def without_links(properties: dict[str, Any]) -> dict[str, Any]:
+    """Return a component's properties less the style sheets that a browser would have to fetch."""
+    sheets = properties.get("stylesheets", [])
+    own = [sheet for sheet in sheets if not isinstance(sheet, ImportedStyleSheet)]
+    return {**properties, "stylesheets": own}
 
 
 class LabPart(JSComponent):
@@ -48,7 +64,7 @@ class LabPart(JSComponent):
         with param.parameterized.discard_events(self):
             self.content = self._supply()
         properties: dict[str, Any] = super()._get_properties(doc)
-        return properties
+        return without_links(properties) if self.design is Plain else properties
 
     def _handle_msg(self, data: Any) -> None:
         if isinstance(data, dict):

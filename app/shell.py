@@ -12,11 +12,11 @@ from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlencode
 
 import numpy as np
-import panel as pn
 import torch
 from panel.viewable import Viewable, Viewer
 
 from amtlib import audio
+from app.cell import cell_frame
 from app.controls import LabPart
 from app.figures import Scene
 from app.frame import SITE, Page, page_frame
@@ -129,13 +129,7 @@ class LabView(Viewer):
 
     def __panel__(self) -> Viewable:
         """Lay the lab out for a notebook cell."""
-        return pn.Row(
-            pn.Column(self.parts["controls"], width=310, height=820, scroll="y"),
-            pn.Column(
-                self.parts["words"], self.parts["figures"], self.parts["tools"], sizing_mode="stretch_width"
-            ),
-            sizing_mode="stretch_width",
-        )
+        return cell_frame(self.parts)
 
     def page(self) -> Page:
         """Lay the lab out as a page of its own."""
