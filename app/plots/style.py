@@ -18,6 +18,8 @@ from amtlib import scales
 if hv.Store.current_backend != "bokeh" or "bokeh" not in hv.Store.renderers:
     # In a notebook this sends BokehJS along: a classroom may be offline, and the figures must show there too.
     hv.extension("bokeh", logo=False, inline=True)
+# WebGL draws specks onto thin lines, and an image wider than the largest texture kills the whole page.
+hv.renderer("bokeh").webgl = False
 
 Array = NDArray[Any]
 

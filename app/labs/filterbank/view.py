@@ -28,6 +28,15 @@ _GRID = """
 .figures { grid-template-columns: repeat(3, minmax(0, 1fr));
            grid-template-areas: "waveform waveform corner" "cochleagram cochleagram excitation"
                                 "responses wave impulse"; }
+/* A notebook's cell beside an open file browser: three figures in a row would leave no room for their ticks. */
+:host { container-type: inline-size; }
+@container (max-width: 760px) {
+  .figures { grid-template-columns: repeat(6, minmax(0, 1fr));
+             grid-template-areas: "waveform waveform waveform waveform corner corner"
+                                  "cochleagram cochleagram cochleagram cochleagram excitation excitation"
+                                  "responses responses responses wave wave wave"
+                                  "impulse impulse impulse impulse impulse impulse"; }
+}
 @media (max-width: 899px) {
   .figures { grid-template-columns: minmax(0, 1fr);
              grid-template-areas: "cochleagram" "waveform" "corner" "excitation" "responses" "wave" "impulse"; }
