@@ -8,7 +8,7 @@ JOBS   ?= 2
 BIN    := $(VENV)/bin
 INPUTS := pyproject.toml constraints.txt
 
-.PHONY: serve test notebooks format clean
+.PHONY: serve test notebooks notebooks-refresh format clean
 
 serve: $(VENV)/app.stamp
 	$(BIN)/amtlab serve --port $(PORT) $(ARGS)
@@ -21,6 +21,9 @@ test: $(VENV)/test.stamp
 
 notebooks: $(VENV)/notebooks.stamp
 	$(BIN)/jupyter lab notebooks $(ARGS)
+
+notebooks-refresh: $(VENV)/notebooks.stamp
+	$(BIN)/python notebooks/refresh.py $(ARGS)
 
 format: $(VENV)/test.stamp
 	$(BIN)/ruff check --fix .
