@@ -1,5 +1,5 @@
 """What every lab's page shares: frame, controls, link, lessons, comparison, sound, export, errors.
-Source: ../shared/design/ux.md; the idea of hiding controls to make a lesson is TensorFlow Playground's.
+Source: our own; the idea of hiding controls to make a lesson is TensorFlow Playground's.
 Not one lab's content: a lab says what its figures are and how to patch them (see labs/filterbank/view.py).
 """
 

@@ -1,0 +1,54 @@
+"""The cochlea lab as a person meets it: every experiment opens, answers a slider, and stands in the link."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.serving import Server
+
+WAIT = 20_000  # ms: the machine may be busy; nothing here takes long by itself
+#: Experiment -> the figure beside the input/output curve, and how many figures are seen in all.
+SHOWN = {
+    "io": ("slope", 2),
+    "tuning": ("tuning", 2),
+    "suppression": ("suppression", 2),
+    "distortion": ("distortion", 2),
+    "cochleagram": ("gammatone", 3),
+}
+
+
+@pytest.fixture(autouse=True)
+def nothing_went_wrong(problems: list[str]) -> Iterator[None]:
+    """Fail a test after which the console or the network has a complaint."""
+    yield
+    assert problems == []
+
+
+def test_every_experiment_shows_its_figure_beside_the_curve(server: Server, page: Page) -> None:
+    page.goto(f"{server.url}/cochlea")
+    choice = page.locator(".controls").get_by_label("Experiment", exact=True)
+    expect(choice).to_be_visible(timeout=WAIT)
+    for experiment, (figure, seen) in SHOWN.items():
+        choice.select_option(experiment)
+        expect(page.locator(f'[data-name="{figure}"] .bk-Figure')).to_be_visible(timeout=WAIT)
+        expect(page.locator(".bk-Figure:visible")).to_have_count(seen, timeout=WAIT)
+
+
+def test_less_gain_moves_the_knee_and_stands_in_the_link(server: Server, page: Page) -> None:
+    page.goto(f"{server.url}/cochlea?t.cf=1000")
+    summary = page.locator(".summary")
+    expect(summary).to_contain_text("knee at 33 dB SPL", timeout=WAIT)
+    slider = page.locator(".controls").get_by_role("slider", name="a: gain of the low-level part", exact=True)
+    slider.focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowLeft")
+    # 3 dB less gain, 4 dB later: 3 / (1 - c).
+    expect(summary).to_contain_text("knee at 37 dB SPL", timeout=WAIT)
+    page.wait_for_url("**/cochlea?*e.a_db=-3*", timeout=WAIT)
+
+
+def test_a_lesson_opens_from_its_link(server: Server, page: Page) -> None:
+    page.goto(f"{server.url}/cochlea?lesson=distortion")
+    expect(page.locator(".lesson-card")).to_contain_text("A tone that is not in the sound", timeout=WAIT)
+    expect(page.locator('[data-name="distortion"] .bk-Figure')).to_be_visible(timeout=WAIT)
