@@ -327,6 +327,9 @@ class LabView(Viewer):
             # What the page now shows: the values it sent; whatever differs from them is sent back.
             self._known = {**self._known, **{k: v for k, v in values.items() if k in self._known}}
             self._refresh(notes, answered=int(message["sequence"]))
+        elif kind == "hello":
+            everything = {"values": self.model.values(), "scene": self.scene.whole(), **self._told}
+            self.parts["figures"].tell({"type": "update", **everything})
         elif kind == "hide":
             self._hidden = tuple(key for key in map(str, message["keys"]) if key in self.model.fields)
             self._told["controls"] = self._frame_content()  # the page has done it already

@@ -590,6 +590,8 @@ async function figures(model, el) {
   store.views = plots.roots().map((figure) => plots.views_manager.get(figure))
   store.receivers.scene = (scene) => applyScene(plots, scene)
   for (const scene of waiting) applyScene(plots, scene)
+  // In a notebook, cells run on while this one is being drawn: what they changed meanwhile is asked for.
+  if (!store.permalink) model.send_msg({type: "hello"})
   new MutationObserver(() => paint(plots, grid)).observe(document.documentElement, {attributes: true, attributeFilter: ["class"]})
   for (const name of content.pointable) {
     const figure = plots.roots().find((root) => root.name === name)

@@ -207,6 +207,18 @@ def test_every_experiment_draws_within_the_budget(experiment: str, told: list[di
     assert all(size(m) < 300_000 for m in told)
 
 
+def test_a_cell_that_was_still_being_drawn_is_told_what_changed_meanwhile(told: list[dict[str, Any]]) -> None:
+    view = CochleaLab()
+    view.lab.update({"e.a_db": -20})
+    told.clear()
+    view._receive({"type": "hello"})
+    assert told[0]["values"]["e.a_db"] == -20
+    assert told[0]["words"]["summary"] == view.lab.summary()
+    np.testing.assert_allclose(
+        told[0]["scene"]["data"]["io-total"]["io_response"], view.lab.input_output.total
+    )
+
+
 def test_a_click_on_the_curve_sets_the_level(told: list[dict[str, Any]]) -> None:
     view = CochleaLab(served=True)
     view._receive({"type": "point", "figure": "io", "x": 71.3, "y": 50.0, "sequence": 1})
