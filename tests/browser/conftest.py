@@ -63,7 +63,13 @@ def page(browser: Browser, problems: list[str]) -> Iterator[Page]:
     opened.on("console", on_console)
     opened.on("pageerror", lambda error: problems.append(f"error: {str(error)[:300]}"))
     opened.on("request", lambda request: on_request(request.url))
-    opened.on("requestfailed", lambda request: problems.append(f"failed: {request.url}"))
+    # What the browser itself gave up because the page was left has not failed.
+    opened.on(
+        "requestfailed",
+        lambda request: (
+            None if request.failure == "net::ERR_ABORTED" else problems.append(f"failed: {request.url}")
+        ),
+    )
     opened.on(
         "response",
         lambda response: (
