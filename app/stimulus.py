@@ -103,6 +103,33 @@ KINDS: dict[str, Kind] = {
 _MILLISECONDS = {"gap", "delay"}
 
 
+#: Settings in the order of a page's controls.
+_ORDER = (
+    "kind",
+    "level",
+    "frequency",
+    "frequency2",
+    "level2",
+    "f0",
+    "lowest",
+    "highest",
+    "phases",
+    "rate",
+    "low",
+    "high",
+    "modulation",
+    "depth",
+    "deviation",
+    "gap",
+    "delay",
+    "iterations",
+    "noise_level",
+    "start",
+    "duration",
+    "seed",
+)
+
+
 @cache
 def _speech(fs: int) -> audio.Recording:
     """Return the spoken sentence at one of the few rates of the labs, decoded once a process."""
@@ -389,6 +416,11 @@ class Stimulus(param.Parameterized):
         if self.kind == "file":
             label = self.upload_name or label
         return label if self.kind == "silence" else f"{label} at {self.level:g} dB SPL"
+
+    @staticmethod
+    def keys(prefix: str) -> tuple[str, ...]:
+        """Return the keys of all settings in the order in which a page shows them."""
+        return tuple(f"{prefix}.{name}" for name in _ORDER)
 
     @staticmethod
     def visible_when(prefix: str) -> dict[str, dict[str, list[str]]]:

@@ -263,30 +263,7 @@ class FilterbankModel(LabModel):
     sections: ClassVar[tuple[Section, ...]] = (
         Section(
             "Sound",
-            (
-                "s.kind",
-                "s.level",
-                "s.frequency",
-                "s.frequency2",
-                "s.level2",
-                "s.f0",
-                "s.lowest",
-                "s.highest",
-                "s.phases",
-                "s.rate",
-                "s.low",
-                "s.high",
-                "s.modulation",
-                "s.depth",
-                "s.deviation",
-                "s.gap",
-                "s.delay",
-                "s.iterations",
-                "s.noise_level",
-                "s.start",
-                "s.duration",
-                "s.seed",
-            ),
+            Stimulus.keys("s"),
         ),
         Section(
             "Filterbank", ("f.channels", "f.spacing", "f.low", "f.high", "f.bandwidth", "f.order", "f.fs")
