@@ -211,8 +211,10 @@ class InputOutput:
     """dB per dB of the total"""
     knee: float
     """Level at which the broken stick breaks, dB SPL; NaN where it does not"""
-    slope_at: float
-    """Slope at the level of the tone"""
+
+    def slope_at(self, level: float) -> float:
+        """Return the slope at a level in dB SPL, dB per dB."""
+        return float(np.interp(level, self.levels, self.slope))
 
 
 @dataclass(frozen=True)
@@ -365,7 +367,7 @@ class CochleaModel(LabModel):
     @property
     def input_output(self) -> InputOutput:
         """Input/output curves of the place under test."""
-        return self.stage("io", self._key("e.", "t.cf", "t.tone", "t.level"), self._input_output, shared=True)
+        return self.stage("io", self._key("e.", "t.cf", "t.tone"), self._input_output, shared=True)
 
     @torch.no_grad()
     def _input_output(self) -> InputOutput:
@@ -385,7 +387,6 @@ class CochleaModel(LabModel):
             normal=normal,
             slope=slope,
             knee=20 * math.log10(knee) if 0 < knee < math.inf else math.nan,
-            slope_at=float(np.interp(self.test.level, LEVELS, slope)),
         )
 
     @property
@@ -509,7 +510,7 @@ class CochleaModel(LabModel):
         """Return the numbers that a lesson's task can ask for."""
         curve = self.input_output
         found = {
-            "slope_db_per_db": curve.slope_at,
+            "slope_db_per_db": curve.slope_at(self.test.level),
             "knee_db": curve.knee,
             "gain_over_linear_db": float(
                 np.interp(self.test.level, curve.levels, curve.total - curve.linear)
@@ -531,7 +532,7 @@ class CochleaModel(LabModel):
             if math.isnan(curve.knee)
             else f"knee at {curve.knee:.0f} dB SPL"
         )
-        line = f"{place}: {curve.slope_at:.2f} dB per dB at {test.level:g} dB SPL, {knee}."
+        line = f"{place}: {curve.slope_at(test.level):.2f} dB per dB at {test.level:g} dB SPL, {knee}."
         if test.experiment == "suppression":
             s = self.suppression
             row, column = np.unravel_index(int(s.change.argmin()), s.change.shape)

@@ -147,7 +147,7 @@ class CochleaLab(LabView):
         place = f"{self.lab.test.cf:.0f} Hz"
         scene.set(
             "io.title",
-            text=f"{place}: {curve.slope_at:.2f} dB per dB at {level:g} dB SPL",
+            text=f"{place}: {curve.slope_at(level):.2f} dB per dB at {level:g} dB SPL",
         )
         scene.data("slope-live", slope_level=curve.levels, slope=curve.slope)
         scene.data("slope-one", slope_level=np.array([0.0, 110.0]), slope=np.ones(2))
