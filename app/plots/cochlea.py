@@ -8,55 +8,39 @@ from typing import Any
 import holoviews as hv
 import numpy as np
 
-from app.plots.style import BLUE, COMMON, GREEN, GREY, ORANGE, erb_number, framed, frequency_ticks, named
+from app.plots.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    NOTHING,
+    ORANGE,
+    PURPLE,
+    axes,
+    erb_number,
+    frequency_ticks,
+    line,
+    named,
+)
 
-#: Purple of Okabe & Ito's, for a fourth line.
-PURPLE = "#CC79A7"
 _TALL, _HALF = 540, 266
-_NOTHING = (np.zeros(2), np.zeros(2))
-
-
-def _line(
-    name: str, dims: list[Any], color: str, dash: str = "solid", width: float = 2.0, label: str = ""
-) -> hv.Element:
-    return hv.Curve(_NOTHING, *dims, label=label).opts(
-        color=color, line_dash=dash, line_width=width, hooks=[named(name)]
-    )
-
-
-def _axes(name: str, title: str, xlabel: str, ylabel: str, height: int, **more: Any) -> Any:
-    settings: dict[str, Any] = {
-        "height": height,
-        "title": title,
-        "xlabel": xlabel,
-        "ylabel": ylabel,
-        "show_grid": True,
-        "show_legend": False,
-        "default_tools": ["save"],
-        "tools": ["box_zoom", "reset"],
-        "hooks": [framed(name)],
-        **COMMON,
-        **more,
-    }
-    return hv.opts.Overlay(**settings)
 
 
 def input_output() -> hv.Element:
     """Draw the response of a place against the level of a tone: total, both paths, a normal ear, a pinned ear."""
     dims: list[Any] = [hv.Dimension("io_level", label="Level"), hv.Dimension("io_response", label="Velocity")]
     lines = [
-        _line("io-normal", dims, GREY, "solid", 1.5, "unchanged normal ear"),
-        _line("io-linear", dims, GREEN, "dashed", 1.5, "linear path (all that HIx has)"),
-        _line("io-nonlinear", dims, PURPLE, "dotted", 2.0, "compressive path"),
-        _line("io-pinned", dims, ORANGE, "dashed", 2.0, "pinned A"),
-        _line("io-total", dims, BLUE, "solid", 3.0, "this ear"),
+        line("io-normal", dims, GREY, "solid", 1.5, "unchanged normal ear"),
+        line("io-linear", dims, GREEN, "dashed", 1.5, "linear path (all that HIx has)"),
+        line("io-nonlinear", dims, PURPLE, "dotted", 2.0, "compressive path"),
+        line("io-pinned", dims, ORANGE, "dashed", 2.0, "pinned A"),
+        line("io-total", dims, BLUE, "solid", 3.0, "this ear"),
     ]
-    knee = hv.Points(_NOTHING, dims, label="knee").opts(
+    knee = hv.Points(NOTHING, dims, label="knee").opts(
         color="white", line_color=BLUE, line_width=2, size=11, hooks=[named("io-knee")]
     )
-    here = _line("io-here", dims, GREY, "dotted", 1.5)
+    here = line("io-here", dims, GREY, "dotted", 1.5)
     return hv.Overlay([here, *lines, knee]).opts(
-        _axes(
+        axes(
             "io",
             "Input and output of one place",
             "Level of the tone (dB SPL)",
@@ -73,10 +57,10 @@ def input_output() -> hv.Element:
 def slope() -> hv.Element:
     """Draw the slope of the input/output curve against level."""
     dims: list[Any] = [hv.Dimension("slope_level", label="Level"), hv.Dimension("slope", label="Slope")]
-    one = _line("slope-one", dims, GREY, "dotted", 1.5)
-    live, pinned = _line("slope-live", dims, BLUE, width=3.0), _line("slope-pinned", dims, ORANGE, "dashed")
+    one = line("slope-one", dims, GREY, "dotted", 1.5)
+    live, pinned = line("slope-live", dims, BLUE, width=3.0), line("slope-pinned", dims, ORANGE, "dashed")
     return hv.Overlay([one, pinned, live]).opts(
-        _axes(
+        axes(
             "slope",
             "Slope: 1 is linear, less is compression",
             "Level of the tone (dB SPL)",
@@ -95,11 +79,11 @@ def tuning(levels: tuple[int, ...]) -> hv.Element:
         hv.Dimension("tuning", label="Velocity"),
     ]
     lines = [
-        _line(f"tuning-{i}", dims, color, "solid", 2.0, f"{level} dB SPL")
+        line(f"tuning-{i}", dims, color, "solid", 2.0, f"{level} dB SPL")
         for i, (level, color) in enumerate(zip(levels, (BLUE, GREEN, ORANGE, PURPLE), strict=True))
     ]
     return hv.Overlay(lines).opts(
-        _axes(
+        axes(
             "tuning",
             "Tuning of the place: the louder, the broader",
             "Frequency of the tone (Hz)",
@@ -128,11 +112,11 @@ def suppression() -> hv.Element:
         clabel="",
         hooks=[named("suppression")],
     )
-    probe = hv.Points(_NOTHING, list(image.kdims)).opts(
+    probe = hv.Points(NOTHING, list(image.kdims)).opts(
         color="black", marker="x", size=12, line_width=3, hooks=[named("suppression-probe")]
     )
     return hv.Overlay([image, probe]).opts(
-        _axes(
+        axes(
             "suppression",
             "Response to the probe (×), changed by a second tone (dB)",
             "Frequency of the second tone (Hz)",
@@ -150,13 +134,13 @@ def distortion() -> hv.Element:
         hv.Dimension("spectrum_frequency", label="Frequency"),
         hv.Dimension("spectrum", label="Level"),
     ]
-    live = _line("distortion-spectrum", dims, BLUE, width=1.2)
-    pinned = _line("distortion-pinned", dims, ORANGE, "dashed", 1.2)
+    live = line("distortion-spectrum", dims, BLUE, width=1.2)
+    pinned = line("distortion-pinned", dims, ORANGE, "dashed", 1.2)
     marks = hv.Labels(
         {("x", "y"): np.zeros((3, 2)), "text": ["2f1 − f2", "f1", "f2"]}, ["x", "y"], "text"
     ).opts(text_font_size="12px", text_color=GREEN, text_baseline="bottom", hooks=[named("distortion-marks")])
     return hv.Overlay([pinned, live, marks]).opts(
-        _axes(
+        axes(
             "distortion",
             "Spectrum at the place of 2 f1 − f2",
             "Frequency (Hz)",
@@ -182,7 +166,7 @@ def place_map(name: str, title: str) -> hv.Element:
         hooks=[named(name)],
     )
     return hv.Overlay([image]).opts(
-        _axes(
+        axes(
             name,
             title,
             "Time (s)",

@@ -25,6 +25,7 @@ Array = NDArray[Any]
 
 #: Okabe & Ito's colours that stand out on white and on black alike.
 BLUE, ORANGE, GREEN, GREY = "#0E86D4", "#E69F00", "#009E73", "#8C8C8C"
+PURPLE, VERMILION, SKY = "#CC79A7", "#D55E00", "#56B4E9"
 #: Widest image that is sent: more columns than this no screen shows.
 COLUMNS = 500
 #: Room left of every frame for its axis, px: figures under each other then share one time axis.
@@ -88,6 +89,35 @@ def beside_colours(plot: Any, element: Any) -> None:
 
 
 COMMON = {"responsive": True, "fontscale": 1.0, "axiswise": True, "framewise": False}
+#: What an element holds until a page patches its data source.
+NOTHING = (np.zeros(2), np.zeros(2))
+
+
+def line(
+    name: str, dims: list[Any], color: str, dash: str = "solid", width: float = 2.0, label: str = ""
+) -> hv.Element:
+    """Return a curve whose data source has that name, empty until it is patched."""
+    return hv.Curve(NOTHING, *dims, label=label).opts(
+        color=color, line_dash=dash, line_width=width, hooks=[named(name)]
+    )
+
+
+def axes(name: str, title: str, xlabel: str, ylabel: str, height: int, **more: Any) -> Any:
+    """Return the options of a figure of that name: an overlay of lines and marks on calm axes."""
+    settings: dict[str, Any] = {
+        "height": height,
+        "title": title,
+        "xlabel": xlabel,
+        "ylabel": ylabel,
+        "show_grid": True,
+        "show_legend": False,
+        "default_tools": ["save"],
+        "tools": ["box_zoom", "reset"],
+        "hooks": [framed(name)],
+        **COMMON,
+        **more,
+    }
+    return hv.opts.Overlay(**settings)
 
 
 def peak_columns(x: Array, columns: int = COLUMNS) -> Array:
