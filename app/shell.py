@@ -23,6 +23,7 @@ from app.frame import SITE, Page, page_frame
 from app.lab import LabModel, Lesson
 from app.quantity import shortened
 from app.stimulus import MAX_BYTES, Stimulus
+from app.work import Job, Work
 
 _LOG = logging.getLogger("amtlab")
 
@@ -68,6 +69,7 @@ class LabView(Viewer):
         self._said = ""
         self._done = False
         self._updating = False
+        self._work: Work | None = None
         self._known: dict[str, Any] = {}
         self.scene = Scene()
         notes, pinned = self._open_link(link)
@@ -123,6 +125,10 @@ class LabView(Viewer):
 
     def stimulus(self) -> Stimulus | None:
         """Return the stimulus that a dropped file goes to, if the lab has one."""
+        return None
+
+    def job(self) -> Job | None:
+        """Return what the page computes only when asked, in the present state, if there is something."""
         return None
 
     # ------------------------------------------------------------------ two ways to show it
@@ -211,8 +217,16 @@ class LabView(Viewer):
             "exports": [[key, label, doc] for key, (label, doc) in self.exports.items()],
             "pinned": self._pinned is not None,
             "fits": type(self).fit is not LabView.fit,
+            "work": self._work_content(),
             "code": self.model.code() if self._code_open else "",
         }
+
+    def _work_content(self) -> dict[str, Any] | None:
+        job = self.job()
+        if job is None:
+            return None
+        state = {"running": False, "share": 0.0, "left": None} if self._work is None else self._work.state()
+        return {"label": job.label, "done": job.done, **state}
 
     def _words_content(self) -> dict[str, Any]:
         lesson = self._lesson
@@ -289,6 +303,7 @@ class LabView(Viewer):
         except ValueError as problem:
             self._problem = sentence(problem)
         self._notes = notes
+        self._give_up_stale_work()
         message = dict(extra)
         values = self.model.values()
         if values != self._known:
@@ -306,6 +321,40 @@ class LabView(Viewer):
             message["scene"] = changes
         if message:
             self.parts["figures"].tell({"type": "update", **message})
+
+    def _give_up_stale_work(self) -> None:
+        job = self.job()
+        if self._work is not None and (job is None or job.key != self._work.job.key):
+            work, self._work = self._work, None  # first, so that its end is not drawn as if it were wanted
+            work.stop()
+
+    def _run_work(self, run: bool) -> None:
+        """Begin the present state's job, or stop it."""
+        job = self.job()
+        if not run:
+            if self._work is not None:
+                self._work.stop()
+        elif job is not None and (self._work is None or not self._work.running):
+            self._work = Work(job, self._work_told)
+            self._work.start()
+        self._refresh([])
+
+    def _work_told(self, work: Work) -> None:
+        """Show how far the work is; draw anew when it has ended."""
+        if work is not self._work:
+            return
+        if work.running:
+            self._told["tools"] = self._tools_content()
+            self.parts["figures"].tell({"type": "update", "tools": self._told["tools"]})
+            return
+        self._work = None
+        self._refresh([sentence(ValueError(work.problem))] if work.problem else [])
+
+    def close(self, _session: Any = None) -> None:
+        """End what this page has running: it has been left."""
+        if self._work is not None:
+            work, self._work = self._work, None
+            work.stop()
 
     def _guarded(self, message: dict[str, Any]) -> None:
         """Deal with a message from the page; nothing it holds may end the session."""
@@ -349,6 +398,8 @@ class LabView(Viewer):
                 lambda: self.pointed(str(message["figure"]), float(message["x"]), float(message["y"]))
             )
             self._refresh([], answered=int(message["sequence"]))
+        elif kind == "work":
+            self._run_work(bool(message["run"]))
         elif kind == "code":
             self._code_open = bool(message["open"])
             self._refresh([])

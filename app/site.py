@@ -32,7 +32,9 @@ def open_lab(slug: str) -> None:
     lab = next(lab for lab in LABS if lab.slug == slug)
     link = pn.state.location.search if pn.state.location else ""
     # The session owns the view: what watches the model lives as long as the page does.
-    lab(link=link or "", served=True).page().servable()
+    view = lab(link=link or "", served=True)
+    pn.state.on_session_destroyed(view.close)
+    view.page().servable()
 
 
 def open_landing() -> None:

@@ -462,6 +462,23 @@ function tools(model, el) {
   const fit = make("button", {type: "button", onclick: () => ask({type: "fit"}),
     title: "Set the axes to what is there now"}, "Fit axes")
 
+  const doing = make("progress", {max: 1, value: 0, "aria-label": "Progress"})
+  const left = make("span", {class: "fine"})
+  let running = false
+  const workButton = make("button", {type: "button", class: "work-button",
+    onclick: () => ask({type: "work", run: !running})}, "")
+  const work = make("div", {class: "work", role: "group", "aria-label": "Computation"}, workButton, doing, left)
+  const drawWork = (state) => {
+    work.hidden = !state || state.done
+    if (!state) return
+    running = state.running
+    const label = running ? "Stop" : state.label
+    if (workButton.textContent !== label) workButton.textContent = label
+    doing.hidden = left.hidden = !running
+    doing.value = state.share
+    left.textContent = state.left === null ? "…" : `${Math.ceil(state.left)} s left`
+  }
+
   const code = make("code")
   const copied = make("span", {class: "said", role: "status"})
   const show = make("details", {class: "code"}, make("summary", {}, "Show the code"),
@@ -482,12 +499,13 @@ function tools(model, el) {
   const draw = (content) => {
     for (const node of [swap, unpin, hearA, hearB]) node.hidden = !content.pinned
     if (code.textContent !== content.code) code.textContent = content.code
+    drawWork(content.work)
   }
   store.receivers.tools = draw
   draw(model.content)
   el.append(make("div", {class: "tools"},
     make("div", {class: "row"}, group("Compare", pin, swap, unpin, hearA, hearB, model.content.fits ? fit : null), group("Keep", ...keep)), show))
-  const ears = make("div", {class: "listen"}, group("Listen", ...listen), player, playing, heard)
+  const ears = make("div", {class: "listen"}, work, group("Listen", ...listen), player, playing, heard)
   const place = () => (store.corner ?? el).prepend(ears)
   store.receivers.corner = place
   place()

@@ -300,11 +300,12 @@ class FilterbankModel(LabModel):
             else:
                 bank.low = max(20, math.floor(bank.high / 1.25))
                 notes.append(f"The lowest channel moved to {bank.low:g} Hz, to stay below the highest one.")
-        if self.probe.floor > self.probe.ceiling - 20:
+        # Rounded: 21.88 - 20 is a little below 1.88, and a state restored must not move.
+        if self.probe.floor > round(self.probe.ceiling - 20, 9):
             if "v.floor" in changed:
-                self.probe.ceiling = min(self.probe.floor + 20, 120)
+                self.probe.ceiling = min(round(self.probe.floor + 20, 9), 120)
             else:
-                self.probe.floor = self.probe.ceiling - 20
+                self.probe.floor = round(self.probe.ceiling - 20, 9)
         span = float(_erb(bank.high) - _erb(bank.low))
         low, high = bank.param.channels.bounds
         if "f.spacing" in changed and "f.channels" not in changed:
