@@ -1,0 +1,368 @@
+"""How a response dies away, in time and by octave: energy decay, reverberation times, density of its echoes.
+Source: Schroeder (1965), JASA 37, 409-412; ISO 3382-1:2009; Abel and Huang (2006), AES 121st Convention, 6985.
+Not here: responses with a noise floor (cut them where the noise begins), the network's own modes.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from amtlib.fdn.build import Array, finite_number, real_array, sampling_rate
+from amtlib.fdn.process import MAX_SAMPLES
+from amtlib.lti import fast_length
+
+# Start and end of the fits in dB (ISO 3382-1); T60 is the longest of them that the response holds.
+_FITS = {"edt": (0.0, -10.0), "t20": (-5.0, -25.0), "t30": (-5.0, -35.0), "full": (-5.0, -65.0)}
+# A line through every n-th point of a smooth curve is the same line: more points only cost time.
+_FIT_POINTS = 4096
+# Gaussian noise spends this share of its time more than one standard deviation away from 0: erfc(1 / sqrt 2).
+_OUTSIDE = math.erfc(1.0 / math.sqrt(2.0))
+
+
+def _response(ir: Any) -> Array:
+    h = real_array(ir, "ir")
+    if h.ndim < 1 or h.shape[0] < 2 or h.size > MAX_SAMPLES or h[0].size < 1:
+        raise ValueError(f"ir has shape {h.shape}: give 2 samples or more, time first, at most {MAX_SAMPLES} in all")
+    return h
+
+
+def energy_decay_curve(ir: npt.ArrayLike) -> Array:
+    """
+    Energy that is still to come, in dB re all of it.
+
+    Parameters
+    ----------
+    ir : array, shape (T, ...)
+        Impulse response, time first.
+
+    Returns
+    -------
+    array, shape (T, ...)
+        10 log10 of the energy from each sample on; 0 at the first sample, -inf where nothing comes any more.
+
+    Raises
+    ------
+    ValueError
+        If a response is silent, empty or not finite.
+
+    References
+    ----------
+    Schroeder (1965), J. Acoust. Soc. Am. 37, 409-412.
+
+    Examples
+    --------
+    >>> energy_decay_curve([1.0, 0.0, 1.0]).round(2)
+    array([ 0.  , -3.01, -3.01])
+    """
+    h = _response(ir)
+    peak = np.abs(h).max(axis=0)
+    if (peak == 0.0).any():
+        raise ValueError("ir is silent, so it has no decay: give a response with sound in each channel")
+    energy = np.cumsum(np.square(h / peak)[::-1], axis=0)[::-1]
+    with np.errstate(divide="ignore"):
+        return np.asarray(10.0 * np.log10(energy / energy[0]), dtype=np.float64)
+
+
+def octave_centres(fs: float) -> Array:
+    """
+    Return the octave centres from 62.5 Hz up whose bands, 0.71 to 1.41 times the centre, lie below fs / 2.
+
+    Examples
+    --------
+    >>> octave_centres(44100).tolist()
+    [62.5, 125.0, 250.0, 500.0, 1000.0, 2000.0, 4000.0, 8000.0]
+    """
+    rate = sampling_rate(fs)
+    top = math.floor(math.log2(rate / 2.0 / math.sqrt(2.0) / 1000.0) + 1e-9)
+    return np.asarray(1000.0 * 2.0 ** np.arange(-4, top + 1))
+
+
+def octave_bands(ir: npt.ArrayLike, fs: float, centres: Sequence[float] | Array | None = None) -> Array:
+    """
+    Split a response into octave bands, without delay.
+
+    Parameters
+    ----------
+    ir : array, shape (T, ...)
+        Impulse response, time first.
+    fs : float
+        Sampling rate in Hz.
+    centres : array, shape (bands,), optional
+        Centre frequencies in Hz, between 0 and fs / 2. Default: :func:`octave_centres`.
+
+    Returns
+    -------
+    array, shape (bands, T, ...)
+        Bands in float64. Energies of neighbouring octaves add up to that of the response.
+
+    Raises
+    ------
+    ValueError
+        If the response, the rate or a centre is out of range.
+
+    Notes
+    -----
+    The gain is ``cos(pi/2 sin(pi/2 log2(f / fc))^2)`` within an octave of the centre: half the energy at 0.71 and 1.41
+    times it, nothing one octave away, smooth at both ends so that it rings little. Applied on an FFT grid as long as
+    the response with as many zeros after it; the band's own response is symmetric about time 0: 41 dB
+    down 3 periods of the centre away, 59 dB 6 periods.
+
+    Examples
+    --------
+    >>> click = np.zeros(4800)
+    >>> click[2400] = 1.0
+    >>> bands = octave_bands(click, 48000, [500.0, 1000.0])
+    >>> bands.shape, np.square(bands).sum(1).round(3)
+    ((2, 4800), array([0.021, 0.042]))
+    """
+    h, rate = _response(ir), sampling_rate(fs)
+    at = octave_centres(rate) if centres is None else real_array(centres, "centres")
+    if at.ndim != 1 or len(at) < 1 or not ((at > 0.0) & (at < rate / 2.0)).all():
+        raise ValueError(f"centres = {at.tolist()} Hz: give frequencies between 0 and fs / 2 = {rate / 2.0:g} Hz")
+    n_fft = fast_length(2 * h.shape[0])
+    spectrum = np.fft.rfft(h, n_fft, axis=0)
+    f = np.maximum(np.fft.rfftfreq(n_fft, 1.0 / rate), 1e-9)
+    bands = np.empty((len(at), *h.shape))
+    for band, centre in zip(bands, at, strict=True):
+        octaves = np.clip(np.log2(f / centre), -1.0, 1.0)
+        gain = np.cos(0.5 * math.pi * np.sin(0.5 * math.pi * octaves) ** 2).reshape(-1, *(1,) * (h.ndim - 1))
+        band[:] = np.fft.irfft(spectrum * gain, n_fft, axis=0)[: h.shape[0]]
+    return bands
+
+
+@dataclass(frozen=True)
+class ReverberationTimes:
+    """
+    Decay times in s, shape (bands, ...); NaN where the response does not hold enough decay.
+
+    Attributes
+    ----------
+    centres : array, shape (bands,)
+        Centres of the bands in Hz; one NaN for the whole response.
+    edt, t20, t30 : array, shape (bands, ...)
+        60 dB of decay, extrapolated from 0 to -10, -5 to -25, and -5 to -35 dB.
+    t60 : array, shape (bands, ...)
+        From -5 to -65 dB where the response holds that much, else `t30`, else `t20`.
+    """
+
+    centres: Array
+    edt: Array
+    t20: Array
+    t30: Array
+    t60: Array
+
+
+def _slope(level: Array, start: float, end: float) -> tuple[float, float]:
+    """Least-squares line through the curve from start to end dB: dB per sample, and dB at sample 0; NaN if too short."""
+    first = int(np.argmax(level <= start)) if level[-1] <= start else len(level)
+    last = int(np.argmax(level <= end)) if level[-1] <= end else len(level)
+    if last >= len(level) or last - first < 2:
+        return math.nan, math.nan
+    n = np.arange(first, last + 1, dtype=np.float64)
+    y = level[first : last + 1]
+    centred = n - n.mean()
+    slope = float(centred @ y) / float(centred @ centred)
+    return slope, float(y.mean()) - slope * float(n.mean())
+
+
+def _time(energy: Array, length: float, start: float, end: float, per_second: float) -> float:
+    """Decay time of one backward-integrated energy, with what was cut off at its end estimated from its slope."""
+    missing = 0.0
+    decay = math.nan
+    for _ in range(30):
+        level = 10.0 * np.log10((energy + missing) / (energy[0] + missing) + 1e-300)
+        slope, _offset = _slope(level[:-1], start, end)
+        if not slope < 0.0:
+            return math.nan
+        found = -60.0 / slope / per_second
+        if math.isclose(found, decay, rel_tol=1e-9):
+            break
+        decay = found
+        # An exponential decay leaves this part of all its energy to come after the end.
+        left = 10.0 ** (slope * length / 10.0)
+        missing = float(energy[0]) * left / (1.0 - left)
+    # The estimate must not be most of what it is added to where the fit ends.
+    if 10.0 * math.log10(missing / (energy[0] + missing) + 1e-300) > end - 3.0:
+        return math.nan
+    return decay
+
+
+def reverberation_time(
+    ir: npt.ArrayLike, fs: float, centres: Sequence[float] | Array | str | None = None
+) -> ReverberationTimes:
+    """
+    Measure decay times, in octave bands or of the whole response.
+
+    Parameters
+    ----------
+    ir : array, shape (T, ...)
+        Impulse response, time first, without a noise floor.
+    fs : float
+        Sampling rate in Hz.
+    centres : array, or 'broadband', optional
+        Centres of octave bands in Hz, or the whole response at once. Default: :func:`octave_centres`.
+
+    Returns
+    -------
+    ReverberationTimes
+        NaN where a response is too short: the decay must reach 3 dB beyond the fit's end before the response ends.
+
+    Raises
+    ------
+    ValueError
+        If the response, the rate or a centre is out of range, or a channel is silent.
+
+    Notes
+    -----
+    Straight lines are fitted to the energy decay curve. Since a response that is cut off bends it down, the missing
+    energy is estimated from the slope and added, until both agree: an exponential decay is found exactly although
+    it is cut. A band rings for a few periods of its centre; decays shorter than that are its own.
+
+    References
+    ----------
+    ISO 3382-1:2009, Annex A.
+
+    Examples
+    --------
+    >>> t = np.arange(24000) / 24000
+    >>> decay = np.exp(-6.9078 * t / 0.8) * np.random.default_rng(0).standard_normal(24000)
+    >>> reverberation_time(decay, 24000, "broadband").t30.round(2)
+    array([0.8])
+    """
+    h, rate = _response(ir), sampling_rate(fs)
+    if isinstance(centres, str):
+        if centres != "broadband":
+            raise ValueError(f"centres = {centres!r}: give frequencies in Hz, or 'broadband'")
+        at, bands = np.array([math.nan]), h[None]
+    else:
+        at = octave_centres(rate) if centres is None else real_array(centres, "centres")
+        bands = octave_bands(h, rate, at)
+    flat = bands.reshape(len(at), h.shape[0], -1)
+    step = max(1, h.shape[0] // _FIT_POINTS)
+    times = {name: np.full((len(at), flat.shape[2]), math.nan) for name in _FITS}
+    for band in range(len(at)):
+        for channel in range(flat.shape[2]):
+            peak = float(np.abs(flat[band, :, channel]).max())
+            if peak == 0.0:
+                raise ValueError(
+                    f"channel {channel} is silent, so it has no decay: give a response with sound in each channel"
+                )
+            energy = np.cumsum(np.square(flat[band, ::-1, channel] / peak))[::-1][::step]
+            for name, (start, end) in _FITS.items():
+                times[name][band, channel] = _time(
+                    energy, h.shape[0] / step, start, end, rate / step
+                )
+    shaped = {name: value.reshape(len(at), *h.shape[1:]) for name, value in times.items()}
+    t60 = np.where(np.isnan(shaped["full"]), shaped["t30"], shaped["full"])
+    t60 = np.where(np.isnan(t60), shaped["t20"], t60)
+    return ReverberationTimes(at, shaped["edt"], shaped["t20"], shaped["t30"], t60)
+
+
+def echo_density(
+    ir: npt.ArrayLike, fs: float, *, window: float = 0.02, hop: float = 0.001
+) -> tuple[Array, Array]:
+    """
+    Normalised echo density: how much a response resembles Gaussian noise, over time.
+
+    In a sliding window, the share of samples beyond one standard deviation, divided by that of Gaussian noise
+    (0.317): near 0 for a few echoes, 1 for diffuse reverberation.
+
+    Parameters
+    ----------
+    ir : array, shape (T,)
+        Impulse response of one channel.
+    fs : float
+        Sampling rate in Hz.
+    window : float
+        Length of the Hann window in s, at least 3 samples, not longer than the response.
+    hop : float
+        Step in s, at least one sample.
+
+    Returns
+    -------
+    times : array, shape (K,)
+        Centres of the windows in s; only windows that lie within the response.
+    density : array, shape (K,)
+        Normalised echo density; 0 where the window is silent.
+
+    Raises
+    ------
+    ValueError
+        If the response has more than one channel, or a length is out of range.
+
+    References
+    ----------
+    Abel and Huang (2006), "A simple, robust measure of reverberation echo density", AES 121st Convention, 6985.
+
+    Examples
+    --------
+    >>> noise = np.random.default_rng(0).standard_normal(48000)
+    >>> float(echo_density(noise, 48000)[1].mean().round(2))
+    1.0
+    """
+    h, rate = _response(ir), sampling_rate(fs)
+    if h.ndim != 1:
+        raise ValueError(f"ir has shape {h.shape}: give one channel, (T,)")
+    length = round(finite_number(window, "window", 0.0, math.inf, "s") * rate)
+    step = max(1, round(finite_number(hop, "hop", 0.0, math.inf, "s") * rate))
+    if not 3 <= length <= len(h):
+        raise ValueError(
+            f"window = {window:g} s is {length} samples: give 3 to {len(h)}, the response's length "
+            f"({3 / rate:.2g} to {len(h) / rate:.3g} s)"
+        )
+    weights = np.hanning(length + 2)[1:-1]
+    weights /= weights.sum()
+    windows = np.lib.stride_tricks.sliding_window_view(h, length)[::step]
+    density = np.empty(len(windows))
+    at_a_time = max(1, 2**20 // length)
+    for start in range(0, len(windows), at_a_time):
+        part = windows[start : start + at_a_time]
+        deviation = np.sqrt(np.square(part) @ weights)
+        density[start : start + at_a_time] = (np.abs(part) > deviation[:, None]) @ weights / _OUTSIDE
+    times = (np.arange(len(windows)) * step + (length - 1) / 2.0) / rate
+    return times, density
+
+
+def mixing_time(
+    ir: npt.ArrayLike, fs: float, *, threshold: float = 1.0, window: float = 0.02, hop: float = 0.001
+) -> float:
+    """
+    Time at which the echo density first reaches that of Gaussian noise.
+
+    Parameters
+    ----------
+    ir, fs, window, hop
+        As in :func:`echo_density`.
+    threshold : float
+        Density to reach, 0 < threshold <= 2.
+
+    Returns
+    -------
+    float
+        Time in s from the start of the response; NaN if it is never reached.
+
+    Raises
+    ------
+    ValueError
+        As :func:`echo_density`.
+
+    References
+    ----------
+    Abel and Huang (2006), AES 121st Convention, preprint 6985.
+
+    Examples
+    --------
+    >>> from amtlib.fdn.design import design_fdn
+    >>> from amtlib.fdn.response import render
+    >>> few, many = (design_fdn(N=n, rt=2.0, rng=1) for n in (4, 16))
+    >>> mixing_time(render(few, 1.0), 48000) > mixing_time(render(many, 1.0), 48000)
+    True
+    """
+    level = finite_number(threshold, "threshold", 0.0, 2.0)
+    times, density = echo_density(ir, fs, window=window, hop=hop)
+    reached = np.flatnonzero(density >= level)
+    return float(times[reached[0]]) if len(reached) else math.nan

@@ -1,0 +1,196 @@
+"""What a network answers: its impulse response, and its transfer function at any frequency and radius.
+Source: H(z) = D + C (I - G A)^-1 G B with the delays and filters G(z) (Jot and Chaigne 1991, AES preprint 3030).
+Not here: decay times of a response (:mod:`amtlib.fdn.decay`), modes (:mod:`amtlib.fdn.modes`).
+"""
+
+import math
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from amtlib.fdn.build import Array, FDNBuild, finite_number, squeeze_channels
+from amtlib.fdn.process import check_length, process_fdn
+
+Complex: TypeAlias = npt.NDArray[np.complex128]
+
+#: Longest transform, or most frequencies, of one call.
+MAX_POINTS = 2**22
+
+# Entries of the matrices solved at a time: 4 MB stay in the processor's cache.
+_ENTRIES = 2**18
+
+
+def render(build: FDNBuild, duration: float = 2.0) -> Array:
+    """
+    Return the impulse response.
+
+    Parameters
+    ----------
+    build : FDNBuild
+        The network.
+    duration : float
+        In s, > 0; rounded to whole samples, at least one. At most 2**27 samples of all channels.
+
+    Returns
+    -------
+    array of float64, shape (T,), (T, n_out) or (T, n_out, n_in)
+        The first T samples. (T,) for one input and one output; (T, n_out) for one input.
+
+    Raises
+    ------
+    ValueError
+        If the duration is no positive time or too long, or the network is so unstable that the output overflows.
+
+    See Also
+    --------
+    process_fdn : any signal.
+    transfer_function : the response by frequency.
+
+    Notes
+    -----
+    Computed in the time domain: nothing wraps around and nothing is cut off, whatever the decay. The error is that of
+    rounding, 1e-15 of the peak. 2 s of 16 lines at 48 kHz with filters took 0.08 s.
+
+    Examples
+    --------
+    >>> comb = FDNBuild([[0.5]], [1.0], [1.0], 0.0, [2], 1000)
+    >>> render(comb, 0.007)
+    array([0.  , 0.  , 1.  , 0.  , 0.5 , 0.  , 0.25])
+    """
+    if not isinstance(build, FDNBuild):
+        raise TypeError(f"build is a {type(build).__name__}: give an FDNBuild")
+    seconds = finite_number(duration, "duration", 0.0, math.inf, "s")
+    samples = max(1, round(seconds * build.fs))
+    check_length(samples * build.n_in, build)
+    response = np.empty((samples, build.n_out, build.n_in))
+    for channel in range(build.n_in):
+        impulse = np.zeros((samples, build.n_in))
+        impulse[0, channel] = 1.0
+        response[:, :, channel] = process_fdn(impulse, build).reshape(samples, build.n_out)
+    return squeeze_channels(response)
+
+
+def sections_at(sos: Array | None, w: npt.NDArray[Any]) -> Complex | float:
+    """Transfer function of sections (S, 6, F) at z^-1 = w, shape (K,): (K, F), or 1.0 for none."""
+    if sos is None:
+        return 1.0
+    at = w[:, None]
+    value = np.ones((len(w), sos.shape[2]), dtype=np.complex128)
+    for b0, b1, b2, a0, a1, a2 in sos:
+        value *= (b0 + at * (b1 + at * b2)) / (a0 + at * (a1 + at * a2))
+    return value
+
+
+def _grid(build: FDNBuild, at: Any) -> tuple[Array, Array]:
+    """Angle of z in rad, shape (K,), and of z^m, shape (K, N), both free of the rounding of large phases."""
+    if isinstance(at, int | np.integer) and not isinstance(at, bool):
+        if not 1 <= at <= MAX_POINTS:
+            raise ValueError(f"nfft = {at} is outside 1 to {MAX_POINTS}: give an FFT length in that range")
+        k = np.arange(at // 2 + 1)
+        turn = 2.0 * math.pi / int(at)
+        return k * turn, ((k[:, None] * build.delays) % int(at)) * turn
+    f = np.asarray(at)
+    if f.dtype.kind not in "fiu" or f.ndim != 1 or not 1 <= len(f) <= MAX_POINTS:
+        raise ValueError(
+            f"at is {type(at).__name__} of shape {f.shape}: give an FFT length (int), or a list of 1 to {MAX_POINTS} "
+            "frequencies in Hz"
+        )
+    f = f.astype(np.float64)
+    outside = ~((f >= 0.0) & (f <= build.fs / 2.0))
+    if outside.any():
+        raise ValueError(
+            f"at holds {f[outside][0]} Hz: frequencies lie from 0 to fs / 2 = {build.fs / 2.0:g} Hz"
+        )
+    turns = f / build.fs
+    # fmod of the product is exact but for the product's own rounding, at most 1e-12 of a turn
+    return 2.0 * math.pi * turns, 2.0 * math.pi * np.fmod(turns[:, None] * build.delays, 1.0)
+
+
+def loop_at(build: FDNBuild, z: Complex, phases: Array) -> tuple[Complex, Complex]:
+    """
+    Evaluate the parts of a loop: G = filters * delay, shape (K, N), and A with its filters, shape (K, N, N) or (N, N).
+
+    `phases` are those of z^m, which the caller knows better than z does.
+    """
+    w = 1.0 / z
+    shrink = np.exp(-np.log(np.abs(z))[:, None] * build.delays)
+    through = shrink * np.exp(-1j * phases) * sections_at(build.filters, w)
+    mixing = build.A.astype(np.complex128)
+    if build.post_matrix is not None:
+        mixing = np.asarray(sections_at(build.post_matrix, w))[:, :, None] * mixing
+    return through, mixing
+
+
+def transfer_function(build: FDNBuild, at: int | npt.ArrayLike, *, radius: float = 1.0) -> Complex:
+    """
+    Return the transfer function on a circle of the z plane.
+
+    Parameters
+    ----------
+    build : FDNBuild
+        The network.
+    at : int, or array of shape (K,)
+        Length of an FFT, for its ``at // 2 + 1`` frequencies (at most 2**22); or frequencies in Hz, 0 to fs / 2.
+    radius : float
+        Evaluate at z = radius * exp(j omega), 0.5 to 2. Above 1 the response is that of the impulse response times
+        radius**-n: needed where a lossless network has no other. 1 / 0.9999 lets 20000 samples decay by 17 dB.
+
+    Returns
+    -------
+    array of complex128, shape (K,), (K, n_out) or (K, n_out, n_in)
+        H(z), with the direct path and `post_eq`. (K,) for one input and one output; (K, n_out) for one input.
+
+    Raises
+    ------
+    ValueError
+        If a frequency or the radius is out of range, or a mode lies exactly at a frequency asked for.
+
+    See Also
+    --------
+    render : the impulse response.
+
+    Notes
+    -----
+    Exact but for rounding: phases of the delays are whole multiples of the FFT's step, reduced before anything is
+    rounded. On the unit circle a lossless network is infinite at each mode; nearby values are large and correct.
+
+    Examples
+    --------
+    >>> comb = FDNBuild([[0.5]], [1.0], [1.0], 0.0, [2], 48000)
+    >>> abs(transfer_function(comb, 4)).round(6)
+    array([2.      , 0.666667, 2.      ])
+    >>> abs(transfer_function(comb, [6000.0])).round(6)
+    array([0.894427])
+    """
+    if not isinstance(build, FDNBuild):
+        raise TypeError(f"build is a {type(build).__name__}: give an FDNBuild")
+    r = finite_number(radius, "radius", 0.0, 2.0)
+    if r < 0.5:
+        raise ValueError(f"radius = {r:g} is outside 0.5 to 2: give a value near 1, such as 1 / 0.9999")
+    with np.errstate(over="ignore"):
+        if not math.isfinite(float(np.exp(-math.log(r) * float(build.delays.max())))):
+            raise ValueError(
+                f"radius = {r:g} overflows over a delay of {int(build.delays.max())} samples: give one nearer to 1"
+            )
+    angles, phases = _grid(build, at)
+    z = r * np.exp(1j * angles)
+    response = np.empty((len(z), build.n_out, build.n_in), dtype=np.complex128)
+    step = max(1, _ENTRIES // build.N**2)
+    unit = np.eye(build.N)
+    for start in range(0, len(z), step):
+        part = slice(start, start + step)
+        through, mixing = loop_at(build, z[part], phases[part])
+        system = unit - through[:, :, None] * mixing
+        try:
+            lines = np.linalg.solve(system, through[:, :, None] * build.B)
+        except np.linalg.LinAlgError:
+            raise ValueError(
+                f"a mode lies exactly on a frequency asked for, at radius {r:g}: give a larger radius, such as 1 / 0.9999"
+            ) from None
+        wet = build.C @ lines
+        if build.post_eq is not None:
+            wet = wet * np.asarray(sections_at(build.post_eq, 1.0 / z[part]))[:, :, None]
+        response[part] = wet
+    response += build.D
+    return squeeze_channels(response)
