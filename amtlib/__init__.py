@@ -8,17 +8,29 @@ from types import ModuleType
 
 from amtlib import ears, filterbanks, lti, scales
 from amtlib.ears import HeadphoneFilter, MiddleEarFilter, OuterMiddleEarFilter
-from amtlib.filterbanks import DRNLFilterbank, FastDRNLFilterbank, GammatoneFilterbank
+from amtlib.filterbanks import (
+    DRNLFilterbank,
+    ERBIntegration,
+    ExcitationPattern,
+    FastDRNLFilterbank,
+    GammatoneFilterbank,
+    Moore2016Spectrum,
+    MultiResolutionFFT,
+)
 from amtlib.scales import audfiltbw, erb2fc, erbrate2f, erbspacebw, f2erb, f2erbrate, fc2erb
 
 __version__ = "0.1.0"
 
 __all__ = [
     "DRNLFilterbank",
+    "ERBIntegration",
+    "ExcitationPattern",
     "FastDRNLFilterbank",
     "GammatoneFilterbank",
     "HeadphoneFilter",
     "MiddleEarFilter",
+    "Moore2016Spectrum",
+    "MultiResolutionFFT",
     "OuterMiddleEarFilter",
     "__version__",
     "audfiltbw",

@@ -6,16 +6,25 @@ Not here: the outer and middle ear (:mod:`amtlib.ears`) and loudness (:mod:`amtl
 from amtlib.filterbanks.broken_stick import broken_stick
 from amtlib.filterbanks.drnl import DRNLFilterbank, DRNLOutput, DRNLStream
 from amtlib.filterbanks.drnl_parameters import DRNLParameters, parameters_at
+from amtlib.filterbanks.erb_integration import ERBIntegration
+from amtlib.filterbanks.excitation import ExcitationPattern
 from amtlib.filterbanks.fast_drnl import FastDRNLFilterbank
 from amtlib.filterbanks.gammatone import GammatoneFilterbank
+from amtlib.filterbanks.moore2016_spectrum import DenseSpectrum, Moore2016Spectrum
+from amtlib.filterbanks.multiresolution import MultiResolutionFFT
 
 __all__ = [
     "DRNLFilterbank",
     "DRNLOutput",
     "DRNLParameters",
     "DRNLStream",
+    "DenseSpectrum",
+    "ERBIntegration",
+    "ExcitationPattern",
     "FastDRNLFilterbank",
     "GammatoneFilterbank",
+    "Moore2016Spectrum",
+    "MultiResolutionFFT",
     "broken_stick",
     "parameters_at",
 ]

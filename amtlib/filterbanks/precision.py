@@ -1,0 +1,139 @@
+"""Modules that compute in one real dtype, float32 or float64, and checks of what they are given.
+Source: none; plain bookkeeping.
+Not here: signals (:func:`amtlib.lti.check_signal`) and what the modules compute.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any, Self
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+_REAL = (torch.float32, torch.float64)
+
+
+class RealModule(nn.Module):
+    """
+    A module whose parameters, buffers and results share one real dtype.
+
+    ``.to(dtype)``, ``.double()`` and ``.float()`` change it; half precision is refused.
+
+    Parameters
+    ----------
+    dtype : torch.dtype
+        torch.float32 or torch.float64.
+
+    Raises
+    ------
+    ValueError
+        If the dtype is another one.
+    TypeError
+        If it is no dtype.
+
+    Examples
+    --------
+    >>> RealModule(torch.float32).double().dtype
+    torch.float64
+    """
+
+    def __init__(self, dtype: torch.dtype) -> None:
+        super().__init__()
+        if not isinstance(dtype, torch.dtype):
+            raise TypeError(
+                f"dtype = {dtype!r} is a {type(dtype).__name__}; give torch.float32 or torch.float64"
+            )
+        if dtype not in _REAL:
+            raise ValueError(f"dtype = {dtype} is not supported; give torch.float32 or torch.float64")
+        self.dtype = dtype
+
+    def _keep(self, name: str, value: Tensor, learns: bool) -> None:
+        """Register a value as a parameter if it learns, as a buffer if not."""
+        value = value.to(self.dtype, copy=True)
+        if learns:
+            self.register_parameter(name, nn.Parameter(value))
+        else:
+            self.register_buffer(name, value)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """Let the dtype follow a conversion, and refuse half precision before anything is converted."""
+        wanted = fn(torch.empty(0, dtype=self.dtype)).dtype
+        if wanted not in _REAL:
+            raise ValueError(f"cannot convert to {wanted}; {type(self).__name__} works in float32 or float64")
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        self.dtype = wanted
+        return self
+
+
+def check_whole(value: Any, name: str, least: int, unit: str) -> int:
+    """Return a whole number >= `least`, or say what is wrong with it."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise TypeError(f"{name} = {value!r} is a {type(value).__name__}; give an int >= {least} ({unit})")
+    if value < least:
+        raise ValueError(f"{name} = {value} {unit}; give an int >= {least}")
+    return int(value)
+
+
+def check_rate(fs: float) -> float:
+    """Return a sampling rate as a float, or say what is wrong with it."""
+    if not math.isfinite(fs) or fs <= 0.0:
+        raise ValueError(f"fs = {fs} Hz is no sampling rate; give a finite number > 0, such as 32000")
+    return float(fs)
+
+
+def check_values(x: Tensor, name: str, like: Tensor, unit: str, *, silent: bool = False) -> Tensor:
+    """
+    Return spectral values in the dtype of `like`, or say what is wrong with them.
+
+    Parameters
+    ----------
+    x : Tensor
+        Real values; finite, or -inf too if `silent`.
+    name : str
+        What to call it in messages.
+    like : Tensor
+        Gives dtype and device.
+    unit : str
+        Unit of the values, for messages.
+    silent : bool
+        Let -inf (the level of silence) pass.
+
+    Returns
+    -------
+    Tensor
+        The values, untouched where nothing needs converting.
+
+    Raises
+    ------
+    TypeError
+        If `x` is no tensor.
+    ValueError
+        If it is complex, empty, on another device, or has values that are NaN or infinite.
+
+    Examples
+    --------
+    >>> check_values(torch.tensor([60]), "level", torch.zeros(()), "dB")
+    tensor([60.])
+    """
+    if not isinstance(x, Tensor):
+        raise TypeError(f"{name} is a {type(x).__name__}; give a torch.Tensor in {unit}")
+    if x.is_complex():
+        raise ValueError(f"{name} has dtype {x.dtype}; give real values in {unit}")
+    if x.device != like.device:
+        raise ValueError(
+            f"{name} is on {x.device}, the module is on {like.device}; move one of them with .to(...)"
+        )
+    if x.ndim == 0 or x.numel() == 0:
+        raise ValueError(f"{name} has shape {tuple(x.shape)} and no values; give at least one frame")
+    x = x.to(like.dtype)
+    wrong = ~torch.isfinite(x)
+    if silent:
+        wrong &= x != -math.inf
+    if bool(wrong.any()):
+        place = tuple(wrong.nonzero()[0].tolist())
+        raise ValueError(
+            f"{name} holds {float(x[place].detach())} {unit} at {place}; give "
+            f"{'finite values or -inf (silence)' if silent else 'finite values'}"
+        )
+    return x
