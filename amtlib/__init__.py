@@ -14,6 +14,7 @@ from amtlib.filterbanks import (
     ExcitationPattern,
     FastDRNLFilterbank,
     GammatoneFilterbank,
+    Moore2016ExcitationPattern,
     Moore2016Spectrum,
     MultiResolutionFFT,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "GammatoneFilterbank",
     "HeadphoneFilter",
     "MiddleEarFilter",
+    "Moore2016ExcitationPattern",
     "Moore2016Spectrum",
     "MultiResolutionFFT",
     "OuterMiddleEarFilter",

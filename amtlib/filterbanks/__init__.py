@@ -12,6 +12,7 @@ from amtlib.filterbanks.fast_drnl import FastDRNLFilterbank
 from amtlib.filterbanks.gammatone import GammatoneFilterbank
 from amtlib.filterbanks.moore2016_spectrum import DenseSpectrum, Moore2016Spectrum
 from amtlib.filterbanks.multiresolution import MultiResolutionFFT
+from amtlib.filterbanks.roex import Moore2016ExcitationPattern
 
 __all__ = [
     "DRNLFilterbank",
@@ -23,6 +24,7 @@ __all__ = [
     "ExcitationPattern",
     "FastDRNLFilterbank",
     "GammatoneFilterbank",
+    "Moore2016ExcitationPattern",
     "Moore2016Spectrum",
     "MultiResolutionFFT",
     "broken_stick",
