@@ -6,7 +6,7 @@ Not here: anything that draws or serves (that is `app`). Signals are tensors in 
 import importlib
 from types import ModuleType
 
-from amtlib import ears, filterbanks, lti, scales
+from amtlib import ears, filterbanks, loudness, lti, scales
 from amtlib.ears import HeadphoneFilter, MiddleEarFilter, OuterMiddleEarFilter
 from amtlib.filterbanks import (
     DRNLFilterbank,
@@ -18,22 +18,46 @@ from amtlib.filterbanks import (
     Moore2016Spectrum,
     MultiResolutionFFT,
 )
+from amtlib.loudness import (
+    BinauralInhibition,
+    Glasberg2002,
+    LoudnessIntegration,
+    Moore2016,
+    Moore2016AGC,
+    Moore2016BinauralLoudness,
+    Moore2016SpecificLoudness,
+    Moore2016TemporalIntegration,
+    SpatialSmoothing,
+    SpecificLoudness,
+    phon2sone,
+    sone2phon,
+)
 from amtlib.scales import audfiltbw, erb2fc, erbrate2f, erbspacebw, f2erb, f2erbrate, fc2erb
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "BinauralInhibition",
     "DRNLFilterbank",
     "ERBIntegration",
     "ExcitationPattern",
     "FastDRNLFilterbank",
     "GammatoneFilterbank",
+    "Glasberg2002",
     "HeadphoneFilter",
+    "LoudnessIntegration",
     "MiddleEarFilter",
+    "Moore2016",
+    "Moore2016AGC",
+    "Moore2016BinauralLoudness",
     "Moore2016ExcitationPattern",
+    "Moore2016SpecificLoudness",
     "Moore2016Spectrum",
+    "Moore2016TemporalIntegration",
     "MultiResolutionFFT",
     "OuterMiddleEarFilter",
+    "SpatialSmoothing",
+    "SpecificLoudness",
     "__version__",
     "audfiltbw",
     "ears",
@@ -44,8 +68,11 @@ __all__ = [
     "f2erbrate",
     "fc2erb",
     "filterbanks",
+    "loudness",
     "lti",
+    "phon2sone",
     "scales",
+    "sone2phon",
 ]
 
 _ON_DEMAND = ("audio", "signals")

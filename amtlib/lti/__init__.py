@@ -19,6 +19,7 @@ from amtlib.lti.filtering import (
     lfilter,
     sosfilt,
 )
+from amtlib.lti.resampling import resample
 from amtlib.lti.responses import (
     allpole_response,
     pole_radius,
@@ -54,6 +55,7 @@ __all__ = [
     "lfilter",
     "pole_radius",
     "rational_response",
+    "resample",
     "settling_samples",
     "sos_radius",
     "sos_response",

@@ -1,0 +1,180 @@
+"""From pressure, or a steady spectrum, to the specific loudness of one ear: what both complete models share.
+Source: Glasberg and Moore (2002); Moore et al. (2016).
+Not here: the two ears together and time (:mod:`amtlib.loudness.moore2016`, :mod:`amtlib.loudness.glasberg2002`).
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+from amtlib import lti
+from amtlib.ears import OuterMiddleEarFilter
+from amtlib.filterbanks.moore2016_spectrum import Moore2016Spectrum
+from amtlib.filterbanks.precision import RealModule, check_values
+from amtlib.filterbanks.roex import Moore2016ExcitationPattern
+from amtlib.loudness.results import Cancelled
+from amtlib.loudness.specific import Moore2016SpecificLoudness, SpecificLoudness
+from amtlib.lti.resampling import resample
+
+Progress: TypeAlias = Callable[[float], object]
+Stop: TypeAlias = Callable[[], bool]
+
+_FS = 32000
+_SEGMENT = 2048
+_LEAST_FS, _GREATEST_FS = 8000, 768000
+#: Level in dB SPL of a sine whose peak is 1 Pa
+PASCAL_DB = 20.0 * math.log10(1.0 / (math.sqrt(2.0) * 20e-6))
+#: Rows times frames worked on at a time
+_AT_ONCE = 4096
+#: What the excitation pattern takes for no component, dB
+_ABSENT_DB = -1000.0
+_FIELDS = ("free", "diffuse", "eardrum", "cochlea")
+
+
+class Cochlea(RealModule):
+    """
+    Outer and middle ear, spectrum, excitation pattern and specific loudness; the complete models derive from it.
+
+    Parameters
+    ----------
+    fs, field, middle_ear, pad, learnable, dtype
+        As for :class:`amtlib.Moore2016`.
+    excitation : Moore2016ExcitationPattern
+        The filters.
+    specific : Moore2016SpecificLoudness or SpecificLoudness
+        Their specific loudness.
+    joint_maximum : bool
+        As for :class:`amtlib.Moore2016Spectrum`.
+    """
+
+    def __init__(
+        self,
+        fs: int,
+        field: str,
+        middle_ear: str,
+        pad: bool,
+        learnable: bool,
+        dtype: torch.dtype,
+        excitation: Moore2016ExcitationPattern,
+        specific: Moore2016SpecificLoudness | SpecificLoudness,
+        joint_maximum: bool = False,
+    ) -> None:
+        super().__init__(dtype)
+        if not math.isfinite(fs) or fs != int(fs) or not _LEAST_FS <= fs <= _GREATEST_FS:
+            raise ValueError(
+                f"fs = {fs} Hz; give a whole number from {_LEAST_FS} to {_GREATEST_FS}: other rates than {_FS} "
+                "are resampled to it"
+            )
+        if field not in _FIELDS:
+            raise ValueError(f"field = {field!r} is unknown; give {', '.join(map(repr, _FIELDS))}")
+        if middle_ear not in ("1997", "2007"):
+            raise ValueError(f"middle_ear = {middle_ear!r} is unknown; give '1997' or '2007'")
+        self.fs, self.field, self.middle_ear = int(fs), field, middle_ear
+        self.pad, self.learnable = bool(pad), bool(learnable)
+        self.ear = (
+            None
+            if field == "cochlea"
+            else OuterMiddleEarFilter(_FS, f"tfOuterMiddle{middle_ear}", field, dtype=dtype)
+        )
+        self.spectrum = Moore2016Spectrum(
+            db_max=PASCAL_DB, learnable=learnable, dtype=dtype, joint_maximum=joint_maximum
+        )
+        self.excitation = excitation
+        self.specific = specific
+
+    @property
+    def frequencies(self) -> Tensor:
+        """Channels in Hz, shape (C,)."""
+        return self.specific.frequencies
+
+    @property
+    def erb_numbers(self) -> Tensor:
+        """Channels in Cam, shape (C,)."""
+        return self.specific.erb_numbers
+
+    @property
+    def n_channels(self) -> int:
+        """Number of channels."""
+        return self.specific.n_channels
+
+    @property
+    def frame_step(self) -> float:
+        """Time between frames in s."""
+        return self.spectrum.hop_length / _FS
+
+    def _signal(self, audio: Tensor) -> Tensor:
+        """Return the audio in the dtype in use, or say what is wrong with it."""
+        return lti.check_signal(audio, self.dtype, self.specific.C.device, "audio")
+
+    def _at_cochlea(self, audio: Tensor) -> Tensor:
+        """Pressure at the cochlea at 32 kHz, padded, shape (..., T)."""
+        x = resample(audio, self.fs, _FS)
+        if self.pad:
+            half = _SEGMENT // 2
+            # One hop more: a signal of 2048 + n hops has n frames, the last of which ends a hop before its end.
+            x = torch.nn.functional.pad(x, (half, half + self.spectrum.hop_length))
+        elif x.shape[-1] < _SEGMENT:
+            raise ValueError(
+                f"audio has {audio.shape[-1]} samples, {audio.shape[-1] / self.fs * 1e3:.3g} ms; give at least "
+                f"{_SEGMENT / _FS * 1e3:g} ms, or pad=True, which puts silence around it"
+            )
+        return x if self.ear is None else self.ear(x)
+
+    def _times(self, samples: int) -> Tensor:
+        """Centres of frames in s from the start of the sound, for a padded signal of so many samples."""
+        centres = self.spectrum.frame_times(samples)
+        return (centres - (_SEGMENT / 2 / _FS if self.pad else 0.0)).to(self.dtype)
+
+    def _blocks(
+        self, x: Tensor, progress: Progress | None, cancelled: Stop | None
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Excitation in dB and specific loudness, shapes (rows, frames, C), block after block of frames."""
+        total = self.spectrum.n_frames(x.shape[-1])
+        length = max(64, _AT_ONCE // x.shape[0])
+        # Where gradients are wanted, only the ends of a long chain are kept, and a block is computed again when
+        # its gradient is: memory stays that of one block.
+        again = total > length and torch.is_grad_enabled() and (x.requires_grad or self._learns())
+        for start in range(0, total, length):
+            if cancelled is not None and cancelled():
+                raise Cancelled(f"stopped at {start} of {total} frames")
+            stop = min(start + length, total)
+            if again:
+                block: Any = checkpoint(
+                    self._block, x, start, stop, use_reentrant=False, preserve_rng_state=False
+                )
+            else:
+                block = self._block(x, start, stop)
+            yield block
+            if progress is not None:
+                progress(stop / total)
+
+    def _block(self, x: Tensor, start: int, stop: int) -> tuple[Tensor, Tensor]:
+        freqs, power = self.spectrum.dense(x, start, stop)
+        excitation = self.excitation.forward_grid(freqs, power)
+        return excitation, self.specific(excitation)
+
+    def _learns(self) -> bool:
+        return any(parameter.requires_grad for parameter in self.parameters())
+
+    def _steady(self, freqs: Tensor, levels: Tensor) -> tuple[Tensor, Tensor]:
+        """Excitation in dB and specific loudness, shapes (..., C), of a steady spectrum in the sound field."""
+        like = self.specific.C
+        freqs = check_values(freqs, "freqs", like, "Hz")
+        levels = check_values(levels, "levels", like, "dB SPL", silent=True)
+        if (freqs.ndim != 1 and freqs.shape != levels.shape) or freqs.shape[-1] != levels.shape[-1]:
+            raise ValueError(
+                f"freqs has shape {tuple(freqs.shape)} and levels {tuple(levels.shape)}; give (K,) or (..., K), "
+                "and (..., K)"
+            )
+        if bool((freqs < 0.0).any()):
+            raise ValueError(
+                f"freqs holds {float(freqs.min())} Hz; frequencies are >= 0, and 0 is no component"
+            )
+        gain = 0.0 if self.ear is None else self.ear.gain_db(freqs).to(like)
+        inner = (levels + gain).clamp_min(_ABSENT_DB)
+        excitation = self.excitation(freqs.expand(inner.shape), inner)
+        return excitation, self.specific(excitation)

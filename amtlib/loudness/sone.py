@@ -1,0 +1,156 @@
+"""From sone to phon and back: how loud a sound is, told by the level of an equally loud 1-kHz tone.
+Source: the table of the model of Moore et al. (2016), amtlib/tables/sone_phon.csv, 0 to 120 phon.
+Not here: loudness itself, and contours of other tones (:mod:`amtlib.loudness.contours`).
+"""
+
+import functools
+from typing import overload
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from amtlib.ears.tables import monotone_cubic
+from amtlib.loudness.channels import loudness_table
+
+#: Loudness in sone of a tone at the absolute threshold (ANSI S3.4-2007)
+THRESHOLD_SONE = 0.003
+
+
+@functools.cache
+def _cubics() -> tuple[Tensor, Tensor]:
+    """Coefficients, shape (120, 4), of ln(sone) over the phons within each step of 1 phon, and ln(sone) at the ends."""
+    table = loudness_table("sone_phon")
+    phon, log_sone = table[:, 1], np.log(table[:, 0])
+    # A cubic is known by four of its values
+    inside = np.array([0.0, 1.0 / 3.0, 2.0 / 3.0, 1.0])
+    values = monotone_cubic(phon, log_sone, (phon[:-1, None] + inside).ravel()).reshape(-1, 4)
+    values[:, -1] = log_sone[1:]
+    powers = inside[:, None] ** np.arange(4)
+    return torch.from_numpy(np.linalg.solve(powers, values.T).T.copy()), torch.from_numpy(log_sone)
+
+
+@overload
+def phon2sone(phon: Tensor) -> Tensor: ...
+
+
+@overload
+def phon2sone(phon: float) -> float: ...
+
+
+def phon2sone(phon: Tensor | float) -> Tensor | float:
+    """
+    Loudness of a 1-kHz tone of a given level.
+
+    Parameters
+    ----------
+    phon : Tensor, shape (...), or float
+        Loudness level in phon, >= 0.
+
+    Returns
+    -------
+    Tensor, shape (...), or float
+        Loudness in sone: 0.000538 at 0 phon, 0.998 at 40, 305 at 120; above, it goes on growing by as much per
+        phon. Differentiable; the inverse of :func:`sone2phon`.
+
+    Raises
+    ------
+    ValueError
+        If a value is negative or not finite.
+
+    Examples
+    --------
+    >>> phon2sone(40.0), phon2sone(torch.tensor([40.0, 50.0, 60.0]))
+    (0.998428..., tensor([0.9984, 2.0892, 4.1065]))
+    """
+    if not isinstance(phon, Tensor):
+        return float(phon2sone(torch.tensor(phon, dtype=torch.float64)))
+    given = _checked(phon, "phon", "loudness levels start at 0 phon, below which nothing is heard")
+    return torch.exp(_log_sone(given.double())).to(given.dtype)
+
+
+@overload
+def sone2phon(sone: Tensor) -> Tensor: ...
+
+
+@overload
+def sone2phon(sone: float) -> float: ...
+
+
+def sone2phon(sone: Tensor | float) -> Tensor | float:
+    """
+    Level of the 1-kHz tone that is as loud.
+
+    Parameters
+    ----------
+    sone : Tensor, shape (...), or float
+        Loudness in sone, >= 0.
+
+    Returns
+    -------
+    Tensor, shape (...), or float
+        Loudness level in phon; 0, with gradient 0, below 0.000538 sone. Differentiable; the inverse of
+        :func:`phon2sone`.
+
+    Raises
+    ------
+    ValueError
+        If a value is negative or not finite.
+
+    Examples
+    --------
+    >>> sone2phon(1.0), sone2phon(torch.tensor([0.0, 2.0, 4.0]))
+    (40.0199..., tensor([ 0.0000, 49.3782, 59.6015]))
+    """
+    if not isinstance(sone, Tensor):
+        return float(sone2phon(torch.tensor(sone, dtype=torch.float64)))
+    given = _checked(sone, "sone", "loudness is never negative")
+    _, ends = (t.to(given.device) for t in _cubics())
+    # Below the table: 0 phon. The clamp also keeps the logarithm's gradient finite in silence.
+    wanted = torch.log(given.double().clamp(min=float(ends[0].exp())))
+    with torch.no_grad():
+        low = (torch.searchsorted(ends, wanted.detach(), right=True) - 1).clamp(0, len(ends) - 2).double()
+        phon, high = low.clone(), low + 1.0
+        above = wanted >= ends[-1]
+        for _ in range(60):  # halving 1 phon 52 times reaches the last bit of float64
+            phon = 0.5 * (low + high)
+            less = _log_sone(phon) < wanted
+            low, high = torch.where(less, phon, low), torch.where(less, high, phon)
+        slope = _slope(phon)
+        phon = torch.where(wanted <= ends[0], 0.0, phon)
+        phon = torch.where(above, 120.0 + (wanted - ends[-1]) / _slope(torch.full_like(phon, 120.0)), phon)
+    # One step of Newton's method: exact already, it hands on the gradient 1 / slope
+    found = phon + (wanted - wanted.detach()) / slope
+    return found.to(given.dtype)
+
+
+def _log_sone(phon: Tensor) -> Tensor:
+    coefficients = _cubics()[0].to(phon.device)
+    step = phon.detach().floor().clamp(0, 119).long()
+    t = (phon - step).clamp(max=1.0)
+    c = coefficients[step]
+    beyond = (phon - 120.0).clamp(min=0.0) * _slope(
+        torch.full((), 120.0, dtype=torch.float64, device=phon.device)
+    )
+    return c[..., 0] + t * (c[..., 1] + t * (c[..., 2] + t * c[..., 3])) + beyond
+
+
+def _slope(phon: Tensor) -> Tensor:
+    """Derivative of ln(sone) by phon, the end's above 120 phon."""
+    coefficients = _cubics()[0].to(phon.device)
+    step = phon.floor().clamp(0, 119).long()
+    t = (phon - step).clamp(max=1.0)
+    c = coefficients[step]
+    return c[..., 1] + t * (2.0 * c[..., 2] + t * 3.0 * c[..., 3])
+
+
+def _checked(x: Tensor, name: str, why: str) -> Tensor:
+    if x.is_complex() or x.dtype == torch.bool:
+        raise ValueError(f"{name} has dtype {x.dtype}; give real numbers")
+    x = x if x.is_floating_point() else x.to(torch.get_default_dtype())
+    wrong = ~((x >= 0.0) & (x < float("inf")))
+    if bool(wrong.any()):
+        raise ValueError(
+            f"{name} holds {float(x[wrong].flatten()[0].detach())}; {why}: give finite numbers >= 0"
+        )
+    return x
