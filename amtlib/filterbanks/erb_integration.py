@@ -70,7 +70,7 @@ class ERBIntegration(RealModule):
     -----
     The lowest bands hold two bins of a 15.6-Hz grid, so that rectangles measure a flat spectrum with an error of
     up to 1.1 dB. The smooth edges of ``learnable=True`` integrate as the rectangles do, without that error: a flat
-    spectrum of density D gives D times the bandwidth, within 0.16 dB. As `softness` tends to 0 they become the
+    spectrum of density D gives D times the bandwidth, within 0.13 dB. As `softness` tends to 0 they become the
     rectangles.
 
     Silence, and any band below it, has a level of -200 dB SPL and no gradient.
@@ -141,7 +141,7 @@ class ERBIntegration(RealModule):
         ------
         ValueError
             If `psd` is negative, not finite, or has another number of bins than `freqs`; if `freqs` does not rise in
-            equal steps.
+            equal steps; if a learned number is no longer finite.
         TypeError
             If one of them is no tensor.
 
@@ -158,6 +158,11 @@ class ERBIntegration(RealModule):
         psd = check_values(psd, "psd", self.fc_erb, "Pa^2/Hz")
         if bool((psd < 0.0).any()):
             raise ValueError(f"psd holds {float(psd.detach().min()):g} Pa^2/Hz; power densities are >= 0")
+        for name in ("bandwidth_scale", "integration_weights"):
+            value = getattr(self, name).detach()
+            if not bool(torch.isfinite(value).all()):
+                wrong = float(value[~torch.isfinite(value)][0])
+                raise ValueError(f"{name} has become {wrong}; lower the learning rate or clip its gradient")
         grid, width = self._grid(freqs, psd.shape[-1])
         power = psd @ (self._masks(grid, width) * width).to(psd.dtype) * self.integration_weights
         floor = P_REF**2 * 10.0 ** (SILENCE_DB / 10.0)

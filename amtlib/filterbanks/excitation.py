@@ -15,6 +15,8 @@ from amtlib.scales import erbrate2f
 _SLOPES = ("upper_slope_base", "lower_slope_base", "upper_slope_per_db", "lower_slope_per_db")
 _NEPER = math.log(10.0) / 10.0
 _GENTLEST = 10.0
+# dB of attenuation that rounding may add: a contribution right at the bound stays
+_TIE = 1e-4
 # pairs of channels worked on at a time: 8 MB in float32
 _PAIRS = 2_000_000
 
@@ -183,7 +185,7 @@ class ExcitationPattern(RealModule):
         loss = upper.unsqueeze(-1) * up + lower.unsqueeze(-1) * down
         reaching = levels.unsqueeze(-1) - loss
         if self.max_attenuation_db is not None:
-            reaching = reaching.masked_fill(loss > self.max_attenuation_db, -math.inf)
+            reaching = reaching.masked_fill(loss > self.max_attenuation_db + _TIE, -math.inf)
         # the largest term is taken out of each sum, so nothing over- or underflows
         return torch.logsumexp(reaching * _NEPER, dim=-2) / _NEPER
 

@@ -382,11 +382,13 @@ class Moore2016Spectrum(RealModule):
 
     def _plan(self) -> "tuple[int, int, list[_Part]]":
         """First bin of the grid, the bin behind its last, and what each window gives to it."""
+        for name in ("freq_limits", "threshold_max_minus", "threshold_absolute"):
+            value = getattr(self, name).detach()
+            if not bool(torch.isfinite(value).all()):
+                raise ValueError(
+                    f"{name} has become {value.tolist()}; lower the learning rate or clip its gradient"
+                )
         limits = self.freq_limits.double()
-        if not bool(torch.isfinite(limits).all()):
-            raise ValueError(
-                f"freq_limits has become {limits.tolist()} Hz; lower the learning rate or clip its gradient"
-            )
         bins = torch.arange(1, _SEGMENT // 2 + 1, dtype=torch.float64, device=limits.device) * _SPACING
         limits = limits.clamp(0.0, _FS / 2.0)
         if self.learnable:
@@ -465,11 +467,6 @@ class Moore2016Spectrum(RealModule):
                 largest * 10.0 ** (-below / 10.0), 10.0 ** (self.threshold_absolute / 10.0)
             )
             return torch.where(intensity > enough, intensity, 0.0)
-        if not bool(torch.isfinite(below) & torch.isfinite(self.threshold_absolute)):
-            raise ValueError(
-                f"threshold_max_minus = {float(below)} dB or threshold_absolute = {float(self.threshold_absolute)} dB "
-                "is no longer finite; lower the learning rate or clip their gradients"
-            )
         level = 10.0 * torch.log10(intensity.clamp_min(_SILENCE))
         loudest = level.amax(-1, keepdim=True)
         if self.joint_maximum:
