@@ -1,0 +1,88 @@
+"""Feedback delay networks (FDNs): reverberators of delay lines that feed each other through a matrix.
+Source: Jot and Chaigne (1991), AES 90th Convention, 3030; names and files as in the pyFDN package.
+Not here: training them (:mod:`amtlib.train`). Arrays are numpy, float64, time first; nothing needs a gradient.
+"""
+
+from amtlib.fdn.absorption import first_order_absorption, with_decay
+from amtlib.fdn.build import MAX_DELAY, MAX_LINES, FDNBuild
+from amtlib.fdn.decay import (
+    ReverberationTimes,
+    echo_density,
+    energy_decay_curve,
+    mixing_time,
+    octave_bands,
+    octave_centres,
+    reverberation_time,
+)
+from amtlib.fdn.delays import sample_delay_lengths
+from amtlib.fdn.design import design_fdn
+from amtlib.fdn.documents import (
+    build_from_json,
+    build_to_json,
+    load_build,
+    metadata_from_json,
+    save_build,
+)
+from amtlib.fdn.faust_program import faust
+from amtlib.fdn.matrices import (
+    MATRICES,
+    feedback_matrix,
+    matrices_for,
+    orthogonality_error,
+    random_orthogonal,
+)
+from amtlib.fdn.measures import (
+    Colouration,
+    colouration,
+    erb_centres,
+    erb_excitation,
+    erb_std,
+    magnitude_std,
+    peak_to_rms,
+    sparsity,
+)
+from amtlib.fdn.modes import Modes, modal_decomposition, modal_excitation_std
+from amtlib.fdn.process import process_fdn
+from amtlib.fdn.response import render, transfer_function
+
+__all__ = [
+    "MATRICES",
+    "MAX_DELAY",
+    "MAX_LINES",
+    "Colouration",
+    "FDNBuild",
+    "Modes",
+    "ReverberationTimes",
+    "build_from_json",
+    "build_to_json",
+    "colouration",
+    "design_fdn",
+    "echo_density",
+    "energy_decay_curve",
+    "erb_centres",
+    "erb_excitation",
+    "erb_std",
+    "faust",
+    "feedback_matrix",
+    "first_order_absorption",
+    "load_build",
+    "magnitude_std",
+    "matrices_for",
+    "metadata_from_json",
+    "mixing_time",
+    "modal_decomposition",
+    "modal_excitation_std",
+    "octave_bands",
+    "octave_centres",
+    "orthogonality_error",
+    "peak_to_rms",
+    "process_fdn",
+    "random_orthogonal",
+    "render",
+    "reverberation_time",
+    "sample_delay_lengths",
+    "save_build",
+    "sparsity",
+    "transfer_function",
+    "with_decay",
+]

@@ -278,12 +278,12 @@ class FDNBuild:
     @property
     def n_in(self) -> int:
         """Number of inputs."""
-        return self.B.shape[1]
+        return int(self.B.shape[1])
 
     @property
     def n_out(self) -> int:
         """Number of outputs."""
-        return self.C.shape[0]
+        return int(self.C.shape[0])
 
     @property
     def order(self) -> int:

@@ -26,7 +26,9 @@ _OUTSIDE = math.erfc(1.0 / math.sqrt(2.0))
 def _response(ir: Any) -> Array:
     h = real_array(ir, "ir")
     if h.ndim < 1 or h.shape[0] < 2 or h.size > MAX_SAMPLES or h[0].size < 1:
-        raise ValueError(f"ir has shape {h.shape}: give 2 samples or more, time first, at most {MAX_SAMPLES} in all")
+        raise ValueError(
+            f"ir has shape {h.shape}: give 2 samples or more, time first, at most {MAX_SAMPLES} in all"
+        )
     return h
 
 
@@ -117,12 +119,14 @@ def octave_bands(ir: npt.ArrayLike, fs: float, centres: Sequence[float] | Array 
     >>> click[2400] = 1.0
     >>> bands = octave_bands(click, 48000, [500.0, 1000.0])
     >>> bands.shape, np.square(bands).sum(1).round(3)
-    ((2, 4800), array([0.021, 0.042]))
+    ((2, 4800), array([0.015, 0.03 ]))
     """
     h, rate = _response(ir), sampling_rate(fs)
     at = octave_centres(rate) if centres is None else real_array(centres, "centres")
     if at.ndim != 1 or len(at) < 1 or not ((at > 0.0) & (at < rate / 2.0)).all():
-        raise ValueError(f"centres = {at.tolist()} Hz: give frequencies between 0 and fs / 2 = {rate / 2.0:g} Hz")
+        raise ValueError(
+            f"centres = {at.tolist()} Hz: give frequencies between 0 and fs / 2 = {rate / 2.0:g} Hz"
+        )
     n_fft = fast_length(2 * h.shape[0])
     spectrum = np.fft.rfft(h, n_fft, axis=0)
     f = np.maximum(np.fft.rfftfreq(n_fft, 1.0 / rate), 1e-9)
@@ -156,17 +160,16 @@ class ReverberationTimes:
     t60: Array
 
 
-def _slope(level: Array, start: float, end: float) -> tuple[float, float]:
-    """Least-squares line through the curve from start to end dB: dB per sample, and dB at sample 0; NaN if too short."""
+def _slope(level: Array, start: float, end: float) -> float:
+    """Fit a line to the curve from start to end dB: its slope per sample; NaN if the curve is too short."""
     first = int(np.argmax(level <= start)) if level[-1] <= start else len(level)
     last = int(np.argmax(level <= end)) if level[-1] <= end else len(level)
     if last >= len(level) or last - first < 2:
-        return math.nan, math.nan
+        return math.nan
     n = np.arange(first, last + 1, dtype=np.float64)
     y = level[first : last + 1]
     centred = n - n.mean()
-    slope = float(centred @ y) / float(centred @ centred)
-    return slope, float(y.mean()) - slope * float(n.mean())
+    return float(centred @ y) / float(centred @ centred)
 
 
 def _time(energy: Array, length: float, start: float, end: float, per_second: float) -> float:
@@ -175,7 +178,7 @@ def _time(energy: Array, length: float, start: float, end: float, per_second: fl
     decay = math.nan
     for _ in range(30):
         level = 10.0 * np.log10((energy + missing) / (energy[0] + missing) + 1e-300)
-        slope, _offset = _slope(level[:-1], start, end)
+        slope = _slope(level[:-1], start, end)
         if not slope < 0.0:
             return math.nan
         found = -60.0 / slope / per_second
@@ -253,9 +256,7 @@ def reverberation_time(
                 )
             energy = np.cumsum(np.square(flat[band, ::-1, channel] / peak))[::-1][::step]
             for name, (start, end) in _FITS.items():
-                times[name][band, channel] = _time(
-                    energy, h.shape[0] / step, start, end, rate / step
-                )
+                times[name][band, channel] = _time(energy, h.shape[0] / step, start, end, rate / step)
     shaped = {name: value.reshape(len(at), *h.shape[1:]) for name, value in times.items()}
     t60 = np.where(np.isnan(shaped["full"]), shaped["t30"], shaped["full"])
     t60 = np.where(np.isnan(t60), shaped["t20"], t60)
@@ -324,7 +325,7 @@ def echo_density(
         deviation = np.sqrt(np.square(part) @ weights)
         density[start : start + at_a_time] = (np.abs(part) > deviation[:, None]) @ weights / _OUTSIDE
     times = (np.arange(len(windows)) * step + (length - 1) / 2.0) / rate
-    return times, density
+    return np.asarray(times, dtype=np.float64), density
 
 
 def mixing_time(

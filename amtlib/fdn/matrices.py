@@ -117,7 +117,8 @@ def householder(N: int, v: npt.ArrayLike | None = None, *, rng: Seed = None) -> 
     if normal.shape != (count,) or scale == 0.0:
         raise ValueError(f"v has shape {normal.shape} and peak {scale:g}: give {count} numbers, not all zero")
     normal = normal / scale
-    return np.eye(count) - (2.0 / float(normal @ normal)) * np.outer(normal, normal)
+    mirrored = (2.0 / float(normal @ normal)) * np.outer(normal, normal)
+    return np.asarray(np.eye(count) - mirrored, dtype=np.float64)
 
 
 def nested_householder(N: int, *, rng: Seed = None) -> Array:
@@ -148,7 +149,7 @@ def nested_householder(N: int, *, rng: Seed = None) -> Array:
             f"N = {count} is no square, so no Householder matrix can be nested in one: give N = {side**2} or "
             f"{(side + 1) ** 2}"
         )
-    return np.kron(householder(side), householder(side))
+    return np.asarray(np.kron(householder(side), householder(side)), dtype=np.float64)
 
 
 def circulant(N: int, *, rng: Seed = None) -> Array:
@@ -254,7 +255,7 @@ def anderson(N: int, block: int | None = None, *, rng: Seed = None) -> Array:
             f"{3 * size}, ..., or another block"
         )
     ring = np.roll(np.eye(count // size), 1, axis=0)
-    return np.kron(ring, hadamard(size)) + 0.0  # no minus zeros
+    return np.asarray(np.kron(ring, hadamard(size)) + 0.0, dtype=np.float64)  # no minus zeros
 
 
 def rotation(N: int, angle: float = 0.4, *, rng: Seed = None) -> Array:

@@ -137,7 +137,7 @@ def _homogeneous(build: FDNBuild) -> float | None:
 
 
 def _log_slope(sos: Array | None, w: Complex) -> Complex | float:
-    """d log H / d log z of sections (S, 6, F) at z^-1 = w, shape (K,): (K, F), or 0.0 for none."""
+    """Derivative d log H / d log z of sections (S, 6, F) at z^-1 = w, shape (K,): (K, F), or 0.0 for none."""
     if sos is None:
         return 0.0
     at = w[:, None]
@@ -148,9 +148,7 @@ def _log_slope(sos: Array | None, w: Complex) -> Complex | float:
     return slope
 
 
-def _loop(
-    build: FDNBuild, orthogonal: Array, share: float, s: Complex
-) -> tuple[Complex, Complex, Complex]:
+def _loop(build: FDNBuild, orthogonal: Array, share: float, s: Complex) -> tuple[Complex, Complex, Complex]:
     """
     Return the loop G(s) and dG/ds, shape (K, N, N), and delays with filters, shape (K, N), at z = exp(s).
 
@@ -207,9 +205,11 @@ def _continue(
     return True
 
 
-def _split(build: FDNBuild, orthogonal: Array, share: float, start: Crossings) -> tuple[Complex, Complex, Complex]:
+def _split(
+    build: FDNBuild, orthogonal: Array, share: float, start: Crossings
+) -> tuple[Complex, Complex, Complex]:
     """First-order motion of lossless modes as losses set in: exponents, right and left vectors."""
-    s = 1j * start.w
+    s: Complex = np.asarray(1j * start.w)
     right, left = start.vectors.copy(), start.vectors.copy()
     loop, _falling, _through = _loop(build, orthogonal, share, s)
     gains = (start.vectors.conj()[:, None, :] @ loop @ start.vectors[:, :, None])[:, 0, 0]
@@ -240,9 +240,7 @@ def _followed(
     """Follow each lossless mode to the network's own losses, in as few steps as keep the modes apart."""
     for steps in (1, 4, 16, 64):
         s, right, left = _split(build, orthogonal, 1.0 / steps, start)
-        if not all(
-            _continue(build, orthogonal, (step + 1) / steps, s, right, left) for step in range(steps)
-        ):
+        if not all(_continue(build, orthogonal, (step + 1) / steps, s, right, left) for step in range(steps)):
             continue
         kept = _folded(s)
         s, right, left = s[kept], right[kept], left[kept]
@@ -277,7 +275,7 @@ def _whole_circle(A: Array, build: FDNBuild) -> Crossings:
 def _reconstruction_error(build: FDNBuild, modes: Modes) -> float:
     """Rebuild the transfer function from the modes on a circle around all of them."""
     angles = math.pi * (np.arange(16) + 0.5) / 16
-    s = float(modes.exponents.real.max()) + 5.0 / build.order + 1j * angles
+    s: Complex = np.asarray(float(modes.exponents.real.max()) + 5.0 / build.order + 1j * angles)
     loop, _falling, through = _loop(build, build.A, 1.0, s)
     wet = build.C @ np.linalg.solve(np.eye(build.N) - loop, through[:, :, None] * build.B)
     scale = float(np.abs(wet).max())
@@ -354,7 +352,7 @@ def modal_decomposition(build: FDNBuild, *, band: tuple[float, float] | None = N
         start = zero_crossings(orthogonal, build.delays, low, high)
     rate = _homogeneous(build) if is_orthogonal else None
     if rate is not None:
-        s = rate + 1j * start.w
+        s: Complex = np.asarray(rate + 1j * start.w)
         right = left = start.vectors
         weights = -start.slopes.astype(np.complex128)
         through = np.exp(-1j * start.w[:, None] * build.delays)
@@ -391,8 +389,8 @@ def _checked_band(build: FDNBuild, band: Any) -> tuple[float, float]:
     work = build.order * build.N**2 * (high - low) / build.fs
     if work > MAX_WORK:
         raise ValueError(
-            f"{build.order} modes of {build.N} lines are too many at once: shorten the delays, or give a band of at most "
-            f"{MAX_WORK / (build.order * build.N**2) * build.fs:.3g} Hz"
+            f"{build.order} modes of {build.N} lines are too many at once: shorten the delays, or give a band of "
+            f"at most {MAX_WORK / (build.order * build.N**2) * build.fs:.3g} Hz"
         )
     turn = 2.0 * math.pi / build.fs
     return low * turn, high * turn

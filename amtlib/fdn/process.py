@@ -24,7 +24,9 @@ def _checked_signal(signal: Any, build: FDNBuild) -> Array:
     """Return the signal with channels first, shape (n_in, T)."""
     x = real_array(signal, "signal")
     if x.ndim not in (1, 2):
-        raise ValueError(f"Input signal must be a 1-D or 2-D array, got shape {x.shape}: give (T,) or (T, n_in)")
+        raise ValueError(
+            f"Input signal must be a 1-D or 2-D array, got shape {x.shape}: give (T,) or (T, n_in)"
+        )
     x = x[:, None] if x.ndim == 1 else x
     if x.shape[1] != build.n_in:
         raise ValueError(
@@ -77,7 +79,7 @@ def _wet(x: Array, build: FDNBuild) -> Array:
             fed = after_matrix.process(fed)
         if start <= last_input:
             fed += build.B @ x[:, start : start + length]
-        elif -_SILENCE < fed.min() and fed.max() < _SILENCE:
+        elif fed.min() > -_SILENCE and fed.max() < _SILENCE:
             fed[:] = 0.0
         lines[:, now : now + length] = fed
         now += length

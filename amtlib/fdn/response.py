@@ -89,7 +89,8 @@ def _grid(build: FDNBuild, at: Any) -> tuple[Array, Array]:
             raise ValueError(f"nfft = {at} is outside 1 to {MAX_POINTS}: give an FFT length in that range")
         k = np.arange(at // 2 + 1)
         turn = 2.0 * math.pi / int(at)
-        return k * turn, ((k[:, None] * build.delays) % int(at)) * turn
+        reduced = (k[:, None] * build.delays) % int(at)
+        return k.astype(np.float64) * turn, reduced.astype(np.float64) * turn
     f = np.asarray(at)
     if f.dtype.kind not in "fiu" or f.ndim != 1 or not 1 <= len(f) <= MAX_POINTS:
         raise ValueError(
@@ -104,7 +105,8 @@ def _grid(build: FDNBuild, at: Any) -> tuple[Array, Array]:
         )
     turns = f / build.fs
     # fmod of the product is exact but for the product's own rounding, at most 1e-12 of a turn
-    return 2.0 * math.pi * turns, 2.0 * math.pi * np.fmod(turns[:, None] * build.delays, 1.0)
+    phases = 2.0 * math.pi * np.fmod(turns[:, None] * build.delays, 1.0)
+    return np.asarray(2.0 * math.pi * turns), np.asarray(phases, dtype=np.float64)
 
 
 def loop_at(build: FDNBuild, z: Complex, phases: Array) -> tuple[Complex, Complex]:
@@ -186,7 +188,7 @@ def transfer_function(build: FDNBuild, at: int | npt.ArrayLike, *, radius: float
             lines = np.linalg.solve(system, through[:, :, None] * build.B)
         except np.linalg.LinAlgError:
             raise ValueError(
-                f"a mode lies exactly on a frequency asked for, at radius {r:g}: give a larger radius, such as 1 / 0.9999"
+                f"a mode lies exactly on a frequency asked for, at radius {r:g}: give a larger one, such as 1 / 0.9999"
             ) from None
         wet = build.C @ lines
         if build.post_eq is not None:
