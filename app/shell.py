@@ -350,7 +350,7 @@ class LabView(Viewer):
         self._work = None
         self._refresh([sentence(ValueError(work.problem))] if work.problem else [])
 
-    def close(self, _session: Any = None) -> None:
+    def close(self) -> None:
         """End what this page has running: it has been left."""
         if self._work is not None:
             work, self._work = self._work, None

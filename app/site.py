@@ -19,9 +19,11 @@ from app.frame import SITE, page_frame
 from app.labs.cochlea.model import CochleaModel
 from app.labs.cochlea.view import CochleaLab
 from app.labs.filterbank.view import FilterbankLab
+from app.labs.loudness.model import LoudnessModel
+from app.labs.loudness.view import LoudnessLab
 
 #: In the order of the landing page. Each opens without a model of its own: `lab(link=..., served=True)`.
-LABS: tuple[type[FilterbankLab | CochleaLab], ...] = (FilterbankLab, CochleaLab)
+LABS: tuple[type[FilterbankLab | CochleaLab | LoudnessLab], ...] = (FilterbankLab, CochleaLab, LoudnessLab)
 
 _EVIDENCE = Path(__file__).with_name("evidence.yaml")
 _STYLE = (Path(__file__).parent / "static" / "landing.css").read_text(encoding="utf-8")
@@ -33,7 +35,7 @@ def open_lab(slug: str) -> None:
     link = pn.state.location.search if pn.state.location else ""
     # The session owns the view: what watches the model lives as long as the page does.
     view = lab(link=link or "", served=True)
-    pn.state.on_session_destroyed(view.close)
+    pn.state.on_session_destroyed(lambda session_context: view.close())
     view.page().servable()
 
 
@@ -81,7 +83,7 @@ def landing_html() -> str:
 </article>"""
 
 
-def _card(lab: type[FilterbankLab | CochleaLab]) -> str:
+def _card(lab: type[FilterbankLab | CochleaLab | LoudnessLab]) -> str:
     lessons = "".join(
         f"<li><a href='{lab.slug}?lesson={html.escape(slug)}'>{html.escape(lesson.title)}</a></li>"
         for slug, lesson in lab.lessons.items()
@@ -128,4 +130,22 @@ def _compression_picture(width: int = 360, height: int = 150) -> str:
     return f"<svg viewBox='0 0 {width} {height}' role='img' aria-hidden='true'>{lines}</svg>"
 
 
-_PICTURES = {"filterbank": _filters_picture, "cochlea": _compression_picture}
+def _loudness_picture(width: int = 360, height: int = 150) -> str:
+    """Draw the excitation of a tone at five levels: louder ones lean towards high frequencies."""
+    excitation = LoudnessModel().series.excitation
+    across = np.linspace(0, width, excitation.shape[1])
+    down = height - 6 - np.clip(excitation + 5, 0, None) / 110 * (height - 16)
+    lines = "".join(
+        "<polyline points='"
+        + " ".join(f"{x:.1f},{y:.1f}" for x, y in zip(across, row, strict=True))
+        + f"' class='{'strong' if i == len(down) - 1 else 'weak'}'/>"
+        for i, row in enumerate(down)
+    )
+    return f"<svg viewBox='0 0 {width} {height}' role='img' aria-hidden='true'>{lines}</svg>"
+
+
+_PICTURES = {
+    "filterbank": _filters_picture,
+    "cochlea": _compression_picture,
+    "loudness": _loudness_picture,
+}

@@ -292,6 +292,22 @@ class Stimulus(param.Parameterized):
         self._decoded: dict[tuple[str, int], audio.Recording] = {}
         super().__init__(**settings)
 
+    @classmethod
+    def starting_with(cls, **defaults: Any) -> "Stimulus":
+        """Return a stimulus whose defaults are these, for a lab that opens with another sound.
+
+        Examples
+        --------
+        >>> Stimulus.starting_with(kind="tone").param["kind"].default
+        'tone'
+        """
+        made = cls(**defaults)
+        for name, value in defaults.items():
+            made.param[
+                name
+            ].default = value  # of this object alone: param copies a parameter that is asked for
+        return made
+
     @property
     def upload_name(self) -> str | None:
         """Name of the file that was dropped in, if any."""

@@ -76,6 +76,19 @@ LABS = {
         "open_s": 0.2,
         "bytes": 300_000,
     },
+    "loudness": {
+        # A tone of 0.5 s, as it opens.
+        "moves": {
+            "Level": (0.4, 0.7),
+            "Frequency": (0.3, 0.7),
+            "Moment": (0.0, 0.1),
+            "Levelling of the lower skirt": (0.3, 0.8),
+        },
+        "latency_ms": 200.0,
+        "cpu_ms": 30.0,
+        "open_s": 0.2,
+        "bytes": 300_000,
+    },
 }
 
 

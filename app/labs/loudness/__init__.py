@@ -1,0 +1,1 @@
+"""The loudness lab: how loud is it, and why?"""

@@ -1,0 +1,506 @@
+"""State and numbers of the loudness lab: from a sound's spectrum to sones, moment by moment.
+Source: :class:`amtlib.Moore2016` and :class:`amtlib.Glasberg2002`; the experiments beside it are in experiments.py.
+Not a page: see view.py. The chain runs once over the whole sound; a moment is read off it.
+"""
+
+import itertools
+import math
+import operator
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from amtlib import Glasberg2002, Moore2016
+from amtlib.loudness import sone2phon
+from app.lab import LabModel, Section, load_lessons
+from app.labs.loudness import experiments
+from app.labs.loudness.experiments import Lines
+from app.labs.loudness.settings import Inside, Listener, Look
+from app.stimulus import Stimulus
+from app.work import Job
+
+Array = NDArray[Any]
+
+FS = 32000
+#: Silence after the sound, s: long enough to see how its loudness is forgotten.
+AFTER = 0.25
+#: The lab keeps patterns every so many frames of 1 ms.
+KEEP = 5
+#: The windows of the spectrum, longest first, as a legend calls them.
+WINDOWS = ("64 ms", "32 ms", "16 ms", "8 ms", "4 ms", "2 ms")
+
+
+@dataclass(frozen=True)
+class Course:
+    """What the model made of the whole sound: loudness over time, and the patterns of every fifth frame.
+
+    Times in s from the sound's onset, shape ``(F,)``; loudness in sone, ``(F,)``; patterns ``(2, M, C)`` of the left
+    and the right ear at ``moments`` ``(M,)``: excitation in dB, and specific loudness in sone/Cam whose area, both
+    ears together, is `at_moments` ``(M,)``.
+    """
+
+    time: Array
+    instantaneous: Array
+    short_term: Array
+    long_term: Array
+    moments: Array
+    at_moments: Array
+    cam: Array
+    frequencies: Array
+    excitation: Array
+    specific: Array
+
+    @property
+    def peak(self) -> float:
+        """Highest long-term loudness: the loudness of the sound as a whole, sone."""
+        return float(self.long_term.max())
+
+
+class LoudnessModel(LabModel):
+    """The loudness lab without its page.
+
+    Examples
+    --------
+    >>> lab = LoudnessModel()
+    >>> lab.update({"s.level": 40})
+    []
+    >>> round(float(lab.steady.both), 1)  # a tone of 1 kHz at 40 dB SPL, heard with both ears
+    1.0
+    """
+
+    sections: ClassVar[tuple[Section, ...]] = (
+        Section("Experiment", ("v.view", "v.moment", "v.centre", "v.width", "v.level")),
+        Section("Sound", Stimulus.keys("s")),
+        Section("Listener", ("m.model", "m.field", "m.ears", "m.ild", "m.inhibition")),
+        Section(
+            "Windows of the spectrum",
+            ("p.edge1", "p.edge2", "p.edge3", "p.edge4", "p.edge5", "p.range_db", "p.floor_db"),
+            open=False,
+        ),
+        Section("Auditory filters", ("p.lean", "p.upright", "p.steepest"), open=False),
+        Section("Loudness and inhibition", ("p.scale", "p.spread", "p.exponent"), open=False),
+        Section(
+            "Loudness in time",
+            ("p.attack_short", "p.release_short", "p.attack_long", "p.release_long"),
+            open=False,
+        ),
+    )
+    lessons = load_lessons(Path(__file__).with_name("lessons.yaml"))
+    key_controls = ("s.level", "s.frequency", "v.moment")
+
+    def __init__(self) -> None:
+        # A tone of 1 kHz: the sound that the sone is defined by.
+        self.stimulus = Stimulus.starting_with(kind="tone", duration=0.5)
+        self.listener = Listener()
+        self.inside = Inside()
+        self.look = Look()
+        self._contours: tuple[Hashable, experiments.Contours] | None = None
+        self._contours_done: Hashable = None
+        super().__init__({"s": self.stimulus, "m": self.listener, "p": self.inside, "v": self.look})
+
+    def visible_when(self) -> dict[str, dict[str, list[Any]]]:
+        """Return which experiment, model or kind of sound each parameter matters to."""
+        band = {
+            "v.centre": ["masking", "bandwidth"],
+            "v.level": ["masking", "bandwidth"],
+            "v.width": ["masking"],
+        }
+        later = ("m.ild", "m.inhibition", "p.spread", "p.exponent")
+        return (
+            Stimulus.visible_when("s")
+            | {key: {"v.view": where} for key, where in band.items()}
+            | {key: {"m.model": ["moore2016"]} for key in later}
+            | {"m.ild": {"m.model": ["moore2016"], "m.ears": ["both"]}}
+        )
+
+    # ------------------------------------------------------------------ sound
+
+    def _key(self, *names: str) -> tuple[Hashable, ...]:
+        """Return the values that a result depends on: whole parts by prefix ("p."), or single keys."""
+        return tuple(value for key, value in self.values().items() if key in names or key[:2] in names)
+
+    def sound(self) -> torch.Tensor:
+        """Return the sound in Pa, shape ``(T,)``."""
+        key = (*self._key("s."), self.stimulus.uploads)
+        return self.stage("sound", key, lambda: self.stimulus.render(FS))
+
+    def both_ears(self) -> torch.Tensor:
+        """Return the sound as it reaches the left and the right ear, Pa, shape ``(2, T)``."""
+        x = self.sound()
+        return torch.stack([x, x * self._right_gain])
+
+    @property
+    def right(self) -> float:
+        """Level in the right ear against the left, dB; -inf where it hears nothing."""
+        if self.listener.ears == "left":
+            return -math.inf
+        return float(self.listener.ild) if self.listener.model == "moore2016" else 0.0
+
+    @property
+    def _right_gain(self) -> float:
+        return 10 ** (self.right / 20)
+
+    # ------------------------------------------------------------------ models
+
+    def _make(self, field: str, *, inhibition: bool, ears: str) -> Moore2016 | Glasberg2002:
+        inside = self.inside
+        model: Moore2016 | Glasberg2002
+        if self.listener.model == "moore2016":
+            model = Moore2016(FS, field=field, inhibition=inhibition, pad=True)
+        else:
+            model = Glasberg2002(
+                FS, field=field, presentation="diotic" if ears == "both" else "monaural", pad=True
+            )
+        set_parameters(model, inside)
+        return model
+
+    def model(
+        self, field: str | None = None, *, inhibition: bool | None = None, ears: str | None = None
+    ) -> Moore2016 | Glasberg2002:
+        """Return the model as set, or with another sound field, ears or inhibition; models are shared, not changed."""
+        field = field or self.listener.field
+        inhibition = self.listener.inhibition if inhibition is None else inhibition
+        ears = ears or self.listener.ears
+        return self.stage(
+            f"model-{field}-{inhibition}-{ears}",
+            (*self._key("p.", "m.model"), field, inhibition, ears),
+            lambda: self._make(field, inhibition=inhibition, ears=ears),
+            shared=True,
+        )
+
+    # ------------------------------------------------------------------ the chain
+
+    @property
+    def course(self) -> Course:
+        """The whole sound through the model."""
+        key = (*self._key("s.", "m.", "p."), self.stimulus.uploads)
+        return self.stage("course", key, self._course, shared=self.stimulus.kind != "file")
+
+    @torch.no_grad()
+    def _course(self) -> Course:
+        model = self.model()
+        x = torch.nn.functional.pad(self.sound(), (0, round(AFTER * FS)))
+        if isinstance(model, Moore2016):
+            found = model(torch.stack([x, x * self._right_gain]), return_stages=True)
+            stages = found.stages
+            excitation, specific = stages.excitation[:, ::KEEP], stages.inhibited[:, ::KEEP]
+            at_moments = found.short_term[::KEEP]
+        else:
+            found = stages = model(x, return_stages=True)
+            ears = 2 if self.listener.ears == "both" else 1
+            excitation = stages.excitation[None, ::KEEP].expand(2, -1, -1)
+            specific = torch.stack(
+                [stages.specific_loudness[::KEEP], (ears - 1) * stages.specific_loudness[::KEEP]]
+            )
+            at_moments = found.instantaneous[::KEEP]
+        if self.right == -math.inf:
+            excitation = torch.stack([excitation[0], torch.full_like(excitation[0], -200.0)])
+        return Course(
+            time=found.time.numpy(),
+            instantaneous=found.instantaneous.numpy(),
+            short_term=found.short_term.numpy(),
+            long_term=found.long_term.numpy(),
+            moments=found.time[::KEEP].numpy(),
+            at_moments=at_moments.numpy(),
+            cam=stages.erb_numbers.numpy(),
+            frequencies=stages.frequencies.numpy(),
+            excitation=excitation.float().numpy(),
+            specific=specific.float().numpy(),
+        )
+
+    @property
+    def frame(self) -> int:
+        """Index of the kept frame that is nearest to the moment that is looked at."""
+        return int(np.abs(self.course.moments - self.look.moment).argmin())
+
+    @property
+    def spectrum(self) -> Lines:
+        """Components of the left ear's spectrum at the moment, behind outer and middle ear."""
+        key = (*self._key("s.", "p.", "m.model", "m.field"), self.stimulus.uploads, self.frame)
+        return self.stage("spectrum", key, self._spectrum, shared=self.stimulus.kind != "file")
+
+    @torch.no_grad()
+    def _spectrum(self) -> Lines:
+        model = self.model()
+        middle = round(float(self.course.moments[self.frame]) * FS)
+        # One window of 64 ms around the moment, with room for the ear's filter to settle before it.
+        room, half = 4096, 1024
+        around = torch.nn.functional.pad(self.sound(), (room, room))[middle : middle + 2 * room]
+        around = torch.nn.functional.pad(around, (0, 2 * room - len(around)))  # a moment after the sound
+        heard = around if model.ear is None else model.ear(around)
+        freqs, power = model.spectrum.dense(heard[room - half : room + half])
+        kept = power[0] > 0
+        return Lines(freqs[kept].double().numpy(), 10 * power[0, kept].double().log10().numpy())
+
+    @property
+    def threshold(self) -> Array:
+        """Excitation in dB at the threshold of hearing, shape ``(C,)``."""
+        return self.model().specific.threshold_db.numpy()
+
+    @property
+    def patterns(self) -> tuple[Array, Array]:
+        """Excitation in dB and specific loudness in sone/Cam at the moment, each ``(2, C)``: left and right."""
+        course, i = self.course, self.frame
+        return course.excitation[:, i], course.specific[:, i]
+
+    # ------------------------------------------------------------------ experiments beside it
+
+    def _experiment(self, name: str, key: tuple[Hashable, ...], make: Any) -> Any:
+        with torch.no_grad():
+            return self.stage(name, key, make, shared=self.stimulus.kind != "file")
+
+    def _moment_key(self) -> tuple[Hashable, ...]:
+        return (*self._key("s.", "m.", "p."), self.stimulus.uploads, self.frame)
+
+    @property
+    def growth(self) -> experiments.Growth:
+        """Loudness against level, were the moment's spectrum to last."""
+        # The spectrum is that behind the ear: it must not pass the ear again.
+        one, both = (self.model("cochlea", ears=ears) for ears in ("left", "both"))
+        return self._experiment(
+            "growth",
+            self._moment_key(),
+            lambda: experiments.growth(one, both, self.spectrum, self.stimulus.level),
+        )
+
+    @property
+    def series(self) -> experiments.Series:
+        """Excitation of the moment's spectrum at five levels."""
+        model = self.model("cochlea")
+        return self._experiment(
+            "series",
+            self._moment_key(),
+            lambda: experiments.series(model, self.spectrum, self.stimulus.level),
+        )
+
+    @property
+    def steady(self) -> experiments.Ears:
+        """Loudness of the moment's spectrum, were it to last, to each ear alone and to both."""
+        return self._experiment("steady", self._moment_key(), self._steady)
+
+    def _steady(self) -> experiments.Ears:
+        spectrum = self.spectrum
+        if not spectrum.frequencies.size:
+            return experiments.Ears(0.0, 0.0, 0.0, 0.0)
+        inhibited, free, one = (
+            self.model("cochlea", inhibition=True, ears="both"),
+            self.model("cochlea", inhibition=False, ears="both"),
+            self.model("cochlea", ears="left"),
+        )
+        left = float(spectrum.at(one, right=-math.inf).total)
+        weaker = Lines(spectrum.frequencies, spectrum.levels + self.right) if self.right > -math.inf else None
+        right = float(weaker.at(one, right=-math.inf).total) if weaker else 0.0
+        if isinstance(inhibited, Glasberg2002) or isinstance(free, Glasberg2002):
+            both = left + right
+            return experiments.Ears(left, right, both, both)
+        return experiments.Ears(
+            left,
+            right,
+            float(spectrum.at(inhibited, right=self.right).total),
+            float(spectrum.at(free, right=self.right).total),
+        )
+
+    @property
+    def bandwidth(self) -> experiments.Bandwidth:
+        """Loudness of a band of noise of one level against its width."""
+        model, look = self.model(ears="both"), self.look
+        return self._experiment(
+            "bandwidth",
+            self._key("m.", "p.", "v.centre", "v.level"),
+            lambda: experiments.bandwidth(model, float(look.centre), float(look.level)),
+        )
+
+    @property
+    def masking(self) -> experiments.Masking:
+        """Threshold of a tone beside a band of noise."""
+        model, look = self.model(ears="both"), self.look
+        inside = self._key("m.", "p.")
+        quiet = self._experiment("quiet", inside, lambda: experiments.threshold_in_quiet(model))
+        return self._experiment(
+            "masking",
+            (*inside, *self._key("v.centre", "v.width", "v.level")),
+            lambda: experiments.masking(
+                model, float(look.centre), float(look.width), float(look.level), quiet
+            ),
+        )
+
+    # ------------------------------------------------------------------ contours, on demand
+
+    def _contour_key(self) -> tuple[Hashable, ...]:
+        return self._key("m.model", "m.field", "m.ears", "m.inhibition", "p.")
+
+    @property
+    def contours(self) -> experiments.Contours | None:
+        """The contours as far as they have been computed for the present listener, or None."""
+        return self._contours[1] if self._contours and self._contours[0] == self._contour_key() else None
+
+    def contour_job(self) -> Job:
+        """Return the computation of the contours, step by step."""
+        key = self._contour_key()
+        return Job(
+            label="Compute the contours",
+            key=key,
+            steps=lambda: self._contour_steps(key),
+            done=self._contours_done == key,
+        )
+
+    def _contour_steps(self, key: tuple[Hashable, ...]) -> Iterator[float]:
+        model = self.model()
+        steps = experiments.contour_steps(model)
+        while True:
+            with torch.no_grad():
+                found = next(steps, None)
+            if found is None:
+                self._contours_done = key
+                return
+            share, contours = found
+            self._contours = (key, contours)
+            yield share
+
+    # ------------------------------------------------------------------ words
+
+    def measures(self) -> dict[str, float]:
+        """Return the numbers that a lesson's task can ask for."""
+        peak = self.course.peak
+        excitation = self.patterns[0][0]
+        top = int(excitation.argmax())
+        above = np.interp(2 * self.course.frequencies[top], self.course.frequencies, excitation)
+        ears = self.steady
+        found = {
+            "loudness_sone": peak,
+            "loudness_phon": phon(peak),
+            "octave_up_db": float(above - excitation[top]),
+            "binaural_gain": ears.both / ears.left if ears.left > 0 else 0.0,
+        }
+        if self.look.view == "masking":
+            masked = self.masking
+            found["masked_octave_up_db"] = float(
+                np.interp(2 * self.look.centre, masked.frequencies, masked.masked)
+            )
+        if self.look.view == "bandwidth":
+            bands = self.bandwidth.loudness
+            found["summation"] = float(bands[-1] / max(bands[0], 1e-9))
+        return found
+
+    def summary(self) -> str:
+        """Say in one line what is seen, for the page and for a screen reader."""
+        course, peak = self.course, self.course.peak
+        excitation = self.patterns[0][0]
+        top = int(excitation.argmax())
+        heard = f"{self.stimulus.summary}: {sones(peak)}"
+        if peak <= 0:
+            return f"{heard}. Nothing of it is heard."
+        now = (
+            f"At {course.moments[self.frame]:.2f} s the pattern peaks with {excitation[top]:.0f} dB "
+            f"near {course.frequencies[top]:.0f} Hz"
+        )
+        if self.listener.model == "moore2016" and self.look.view == "binaural" and self.steady.left > 0:
+            gain = self.steady.both / self.steady.left
+            return f"{heard}. {now}; both ears hear {gain:.2f} times what the left hears."
+        return f"{heard}. {now}."
+
+    def code(self) -> str:
+        """Return a script that reproduces the loudness over time and the patterns at the moment."""
+        listener = self.listener
+        later = listener.model == "moore2016"
+        lines = [
+            "import torch",
+            "",
+            "import amtlib",
+            f"from amtlib import {'Moore2016' if later else 'Glasberg2002'}, signals",
+            "from amtlib.loudness import sone2phon",
+            "",
+            *self.stimulus.code(FS),
+            f"x = torch.nn.functional.pad(x, (0, {round(AFTER * FS)}))  # what is remembered after the sound",
+        ]
+        if later:
+            lines += [
+                f"x = torch.stack([x, x * {self._right_gain!r}])  # left and right ear, Pa",
+                f"model = Moore2016({FS}, field={listener.field!r}, inhibition={listener.inhibition}, pad=True)",
+            ]
+        else:
+            presentation = "diotic" if listener.ears == "both" else "monaural"
+            lines.append(
+                f"model = Glasberg2002({FS}, field={listener.field!r}, presentation={presentation!r}, pad=True)"
+            )
+        lines += parameter_code(self.inside, later=later)
+        lines += [
+            "with torch.no_grad():",
+            "    found = model(x, return_stages=True)",
+            "sone = float(found.long_term.max())",
+            'print(f"{sone:.3f} sone, {float(sone2phon(sone)):.1f} phon")',
+            f"frame = {self.frame * KEEP}  # the moment that is looked at",
+            "stages = found.stages" if later else "stages = found",
+            "excitation = stages.excitation[..., frame, :]  # dB, "
+            + ("(2, 150): both ears" if later else "(150,)"),
+            (
+                "specific = stages.inhibited[..., frame, :]  # sone/Cam, both ears"
+                if later
+                else "specific = stages.specific_loudness[..., frame, :]  # sone/Cam, one ear"
+            ),
+        ]
+        return "\n".join([*lines, ""])
+
+
+#: Where a setting acts in both models: setting -> path of the constant, and how it changes it.
+_ACTS = {
+    "range_db": ("spectrum.threshold_max_minus", "fill_"),
+    "floor_db": ("spectrum.threshold_absolute", "fill_"),
+    "lean": ("excitation.level_dep_factor", "fill_"),
+    "upright": ("excitation.reference_level", "fill_"),
+    "steepest": ("excitation.min_p_lower", "fill_"),
+    "scale": ("specific.C", "mul_"),
+    "attack_short": ("{time}.short_term.attack_alpha", "mul_"),
+    "release_short": ("{time}.short_term.release_alpha", "mul_"),
+    "attack_long": ("{time}.long_term.attack_alpha", "mul_"),
+    "release_long": ("{time}.long_term.release_alpha", "mul_"),
+}
+#: And in the later one alone.
+_ACTS_LATER = {
+    "spread": ("binaural.smoothing.sigma", "fill_"),
+    "exponent": ("binaural.inhibition.p", "fill_"),
+}
+
+
+def changes(inside: Inside, *, later: bool) -> list[tuple[str, str, Any]]:
+    """Return what the settings change in a model: path of the constant, in-place operation, and its operand."""
+    found: list[tuple[str, str, Any]] = []
+    if inside.edges != Inside().edges:
+        limits = [20.0, *inside.edges, 15000.0]
+        found.append(("spectrum.freq_limits", "copy_", [list(pair) for pair in itertools.pairwise(limits)]))
+    for name, (path, operation) in (_ACTS | (_ACTS_LATER if later else {})).items():
+        value = getattr(inside, name)
+        if value != inside.param[name].default:
+            found.append((path.format(time="temporal" if later else "integration"), operation, float(value)))
+    return found
+
+
+def set_parameters(model: Moore2016 | Glasberg2002, inside: Inside) -> None:
+    """Give a model the lab's parameters."""
+    for path, operation, value in changes(inside, later=isinstance(model, Moore2016)):
+        constant = operator.attrgetter(path)(model)
+        getattr(constant, operation)(torch.tensor(value) if operation == "copy_" else value)
+
+
+def parameter_code(inside: Inside, *, later: bool) -> list[str]:
+    """Return the lines that give a model the lab's parameters."""
+    return [
+        f"model.{path}.{operation}({f'torch.tensor({value!r})' if operation == 'copy_' else repr(value)})"
+        for path, operation, value in changes(inside, later=later)
+    ]
+
+
+def phon(sone: float) -> float:
+    """Return a loudness in sone as a loudness level in phon."""
+    return float(sone2phon(torch.tensor(sone, dtype=torch.float64)))
+
+
+def sones(sone: float) -> str:
+    """Write a loudness for a person: sone, and phon beside it."""
+    digits = 3 if sone < 1 else 2 if sone < 10 else 1
+    return f"{sone:.{digits}f} sone ({phon(sone):.0f} phon)"
