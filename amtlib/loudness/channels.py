@@ -3,6 +3,7 @@ Source: ANSI S3.4-2007; Glasberg and Moore (2002); the tables in amtlib/tables n
 Not here: the formulas that use them (:mod:`amtlib.loudness.specific`).
 """
 
+import math
 from dataclasses import dataclass
 from importlib import resources
 
@@ -10,7 +11,8 @@ import numpy as np
 import torch
 
 from amtlib.ears.tables import Array, monotone_cubic
-from amtlib.scales import erbrate2f, f2erbrate
+from amtlib.filterbanks.erb_integration import erb_channels
+from amtlib.scales import erbrate2f
 
 #: Excitation threshold at and above 500 Hz, dB SPL: the reference of the gain G
 MOORE2016_THRESHOLD_DB = 3.63
@@ -89,12 +91,13 @@ def moore2016_channels(erb_lower: float = 1.75, erb_upper: float = 39.0, erb_ste
     >>> len(channels.frequencies), channels.frequencies[:2].round(1).tolist()
     (150, [47.5, 55.1])
     """
-    if not (erb_step > 0.0 and 0.0 <= erb_lower < erb_upper <= 45.0):
+    if not (math.isfinite(erb_step) and erb_step >= 1e-3 and 0.0 < erb_lower < erb_upper <= 50.0):
         raise ValueError(
             f"erb_lower = {erb_lower}, erb_upper = {erb_upper}, erb_step = {erb_step} Cam span no channels; "
-            "give 0 <= erb_lower < erb_upper <= 45 and a step > 0"
+            "give 0 < erb_lower < erb_upper <= 50 and a step >= 0.001"
         )
-    count = int(np.floor((erb_upper - erb_lower) / erb_step + 1e-9)) + 1
+    # as amtlib.Moore2016ExcitationPattern counts them: the last may lie a step above erb_upper
+    count = math.ceil((erb_upper - erb_lower) / erb_step - 1e-9) + 1
     numbers: Array = erb_lower + erb_step * np.arange(count, dtype=np.float64)
     frequencies = erbrate2f(torch.from_numpy(numbers)).numpy()
     table = loudness_table("moore2016_threshold")
@@ -111,7 +114,9 @@ def moore2016_channels(erb_lower: float = 1.75, erb_upper: float = 39.0, erb_ste
     )
 
 
-def glasberg2002_channels(f_min: float = 50.0, f_max: float = 15000.0, erb_step: float = 0.25) -> Channels:
+def glasberg2002_channels(
+    f_min: float = 50.0, f_max: float = 15000.0, erb_step: float = 0.25, fs: float = 32000.0
+) -> Channels:
     """
     Channels of Glasberg and Moore (2002): from f_min in steps of Cam to the first beyond f_max, by default 150.
 
@@ -121,6 +126,8 @@ def glasberg2002_channels(f_min: float = 50.0, f_max: float = 15000.0, erb_step:
         Range in Hz.
     erb_step : float
         Step in Cam.
+    fs : float
+        Sampling rate in Hz; channels end at half of it.
 
     Returns
     -------
@@ -130,7 +137,7 @@ def glasberg2002_channels(f_min: float = 50.0, f_max: float = 15000.0, erb_step:
     Raises
     ------
     ValueError
-        If the range is empty or the step is not positive.
+        If the range is empty, or the step is not positive.
 
     Examples
     --------
@@ -138,14 +145,8 @@ def glasberg2002_channels(f_min: float = 50.0, f_max: float = 15000.0, erb_step:
     >>> len(channels.frequencies), channels.frequencies[[0, -1]].round(1).tolist()
     (150, [50.0, 15221.2])
     """
-    if not (erb_step > 0.0 and 0.0 < f_min < f_max):
-        raise ValueError(
-            f"f_min = {f_min} Hz, f_max = {f_max} Hz, erb_step = {erb_step} Cam span no channels; "
-            "give 0 < f_min < f_max and a step > 0"
-        )
-    low, high = (float(f2erbrate(f)) for f in (f_min, f_max))
-    numbers = np.arange(low, high + erb_step, erb_step)
-    frequencies = erbrate2f(torch.from_numpy(numbers)).numpy()
+    erb = erb_channels(fs, f_min, f_max, erb_step)
+    numbers, frequencies = erb.numpy(), erbrate2f(erb).numpy()
     table = loudness_table("glasberg2002_threshold")
     threshold = monotone_cubic(table[:, 0], table[:, 1], frequencies)
     threshold[frequencies >= 500.0] = GLASBERG2002_THRESHOLD_DB

@@ -217,7 +217,8 @@ def _search(
     # The side that stayed put last time: halving what it says keeps the other from creeping (Illinois)
     stayed = torch.zeros_like(low)
     for _ in range(_MOST_STEPS):
-        level = (low - below * (high - low) / (above - below)).clamp(low, high)
+        level = low - below * (high - low) / torch.where(there, above - below, 1.0)
+        level = torch.where(there, level.clamp(low, high), 0.0)
         off = excess(level)
         slope = ((above - below) / (high - low).clamp_min(1e-9)).clamp_min(1e-3)
         error = torch.minimum((off.abs() / slope), high - low)

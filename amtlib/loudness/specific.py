@@ -124,7 +124,7 @@ class SpecificLoudness(_Compression):
     Parameters
     ----------
     fs : float
-        Sampling rate in Hz, as for the other stages; not used.
+        Sampling rate in Hz, as for the other stages; channels end at half of it.
     f_min, f_max, erb_step : float
         Channels in Hz and Cam: those of :class:`amtlib.ERBIntegration` and :class:`amtlib.ExcitationPattern`.
     learnable : bool
@@ -184,9 +184,7 @@ class SpecificLoudness(_Compression):
         *,
         dtype: torch.dtype = torch.float32,
     ) -> None:
-        if not math.isfinite(fs) or fs <= 0.0:
-            raise ValueError(f"fs = {fs} Hz is no sampling rate; give a finite number > 0, such as 32000")
-        channels = glasberg2002_channels(f_min, f_max, erb_step)
+        channels = glasberg2002_channels(f_min, f_max, erb_step, fs)
         super().__init__(channels, 0.046871, GLASBERG2002_THRESHOLD_DB, (1.04e6, 0.5), learnable, dtype)
         self.fs, self.f_min, self.f_max, self.erb_step = float(fs), f_min, f_max, erb_step
 

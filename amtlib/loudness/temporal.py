@@ -220,7 +220,7 @@ class Moore2016TemporalIntegration(Stage):
     References
     ----------
     Moore, Glasberg, Varathanathan and Schlittenlacher (2016), Trends Hear. 20, 2331216516682698.
-    Moore, Jervis, Harries and Schlittenlacher (2018), J. Acoust. Soc. Am. 143, 1504-1513.
+    Moore, Jervis, Harries and Schlittenlacher (2018), J. Acoust. Soc. Am. 143, 3837-3854.
 
     Examples
     --------
