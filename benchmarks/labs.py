@@ -81,7 +81,7 @@ LABS = {
         "moves": {
             "Level": (0.4, 0.7),
             "Frequency": (0.3, 0.7),
-            "Moment": (0.0, 0.1),
+            "Moment": (0.2, 0.6),
             "Levelling of the lower skirt": (0.3, 0.8),
         },
         "latency_ms": 200.0,

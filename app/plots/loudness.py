@@ -78,7 +78,7 @@ def spectrum(windows: Sequence[str], height: int = 170) -> hv.Element:
     return hv.Overlay([edges, *stems]).opts(
         axes(
             "spectrum",
-            "Spectrum: long windows below, short windows above",
+            "Spectrum by window",
             "",
             "Level (dB SPL)",
             height,

@@ -23,6 +23,8 @@ def curves(
     xlim: tuple[float, float] | None = None,
     ylim: tuple[float, float] | None = None,
     legend: str = "top_right",
+    points: Mapping[str, tuple[Any, Any]] | None = None,
+    filled: bool = False,
 ) -> hv.Element:
     """Draw up to four named lines, told apart by colour and dash: the figure of the tutorials.
 
@@ -40,11 +42,15 @@ def curves(
         Limits of the axes in the units of x and y; from the data where none are given.
     legend : str
         The corner it stands in; a single line has none.
+    points : mapping, optional
+        Name of a line -> x and y of circles in its colour: what was measured, beside what a model says.
+    filled : bool
+        Whether the area between each line and 0 is filled, because it is the area that counts.
 
     Raises
     ------
     ValueError
-        If there is no line, or more than four.
+        If there is no line, or more than four; or if points belong to none of them.
 
     Examples
     --------
@@ -57,16 +63,20 @@ def curves(
     looks = list(zip((BLUE, ORANGE, GREEN, GREY), ("solid", "dashed", "dotdash", "dotted"), strict=True))
     if not 1 <= len(lines) <= len(looks):
         raise ValueError(f"{len(lines)} lines are not one figure; give 1 to {len(looks)}")
+    points = points or {}
+    if strangers := sorted(set(points) - set(lines)):
+        raise ValueError(f"points belong to {strangers}, which are no lines; the lines are {list(lines)}")
     place = erb_number if frequency else np.asarray
-    drawn = [
-        hv.Curve(
-            (place(x), np.asarray(y)),
-            hv.Dimension("x", label=xlabel),
-            hv.Dimension("y", label=ylabel),
-            label=name,
-        ).opts(color=color, line_dash=dash, line_width=2)
-        for (name, (x, y)), (color, dash) in zip(lines.items(), looks, strict=False)
-    ]
+    dims = hv.Dimension("x", label=xlabel), hv.Dimension("y", label=ylabel)
+    kind, fill = (hv.Area, {"fill_alpha": 0.25}) if filled else (hv.Curve, {})
+    drawn, circles = [], []
+    for (name, (x, y)), (color, dash) in zip(lines.items(), looks, strict=False):
+        line = kind((place(x), np.asarray(y)), *dims, label=name)
+        drawn.append(line.opts(color=color, line_dash=dash, line_width=2, **fill))
+        if name in points:
+            x, y = points[name]
+            circle = hv.Scatter((place(x), np.asarray(y)), *dims)
+            circles.append(circle.opts(color=color, line_color="white", size=7))
     limits: dict[str, Any] = {}
     if xlim is not None:
         limits["xlim"] = tuple(place(xlim).tolist())
@@ -74,7 +84,7 @@ def curves(
         limits["ylim"] = ylim
     if frequency:
         limits["xticks"] = frequency_ticks()
-    return hv.Overlay(drawn).opts(
+    return hv.Overlay(drawn + circles).opts(
         hv.opts.Overlay(
             height=280,
             xlabel=xlabel,

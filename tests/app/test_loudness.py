@@ -53,10 +53,10 @@ def test_the_filled_area_is_the_loudness_at_the_moment(lab: LoudnessModel, model
 
 
 def test_the_moment_that_is_shown_is_the_one_that_is_looked_at(lab: LoudnessModel) -> None:
-    lab.update({"v.moment": 0.2})
-    assert lab.course.moments[lab.frame] == pytest.approx(0.2, abs=0.0025)
+    lab.update({"v.moment": 20})
+    assert lab.course.moments[lab.frame] == pytest.approx(0.2 * 0.75, abs=0.005)  # 0.5 s and 0.25 s after it
     before = lab.patterns[1].sum()
-    lab.update({"v.moment": 0.7})  # the tone has ended at 0.5 s
+    lab.update({"v.moment": 95})  # the tone has ended
     assert lab.patterns[1].sum() < 0.1 * before
 
 
@@ -65,7 +65,7 @@ def test_moving_the_moment_does_not_run_the_model_again(
 ) -> None:
     lab.course  # noqa: B018 - computed here
     monkeypatch.setattr(Moore2016, "forward", lambda *a, **k: pytest.fail("ran again"))
-    for moment in (0.1, 0.2, 0.6):
+    for moment in (10, 20, 90):
         lab.update({"v.moment": moment})
         assert lab.patterns[0].shape == (2, 150)
 
@@ -79,7 +79,7 @@ def test_the_spectrum_is_that_of_the_tone_in_its_own_window(lab: LoudnessModel) 
 
 
 def test_a_steady_tone_is_as_loud_by_its_spectrum_as_over_time(lab: LoudnessModel) -> None:
-    lab.update({"s.duration": 1.5, "v.moment": 1.2})
+    lab.update({"s.duration": 1.5, "v.moment": 70})
     assert lab.steady.both == pytest.approx(float(lab.course.short_term.max()), rel=0.01)
 
 

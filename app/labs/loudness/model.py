@@ -216,7 +216,7 @@ class LoudnessModel(LabModel):
     @property
     def frame(self) -> int:
         """Index of the kept frame that is nearest to the moment that is looked at."""
-        return int(np.abs(self.course.moments - self.look.moment).argmin())
+        return round(self.look.moment / 100 * (len(self.course.moments) - 1))
 
     @property
     def spectrum(self) -> Lines:

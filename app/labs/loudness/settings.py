@@ -216,12 +216,12 @@ class Look(param.Parameterized):
         default="series", objects=VIEWS, label="Experiment", doc="What is shown beside the chain."
     )
     moment = Quantity(
-        0.3,
-        bounds=(0, 5.3),
-        step=0.005,
-        unit="s",
+        40.0,
+        bounds=(0, 100),
+        step=0.5,
+        unit="%",
         label="Moment",
-        doc="The chain on the left shows this moment of the sound. Click in the time plot to move it.",
+        doc="Of the time that is shown: the chain on the left is that of this moment. Or click in the time plot.",
     )
     centre = Quantity(
         1000,

@@ -26,7 +26,8 @@ _BESIDE = ("series", "growth", "binaural", "masking", "bandwidth", "contours")
 _GRID = (
     """
 .figures { grid-template-columns: repeat(2, minmax(0, 1fr)); grid-template-rows: 170px 66px 139px 225px auto;
-           grid-template-areas: "spectrum time" "excitation time" "excitation beside" "specific beside" "corner corner"; }
+           grid-template-areas: "spectrum time" "excitation time" "excitation beside" "specific beside"
+                                "corner corner"; }
 """
     + "".join(f'.figures > [data-name="{name}"] {{ grid-area: 3 / 2 / 5 / 3; }}\n' for name in _BESIDE)
     + """
@@ -114,8 +115,8 @@ class LoudnessLab(LabView):
 
     def pointed(self, figure: str, x: float, y: float) -> list[str]:
         """Move the moment to where the time plot was clicked."""
-        low, high = self.lab.look.param.moment.bounds
-        return self.lab.update({"v.moment": min(max(round(x / 0.005) * 0.005, low), high)})
+        share = 100 * x / float(self.lab.course.moments[-1])
+        return self.lab.update({"v.moment": round(min(max(share, 0), 100), 1)})
 
     def job(self) -> Job | None:
         """Return the computation of the contours, where they are looked at."""
@@ -164,9 +165,7 @@ class LoudnessLab(LabView):
             scene.data(f"spectrum-{i}", x0=x, y0=np.full_like(y, -40.0), x1=x, y1=y)
         edges = plots.erb_number(np.array(lab.inside.edges))
         scene.data("spectrum-edges", x0=edges, y0=np.full(5, -40.0), x1=edges, y1=np.full(5, 200.0))
-        scene.set(
-            "spectrum.title", text=f"Spectrum at the inner ear, at {now}: long windows below, short above"
-        )
+        scene.set("spectrum.title", text=f"Spectrum at {now}, by window")
         places = plots.erb_number(course.frequencies).astype(np.float32)
         (left, right), (specific_left, specific_right) = lab.patterns
         two = bool(np.any(right != left)) and lab.right > -math.inf
@@ -196,15 +195,12 @@ class LoudnessLab(LabView):
                 x=np.concatenate([cam, cam[::-1]]).astype(np.float32),
                 y=np.concatenate([low, high[::-1]]).astype(np.float32),
             )
-        whole = specific_left + specific_right
         self._top("specific", float(course.specific.sum(0).max()))
         area = float(course.at_moments[frame])
-        parts = (
-            f" = {area_of(specific_left):.3g} left + {area_of(specific_right):.3g} right"
-            if whole.any()
-            else ""
+        ears = (
+            f" ({area_of(specific_left):.3g} + {area_of(specific_right):.3g})" if specific_right.any() else ""
         )
-        scene.set("specific.title", text=f"Specific loudness: the area is {area:.3g} sone{parts}")
+        scene.set("specific.title", text=f"Specific loudness: an area of {area:.3g} sone{ears}")
 
     def _draw_time(self) -> None:
         scene, course = self.scene, self.lab.course
@@ -221,7 +217,7 @@ class LoudnessLab(LabView):
         at = float(course.moments[self.lab.frame])
         scene.data("time-moment", time_x=np.array([at, at]), time_y=np.array([0.0, 1000.0]))
         scene.limits("time.x_range", float(course.time[0]), float(course.time[-1]))
-        scene.set("time.title", text=f"Loudness over time: {sones(course.peak)} at most, long-term")
+        scene.set("time.title", text=f"Loudness over time: {sones(course.peak)}")
 
     def _draw_series(self) -> None:
         places = plots.erb_number(self.lab.course.frequencies).astype(np.float32)

@@ -1,0 +1,69 @@
+"""The loudness lab as a person meets it: sliders, experiments, contours with progress, the moment, the link."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.serving import Server
+
+WAIT = 20_000  # ms: the machine may be busy; nothing here takes long by itself
+VIEWS = ("series", "growth", "binaural", "masking", "bandwidth", "contours")
+
+
+@pytest.fixture(autouse=True)
+def nothing_went_wrong(problems: list[str]) -> Iterator[None]:
+    """Fail a test after which the console or the network has a complaint."""
+    yield
+    assert problems == []
+
+
+def test_every_experiment_shows_its_figure_beside_the_chain(server: Server, page: Page) -> None:
+    page.goto(f"{server.url}/loudness")
+    choice = page.locator(".controls").get_by_label("Experiment", exact=True)
+    expect(choice).to_be_visible(timeout=WAIT)
+    for view in VIEWS:
+        choice.select_option(view)
+        expect(page.locator(f'[data-name="{view}"] .bk-Figure')).to_be_visible(timeout=WAIT)
+        expect(page.locator(".bk-Figure:visible")).to_have_count(5, timeout=WAIT)
+
+
+def test_ten_decibels_more_are_twice_as_loud_and_stand_in_the_link(server: Server, page: Page) -> None:
+    page.goto(f"{server.url}/loudness?s.level=50")
+    summary = page.locator(".summary")
+    expect(summary).to_contain_text("2.0", timeout=WAIT)
+    slider = page.locator(".controls").get_by_role("slider", name="Level", exact=True)
+    slider.focus()
+    for _ in range(10):
+        page.keyboard.press("ArrowRight")
+    expect(summary).to_contain_text("Pure tone at 60 dB SPL: 4.07 sone (60 phon)", timeout=WAIT)
+    page.wait_for_url("**/loudness", timeout=WAIT)  # 60 dB SPL is where it began: nothing to say in the link
+
+
+def test_contours_appear_on_demand_and_go_when_the_listener_changes(server: Server, page: Page) -> None:
+    page.goto(f"{server.url}/loudness?v.view=contours")
+    button = page.get_by_role("button", name="Compute the contours")
+    expect(button).to_be_visible(timeout=WAIT)
+    button.click()
+    expect(button).to_be_hidden(timeout=WAIT)
+    page.locator(".controls").get_by_label("Sound field", exact=True).select_option("diffuse")
+    expect(button).to_be_visible(timeout=WAIT)
+
+
+def test_a_click_into_the_time_plot_moves_the_moment(server: Server, page: Page) -> None:
+    page.goto(f"{server.url}/loudness")
+    expect(page.locator(".summary")).to_contain_text("At 0.30 s", timeout=WAIT)
+    box = page.locator('[data-name="time"] .bk-Canvas').bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + 0.9 * box["width"], box["y"] + 0.5 * box["height"])
+    expect(page.locator(".summary")).not_to_contain_text("At 0.30 s", timeout=WAIT)
+
+
+def test_a_lesson_s_task_is_done_with_the_slider(server: Server, page: Page) -> None:
+    page.goto(f"{server.url}/loudness?lesson=sone")
+    task = page.locator(".task")
+    expect(task).to_contain_text("Task: Make it four sones loud", timeout=WAIT)
+    level = page.locator(".controls").get_by_role("spinbutton", name="Level, exact value", exact=True)
+    level.fill("60")
+    level.press("Enter")
+    expect(task).to_contain_text("Four sones are 60 phon", timeout=WAIT)
