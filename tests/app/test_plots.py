@@ -127,3 +127,36 @@ def test_a_figure_of_lines_holds_one_to_four(count: int) -> None:
     lines = {str(i): ([0, 1], [0, i]) for i in range(count)}
     with pytest.raises(ValueError, match=f"{count} lines"):
         plots.curves(lines, xlabel="Time (s)", ylabel="Level (dB)", title="Lines")
+
+
+def test_points_have_the_colour_of_their_line() -> None:
+    lines = {"model": ([0, 1], [0, 1]), "other": ([0, 1], [1, 0])}
+    figure = plots.curves(
+        lines,
+        xlabel="Time (s)",
+        ylabel="Level (dB)",
+        title="Lines",
+        points={"other": ([0.5, 0.6, 0.7], [0.4, 0.5, 0.6])},
+    )
+    circles = figure.get(2)
+    assert len(circles) == 3
+    assert circles.opts.get().kwargs["color"] == figure.get(1).opts.get().kwargs["color"]
+
+
+def test_points_of_no_line_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"points belong to \['b'\]"):
+        plots.curves(
+            {"a": ([0, 1], [0, 1])},
+            xlabel="Time (s)",
+            ylabel="Level (dB)",
+            title="Lines",
+            points={"b": ([0], [0])},
+        )
+
+
+def test_a_filled_line_starts_from_zero() -> None:
+    figure = plots.curves(
+        {"a": ([0, 1], [2, 3])}, xlabel="Place (Cam)", ylabel="sone/Cam", title="Area", filled=True
+    )
+    axis = hv.render(figure).y_range
+    assert axis.start == 0
