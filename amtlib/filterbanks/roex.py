@@ -4,11 +4,11 @@ Not here: the spectrum that goes in, and the pattern of Glasberg and Moore (2002
 """
 
 import math
+from functools import lru_cache
 
 import torch
 from torch import Tensor
 
-from amtlib import lti
 from amtlib.filterbanks.precision import RealModule
 from amtlib.filterbanks.roex_sums import (
     Filters,
@@ -172,7 +172,6 @@ class Moore2016ExcitationPattern(RealModule):
         self.p1000 = float(slope(torch.tensor(1000.0, dtype=torch.float64)))
         for name, value in (("level_dep_factor", 0.35), ("reference_level", 51.0), ("min_p_lower", 0.1)):
             self._keep(name, torch.tensor(value, dtype=torch.float64), learns=self.learnable)
-        self._cache = lti.ResponseCache()
 
     def extra_repr(self) -> str:
         """Say which channels these are."""
@@ -200,11 +199,14 @@ class Moore2016ExcitationPattern(RealModule):
         )
 
     def _tables(self, freqs: Tensor) -> Tables:
-        filters = self._filters
-        return self._cache.get(
-            (self.spreading_limit_octaves, self.centred_on),
-            (freqs, self.fc_channels, self.p_channels),
-            lambda: build_tables(filters, freqs, self.dtype),
+        filters = torch.stack((self.fc_channels.detach(), self.p_channels.detach()))
+        return _tables_of(
+            _bytes_of(freqs),
+            _bytes_of(filters),
+            self.spreading_limit_octaves,
+            self.centred_on == "component",
+            self.dtype,
+            freqs.device,
         )
 
     def _checked(self, x: Tensor, name: str) -> Tensor:
@@ -392,3 +394,26 @@ def _multiples(freqs: Tensor, power: Tensor, present: Tensor) -> tuple[Tensor, T
     points = used.nonzero().squeeze(-1)
     merged = power.new_zeros(len(power), len(points)).scatter_add(1, place[at], power)
     return points.to(freqs.dtype) * step, merged
+
+
+def _bytes_of(x: Tensor) -> bytes:
+    return x.detach().cpu().double().contiguous().numpy().tobytes()
+
+
+@lru_cache(maxsize=8)
+def _tables_of(
+    freqs: bytes,
+    filters: bytes,
+    limit_octaves: float | None,
+    on_component: bool,
+    dtype: torch.dtype,
+    device: torch.device,
+) -> Tables:
+    """Return the tables of a grid; all modules of a process share them, for they hold nothing that learns."""
+    # Tables outlive the call, so they must not be inference tensors, which autograd refuses later.
+    with torch.inference_mode(False), torch.no_grad():
+        grid, (centres, slopes) = (
+            torch.frombuffer(bytearray(values), dtype=torch.float64).to(device).reshape(shape)
+            for values, shape in ((freqs, (-1,)), (filters, (2, -1)))
+        )
+        return build_tables(Filters(centres, slopes, limit_octaves, on_component), grid, dtype)
