@@ -23,8 +23,11 @@ _TILE_GPU = 1 << 24
 # Exponents are not taken below: where e^-t is subnormal, torch.exp takes 30 times as long, and (1 + t) e^-t is then
 # under 1e-32, which no sound brings above the -120 dB of silence.
 _FAINTEST = {torch.float32: -80.0, torch.float64: -300.0}
-# Rows among which components that none of them has are looked for.
-_ROWS = 64
+# Gradients leave out e^-t below: times a small gradient it would be subnormal, and it moves no dB by 1e-15.
+_NO_SLOPE = {torch.float32: 1e-30, torch.float64: 1e-120}
+# Rows among which components that none of them has are looked for; a GPU had rather have more work at a time.
+_ROWS = {"cpu": 64}
+_ROWS_GPU = 1 << 14
 _PER_NEPER = 4.3429448190325175  # dB of power
 
 
@@ -268,9 +271,9 @@ def _gradients_block(power: Tensor, p: Parameters, tables: Tables, gradient: Ten
     for c, k, exponent, held in skirts.tiles():
         wanted = gradient[:, c, None]
         tail = torch.exp(exponent)
-        tail.mul_(wanted)
+        torch.nn.functional.threshold(tail, _NO_SLOPE[tail.dtype], 0.0, inplace=True).mul_(wanted)
         bent = exponent * tail  # minus the derivative of the weight by the exponent
-        to_power[:, k] += (tail - bent).sum(1)
+        to_power[:, k] += tail.sub_(bent).sum(1)
         if held is not None:
             to_least = (
                 to_least + (torch.where(held, bent, 0.0) * tables.reaches[c, k] * power[:, None, k]).sum()
@@ -300,7 +303,8 @@ def sum_on_grid(power: Tensor, p: Parameters, tables: Tables) -> Tensor:
     """
     if not len(power):
         return power @ tables.fixed
-    parts = [_sum_present(power[at : at + _ROWS], p, tables) for at in range(0, len(power), _ROWS)]
+    rows = _ROWS.get(power.device.type, _ROWS_GPU)
+    parts = [_sum_present(power[at : at + rows], p, tables) for at in range(0, len(power), rows)]
     return torch.cat(parts) if len(parts) != 1 else parts[0]
 
 
