@@ -217,16 +217,35 @@ class LabView(Viewer):
             "exports": [[key, label, doc] for key, (label, doc) in self.exports.items()],
             "pinned": self._pinned is not None,
             "fits": type(self).fit is not LabView.fit,
-            "work": self._work_content(),
+            "work": self.transport(),
             "code": self.model.code() if self._code_open else "",
         }
 
-    def _work_content(self) -> dict[str, Any] | None:
+    def transport(self) -> dict[str, Any] | None:
+        """Return the buttons of what takes time, and how far it is; None where there is nothing of the kind.
+
+        Returns
+        -------
+        dict or None
+            ``buttons``: list of ``[action, label]``, see `act`; ``running``: whether progress is shown; ``share``: 0
+            to 1; ``left``: seconds or None; ``text``: a few words beside it.
+        """
         job = self.job()
-        if job is None:
+        if job is None or job.done:
             return None
-        state = {"running": False, "share": 0.0, "left": None} if self._work is None else self._work.state()
-        return {"label": job.label, "done": job.done, **state}
+        if self._work is None:
+            return {"buttons": [["run", job.label]], "running": False, "share": 0.0, "left": None, "text": ""}
+        return {"buttons": [["stop", "Stop"]], "text": "", **self._work.state()}
+
+    def act(self, action: str) -> None:
+        """Do what a button of the transport says: begin the present state's job ("run"), or stop it ("stop")."""
+        job = self.job()
+        if action == "stop" and self._work is not None:
+            self._work.stop()
+        elif action == "run" and job is not None and (self._work is None or not self._work.running):
+            self._work = Work(job, self._work_told)
+            self._work.start()
+        self._refresh([])
 
     def _words_content(self) -> dict[str, Any]:
         lesson = self._lesson
@@ -328,17 +347,6 @@ class LabView(Viewer):
             work, self._work = self._work, None  # first, so that its end is not drawn as if it were wanted
             work.stop()
 
-    def _run_work(self, run: bool) -> None:
-        """Begin the present state's job, or stop it."""
-        job = self.job()
-        if not run:
-            if self._work is not None:
-                self._work.stop()
-        elif job is not None and (self._work is None or not self._work.running):
-            self._work = Work(job, self._work_told)
-            self._work.start()
-        self._refresh([])
-
     def _work_told(self, work: Work) -> None:
         """Show how far the work is; draw anew when it has ended."""
         if work is not self._work:
@@ -399,7 +407,7 @@ class LabView(Viewer):
             )
             self._refresh([], answered=int(message["sequence"]))
         elif kind == "work":
-            self._run_work(bool(message["run"]))
+            self.act(str(message["do"]))
         elif kind == "code":
             self._code_open = bool(message["open"])
             self._refresh([])

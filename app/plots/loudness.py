@@ -25,6 +25,7 @@ from app.plots.style import (
     frequency_ticks,
     line,
     named,
+    small_legend,
 )
 
 #: One colour a window, longest first.
@@ -40,20 +41,6 @@ _TICKS = (63, 125, 250, 500, 1000, 2000, 4000, 8000, 16000)
 
 def _dims(stem: str, x: str, y: str) -> list[Any]:
     return [hv.Dimension(f"{stem}_x", label=x), hv.Dimension(f"{stem}_y", label=y)]
-
-
-def _close_legend(plot: Any, element: Any) -> None:
-    """Make the legend small, and flat where it would hide the curves."""
-    for legend in plot.handles["plot"].legend:
-        legend.update(
-            label_text_font_size="11px",
-            glyph_height=12,
-            glyph_width=16,
-            label_height=12,
-            spacing=0,
-            padding=4,
-            margin=4,
-        )
 
 
 def spectrum(windows: Sequence[str], height: int = 170) -> hv.Element:
@@ -88,7 +75,7 @@ def spectrum(windows: Sequence[str], height: int = 170) -> hv.Element:
             show_legend=True,
             legend_position="top_right",
             legend_cols=2,
-            hooks=[framed("spectrum"), _close_legend],
+            hooks=[framed("spectrum"), small_legend],
         )
     )
 
@@ -114,7 +101,7 @@ def excitation(height: int = 205) -> hv.Element:
             ylim=(-10, 90),
             show_legend=True,
             legend_position="top_right",
-            hooks=[framed("excitation"), _close_legend],
+            hooks=[framed("excitation"), small_legend],
         )
     )
 
@@ -167,7 +154,7 @@ def over_time(height: int = 240) -> hv.Element:
             ylim=(0, 1),
             show_legend=True,
             legend_position="bottom_right",
-            hooks=[framed("time"), _close_legend],
+            hooks=[framed("time"), small_legend],
         )
     )
 
@@ -194,7 +181,7 @@ def series(levels: Sequence[int]) -> hv.Element:
             ylim=(-10, 110),
             show_legend=True,
             legend_position="top_right",
-            hooks=[framed("series"), _close_legend],
+            hooks=[framed("series"), small_legend],
         )
     )
 
@@ -221,7 +208,7 @@ def growth() -> hv.Element:
             ylim=(0.002, 200),
             show_legend=True,
             legend_position="bottom_right",
-            hooks=[framed("growth"), _close_legend],
+            hooks=[framed("growth"), small_legend],
         )
     )
 
@@ -247,7 +234,7 @@ def masking() -> hv.Element:
             ylim=(-10, 110),
             show_legend=True,
             legend_position="top_right",
-            hooks=[framed("masking"), _close_legend],
+            hooks=[framed("masking"), small_legend],
         )
     )
 
@@ -272,7 +259,7 @@ def bandwidth() -> hv.Element:
             ylim=(0, 1),
             show_legend=True,
             legend_position="top_left",
-            hooks=[framed("bandwidth"), _close_legend],
+            hooks=[framed("bandwidth"), small_legend],
         )
     )
 
@@ -324,6 +311,6 @@ def contours(phons: Sequence[int]) -> hv.Element:
             ylim=(-10, 130),
             show_legend=True,
             legend_position="top_right",
-            hooks=[framed("contours"), _close_legend],
+            hooks=[framed("contours"), small_legend],
         )
     )

@@ -83,6 +83,20 @@ def framed(name: str) -> Callable[[Any, Any], None]:
     return hook
 
 
+def small_legend(plot: Any, element: Any) -> None:
+    """Make a figure's legend small: it stands among the curves."""
+    for legend in plot.handles["plot"].legend:
+        legend.update(
+            label_text_font_size="11px",
+            glyph_height=12,
+            glyph_width=16,
+            label_height=12,
+            spacing=0,
+            padding=4,
+            margin=4,
+        )
+
+
 def beside_colours(plot: Any, element: Any) -> None:
     """Leave the room that the figure below needs for its colour bar, so that both share one time axis."""
     plot.handles["plot"].min_border_right = RIGHT

@@ -464,19 +464,25 @@ function tools(model, el) {
 
   const doing = make("progress", {max: 1, value: 0, "aria-label": "Progress"})
   const left = make("span", {class: "fine"})
-  let running = false
-  const workButton = make("button", {type: "button", class: "work-button",
-    onclick: () => ask({type: "work", run: !running})}, "")
-  const work = make("div", {class: "work", role: "group", "aria-label": "Computation"}, workButton, doing, left)
+  const actions = make("span", {class: "actions"})
+  const work = make("div", {class: "work", role: "group", "aria-label": "Computation"}, actions, doing, left)
+  let offered = ""
   const drawWork = (state) => {
-    work.hidden = !state || state.done
+    work.hidden = !state
     if (!state) return
-    running = state.running
-    const label = running ? "Stop" : state.label
-    if (workButton.textContent !== label) workButton.textContent = label
-    doing.hidden = left.hidden = !running
+    // Redrawn only when the buttons differ: one that has the focus must keep it while numbers run.
+    const buttons = JSON.stringify(state.buttons)
+    if (buttons !== offered) {
+      offered = buttons
+      const held = actions.contains(el.getRootNode().activeElement)
+      actions.replaceChildren(...state.buttons.map(([action, label]) =>
+        make("button", {type: "button", onclick: () => ask({type: "work", do: action})}, label)))
+      if (held) actions.firstChild?.focus()
+    }
+    doing.hidden = !state.running
     doing.value = state.share
-    left.textContent = state.left === null ? "…" : `${Math.ceil(state.left)} s left`
+    const time = !state.running ? "" : state.left === null ? "…" : `${Math.ceil(state.left)} s left`
+    left.textContent = [state.text, time].filter(Boolean).join(" · ")
   }
 
   const code = make("code")
