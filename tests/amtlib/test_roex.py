@@ -543,3 +543,24 @@ def test_a_changed_limit_or_grid_is_not_answered_from_memory():
     pattern.spreading_limit_octaves = None
     assert not torch.allclose(pattern.forward_grid(2.0 * BINS, power), first)
     assert torch.equal(pattern.forward_grid(BINS, power), first)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_gpu_gives_the_same():
+    f, level = dense(200)
+    power = (10.0 ** (level / 10.0)).float()
+    pattern = published(torch.float32, learnable=True)
+    moved = copy.deepcopy(pattern).to("cuda")
+    for actual, expected in (
+        (moved(f.cuda(), level.cuda()), pattern(f, level)),
+        (moved.forward_grid(BINS.cuda(), power.cuda()), pattern.forward_grid(BINS, power)),
+    ):
+        assert actual.device.type == "cuda"
+        # exponents up to 40 in float32, in another order
+        torch.testing.assert_close(actual.cpu(), expected, rtol=0.0, atol=1e-4)
+    moved.forward_grid(BINS.cuda(), power.cuda()).sum().backward()
+    pattern.forward_grid(BINS, power).sum().backward()
+    for there, here in zip(moved.parameters(), pattern.parameters(), strict=True):
+        assert there.grad is not None
+        assert here.grad is not None
+        torch.testing.assert_close(there.grad.cpu(), here.grad, rtol=1e-3, atol=1e-3)
