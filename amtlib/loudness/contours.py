@@ -109,7 +109,7 @@ def equal_loudness_contour(
     """
     steps = equal_loudness_steps(model, phon, frequencies, sone=sone, tolerance_db=tolerance_db)
     found: EqualLoudnessContour | None = None
-    first = 1.0
+    first, share = 1.0, 0.0
     while True:
         if cancelled is not None and cancelled():
             raise Cancelled("the search for the contour was stopped")
@@ -122,7 +122,9 @@ def equal_loudness_contour(
         if progress is not None:
             # The error falls by a like factor from step to step: its logarithm tells how far the search is.
             left = math.log(max(worst, tolerance_db) / tolerance_db)
-            progress(1.0 if after.done else 1.0 - left / (math.log(first / tolerance_db) + 1.0))
+            now = 1.0 if after.done else 1.0 - left / (math.log(first / tolerance_db) + 1.0)
+            share = max(share, now)
+            progress(share)
     assert found is not None  # the generator yields at least once
     return found
 

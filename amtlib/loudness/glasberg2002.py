@@ -17,8 +17,8 @@ from amtlib.scales import f2erbrate
 
 #: Correction of intensity for the windows, dB; see the notes of the class
 _WINDOW_DB = 3.45
-#: Of all components, those within so many dB of the greatest count: all, since the model does not say otherwise
-_RANGE_DB = 300.0
+#: The model drops no components: these thresholds of its successor let all pass
+_RANGE_DB, _LEAST_DB = 300.0, -100.0
 
 
 class Glasberg2002(Cochlea):
@@ -44,7 +44,8 @@ class Glasberg2002(Cochlea):
         Put silence around the sound, so that frames are centred on every ms from 0 to its end, and sounds shorter
         than the 64-ms window are heard whole. Default: only frames whose window lies within the sound.
     learnable : bool
-        Make the parameters of all stages learnable.
+        Make the parameters of all stages learnable; but not the spectrum's two thresholds for components, which
+        this model does not have.
     dtype : torch.dtype
         torch.float32 or torch.float64.
 
@@ -129,6 +130,9 @@ class Glasberg2002(Cochlea):
         self.spectrum.hann_correction = 10.0 ** (_WINDOW_DB / 10.0)
         with torch.no_grad():
             self.spectrum.threshold_max_minus.fill_(_RANGE_DB)
+            self.spectrum.threshold_absolute.fill_(_LEAST_DB)
+        for threshold in (self.spectrum.threshold_max_minus, self.spectrum.threshold_absolute):
+            threshold.requires_grad_(False)
         self.presentation = presentation
         ears = 2 if presentation == "diotic" else 1
         self.integration = LoudnessIntegration(learnable=learnable, ears=ears, dtype=dtype)

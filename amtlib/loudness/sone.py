@@ -116,7 +116,8 @@ def sone2phon(sone: Tensor | float) -> Tensor | float:
             phon = 0.5 * (low + high)
             less = _log_sone(phon) < wanted
             low, high = torch.where(less, phon, low), torch.where(less, high, phon)
-        for _ in range(5):  # Newton's method on one monotone cubic, from 1/8 phon: exact to rounding in four steps
+        # Newton's method on one monotone cubic, from 1/8 phon: exact to rounding in four steps
+        for _ in range(5):
             phon = (phon + (wanted - _log_sone(phon)) / _slope(phon)).clamp(low, high)
         slope = _slope(phon)
         phon = torch.where(wanted <= ends[0], 0.0, phon)
