@@ -90,12 +90,20 @@ def _envelope(content: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     return content, metadata or {}
 
 
+def _only_numbers(value: Any, depth: int) -> bool:
+    if isinstance(value, list):
+        return depth > 0 and all(_only_numbers(part, depth - 1) for part in value)
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def _numbers(value: Any, name: str) -> Any:
     """Nested lists of numbers as an array; JSON's strings, booleans and nulls are none."""
+    if not _only_numbers(value, 3):
+        raise ValueError(f"{name} must hold numbers in nested lists: correct it")
     try:
         return real_array(value, name)
-    except (TypeError, OverflowError):
-        raise ValueError(f"{name} must hold numbers in nested lists: correct it") from None
+    except TypeError:
+        raise ValueError(f"{name} must hold numbers that fit a double: correct it") from None
 
 
 def build_from_json(text: str | bytes, *, fs: float | None = None) -> FDNBuild:

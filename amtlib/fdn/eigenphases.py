@@ -18,6 +18,8 @@ _ENTRIES = 2**18
 _GRID_PER_MODE = 0.75
 # An eigenvalue tan(theta / 2) beyond this is so near to its pole that it would spoil the others.
 _STEEP = 1e5
+# How much less than 1 the modulus of a Rayleigh quotient may be: the square of the vector's error.
+_MISSED = 1e-12
 # Crossings closer than this, in rad per sample, are one: their order is below rounding.
 SAME = 1e-12
 
@@ -45,8 +47,9 @@ def _hermitian_vectors(unitary: Complex) -> tuple[Array, Complex]:
     return values, vectors
 
 
-def _rayleigh(unitary: Complex, vectors: Complex) -> Array:
-    return np.asarray(np.angle((vectors.conj() * (unitary @ vectors)).sum(axis=-2)))
+def _eigenvalues(unitary: Complex, vectors: Complex) -> Complex:
+    """Rayleigh quotients: of modulus 1 for eigenvectors, and less for anything else."""
+    return np.asarray((vectors.conj() * (unitary @ vectors)).sum(axis=-2))
 
 
 def _aside(unitary: Complex) -> Complex:
@@ -62,12 +65,18 @@ def _spectrum_part(A: Array, m: Array, w: Array) -> _Spectrum:
     unitary = np.exp(-1j * (w[:, None] * m))[:, :, None] * A
     try:
         steepness, vectors = _hermitian_vectors(unitary)
-        spoilt = np.flatnonzero(np.abs(steepness).max(axis=1) > _STEEP)
+        values = _eigenvalues(unitary, vectors)
+        # An exact -1 makes the transform singular, which rounding may hide; its vectors then are none.
+        spoilt = np.flatnonzero(
+            (np.abs(steepness).max(axis=1) > _STEEP) | (np.abs(values).min(axis=1) < 1.0 - _MISSED)
+        )
     except np.linalg.LinAlgError:
         spoilt, vectors = np.arange(len(w)), np.empty_like(unitary)
+        values = np.empty((len(w), len(m)), dtype=np.complex128)
     for k in spoilt:
         vectors[k] = _aside(unitary[k])
-    phases = _rayleigh(unitary, vectors) % _TURN
+        values[k] = _eigenvalues(unitary[k], vectors[k])
+    phases = np.angle(values) % _TURN
     slopes = (np.square(np.abs(vectors)) * m[:, None]).sum(axis=-2)
     order = np.argsort(phases, axis=1)
     return _Spectrum(

@@ -131,7 +131,8 @@ def erb_excitation(H: npt.ArrayLike, fs: float) -> Array:
     level = np.empty(len(centres))
     for band, (centre, width) in enumerate(zip(centres, f2erb(centres).numpy(), strict=True)):
         weight = 1.0 / np.square(np.square(1.0 + np.square((f - centre) / (1.019 * width))))
-        level[band] = weight @ power / weight.sum()
+        # not weight @ power: a product so long takes threads, which cost more than it where others work too
+        level[band] = (weight * power).sum() / weight.sum()
     with np.errstate(divide="ignore"):
         return np.asarray(10.0 * np.log10(level))
 

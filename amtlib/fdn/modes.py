@@ -1,6 +1,6 @@
 """All modes of a network: each pole with its frequency and decay, and how strongly it sounds.
-Source: eigenphases for what keeps energy, continued by bordered Newton (Govaerts 2000) for what decays otherwise.
-Not here: the search itself (:mod:`amtlib.fdn.eigenphases`), spectra (:mod:`amtlib.fdn.response`).
+Source: Schlecht and Habets (2019), IEEE Trans. Signal Proc. 67, 5340-5351; computed by eigenphases.
+Not here: the search itself (:mod:`amtlib.fdn.eigenphases`, :mod:`amtlib.fdn.continuation`), spectra.
 """
 
 import math
@@ -12,9 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from amtlib.fdn.build import Array, FDNBuild
-from amtlib.fdn.eigenphases import SAME, Crossings, clusters, zero_crossings
+from amtlib.fdn.continuation import follow, loop_with_slope
+from amtlib.fdn.eigenphases import SAME, Crossings, zero_crossings
 from amtlib.fdn.matrices import orthogonality_error
-from amtlib.fdn.response import Complex, loop_at, sections_at
+from amtlib.fdn.response import Complex
 
 #: Largest (modes asked for) * N**2 of one call, about two minutes of work.
 MAX_WORK = 2**26
@@ -136,127 +137,6 @@ def _homogeneous(build: FDNBuild) -> float | None:
     return float(rates.mean()) if np.ptp(rates) <= 1e-13 * np.abs(rates).max() else None
 
 
-def _log_slope(sos: Array | None, w: Complex) -> Complex | float:
-    """Derivative d log H / d log z of sections (S, 6, F) at z^-1 = w, shape (K,): (K, F), or 0.0 for none."""
-    if sos is None:
-        return 0.0
-    at = w[:, None]
-    slope = np.zeros((len(w), sos.shape[2]), dtype=np.complex128)
-    for b0, b1, b2, a0, a1, a2 in sos:
-        slope -= at * (b1 + 2.0 * at * b2) / (b0 + at * (b1 + at * b2))
-        slope += at * (a1 + 2.0 * at * a2) / (a0 + at * (a1 + at * a2))
-    return slope
-
-
-def _loop(build: FDNBuild, orthogonal: Array, share: float, s: Complex) -> tuple[Complex, Complex, Complex]:
-    """
-    Return the loop G(s) and dG/ds, shape (K, N, N), and delays with filters, shape (K, N), at z = exp(s).
-
-    `share` mixes the network (1.0) with the lossless one of the same delays and the orthogonal matrix (0.0).
-    """
-    through, _ = loop_at(build, np.exp(s), s.imag[:, None] * build.delays)
-    w = np.exp(-s)
-    lines = through * sections_at(build.post_matrix, w)
-    bent = _log_slope(build.filters, w) + _log_slope(build.post_matrix, w)
-    own = share * lines[:, :, None] * build.A
-    bare = np.exp(-s[:, None] * build.delays)[:, :, None] * ((1.0 - share) * orthogonal)
-    slope = (bent - build.delays) * np.ones_like(lines)
-    falling = slope[:, :, None] * own - build.delays[:, None] * bare
-    return own + bare, falling, through
-
-
-def _continue(
-    build: FDNBuild, orthogonal: Array, share: float, s: Complex, right: Complex, left: Complex
-) -> bool:
-    """Newton on bordered systems from modes of a nearby network; writes exponents and vectors, says if all settled."""
-    n = build.N
-    unit = np.eye(n)
-    step = max(1, _ENTRIES // (n + 1) ** 2)
-    for start in range(0, len(s), step):
-        part = np.arange(start, min(start + step, len(s)))
-        for _ in range(30):
-            loop, falling, _through = _loop(build, orthogonal, share, s[part])
-            system = np.zeros((len(part), n + 1, n + 1), dtype=np.complex128)
-            system[:, :n, :n] = unit - loop
-            system[:, :n, n] = left[part]
-            system[:, n, :n] = right[part].conj()
-            last = np.zeros((len(part), n + 1, 1))
-            last[:, n] = 1.0
-            try:
-                v = np.linalg.solve(system, last)[:, :, 0]
-                u = np.linalg.solve(system.conj().swapaxes(1, 2), last)[:, :, 0]
-            except np.linalg.LinAlgError:
-                return False
-            value = v[:, n]
-            v, u = v[:, :n], u[:, :n]
-            move = -value / (u.conj()[:, None, :] @ falling @ v[:, :, None])[:, 0, 0]
-            # a mode moves by less than its distance to the next before it is lost
-            if not np.isfinite(move).all() or np.abs(move).max() > 0.5:
-                return False
-            s[part] += move
-            right[part] = v / np.linalg.norm(v, axis=1, keepdims=True)
-            left[part] = u / np.linalg.norm(u, axis=1, keepdims=True)
-            part = part[np.abs(move) > 1e-14]
-            if not len(part):
-                break
-        else:
-            if np.abs(move).max() > 1e-12:
-                return False
-    return True
-
-
-def _split(
-    build: FDNBuild, orthogonal: Array, share: float, start: Crossings
-) -> tuple[Complex, Complex, Complex]:
-    """First-order motion of lossless modes as losses set in: exponents, right and left vectors."""
-    s: Complex = np.asarray(1j * start.w)
-    right, left = start.vectors.copy(), start.vectors.copy()
-    loop, _falling, _through = _loop(build, orthogonal, share, s)
-    gains = (start.vectors.conj()[:, None, :] @ loop @ start.vectors[:, :, None])[:, 0, 0]
-    s += np.log(gains) / start.slopes
-    for group in clusters(start.w):
-        # Modes that coincide part along directions that the losses choose.
-        basis = start.vectors[group].T
-        inverse = 1.0 / start.slopes[group]
-        pencil = inverse[:, None] * (basis.conj().T @ loop[group.start] @ basis - np.eye(basis.shape[1]))
-        moves, turned = np.linalg.eig(pencil)
-        s[group] = 1j * start.w[group] + moves
-        right[group] = (basis @ turned).T
-        dual = basis @ (inverse[:, None] * np.linalg.inv(turned).conj().T)
-        left[group] = (dual / np.linalg.norm(dual, axis=0)).T
-    return s, right, left
-
-
-def _folded(s: Complex) -> npt.NDArray[np.bool_]:
-    """Put exponents within rounding of the real axis onto it; tell which poles lie in the upper half plane."""
-    for real in (0.0, math.pi):
-        s.imag[np.abs(s.imag - real) < 10.0 * SAME] = real
-    return np.asarray((s.imag >= 0.0) & (s.imag <= math.pi))
-
-
-def _followed(
-    build: FDNBuild, orthogonal: Array, start: Crossings, whole: bool
-) -> tuple[Complex, Complex, Complex]:
-    """Follow each lossless mode to the network's own losses, in as few steps as keep the modes apart."""
-    for steps in (1, 4, 16, 64):
-        s, right, left = _split(build, orthogonal, 1.0 / steps, start)
-        if not all(_continue(build, orthogonal, (step + 1) / steps, s, right, left) for step in range(steps)):
-            continue
-        kept = _folded(s)
-        s, right, left = s[kept], right[kept], left[kept]
-        sort = np.lexsort((s.real, s.imag))
-        s, right, left = s[sort], right[sort], left[sort]
-        apart = bool((np.abs(np.diff(s)) > SAME).all())
-        real = int(((s.imag == 0.0) | (s.imag == math.pi)).sum())
-        if apart and (not whole or 2 * len(s) - real == build.order):
-            return s, right, left
-    raise ValueError(
-        "the modes could not be told apart while following the losses of this network: some coincide exactly (equal "
-        "delays and filters?) or A is too far from orthogonal; change a delay by one sample, or give a gain in "
-        "proportion to the delay (one reverberation time), for which modes that coincide are found too"
-    )
-
-
 def _whole_circle(A: Array, build: FDNBuild) -> Crossings:
     """Crossings from 0 to pi, both ends included; checks that with conjugates they are all there are."""
     margin = math.pi / build.order
@@ -276,7 +156,7 @@ def _reconstruction_error(build: FDNBuild, modes: Modes) -> float:
     """Rebuild the transfer function from the modes on a circle around all of them."""
     angles = math.pi * (np.arange(16) + 0.5) / 16
     s: Complex = np.asarray(float(modes.exponents.real.max()) + 5.0 / build.order + 1j * angles)
-    loop, _falling, through = _loop(build, build.A, 1.0, s)
+    loop, _falling, through = loop_with_slope(build, build.A, 1.0, s)
     wet = build.C @ np.linalg.solve(np.eye(build.N) - loop, through[:, :, None] * build.B)
     scale = float(np.abs(wet).max())
     error = float(np.abs(modes.transfer(np.exp(s)) - wet).max())
@@ -303,8 +183,8 @@ def modal_decomposition(build: FDNBuild, *, band: tuple[float, float] | None = N
     Raises
     ------
     ValueError
-        If the network is too large (see ``MAX_WORK``), the matrix too far from orthogonal, the band out of range,
-        or if filters leave modes that coincide exactly.
+        If the network is too large (see ``MAX_WORK``), the matrix too far from orthogonal, the band out of range, or
+        the modes cannot be followed through the filters' losses.
 
     See Also
     --------
@@ -326,6 +206,8 @@ def modal_decomposition(build: FDNBuild, *, band: tuple[float, float] | None = N
     ----------
     Schlecht and Habets (2019), "Modal decomposition of feedback delay networks", IEEE Trans. Signal Proc. 67,
     5340-5351 (what is computed; the method here is another).
+    Beyn (2012), "An integral method for solving nonlinear eigenvalue problems", Linear Algebra Appl. 436, 3839-3863
+    (modes that coincide).
     Govaerts (2000), Numerical Methods for Bifurcations of Dynamical Equilibria, ch. 3 (bordered systems).
 
     Examples
@@ -357,12 +239,13 @@ def modal_decomposition(build: FDNBuild, *, band: tuple[float, float] | None = N
         weights = -start.slopes.astype(np.complex128)
         through = np.exp(-1j * start.w[:, None] * build.delays)
     else:
-        s, right, left = _followed(build, orthogonal, start, band is None)
+        with np.errstate(all="ignore"):  # a point on a filter's own pole counts as a step that failed
+            s, right, left = follow(build, orthogonal, start, band is None)
         weights, through = np.empty_like(s), np.empty_like(right)
         step = max(1, _ENTRIES // build.N**2)
         for first in range(0, len(s), step):
             part = slice(first, first + step)
-            _, falling, through[part] = _loop(build, orthogonal, 1.0, s[part])
+            _, falling, through[part] = loop_with_slope(build, orthogonal, 1.0, s[part])
             weights[part] = (left[part].conj()[:, None, :] @ falling @ right[part][:, :, None])[:, 0, 0]
     into = (left.conj() * through) @ build.B
     out = right @ build.C.T
