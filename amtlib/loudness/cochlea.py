@@ -127,7 +127,7 @@ class Cochlea(RealModule):
     def _times(self, samples: int) -> Tensor:
         """Centres of frames in s from the start of the sound, for a padded signal of so many samples."""
         centres = self.spectrum.frame_times(samples)
-        return (centres - (_SEGMENT / 2 / _FS if self.pad else 0.0)).to(self.dtype)
+        return (centres - (_SEGMENT / 2 / _FS if self.pad else 0.0)).to(self.specific.C)
 
     def _blocks(
         self, x: Tensor, progress: Progress | None, cancelled: Stop | None

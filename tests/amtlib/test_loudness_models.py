@@ -399,6 +399,21 @@ def test_the_specifications_chain_runs_and_is_another_model():
     assert sones[1] == pytest.approx(3.73, abs=0.02)
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("kind", [Moore2016, Glasberg2002])
+def test_a_gpu_hears_the_same(kind: type):
+    x = noise(60.0, 0.3).float()
+    x = torch.stack([x, 0.3 * x.flip(0)]) if kind is Moore2016 else x
+    model = kind(48000)
+    here = model(x, return_stages=True)
+    there = model.to("cuda")(x.cuda(), return_stages=True)
+    for name in ("time", "instantaneous", "short_term", "long_term"):
+        assert getattr(there, name).device.type == "cuda"
+        torch.testing.assert_close(getattr(there, name).cpu(), getattr(here, name), rtol=1e-4, atol=1e-6)
+    f = torch.tensor([500.0, 1000.0], device="cuda")
+    assert float(model.stationary(f, torch.tensor([40.0, 40.0], device="cuda")).total) > 1.0
+
+
 def test_a_model_can_be_converted_and_copied(glasberg: Glasberg2002):
     x = tone(1000.0, 60.0, 0.1)
     single = Glasberg2002().double()
