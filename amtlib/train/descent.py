@@ -1,0 +1,345 @@
+"""The steps of training: losses of the network as it is, gradients, an optimiser, and the best state met.
+Source: optimisers and stopping rule of the specification (flamo 0.2.20); power variance at random frequencies: our own.
+Not here: who calls the steps, and when (:mod:`amtlib.train.run`).
+"""
+
+import math
+import time
+import warnings
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from amtlib.train.losses import _ColorlessSparsity
+from amtlib.train.objectives import Criterion
+from amtlib.train.record import Step
+from amtlib.train.response import Matrices, Response
+
+OPTIMIZERS = ("adam", "lbfgs")
+# As flamo's trainer: the learning rate falls to a tenth every 2000 steps.
+_LR_STEPS, _LR_FACTOR = 2000, 0.1
+# Random frequencies: how many per step, of how fine a grid, on which circle (gain per sample of the prototype).
+_DRAWN, _DENSE, _DENSE_GAMMA = 2048, 2**17, 0.9999
+# Where the loss is a random sample, every so many steps it is measured on a fixed set of frequencies instead.
+_CHECK_EVERY, _CHECK_BINS = 20, 8192
+# A loss this many times the first one above the best, this many times in a row, is a run gone wrong.
+_FAR, _FAR_STEPS = 10.0, 10
+_PENALTY_SHARE = 0.9
+
+
+def _keys(criteria: list[Criterion]) -> list[str]:
+    """Names for the log: of known losses, or of classes, with a number from the second of a name on."""
+    names: list[str] = []
+    for criterion, _, _ in criteria:
+        plain = getattr(criterion, "log_key", None) or getattr(
+            criterion, "__name__", criterion.__class__.__name__
+        )
+        name, count = plain, 1
+        while name in names:
+            count += 1
+            name = f"{plain}_{count}"
+        names.append(name)
+    return names
+
+
+class Descent:
+    """
+    An optimiser at work on a model, one step at a time.
+
+    Parameters
+    ----------
+    model : flamo Shell
+    response : Response
+        Of the model.
+    target : Tensor
+    criteria : list of (criterion, alpha, requires_model)
+    domain : {'time', 'magnitude'}
+    dense : bool
+        Whether frequencies are drawn from a grid finer than the model's, of the network without its filters.
+    frequencies : int, optional
+        How many are drawn per step; None: all of the model's grid.
+    optimizer : {'adam', 'lbfgs'}
+    lr : float
+    patience, tol
+        Of the plateau.
+    seed : int, optional
+        For the frequencies.
+
+    Notes
+    -----
+    Losses are measured before a step with 'adam', after it with 'lbfgs'. The power variance does not see gain, so
+    after each step B and C are brought back to the norms they began with.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        response: Response,
+        target: Tensor,
+        criteria: list[Criterion],
+        domain: str,
+        *,
+        dense: bool,
+        frequencies: int | None,
+        optimizer: str,
+        lr: float,
+        patience: int,
+        tol: float,
+        seed: int | None,
+        default_criteria: bool,
+    ) -> None:
+        self.model, self.response, self.target, self.criteria = model, response, target, criteria
+        self.domain, self.optimizer_name = domain, optimizer
+        self.keys = _keys(criteria)
+        self.patience, self.tol = patience, tol
+        self.learned = [p for p in response.parameters().values() if p.requires_grad]
+        extra = [p for p in model.parameters() if p.requires_grad and all(p is not q for q in self.learned)]
+        self.learned += extra
+        if not self.learned:
+            raise ValueError(
+                "nothing is trainable: build the model with trainable=Trainable(...) that names a part of it"
+            )
+        self._lr = lr
+        self._optimizer: torch.optim.Optimizer
+        if optimizer == "adam":
+            self._optimizer = torch.optim.Adam(self.learned, lr=lr, fused=True)
+        else:
+            self._optimizer = torch.optim.LBFGS(self.learned, lr=lr, line_search_fn="strong_wolfe")
+        self.generator = torch.Generator()
+        if seed is None:
+            self.generator.seed()
+        else:
+            self.generator.manual_seed(seed)
+        self._gains = response.prototype(_DENSE, _DENSE_GAMMA) if dense else None
+        self._grid = (_DENSE if dense else response.nfft) // 2 + 1
+        self._drawn = (frequencies or (_DRAWN if dense else None)) and min(frequencies or _DRAWN, self._grid)
+        self._norms = [
+            (p, float(p.detach().norm()))
+            for name, p in response.parameters().items()
+            if dense and name in "bc" and p.requires_grad
+        ]
+        self._watch = default_criteria and len(criteria) > 1
+        self.steps = 0
+        self.losses: list[float] = []
+        self.terms: dict[str, list[float]] = {key: [] for key in self.keys}
+        self.best_loss, self.best_step = math.inf, -1
+        self.best_terms: dict[str, float] = {}
+        self.best = self._copies()
+        self._least, self._stuck, self._far, self._first = math.inf, 0, 0, math.nan
+        self._bins: Tensor | None = None
+        self._check_bins: Tensor | None = None
+        if self._drawn is not None:
+            self._check_bins = self._draw(min(_CHECK_BINS, self._grid))
+            if optimizer == "lbfgs":  # whose line search needs one and the same function
+                self._bins = self._draw(self._drawn)
+
+    @property
+    def lr(self) -> float:
+        """Learning rate before its decay; may be set between steps."""
+        return self._lr
+
+    @lr.setter
+    def lr(self, value: float) -> None:
+        self._lr = value
+
+    @property
+    def sampled(self) -> bool:
+        """Whether each step sees other frequencies."""
+        return self._drawn is not None and self.optimizer_name == "adam"
+
+    def _copies(self) -> list[Tensor]:
+        return [p.detach().clone() for p in self.learned]
+
+    def _draw(self, count: int) -> Tensor:
+        """One random bin of each of `count` equal parts of the grid."""
+        edges = torch.arange(count, dtype=torch.float64) * (self._grid / count)
+        inside = torch.rand(count, generator=self.generator, dtype=torch.float64) * (self._grid / count)
+        return (edges + inside).long().clamp_max(self._grid - 1).to(self.target.device)
+
+    def loss(self, bins: Tensor | None) -> tuple[Tensor, list[Tensor]]:
+        """Weighted sum of the criteria, and each of them, of the model as it is."""
+        response = self.response
+        at: Matrices | None = response.matrices() if response.fused else None
+        if self._gains is not None and at is not None:
+            gains = self._gains if bins is None else self._gains.at(bins)
+            y_pred = response.wet(at, gains).abs()
+        elif self.domain == "magnitude":
+            y_pred = response.spectrum(at, bins).abs()
+        else:
+            y_pred = response.time(response.spectrum(at))
+        y_true = self.target
+        if bins is not None and self._gains is None:
+            y_true = y_true[:, bins]
+        values = []
+        for criterion, _, requires_model in self.criteria:
+            if isinstance(criterion, _ColorlessSparsity) and at is not None:
+                values.append(criterion.of(at.a))
+            elif requires_model:
+                values.append(criterion(y_pred, y_true, self.model))
+            else:
+                values.append(criterion(y_pred, y_true))
+        weighted = [alpha * value for (_, alpha, _), value in zip(self.criteria, values, strict=True)]
+        return torch.stack([w.reshape(()) for w in weighted]).sum(), values
+
+    def _measured(self) -> tuple[float, dict[str, float]]:
+        """Return the loss now, on the fixed frequencies where they are drawn."""
+        with torch.no_grad():
+            total, values = self.loss(self._check_bins if self.sampled else self._bins)
+        return float(total), self._named(values)
+
+    def _named(self, values: list[Tensor]) -> dict[str, float]:
+        return {key: float(value.detach()) for key, value in zip(self.keys, values, strict=True)}
+
+    def _consider(self, loss: float, terms: dict[str, float], steps: int) -> None:
+        """Keep the present state if it is the best so far."""
+        if loss < self.best_loss:
+            self.best_loss, self.best_step, self.best_terms = loss, steps, terms
+            self.best = self._copies()
+
+    def advance(self) -> tuple[Step, str]:
+        """Do one step; return it, and why the run must end ('' if it need not)."""
+        began = time.perf_counter()
+        total, terms = self._adam() if self.optimizer_name == "adam" else self._lbfgs()
+        index = self.steps
+        self.steps += 1
+        self.losses.append(total)
+        for key in self.keys:
+            self.terms[key].append(terms[key])
+        reason = self._verdict(total, terms)
+        return Step(index, total, terms, time.perf_counter() - began), reason
+
+    def _adam(self) -> tuple[float, dict[str, float]]:
+        if self.sampled and self._drawn is not None:
+            self._bins = self._draw(self._drawn)
+        self._optimizer.zero_grad()
+        total, values = self.loss(self._bins)
+        if self._watch and self.steps == 0:
+            self._warn_of_penalty(values)
+        terms, value = self._named(values), float(total.detach())
+        if not math.isfinite(value):
+            return value, terms
+        total.backward()  # type: ignore[no-untyped-call]
+        if not all(bool(torch.isfinite(p.grad).all()) for p in self.learned if p.grad is not None):
+            return math.nan, terms
+        if not self.sampled:
+            self._consider(value, terms, self.steps)
+        elif self.steps % _CHECK_EVERY == 0:
+            self._consider(*self._measured(), self.steps)
+        for group in self._optimizer.param_groups:
+            group["lr"] = self._lr * _LR_FACTOR ** (self.steps // _LR_STEPS)
+        self._optimizer.step()
+        self._renormalise()
+        return value, terms
+
+    def _lbfgs(self) -> tuple[float, dict[str, float]]:
+        if self._watch and self.steps == 0:
+            self._warn_of_penalty(self.loss(self._bins)[1])
+        for group in self._optimizer.param_groups:
+            group["lr"] = self._lr
+
+        def closure() -> float:
+            self._optimizer.zero_grad()
+            total, _ = self.loss(self._bins)
+            if torch.isfinite(total):
+                total.backward()  # type: ignore[no-untyped-call]
+            return float(total.detach())
+
+        if self.steps == 0:
+            self._consider(*self._measured(), 0)
+        if math.isfinite(self.best_loss):
+            self._optimizer.step(closure)
+            self._renormalise()
+        total, terms = self._measured()
+        self._consider(total, terms, self.steps + 1)
+        return total, terms
+
+    def _renormalise(self) -> None:
+        with torch.no_grad():
+            for parameter, norm in self._norms:
+                parameter.mul_(norm / parameter.norm().clamp_min(torch.finfo(parameter.dtype).tiny))
+
+    def _verdict(self, total: float, terms: dict[str, float]) -> str:
+        if not math.isfinite(total):
+            return "not_finite"
+        if self.steps == 1:
+            self._first = abs(total)
+        lowest = min(self._least, self.best_loss)
+        if math.isfinite(lowest) and total - lowest > _FAR * max(self._first, abs(lowest), 1e-12):
+            self._far += 1
+            if self._far >= _FAR_STEPS:
+                return "diverged"
+        else:
+            self._far = 0
+        if self.sampled:
+            if self.steps % _CHECK_EVERY != 1:
+                return ""
+            total = self.best_loss
+        gain = (self._least - total) / (abs(self._least) + 1e-12) if math.isfinite(self._least) else math.inf
+        self._least = min(self._least, total)
+        self._stuck = 0 if gain > self.tol else self._stuck + 1
+        return "plateau" if self._stuck >= self.patience else ""
+
+    def settle(self) -> None:
+        """Leave the model in the best state met, the present one included."""
+        if self.steps and all(bool(torch.isfinite(p).all()) for p in self.learned):
+            loss, terms = self._measured()
+            if math.isfinite(loss):
+                self._consider(loss, terms, self.steps)
+        with torch.no_grad():
+            for parameter, value in zip(self.learned, self.best, strict=True):
+                parameter.copy_(value)
+
+    def _warn_of_penalty(self, values: list[Tensor]) -> None:
+        """Say so if the penalty, not the match, moves the feedback matrix."""
+        p = self.response.parameters()["a"]
+        if not p.requires_grad:
+            return
+        sizes = []
+        for (_, alpha, _), value in zip(self.criteria, values, strict=True):
+            (gradient,) = torch.autograd.grad(value, p, retain_graph=True, allow_unused=True)
+            sizes.append(0.0 if gradient is None else abs(alpha) * float(gradient.norm()))
+        match, penalty = sizes[0], sum(sizes[1:])
+        if penalty > 0.0 and penalty / (penalty + match) > _PENALTY_SHARE:
+            alpha = self.criteria[1][1]
+            advice = alpha * match / penalty * 0.1 if match > 0.0 else 0.0
+            warnings.warn(
+                f"the sparsity penalty makes {100.0 * penalty / (penalty + match):.4g} % of the gradient of the "
+                f"feedback matrix, {self.keys[0]} the rest: what is trained is the penalty; sparsity_alpha = "
+                f"{advice:.1g} instead of {alpha:g} gives it a tenth",
+                UserWarning,
+                stacklevel=5,
+            )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that a continuation needs, as plain values and tensors."""
+        return {
+            "parameters": self._copies(),
+            "best": self.best,
+            "optimizer": self._optimizer.state_dict(),
+            "generator": self.generator.get_state(),
+            "bins": self._bins,
+            "check_bins": self._check_bins,
+            "losses": list(self.losses),
+            "terms": {key: list(values) for key, values in self.terms.items()},
+            "best_terms": self.best_terms,
+            "numbers": [
+                self.steps, self.best_loss, self.best_step, self._least, self._stuck, self._far, self._first, self._lr
+            ],
+        }  # fmt: skip
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from a state of the same kind of run."""
+        with torch.no_grad():
+            for parameter, value in zip(self.learned, state["parameters"], strict=True):
+                parameter.copy_(value)
+        self.best = [value.to(p) for value, p in zip(state["best"], self.learned, strict=True)]
+        self._optimizer.load_state_dict(state["optimizer"])
+        self.generator.set_state(state["generator"])
+        self._bins, self._check_bins = state["bins"], state["check_bins"]
+        self.losses = list(state["losses"])
+        self.terms = {key: list(values) for key, values in state["terms"].items()}
+        self.best_terms = dict(state["best_terms"])
+        numbers = state["numbers"]
+        self.steps, self.best_loss, self.best_step, self._least, self._stuck, self._far = numbers[:6]
+        self._first, self._lr = numbers[6:]

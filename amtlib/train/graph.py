@@ -1,0 +1,250 @@
+"""The flamo graph of a network: built from its numbers, and read back. The one module here that loads flamo.
+Source: layout and leaf names of the pyFDN package, version 0.1.0, so that its tools read the same Shell.
+Not here: training; choosing the numbers (:mod:`amtlib.fdn.design`).
+"""
+
+import warnings
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from flamo.processor import dsp, system
+from torch import Tensor, nn
+
+from amtlib.fdn.build import Array, FDNBuild
+from amtlib.train.grid import decay_per_sample, delay_spectrum
+from amtlib.train.logarithm import skew_logarithm
+from amtlib.train.rotations import turned, turned_and_flipped
+
+# Names of one leaf in the versions of the package that write such graphs; the first is the one written here.
+_INPUT, _OUTPUT = ("input_gain",), ("output_gain",)
+_FILTERS = ("filter", "attenuation", "post_delay")
+_POST_MATRIX = ("post_matrix",)
+_POST_EQ = ("output_filter", "post_output")
+
+
+class ExactDelay(dsp.parallelDelay):  # type: ignore[misc]  # flamo has no types
+    """
+    flamo's parallel delay, with a phase that is exact at every delay and frequency.
+
+    Examples
+    --------
+    >>> delay = ExactDelay(size=(1,), max_len=9, isint=True, unit=1, nfft=8, fs=48000)
+    >>> delay.assign_value(torch.tensor([2 / 48000]))
+    >>> delay.freq_response(delay.param)[:, 0].real.round()
+    tensor([ 1.,  0., -1., -0.,  1.])
+    """
+
+    def whole_delays(self, param: Tensor) -> Tensor:
+        """Delays in samples, int64."""
+        samples: Tensor = self.s2sample(self.map(param.detach().double()))
+        return samples.round().long()
+
+    def get_freq_response(self) -> None:
+        """Set the transfer function, as flamo's constructor asks for."""
+
+        def freq_response(param: Tensor) -> Tensor:
+            gamma = decay_per_sample(float(self.alias_decay_db), self.nfft)
+            spectrum = delay_spectrum(self.whole_delays(param), self.nfft, gamma).mT
+            return spectrum.to(torch.complex128 if self.dtype == torch.float64 else torch.complex64)
+
+        self.freq_response = freq_response
+
+
+def _assign(module: Any, value: Array, requires_grad: bool) -> Any:
+    module.assign_value(torch.tensor(value).to(module.param))
+    module.param.requires_grad_(requires_grad)
+    module.requires_grad = requires_grad
+    return module
+
+
+def _feedback(A: Array, orthogonal: bool, requires_grad: bool, common: dict[str, Any]) -> Any:
+    """Make the matrix module; any orthogonal A is kept, whatever its determinant."""
+    size = A.shape[0]
+    module = dsp.Matrix(size=(size, size), matrix_type="orthogonal" if orthogonal else "random", **common)
+    if not orthogonal:
+        return _assign(module, A, requires_grad)
+    left, singular, right = np.linalg.svd(A)
+    nearest = left @ right
+    off = float(np.abs(A - nearest).max())
+    if off > 1e-6:
+        warnings.warn(
+            f"the feedback matrix is not orthogonal (singular values {singular.min():.4g} to {singular.max():.4g}); "
+            f"training starts from the nearest orthogonal matrix, entries differ by up to {off:.2g}. "
+            "Use matrix='random' to keep it as it is",
+            UserWarning,
+            stacklevel=4,
+        )
+    flipped = np.linalg.det(nearest) < 0.0
+    if flipped:
+        nearest[:, -1] *= -1.0
+    module.map = turned_and_flipped if flipped else turned
+    return _assign(module, skew_logarithm(nearest), requires_grad)
+
+
+def _sections(sos: Array, common: dict[str, Any], fs: float) -> Any:
+    module = dsp.parallelSOSFilter(size=(sos.shape[2],), n_sections=sos.shape[0], fs=fs, **common)
+    return _assign(module, sos, False)
+
+
+def make_shell(
+    build: FDNBuild,
+    *,
+    learns: tuple[bool, bool, bool, bool],
+    orthogonal: bool,
+    nfft: int,
+    time: bool,
+    device: torch.device,
+    dtype: torch.dtype,
+    alias_decay_db: float,
+) -> Any:
+    """Build the Shell; `learns` is for feedback, input, output and direct gains. See `trainable_from_build`."""
+    common: dict[str, Any] = {
+        "nfft": nfft, "alias_decay_db": alias_decay_db, "device": str(device), "dtype": dtype
+    }  # fmt: skip
+    feedback_learns, input_learns, output_learns, direct_learns = learns
+    input_gain = _assign(dsp.Gain(size=build.B.shape, **common), build.B, input_learns)
+    output_gain = _assign(dsp.Gain(size=build.C.shape, **common), build.C, output_learns)
+    direct = _assign(dsp.Gain(size=build.D.shape, **common), build.D, direct_learns)
+    delay = ExactDelay(
+        size=(build.N,), max_len=int(build.delays.max()) + 1, isint=True, unit=1, fs=build.fs, **common
+    )
+    _assign(delay, build.delays / build.fs, False)
+    feedback = _feedback(build.A, orthogonal, feedback_learns, common)
+    forward = delay
+    if build.filters is not None:
+        filters = _sections(build.filters, common, build.fs)
+        forward = system.Series(OrderedDict(delay=delay, filter=filters))
+    back = feedback
+    if build.post_matrix is not None:
+        after = _sections(build.post_matrix, common, build.fs)
+        back = system.Series(OrderedDict(mixing_matrix=feedback, post_matrix=after))
+    parts: OrderedDict[str, Any] = OrderedDict(
+        input_gain=input_gain, feedback_loop=system.Recursion(fF=forward, fB=back), output_gain=output_gain
+    )
+    if build.post_eq is not None:
+        parts["output_filter"] = _sections(build.post_eq, common, build.fs)
+    core = system.Parallel(brA=system.Series(parts), brB=direct, sum_output=True)
+    if not time:
+        last = dsp.Transform(torch.abs, device=str(device), dtype=dtype)
+    elif alias_decay_db:
+        last = dsp.iFFTAntiAlias(nfft, alias_decay_db=alias_decay_db, device=str(device), dtype=dtype)
+    else:
+        last = dsp.iFFT(nfft, dtype=dtype)
+    return system.Shell(core=core, input_layer=dsp.FFT(nfft, dtype=dtype), output_layer=last)
+
+
+@dataclass(frozen=True)
+class Leaves:
+    """
+    The parts of a network's graph that hold its numbers.
+
+    `known` says that the graph is laid out as :func:`make_shell` does, with a frozen forward path: then the fast
+    evaluation gives what the graph gives.
+    """
+
+    input_gain: Any
+    output_gain: Any
+    feedback: Any
+    direct: Any
+    delay: Any
+    filters: Any
+    post_matrix: Any
+    post_eq: Any
+    known: bool
+
+
+def _leaves(model: Any) -> dict[str, nn.Module]:
+    root = model.get_core() if hasattr(model, "get_core") else model
+    return {name: module for name, module in root.named_modules() if isinstance(module, dsp.DSP)}
+
+
+def _named(leaves: dict[str, nn.Module], names: tuple[str, ...]) -> list[Any]:
+    return [module for path, module in leaves.items() if path.rpartition(".")[2] in names]
+
+
+def _one(found: list[Any], names: tuple[str, ...]) -> Any:
+    if len(found) != 1:
+        raise ValueError(
+            f"FLAMO graph must contain exactly one of {names}; found {len(found)}: build it with build_fdn"
+        )
+    return found[0]
+
+
+def _at_most_one(found: list[Any], names: tuple[str, ...]) -> Any:
+    return _one(found, names) if found else None
+
+
+def read_leaves(model: nn.Module) -> Leaves:
+    """Find the leaves of a network's graph by their names, those of other versions included. See `extract_build`."""
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"model is a {type(model).__name__}: give the flamo Shell that build_fdn returns")
+    leaves = _leaves(model)
+    inputs, outputs = _one(_named(leaves, _INPUT), _INPUT), _one(_named(leaves, _OUTPUT), _OUTPUT)
+    delays = _named(leaves, ("delay",)) or [m for m in leaves.values() if "delay" in type(m).__name__.lower()]
+    if len(delays) != 1:
+        raise ValueError(
+            f"FLAMO graph must contain exactly one delay leaf; found {len(delays)}: build it with build_fdn"
+        )
+    matrices = _named(leaves, ("mixing_matrix",)) or [
+        module for path, module in leaves.items() if path.endswith("feedback_loop.feedback")
+    ]
+    if len(matrices) != 1:
+        raise ValueError(
+            f"FLAMO graph must contain exactly one feedback matrix leaf; found {len(matrices)}: build it with build_fdn"
+        )
+    directs = _named(leaves, ("direct_gain",)) or [
+        module for path, module in leaves.items() if path == "branchB"
+    ]
+    found = Leaves(
+        input_gain=inputs,
+        output_gain=outputs,
+        feedback=matrices[0],
+        direct=_at_most_one(directs, ("direct_gain", "brB")),
+        delay=delays[0],
+        filters=_at_most_one(_named(leaves, _FILTERS), _FILTERS),
+        post_matrix=_at_most_one(_named(leaves, _POST_MATRIX), _POST_MATRIX),
+        post_eq=_at_most_one(_named(leaves, _POST_EQ), _POST_EQ),
+        known=False,
+    )
+    return Leaves(**{**found.__dict__, "known": _is_known(model, found)})
+
+
+def _is_known(model: Any, leaves: Leaves) -> bool:
+    """Whether the graph is the one of `make_shell`, with nothing in it that the fast evaluation would miss."""
+    if not hasattr(model, "get_core"):
+        return False
+    core = model.get_core()
+    if not isinstance(core, system.Parallel) or not core.sum_output or core.branchB is not leaves.direct:
+        return False
+    last = ["output_filter"] if leaves.post_eq is not None else []
+    expected = ["input_gain", "feedback_loop", "output_gain", *last]
+    if not isinstance(core.branchA, system.Series) or list(core.branchA._modules) != expected:
+        return False
+    loop = core.branchA.feedback_loop
+    if not isinstance(loop, system.Recursion):
+        return False
+    forward = [leaves.delay, *([leaves.filters] if leaves.filters is not None else [])]
+    back = [leaves.feedback, *([leaves.post_matrix] if leaves.post_matrix is not None else [])]
+    for path, parts in ((loop.feedforward, forward), (loop.feedback, back)):
+        there = list(path) if isinstance(path, system.Series) else [path]
+        if len(there) != len(parts) or any(a is not b for a, b in zip(there, parts, strict=True)):
+            return False
+    sections = [part for part in (leaves.filters, leaves.post_matrix, leaves.post_eq) if part is not None]
+    frozen = not any(part.param.requires_grad for part in (leaves.delay, *sections))
+    return (
+        frozen
+        and isinstance(leaves.delay, dsp.parallelDelay)
+        and bool(leaves.delay.isint)
+        and all(isinstance(part, dsp.parallelSOSFilter) for part in sections)
+        and all(type(part) is dsp.Gain for part in (leaves.input_gain, leaves.output_gain, leaves.direct))
+        and type(leaves.feedback) is dsp.Matrix
+    )
+
+
+def whole_delays(delay: Any) -> Tensor:
+    """Delays of a delay leaf in samples, int64."""
+    samples: Tensor = delay.map(delay.param.detach().double()) * delay.fs / delay.unit
+    return samples.round().long()

@@ -1,0 +1,268 @@
+"""What training makes small: a flat magnitude, a likeness of spectrograms, a matrix without zeros.
+Source: definitions of the specification (losses of flamo 0.2.20, spectrograms of nnAudio), written anew; sparsity of
+Dal Santo et al. (2025), EURASIP J. Audio Speech Music Process. 2025:13. Not here: which of them a mode uses.
+"""
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+#: Lowest frequency of the linear spectrograms in Hz: their lines lie between those of an FFT.
+_LOWEST_HZ = 20.0
+
+
+class MeanSquare(nn.Module):
+    """
+    Mean square distance of the outputs' summed magnitude from the target.
+
+    ``forward(y_pred, y_true)``: magnitudes (batch, F, n_out) and (1, F, 1); returns a number.
+
+    Examples
+    --------
+    >>> MeanSquare()(torch.full((1, 3, 1), 1.5), torch.ones(1, 3, 1))
+    tensor(0.2500)
+    """
+
+    log_key = "mse_loss"
+
+    def forward(self, y_pred: Tensor, y_true: Tensor) -> Tensor:
+        """Mean over batch and frequencies of (sum over outputs - target)^2."""
+        return (y_pred.sum(dim=-1) - y_true.squeeze(-1)).square().mean()
+
+
+class PowerVariance(nn.Module):
+    """
+    Relative variance of the power over frequency: 0 for a flat response, 1 for Gaussian noise, more for peaks.
+
+    ``forward(y_pred, y_true)``: magnitudes (batch, F, n_out), `y_true` unused; returns the mean over batch and
+    outputs. Invariant to gain, and unlike a square of magnitudes ruled by peaks: ringing modes count.
+
+    Examples
+    --------
+    >>> PowerVariance()(torch.full((1, 8, 1), 3.0), torch.ones(1))
+    tensor(0.)
+    """
+
+    log_key = "power_variance_loss"
+
+    def forward(self, y_pred: Tensor, y_true: Tensor) -> Tensor:
+        """Mean over frequency of (|H|^2 / mean |H|^2 - 1)^2."""
+        power = y_pred.square()
+        return (power / power.mean(dim=1, keepdim=True) - 1.0).square().mean()
+
+
+class _ColorlessSparsity(nn.Module):
+    """
+    How sparse a feedback matrix is: 0 if all entries are equal in size, 1 for a permutation.
+
+    ``forward(y_pred, y_target, model)``: reads the matrix in `model`; the other two are unused.
+    """
+
+    log_key = "_ColorlessSparsity"
+
+    @staticmethod
+    def of(a: Tensor) -> Tensor:
+        """Return the measure of a matrix (N, N): ``(N sqrt N - sum |a|) / (N (sqrt N - 1))``; 0 for N = 1."""
+        lines = a.shape[-1]
+        if lines == 1:
+            return 0.0 * a.sum()
+        full = lines * math.sqrt(lines)
+        return (full - a.abs().sum()) / (full - lines)
+
+    def forward(self, y_pred: Tensor, y_target: Tensor, model: Any) -> Tensor:
+        """Return the measure of the model's matrix."""
+        core = model.get_core()
+        loop = (core.branchA if hasattr(core, "branchA") else core).feedback_loop.feedback
+        leaf = loop.mixing_matrix if hasattr(loop, "mixing_matrix") else loop
+        return self.of(leaf.map(leaf.param))
+
+
+def colorless_sparsity_loss() -> nn.Module:
+    """
+    Return the penalty on zeros of the feedback matrix, for criteria with ``requires_model=True``.
+
+    Returns
+    -------
+    nn.Module
+        ``penalty(y_pred, y_target, model)``, a number from 0 (all entries equal in size) to 1 (a permutation) for an
+        orthogonal matrix; 0 for one line. A matrix that is not kept orthogonal has no lower bound.
+
+    References
+    ----------
+    Dal Santo, Prawda, Schlecht and Valimaki (2025), EURASIP J. Audio Speech Music Process. 2025:13.
+
+    Examples
+    --------
+    >>> colorless_sparsity_loss().of(torch.eye(4))
+    tensor(1.)
+    """
+    return _ColorlessSparsity()
+
+
+class _Frames(nn.Module):
+    """Several sizes of overlapping frames of a signal, and the distance of what is made of them."""
+
+    def __init__(self, sizes: tuple[int, ...], fs: float, dtype: torch.dtype, device: torch.device) -> None:
+        super().__init__()
+        self.sizes = sizes
+        self.fs = fs
+        kernels = [self._kernel(size).to(device=device, dtype=dtype) for size in sizes]
+        for size, kernel in zip(sizes, kernels, strict=True):
+            self.register_buffer(f"kernel_{size}", kernel, persistent=False)
+        self._target: Tensor | None = None
+        self._target_version = -1
+        self._targets: list[Tensor] = []
+
+    def _kernel(self, size: int) -> Tensor:
+        raise NotImplementedError
+
+    def _spectrogram(self, frames: Tensor, kernel: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def spectrograms(self, y: Tensor) -> list[Tensor]:
+        """Spectrograms (batch * channel, frames, bands) of signals (batch, T, channel), one per size."""
+        # Channels stay apart: they join the batch before time is cut into frames.
+        rows = y.mT.flatten(0, 1)
+        found = []
+        for size in self.sizes:
+            padded = nn.functional.pad(rows[:, None], (size // 2, size // 2), mode="reflect")[:, 0]
+            frames = padded.unfold(-1, size, size // 4)
+            found.append(self._spectrogram(frames, getattr(self, f"kernel_{size}")))
+        return found
+
+    def forward(self, y_pred: Tensor, y_true: Tensor) -> Tensor:
+        """Sum over the sizes of the Frobenius norm of the difference over the number of entries."""
+        if y_pred.shape != y_true.shape or y_pred.ndim != 3:
+            raise ValueError(
+                f"y_pred and y_true have shapes {tuple(y_pred.shape)} and {tuple(y_true.shape)}: give equal ones, "
+                "(batch, samples, channels)"
+            )
+        if y_true is not self._target or y_true._version != self._target_version:
+            with torch.no_grad():
+                self._targets = self.spectrograms(y_true)
+            self._target, self._target_version = y_true, y_true._version
+        pairs = zip(self.spectrograms(y_pred), self._targets, strict=True)
+        return torch.stack([torch.linalg.vector_norm(a - b) / a.numel() for a, b in pairs]).sum()
+
+
+class MultiScaleSpectrogram(_Frames):
+    """
+    Distance of magnitude spectrograms with several window lengths.
+
+    Parameters
+    ----------
+    sizes : tuple of int
+        Window lengths in samples, multiples of 4.
+    fs : float
+        Sampling rate in Hz.
+    dtype, device
+        Of the signals.
+
+    Notes
+    -----
+    Periodic Hann windows, a quarter of their length apart, the signal mirrored at its ends. The n / 2 + 1 lines lie at
+    ``20 + k (fs / 2 - 20) / (n / 2 + 1)`` Hz, where the specification's spectrograms (nnAudio's) have them, not at
+    those of an FFT: hence a product with a matrix of sines.
+
+    Examples
+    --------
+    >>> loss = MultiScaleSpectrogram((256,), 48000.0, torch.float64, torch.device("cpu"))
+    >>> click = torch.zeros(1, 1024, 1, dtype=torch.float64)
+    >>> float(loss(click, click))
+    0.0
+    """
+
+    log_key = "mss_loss"
+
+    def _kernel(self, size: int) -> Tensor:
+        lines = size // 2 + 1
+        top = self.fs // 2.0  # as nnAudio is told: a whole number of Hz
+        frequencies = _LOWEST_HZ + torch.arange(lines, dtype=torch.float64) * (top - _LOWEST_HZ) / lines
+        samples = torch.arange(size, dtype=torch.float64)
+        angles = 2.0 * math.pi / self.fs * samples[:, None] * frequencies
+        window = torch.hann_window(size, periodic=True, dtype=torch.float64)
+        return window[:, None] * torch.cat([angles.cos(), angles.sin()], dim=1)
+
+    def _spectrogram(self, frames: Tensor, kernel: Tensor) -> Tensor:
+        real, imaginary = (frames @ kernel).chunk(2, dim=-1)
+        return torch.complex(real, imaginary).abs()  # whose gradient at silence is 0, not NaN
+
+
+class MelSpectrogram(_Frames):
+    """
+    Distance of mel power spectrograms with several window lengths, n / 8 bands each.
+
+    Parameters
+    ----------
+    sizes : tuple of int
+        Window lengths in samples, multiples of 8.
+    fs : float
+        Sampling rate in Hz.
+    dtype, device
+        Of the signals.
+
+    Notes
+    -----
+    Frames as in :class:`MultiScaleSpectrogram`; power at the lines of an FFT; bands from 0 to fs / 2 on Slaney's mel
+    scale, each of unit area.
+
+    Examples
+    --------
+    >>> loss = MelSpectrogram((256,), 48000.0, torch.float64, torch.device("cpu"))
+    >>> loss.spectrograms(torch.zeros(2, 1024, 3, dtype=torch.float64))[0].shape
+    torch.Size([6, 17, 32])
+    """
+
+    log_key = "mel_mss_loss"
+
+    def _kernel(self, size: int) -> Tensor:
+        self.register_buffer(
+            f"window_{size}", torch.hann_window(size, periodic=True, dtype=torch.float64), persistent=False
+        )
+        return mel_bands(size // 8, size, self.fs)
+
+    def _spectrogram(self, frames: Tensor, kernel: Tensor) -> Tensor:
+        window = getattr(self, f"window_{frames.shape[-1]}").to(frames)
+        spectrum = torch.fft.rfft(frames * window)
+        return torch.view_as_real(spectrum).square().sum(dim=-1) @ kernel
+
+
+def _mel_to_hz(mel: Tensor) -> Tensor:
+    # Slaney's scale: linear below 1 kHz (15 mel), 27 steps for a factor of 6.4 above
+    return torch.where(
+        mel < 15.0, mel * 200.0 / 3.0, 1000.0 * torch.exp((mel - 15.0) * (math.log(6.4) / 27.0))
+    )
+
+
+def mel_bands(bands: int, n_fft: int, fs: float) -> Tensor:
+    """
+    Triangles on Slaney's mel scale over the lines of an FFT, each of unit area in Hz.
+
+    Parameters
+    ----------
+    bands : int
+        Number of triangles, from 0 to fs / 2.
+    n_fft : int
+        FFT length.
+    fs : float
+        Sampling rate in Hz.
+
+    Returns
+    -------
+    Tensor, float64, shape (n_fft / 2 + 1, bands)
+
+    Examples
+    --------
+    >>> mel_bands(32, 256, 48000.0).shape
+    torch.Size([129, 32])
+    """
+    top = fs // 2.0
+    highest = 15.0 + math.log(top / 1000.0) / (math.log(6.4) / 27.0) if top > 1000.0 else top * 3.0 / 200.0
+    edges = _mel_to_hz(torch.linspace(0.0, highest, bands + 2, dtype=torch.float64))
+    lines = torch.arange(n_fft // 2 + 1, dtype=torch.float64) * fs / n_fft
+    low, centre, high = edges[:-2], edges[1:-1], edges[2:]
+    rising = (lines[:, None] - low) / (centre - low)
+    falling = (high - lines[:, None]) / (high - centre)
+    return torch.minimum(rising, falling).clamp_min(0.0) * (2.0 / (high - low))

@@ -1,0 +1,210 @@
+"""What each mode of training compares: the input, the target, the losses and the domain they are measured in.
+Source: the specification (`pyFDN.train.objectives`).
+Not here: the losses themselves (:mod:`amtlib.train.losses`).
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any, Literal, TypeAlias
+
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from amtlib.train.losses import (
+    MeanSquare,
+    MelSpectrogram,
+    MultiScaleSpectrogram,
+    PowerVariance,
+    colorless_sparsity_loss,
+)
+from amtlib.train.targets import prepare_target
+
+Objective: TypeAlias = Literal["colorless", "match_spectrogram", "match_mel_spectrogram"]
+#: (loss, weight, whether it is called with the model as a third argument)
+Criterion: TypeAlias = tuple[Any, float, bool]
+
+_DOMAINS = {"colorless": "magnitude", "match_mel_spectrogram": "time", "match_spectrogram": "time"}
+_FLATNESS = {"mse": MeanSquare, "power_variance": PowerVariance}
+
+
+def output_domain(mode: str) -> str:
+    """
+    Return what a mode compares: the model's output in time, or its magnitude.
+
+    Parameters
+    ----------
+    mode : {'colorless', 'match_spectrogram', 'match_mel_spectrogram'}
+
+    Returns
+    -------
+    {'time', 'magnitude'}
+
+    Raises
+    ------
+    ValueError
+        If there is no such mode.
+
+    Examples
+    --------
+    >>> output_domain("colorless"), output_domain("match_spectrogram")
+    ('magnitude', 'time')
+    """
+    if mode not in _DOMAINS:
+        raise ValueError(f"unknown training mode {mode!r}; choose from {sorted(_DOMAINS)}")
+    return _DOMAINS[mode]
+
+
+def check_weight(value: Any, name: str) -> float:
+    """
+    Return a weight as a finite float >= 0, or raise.
+
+    Examples
+    --------
+    >>> check_weight(1, "sparsity_alpha")
+    1.0
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{name} must be one real number, got {value!r}: pass a float")
+    if not 0.0 <= value < math.inf:
+        raise ValueError(f"{name} = {value:g} must be finite and at least 0: 0 switches it off")
+    return float(value)
+
+
+def _check_sizes(sizes: Sequence[int], nfft: int) -> tuple[int, ...]:
+    found = tuple(sizes)
+    if not found:
+        raise ValueError("mss_nfft is empty: give window lengths such as (256, 512, 1024)")
+    if len(set(found)) != len(found):
+        raise ValueError(f"mss_nfft = {found} names a length twice: give each once")
+    for size in found:
+        if isinstance(size, bool) or not isinstance(size, int):
+            raise TypeError(f"mss_nfft must hold whole numbers, got {size!r}: pass ints")
+        if size < 32 or size % 8 or size // 2 >= nfft:
+            raise ValueError(
+                f"mss_nfft holds {size}: give multiples of 8 from 32 to below twice nfft = {2 * nfft}"
+            )
+    return found
+
+
+def _check_criteria(criteria: Sequence[Any]) -> list[Criterion]:
+    checked: list[Criterion] = []
+    for item in criteria:
+        if not isinstance(item, tuple | list) or len(item) != 3:
+            raise TypeError(f"criteria must hold (criterion, alpha, requires_model), got {item!r}")
+        criterion, alpha, requires_model = item
+        if not callable(criterion):
+            raise TypeError(
+                f"criteria hold {criterion!r}, which cannot be called: give an nn.Module or a function"
+            )
+        if isinstance(alpha, bool) or not isinstance(alpha, int | float) or not math.isfinite(alpha):
+            raise ValueError(f"criteria hold the weight {alpha!r}: give a finite number")
+        checked.append((criterion, float(alpha), bool(requires_model)))
+    if not checked:
+        raise ValueError("criteria are empty: give at least one, or None for those of the mode")
+    return checked
+
+
+def build_objective(
+    mode: str,
+    *,
+    target: npt.ArrayLike | Tensor | None,
+    criteria: Sequence[Any] | None,
+    sparsity_alpha: float,
+    mss_nfft: Sequence[int],
+    fs: float,
+    nfft: int,
+    n_in: int,
+    n_out: int,
+    device: torch.device | str | None,
+    dtype: torch.dtype | None,
+    objective: str = "mse",
+    target_fs: float | None = None,
+) -> tuple[Tensor, Tensor, list[Criterion], str]:
+    """
+    Return the input, the target, the losses and the domain of a training mode.
+
+    Parameters
+    ----------
+    mode : {'colorless', 'match_spectrogram', 'match_mel_spectrogram'}
+        A flat magnitude, or the likeness of a room's response in linear or mel spectrograms.
+    target : array, shape (T,), (T, n_out) or (T, n_out, n_in)
+        What the matching modes match; None for 'colorless'.
+    criteria : list of (criterion, alpha, requires_model), or None
+        Replaces the mode's losses and the penalty. Called ``criterion(y_pred, y_true)``, with the model as a third
+        argument if `requires_model`.
+    sparsity_alpha : float
+        Weight of the penalty on zeros of the feedback matrix, >= 0.
+    mss_nfft : tuple of int
+        Window lengths of the spectrograms in samples, multiples of 8.
+    fs, nfft, n_in, n_out, device, dtype
+        Of the model.
+    objective : {'mse', 'power_variance'}
+        For 'colorless': mean square distance of the magnitude from 1, or the relative variance of the power.
+    target_fs : float, optional
+        Sampling rate of the target in Hz, if it is not that of the model.
+
+    Returns
+    -------
+    input : Tensor, shape (1, nfft, n_in) or (n_in, nfft, n_in)
+        An impulse on all inputs at once, or for a 3-D target on one after the other.
+    target : Tensor
+        (1, nfft / 2 + 1, 1) ones for 'colorless', else (1 or n_in, nfft, n_out).
+    criteria : list of (criterion, alpha, requires_model)
+    domain : {'time', 'magnitude'}
+
+    Raises
+    ------
+    ValueError
+        If the mode is unknown, its target missing or unfit, or a number out of range.
+    TypeError
+        If an argument has the wrong type.
+
+    See Also
+    --------
+    TrainingRun : uses it.
+
+    Examples
+    --------
+    >>> x, y, criteria, domain = build_objective(
+    ...     "colorless", target=None, criteria=None, sparsity_alpha=0.2, mss_nfft=(256,), fs=48000.0, nfft=1024,
+    ...     n_in=1, n_out=1, device="cpu", dtype=torch.float32)
+    >>> x.shape, y.shape, [type(criterion).__name__ for criterion, _, _ in criteria], domain
+    (torch.Size([1, 1024, 1]), torch.Size([1, 513, 1]), ['MeanSquare', '_ColorlessSparsity'], 'magnitude')
+    """
+    domain = output_domain(mode)
+    place, kind = torch.device(device or "cpu"), dtype or torch.float32
+    alpha = check_weight(sparsity_alpha, "sparsity_alpha")
+    if objective not in _FLATNESS:
+        raise ValueError(f"unknown objective {objective!r}; choose from {sorted(_FLATNESS)}")
+    if mode != "colorless" and objective != "mse":
+        raise ValueError(f"objective {objective!r} is for mode 'colorless', not {mode!r}: leave it out")
+    source = torch.zeros(1, nfft, n_in, device=place, dtype=kind)
+    source[:, 0] = 1.0
+    loss: nn.Module
+    if mode == "colorless":
+        if target is not None:
+            raise ValueError(
+                "mode 'colorless' has no target: its target is a flat magnitude; leave target= out"
+            )
+        wanted = torch.ones(1, nfft // 2 + 1, 1, device=place, dtype=kind)
+        loss = _FLATNESS[objective]()
+    else:
+        if target is None:
+            raise ValueError(f"mode {mode!r} requires target=: give the impulse response to match")
+        wanted = prepare_target(target, fs=fs, nfft=nfft, n_in=n_in, n_out=n_out, target_fs=target_fs)
+        wanted = wanted.to(device=place, dtype=kind)
+        if not torch.isfinite(wanted).all():
+            raise ValueError(f"target has values that {kind} cannot hold: scale it down")
+        if torch.as_tensor(target).ndim == 3:
+            source = torch.zeros(n_in, nfft, n_in, device=place, dtype=kind)
+            source[:, 0] = torch.eye(n_in, device=place, dtype=kind)
+        kinds = {"match_spectrogram": MultiScaleSpectrogram, "match_mel_spectrogram": MelSpectrogram}
+        if criteria is None:
+            loss = kinds[mode](_check_sizes(mss_nfft, nfft), fs, kind, place)
+    if criteria is not None:
+        return source, wanted, _check_criteria(criteria), domain
+    losses: list[Criterion] = [(loss, 1.0, False)]
+    if alpha > 0.0:
+        losses.append((colorless_sparsity_loss(), alpha, True))
+    return source, wanted, losses, domain

@@ -1,0 +1,126 @@
+"""What a training run leaves behind: its steps, its log, and the state of the network at a moment.
+Source: fields of the log as in the specification (`pyFDN.train.engine.TrainLog`).
+Not here: running (:mod:`amtlib.train.run`).
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from torch import Tensor
+
+from amtlib.fdn.build import FDNBuild
+
+
+@dataclass(frozen=True)
+class Step:
+    """
+    One step of training.
+
+    Attributes
+    ----------
+    index : int
+        From 0.
+    loss : float
+        Weighted sum of the terms; with 'adam' before the step, with 'lbfgs' after it.
+    terms : dict of str to float
+        The terms, unweighted.
+    seconds : float
+        What it took.
+
+    Examples
+    --------
+    >>> Step(0, 1.5, {"mse_loss": 1.5}, 0.01).loss
+    1.5
+    """
+
+    index: int
+    loss: float
+    terms: dict[str, float]
+    seconds: float
+
+
+@dataclass
+class TrainLog:
+    """
+    History of the losses and how the training ended.
+
+    Parameters
+    ----------
+    train_loss : list of float
+        Weighted sum of the terms at each step.
+    loss_log : dict of str to list of float
+        Each term, unweighted: 'mse_loss', 'power_variance_loss', 'mss_loss' or 'mel_mss_loss', and
+        '_ColorlessSparsity'; custom criteria by their class names, a second of one class as ``Name_2``.
+    steps_run : int
+        Number of steps.
+    stopped_early : bool
+        Whether that is fewer than asked for.
+    reason : str
+        'max_steps', 'plateau', 'time_budget', 'stopped', 'callback', 'not_finite', 'diverged' or 'failed'; '' while
+        it runs.
+    best_loss : float
+        The least loss met, that of the state which the model was left in. Where each step sees other frequencies,
+        losses are compared on a fixed set of them.
+    best_step : int
+        How many steps led to that state; -1 before the first.
+
+    Examples
+    --------
+    >>> TrainLog().steps_run
+    0
+    """
+
+    train_loss: list[float] = field(default_factory=list)
+    loss_log: dict[str, list[float]] = field(default_factory=dict)
+    steps_run: int = 0
+    stopped_early: bool = False
+    reason: str = ""
+    best_loss: float = math.inf
+    best_step: int = -1
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """
+    A network as it was at one moment of its training; a copy that the run does not know of.
+
+    Parameters
+    ----------
+    step : int
+        How many steps led here.
+    loss : float
+        The last loss known then (nan before the first step).
+    terms : dict of str to float
+        Its terms.
+    parameters : dict of str to Tensor
+        Copies of the parameters behind A, B, C and D, by the letters 'a' to 'd'.
+    make : callable
+        Turns them into a network.
+
+    Attributes
+    ----------
+    build : FDNBuild
+        The network; computed on first use, in the thread that asks.
+
+    See Also
+    --------
+    TrainingRun.snapshot : where they come from.
+
+    Examples
+    --------
+    >>> Snapshot(0, math.nan, {}, {}, lambda parameters: FDNBuild([[0.5]], [1], [1], 0, [3], 48000)).build.N
+    1
+    """
+
+    step: int
+    loss: float
+    terms: dict[str, float]
+    parameters: dict[str, Tensor]
+    make: Callable[[dict[str, Tensor]], FDNBuild]
+
+    @cached_property
+    def build(self) -> FDNBuild:
+        """The network."""
+        return self.make(self.parameters)

@@ -1,0 +1,546 @@
+"""A training run that can be stepped, paused, watched, saved and ended, from any thread.
+Source: our own; its keywords are those of the specification's `train_fdn`.
+Not here: what a step does (:mod:`amtlib.train.descent`).
+"""
+
+import math
+import os
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from amtlib.fdn.build import FDNBuild
+from amtlib.fdn.response import transfer_function
+from amtlib.train.build import extract_build, flamo_graph
+from amtlib.train.checkpoints import read_checkpoint, write_checkpoint
+from amtlib.train.descent import Descent
+from amtlib.train.objectives import build_objective
+from amtlib.train.record import Snapshot, Step, TrainLog
+from amtlib.train.response import Response
+from amtlib.train.settings import (
+    check_settings,
+    check_start,
+    ending,
+    positive_number,
+    warn_of_growth,
+    whole_number,
+)
+
+
+class TrainingRun:
+    """
+    Trains a model step by step: here and now, or in a thread of its own.
+
+    Parameters
+    ----------
+    model : flamo Shell
+        From :func:`build_fdn` or :func:`trainable_from_build`; trained in place. Its layers are never changed.
+    mode : {'colorless', 'match_spectrogram', 'match_mel_spectrogram'}
+        What to train towards: a flat magnitude, or the spectrograms of `target`.
+    target : array, shape (T,), (T, n_out) or (T, n_out, n_in), optional
+        Impulse response to match.
+    target_fs : float, optional
+        Its sampling rate in Hz, if it is not that of the model.
+    objective : {'mse', 'power_variance'}
+        For 'colorless'. 'mse': mean square distance of the magnitude from 1, on the model's grid. 'power_variance':
+        relative variance of the power, of the network without its filters at a decay of 60 dB in 69000 samples, at
+        2048 new frequencies each step. It follows the peaks, does not see gain, and gives flatter modes.
+    criteria : list of (criterion, alpha, requires_model), optional
+        Instead of the mode's loss and penalty.
+    sparsity_alpha : float
+        Weight of the penalty on zeros of the feedback matrix, >= 0. More of it keeps more echoes, less of it
+        flattens more.
+    mss_nfft : tuple of int
+        Window lengths of the spectrograms in samples.
+    frequencies : int, optional
+        For 'colorless': how many frequencies each step looks at, drawn anew each time ('lbfgs': once). Default: all
+        of the grid; 2048 with 'power_variance'.
+    max_steps : int
+        Most steps, >= 0.
+    lr : float
+        Learning rate, > 0; with 'adam' it falls to a tenth every 2000 steps.
+    optimizer : {'adam', 'lbfgs'}
+        One gradient a step, or up to 20 with a line search.
+    patience, tol : int, float
+        Ends when the loss has not fallen by more than the share `tol` for `patience` steps (with drawn frequencies:
+        for that many measurements, one in 20 steps).
+    device, dtype : optional
+        Where to train; default: where the model is, in its precision.
+    rng : int, optional
+        Seed of the drawn frequencies. Nothing else here is random.
+    time_budget : float, optional
+        Seconds that the steps may take together.
+    callback : callable, optional
+        Called with each :class:`Step` in the thread that steps; a true result ends the run.
+    fused : bool
+        False: evaluate by flamo's own graph, for comparisons.
+
+    Attributes
+    ----------
+    state : {'ready', 'running', 'paused', 'finished'}
+    reason : str
+        Why it ended, see :class:`TrainLog`; '' before.
+    message : str
+        The same as a sentence.
+    error : Exception or None
+        What a thread failed with.
+    max_steps, time_budget, lr
+        May be set while it runs.
+
+    Raises
+    ------
+    ValueError
+        If nothing is trainable, the mode is unknown, the target unfit, or a number out of range.
+    TypeError
+        If an argument has the wrong type.
+
+    Warns
+    -----
+    UserWarning
+        If time aliasing is above -40 dB in a matching mode, the target is cut, the penalty makes more than 90 % of the
+        matrix's gradient (at the first step), the run diverges, or a free matrix grew too large to be safe.
+
+    See Also
+    --------
+    train_fdn : the same in one call.
+
+    Notes
+    -----
+    While a thread runs, use :meth:`snapshot`, not the model. At the end the model holds the best state met.
+
+    Examples
+    --------
+    >>> from amtlib.train.build import build_fdn
+    >>> model = build_fdn(delays=[61, 73, 83, 97], rt=None, nfft=2**10, rng=1)
+    >>> run = TrainingRun(model, "colorless", max_steps=3, lr=1e-2)
+    >>> [step.index for step in run], run.reason
+    ([0, 1, 2], 'max_steps')
+    >>> run.snapshot(best=True).build
+    FDNBuild(N=4, n_in=1, n_out=1, fs=48000 Hz, delays ... no filters)
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        mode: str,
+        *,
+        target: npt.ArrayLike | Tensor | None = None,
+        target_fs: float | None = None,
+        objective: str = "mse",
+        criteria: Sequence[Any] | None = None,
+        sparsity_alpha: float = 0.2,
+        mss_nfft: Sequence[int] = (256, 512, 1024),
+        frequencies: int | None = None,
+        max_steps: int = 2000,
+        lr: float = 0.001,
+        optimizer: str = "adam",
+        patience: int = 10,
+        tol: float = 1e-6,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+        rng: int | None = None,
+        time_budget: float | None = None,
+        callback: Callable[[Step], bool | None] | None = None,
+        fused: bool = True,
+    ) -> None:
+        leaves = flamo_graph().read_leaves(model)
+        check_settings(mode, optimizer, frequencies, rng, callback)
+        self.max_steps = whole_number(max_steps, "max_steps", 0)
+        self.time_budget = None if time_budget is None else positive_number(time_budget, "time_budget")
+        if device is not None:
+            model.to(device=device)
+        if dtype is not None and dtype != model.dtype:
+            model.set_dtype(dtype)
+        self.model = model
+        self._start = extract_build(model)
+        source, wanted, losses, domain = build_objective(
+            mode, target=target, criteria=criteria, sparsity_alpha=sparsity_alpha, mss_nfft=mss_nfft,
+            fs=self._start.fs, nfft=int(model.nfft), n_in=self._start.n_in, n_out=self._start.n_out,
+            device=leaves.feedback.param.device, dtype=leaves.feedback.param.dtype, objective=objective,
+            target_fs=target_fs,
+        )  # fmt: skip
+        self._response = Response(model, leaves, source, fused=fused)
+        check_start(mode, objective, self._response, self._start)
+        self._descent = Descent(
+            model, self._response, wanted, losses, domain,
+            dense=objective == "power_variance", frequencies=frequencies, optimizer=optimizer,
+            lr=positive_number(lr, "lr"), patience=whole_number(patience, "patience", 1),
+            tol=positive_number(tol, "tol", zero=True), seed=None if rng is None else int(rng),
+            default_criteria=criteria is None,
+        )  # fmt: skip
+        #: what a checkpoint must agree with
+        self._same = {
+            "mode": mode, "objective": objective, "optimizer": optimizer, "frequencies": frequencies,
+            "nfft": int(model.nfft), "losses": ", ".join(self._descent.keys),
+            "shapes": str([tuple(p.shape) for p in self._descent.learned]),
+        }  # fmt: skip
+        self._callback = callback
+        self.reason, self.message = "", ""
+        self.error: BaseException | None = None
+        self.seconds = 0.0
+        self._pace = 0.0
+        self._stepping = threading.RLock()
+        self._wake = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._paused = self._idle = self._ending = False
+        self._latest = self._copy()
+
+    # ------------------------------------------------------------------ stepping
+
+    @property
+    def state(self) -> str:
+        """'ready', 'running', 'paused' or 'finished'."""
+        if self.reason:
+            return "finished"
+        if self._thread is not None and self._thread.is_alive():
+            return "paused" if self._paused else "running"
+        return "paused" if self.steps_run else "ready"
+
+    def step(self) -> Step | None:
+        """
+        Do one step in this thread.
+
+        Returns
+        -------
+        Step or None
+            None if the run has ended.
+
+        Raises
+        ------
+        RuntimeError
+            If its own thread is running: pause it first.
+        FloatingPointError
+            If the loss is not finite at the very start.
+        """
+        if self.state == "running" and threading.current_thread() is not self._thread:
+            raise RuntimeError("the run is stepping in its own thread: call pause() first")
+        return self._advance()
+
+    def __iter__(self) -> Iterator[Step]:
+        """Step until the end, here."""
+        while (step := self.step()) is not None:
+            yield step
+
+    def _advance(self) -> Step | None:
+        with self._stepping:
+            if self.reason:
+                return None
+            if self._ending:
+                self._finish("stopped")
+                return None
+            if self.steps_run >= self.max_steps:
+                self._finish("max_steps")
+                return None
+            if self.time_budget is not None and self.seconds >= self.time_budget:
+                self._finish("time_budget")
+                return None
+            step, reason = self._descent.advance()
+            self.seconds += step.seconds
+            self._pace = step.seconds if not self._pace else 0.95 * self._pace + 0.05 * step.seconds
+            if reason == "not_finite" and self._descent.best_step < 0:
+                raise FloatingPointError(
+                    f"the loss is {step.loss} at the start: the model, the target or a criterion is not finite"
+                )
+            self._latest = self._copy()
+            if self._callback is not None and self._callback(step):
+                reason = reason or "callback"
+            if reason and not self.reason:
+                self._finish(reason)
+            elif self.steps_run >= self.max_steps:
+                self._finish("max_steps")
+            return step
+
+    def _finish(self, reason: str) -> None:
+        with self._stepping:
+            if self.reason:
+                return
+            descent = self._descent
+            descent.settle()
+            self.message = ending(reason, descent, self.error)
+            self._latest = self._copy()
+            self.reason = reason
+            if reason in ("not_finite", "diverged"):
+                warnings.warn(self.message, UserWarning, stacklevel=3)
+            warn_of_growth(self._response, self._start)
+        with self._wake:
+            self._wake.notify_all()
+
+    # ------------------------------------------------------------------ a thread of its own
+
+    def start(self) -> None:
+        """Step in a thread of its own, or go on after :meth:`pause`. Does nothing when finished."""
+        with self._wake:
+            self._paused = False
+            if self._thread is not None and self._thread.is_alive():
+                self._wake.notify_all()
+            elif not self.reason:
+                self._thread = threading.Thread(target=self._work, name="training run", daemon=True)
+                self._thread.start()
+
+    def resume(self) -> None:
+        """Go on after :meth:`pause`."""
+        self.start()
+
+    def pause(self) -> None:
+        """Let the thread wait after the step under way; returns at once."""
+        with self._wake:
+            self._paused = True
+
+    def stop(self) -> None:
+        """End the run after the step under way; returns at once if a thread does the steps."""
+        with self._wake:
+            self._ending = True
+            alive = self._thread is not None and self._thread.is_alive()
+            self._wake.notify_all()
+        if not alive:
+            self._finish("stopped")
+
+    def join(self, timeout: float | None = None) -> bool:
+        """
+        Wait until the thread has ended or waits.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            Seconds to wait at most.
+
+        Returns
+        -------
+        bool
+            Whether it has.
+        """
+        until = None if timeout is None else time.monotonic() + timeout
+
+        def at_rest() -> bool:
+            return self._thread is None or not self._thread.is_alive() or self._idle or bool(self.reason)
+
+        with self._wake:
+            while not at_rest():
+                left = None if until is None else until - time.monotonic()
+                if left is not None and left <= 0.0:
+                    return False
+                self._wake.wait(0.1 if left is None else min(left, 0.1))
+        return True
+
+    def _work(self) -> None:
+        try:
+            while not self.reason:
+                with self._wake:
+                    while self._paused and not self._ending:
+                        self._idle = True
+                        self._wake.notify_all()
+                        self._wake.wait()
+                    self._idle = False
+                self._advance()
+        except Exception as error:  # the thread's owner reads it; nothing may be lost
+            self.error = error
+            self._finish("failed")
+
+    def __enter__(self) -> "TrainingRun":
+        """Return the run."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop it."""
+        self.stop()
+        self.join()
+
+    # ------------------------------------------------------------------ watching
+
+    @property
+    def steps_run(self) -> int:
+        """Number of steps done."""
+        return self._descent.steps
+
+    @property
+    def lr(self) -> float:
+        """Learning rate; may be set while it runs."""
+        return self._descent.lr
+
+    @lr.setter
+    def lr(self, value: float) -> None:
+        self._descent.lr = positive_number(value, "lr")
+
+    @property
+    def progress(self) -> float:
+        """Share done, 0 to 1, of the steps or of the time, whichever is further."""
+        if self.reason:
+            return 1.0
+        share = self.steps_run / max(self.max_steps, 1)
+        if self.time_budget is not None:
+            share = max(share, self.seconds / self.time_budget)
+        return min(share, 1.0)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Seconds of steps left at the present pace; None before there is one."""
+        if self.reason:
+            return 0.0
+        if not self._pace:
+            return None
+        left = (self.max_steps - self.steps_run) * self._pace
+        return left if self.time_budget is None else max(min(left, self.time_budget - self.seconds), 0.0)
+
+    def losses(self, since: int = 0) -> tuple[list[float], dict[str, list[float]]]:
+        """
+        Return the losses from a step on: their sum, and each term.
+
+        Parameters
+        ----------
+        since : int
+            First step wanted.
+
+        Returns
+        -------
+        total : list of float
+        terms : dict of str to list of float
+            As long.
+        """
+        descent = self._descent
+        steps = (
+            descent.steps
+            if self.reason
+            else max(min(len(v) for v in (descent.losses, *descent.terms.values())), 0)
+        )
+        return descent.losses[since:steps], {
+            key: values[since:steps] for key, values in descent.terms.items()
+        }
+
+    @property
+    def log(self) -> TrainLog:
+        """A copy of the log so far."""
+        total, terms = self.losses()
+        descent = self._descent
+        return TrainLog(
+            train_loss=total,
+            loss_log=terms,
+            steps_run=len(total),
+            stopped_early=bool(self.reason) and len(total) < self.max_steps,
+            reason=self.reason,
+            best_loss=descent.best_loss,
+            best_step=descent.best_step,
+        )
+
+    def _make(self, parameters: dict[str, Tensor]) -> FDNBuild:
+        with torch.no_grad():
+            values = [v.double().cpu().numpy() for v in self._response.matrices(parameters)]
+        a, b, c, d = values
+        return replace(self._start, A=a, B=b, C=c, D=d)
+
+    def _copy(self) -> Snapshot:
+        descent = self._descent
+        parameters = {name: p.detach().clone() for name, p in self._response.parameters().items()}
+        loss = descent.losses[-1] if descent.losses else math.nan
+        terms = {key: values[-1] for key, values in descent.terms.items() if values}
+        return Snapshot(descent.steps, loss, terms, parameters, self._make)
+
+    def snapshot(self, best: bool = False) -> Snapshot:
+        """
+        Return the network as it is after the last step, or in the best state met.
+
+        Parameters
+        ----------
+        best : bool
+            The best state instead of the last.
+
+        Returns
+        -------
+        Snapshot
+            A copy; neither waits for the run nor touches it, from any thread.
+        """
+        latest = self._latest
+        descent = self._descent
+        if not best or descent.best_step < 0:
+            return latest
+        names = {id(p): name for name, p in self._response.parameters().items()}
+        changed = {
+            names[id(p)]: value.clone()
+            for p, value in zip(descent.learned, descent.best, strict=True)
+            if id(p) in names
+        }
+        parameters = {**latest.parameters, **changed}
+        return Snapshot(descent.best_step, descent.best_loss, descent.best_terms, parameters, self._make)
+
+    def spectrum(
+        self, snapshot: Snapshot | None = None
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """
+        Return the magnitude on the frequencies of the model's grid, as the colorless mode sees it.
+
+        Parameters
+        ----------
+        snapshot : Snapshot, optional
+            Default: the last.
+
+        Returns
+        -------
+        frequencies : array, shape (nfft / 2 + 1,)
+            In Hz.
+        magnitude : array, shape (nfft / 2 + 1, n_out), or (nfft / 2 + 1,) for one output
+            On the circle that the alias decay makes, of the first item of the batch.
+        """
+        chosen = self.snapshot() if snapshot is None else snapshot
+        response = self._response
+        frequencies = response.frequencies().numpy()
+        if response.fused:
+            with torch.no_grad():
+                found = (
+                    response.spectrum(response.matrices(chosen.parameters))[0].abs().double().cpu().numpy()
+                )
+            return frequencies, found[:, 0] if found.shape[1] == 1 else found
+        return frequencies, np.abs(
+            transfer_function(chosen.build, response.nfft, radius=1.0 / response.gamma)
+        )
+
+    # ------------------------------------------------------------------ checkpoints
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """
+        Write a checkpoint; waits for the step under way.
+
+        Parameters
+        ----------
+        path : path
+            File to write.
+        """
+        with self._stepping:
+            state = {"seconds": self.seconds, "descent": self._descent.state_dict()}
+            write_checkpoint(path, self._same, state)
+
+    def load(self, path: str | os.PathLike[str]) -> None:
+        """
+        Continue from a checkpoint, in a run made with the same model, target and settings.
+
+        The numbers that follow are those that the saved run would have come to.
+
+        Parameters
+        ----------
+        path : path
+            File written by :meth:`save`.
+
+        Raises
+        ------
+        ValueError
+            If the file is no checkpoint, or one of another kind of run.
+        RuntimeError
+            If this run's own thread is running.
+        """
+        if self.state == "running":
+            raise RuntimeError("the run is stepping in its own thread: call pause() first")
+        state = read_checkpoint(path, self._same, self._response.source.device)
+        with self._stepping:
+            self._descent.load_state_dict(state["descent"])
+            self.seconds = float(state["seconds"])
+            self.reason, self.message, self._ending, self.error = "", "", False, None
+            self._latest = self._copy()

@@ -1,0 +1,136 @@
+"""What a training run refuses, what it warns of, and how it says that it has ended.
+Source: our own; messages of the specification where it has them.
+Not here: the target (:mod:`amtlib.train.targets`) and the losses (:mod:`amtlib.train.objectives`).
+"""
+
+import math
+import warnings
+from typing import Any
+
+import numpy as np
+import torch
+
+from amtlib.fdn.build import FDNBuild
+from amtlib.train.descent import OPTIMIZERS, Descent
+from amtlib.train.objectives import output_domain
+from amtlib.train.response import Response
+
+# Below this level (dB) what wraps around in time is let pass.
+_ALIAS_DB = -40.0
+_ENDS = {
+    "max_steps": "All {steps} steps are done.",
+    "plateau": "The loss no longer falls: ended after {steps} steps.",
+    "time_budget": "The time is up: ended after {steps} steps.",
+    "stopped": "Stopped after {steps} steps.",
+    "callback": "Ended after {steps} steps, as the callback asked.",
+    "not_finite": "The loss stopped being a finite number at step {steps}: the learning rate {lr:g} is too high.",
+    "diverged": "The loss ran away (now {loss:.3g}) by step {steps}: the learning rate {lr:g} is too high.",
+    "failed": "The run failed at step {steps}: {error}.",
+}
+
+
+def whole_number(value: Any, name: str, least: int) -> int:
+    """
+    Return a whole number of at least `least` as an int, or raise.
+
+    Examples
+    --------
+    >>> whole_number(3, "patience", 1)
+    3
+    """
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise TypeError(f"{name} must be a whole number, got {value!r}: pass an int")
+    if value < least:
+        raise ValueError(f"{name} = {value} must be at least {least}: raise it")
+    return int(value)
+
+
+def positive_number(value: Any, name: str, *, zero: bool = False) -> float:
+    """
+    Return a finite number above 0 (or 0, if allowed) as a float, or raise.
+
+    Examples
+    --------
+    >>> positive_number(1, "lr")
+    1.0
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | np.floating | np.integer):
+        raise TypeError(f"{name} must be one real number, got {value!r}: pass a float")
+    if not (0.0 < value < math.inf or (zero and value == 0.0)):
+        raise ValueError(f"{name} = {value:g} must be finite and above 0: choose such a value")
+    return float(value)
+
+
+def check_settings(mode: str, optimizer: str, frequencies: Any, rng: Any, callback: Any) -> None:
+    """
+    Raise if a setting is unknown, or does not go with the mode.
+
+    Examples
+    --------
+    >>> check_settings("colorless", "adam", 2048, 0, None)
+    """
+    output_domain(mode)
+    if optimizer not in OPTIMIZERS:
+        raise ValueError(f"Unknown optimizer {optimizer!r}. Use 'adam' or 'lbfgs'.")
+    if frequencies is not None:
+        whole_number(frequencies, "frequencies", 16)
+        if mode != "colorless":
+            raise ValueError(
+                f"frequencies = {frequencies} is for mode 'colorless', not {mode!r}: leave it out"
+            )
+    if rng is not None and (isinstance(rng, bool) or not isinstance(rng, int | np.integer)):
+        raise TypeError(f"rng is a {type(rng).__name__}: give an int seed or None")
+    if callback is not None and not callable(callback):
+        raise TypeError(f"callback is {callback!r}: give a function of one Step, or None")
+
+
+def check_start(mode: str, objective: str, response: Response, build: FDNBuild) -> None:
+    """Raise or warn if the model does not suit the mode; see `TrainingRun`."""
+    if objective == "power_variance" and not response.fused:
+        raise ValueError(
+            "objective 'power_variance' needs a model as build_fdn makes it, with frozen delays and filters, and "
+            "fused=True: build it so, or use objective='mse'"
+        )
+    if mode == "colorless":
+        if build.n_out != 1 or build.n_in != 1:
+            warnings.warn(
+                f"mode 'colorless' is for one input and one output, the model has {build.n_in} and {build.n_out}: "
+                "with 'mse' the sum of the outputs' magnitudes is made flat",
+                UserWarning,
+                stacklevel=4,
+            )
+        return
+    level = response.wrapped_db()
+    if level > _ALIAS_DB:
+        warnings.warn(
+            f"time aliasing: what lasts longer than nfft = {response.nfft} wraps around at {level:.0f} dB of the "
+            f"response; raise nfft, or build the model with alias_decay_db={math.ceil(level + 60.0)}",
+            UserWarning,
+            stacklevel=4,
+        )
+
+
+def warn_of_growth(response: Response, build: FDNBuild) -> None:
+    """Warn if a free feedback matrix grew beyond what the filters hold down; see `TrainingRun`."""
+    if not response.fused:
+        return
+    with torch.no_grad():
+        norm = float(torch.linalg.matrix_norm(response.matrices().a, 2))
+    gain = response.gains.largest / response.gamma ** int(build.delays.min())
+    if norm > 1.0 + 1e-4 and norm * gain >= 1.0:
+        warnings.warn(
+            f"the feedback matrix has grown to a norm of {norm:.4g}: the network may be unstable; scale it by "
+            f"{1.0 / norm:.4g}, or build the model with matrix='orthogonal'",
+            UserWarning,
+            stacklevel=4,
+        )
+
+
+def ending(reason: str, descent: Descent, error: BaseException | None) -> str:
+    """Return a sentence or two on how a run ended, and what the model now holds."""
+    last = descent.losses[-1] if descent.losses else math.nan
+    message = _ENDS[reason].format(steps=descent.steps, lr=descent.lr, loss=last, error=error)
+    if descent.best_step < 0:
+        return message
+    kept = f" The model holds its best state, loss {descent.best_loss:.6g} after {descent.best_step} steps."
+    return message + kept
