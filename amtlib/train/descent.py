@@ -127,6 +127,7 @@ class Descent:
         self.best_terms: dict[str, float] = {}
         self.best = self._copies()
         self._least, self._stuck, self._far, self._first = math.inf, 0, 0, math.nan
+        self._scale = 1.0
         self._bins: Tensor | None = None
         self._check_bins: Tensor | None = None
         if self._drawn is not None:
@@ -241,12 +242,17 @@ class Descent:
         def closure() -> float:
             self._optimizer.zero_grad()
             total, _ = self.loss(self._bins)
+            # torch's LBFGS has absolute tolerances (1e-7), larger than whole losses of spectrograms
+            total = total * scale
             if torch.isfinite(total):
                 total.backward()  # type: ignore[no-untyped-call]
             return float(total.detach())
 
         if self.steps == 0:
-            self._consider(*self._measured(), 0)
+            total, terms = self._measured()
+            self._consider(total, terms, 0)
+            self._scale = 1.0 / max(abs(total), 1e-12)
+        scale = self._scale
         if math.isfinite(self.best_loss):
             self._optimizer.step(closure)
             self._renormalise()
@@ -324,7 +330,8 @@ class Descent:
             "terms": {key: list(values) for key, values in self.terms.items()},
             "best_terms": self.best_terms,
             "numbers": [
-                self.steps, self.best_loss, self.best_step, self._least, self._stuck, self._far, self._first, self._lr
+                self.steps, self.best_loss, self.best_step, self._least, self._stuck, self._far, self._first, self._lr,
+                self._scale,
             ],
         }  # fmt: skip
 
@@ -342,4 +349,4 @@ class Descent:
         self.best_terms = dict(state["best_terms"])
         numbers = state["numbers"]
         self.steps, self.best_loss, self.best_step, self._least, self._stuck, self._far = numbers[:6]
-        self._first, self._lr = numbers[6:]
+        self._first, self._lr, self._scale = numbers[6:]
