@@ -8,7 +8,7 @@ import contextlib
 import logging
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 from urllib.parse import parse_qsl, urlencode
 
 import numpy as np
@@ -22,7 +22,7 @@ from app.figures import Scene
 from app.frame import SITE, Page, page_frame
 from app.lab import LabModel, Lesson
 from app.quantity import shortened
-from app.stimulus import MAX_BYTES, Stimulus
+from app.stimulus import MAX_BYTES
 from app.work import Job, Work
 
 _LOG = logging.getLogger("amtlab")
@@ -33,6 +33,14 @@ _FRAME_KEYS = ("lesson", "hide", "a")
 _FOREIGN_KEYS = ("theme",)
 #: Longest link that is read, characters.
 _LONGEST_LINK = 4000
+
+
+class TakesFiles(Protocol):
+    """Whatever a dropped file can go to."""
+
+    def take_upload(self, name: str, content: bytes) -> audio.Recording:
+        """Take a file, or raise :class:`amtlib.audio.AudioError` with one sentence on what is wrong with it."""
+        ...
 
 
 class LabView(Viewer):
@@ -50,6 +58,11 @@ class LabView(Viewer):
     grid: ClassVar[str] = ""
     #: Figures in which a click or a drag looks closer (`pointed`).
     pointable: ClassVar[tuple[str, ...]] = ()
+    #: Whether a state can be pinned and compared with another one.
+    compares: ClassVar[bool] = True
+    #: The section of controls that takes a dropped file, and what its box says.
+    upload_section: ClassVar[str] = "Sound"
+    upload_words: ClassVar[str] = "Drop a sound file here, or choose one"
     #: key -> (label on the button, what it is)
     sounds: ClassVar[Mapping[str, tuple[str, str]]] = {}
     exports: ClassVar[Mapping[str, tuple[str, str]]] = {}
@@ -107,6 +120,10 @@ class LabView(Viewer):
         """Look closer at a place of a figure, in its axes' units; return what is to be said about it."""
         return []
 
+    def late(self) -> bool:
+        """Whether results may arrive between the page's first picture and its connection: it then asks again."""
+        return False
+
     def measures(self) -> Mapping[str, float]:
         """Return the numbers that a lesson's task can ask for."""
         return {}
@@ -123,8 +140,8 @@ class LabView(Viewer):
         """Return file name, MIME type and content of the export with that key."""
         raise KeyError(key)
 
-    def stimulus(self) -> Stimulus | None:
-        """Return the stimulus that a dropped file goes to, if the lab has one."""
+    def stimulus(self) -> TakesFiles | None:
+        """Return what a dropped file goes to, if the lab takes any."""
         return None
 
     def job(self) -> Job | None:
@@ -194,7 +211,15 @@ class LabView(Viewer):
             "id": self.id,
             "sections": self.model.schema(),
             "lessons": [[slug, lesson.title] for slug, lesson in self.model.lessons.items()],
-            "upload": {"bytes": MAX_BYTES, "page": self._served} if stimulus is not None else None,
+            "upload": None if stimulus is None else self._upload_content(),
+        }
+
+    def _upload_content(self) -> dict[str, Any]:
+        return {
+            "bytes": MAX_BYTES,
+            "page": self._served,
+            "section": self.upload_section,
+            "words": self.upload_words,
         }
 
     def _frame_content(self) -> dict[str, Any]:
@@ -216,6 +241,7 @@ class LabView(Viewer):
             "sounds": [[key, label, doc] for key, (label, doc) in self.sounds.items()],
             "exports": [[key, label, doc] for key, (label, doc) in self.exports.items()],
             "pinned": self._pinned is not None,
+            "compares": self.compares,
             "fits": type(self).fit is not LabView.fit,
             "work": self.transport(),
             "code": self.model.code() if self._code_open else "",
@@ -276,6 +302,7 @@ class LabView(Viewer):
             "template": self.figures(),
             "grid": self.grid,
             "pointable": list(self.pointable),
+            "late": self.late(),
             "scene": self.scene.whole(),
             # The figures are always drawn, the drawer of a phone is not: they start what the parts share.
             "engine": {

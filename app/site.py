@@ -6,24 +6,28 @@ Not a lab: those are in labs/, one folder each; adding one is a folder, a line h
 import html
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import panel as pn
 import torch
 import yaml
 
-from amtlib import GammatoneFilterbank, __version__, scales
+from amtlib import GammatoneFilterbank, __version__, fdn, scales
 from app.controls import LabPart
 from app.frame import SITE, page_frame
 from app.labs.cochlea.model import CochleaModel
 from app.labs.cochlea.view import CochleaLab
+from app.labs.fdn import findings
+from app.labs.fdn.model import FdnModel
+from app.labs.fdn.view import FdnLab
 from app.labs.filterbank.view import FilterbankLab
 from app.labs.loudness.model import LoudnessModel
 from app.labs.loudness.view import LoudnessLab
 
+AnyLab: TypeAlias = FilterbankLab | CochleaLab | LoudnessLab | FdnLab
 #: In the order of the landing page. Each opens without a model of its own: `lab(link=..., served=True)`.
-LABS: tuple[type[FilterbankLab | CochleaLab | LoudnessLab], ...] = (FilterbankLab, CochleaLab, LoudnessLab)
+LABS: tuple[type[AnyLab], ...] = (FilterbankLab, CochleaLab, LoudnessLab, FdnLab)
 
 _EVIDENCE = Path(__file__).with_name("evidence.yaml")
 _STYLE = (Path(__file__).parent / "static" / "landing.css").read_text(encoding="utf-8")
@@ -83,7 +87,7 @@ def landing_html() -> str:
 </article>"""
 
 
-def _card(lab: type[FilterbankLab | CochleaLab | LoudnessLab]) -> str:
+def _card(lab: type[AnyLab]) -> str:
     lessons = "".join(
         f"<li><a href='{lab.slug}?lesson={html.escape(slug)}'>{html.escape(lesson.title)}</a></li>"
         for slug, lesson in lab.lessons.items()
@@ -144,8 +148,22 @@ def _loudness_picture(width: int = 360, height: int = 150) -> str:
     return f"<svg viewBox='0 0 {width} {height}' role='img' aria-hidden='true'>{lines}</svg>"
 
 
+def _network_picture(width: int = 360, height: int = 150) -> str:
+    """Draw how strongly the modes of a network are excited, before training: what stands out rings."""
+    modes = fdn.modal_decomposition(findings.bare(FdnModel().start), band=(300.0, 900.0))
+    excitation = modes.excitation_db.ravel()
+    across = (modes.frequencies - 300) / 600 * width
+    down = height - 6 - np.clip(excitation - excitation.max() + 45, 0, None) / 45 * (height - 16)
+    lines = "".join(
+        f"<polyline points='{x:.1f},{height - 4} {x:.1f},{y:.1f}' class='{'strong' if y < 0.22 * height else 'weak'}'/>"
+        for x, y in zip(across, down, strict=True)
+    )
+    return f"<svg viewBox='0 0 {width} {height}' role='img' aria-hidden='true'>{lines}</svg>"
+
+
 _PICTURES = {
     "filterbank": _filters_picture,
     "cochlea": _compression_picture,
     "loudness": _loudness_picture,
+    "fdn": _network_picture,
 }

@@ -70,7 +70,7 @@ def response() -> hv.Element:
     return hv.Overlay(lines).opts(
         axes(
             "response",
-            "Response",
+            "Peaks of the response",
             "Frequency (Hz)",
             "Magnitude (dB re mean power)",
             HEIGHT,

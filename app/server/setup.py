@@ -41,6 +41,8 @@ def _warm_up() -> None:
     site.landing_html()
     for lab in site.LABS:
         lab(served=True)
+    # Takes seconds, which the first one to press Train should not wait for.
+    importlib.import_module("amtlib.train.build").flamo_graph()
 
 
 # First of all, and before the slow imports: whatever goes wrong later, no process outlives the command.

@@ -263,7 +263,7 @@ function controls(model, el) {
       picks.push([entry.key, pick])
       node.querySelector(".head").prepend(make("span", {class: "pick"}, pick))
     }
-    if (section.title === "Sound" && content.upload) box.append(uploader(model, content.upload, root))
+    if (section.title === content.upload?.section) box.append(uploader(model, content.upload, root))
   }
   store.receivers.frame = () => {
     if (lessons) lessons.value = store.frame.lesson
@@ -301,7 +301,7 @@ const CHUNK = 512 * 1024
 
 function uploader(model, limits, root) {
   const input = make("input", {type: "file", accept: ".wav,.flac,.ogg,.oga,.mp3,audio/*", class: "file", id: fresh("file")})
-  const text = make("span", {}, "Drop a sound file here, or choose one")
+  const text = make("span", {}, limits.words)
   const bar = make("progress", {max: 1, value: 0, hidden: true, "aria-label": "Upload"})
   const zone = make("label", {class: "drop", for: input.id}, text, bar, input)
   const problem = make("p", {class: "problem", role: "alert", hidden: true})
@@ -309,7 +309,7 @@ function uploader(model, limits, root) {
   const fail = (sentence) => {
     job = null
     bar.hidden = true
-    text.textContent = "Drop a sound file here, or choose one"
+    text.textContent = limits.words
     problem.textContent = sentence
     problem.hidden = false
   }
@@ -510,7 +510,7 @@ function tools(model, el) {
   store.receivers.tools = draw
   draw(model.content)
   el.append(make("div", {class: "tools"},
-    make("div", {class: "row"}, group("Compare", pin, swap, unpin, hearA, hearB, model.content.fits ? fit : null), group("Keep", ...keep)), show))
+    make("div", {class: "row"}, ...(model.content.compares ? [group("Compare", pin, swap, unpin, hearA, hearB, model.content.fits ? fit : null)] : []), group("Keep", ...keep)), show))
   const ears = make("div", {class: "listen"}, work, group("Listen", ...listen), player, playing, heard)
   const place = () => (store.corner ?? el).prepend(ears)
   store.receivers.corner = place
@@ -615,7 +615,7 @@ async function figures(model, el) {
   store.receivers.scene = (scene) => applyScene(plots, scene)
   for (const scene of waiting) applyScene(plots, scene)
   // In a notebook, cells run on while this one is being drawn: what they changed meanwhile is asked for.
-  if (!store.permalink) model.send_msg({type: "hello"})
+  if (!store.permalink || content.late) model.send_msg({type: "hello"})
   new MutationObserver(() => paint(plots, grid)).observe(document.documentElement, {attributes: true, attributeFilter: ["class"]})
   for (const name of content.pointable) {
     const figure = plots.roots().find((root) => root.name === name)

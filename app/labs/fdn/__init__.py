@@ -1,0 +1,1 @@
+"""The FDN lab: how does a network of delays become a room?"""
