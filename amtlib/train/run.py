@@ -279,7 +279,9 @@ class TrainingRun:
     def start(self) -> None:
         """Step in a thread of its own, or go on after :meth:`pause`. Does nothing when finished."""
         with self._wake:
-            self._paused = False
+            self._paused = self._idle = (
+                False  # now, not when the thread wakes: whoever joins next must wait for it
+            )
             if self._thread is not None and self._thread.is_alive():
                 self._wake.notify_all()
             elif not self.reason:
@@ -299,6 +301,7 @@ class TrainingRun:
         """End the run after the step under way; returns at once if a thread does the steps."""
         with self._wake:
             self._ending = True
+            self._idle = False
             alive = self._thread is not None and self._thread.is_alive()
             self._wake.notify_all()
         if not alive:
