@@ -286,9 +286,9 @@ class Descent:
         self._stuck = 0 if gain > self.tol else self._stuck + 1
         return "plateau" if self._stuck >= self.patience else ""
 
-    def settle(self) -> None:
-        """Leave the model in the best state met, the present one included."""
-        if self.steps and all(bool(torch.isfinite(p).all()) for p in self.learned):
+    def settle(self, *, measure: bool) -> None:
+        """Leave the model in the best state met, the present one included if it may be measured."""
+        if measure and self.steps and all(bool(torch.isfinite(p).all()) for p in self.learned):
             loss, terms = self._measured()
             if math.isfinite(loss):
                 self._consider(loss, terms, self.steps)
@@ -342,7 +342,7 @@ class Descent:
                 parameter.copy_(value)
         self.best = [value.to(p) for value, p in zip(state["best"], self.learned, strict=True)]
         self._optimizer.load_state_dict(state["optimizer"])
-        self.generator.set_state(state["generator"])
+        self.generator.set_state(state["generator"].cpu())
         self._bins, self._check_bins = state["bins"], state["check_bins"]
         self.losses = list(state["losses"])
         self.terms = {key: list(values) for key, values in state["terms"].items()}

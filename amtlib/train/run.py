@@ -247,9 +247,11 @@ class TrainingRun:
             self.seconds += step.seconds
             self._pace = step.seconds if not self._pace else 0.95 * self._pace + 0.05 * step.seconds
             if reason == "not_finite" and self._descent.best_step < 0:
-                raise FloatingPointError(
+                self.error = FloatingPointError(
                     f"the loss is {step.loss} at the start: the model, the target or a criterion is not finite"
                 )
+                self._finish("failed")
+                raise self.error
             self._latest = self._copy()
             if self._callback is not None and self._callback(step):
                 reason = reason or "callback"
@@ -264,7 +266,7 @@ class TrainingRun:
             if self.reason:
                 return
             descent = self._descent
-            descent.settle()
+            descent.settle(measure=reason not in ("failed", "not_finite"))
             self.message = ending(reason, descent, self.error)
             self._latest = self._copy()
             self.reason = reason
@@ -279,9 +281,8 @@ class TrainingRun:
     def start(self) -> None:
         """Step in a thread of its own, or go on after :meth:`pause`. Does nothing when finished."""
         with self._wake:
-            self._paused = self._idle = (
-                False  # now, not when the thread wakes: whoever joins next must wait for it
-            )
+            # now, not when the thread wakes: whoever joins next must wait for it
+            self._paused = self._idle = False
             if self._thread is not None and self._thread.is_alive():
                 self._wake.notify_all()
             elif not self.reason:

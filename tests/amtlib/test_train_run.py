@@ -246,8 +246,23 @@ def test_a_loss_that_stops_being_finite_ends_the_run_with_its_best_state() -> No
 
 
 def test_a_loss_that_is_not_finite_at_the_start_is_an_error() -> None:
+    one = TrainingRun(model(), "colorless", criteria=[(Breaks(0), 1.0, False)])
     with pytest.raises(FloatingPointError, match="the loss is nan at the start"):
-        train_fdn(model(), "colorless", criteria=[(Breaks(0), 1.0, False)])
+        one.step()
+    assert (one.state, one.reason) == ("finished", "failed")
+
+
+class Stumbles(nn.Module):
+    def forward(self, y_pred: Tensor, y_true: Tensor) -> Tensor:
+        raise RuntimeError("criterion broke")
+
+
+def test_a_criterion_that_raises_in_a_thread_ends_the_run() -> None:
+    one = TrainingRun(model(), "colorless", criteria=[(Stumbles(), 1.0, False)])
+    one.start()
+    assert one.join(20.0)
+    assert one.reason == "failed"
+    assert one.message == "The run failed at step 0: criterion broke."
 
 
 def test_a_learning_rate_that_runs_away_is_stopped() -> None:
