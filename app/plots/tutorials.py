@@ -68,10 +68,11 @@ def curves(
         raise ValueError(f"points belong to {strangers}, which are no lines; the lines are {list(lines)}")
     place = erb_number if frequency else np.asarray
     dims = hv.Dimension("x", label=xlabel), hv.Dimension("y", label=ylabel)
-    kind, fill = (hv.Area, {"fill_alpha": 0.25}) if filled else (hv.Curve, {})
+    kind = hv.Area if filled else hv.Curve
     drawn, circles = [], []
     for (name, (x, y)), (color, dash) in zip(lines.items(), looks, strict=False):
         line = kind((place(x), np.asarray(y)), *dims, label=name)
+        fill = {"line_color": color, "fill_alpha": 0.25} if filled else {}
         drawn.append(line.opts(color=color, line_dash=dash, line_width=2, **fill))
         if name in points:
             x, y = points[name]
