@@ -75,11 +75,11 @@ __all__ = [
     "sone2phon",
 ]
 
-_ON_DEMAND = ("audio", "signals")
+_ON_DEMAND = ("audio", "fdn", "signals", "train")
 
 
 def __getattr__(name: str) -> ModuleType:
-    # Sound files need libsndfile, which the models do not: `amtlib.audio` loads on first use.
+    # The auditory models need none of these: they load on first use (`audio` brings libsndfile).
     if name in _ON_DEMAND:
         return importlib.import_module(f"amtlib.{name}")
     raise AttributeError(f"module 'amtlib' has no attribute {name!r}")

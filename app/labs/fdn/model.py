@@ -134,7 +134,9 @@ class FdnModel(LabModel):
             network.lossless = False
             if "t.sparsity" not in changed and training.sparsity:
                 training.sparsity = 0
-                notes.append("The density term is off: beside a spectrogram's small loss it would decide alone.")
+                notes.append(
+                    "The density term is off: beside a spectrogram's small loss it would decide alone."
+                )
             if not {"n.rt", "n.rt_high"} & changed:
                 low, high = self._times_of(self.target)
                 network.rt, network.rt_high = low, high
@@ -144,7 +146,9 @@ class FdnModel(LabModel):
             wanted = min(len(self.target), FS)
             if "t.nfft" not in changed and training.nfft < wanted:
                 training.nfft = next(n for n in training.param.nfft.objects if n >= wanted)
-        elif not self.matches and "t.goal" in changed and "t.sparsity" not in changed and not training.sparsity:
+        elif (
+            not self.matches and "t.goal" in changed and "t.sparsity" not in changed and not training.sparsity
+        ):
             training.sparsity = training.param.sparsity.default
         if "t.rate" in changed and self.run is not None:
             self.run.lr = float(training.rate)

@@ -24,8 +24,10 @@ from app.labs.fdn.model import TERMS, FdnModel
 from app.plots import fdn as figures
 from app.shell import LabView, sentence, to_csv
 
-#: How often the page looks at a run, s; how often it computes the response anew, and how the network sounds.
-LOOK, RESPONSE, SOUND = 0.16, 0.5, 1.5
+#: How often the page looks at a run, s.
+LOOK = 0.16
+#: What follows a run that goes on gets this share of the time at the most: training comes first.
+SHARE = 0.03
 _SHOWN = ("loss", "response", "matrix", "decay", "times", "modes", "density")
 _GRID = """
 .figures { grid-template-columns: repeat(3, minmax(0, 1fr));
@@ -235,7 +237,8 @@ class FdnLab(LabView):
         if name not in self._busy:
             self._busy.add(name)
             task = loop.create_task(self._make(name, key, make))
-            task.add_done_callback(lambda done: done.exception())  # said where it happened, see `_make`
+            # A failure is said where it happened (see `_make`); here it is only taken note of.
+            task.add_done_callback(lambda done: done.cancelled() or done.exception())
         return None
 
     async def _make(self, name: str, key: Hashable, make: Callable[[], Any]) -> None:
@@ -246,14 +249,16 @@ class FdnLab(LabView):
         self._found[name] = (key, made)
         self._refresh([])
 
-    def _due(self, name: str, key: Hashable, every: float) -> bool:
-        """Whether something that follows a run is to be computed anew: it changed, and a while has passed."""
-        held = self._fresh.get(name)
+    def _follow(self, name: str, key: Hashable, draw: Callable[[], None]) -> None:
+        """Draw what follows the network, if it changed; while a run goes on, seldom enough not to slow it."""
+        held, due = self._fresh.get(name, (None, 0.0))
         running = self.lab.run is not None and self.lab.run.state == "running"
-        if held is not None and (held[0] == key or (running and time.monotonic() - held[1] < every)):
-            return False
-        self._fresh[name] = (key, time.monotonic())
-        return True
+        began = time.monotonic()
+        if held == key or (running and began < due):
+            return
+        draw()
+        now = time.monotonic()
+        self._fresh[name] = (key, now + (now - began) / SHARE)
 
     # ------------------------------------------------------------------ drawing
 
@@ -264,14 +269,10 @@ class FdnLab(LabView):
         moment = lab.moment(snapshot)
         self._draw_losses()
         self._draw_matrix(lab.now(snapshot).A)
-        if self._due("response", (moment, lab.training.nfft), RESPONSE):
-            self._draw_response(lab.now(snapshot))
-        if self._due("sound", (moment, lab.hearing.tail, lab.room_key()), SOUND):
-            self._draw_sounding("start", lab.start_sounding())
-            now = lab.start_sounding() if snapshot is None else lab.sounding(lab.now(snapshot))
-            self._draw_sounding("now", now)
-            self._draw_sounding("target", lab.room_sounding())
-            self.scene.limits("decay.x_range", 0.0, float(now.decay_times[-1]))
+        self._follow("response", (moment, lab.training.nfft), lambda: self._draw_response(lab.now(snapshot)))
+        self._follow(
+            "sound", (moment, lab.hearing.tail, lab.room_key()), lambda: self._draw_soundings(snapshot)
+        )
         running = lab.run is not None and lab.run.state == "running"
         if not running:
             self._draw_analyses(snapshot, moment)
@@ -331,6 +332,13 @@ class FdnLab(LabView):
             response_x=frequencies.astype(np.float32),
             response_y=magnitude.astype(np.float32),
         )
+
+    def _draw_soundings(self, snapshot: Any) -> None:
+        lab = self.lab
+        now = lab.start_sounding() if snapshot is None else lab.sounding(lab.now(snapshot))
+        for which, found in (("start", lab.start_sounding()), ("now", now), ("target", lab.room_sounding())):
+            self._draw_sounding(which, found)
+        self.scene.limits("decay.x_range", 0.0, float(now.decay_times[-1]))
 
     def _draw_sounding(self, which: str, found: Sounding | None) -> None:
         nothing = np.zeros(1, np.float32)
