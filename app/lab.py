@@ -89,6 +89,9 @@ class LabModel(param.Parameterized):
     key_controls: ClassVar[tuple[str, ...]] = ()
     #: Keys that follow from others (`reconcile`): they stay out of states and links.
     derived: ClassVar[tuple[str, ...]] = ()
+    #: Keys that `reconcile` sets, but that are free afterwards: with these values of another key they stand in states
+    #: and links even at their defaults.
+    kept_when: ClassVar[Mapping[str, Mapping[str, list[Any]]]] = {}
 
     version = param.Integer(default=0, doc="Counts changes: whoever shows the lab watches this alone.")
 
@@ -97,6 +100,7 @@ class LabModel(param.Parameterized):
         self.parts = dict(parts)
         self._holding = 0
         self._dirty: set[str] = set()
+        self._given: set[str] = set()
         self._snapshot: dict[str, Any] | None = None
         self._stages: dict[str, tuple[Hashable, Any]] = {}
         self.fields: dict[str, Field] = {}
@@ -117,11 +121,12 @@ class LabModel(param.Parameterized):
 
     def _settle(self) -> list[str]:
         notes: list[str] = []
+        given, self._given = self._given, set()
         if self._dirty:
             changed, self._dirty = self._dirty, set()
             self._holding += 1
             try:
-                notes = self.reconcile(changed)
+                notes = self.reconcile(changed | given)
             finally:
                 self._holding -= 1
                 self._dirty.clear()
@@ -141,7 +146,10 @@ class LabModel(param.Parameterized):
                 notes.extend(self._settle())
 
     def reconcile(self, changed: Iterable[str]) -> list[str]:
-        """Keep parameters that depend on each other consistent; return a sentence for each one moved."""
+        """Keep parameters that depend on each other consistent; return a sentence for each one moved.
+
+        ``changed`` holds the keys that changed, and those that were given again with the value they had.
+        """
         return []
 
     def stage(self, name: str, key: Hashable, make: Callable[[], Any], *, shared: bool = False) -> Any:
@@ -186,6 +194,7 @@ class LabModel(param.Parameterized):
                     continue
                 try:
                     setattr(entry.owner, entry.name, entry.parse(value))
+                    self._given.add(key)
                 except (ValueError, TypeError) as problem:
                     problems.append(f"{problem} It stays at {entry.text()}.")
         return problems + notes
@@ -195,8 +204,12 @@ class LabModel(param.Parameterized):
         return {
             key: entry.text()
             for key, entry in self.fields.items()
-            if not entry.is_default and key not in self.derived
+            if key not in self.derived and (not entry.is_default or self._is_kept(key))
         }
+
+    def _is_kept(self, key: str) -> bool:
+        when = self.kept_when.get(key)
+        return when is not None and all(self.fields[k].value in values for k, values in when.items())
 
     def values(self) -> dict[str, Any]:
         """Return every parameter's present value by key."""
@@ -209,7 +222,9 @@ class LabModel(param.Parameterized):
         left_out = {*state, *self.derived}
         defaults = {key: f.parameter.default for key, f in self.fields.items() if key not in left_out}
         with self._one_change() as notes:
-            notes.extend(self.update({**defaults, **state}))
+            self.update(defaults)
+            self._given.clear()  # only what the state itself names counts as given
+            notes.extend(self.update(state))
         return notes
 
     def code(self) -> str:

@@ -309,6 +309,7 @@ class LabView(Viewer):
                 "values": self.model.values(),
                 "defaults": {key: field.parameter.default for key, field in self.model.fields.items()},
                 "derived": list(self.model.derived),
+                "kept_when": self.model.kept_when,
                 "foreign": list(_FOREIGN_KEYS),
                 "permalink": self._served,
                 "frame": self._frame_content(),

@@ -18,7 +18,7 @@ from app.plots.style import (
     frequency_ticks,
     peak_columns,
 )
-from app.plots.tutorials import curves
+from app.plots.tutorials import curves, matrices
 
 __all__ = [
     "BLUE",
@@ -36,6 +36,7 @@ __all__ = [
     "excitation",
     "frequency_ticks",
     "image_bounds",
+    "matrices",
     "peak_columns",
     "responses",
     "wave_and_envelope",

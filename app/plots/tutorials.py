@@ -1,4 +1,4 @@
-"""The figure of the tutorials: a few named lines.
+"""The figures of the tutorials: a few named lines; a few matrices side by side.
 Source: our own.
 Not for a page: its data sources have no names to patch.
 """
@@ -102,3 +102,73 @@ def curves(
             **COMMON,
         )
     )
+
+
+def matrices(
+    named: Mapping[str, Any], *, xlabel: str, ylabel: str, limit: float = 1.0, size: int = 165
+) -> hv.Element:
+    """Draw up to four matrices side by side: purple below zero, orange above, white nothing.
+
+    Parameters
+    ----------
+    named : mapping
+        Title -> matrix, array or tensor of shape ``(rows, columns)``; the first row on top, counted from 1.
+    xlabel, ylabel : str
+        What columns and rows are.
+    limit : float
+        Magnitude that gets the full colour.
+    size : int
+        Width and height of each matrix, px.
+
+    Raises
+    ------
+    ValueError
+        If there is no matrix, or more than four.
+
+    Examples
+    --------
+    >>> matrices({"stay": [[1, 0], [0, 1]], "swap": [[0, 1], [1, 0]]}, xlabel="From", ylabel="To")
+    :Layout
+       .Image.Stay :Image   [column,row]   (weight)
+       .Image.Swap :Image   [column,row]   (weight)
+    """
+    if not 1 <= len(named) <= 4:
+        raise ValueError(f"{len(named)} matrices are not one figure; give 1 to 4")
+    drawn = []
+    for name, matrix in named.items():
+        values = np.asarray(matrix, dtype=float)
+        rows, columns = values.shape
+        image = hv.Image(
+            values[::-1],
+            bounds=(0.5, 0.5, columns + 0.5, rows + 0.5),
+            kdims=["column", "row"],
+            vdims="weight",
+        ).relabel(name)
+        drawn.append(
+            image.opts(
+                cmap="PuOr_r",
+                clim=(-limit, limit),
+                colorbar=name == list(named)[-1],
+                invert_yaxis=True,
+                frame_width=size,
+                frame_height=size,
+                title=name,
+                xlabel=xlabel,
+                ylabel=ylabel if not drawn else "",
+                default_tools=["save"],
+                hooks=[compact],
+            )
+        )
+    return hv.Layout(drawn).opts(shared_axes=False).cols(len(drawn))
+
+
+def compact(plot: Any, element: Any) -> None:
+    """Set a small figure's words like those of the others."""
+    figure = plot.handles["plot"]
+    figure.toolbar.logo = None
+    figure.toolbar.autohide = True
+    for axis in (*figure.xaxis, *figure.yaxis):
+        axis.axis_label_text_font_style = "normal"
+        axis.axis_label_text_font_size = "12px"
+        axis.minor_tick_line_color = None
+    figure.title.text_font_size = "13px"

@@ -153,7 +153,7 @@ function drawControls(parent, entries, store) {
 // ---------------------------------------------------------------- the controls
 
 /** Start what the parts share: sending changes one at a time, taking in answers, writing the link. */
-function startEngine(model, store, {values, defaults, derived, foreign, permalink, frame}) {
+function startEngine(model, store, {values, defaults, derived, kept_when, foreign, permalink, frame}) {
   Object.assign(store, {values: {...values}, hidden: new Set(frame.hide), frame, permalink})
 
   // One question at a time: the next message goes when the picture for the last one has come.
@@ -223,8 +223,10 @@ function startEngine(model, store, {values, defaults, derived, foreign, permalin
     const hidden = [...store.hidden].sort().join(",")
     if (hidden !== [...lesson_hide].sort().join(",")) query.set("hide", hidden)
     const usual = {...defaults, ...lesson_state}
+    const isKept = (key) => key in kept_when &&
+      Object.entries(kept_when[key]).every(([other, allowed]) => allowed.includes(store.values[other]))
     for (const [key, value] of Object.entries(store.values))
-      if (value !== usual[key] && !derived.includes(key)) query.set(key, String(value))
+      if ((value !== usual[key] || isKept(key)) && !derived.includes(key)) query.set(key, String(value))
     if (pinned !== null) query.set("a", pinned)
     const text = query.toString().replaceAll("%2C", ",")
     return location.pathname + (text ? `?${text}` : "")

@@ -139,6 +139,25 @@ def test_every_start_matrix_is_really_where_training_starts(lab: FdnModel, matri
     np.testing.assert_allclose(lab.snapshot.build.A, lab.start.A, atol=5e-4)
 
 
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"t.goal": "match_mel_spectrogram"},
+        {"t.goal": "match_mel_spectrogram", "t.sparsity": 0.2, "n.rt": 2.0, "n.rt_high": 1.0, "t.nfft": 8192},
+        {"t.goal": "match_spectrogram", "t.target": "church", "n.rt": 0.5},
+        {"t.goal": "mse", "t.sparsity": 0, "n.rt": 0.5},
+    ],
+)
+def test_a_state_that_was_kept_comes_back_as_it_was(state: dict[str, Any]) -> None:
+    lab, other = FdnModel(), FdnModel()
+    lab.update({key: value for key, value in state.items() if key in ("t.goal", "t.target")})
+    lab.update(state)
+    kept, before = lab.state(), lab.values()
+    other.update({"t.sparsity": 1, "t.goal": "match_spectrogram"})
+    assert other.restore(kept) == []
+    assert other.values() == before
+
+
 # ------------------------------------------------------------------ rooms
 
 

@@ -97,6 +97,10 @@ class FdnModel(LabModel):
     )
     lessons = load_lessons(Path(__file__).with_name("lessons.yaml"))
     key_controls = ("n.lines", "t.goal", "t.rate")
+    kept_when: ClassVar[dict[str, dict[str, list[Any]]]] = {
+        key: {"t.goal": ["match_spectrogram", "match_mel_spectrogram"]}
+        for key in ("n.rt", "n.rt_high", "t.sparsity", "t.nfft")
+    }
 
     def __init__(self) -> None:
         self.network = Network()
