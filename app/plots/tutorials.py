@@ -134,7 +134,7 @@ def matrices(
     """
     if not 1 <= len(named) <= 4:
         raise ValueError(f"{len(named)} matrices are not one figure; give 1 to 4")
-    drawn = []
+    drawn: list[Any] = []
     for name, matrix in named.items():
         values = np.asarray(matrix, dtype=float)
         rows, columns = values.shape

@@ -160,3 +160,24 @@ def test_a_filled_line_starts_from_zero() -> None:
     )
     axis = hv.render(figure).y_range
     assert axis.start == 0
+
+
+def test_the_first_row_of_a_matrix_is_on_top() -> None:
+    layout = plots.matrices(
+        {"feedback": np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])}, xlabel="From", ylabel="To"
+    )
+    image = layout.values()[0]
+    assert image[3, 1] == 3  # third column, first row
+    figure = hv.render(image)
+    assert figure.y_range.start > figure.y_range.end
+
+
+def test_all_matrices_of_a_figure_share_their_colours() -> None:
+    layout = plots.matrices({"a": np.eye(2), "b": 3 * np.eye(4)}, xlabel="From", ylabel="To")
+    mappers = [hv.renderer("bokeh").get_plot(image).handles["color_mapper"] for image in layout.values()]
+    assert [(m.low, m.high) for m in mappers] == [(-1, 1), (-1, 1)]
+
+
+def test_five_matrices_are_too_many() -> None:
+    with pytest.raises(ValueError, match="5 matrices"):
+        plots.matrices({str(i): np.eye(2) for i in range(5)}, xlabel="From", ylabel="To")
