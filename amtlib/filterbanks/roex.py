@@ -379,6 +379,8 @@ def _aligned(freqs: Tensor, power: Tensor, present: Tensor) -> tuple[Tensor, Ten
 def _multiples(freqs: Tensor, power: Tensor, present: Tensor) -> tuple[Tensor, Tensor] | None:
     """Frequencies (K',) and powers (N, K') where all frequencies are multiples of the least distance of two."""
     gaps = freqs.diff(dim=-1)
+    if not gaps.numel():  # one component each: no distance
+        return None
     step = float(torch.where((gaps > 0.0) & present[:, 1:] & present[:, :-1], gaps, math.inf).amin())
     if not math.isfinite(step) or float(freqs.amax()) > step * _GRID_POINTS:
         return None

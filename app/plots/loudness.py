@@ -36,7 +36,7 @@ LEVEL_COLOURS = (SKY, BLUE, GREEN, ORANGE, VERMILION)
 SPAN = (1.0, 40.0)
 #: Bars of the binaural experiment.
 EARS = ("Left ear alone", "Right ear alone", "Both, inhibited", "Both, not inhibited")
-_TICKS = (63, 125, 250, 500, 1000, 2000, 4000, 8000, 16000)
+_TICKS = (125, 250, 500, 1000, 2000, 4000, 8000, 16000)
 
 
 def _dims(stem: str, x: str, y: str) -> list[Any]:
@@ -71,7 +71,7 @@ def spectrum(windows: Sequence[str], height: int = 170) -> hv.Element:
             height,
             xticks=frequency_ticks(_TICKS),
             xlim=SPAN,
-            ylim=(-10, 90),
+            ylim=(-10, 110),
             show_legend=True,
             legend_position="top_right",
             legend_cols=2,
@@ -98,7 +98,7 @@ def excitation(height: int = 205) -> hv.Element:
             height,
             xticks=frequency_ticks(_TICKS),
             xlim=SPAN,
-            ylim=(-10, 90),
+            ylim=(-10, 110),
             show_legend=True,
             legend_position="top_right",
             hooks=[framed("excitation"), small_legend],
@@ -306,7 +306,7 @@ def contours(phons: Sequence[int]) -> hv.Element:
             "Frequency of the tone (Hz)",
             "Level (dB SPL)",
             _BESIDE,
-            xticks=frequency_ticks((31.5, *_TICKS[:-1], 12500)),
+            xticks=frequency_ticks((31.5, 63, *_TICKS[:-1], 12500)),
             xlim=tuple(erb_number([18.0, 16000.0]).tolist()),
             ylim=(-10, 130),
             show_legend=True,

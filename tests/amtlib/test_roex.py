@@ -564,3 +564,13 @@ def test_a_gpu_gives_the_same():
         assert there.grad is not None
         assert here.grad is not None
         torch.testing.assert_close(there.grad.cpu(), here.grad, rtol=1e-3, atol=1e-3)
+
+
+def test_more_than_a_thousand_single_tones_at_once_are_those_tones_one_by_one() -> None:
+    pattern = Moore2016ExcitationPattern(dtype=torch.float64)
+    freqs = torch.linspace(100, 8000, 1200, dtype=torch.float64)[:, None]
+    levels = torch.full_like(freqs, 60.0)
+    together = pattern(freqs, levels)
+    some = [0, 600, 1199]
+    # The same sums in another order: rounding.
+    torch.testing.assert_close(together[some], pattern(freqs[some], levels[some]), rtol=0, atol=1e-10)

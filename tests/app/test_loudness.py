@@ -274,7 +274,7 @@ def test_every_lesson_opens_without_a_note_and_its_task_is_not_yet_done(lab: Lou
         ("sone", {"s.level": 60}),
         ("leaning", {"s.level": 100}),
         ("masking", {"v.level": 95}),
-        ("summation", {"v.level": 40}),
+        ("summation", {"v.level": 95}),
         ("two-ears", {"m.ild": -18}),
         ("burst", {"s.duration": 0.05}),
     ],
