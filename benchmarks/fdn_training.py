@@ -195,7 +195,7 @@ def train(build: FDNBuild, steps: int, alpha: float, lr: float, seed: int) -> tu
     model = trainable_from_build(build, device="cpu")
     run = TrainingRun(
         model, "colorless", objective="power_variance", sparsity_alpha=alpha, lr=lr, max_steps=steps,
-        patience=10**6, rng=seed,
+        patience=10**6, rng=seed, frequencies=2048 if build.N < 16 else 1024,
     )  # fmt: skip
     for _ in run:
         pass
@@ -203,7 +203,7 @@ def train(build: FDNBuild, steps: int, alpha: float, lr: float, seed: int) -> tu
 
 
 def colours(lines: list[int], seeds: int, steps: int | None, alpha: float, lr: float) -> None:
-    count = str(steps or "1000 (N = 16: 700)")
+    count = str(steps or "1000 (N = 16: 800)")
     print(
         f"\nPower variance, lossless start SO(N), {count} steps, sparsity_alpha {alpha:g}, lr {lr:g}, "
         f"{seeds} seed(s), {torch.get_num_threads()} thread(s)."
@@ -216,7 +216,7 @@ def colours(lines: list[int], seeds: int, steps: int | None, alpha: float, lr: f
         ends, seconds = [], []
         for seed in range(seeds):
             build = design_fdn(delays=DELAYS[n, name], rt=None, rng=seed)
-            trained, took = train(build, steps or (1000 if n < 16 else 700), alpha, lr, seed)
+            trained, took = train(build, steps or (1000 if n < 16 else 800), alpha, lr, seed)
             ends.append(colouration(trained))
             seconds.append(took)
             print(
@@ -246,7 +246,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--steps", type=int, help="default: 1000, 700 with 16 lines")
+    parser.add_argument("--steps", type=int, help="default: 1000, 800 with 16 lines")
     parser.add_argument("--alpha", type=float, default=0.7)
     parser.add_argument("--lr", type=float, default=1e-2)
     options = parser.parse_args()
