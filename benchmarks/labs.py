@@ -200,6 +200,7 @@ def main() -> int:
     )
     parser.add_argument("--moves", type=int, default=60)
     parser.add_argument("--url")
+    parser.add_argument("--labs", nargs="*", choices=sorted(LABS), default=sorted(LABS))
     arguments = parser.parse_args()
     chromium = next(
         (p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))), None
@@ -209,7 +210,7 @@ def main() -> int:
         return 1
     with served(arguments.url) as url, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=SWITCHES)
-        for slug in LABS:
+        for slug in arguments.labs:
             measure(browser, url, slug, arguments.moves)
         browser.close()
     return 0
