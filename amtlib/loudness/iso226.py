@@ -70,7 +70,8 @@ def iso226_contour(phon: float) -> Tensor:
     (40.0, 73.1)
     """
     loudness_level = float(phon)
-    _, alpha, transfer, threshold = _table().T
+    table = _table()
+    alpha, transfer, threshold = table[:, 1], table[:, 2], table[:, 3]
     if loudness_level == 0:
         return threshold.clone()
     if not 20.0 <= loudness_level <= HIGHEST:

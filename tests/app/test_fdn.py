@@ -348,6 +348,20 @@ def test_the_code_trains_the_same_network(
     assert "steps, loss" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("slug", "solution"), [("colourless", {}), ("learning-rate", {"t.rate": 0.03}), ("permutation", {})]
+)
+def test_the_task_of_a_lesson_can_be_done(
+    told: list[dict[str, Any]], slug: str, solution: dict[str, Any]
+) -> None:
+    page = FdnLab(link=f"lesson={slug}")
+    page.lab.update(solution)
+    assert not page._done
+    run_to_the_end(page.lab)
+    page._refresh([])
+    assert page._done, page.measures()
+
+
 def test_every_lesson_opens_without_a_problem_and_its_task_is_not_yet_done(
     told: list[dict[str, Any]],
 ) -> None:

@@ -126,7 +126,7 @@ class Training(param.Parameterized):
         doc="L-BFGS takes fewer, longer steps: up to 25 evaluations each.",
     )
     rate = Quantity(
-        0.003,
+        0.01,
         bounds=(0.0001, 1),
         step=0.0001,
         scale="log",
