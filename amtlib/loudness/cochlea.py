@@ -47,7 +47,7 @@ class Cochlea(RealModule):
         The filters.
     specific : Moore2016SpecificLoudness or SpecificLoudness
         Their specific loudness.
-    joint_maximum : bool
+    joint_maximum, segment_duration
         As for :class:`amtlib.Moore2016Spectrum`.
     """
 
@@ -62,6 +62,7 @@ class Cochlea(RealModule):
         excitation: Moore2016ExcitationPattern,
         specific: Moore2016SpecificLoudness | SpecificLoudness,
         joint_maximum: bool = False,
+        segment_duration: int = 1,
     ) -> None:
         super().__init__(dtype)
         if not math.isfinite(fs) or fs != int(fs) or not _LEAST_FS <= fs <= _GREATEST_FS:
@@ -81,7 +82,11 @@ class Cochlea(RealModule):
             else OuterMiddleEarFilter(_FS, f"tfOuterMiddle{middle_ear}", field, dtype=dtype)
         )
         self.spectrum = Moore2016Spectrum(
-            db_max=PASCAL_DB, learnable=learnable, dtype=dtype, joint_maximum=joint_maximum
+            segment_duration=segment_duration,
+            db_max=PASCAL_DB,
+            learnable=learnable,
+            dtype=dtype,
+            joint_maximum=joint_maximum,
         )
         self.excitation = excitation
         self.specific = specific

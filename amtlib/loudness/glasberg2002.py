@@ -41,8 +41,12 @@ class Glasberg2002(Cochlea):
     presentation : {'diotic', 'monaural'}
         Both ears, which in this model are twice as loud as one, or one.
     pad : bool
-        Put silence around the sound, so that frames are centred on every ms from 0 to its end, and sounds shorter
+        Put silence around the sound, so that frames are centred on times from 0 to its end, and sounds shorter
         than the 64-ms window are heard whole. Default: only frames whose window lies within the sound.
+    segment_duration : int
+        Time from one frame to the next in ms. The published model has 1. With 4 it takes a third of the time; the
+        averages keep their time constants, and loudness differs by 0.3 % for half a second of noise or tone, and
+        by 2 % for a tone of 20 ms.
     learnable : bool
         Make the parameters of all stages learnable; but not the spectrum's two thresholds for components, which
         this model does not have.
@@ -54,7 +58,7 @@ class Glasberg2002(Cochlea):
     frequencies, erb_numbers : Tensor, shape (C,)
         Channels in Hz and in Cam; C = ``n_channels`` = 150.
     frame_step : float
-        0.001 s.
+        Time between frames in s: 0.001 by default.
     ear, spectrum, excitation, specific, integration : torch.nn.Module
         The stages (``ear`` is None with field 'cochlea'); their parameters may be set at any time.
     fs, field, middle_ear, presentation, pad, learnable, dtype
@@ -109,6 +113,7 @@ class Glasberg2002(Cochlea):
         middle_ear: str = "1997",
         presentation: str = "diotic",
         pad: bool = False,
+        segment_duration: int = 1,
         learnable: bool = False,
         dtype: torch.dtype = torch.float32,
     ) -> None:
@@ -126,6 +131,7 @@ class Glasberg2002(Cochlea):
                 low, high, 0.25, spreading_limit_octaves=None, learnable=learnable, dtype=dtype
             ),
             SpecificLoudness(learnable=learnable, dtype=dtype),
+            segment_duration=segment_duration,
         )
         self.spectrum.hann_correction = 10.0 ** (_WINDOW_DB / 10.0)
         with torch.no_grad():
@@ -135,7 +141,9 @@ class Glasberg2002(Cochlea):
             threshold.requires_grad_(False)
         self.presentation = presentation
         ears = 2 if presentation == "diotic" else 1
-        self.integration = LoudnessIntegration(learnable=learnable, ears=ears, dtype=dtype)
+        self.integration = LoudnessIntegration(
+            learnable=learnable, ears=ears, frame_step=self.frame_step, dtype=dtype
+        )
 
     @overload
     def forward(

@@ -35,8 +35,12 @@ class Moore2016(Cochlea):
     inhibition, smoothing : bool
         False: the ears do not inhibit each other; or inhibition compares them channel by channel.
     pad : bool
-        Put silence around the sound, so that frames are centred on every ms from 0 to its end, and sounds shorter
+        Put silence around the sound, so that frames are centred on times from 0 to its end, and sounds shorter
         than the 64-ms window are heard whole. Default: only frames whose window lies within the sound.
+    segment_duration : int
+        Time from one frame to the next in ms. The published model has 1. With 4 it takes a third of the time; the
+        averages keep their time constants, and loudness differs by 0.3 % for half a second of noise or tone, and
+        by 2 % for a tone of 20 ms.
     joint_maximum : bool
         Drop components 60 dB below the greatest of both ears, as the toolbox does, not below each ear's own.
     learnable : bool
@@ -49,7 +53,7 @@ class Moore2016(Cochlea):
     frequencies, erb_numbers : Tensor, shape (C,)
         Channels in Hz and in Cam; C = ``n_channels`` = 150.
     frame_step : float
-        0.001 s.
+        Time between frames in s: 0.001 by default.
     ear, spectrum, excitation, specific, temporal, binaural : torch.nn.Module
         The stages (``ear`` is None with field 'cochlea'); their parameters may be set at any time.
     fs, field, middle_ear, pad, learnable, dtype
@@ -104,6 +108,7 @@ class Moore2016(Cochlea):
         inhibition: bool = True,
         smoothing: bool = True,
         pad: bool = False,
+        segment_duration: int = 1,
         joint_maximum: bool = False,
         learnable: bool = False,
         dtype: torch.dtype = torch.float32,
@@ -118,8 +123,9 @@ class Moore2016(Cochlea):
             Moore2016ExcitationPattern(spreading_limit_octaves=None, learnable=learnable, dtype=dtype),
             Moore2016SpecificLoudness(learnable, dtype),
             joint_maximum,
+            segment_duration,
         )
-        self.temporal = Moore2016TemporalIntegration(learnable, dtype)
+        self.temporal = Moore2016TemporalIntegration(learnable, dtype, frame_step=self.frame_step)
         self.binaural = Moore2016BinauralLoudness(learnable, dtype, inhibit=inhibition, smooth=smoothing)
 
     def forward(

@@ -18,6 +18,7 @@ from amtlib import (
     Moore2016,
     MultiResolutionFFT,
     SpecificLoudness,
+    signals,
 )
 from amtlib.loudness import Cancelled
 
@@ -422,3 +423,18 @@ def test_a_model_can_be_converted_and_copied(glasberg: Glasberg2002):
     torch.testing.assert_close(single(x), glasberg(x), rtol=1e-4, atol=0.0)
     with pytest.raises(ValueError, match="float16"):
         Moore2016().half()
+
+
+@pytest.mark.parametrize("model", [Moore2016, Glasberg2002])
+def test_fewer_frames_hear_the_same_loudness(model: type) -> None:
+    x = signals.tone(1000.0, level=60.0, duration=0.4, fs=32000)
+    audio = torch.stack([x, x]) if model is Moore2016 else x
+    peaks = []
+    for step in (1, 4):
+        quick = model(pad=True, segment_duration=step)
+        found = quick(audio, return_stages=True)
+        assert quick.frame_step == step / 1000
+        assert float(found.time[1] - found.time[0]) == pytest.approx(step / 1000)
+        peaks.append(float(found.long_term.max()))
+    # The averages keep their time constants; what is left is when a frame falls upon the onset.
+    assert peaks[1] == pytest.approx(peaks[0], rel=1e-3)

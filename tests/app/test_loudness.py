@@ -245,7 +245,7 @@ def test_the_summary_says_sone_and_phon(lab: LoudnessModel) -> None:
         {"m.model": "glasberg2002", "s.kind": "white", "m.ears": "left"},
         {"m.ild": -12, "p.lean": 0.2, "p.attack_long": 2, "p.edge2": 400, "p.spread": 0.1, "p.scale": 1.1},
         {"m.inhibition": False, "m.field": "diffuse", "s.kind": "speech", "s.duration": 0.3},
-        {"m.model": "glasberg2002", "p.release_short": 3, "p.floor_db": 10, "p.edge4": 3000},
+        {"m.model": "glasberg2002", "p.release_short": 3, "p.step": 1, "p.edge4": 3000},
     ],
 )
 def test_the_code_gives_the_same_numbers(

@@ -29,15 +29,15 @@ Array = NDArray[Any]
 FS = 32000
 #: Silence after the sound, s: long enough to see how its loudness is forgotten.
 AFTER = 0.25
-#: The lab keeps patterns every so many frames of 1 ms.
-KEEP = 5
+#: The lab keeps patterns every so many ms.
+KEEP = 4
 #: The windows of the spectrum, longest first, as a legend calls them.
 WINDOWS = ("64 ms", "32 ms", "16 ms", "8 ms", "4 ms", "2 ms")
 
 
 @dataclass(frozen=True)
 class Course:
-    """What the model made of the whole sound: loudness over time, and the patterns of every fifth frame.
+    """What the model made of the whole sound: loudness over time, and the patterns every 4 ms.
 
     Times in s from the sound's onset, shape ``(F,)``; loudness in sone, ``(F,)``; patterns ``(2, M, C)`` of the left
     and the right ear at ``moments`` ``(M,)``: excitation in dB, and specific loudness in sone/Cam whose area, both
@@ -79,7 +79,7 @@ class LoudnessModel(LabModel):
         Section("Listener", ("m.model", "m.field", "m.ears", "m.ild", "m.inhibition")),
         Section(
             "Windows of the spectrum",
-            ("p.edge1", "p.edge2", "p.edge3", "p.edge4", "p.edge5", "p.range_db", "p.floor_db"),
+            ("p.edge1", "p.edge2", "p.edge3", "p.edge4", "p.edge5", "p.step", "p.range_db", "p.floor_db"),
             open=False,
         ),
         Section("Auditory filters", ("p.lean", "p.upright", "p.steepest"), open=False),
@@ -110,7 +110,7 @@ class LoudnessModel(LabModel):
             "v.level": ["masking", "bandwidth"],
             "v.width": ["masking"],
         }
-        later = ("m.ild", "m.inhibition", "p.spread", "p.exponent")
+        later = ("m.ild", "m.inhibition", "p.spread", "p.exponent", "p.range_db", "p.floor_db")
         return (
             Stimulus.visible_when("s")
             | {key: {"v.view": where} for key, where in band.items()}
@@ -151,10 +151,14 @@ class LoudnessModel(LabModel):
         inside = self.inside
         model: Moore2016 | Glasberg2002
         if self.listener.model == "moore2016":
-            model = Moore2016(FS, field=field, inhibition=inhibition, pad=True)
+            model = Moore2016(FS, field=field, inhibition=inhibition, pad=True, segment_duration=inside.step)
         else:
             model = Glasberg2002(
-                FS, field=field, presentation="diotic" if ears == "both" else "monaural", pad=True
+                FS,
+                field=field,
+                presentation="diotic" if ears == "both" else "monaural",
+                pad=True,
+                segment_duration=inside.step,
             )
         set_parameters(model, inside)
         return model
@@ -183,21 +187,21 @@ class LoudnessModel(LabModel):
 
     @torch.no_grad()
     def _course(self) -> Course:
-        model = self.model()
+        model, keep = self.model(), self._keep
         x = torch.nn.functional.pad(self.sound(), (0, round(AFTER * FS)))
         if isinstance(model, Moore2016):
             found = model(torch.stack([x, x * self._right_gain]), return_stages=True)
             stages = found.stages
-            excitation, specific = stages.excitation[:, ::KEEP], stages.inhibited[:, ::KEEP]
-            at_moments = found.short_term[::KEEP]
+            excitation, specific = stages.excitation[:, ::keep], stages.inhibited[:, ::keep]
+            at_moments = found.short_term[::keep]
         else:
             found = stages = model(x, return_stages=True)
             ears = 2 if self.listener.ears == "both" else 1
-            excitation = stages.excitation[None, ::KEEP].expand(2, -1, -1)
+            excitation = stages.excitation[None, ::keep].expand(2, -1, -1)
             specific = torch.stack(
-                [stages.specific_loudness[::KEEP], (ears - 1) * stages.specific_loudness[::KEEP]]
+                [stages.specific_loudness[::keep], (ears - 1) * stages.specific_loudness[::keep]]
             )
-            at_moments = found.instantaneous[::KEEP]
+            at_moments = found.instantaneous[::keep]
         if self.right == -math.inf:
             excitation = torch.stack([excitation[0], torch.full_like(excitation[0], -200.0)])
         return Course(
@@ -205,13 +209,18 @@ class LoudnessModel(LabModel):
             instantaneous=found.instantaneous.numpy(),
             short_term=found.short_term.numpy(),
             long_term=found.long_term.numpy(),
-            moments=found.time[::KEEP].numpy(),
+            moments=found.time[::keep].numpy(),
             at_moments=at_moments.numpy(),
             cam=stages.erb_numbers.numpy(),
             frequencies=stages.frequencies.numpy(),
             excitation=excitation.float().numpy(),
             specific=specific.float().numpy(),
         )
+
+    @property
+    def _keep(self) -> int:
+        """Every which frame's patterns are kept."""
+        return KEEP // int(self.inside.step)
 
     @property
     def frame(self) -> int:
@@ -421,12 +430,14 @@ class LoudnessModel(LabModel):
         if later:
             lines += [
                 f"x = torch.stack([x, x * {self._right_gain!r}])  # left and right ear, Pa",
-                f"model = Moore2016({FS}, field={listener.field!r}, inhibition={listener.inhibition}, pad=True)",
+                f"model = Moore2016({FS}, field={listener.field!r}, inhibition={listener.inhibition}, pad=True,",
+                f"                  segment_duration={self.inside.step})",
             ]
         else:
             presentation = "diotic" if listener.ears == "both" else "monaural"
             lines.append(
-                f"model = Glasberg2002({FS}, field={listener.field!r}, presentation={presentation!r}, pad=True)"
+                f"model = Glasberg2002({FS}, field={listener.field!r}, presentation={presentation!r}, pad=True,\n"
+                f"                     segment_duration={self.inside.step})"
             )
         lines += parameter_code(self.inside, later=later)
         lines += [
@@ -434,7 +445,7 @@ class LoudnessModel(LabModel):
             "    found = model(x, return_stages=True)",
             "sone = float(found.long_term.max())",
             'print(f"{sone:.3f} sone, {float(sone2phon(sone)):.1f} phon")',
-            f"frame = {self.frame * KEEP}  # the moment that is looked at",
+            f"frame = {self.frame * self._keep}  # the moment that is looked at",
             "stages = found.stages" if later else "stages = found",
             "excitation = stages.excitation[..., frame, :]  # dB, "
             + ("(2, 150): both ears" if later else "(150,)"),
@@ -449,8 +460,6 @@ class LoudnessModel(LabModel):
 
 #: Where a setting acts in both models: setting -> path of the constant, and how it changes it.
 _ACTS = {
-    "range_db": ("spectrum.threshold_max_minus", "fill_"),
-    "floor_db": ("spectrum.threshold_absolute", "fill_"),
     "lean": ("excitation.level_dep_factor", "fill_"),
     "upright": ("excitation.reference_level", "fill_"),
     "steepest": ("excitation.min_p_lower", "fill_"),
@@ -460,8 +469,10 @@ _ACTS = {
     "attack_long": ("{time}.long_term.attack_alpha", "mul_"),
     "release_long": ("{time}.long_term.release_alpha", "mul_"),
 }
-#: And in the later one alone.
+#: And in the later one alone: the earlier keeps all components of a spectrum, and has no inhibition.
 _ACTS_LATER = {
+    "range_db": ("spectrum.threshold_max_minus", "fill_"),
+    "floor_db": ("spectrum.threshold_absolute", "fill_"),
     "spread": ("binaural.smoothing.sigma", "fill_"),
     "exponent": ("binaural.inhibition.p", "fill_"),
 }
