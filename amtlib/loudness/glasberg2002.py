@@ -46,7 +46,7 @@ class Glasberg2002(Cochlea):
     segment_duration : int
         Time from one frame to the next in ms. The published model has 1. With 4 it takes a third of the time; the
         averages keep their time constants, and loudness differs by 0.3 % for half a second of noise or tone, and
-        by 2 % for a tone of 20 ms.
+        by 2 % for a complex of 200 Hz or a tone of 20 ms.
     learnable : bool
         Make the parameters of all stages learnable; but not the spectrum's two thresholds for components, which
         this model does not have.

@@ -40,7 +40,7 @@ class Moore2016(Cochlea):
     segment_duration : int
         Time from one frame to the next in ms. The published model has 1. With 4 it takes a third of the time; the
         averages keep their time constants, and loudness differs by 0.3 % for half a second of noise or tone, and
-        by 2 % for a tone of 20 ms.
+        by 2 % for a complex of 200 Hz or a tone of 20 ms.
     joint_maximum : bool
         Drop components 60 dB below the greatest of both ears, as the toolbox does, not below each ear's own.
     learnable : bool

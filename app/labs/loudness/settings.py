@@ -109,7 +109,7 @@ class Inside(param.Parameterized):
         default=4,
         objects={"1 ms (as published)": 1, "2 ms": 2, "4 ms (quick)": 4},
         label="A spectrum every",
-        doc="Fewer spectra are quicker; the loudness of sounds of 20 ms then differs by 2 %, of longer ones by less.",
+        doc="Fewer spectra are quicker; loudness then differs by up to 2 %, where it fluctuates fast.",
     )
     range_db = Quantity(
         60,
