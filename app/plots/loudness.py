@@ -306,7 +306,7 @@ def contours(phons: Sequence[int]) -> hv.Element:
             "Frequency of the tone (Hz)",
             "Level (dB SPL)",
             _BESIDE,
-            xticks=frequency_ticks((31.5, 63, *_TICKS[:-1], 12500)),
+            xticks=frequency_ticks((50, *_TICKS[:-1], 12500)),
             xlim=tuple(erb_number([18.0, 16000.0]).tolist()),
             ylim=(-10, 130),
             show_legend=True,

@@ -282,7 +282,7 @@ class LoudnessLab(LabView):
         scene.data(
             "contour-marks",
             contour_x=np.full(len(PHONS), at),
-            contour_y=np.array([float(np.maximum(p, 2)) for p in PHONS]),
+            contour_y=np.array([float(max(p, 2)) + 2 for p in PHONS]),
             text=[f"{p} phon" if p else "threshold" for p in PHONS],
         )
 
