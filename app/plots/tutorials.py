@@ -148,6 +148,7 @@ def matrices(
             image.opts(
                 cmap="PuOr_r",
                 clim=(-limit, limit),
+                clabel="",
                 colorbar=name == list(named)[-1],
                 invert_yaxis=True,
                 frame_width=size,
@@ -155,18 +156,16 @@ def matrices(
                 title=name,
                 xlabel=xlabel,
                 ylabel=ylabel if not drawn else "",
-                default_tools=["save"],
+                default_tools=[],
                 hooks=[compact],
             )
         )
-    return hv.Layout(drawn).opts(shared_axes=False).cols(len(drawn))
+    return hv.Layout(drawn).opts(shared_axes=False, toolbar=None).cols(len(drawn))
 
 
 def compact(plot: Any, element: Any) -> None:
     """Set a small figure's words like those of the others."""
     figure = plot.handles["plot"]
-    figure.toolbar.logo = None
-    figure.toolbar.autohide = True
     for axis in (*figure.xaxis, *figure.yaxis):
         axis.axis_label_text_font_style = "normal"
         axis.axis_label_text_font_size = "12px"
