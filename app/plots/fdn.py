@@ -8,6 +8,7 @@ from typing import Any
 
 import holoviews as hv
 import numpy as np
+from bokeh.models import BasicTicker
 
 from app.plots.style import (
     BLUE,
@@ -114,8 +115,11 @@ def matrix() -> hv.Element:
 
 
 def named_image(plot: Any, element: Any) -> None:
-    """Name the matrix's data source."""
+    """Name the matrix's data source, and count its lines in whole numbers."""
     plot.handles["source"].name = "matrix-data"
+    figure = plot.handles["plot"]
+    for axis in (figure.xaxis, figure.yaxis):  # delay lines have whole numbers
+        axis.ticker = BasicTicker(min_interval=1, num_minor_ticks=0)
 
 
 def decay() -> hv.Element:
