@@ -1,5 +1,6 @@
 """The FDN lab: a run that starts, pauses, steps and ends; what it shows; its code, files and lessons."""
 
+import asyncio
 import io
 import json
 import time
@@ -203,6 +204,14 @@ def test_a_bad_file_is_refused_and_the_room_stays(lab: FdnModel, content: bytes)
     assert lab.values() == before
 
 
+def test_a_click_is_no_room(lab: FdnModel) -> None:
+    buffer = io.BytesIO()
+    soundfile.write(buffer, np.array([0.5, 0.1, 0.0]), 24000, format="WAV")
+    with pytest.raises(AudioError, match="give an impulse response of 50 ms or more"):
+        lab.training.take_upload("click.wav", buffer.getvalue())
+    assert lab.training.own is None
+
+
 # ------------------------------------------------------------------ sound
 
 
@@ -287,6 +296,35 @@ def test_closing_the_page_ends_the_training(page: FdnLab) -> None:
     page.close()
     assert run.join(2)
     assert run.state == "finished"
+
+
+def test_a_page_left_while_a_run_is_made_ready_trains_nothing(page: FdnLab) -> None:
+    async def leave() -> None:
+        page.act("play")
+        page.close()
+        await asyncio.sleep(0.1)
+        assert page._task is not None
+        await page._task
+
+    asyncio.run(leave())
+    assert page.lab.run is None
+
+
+def test_a_run_that_cannot_be_made_ready_says_so_and_can_be_tried_again(
+    page: FdnLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken() -> list[str]:
+        raise RuntimeError("out of memory")
+
+    async def press() -> None:
+        page.act("play")
+        assert page._task is not None
+        await page._task
+
+    monkeypatch.setattr(page.lab, "prepare", broken)
+    asyncio.run(press())
+    assert page._notes == ["The training could not be made ready; the server's log says why."]
+    assert [action for action, _ in page.transport()["buttons"]] == ["play", "step"]
 
 
 def test_the_page_shows_losses_matrix_and_modes_of_the_run(page: FdnLab) -> None:

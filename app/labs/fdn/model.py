@@ -29,8 +29,8 @@ from app.stimulus import MAX_BYTES
 Array = NDArray[Any]
 
 FS = findings.FS
-#: Longest room that is taken, s.
-MAX_ROOM = 10.0
+#: Shortest and longest room that are taken, s.
+MIN_ROOM, MAX_ROOM = 0.05, 10.0
 _RUNS = itertools.count(1)
 _WARNING = threading.Lock()
 #: What the page calls the terms of the losses.
@@ -61,6 +61,11 @@ class Room(Training):
             With one sentence on what is wrong with the file.
         """
         recording = audio.load(content, name=name, fs=FS, max_duration=MAX_ROOM, max_bytes=MAX_BYTES)
+        if recording.duration < MIN_ROOM:
+            raise audio.AudioError(
+                f"{name} lasts {1000 * recording.duration:.3g} ms; give an impulse response of "
+                f"{1000 * MIN_ROOM:g} ms or more"
+            )
         if not recording.samples.any():
             raise audio.AudioError(f"{name} is silent; give an impulse response")
         self.own = recording

@@ -5,6 +5,7 @@ Not training: the run has a thread of its own; this looks at it a few times a se
 
 import asyncio
 import io
+import logging
 import math
 import tempfile
 import time
@@ -23,6 +24,8 @@ from app.labs.fdn.findings import EDGES, FS, Analysis, Sounding
 from app.labs.fdn.model import TERMS, FdnModel
 from app.plots import fdn as figures
 from app.shell import LabView, sentence, to_csv
+
+_LOG = logging.getLogger("amtlab")
 
 #: How often the page looks at a run, s.
 LOOK = 0.16
@@ -94,7 +97,7 @@ class FdnLab(LabView):
         self._fresh: dict[str, tuple[Hashable, float]] = {}
         self._found: dict[str, tuple[Hashable, Any]] = {}
         self._busy: set[str] = set()
-        self._preparing = False
+        self._preparing = self._closed = False
         self._task: asyncio.Task[None] | None = None
         super().__init__(self.lab, link, served)
 
@@ -149,7 +152,7 @@ class FdnLab(LabView):
     def _steer(self, run: TrainingRun, action: str) -> None:
         if action == "play":
             run.start()
-        elif action == "step":
+        elif action == "step" and run.state != "running":  # a click that was faster than the page
             run.step()
         elif action == "pause":
             run.pause()
@@ -177,7 +180,13 @@ class FdnLab(LabView):
             found = await asyncio.to_thread(self.lab.prepare)
         except (ValueError, FloatingPointError) as problem:
             found = problem
+        except Exception:
+            _LOG.exception("A training could not be made ready")
+            found = ValueError("The training could not be made ready; the server's log says why.")
         self._preparing = False
+        if self._closed:  # the page was left meanwhile: nobody is there to stop it
+            self.lab.discard()
+            return
 
         def known() -> list[str]:
             if isinstance(found, Exception):
@@ -213,10 +222,11 @@ class FdnLab(LabView):
             if run is None:
                 return
             at_rest = 0 if run.state == "running" else at_rest + 1
-            self._refresh([])
+            self._refresh(self._notes)  # what was said when it began still holds
 
     def close(self) -> None:
         """End the training: the page has been left."""
+        self._closed = True
         super().close()
         if self._ticking is not None:
             self._ticking.cancel()
@@ -247,7 +257,7 @@ class FdnLab(LabView):
         finally:
             self._busy.discard(name)
         self._found[name] = (key, made)
-        self._refresh([])
+        self._refresh(self._notes)
 
     def _follow(self, name: str, key: Hashable, draw: Callable[[], None]) -> None:
         """Draw what follows the network, if it changed; while a run goes on, seldom enough not to slow it."""
