@@ -93,6 +93,21 @@ def test_both_ears_hear_one_and_a_half_times_what_one_hears(lab: LoudnessModel) 
     assert ears.uninhibited == pytest.approx(2 * ears.left, rel=1e-5)
 
 
+def test_without_inhibition_two_ears_hear_twice_what_one_hears(lab: LoudnessModel) -> None:
+    lab.update({"v.view": "binaural", "m.inhibition": False})
+    assert lab.measures()["binaural_gain"] == pytest.approx(2.0, abs=1e-4)
+    assert "2.00 times" in lab.summary()
+
+
+def test_a_click_does_not_fall_between_two_spectra(lab: LoudnessModel) -> None:
+    lab.update({"s.kind": "click"})
+    found = lab.course.peak
+    lab.update({"p.step": 1})
+    assert found == lab.course.peak
+    lab.update({"p.step": 0, "s.kind": "tone"})
+    assert lab.step == 4
+
+
 def test_a_weaker_right_ear_adds_less_and_less(lab: LoudnessModel) -> None:
     found = []
     for ild in (0, -10, -20, -30):

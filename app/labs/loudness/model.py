@@ -31,6 +31,20 @@ FS = 32000
 AFTER = 0.25
 #: The lab keeps patterns every so many ms.
 KEEP = 4
+#: Sounds that are much the same from one ms to the next.
+STEADY = {
+    "tone",
+    "tone_pair",
+    "complex",
+    "am",
+    "fm",
+    "white",
+    "pink",
+    "band",
+    "tone_in_noise",
+    "sweep",
+    "silence",
+}
 #: The windows of the spectrum, longest first, as a legend calls them.
 WINDOWS = ("64 ms", "32 ms", "16 ms", "8 ms", "4 ms", "2 ms")
 
@@ -151,14 +165,14 @@ class LoudnessModel(LabModel):
         inside = self.inside
         model: Moore2016 | Glasberg2002
         if self.listener.model == "moore2016":
-            model = Moore2016(FS, field=field, inhibition=inhibition, pad=True, segment_duration=inside.step)
+            model = Moore2016(FS, field=field, inhibition=inhibition, pad=True, segment_duration=self.step)
         else:
             model = Glasberg2002(
                 FS,
                 field=field,
                 presentation="diotic" if ears == "both" else "monaural",
                 pad=True,
-                segment_duration=inside.step,
+                segment_duration=self.step,
             )
         set_parameters(model, inside)
         return model
@@ -172,7 +186,7 @@ class LoudnessModel(LabModel):
         ears = ears or self.listener.ears
         return self.stage(
             f"model-{field}-{inhibition}-{ears}",
-            (*self._key("p.", "m.model"), field, inhibition, ears),
+            (*self._key("p.", "m.model"), self.step, field, inhibition, ears),
             lambda: self._make(field, inhibition=inhibition, ears=ears),
             shared=True,
         )
@@ -220,7 +234,12 @@ class LoudnessModel(LabModel):
     @property
     def _keep(self) -> int:
         """Every which frame's patterns are kept."""
-        return KEEP // int(self.inside.step)
+        return KEEP // self.step
+
+    @property
+    def step(self) -> int:
+        """Time from one spectrum to the next, ms: a click may fall between two that are 4 ms apart."""
+        return int(self.inside.step) or (4 if self.stimulus.kind in STEADY else 1)
 
     @property
     def frame(self) -> int:
@@ -291,6 +310,13 @@ class LoudnessModel(LabModel):
     def steady(self) -> experiments.Ears:
         """Loudness of the moment's spectrum, were it to last, to each ear alone and to both."""
         return self._experiment("steady", self._moment_key(), self._steady)
+
+    @property
+    def binaural_gain(self) -> float:
+        """How many times as loud as to the left ear alone the moment's spectrum is to both, as the listener is set."""
+        ears = self.steady
+        both = ears.both if self.listener.inhibition else ears.uninhibited
+        return both / ears.left if ears.left > 0 else 0.0
 
     def _steady(self) -> experiments.Ears:
         spectrum = self.spectrum
@@ -379,12 +405,11 @@ class LoudnessModel(LabModel):
         excitation = self.patterns[0][0]
         top = int(excitation.argmax())
         above = np.interp(2 * self.course.frequencies[top], self.course.frequencies, excitation)
-        ears = self.steady
         found = {
             "loudness_sone": peak,
             "loudness_phon": phon(peak),
             "octave_up_db": float(above - excitation[top]),
-            "binaural_gain": ears.both / ears.left if ears.left > 0 else 0.0,
+            "binaural_gain": self.binaural_gain,
         }
         if self.look.view == "masking":
             masked = self.masking
@@ -409,8 +434,7 @@ class LoudnessModel(LabModel):
             f"near {course.frequencies[top]:.0f} Hz"
         )
         if self.listener.model == "moore2016" and self.look.view == "binaural" and self.steady.left > 0:
-            gain = self.steady.both / self.steady.left
-            return f"{heard}. {now}; both ears hear {gain:.2f} times what the left hears."
+            return f"{heard}. {now}; both ears hear {self.binaural_gain:.2f} times what the left hears."
         return f"{heard}. {now}."
 
     def code(self) -> str:
@@ -431,13 +455,13 @@ class LoudnessModel(LabModel):
             lines += [
                 f"x = torch.stack([x, x * {self._right_gain!r}])  # left and right ear, Pa",
                 f"model = Moore2016({FS}, field={listener.field!r}, inhibition={listener.inhibition}, pad=True,",
-                f"                  segment_duration={self.inside.step})",
+                f"                  segment_duration={self.step})",
             ]
         else:
             presentation = "diotic" if listener.ears == "both" else "monaural"
             lines.append(
                 f"model = Glasberg2002({FS}, field={listener.field!r}, presentation={presentation!r}, pad=True,\n"
-                f"                     segment_duration={self.inside.step})"
+                f"                     segment_duration={self.step})"
             )
         lines += parameter_code(self.inside, later=later)
         lines += [

@@ -106,10 +106,10 @@ class Inside(param.Parameterized):
         doc="Above it, the window of 2 ms: quick, and blind to fine spectral detail.",
     )
     step = param.Selector(
-        default=4,
-        objects={"1 ms (as published)": 1, "2 ms": 2, "4 ms (quick)": 4},
+        default=0,
+        objects={"Automatic": 0, "1 ms (as published)": 1, "2 ms": 2, "4 ms": 4},
         label="A spectrum every",
-        doc="Fewer spectra are quicker; loudness then differs by up to 2 %, where it fluctuates fast.",
+        doc="Automatic is 4 ms for steady sounds, whose loudness then differs by up to 2 %, and 1 ms for all others.",
     )
     range_db = Quantity(
         60,
