@@ -157,16 +157,21 @@ class Masking:
 
 
 def masking(model: Steady, centre: float, width: float, level: float, quiet: Array) -> Masking:
-    """Return masked thresholds: the tone is heard where it changes the pattern by 1 dB (Zwicker 1970)."""
+    """Return masked thresholds: the tone is heard where it changes the pattern by 1 dB (Zwicker 1970).
+
+    The pattern stands on an internal noise that has the excitation of the threshold: what nobody hears is no change.
+    """
     noise = band_of_noise(centre, width, level, lines=40)
-    alone = noise.at(model).excitation[..., 0, :].numpy()
+    floor = 10 ** (model.specific.threshold_db.numpy() / 10)
+    alone = 10 ** (noise.at(model).excitation[..., 0, :].numpy() / 10) + floor
     low, high = np.full(len(PROBES), -20.0), np.full(len(PROBES), 130.0)
     shape = (len(PROBES), len(noise.levels))
     frequencies = np.column_stack([np.broadcast_to(noise.frequencies, shape), PROBES])
     for _ in range(11):  # halves 150 dB to 0.07 dB
         middle = (low + high) / 2
         together = Lines(frequencies, np.column_stack([np.broadcast_to(noise.levels, shape), middle]))
-        change = together.at(model).excitation[..., 0, :].numpy() - alone
+        pattern = 10 ** (together.at(model).excitation[..., 0, :].numpy() / 10) + floor
+        change = 10 * np.log10(pattern / alone)
         heard = change.max(-1) >= JUST_NOTICEABLE
         low, high = np.where(heard, low, middle), np.where(heard, middle, high)
     edges = noise.frequencies[[0, -1]]

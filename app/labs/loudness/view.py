@@ -232,7 +232,8 @@ class LoudnessLab(LabView):
         rule = np.array([0.0, 110.0])
         scene.data("growth-rule", growth_x=rule, growth_y=2 ** ((rule - 40) / 10))
         scene.data("growth-here", growth_x=np.array([level, level]), growth_y=np.array([1e-5, 1e5]))
-        now = float(np.exp(np.interp(level, found.levels, np.log(np.maximum(found.both, 1e-5)))))
+        heard = found.one if self.lab.right == -math.inf else found.both
+        now = float(np.exp(np.interp(level, found.levels, np.log(np.maximum(heard, 1e-5)))))
         scene.set(
             "growth.title", text=f"Loudness against level: {sones(now)} at {level:g} dB SPL, if it lasts"
         )
