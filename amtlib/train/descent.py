@@ -6,6 +6,7 @@ Not here: who calls the steps, and when (:mod:`amtlib.train.run`).
 import math
 import time
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -41,6 +42,10 @@ def _keys(criteria: list[Criterion]) -> list[str]:
             name = f"{plain}_{count}"
         names.append(name)
     return names
+
+
+class Interrupted(Exception):
+    """A step was given up half-way: the run is to end. The parameters are those before the step."""
 
 
 class Descent:
@@ -101,11 +106,9 @@ class Descent:
                 "nothing is trainable: build the model with trainable=Trainable(...) that names a part of it"
             )
         self._lr = lr
-        self._optimizer: torch.optim.Optimizer
-        if optimizer == "adam":
-            self._optimizer = torch.optim.Adam(self.learned, lr=lr, fused=True)
-        else:
-            self._optimizer = torch.optim.LBFGS(self.learned, lr=lr, line_search_fn="strong_wolfe")
+        self._optimizer = self._fresh_optimizer()
+        #: Asked between the evaluations of a long step: whether to give it up.
+        self.given_up: Callable[[], bool] = lambda: False
         self.generator = torch.Generator()
         if seed is None:
             self.generator.seed()
@@ -148,6 +151,17 @@ class Descent:
     def sampled(self) -> bool:
         """Whether each step sees other frequencies."""
         return self._drawn is not None and self.optimizer_name == "adam"
+
+    def _fresh_optimizer(self) -> torch.optim.Optimizer:
+        if self.optimizer_name == "adam":
+            return torch.optim.Adam(self.learned, lr=self._lr, fused=True)
+        return torch.optim.LBFGS(self.learned, lr=self._lr, line_search_fn="strong_wolfe")
+
+    def go_on(self, *, afresh: bool) -> None:
+        """Make ready for more steps after an end; `afresh`: what the optimiser remembers led astray."""
+        self._stuck = self._far = 0
+        if afresh:
+            self._optimizer = self._fresh_optimizer()
 
     def _copies(self) -> list[Tensor]:
         return [p.detach().clone() for p in self.learned]
@@ -240,6 +254,8 @@ class Descent:
             group["lr"] = self._lr
 
         def closure() -> float:
+            if self.given_up():
+                raise Interrupted
             self._optimizer.zero_grad()
             total, _ = self.loss(self._bins)
             # torch's LBFGS has absolute tolerances (1e-7), larger than whole losses of spectrograms
@@ -254,7 +270,13 @@ class Descent:
             self._scale = 1.0 / max(abs(total), 1e-12)
         scale = self._scale
         if math.isfinite(self.best_loss):
-            self._optimizer.step(closure)
+            before = self._copies()
+            try:
+                self._optimizer.step(closure)
+            except Interrupted:
+                self._put(before)
+                self._optimizer = self._fresh_optimizer()  # the old one stands in the middle of its line
+                raise
             self._renormalise()
         total, terms = self._measured()
         self._consider(total, terms, self.steps + 1)
@@ -292,8 +314,11 @@ class Descent:
             loss, terms = self._measured()
             if math.isfinite(loss):
                 self._consider(loss, terms, self.steps)
+        self._put(self.best)
+
+    def _put(self, values: list[Tensor]) -> None:
         with torch.no_grad():
-            for parameter, value in zip(self.learned, self.best, strict=True):
+            for parameter, value in zip(self.learned, values, strict=True):
                 parameter.copy_(value)
 
     def _warn_of_penalty(self, values: list[Tensor]) -> None:
@@ -337,9 +362,7 @@ class Descent:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from a state of the same kind of run."""
-        with torch.no_grad():
-            for parameter, value in zip(self.learned, state["parameters"], strict=True):
-                parameter.copy_(value)
+        self._put(state["parameters"])
         self.best = [value.to(p) for value, p in zip(state["best"], self.learned, strict=True)]
         self._optimizer.load_state_dict(state["optimizer"])
         self.generator.set_state(state["generator"].cpu())

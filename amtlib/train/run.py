@@ -22,7 +22,7 @@ from amtlib.fdn.build import FDNBuild
 from amtlib.fdn.response import transfer_function
 from amtlib.train.build import extract_build, flamo_graph
 from amtlib.train.checkpoints import read_checkpoint, write_checkpoint
-from amtlib.train.descent import Descent
+from amtlib.train.descent import Descent, Interrupted
 from amtlib.train.objectives import build_objective
 from amtlib.train.record import Snapshot, Step, TrainLog
 from amtlib.train.response import Response
@@ -192,6 +192,8 @@ class TrainingRun:
         self._wake = threading.Condition()
         self._thread: threading.Thread | None = None
         self._paused = self._idle = self._ending = False
+        self._quota: int | None = None
+        self._descent.given_up = lambda: self._ending
         self._latest = self._copy()
 
     # ------------------------------------------------------------------ stepping
@@ -212,7 +214,7 @@ class TrainingRun:
         Returns
         -------
         Step or None
-            None if the run has ended.
+            None if the run has ended, or was stopped while it stepped.
 
         Raises
         ------
@@ -231,6 +233,15 @@ class TrainingRun:
             yield step
 
     def _advance(self) -> Step | None:
+        try:
+            return self._one_step()
+        except Interrupted:
+            return None
+        finally:
+            if self._ending:  # asked for meanwhile by another thread, which does not wait for the step
+                self._finish("stopped")
+
+    def _one_step(self) -> Step | None:
         with self._stepping:
             if self.reason:
                 return None
@@ -278,11 +289,20 @@ class TrainingRun:
 
     # ------------------------------------------------------------------ a thread of its own
 
-    def start(self) -> None:
-        """Step in a thread of its own, or go on after :meth:`pause`. Does nothing when finished."""
+    def start(self, steps: int | None = None) -> None:
+        """
+        Step in a thread of its own, or go on after :meth:`pause`. Does nothing when finished.
+
+        Parameters
+        ----------
+        steps : int, optional
+            After so many it waits, as after :meth:`pause`. Default: until the end.
+        """
+        quota = None if steps is None else whole_number(steps, "steps", 1)
         with self._wake:
             # now, not when the thread wakes: whoever joins next must wait for it
             self._paused = self._idle = False
+            self._quota = quota
             if self._thread is not None and self._thread.is_alive():
                 self._wake.notify_all()
             elif not self.reason:
@@ -299,14 +319,51 @@ class TrainingRun:
             self._paused = True
 
     def stop(self) -> None:
-        """End the run after the step under way; returns at once if a thread does the steps."""
+        """End the run after the step under way, with 'lbfgs' within it; returns at once if another thread steps."""
         with self._wake:
             self._ending = True
             self._idle = False
             alive = self._thread is not None and self._thread.is_alive()
             self._wake.notify_all()
-        if not alive:
-            self._finish("stopped")
+        # Who holds the lock is stepping, and ends the run itself.
+        if not alive and self._stepping.acquire(blocking=False):
+            try:
+                self._finish("stopped")
+            finally:
+                self._stepping.release()
+
+    def extend(self, steps: int) -> None:
+        """
+        Make a run that has ended ready for more steps, from the state that the model was left in.
+
+        Parameters
+        ----------
+        steps : int
+            How many more at most, >= 1. A time budget is not extended: set ``time_budget`` for that.
+
+        Raises
+        ------
+        RuntimeError
+            If the run has not ended (set ``max_steps`` instead), or has failed.
+
+        Examples
+        --------
+        >>> from amtlib.train.build import build_fdn
+        >>> model = build_fdn(delays=[61, 73, 83, 97], rt=None, nfft=2**10, rng=1)
+        >>> run = TrainingRun(model, "colorless", max_steps=2, lr=1e-2)
+        >>> len(list(run)), run.extend(3), len(list(run)), run.steps_run
+        (2, None, 3, 5)
+        """
+        count = whole_number(steps, "steps", 1)
+        if not self.reason or self.reason == "failed":
+            now = "has failed: make a new one" if self.reason else "has not ended: set max_steps instead"
+            raise RuntimeError(f"the run {now}")
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join()  # it has nothing left to do, but must not mistake this run for its own
+        with self._stepping:
+            self._descent.go_on(afresh=self.reason in ("not_finite", "diverged"))
+            self.max_steps = self.steps_run + count
+            self.reason, self.message, self._ending, self._paused = "", "", False, False
 
     def join(self, timeout: float | None = None) -> bool:
         """
@@ -345,6 +402,11 @@ class TrainingRun:
                         self._wake.wait()
                     self._idle = False
                 self._advance()
+                with self._wake:
+                    if self._quota is not None:
+                        self._quota -= 1
+                        if self._quota <= 0:
+                            self._quota, self._paused = None, True
         except Exception as error:  # the thread's owner reads it; nothing may be lost
             self.error = error
             self._finish("failed")

@@ -2,6 +2,7 @@
 
 import math
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -612,3 +613,82 @@ def test_domains_are_those_of_the_specification() -> None:
         "time",
         "time",
     ]
+
+
+def test_stop_ends_a_long_step_of_lbfgs_within_it() -> None:
+    model = build_fdn(delays=[61, 73, 83, 97], rt=None, nfft=2**10, rng=1)
+    run = TrainingRun(model, "colorless", optimizer="lbfgs", lr=1.0, max_steps=5)
+    before = run.snapshot().build.A
+    asked = 0
+    loss = run._descent.loss
+
+    def counted(bins: torch.Tensor | None) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        nonlocal asked
+        asked += 1
+        if asked == 5:
+            threading.Thread(target=run.stop).start()
+            while not run._ending:
+                time.sleep(0.001)
+        return loss(bins)
+
+    run._descent.loss = counted  # type: ignore[method-assign]
+    assert run.step() is None
+    assert (run.reason, run.steps_run) == ("stopped", 0)
+    assert asked <= 7  # the one under way, and those that measure where it ended
+    np.testing.assert_array_equal(run.snapshot().build.A, before)
+
+
+def test_stop_does_not_wait_for_a_step_in_another_thread() -> None:
+    model = build_fdn(delays=[61, 73, 83, 97], rt=None, nfft=2**10, rng=1)
+    inside, go = threading.Event(), threading.Event()
+
+    def hold(step: object) -> None:
+        inside.set()
+        go.wait(10)
+
+    run = TrainingRun(model, "colorless", max_steps=5, callback=hold)
+    stepping = threading.Thread(target=run.step)
+    stepping.start()
+    inside.wait(10)
+    run.stop()  # returns although the step goes on
+    assert run.state != "finished"
+    go.set()
+    stepping.join(10)
+    assert (run.reason, run.steps_run) == ("stopped", 1)
+
+
+def test_a_thread_does_the_steps_it_is_given_and_waits() -> None:
+    model = build_fdn(delays=[61, 73, 83, 97], rt=None, nfft=2**10, rng=1)
+    run = TrainingRun(model, "colorless", max_steps=50)
+    run.start(2)
+    assert run.join(10)
+    assert (run.steps_run, run.state) == (2, "paused")
+    run.start(1)
+    assert run.join(10)
+    assert run.steps_run == 3
+    run.stop()
+    assert run.join(10)
+
+
+@pytest.mark.parametrize("threaded", [False, True])
+def test_a_run_that_has_ended_can_be_given_more_steps(threaded: bool) -> None:
+    model = build_fdn(delays=[61, 73, 83, 97], rt=None, nfft=2**10, rng=1)
+    run = TrainingRun(model, "colorless", max_steps=3, lr=1e-2)
+    for total in (3, 7):
+        if threaded:
+            run.start()
+            assert run.join(10)
+        else:
+            list(run)
+        assert (run.reason, run.steps_run) == ("max_steps", total)
+        if total == 3:
+            run.extend(4)
+            assert run.state != "finished"
+
+
+def test_more_steps_are_refused_before_the_end() -> None:
+    run = TrainingRun(
+        build_fdn(delays=[61, 73, 83, 97], rt=None, nfft=2**10, rng=1), "colorless", max_steps=3
+    )
+    with pytest.raises(RuntimeError, match="has not ended: set max_steps"):
+        run.extend(4)
