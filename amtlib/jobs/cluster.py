@@ -1,0 +1,300 @@
+"""Jobs on a `dask.distributed` cluster: progress and items come live, stops go to the worker at once.
+Source: our own; words travel as events of the scheduler (`Worker.log_event`, `Client.subscribe_topic`).
+Not here: starting a cluster. `distributed` is imported when an address is configured, not before.
+"""
+
+import contextlib
+import importlib
+import queue
+import re
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import torch
+
+from amtlib.jobs.job import Context, Job, WorkerDied
+from amtlib.jobs.place import PlaceLost, carry_out, pack, pack_value, unpack
+
+#: Seconds that a scheduler has to answer when a pool is opened: first its port, then itself.
+ANSWER_WITHIN = 2.5
+#: Seconds between two looks at the cluster.
+LOOK_EVERY = 1.0
+#: Seconds without an answer, or without any worker, after which the cluster is given up.
+PATIENCE = 15.0
+
+_ADDRESS = re.compile(r"^(tcp|tls)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})$")
+
+
+class ClusterUnreachable(UserWarning):
+    """A cluster is configured, but the work is done here."""
+
+
+def check_address(address: str, name: str) -> tuple[str, int]:
+    """
+    Return host and port of a scheduler's address, or raise.
+
+    Examples
+    --------
+    >>> check_address("tcp://127.0.0.1:8786", "address")
+    ('127.0.0.1', 8786)
+    """
+    found = _ADDRESS.match(address)
+    if not found or not 1 <= int(found[3]) <= 65535:
+        raise ValueError(
+            f"{name} = {address!r} is no scheduler's address: give tcp://HOST:PORT, as dask-scheduler prints it"
+        )
+    return found[2].strip("[]"), int(found[3])
+
+
+def _distributed() -> ModuleType:
+    try:
+        return importlib.import_module("distributed")
+    except ModuleNotFoundError:
+        raise PlaceLost(
+            "a scheduler is configured, but dask.distributed is not installed (fix: python -m pip install "
+            "-c constraints.txt -e '.[cluster]')"
+        ) from None
+
+
+class ClusterPlace:
+    """
+    The workers of a cluster.
+
+    Parameters
+    ----------
+    address : str
+        Its scheduler's.
+
+    Raises
+    ------
+    PlaceLost
+        If the scheduler does not answer within some 5 s, or `distributed` is missing.
+    """
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self._topic = f"amtlab-{uuid.uuid4().hex}"
+        self._inboxes: dict[str, queue.SimpleQueue[tuple[Any, ...]]] = {}
+        self._orphans: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
+        self._workers: dict[str, int] = {}
+        self._seen = self._busy = time.monotonic()
+        self._lost = ""
+        self._closed = threading.Event()
+        distributed = _distributed()
+        try:
+            _knock(address)
+            self._client = _within(
+                2.0 * ANSWER_WITHIN,
+                lambda: distributed.Client(
+                    address, timeout=ANSWER_WITHIN, set_as_default=False, name="amtlab"
+                ),
+            )
+            self._look()
+        except (OSError, TimeoutError) as error:
+            raise PlaceLost(f"the scheduler at {address} cannot be reached ({_reason(error)})") from None
+        self._client.subscribe_topic(self._topic, self._sort)
+        threading.Thread(target=self._watch, name="amtlab cluster", daemon=True).start()
+
+    def __repr__(self) -> str:
+        return f"{self.capacity()} threads of the cluster at {self.address}"
+
+    def capacity(self) -> int:
+        """Return the threads of all workers; 1 while there is none yet."""
+        return max(sum(self._workers.values()), 1)
+
+    def prepare(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> bytes:
+        """Return the call as bytes."""
+        return pack(function, arguments)
+
+    def warm(self) -> None:
+        """Do nothing: the workers are there."""
+
+    def close(self) -> None:
+        """Leave the cluster; it goes on without us."""
+        self._closed.set()
+        with contextlib.suppress(Exception):  # a lost scheduler cannot be said good-bye to
+            self._client.close(timeout=2)
+
+    # ------------------------------------------------------------------ one job
+
+    def run(self, job: Job[Any]) -> Any:
+        """Do a job on the cluster, and wait for it."""
+        call = job.call
+        if call is None:
+            return None
+        if self._lost:
+            raise PlaceLost(self._lost)
+        name = f"amtlab-{uuid.uuid4().hex}"
+        inbox: queue.SimpleQueue[tuple[Any, ...]] = queue.SimpleQueue()
+        self._inboxes[name] = inbox
+        job.attach(lambda: inbox.put(("stop",)), lambda: inbox.put(("leave",)))
+        try:
+            future = self._client.submit(on_worker, name, self._topic, call, key=name, pure=False)
+            future.add_done_callback(lambda done: inbox.put(("over", done)))
+            try:
+                good, outcome = self._hear_out(job, name, future, inbox)
+            finally:
+                future.cancel()
+        except (OSError, TimeoutError) as error:
+            raise PlaceLost(f"the scheduler at {self.address} is out of reach ({_reason(error)})") from None
+        finally:
+            job.detach()
+            del self._inboxes[name]
+        result = unpack(outcome)
+        if good:
+            return result
+        raise result
+
+    def _hear_out(
+        self, job: Job[Any], name: str, future: Any, inbox: "queue.SimpleQueue[tuple[Any, ...]]"
+    ) -> tuple[bool, bytes]:
+        place = ""
+        while True:
+            try:
+                word = inbox.get(timeout=LOOK_EVERY)
+            except queue.Empty:
+                word = ("look",)
+            if word[0] == "begin":
+                place = word[1]
+                job.begin()
+                if job.attempts > job.allowed:  # dask begins anew by itself: our own count decides
+                    raise WorkerDied("the worker that did the job is gone")
+                if job.ended:
+                    self._stop(name, place)
+            elif word[0] in ("progress", "item"):
+                job.hear(word if word[0] == "progress" else ("item", unpack(word[1])))
+            elif word[0] == "stop":
+                if not place:  # nobody has begun it yet
+                    return True, pack_value(None, "result")
+                self._stop(name, place)
+            elif word[0] == "leave":
+                return True, pack_value(None, "result")
+            elif word[0] == "over":
+                return self._outcome(future)
+            elif self._lost:
+                raise PlaceLost(self._lost)
+
+    def _outcome(self, future: Any) -> tuple[bool, bytes]:
+        if future.status == "finished":
+            found: tuple[bool, bytes] = future.result(timeout=PATIENCE)
+            return found
+        if future.status == "error":
+            error = future.exception(timeout=PATIENCE)
+            if type(error).__name__ == "KilledWorker":
+                raise WorkerDied("the workers that did the job are gone")
+            if isinstance(error, ImportError):
+                return False, pack_value(
+                    RuntimeError(
+                        f"the cluster's workers lack a module ({error}): install this version of amtlib there, with "
+                        "the extra 'cluster'"
+                    ),
+                    "error",
+                )
+            return False, pack_value(RuntimeError(f"the cluster failed: {error}"), "error")
+        raise PlaceLost(f"the scheduler at {self.address} has forgotten its tasks")
+
+    def _stop(self, name: str, place: str) -> None:
+        # Runs in the worker's own loop, beside its tasks. A worker that is gone needs no stop.
+        self._client.run(stop_on_worker, name, workers=[place], on_error="ignore")
+
+    def _sort(self, event: tuple[float, dict[str, Any]]) -> None:
+        """Put a word that came from a worker into the inbox of its job."""
+        name, word = event[1]["name"], tuple(event[1]["word"])
+        inbox = self._inboxes.get(name)
+        if inbox is not None:
+            inbox.put(word)
+        elif word[0] == "begin":  # given up in the moment in which it was begun
+            self._orphans.put((name, word[1]))
+
+    # ------------------------------------------------------------------ the cluster
+
+    def _look(self) -> None:
+        self._workers = dict(self._client.sync(self._client.scheduler.ncores, callback_timeout=ANSWER_WITHIN))
+        self._seen = time.monotonic()
+        if self._workers or not self._inboxes:
+            self._busy = self._seen
+
+    def _watch(self) -> None:
+        while not self._closed.wait(LOOK_EVERY):
+            try:
+                self._look()
+                while not self._orphans.empty():
+                    self._stop(*self._orphans.get())
+            except Exception:  # whatever distributed raises when nobody answers: it has many names for it
+                if time.monotonic() - self._seen > PATIENCE:
+                    self._lost = f"the scheduler at {self.address} has not answered for {PATIENCE:g} s"
+                    return
+            if time.monotonic() - self._busy > PATIENCE:
+                self._lost = f"the cluster at {self.address} has had no worker for {PATIENCE:g} s"
+                return
+
+
+def _knock(address: str) -> None:
+    """Raise at once, and quietly, if nobody listens at an address, or something that is no scheduler."""
+    with socket.create_connection(check_address(address, "address"), ANSWER_WITHIN) as line:
+        # A scheduler introduces itself first; a client would wait without end for something that does not.
+        if address.startswith("tcp:") and not line.recv(1):
+            raise ConnectionError("what listens there is no scheduler")
+
+
+def _within(seconds: float, make: Callable[[], Any]) -> Any:
+    """Return what a function returns; raise TimeoutError if it takes longer, and leave it behind."""
+    answer: queue.SimpleQueue[tuple[Any, BaseException | None]] = queue.SimpleQueue()
+
+    def work() -> None:
+        try:
+            answer.put((make(), None))
+        except BaseException as error:
+            answer.put((None, error))
+
+    threading.Thread(target=work, name="amtlab client", daemon=True).start()
+    try:
+        made, error = answer.get(timeout=seconds)
+    except queue.Empty:
+        raise TimeoutError from None
+    if error is not None:
+        raise error
+    return made
+
+
+def _reason(error: BaseException) -> str:
+    cause = error.__cause__ or error
+    if isinstance(cause, ConnectionRefusedError):
+        return "nobody listens there"
+    if isinstance(cause, TimeoutError):
+        return f"no answer within {ANSWER_WITHIN:g} s"
+    return getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
+
+
+# --- on the worker ---------------------------------------------------------------------------------------------
+
+_STOPS: dict[str, threading.Event] = {}
+
+
+def on_worker(name: str, topic: str, call: bytes) -> tuple[bool, bytes]:
+    """Do a packed call in a task of the cluster; what it tells goes to the client as events."""
+    worker = importlib.import_module("distributed").get_worker()
+    torch.set_num_threads(1)
+    stopped = _STOPS[name] = threading.Event()
+
+    def tell(word: tuple[Any, ...]) -> None:
+        if word[0] == "item":
+            word = ("item", pack_value(word[1], "item"))
+        worker.log_event(topic, {"name": name, "word": list(word)})
+
+    try:
+        tell(("begin", worker.address))
+        return carry_out(Context(stopped, tell), call)
+    finally:
+        del _STOPS[name]
+
+
+def stop_on_worker(name: str) -> None:
+    """Tell a job on this worker to stop."""
+    if name in _STOPS:
+        _STOPS[name].set()

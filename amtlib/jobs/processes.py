@@ -1,0 +1,257 @@
+"""Spawned processes that do one job after the other, are told to stop, and can be killed.
+Source: our own, over `multiprocessing`.
+Not here: whose turn it is (:mod:`amtlib.jobs.pool`).
+"""
+
+import contextlib
+import importlib
+import multiprocessing
+import os
+import queue
+import signal
+import threading
+from collections.abc import Callable
+from multiprocessing import connection
+from typing import Any
+
+import torch
+
+from amtlib.jobs.job import Context, Job, WorkerDied
+from amtlib.jobs.place import carry_out, pack, pack_value, unpack
+
+_SPAWN = multiprocessing.get_context("spawn")
+#: Seconds an idle process has to end when it is asked to.
+_END_WITHIN = 0.5
+
+
+class ProcessPlace:
+    """
+    Processes of this machine, begun when first needed and kept.
+
+    Parameters
+    ----------
+    workers : int
+        How many at most.
+    preload : tuple of str
+        Modules that they import before their first job.
+
+    Examples
+    --------
+    >>> ProcessPlace(2, ())
+    2 processes here
+    """
+
+    def __init__(self, workers: int, preload: tuple[str, ...]) -> None:
+        self.workers, self._preload = workers, preload
+        # The pool sees to it too, but not while jobs come home from a cluster.
+        self._seats = threading.BoundedSemaphore(workers)
+        self._idle: list[Worker] = []
+        self._all: set[Worker] = set()
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def __repr__(self) -> str:
+        return f"{self.workers} process{'es'[: 2 * (self.workers > 1)]} here"
+
+    def capacity(self) -> int:
+        """Return how many jobs run at a time."""
+        return self.workers
+
+    def prepare(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> bytes:
+        """Return the call as bytes."""
+        return pack(function, arguments)
+
+    def run(self, job: Job[Any]) -> Any:
+        """Do a job in a process, and wait for it."""
+        with self._seats:
+            call = job.call
+            if call is None:  # it was ended in the meantime
+                return None
+            worker = self._take()
+            job.attach(lambda: worker.stop(job.number), worker.kill)
+            try:
+                job.begin()
+                return worker.do(job, call)
+            finally:
+                job.detach()
+                self._give(worker)
+
+    def warm(self) -> None:
+        """Begin all processes."""
+        with self._lock:
+            for _ in range(self.workers - len(self._all)):
+                self._idle.append(self._begin())
+
+    def close(self) -> None:
+        """End all processes, by force if need be."""
+        with self._lock:
+            self._closed = True
+            workers, self._all, self._idle = list(self._all), set(), []
+        for worker in workers:
+            worker.ask_to_end()
+        for worker in workers:
+            worker.end()
+
+    def _begin(self) -> "Worker":
+        worker = Worker(self._preload)
+        self._all.add(worker)
+        return worker
+
+    def _take(self) -> "Worker":
+        with self._lock:
+            if self._closed:
+                raise WorkerDied("the pool was closed")
+            while self._idle:
+                worker = self._idle.pop()
+                if worker.alive:
+                    return worker
+                self._all.discard(worker)
+            return self._begin()
+
+    def _give(self, worker: "Worker") -> None:
+        with self._lock:
+            if worker.alive and not self._closed:
+                self._idle.append(worker)
+                return
+            self._all.discard(worker)
+        worker.end()
+
+
+class Worker:
+    """One process and the pipe to it; a job at a time."""
+
+    def __init__(self, preload: tuple[str, ...]) -> None:
+        self._pipe, theirs = _SPAWN.Pipe(duplex=True)
+        self._process = _SPAWN.Process(
+            target=serve, args=(theirs, preload), name="amtlab worker", daemon=True
+        )
+        self._process.start()
+        theirs.close()  # or the pipe would not end with the process
+        self._sending = threading.Lock()
+        self._broken = False
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can take another job."""
+        return not self._broken and self._process.is_alive()
+
+    def do(self, job: Job[Any], call: bytes) -> Any:
+        """Send a call and hear the process out; return the result or raise what was raised."""
+        try:
+            good, outcome = self._hear_out(job, call)
+        except (EOFError, ConnectionError):
+            self._broken = True
+            self._process.join(_END_WITHIN)
+            raise WorkerDied(f"the process that did the job {_end_of(self._process.exitcode)}") from None
+        result = unpack(outcome)
+        if good:
+            return result
+        raise result
+
+    def _hear_out(self, job: Job[Any], call: bytes) -> tuple[bool, bytes]:
+        self._send(("do", job.number, call))
+        while True:
+            # The sentinel too: a child of the process may keep the pipe open.
+            if self._pipe not in connection.wait([self._pipe, self._process.sentinel]):
+                raise EOFError
+            word = self._pipe.recv()
+            if word[0] == "end":
+                return word[1], word[2]
+            job.hear(word if word[0] == "progress" else ("item", unpack(word[1])))
+
+    def stop(self, number: int) -> None:
+        """Tell the process to stop a job; nothing happens if it does another one by now."""
+        with contextlib.suppress(OSError):
+            self._send(("stop", number))
+
+    def kill(self) -> None:
+        """Kill the process."""
+        self._broken = True
+        self._process.kill()
+
+    def ask_to_end(self) -> None:
+        """Ask the process to end."""
+        with contextlib.suppress(OSError):
+            self._send(("end",))
+
+    def end(self) -> None:
+        """Wait until the process has ended, kill it if it has not soon, and free what it held."""
+        self._process.join(_END_WITHIN)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()
+        self._broken = True
+        self._pipe.close()
+
+    def _send(self, word: tuple[Any, ...]) -> None:
+        with self._sending:
+            self._pipe.send(word)
+
+
+def _end_of(status: int | None) -> str:
+    """Return how a process ended, as the rest of a sentence.
+
+    Examples
+    --------
+    >>> _end_of(-9)
+    'was killed (SIGKILL), perhaps for lack of memory'
+    """
+    if status is None or status >= 0:
+        return f"ended by itself with status {status}"
+    name = signal.Signals(-status).name
+    return f"was killed ({name}){', perhaps for lack of memory' if name == 'SIGKILL' else ''}"
+
+
+# --- in the process --------------------------------------------------------------------------------------------
+
+
+def serve(pipe: "connection.Connection[Any, Any]", preload: tuple[str, ...]) -> None:
+    """
+    Do jobs that come through a pipe, until it ends; what a spawned process runs.
+
+    Parameters
+    ----------
+    pipe : Connection
+        Takes ('do', number, call), ('stop', number) and ('end',); gives ('progress', share, message), ('item', bytes)
+        and ('end', good, outcome).
+    preload : tuple of str
+        Modules to import first.
+    """
+    # Ctrl-C reaches the whole group of processes: the one that was typed at decides.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    inbox: queue.SimpleQueue[tuple[int, bytes, threading.Event]] = queue.SimpleQueue()
+    # Watched from the first moment, imports included: no process outlives the one that began it.
+    threading.Thread(target=_listen, args=(pipe, inbox), name="listener", daemon=True).start()
+    torch.set_num_threads(1)
+    for name in preload:
+        importlib.import_module(name)
+    sending = threading.Lock()
+
+    def tell(word: tuple[Any, ...]) -> None:
+        with sending:
+            pipe.send(word if word[0] != "item" else ("item", pack_value(word[1], "item")))
+
+    while True:
+        _, call, stopped = inbox.get()
+        good, outcome = carry_out(Context(stopped, tell), call)
+        tell(("end", good, outcome))
+        del call, outcome  # not held until the next job comes
+
+
+def _listen(
+    pipe: "connection.Connection[Any, Any]", inbox: "queue.SimpleQueue[tuple[int, bytes, threading.Event]]"
+) -> None:
+    number, stopped = 0, threading.Event()
+    while True:
+        try:
+            word = pipe.recv()
+        except (EOFError, OSError):
+            os._exit(0)  # the parent is gone, or has closed the pipe
+        if word[0] == "end":
+            os._exit(0)
+        if word[0] == "stop":
+            if word[1] == number:
+                stopped.set()
+            continue
+        number, stopped = word[1], threading.Event()
+        inbox.put((number, word[2], stopped))

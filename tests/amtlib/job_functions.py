@@ -1,0 +1,91 @@
+"""Jobs for the tests of `amtlib.jobs`: in a module, so that processes and clusters find them."""
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from amtlib.jobs import Context
+
+#: Opens a gate for the jobs that wait at it, in this process.
+GATES: dict[str, threading.Event] = {}
+
+
+def add(context: Context, a: float, b: float) -> float:
+    context.progress(0.5, "adding")
+    return a + b
+
+
+def noise(context: Context, seed: int) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(2000, generator=generator)
+    return torch.fft.rfft(x).abs().cumsum(0)
+
+
+def count(context: Context, steps: int, seconds: float = 0.0) -> int:
+    for step in range(steps):
+        context.progress(step / steps, f"step {step}")
+        context.send(step)
+        time.sleep(seconds)
+    return steps
+
+
+def fail(context: Context, text: str) -> None:
+    raise ValueError(text)
+
+
+class Picky(Exception):
+    """An exception that pickles and cannot be read again."""
+
+    def __init__(self, a: int, b: int) -> None:
+        super().__init__(f"{a} is not {b}")
+
+
+def fail_oddly(context: Context) -> None:
+    raise Picky(1, 2)
+
+
+def give_a_lock(context: Context) -> Any:
+    return threading.Lock()
+
+
+def leave(context: Context) -> None:
+    raise SystemExit(3)
+
+
+def threads(context: Context) -> tuple[int, int]:
+    return torch.get_num_threads(), os.getpid()
+
+
+def wait_at(context: Context, gate: str) -> str:
+    while not GATES[gate].wait(0.01):
+        context.check()
+    return gate
+
+
+def obey(context: Context) -> None:
+    context.send("begun")
+    while True:
+        context.check()
+        time.sleep(0.005)
+
+
+def ignore(context: Context, seconds: float) -> None:
+    context.send("begun")
+    time.sleep(seconds)
+
+
+def die(context: Context, times: int, notes: str) -> int:
+    """Kill the own process, for the first so many attempts; each leaves a line in a file."""
+    path = Path(notes)
+    with path.open("a") as file:
+        file.write(f"{os.getpid()}\n")
+    context.progress(0.3)
+    if len(path.read_text().splitlines()) <= times:
+        time.sleep(0.1)  # so that what it told has left
+        os.kill(os.getpid(), signal.SIGKILL)
+    return times

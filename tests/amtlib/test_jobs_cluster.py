@@ -1,0 +1,203 @@
+"""Jobs on a real cluster of two workers: equal results, live words, stops, deaths, and a scheduler that is gone."""
+
+import importlib
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from amtlib.jobs import Cancelled, ClusterUnreachable, Context, Pool, WorkerDied, open_pool
+
+distributed = pytest.importorskip("distributed", reason="needs the extra 'cluster'")
+
+# By a name that the workers find too: installed packages may bring a `tests` of their own.
+sys.path.append(str(Path(__file__).parent))
+does = importlib.import_module("job_functions")
+
+WAIT = 30.0
+
+
+def until(true: Callable[[], Any], seconds: float = WAIT) -> bool:
+    end = time.monotonic() + seconds
+    while not (found := true()) and time.monotonic() < end:
+        time.sleep(0.005)
+    return bool(found)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0", silence_logs=50
+    ) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def pool(cluster: Any) -> Iterator[Pool]:
+    with open_pool(cluster.scheduler_address, kind="thread", grace=0.3) as pool:
+        assert pool.problem == ""
+        yield pool
+
+
+def test_the_pool_has_the_workers_of_the_cluster_and_says_where_it_is(pool: Pool, cluster: Any) -> None:
+    assert pool.workers == 2
+    assert pool.where == f"2 threads of the cluster at {cluster.scheduler_address}"
+
+
+def test_results_equal_those_computed_here_to_the_last_bit(pool: Pool) -> None:
+    jobs = [pool.submit(does.noise, seed) for seed in range(6)]
+    for seed, job in enumerate(jobs):
+        assert torch.equal(job.result(WAIT), does.noise(Context(threading.Event(), print), seed))
+        assert (job.state, job.share) == ("done", 1.0)
+
+
+def test_jobs_run_in_other_processes_with_one_torch_thread(pool: Pool) -> None:
+    number, process = pool.submit(does.threads).result(WAIT)
+    assert number == 1
+    assert process != os.getpid()
+
+
+def test_progress_and_items_come_while_the_job_runs(pool: Pool) -> None:
+    job = pool.submit(does.count, 40, 0.02)
+    shares, items, while_running = [], [], 0
+    while not job.ended:
+        shares.append(job.share)
+        new = job.items()
+        items += new
+        while_running += bool(new) and job.state == "running"
+        time.sleep(0.005)
+    assert job.result() == 40
+    assert items + job.items() == list(range(40))
+    assert shares == sorted(shares)
+    assert while_running > 2
+
+
+def test_an_exception_arrives_with_its_type_and_text(pool: Pool) -> None:
+    with pytest.raises(ValueError, match="fc = -1 Hz is out of range"):
+        pool.submit(does.fail, "fc = -1 Hz is out of range").result(WAIT)
+
+
+def test_cancelling_reaches_the_worker_within_half_a_second(pool: Pool) -> None:
+    job = pool.submit(does.obey)
+    assert until(job.items)
+    begun = time.monotonic()
+    job.cancel()
+    assert job.state == "cancelled"
+    assert until(lambda: pool.running == 0)
+    assert time.monotonic() - begun < 0.5
+    with pytest.raises(Cancelled):
+        job.result()
+
+
+def test_sessions_take_turns_on_a_cluster_too(pool: Pool) -> None:
+    busy = [pool.submit(does.obey, owner="ann") for _ in range(4)]
+    bob = pool.submit(does.add, 1, 1, owner="bob")
+    assert bob.position == 1
+    assert pool.close_owner("ann") == 4
+    assert bob.result(WAIT) == 2
+    assert {job.state for job in busy} == {"cancelled"}
+
+
+def test_a_job_whose_worker_died_is_begun_again_elsewhere(pool: Pool, tmp_path: Path) -> None:
+    job = pool.submit(does.die, 1, str(tmp_path / "notes"))
+    assert job.result(WAIT) == 1
+    assert job.attempts == 2
+    first, second = (tmp_path / "notes").read_text().split()
+    assert first != second
+
+
+def test_a_job_that_kills_its_workers_is_reported_and_the_cluster_lives(pool: Pool, tmp_path: Path) -> None:
+    job = pool.submit(does.die, 9, str(tmp_path / "notes"))
+    with pytest.raises(WorkerDied, match="the worker that did the job is gone; it was tried 2 times"):
+        job.result(WAIT)
+    # dask may have begun it once more before our count was known to it
+    assert 2 <= len((tmp_path / "notes").read_text().split()) <= 3
+    assert pool.submit(does.add, 2, 2).result(WAIT) == 4
+    assert pool.problem == ""
+
+
+def test_a_worker_killed_from_outside_costs_nobody_a_result(pool: Pool) -> None:
+    jobs = [pool.submit(does.count, 10, 0.1) for _ in range(3)]
+    assert until(lambda: jobs[0].items())
+    victim = pool.submit(does.threads).result(WAIT)[1]
+    slow = pool.submit(does.count, 10, 0.1)
+    os.kill(victim, signal.SIGKILL)
+    assert slow.result(WAIT) == 10
+    assert [job.result(WAIT) for job in jobs] == [10, 10, 10]
+
+
+def lonely() -> Any:
+    """Return a cluster without workers."""
+    return distributed.LocalCluster(
+        n_workers=0, host="127.0.0.1", protocol="tcp", dashboard_address="127.0.0.1:0", silence_logs=50
+    )
+
+
+def test_work_goes_on_here_when_the_scheduler_is_lost() -> None:
+    with lonely() as cluster:
+        pool = open_pool(cluster.scheduler_address, kind="thread")
+        jobs = [pool.submit(does.add, 1, number) for number in range(4)]
+        assert until(lambda: pool.running == 1)
+    begun = time.monotonic()
+    with pool:
+        assert [job.result(WAIT) for job in jobs] == [1, 2, 3, 4]
+        assert pool.problem.startswith(f"the scheduler at {cluster.scheduler_address} ")
+        assert pool.problem.endswith("; the work goes on here")
+        assert pool.where.endswith("here")
+    assert time.monotonic() - begun < 10.0
+
+
+def test_a_cluster_without_workers_is_not_waited_for_forever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("amtlib.jobs.cluster.PATIENCE", 1.0)
+    with lonely() as cluster, open_pool(cluster.scheduler_address, kind="thread") as pool:
+        assert pool.submit(does.add, 1, 1).result(WAIT) == 2
+        assert "has had no worker for 1 s; the work goes on here" in pool.problem
+
+
+def test_a_scheduler_that_is_not_there_is_one_sentence_and_work_is_done_here() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
+    begun = time.monotonic()
+    with pytest.warns(ClusterUnreachable, match="nobody listens there"):
+        pool = open_pool(address, workers=1, kind="thread")
+    assert time.monotonic() - begun < 5.0
+    assert pool.problem == (
+        f"the scheduler at {address} cannot be reached (nobody listens there); the work is done here"
+    )
+    with pool:
+        assert pool.submit(does.add, 1, 2).result(WAIT) == 3
+
+
+def test_something_else_that_listens_is_no_scheduler() -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        begun = time.monotonic()
+        with pytest.warns(ClusterUnreachable, match="cannot be reached"):
+            pool = open_pool(f"tcp://127.0.0.1:{silent.getsockname()[1]}", workers=1, kind="thread")
+        assert time.monotonic() - begun < 10.0
+        pool.close()
+
+
+def test_the_environment_names_the_scheduler(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AMTLAB_SCHEDULER", "localhost")
+    with pytest.raises(
+        ValueError, match="AMTLAB_SCHEDULER = 'localhost' is no scheduler's address: give tcp://"
+    ):
+        open_pool(kind="thread")
+
+
+def test_without_the_extra_the_fix_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.warns(ClusterUnreachable, match=r"pip install -c constraints\.txt -e '\.\[cluster\]'"):
+        pool = open_pool("tcp://127.0.0.1:8786", kind="thread")
+    pool.close()
