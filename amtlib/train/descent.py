@@ -122,6 +122,8 @@ class Descent:
             for name, p in response.parameters().items()
             if dense and name in "bc" and p.requires_grad
         ]
+        #: What steps have warned of, as sentences: a page shows them, whichever thread steps.
+        self.notices: list[str] = []
         self._watch = default_criteria and len(criteria) > 1
         self.steps = 0
         self.losses: list[float] = []
@@ -334,13 +336,12 @@ class Descent:
         if penalty > 0.0 and penalty / (penalty + match) > _PENALTY_SHARE:
             alpha = self.criteria[1][1]
             advice = alpha * match / penalty * 0.1 if match > 0.0 else 0.0
-            warnings.warn(
+            self.notices.append(
                 f"the sparsity penalty makes {100.0 * penalty / (penalty + match):.4g} % of the gradient of the "
                 f"feedback matrix, {self.keys[0]} the rest: what is trained is the penalty; sparsity_alpha = "
-                f"{advice:.1g} instead of {alpha:g} gives it a tenth",
-                UserWarning,
-                stacklevel=5,
+                f"{advice:.1g} instead of {alpha:g} gives it a tenth"
             )
+            warnings.warn(self.notices[-1], UserWarning, stacklevel=5)
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that a continuation needs, as plain values and tensors."""
