@@ -439,6 +439,11 @@ class TrainingRun:
         self._descent.lr = positive_number(value, "lr")
 
     @property
+    def notices(self) -> list[str]:
+        """What the steps have warned of so far, as sentences; :mod:`warnings` had them too."""
+        return list(self._descent.notices)
+
+    @property
     def progress(self) -> float:
         """Share done, 0 to 1, of the steps or of the time, whichever is further."""
         if self.reason:
