@@ -101,6 +101,7 @@ class LabModel(param.Parameterized):
         self._holding = 0
         self._dirty: set[str] = set()
         self._given: set[str] = set()
+        self._unsaid: list[str] = []
         self._snapshot: dict[str, Any] | None = None
         self._stages: dict[str, tuple[Hashable, Any]] = {}
         self.fields: dict[str, Field] = {}
@@ -116,8 +117,13 @@ class LabModel(param.Parameterized):
         for event in events:
             prefix = next(p for p, part in self.parts.items() if part is event.obj)
             self._dirty.add(f"{prefix}.{event.name}")
-        if not self._holding:
-            self._settle()
+        if not self._holding:  # set from a cell, or by a dropped file: nobody asked for the notes yet
+            self._unsaid += self._settle()
+
+    def unsaid(self) -> list[str]:
+        """Return the notes of changes whose maker did not take them, once."""
+        notes, self._unsaid = self._unsaid, []
+        return notes
 
     def _settle(self) -> list[str]:
         notes: list[str] = []
