@@ -136,6 +136,14 @@ class LabView(Viewer):
         """Return title, samples and rate of the sound with that key."""
         raise KeyError(key)
 
+    def silent(self) -> list[str]:
+        """Return the keys of sounds that there are not in the present state."""
+        return []
+
+    def level_dbfs(self, key: str) -> float:
+        """Return the rms at which the sound with that key is played, dB re full scale."""
+        return -26.0
+
     def export(self, key: str) -> tuple[str, str, bytes]:
         """Return file name, MIME type and content of the export with that key."""
         raise KeyError(key)
@@ -188,8 +196,9 @@ class LabView(Viewer):
             asked_a = dict(parse_qsl(query["a"], keep_blank_values=True))
             pinned = {key: text for key, text in asked_a.items() if key in self.model.fields}
         state = {k: v for k, v in query.items() if k not in (*_FRAME_KEYS, *_FOREIGN_KEYS)}
-        if state.get("s.kind") == "file":
-            del state["s.kind"]
+        file = [key for key in ("s.kind", "t.target") if state.get(key) == "file"]
+        if file:
+            del state[file[0]]
             notes.append("The link was made with a sound file, which links do not carry; drop it here again.")
         return notes + self.model.update(state), pinned
 
@@ -239,6 +248,7 @@ class LabView(Viewer):
             "id": self.id,
             "file": f"amtlab-{self.slug}",
             "sounds": [[key, label, doc] for key, (label, doc) in self.sounds.items()],
+            "silent": self.silent(),
             "exports": [[key, label, doc] for key, (label, doc) in self.exports.items()],
             "pinned": self._pinned is not None,
             "compares": self.compares,
@@ -290,7 +300,7 @@ class LabView(Viewer):
             "id": self.id,
             "summary": self._said,
             "problem": self._problem,
-            "notes": self._notes,
+            "notes": [note for note in self._notes if note != self._problem],
             "story": story,
             "done": self._done,
             "quick": [self.model.fields[key].schema() for key in quick],
@@ -349,7 +359,7 @@ class LabView(Viewer):
             self._done = bool(task and task.is_done(self.measures()))
         except ValueError as problem:
             self._problem = sentence(problem)
-        self._notes = notes
+        self._notes = notes + self.model.unsaid()
         self._give_up_stale_work()
         message = dict(extra)
         values = self.model.values()
@@ -495,7 +505,7 @@ class LabView(Viewer):
         except (ValueError, KeyError) as problem:
             self.parts["tools"].tell({"type": "failed", "text": sentence(problem)})
             return
-        data = audio.wav_bytes(audio.playback(samples, fs), fs)
+        data = audio.wav_bytes(audio.playback(samples, fs, level_dbfs=self.level_dbfs(key)), fs)
         self.parts["tools"].tell({"type": "sound", "title": title, "data": base64.b64encode(data).decode()})
 
     def _keep(self, key: str) -> None:
