@@ -128,7 +128,20 @@ function flagControl(entry, store) {
   return {node, show: (value) => { box.checked = Boolean(value) }}
 }
 
-const BUILDERS = {number: numberControl, choice: choiceControl, flag: flagControl}
+function textControl(entry, store) {
+  const id = fresh("text")
+  const box = make("input", {type: "text", id, maxlength: "200", autocomplete: "off", "aria-describedby": `${id}-help`})
+  box.addEventListener("change", () => store.set(entry.key, box.value))
+  const node = make(
+    "div", {class: "control", title: entry.help},
+    make("div", {class: "head"}, make("label", {for: id}, entry.label)),
+    box,
+    make("p", {class: "help", id: `${id}-help`}, entry.help),
+  )
+  return {node, show: (value) => { box.value = value }}
+}
+
+const BUILDERS = {number: numberControl, choice: choiceControl, flag: flagControl, text: textControl}
 
 /** Draw the entries into `parent`, keep them in step with the store, and return what hides and shows them. */
 function drawControls(parent, entries, store) {
@@ -506,6 +519,7 @@ function tools(model, el) {
     make("span", {class: "label"}, label), ...nodes)
   const draw = (content) => {
     for (const node of [swap, unpin, hearA, hearB]) node.hidden = !content.pinned
+    sounds.forEach(([key], i) => { listen[i].hidden = content.silent.includes(key) })
     if (code.textContent !== content.code) code.textContent = content.code
     drawWork(content.work)
   }
