@@ -1,6 +1,6 @@
 """Training of feedback delay networks: build a flamo model, train it towards a mode, extract the network.
 Source: the specification (pyFDN 0.1.0, `pyFDN.train`); losses and modes name their papers.
-Not here: networks and their sound (:mod:`amtlib.fdn`). flamo is loaded with the first model.
+Not here: networks and their sound (:mod:`amtlib.fdn`), losses (:mod:`amtlib.train.losses`). flamo comes with a model.
 """
 
 from amtlib.train.build import (
@@ -12,14 +12,26 @@ from amtlib.train.build import (
     with_decay,
 )
 from amtlib.train.engine import train_fdn
-from amtlib.train.losses import colorless_sparsity_loss
+from amtlib.train.losses import (
+    Loss,
+    MatchCochleagram,
+    MatchLoudness,
+    Rendered,
+    cochleagram,
+    colorless_sparsity_loss,
+    excitation_pattern,
+)
 from amtlib.train.objectives import Objective, build_objective, output_domain
 from amtlib.train.record import Snapshot, Step, TrainLog
 from amtlib.train.run import TrainingRun
 
 __all__ = [
+    "Loss",
+    "MatchCochleagram",
+    "MatchLoudness",
     "MatrixParam",
     "Objective",
+    "Rendered",
     "Snapshot",
     "Step",
     "TrainLog",
@@ -27,7 +39,9 @@ __all__ = [
     "TrainingRun",
     "build_fdn",
     "build_objective",
+    "cochleagram",
     "colorless_sparsity_loss",
+    "excitation_pattern",
     "extract_build",
     "output_domain",
     "train_fdn",

@@ -12,7 +12,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from amtlib.train.losses import _ColorlessSparsity
+from amtlib.train.losses import (
+    MeanSquare,
+    MelSpectrogram,
+    MultiScaleSpectrogram,
+    PowerVariance,
+    Rendered,
+    Term,
+    _ColorlessSparsity,
+)
+from amtlib.train.losses.composition import unique
 from amtlib.train.objectives import Criterion
 from amtlib.train.record import Step
 from amtlib.train.response import Matrices, Response
@@ -31,17 +40,14 @@ _PENALTY_SHARE = 0.9
 
 def _keys(criteria: list[Criterion]) -> list[str]:
     """Names for the log: of known losses, or of classes, with a number from the second of a name on."""
-    names: list[str] = []
-    for criterion, _, _ in criteria:
-        plain = getattr(criterion, "log_key", None) or getattr(
-            criterion, "__name__", criterion.__class__.__name__
-        )
-        name, count = plain, 1
-        while name in names:
-            count += 1
-            name = f"{plain}_{count}"
-        names.append(name)
-    return names
+    plain = [
+        criterion.name
+        if isinstance(criterion, Term)
+        else getattr(criterion, "log_key", None)
+        or getattr(criterion, "__name__", criterion.__class__.__name__)
+        for criterion, _, _ in criteria
+    ]
+    return unique(plain)
 
 
 class Interrupted(Exception):
@@ -58,6 +64,9 @@ class Descent:
     response : Response
         Of the model.
     target : Tensor
+        For plain criteria, in their domain.
+    goal : Rendered or None
+        For losses that compare with a target.
     criteria : list of (criterion, alpha, requires_model)
     domain : {'time', 'magnitude'}
     dense : bool
@@ -82,6 +91,7 @@ class Descent:
         model: Any,
         response: Response,
         target: Tensor,
+        goal: Rendered | None,
         criteria: list[Criterion],
         domain: str,
         *,
@@ -95,7 +105,14 @@ class Descent:
         default_criteria: bool,
     ) -> None:
         self.model, self.response, self.target, self.criteria = model, response, target, criteria
-        self.domain, self.optimizer_name = domain, optimizer
+        self.goal, self.domain, self.optimizer_name = goal, domain, optimizer
+        self._fs = float(response.leaves.delay.fs)
+        self._plain = [c for c, _, _ in criteria if not isinstance(c, Term | _ColorlessSparsity)]
+        #: whether the loss is a function of the parameters and of nothing that changes
+        self.pure = response.fused and not any(
+            type(c) not in (MeanSquare, PowerVariance, MelSpectrogram, MultiScaleSpectrogram)
+            for c in self._plain
+        )
         self.keys = _keys(criteria)
         self.patience, self.tol = patience, tol
         self.learned = [p for p in response.parameters().values() if p.requires_grad]
@@ -172,25 +189,38 @@ class Descent:
         """One random bin of each of `count` equal parts of the grid."""
         edges = torch.arange(count, dtype=torch.float64) * (self._grid / count)
         inside = torch.rand(count, generator=self.generator, dtype=torch.float64) * (self._grid / count)
-        return (edges + inside).long().clamp_max(self._grid - 1).to(self.target.device)
+        return (edges + inside).long().clamp_max(self._grid - 1).to(self.response.source.device)
 
-    def loss(self, bins: Tensor | None) -> tuple[Tensor, list[Tensor]]:
-        """Weighted sum of the criteria, and each of them, of the model as it is."""
+    def answer(self, at: Matrices | None, bins: Tensor | None = None) -> Rendered:
+        """Return what the model answers, as the losses read it; None for the graph's own parameters."""
+        goal, response = self.goal, self.response
+        if bins is not None and goal is not None:
+            goal = goal.at(bins)
+        matrix = response.matrices().a if at is None else at.a
+        return Rendered(
+            response.spectrum(at, bins), self._fs, response.nfft, matrix, response.gamma, goal, bins is None
+        )
+
+    def loss(self, bins: Tensor | None, at: Matrices | None = None) -> tuple[Tensor, list[Tensor]]:
+        """Weighted sum of the criteria, and each of them, of the model as it is, or of other matrices."""
         response = self.response
-        at: Matrices | None = response.matrices() if response.fused else None
+        if at is None and response.fused:
+            at = response.matrices()
+        answer: Rendered | None = None
+        y_pred = y_true = self.target
         if self._gains is not None and at is not None:
             gains = self._gains if bins is None else self._gains.at(bins)
             y_pred = response.wet(at, gains).abs()
-        elif self.domain == "magnitude":
-            y_pred = response.spectrum(at, bins).abs()
         else:
-            y_pred = response.time(response.spectrum(at))
-        y_true = self.target
-        if bins is not None and self._gains is None:
-            y_true = y_true[:, bins]
+            answer = self.answer(at, bins)
+            if self._plain:
+                y_pred = answer.magnitude if self.domain == "magnitude" else answer.time
+                y_true = y_true if bins is None else y_true[:, bins]
         values = []
         for criterion, _, requires_model in self.criteria:
-            if isinstance(criterion, _ColorlessSparsity) and at is not None:
+            if isinstance(criterion, Term) and answer is not None:
+                values.append(criterion.value(answer))
+            elif isinstance(criterion, _ColorlessSparsity) and at is not None:
                 values.append(criterion.of(at.a))
             elif requires_model:
                 values.append(criterion(y_pred, y_true, self.model))
@@ -198,6 +228,32 @@ class Descent:
                 values.append(criterion(y_pred, y_true))
         weighted = [alpha * value for (_, alpha, _), value in zip(self.criteria, values, strict=True)]
         return torch.stack([w.reshape(()) for w in weighted]).sum(), values
+
+    def shares(self, parameters: dict[str, Tensor] | None, part: str | None) -> dict[str, float]:
+        """Share of each weighted criterion in the gradient; see `TrainingRun.gradient_shares`."""
+        if parameters is None:
+            learned, at = list(self.learned), None
+        else:
+            wanted = {name for name, p in self.response.parameters().items() if p.requires_grad}
+            free = {name: p.clone().requires_grad_(name in wanted) for name, p in parameters.items()}
+            learned = [p for name, p in free.items() if name in wanted and part in (None, name)]
+            at = self.response.matrices(free)
+        if part is not None and parameters is None:
+            learned = [
+                p for name, p in self.response.parameters().items() if name == part and p.requires_grad
+            ]
+        if not learned:
+            raise ValueError("this part of the network is not trained, so nothing moves it: choose another")
+        _, values = self.loss(self._check_bins if self.sampled else self._bins, at)
+        sizes = []
+        for (_, alpha, _), value in zip(self.criteria, values, strict=True):
+            found: tuple[Tensor | None, ...] = (None,)
+            if value.requires_grad:
+                found = torch.autograd.grad(value, learned, retain_graph=True, allow_unused=True)
+            squares = [float(g.double().square().sum()) for g in found if g is not None]
+            sizes.append(abs(alpha) * math.sqrt(sum(squares)))
+        total = sum(sizes)
+        return {key: size / total if total > 0.0 else 0.0 for key, size in zip(self.keys, sizes, strict=True)}
 
     def _measured(self) -> tuple[float, dict[str, float]]:
         """Return the loss now, on the fixed frequencies where they are drawn."""

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from amtlib.train.losses import Loss
 from amtlib.train.record import Step, TrainLog
 from amtlib.train.run import TrainingRun
 
@@ -24,8 +25,9 @@ _EVERY = 1.0
 
 def train_fdn(
     model: Any,
-    mode: str,
+    mode: str | None = None,
     *,
+    loss: Loss | None = None,
     target: npt.ArrayLike | Tensor | None = None,
     criteria: Sequence[Any] | None = None,
     sparsity_alpha: float = 0.2,
@@ -51,7 +53,8 @@ def train_fdn(
 
     Parameters
     ----------
-    model, mode, target, criteria, sparsity_alpha, mss_nfft, max_steps, lr, optimizer, patience, tol, device, dtype
+    model, mode, loss, target, criteria, sparsity_alpha, mss_nfft, max_steps, lr, optimizer, patience, tol
+    device, dtype
         See :class:`TrainingRun`.
     rng : int, optional
         Seed, of torch too (``torch.manual_seed``), which custom criteria may draw from.
@@ -90,6 +93,13 @@ def train_fdn(
     >>> log = train_fdn(model, "colorless", max_steps=5, lr=1e-2)
     >>> log.steps_run, sorted(log.loss_log), log.best_loss < log.train_loss[0]
     (5, ['_ColorlessSparsity', 'mse_loss'], True)
+
+    With a loss put together by hand:
+
+    >>> from amtlib.train.losses import FlatExcitation, FlatMagnitude, Sparsity
+    >>> loss = FlatMagnitude() + 0.1 * FlatExcitation() + 0.05 * Sparsity()
+    >>> sorted(train_fdn(model, loss=loss, max_steps=2, lr=1e-2).loss_log)
+    ['FlatExcitation', 'FlatMagnitude', 'Sparsity']
     """
     folder = None
     if log and train_dir is not None:
@@ -111,6 +121,7 @@ def train_fdn(
     run = TrainingRun(
         model,
         mode,
+        loss=loss,
         target=target,
         target_fs=target_fs,
         objective=objective,

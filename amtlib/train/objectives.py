@@ -4,7 +4,8 @@ Not here: the losses themselves (:mod:`amtlib.train.losses`).
 """
 
 import math
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeAlias
 
 import numpy.typing as npt
@@ -12,20 +13,37 @@ import torch
 from torch import Tensor, nn
 
 from amtlib.train.losses import (
+    Loss,
+    MatchCochleagram,
+    MatchLoudness,
     MeanSquare,
     MelSpectrogram,
     MultiScaleSpectrogram,
     PowerVariance,
+    Term,
     colorless_sparsity_loss,
 )
 from amtlib.train.targets import prepare_target
 
-Objective: TypeAlias = Literal["colorless", "match_spectrogram", "match_mel_spectrogram"]
+Objective: TypeAlias = Literal[
+    "colorless", "match_cochleagram", "match_loudness", "match_mel_spectrogram", "match_spectrogram"
+]
 #: (loss, weight, whether it is called with the model as a third argument)
 Criterion: TypeAlias = tuple[Any, float, bool]
 
-_DOMAINS = {"colorless": "magnitude", "match_mel_spectrogram": "time", "match_spectrogram": "time"}
+_DOMAINS = {
+    "colorless": "magnitude",
+    "match_cochleagram": "time",
+    "match_loudness": "time",
+    "match_mel_spectrogram": "time",
+    "match_spectrogram": "time",
+}
 _FLATNESS = {"mse": MeanSquare, "power_variance": PowerVariance}
+_SPECTROGRAMS = {"match_spectrogram": MultiScaleSpectrogram, "match_mel_spectrogram": MelSpectrogram}
+_HEARD: dict[str, Callable[[], Term]] = {
+    "match_cochleagram": MatchCochleagram,
+    "match_loudness": MatchLoudness,
+}
 
 
 def output_domain(mode: str) -> str:
@@ -34,7 +52,7 @@ def output_domain(mode: str) -> str:
 
     Parameters
     ----------
-    mode : {'colorless', 'match_spectrogram', 'match_mel_spectrogram'}
+    mode : {'colorless', 'match_spectrogram', 'match_mel_spectrogram', 'match_cochleagram', 'match_loudness'}
 
     Returns
     -------
@@ -50,6 +68,9 @@ def output_domain(mode: str) -> str:
     >>> output_domain("colorless"), output_domain("match_spectrogram")
     ('magnitude', 'time')
     """
+    given: Any = mode
+    if isinstance(given, Loss):
+        raise TypeError(f"mode is the loss {given!r}: give it as loss=, and leave the mode out")
     if mode not in _DOMAINS:
         raise ValueError(f"unknown training mode {mode!r}; choose from {sorted(_DOMAINS)}")
     return _DOMAINS[mode]
@@ -93,6 +114,9 @@ def _check_criteria(criteria: Sequence[Any]) -> list[Criterion]:
         if not isinstance(item, tuple | list) or len(item) != 3:
             raise TypeError(f"criteria must hold (criterion, alpha, requires_model), got {item!r}")
         criterion, alpha, requires_model = item
+        if isinstance(criterion, Loss):
+            checked += [(term, weight, False) for weight, term in (criterion * alpha).parts]
+            continue
         if not callable(criterion):
             raise TypeError(
                 f"criteria hold {criterion!r}, which cannot be called: give an nn.Module or a function"
@@ -105,8 +129,21 @@ def _check_criteria(criteria: Sequence[Any]) -> list[Criterion]:
     return checked
 
 
+def _check_names(criteria: list[Criterion]) -> None:
+    """Say so if two losses would be logged under one name."""
+    names = [criterion.name for criterion, _, _ in criteria if isinstance(criterion, Term)]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        warnings.warn(
+            f"more than one loss is called {', '.join(twice)}: the second is logged as {twice[0]}_2; call it something "
+            "by .named('...')",
+            UserWarning,
+            stacklevel=4,
+        )
+
+
 def build_objective(
-    mode: str,
+    mode: str | None,
     *,
     target: npt.ArrayLike | Tensor | None,
     criteria: Sequence[Any] | None,
@@ -120,19 +157,21 @@ def build_objective(
     dtype: torch.dtype | None,
     objective: str = "mse",
     target_fs: float | None = None,
+    loss: Loss | None = None,
 ) -> tuple[Tensor, Tensor, list[Criterion], str]:
     """
     Return the input, the target, the losses and the domain of a training mode.
 
     Parameters
     ----------
-    mode : {'colorless', 'match_spectrogram', 'match_mel_spectrogram'}
-        A flat magnitude, or the likeness of a room's response in linear or mel spectrograms.
+    mode : {'colorless', 'match_spectrogram', 'match_mel_spectrogram', 'match_cochleagram', 'match_loudness'}, or None
+        A flat magnitude, or the likeness of a room's response in linear or mel spectrograms, in what an ear makes of
+        it, or in loudness. None with a `loss` of one's own.
     target : array, shape (T,), (T, n_out) or (T, n_out, n_in)
         What the matching modes match; None for 'colorless'.
     criteria : list of (criterion, alpha, requires_model), or None
         Replaces the mode's losses and the penalty. Called ``criterion(y_pred, y_true)``, with the model as a third
-        argument if `requires_model`.
+        argument if `requires_model`; the losses of :mod:`amtlib.train.losses` are taken term by term.
     sparsity_alpha : float
         Weight of the penalty on zeros of the feedback matrix, >= 0.
     mss_nfft : tuple of int
@@ -143,13 +182,15 @@ def build_objective(
         For 'colorless': mean square distance of the magnitude from 1, or the relative variance of the power.
     target_fs : float, optional
         Sampling rate of the target in Hz, if it is not that of the model.
+    loss : Loss, optional
+        Replaces the mode's losses and the penalty.
 
     Returns
     -------
     input : Tensor, shape (1, nfft, n_in) or (n_in, nfft, n_in)
         An impulse on all inputs at once, or for a 3-D target on one after the other.
     target : Tensor
-        (1, nfft / 2 + 1, 1) ones for 'colorless', else (1 or n_in, nfft, n_out).
+        (1, nfft / 2 + 1, 1) ones for 'colorless' and for a loss without a target, else (1 or n_in, nfft, n_out).
     criteria : list of (criterion, alpha, requires_model)
     domain : {'time', 'magnitude'}
 
@@ -172,23 +213,37 @@ def build_objective(
     >>> x.shape, y.shape, [type(criterion).__name__ for criterion, _, _ in criteria], domain
     (torch.Size([1, 1024, 1]), torch.Size([1, 513, 1]), ['MeanSquare', '_ColorlessSparsity'], 'magnitude')
     """
-    domain = output_domain(mode)
     place, kind = torch.device(device or "cpu"), dtype or torch.float32
     alpha = check_weight(sparsity_alpha, "sparsity_alpha")
+    chosen = _own(mode, criteria, loss)
+    if mode is None:
+        domain = "magnitude" if target is None else "time"
+    else:
+        domain = output_domain(mode)
     if objective not in _FLATNESS:
         raise ValueError(f"unknown objective {objective!r}; choose from {sorted(_FLATNESS)}")
-    if mode != "colorless" and objective != "mse":
-        raise ValueError(f"objective {objective!r} is for mode 'colorless', not {mode!r}: leave it out")
+    if objective != "mse":
+        if mode is None or any(isinstance(c, Term) for c, _, _ in chosen or []):
+            raise ValueError(
+                f"objective {objective!r} draws frequencies of its own, which no loss here reads: leave it out, and "
+                "take FlatPower() for the variance of the power on the model's grid"
+            )
+        if mode != "colorless":
+            raise ValueError(f"objective {objective!r} is for mode 'colorless', not {mode!r}: leave it out")
     source = torch.zeros(1, nfft, n_in, device=place, dtype=kind)
     source[:, 0] = 1.0
-    loss: nn.Module
-    if mode == "colorless":
+    if domain == "magnitude":
         if target is not None:
             raise ValueError(
                 "mode 'colorless' has no target: its target is a flat magnitude; leave target= out"
             )
+        for criterion, _, _ in chosen or []:
+            if isinstance(criterion, Term) and criterion.needs_target:
+                raise ValueError(
+                    f"{criterion!r} needs a target: give target=, the impulse response to match"
+                    + ("" if mode is None else f", and leave mode {mode!r} out: losses go by loss=")
+                )
         wanted = torch.ones(1, nfft // 2 + 1, 1, device=place, dtype=kind)
-        loss = _FLATNESS[objective]()
     else:
         if target is None:
             raise ValueError(f"mode {mode!r} requires target=: give the impulse response to match")
@@ -199,12 +254,47 @@ def build_objective(
         if torch.as_tensor(target).ndim == 3:
             source = torch.zeros(n_in, nfft, n_in, device=place, dtype=kind)
             source[:, 0] = torch.eye(n_in, device=place, dtype=kind)
-        kinds = {"match_spectrogram": MultiScaleSpectrogram, "match_mel_spectrogram": MelSpectrogram}
-        if criteria is None:
-            loss = kinds[mode](_check_sizes(mss_nfft, nfft), fs, kind, place)
-    if criteria is not None:
-        return source, wanted, _check_criteria(criteria), domain
-    losses: list[Criterion] = [(loss, 1.0, False)]
+    if chosen is not None:
+        return source, wanted, chosen, domain
+    losses: list[Criterion] = [(_of_mode(str(mode), objective, mss_nfft, nfft, fs, kind, place), 1.0, False)]
     if alpha > 0.0:
         losses.append((colorless_sparsity_loss(), alpha, True))
     return source, wanted, losses, domain
+
+
+def _own(mode: str | None, criteria: Sequence[Any] | None, loss: Loss | None) -> list[Criterion] | None:
+    """Return the losses given instead of a mode's, or None."""
+    if loss is not None and not isinstance(loss, Loss):
+        raise TypeError(
+            f"loss is {loss!r}: give a loss of amtlib.train.losses, such as MatchCochleagram() + 0.1 * Sparsity(); "
+            "modules of your own go into criteria="
+        )
+    if loss is not None and criteria is not None:
+        raise ValueError("give loss= or criteria=, not both: add to the loss, or list it among the criteria")
+    if mode is None and loss is None:
+        raise ValueError(f"give a mode, one of {sorted(_DOMAINS)}, or loss=, what to make small")
+    found = None
+    if loss is not None:
+        found = _check_criteria([(loss, 1.0, False)])
+    elif criteria is not None:
+        found = _check_criteria(criteria)
+    if found is not None:
+        _check_names(found)
+    return found
+
+
+def _of_mode(
+    mode: str,
+    objective: str,
+    mss_nfft: Sequence[int],
+    nfft: int,
+    fs: float,
+    dtype: torch.dtype,
+    device: torch.device,
+) -> Term | nn.Module:
+    """Return the loss of a mode."""
+    if mode == "colorless":
+        return _FLATNESS[objective]()
+    if mode in _HEARD:
+        return _HEARD[mode]()
+    return _SPECTROGRAMS[mode](_check_sizes(mss_nfft, nfft), fs, dtype, device)

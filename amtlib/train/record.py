@@ -11,6 +11,7 @@ from functools import cached_property
 from torch import Tensor
 
 from amtlib.fdn.build import FDNBuild
+from amtlib.train.losses.rendered import Rendered
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,9 @@ class TrainLog:
     train_loss : list of float
         Weighted sum of the terms at each step.
     loss_log : dict of str to list of float
-        Each term, unweighted: 'mse_loss', 'power_variance_loss', 'mss_loss' or 'mel_mss_loss', and
-        '_ColorlessSparsity'; custom criteria by their class names, a second of one class as ``Name_2``.
+        Each term, unweighted: 'mse_loss', 'power_variance_loss', 'mss_loss', 'mel_mss_loss', 'MatchCochleagram' or
+        'MatchLoudness', and '_ColorlessSparsity'; losses by their names, custom criteria by their class names, a
+        second of one name as ``Name_2``.
     steps_run : int
         Number of steps.
     stopped_early : bool
@@ -98,11 +100,16 @@ class Snapshot:
         Copies of the parameters behind A, B, C and D, by the letters 'a' to 'd'.
     make : callable
         Turns them into a network.
+    render : callable, optional
+        Turns them into what the network answers.
 
     Attributes
     ----------
     build : FDNBuild
         The network; computed on first use, in the thread that asks.
+    rendered : Rendered
+        What it answers, as the losses read it: spectrum on the training grid, magnitude, time signal, compared with
+        the run's target; computed on first use, in the thread that asks.
 
     See Also
     --------
@@ -119,8 +126,16 @@ class Snapshot:
     terms: dict[str, float]
     parameters: dict[str, Tensor]
     make: Callable[[dict[str, Tensor]], FDNBuild]
+    render: Callable[[dict[str, Tensor]], Rendered] | None = None
 
     @cached_property
     def build(self) -> FDNBuild:
         """The network."""
         return self.make(self.parameters)
+
+    @cached_property
+    def rendered(self) -> Rendered:
+        """What it answers."""
+        if self.render is None:
+            raise ValueError("this snapshot was made without render=: take one from TrainingRun.snapshot()")
+        return self.render(self.parameters)

@@ -23,6 +23,7 @@ from amtlib.fdn.response import transfer_function
 from amtlib.train.build import extract_build, flamo_graph
 from amtlib.train.checkpoints import read_checkpoint, write_checkpoint
 from amtlib.train.descent import Descent, Interrupted
+from amtlib.train.losses import Loss, Rendered, Term
 from amtlib.train.objectives import build_objective
 from amtlib.train.record import Snapshot, Step, TrainLog
 from amtlib.train.response import Response
@@ -35,6 +36,9 @@ from amtlib.train.settings import (
     whole_number,
 )
 
+#: Parts of a network that may learn, by the letters of their matrices.
+_PARTS = {"feedback": "a", "input_gain": "b", "output_gain": "c", "direct": "d"}
+
 
 class TrainingRun:
     """
@@ -44,10 +48,13 @@ class TrainingRun:
     ----------
     model : flamo Shell
         From :func:`build_fdn` or :func:`trainable_from_build`; trained in place. Its layers are never changed.
-    mode : {'colorless', 'match_spectrogram', 'match_mel_spectrogram'}
-        What to train towards: a flat magnitude, or the spectrograms of `target`.
+    mode : {'colorless', 'match_spectrogram', 'match_mel_spectrogram', 'match_cochleagram', 'match_loudness'}, optional
+        What to train towards: a flat magnitude, or the spectrograms of `target`, what an ear makes of it, or how loud
+        it is. Not needed with `loss`.
+    loss : Loss, optional
+        Instead of the mode's loss and penalty: losses of :mod:`amtlib.train.losses`, added and weighed.
     target : array, shape (T,), (T, n_out) or (T, n_out, n_in), optional
-        Impulse response to match.
+        Impulse response to match, for the matching modes and for losses that compare.
     target_fs : float, optional
         Its sampling rate in Hz, if it is not that of the model.
     objective : {'mse', 'power_variance'}
@@ -55,15 +62,15 @@ class TrainingRun:
         relative variance of the power, of the network without its filters at a decay of 60 dB in 69000 samples, at
         2048 new frequencies each step. It follows the peaks, does not see gain, and gives flatter modes.
     criteria : list of (criterion, alpha, requires_model), optional
-        Instead of the mode's loss and penalty.
+        Instead of the mode's loss and penalty. A criterion may be a loss of :mod:`amtlib.train.losses`, too.
     sparsity_alpha : float
         Weight of the penalty on zeros of the feedback matrix, >= 0. More of it keeps more echoes, less of it
         flattens more.
     mss_nfft : tuple of int
         Window lengths of the spectrograms in samples.
     frequencies : int, optional
-        For 'colorless': how many frequencies each step looks at, drawn anew each time ('lbfgs': once). Default: all
-        of the grid; 2048 with 'power_variance'.
+        For 'colorless', and for losses of the magnitude alone: how many frequencies each step looks at, drawn anew
+        each time ('lbfgs': once). Default: all of the grid; 2048 with 'power_variance'.
     max_steps : int
         Most steps, >= 0.
     lr : float
@@ -131,8 +138,9 @@ class TrainingRun:
     def __init__(
         self,
         model: Any,
-        mode: str,
+        mode: str | None = None,
         *,
+        loss: Loss | None = None,
         target: npt.ArrayLike | Tensor | None = None,
         target_fs: float | None = None,
         objective: str = "mse",
@@ -153,7 +161,7 @@ class TrainingRun:
         fused: bool = True,
     ) -> None:
         leaves = flamo_graph().read_leaves(model)
-        check_settings(mode, optimizer, frequencies, rng, callback)
+        check_settings(mode, optimizer, frequencies, rng, callback, loss)
         self.max_steps = whole_number(max_steps, "max_steps", 0)
         self.time_budget = None if time_budget is None else positive_number(time_budget, "time_budget")
         if device is not None:
@@ -166,21 +174,29 @@ class TrainingRun:
             mode, target=target, criteria=criteria, sparsity_alpha=sparsity_alpha, mss_nfft=mss_nfft,
             fs=self._start.fs, nfft=int(model.nfft), n_in=self._start.n_in, n_out=self._start.n_out,
             device=leaves.feedback.param.device, dtype=leaves.feedback.param.dtype, objective=objective,
-            target_fs=target_fs,
+            target_fs=target_fs, loss=loss,
         )  # fmt: skip
         self._response = Response(model, leaves, source, fused=fused)
-        check_start(mode, objective, self._response, self._start)
+        in_time = domain == "time" or any(isinstance(c, Term) and c.reads == "time" for c, _, _ in losses)
+        check_start(mode, objective, self._response, self._start, in_time=in_time)
+        goal = None
+        if domain == "time":
+            goal = Rendered.of_response(
+                wanted, self._start.fs, nfft=self._response.nfft, gamma=self._response.gamma
+            )
+        self._goal = goal
         self._descent = Descent(
-            model, self._response, wanted, losses, domain,
+            model, self._response, wanted, goal, losses, domain,
             dense=objective == "power_variance", frequencies=frequencies, optimizer=optimizer,
             lr=positive_number(lr, "lr"), patience=whole_number(patience, "patience", 1),
             tol=positive_number(tol, "tol", zero=True), seed=None if rng is None else int(rng),
-            default_criteria=criteria is None,
+            default_criteria=criteria is None and loss is None,
         )  # fmt: skip
         #: what a checkpoint must agree with
         self._same = {
             "mode": mode, "objective": objective, "optimizer": optimizer, "frequencies": frequencies,
             "nfft": int(model.nfft), "losses": ", ".join(self._descent.keys),
+            "loss": None if loss is None else repr(loss),
             "shapes": str([tuple(p.shape) for p in self._descent.learned]),
         }  # fmt: skip
         self._callback = callback
@@ -193,6 +209,7 @@ class TrainingRun:
         self._thread: threading.Thread | None = None
         self._paused = self._idle = self._ending = False
         self._quota: int | None = None
+        self._waiting = 0
         self._descent.given_up = lambda: self._ending
         self._latest = self._copy()
 
@@ -400,6 +417,8 @@ class TrainingRun:
                         self._idle = True
                         self._wake.notify_all()
                         self._wake.wait()
+                    while self._waiting:  # for the lock, which a loop would take again at once
+                        self._wake.wait()
                     self._idle = False
                 self._advance()
                 with self._wake:
@@ -509,12 +528,27 @@ class TrainingRun:
         a, b, c, d = values
         return replace(self._start, A=a, B=b, C=c, D=d)
 
+    def _render(self, parameters: dict[str, Tensor]) -> Rendered:
+        response = self._response
+        with torch.no_grad():
+            at = response.matrices(parameters)
+            if response.fused:
+                return self._descent.answer(at)
+            build = self._make(parameters)
+            found = transfer_function(build, response.nfft, radius=1.0 / response.gamma)
+            each = torch.from_numpy(found.reshape(len(found), build.n_out, build.n_in)).to(
+                response.source.device
+            )
+            spectrum = torch.einsum("kor,br->bko", each, response.source[:, 0].to(each.dtype))
+            spectrum = spectrum.to(torch.complex128 if response.dtype == torch.float64 else torch.complex64)
+            return Rendered(spectrum, build.fs, response.nfft, at.a, response.gamma, self._goal)
+
     def _copy(self) -> Snapshot:
         descent = self._descent
         parameters = {name: p.detach().clone() for name, p in self._response.parameters().items()}
         loss = descent.losses[-1] if descent.losses else math.nan
         terms = {key: values[-1] for key, values in descent.terms.items() if values}
-        return Snapshot(descent.steps, loss, terms, parameters, self._make)
+        return Snapshot(descent.steps, loss, terms, parameters, self._make, self._render)
 
     def snapshot(self, best: bool = False) -> Snapshot:
         """
@@ -541,7 +575,9 @@ class TrainingRun:
             if id(p) in names
         }
         parameters = {**latest.parameters, **changed}
-        return Snapshot(descent.best_step, descent.best_loss, descent.best_terms, parameters, self._make)
+        return Snapshot(
+            descent.best_step, descent.best_loss, descent.best_terms, parameters, self._make, self._render
+        )
 
     def spectrum(
         self, snapshot: Snapshot | None = None
@@ -561,18 +597,63 @@ class TrainingRun:
         magnitude : array, shape (nfft / 2 + 1, n_out), or (nfft / 2 + 1,) for one output
             On the circle that the alias decay makes, of the first item of the batch.
         """
-        chosen = self.snapshot() if snapshot is None else snapshot
-        response = self._response
-        frequencies = response.frequencies().numpy()
-        if response.fused:
-            with torch.no_grad():
-                found = (
-                    response.spectrum(response.matrices(chosen.parameters))[0].abs().double().cpu().numpy()
-                )
-            return frequencies, found[:, 0] if found.shape[1] == 1 else found
-        return frequencies, np.abs(
-            transfer_function(chosen.build, response.nfft, radius=1.0 / response.gamma)
-        )
+        rendered = (self.snapshot() if snapshot is None else snapshot).rendered
+        found = rendered.magnitude[0].double().cpu().numpy()
+        return self._response.frequencies().numpy(), found[:, 0] if found.shape[1] == 1 else found
+
+    @property
+    def target(self) -> Rendered | None:
+        """The target as the losses read it; None if there is none."""
+        return self._goal
+
+    def gradient_shares(self, part: str | None = None) -> dict[str, float]:
+        """
+        Return how much each weighted term moves the network now, as shares of the gradient.
+
+        Parameters
+        ----------
+        part : {'feedback', 'input_gain', 'output_gain', 'direct'}, optional
+            Of which parameters. Default: all that are trained.
+
+        Returns
+        -------
+        dict of str to float
+            Norm of each weighted term's gradient over the sum of these norms: from 0 to 1, in all 1 (or all 0 where
+            nothing moves).
+
+        Raises
+        ------
+        ValueError
+            If there is no such part, or it is not trained.
+
+        Notes
+        -----
+        From any thread. With models as :func:`build_fdn` makes them, and losses of the library, it works on a copy of
+        the parameters and neither waits for the run nor holds it up; else it waits for the step under way. It costs
+        about as much as one step, and a little more for each term.
+
+        Examples
+        --------
+        >>> from amtlib.train.build import build_fdn
+        >>> model = build_fdn(delays=[61, 73, 83, 97], rt=None, nfft=2**10, rng=1)
+        >>> shares = TrainingRun(model, "colorless").gradient_shares()
+        >>> list(shares), round(sum(shares.values()), 6)
+        (['mse_loss', '_ColorlessSparsity'], 1.0)
+        """
+        if part is not None and part not in _PARTS:
+            raise ValueError(f"part = {part!r} is unknown: choose from {', '.join(map(repr, _PARTS))}")
+        letter = None if part is None else _PARTS[part]
+        if self._descent.pure:
+            return self._descent.shares(self._latest.parameters, letter)
+        with self._wake:
+            self._waiting += 1
+        try:
+            with self._stepping:
+                return self._descent.shares(None, letter)
+        finally:
+            with self._wake:
+                self._waiting -= 1
+                self._wake.notify_all()
 
     # ------------------------------------------------------------------ checkpoints
 

@@ -12,6 +12,7 @@ import torch
 
 from amtlib.fdn.build import FDNBuild
 from amtlib.train.descent import OPTIMIZERS, Descent
+from amtlib.train.losses import Loss
 from amtlib.train.objectives import output_domain
 from amtlib.train.response import Response
 
@@ -61,7 +62,9 @@ def positive_number(value: Any, name: str, *, zero: bool = False) -> float:
     return float(value)
 
 
-def check_settings(mode: str, optimizer: str, frequencies: Any, rng: Any, callback: Any) -> None:
+def check_settings(
+    mode: str | None, optimizer: str, frequencies: Any, rng: Any, callback: Any, loss: Any = None
+) -> None:
     """
     Raise if a setting is unknown, or does not go with the mode.
 
@@ -69,36 +72,44 @@ def check_settings(mode: str, optimizer: str, frequencies: Any, rng: Any, callba
     --------
     >>> check_settings("colorless", "adam", 2048, 0, None)
     """
-    output_domain(mode)
+    if mode is not None:
+        output_domain(mode)
     if optimizer not in OPTIMIZERS:
         raise ValueError(f"Unknown optimizer {optimizer!r}. Use 'adam' or 'lbfgs'.")
     if frequencies is not None:
         whole_number(frequencies, "frequencies", 16)
-        if mode != "colorless":
+        if mode not in (None, "colorless"):
             raise ValueError(
                 f"frequencies = {frequencies} is for mode 'colorless', not {mode!r}: leave it out"
             )
+        for _, term in loss.parts if isinstance(loss, Loss) else ():
+            if term.reads not in ("magnitude", "matrix"):
+                raise ValueError(
+                    f"frequencies = {frequencies} leaves gaps, and {term!r} reads the whole response: leave it out"
+                )
     if rng is not None and (isinstance(rng, bool) or not isinstance(rng, int | np.integer)):
         raise TypeError(f"rng is a {type(rng).__name__}: give an int seed or None")
     if callback is not None and not callable(callback):
         raise TypeError(f"callback is {callback!r}: give a function of one Step, or None")
 
 
-def check_start(mode: str, objective: str, response: Response, build: FDNBuild) -> None:
+def check_start(
+    mode: str | None, objective: str, response: Response, build: FDNBuild, *, in_time: bool
+) -> None:
     """Raise or warn if the model does not suit the mode; see `TrainingRun`."""
     if objective == "power_variance" and not response.fused:
         raise ValueError(
             "objective 'power_variance' needs a model as build_fdn makes it, with frozen delays and filters, and "
             "fused=True: build it so, or use objective='mse'"
         )
-    if mode == "colorless":
-        if build.n_out != 1 or build.n_in != 1:
-            warnings.warn(
-                f"mode 'colorless' is for one input and one output, the model has {build.n_in} and {build.n_out}: "
-                "with 'mse' the sum of the outputs' magnitudes is made flat",
-                UserWarning,
-                stacklevel=4,
-            )
+    if mode == "colorless" and (build.n_out != 1 or build.n_in != 1):
+        warnings.warn(
+            f"mode 'colorless' is for one input and one output, the model has {build.n_in} and {build.n_out}: "
+            "with 'mse' the sum of the outputs' magnitudes is made flat",
+            UserWarning,
+            stacklevel=4,
+        )
+    if not in_time:
         return
     level = response.wrapped_db()
     if level > _ALIAS_DB:

@@ -1,0 +1,113 @@
+"""What training makes small: a flat magnitude, a likeness of responses, of what an ear makes of them.
+Source: each module names its own.
+Not here: which of them a mode uses (:mod:`amtlib.train.objectives`).
+
+Losses add up and can be weighed: ``MatchCochleagram() + 0.1 * Sparsity()`` is one, for ``train_fdn(model, loss=...)``.
+"""
+
+from amtlib.train.losses.composition import Compare, Loss, Named, Term, Total
+from amtlib.train.losses.criteria import (
+    MeanSquare,
+    PowerVariance,
+    _ColorlessSparsity,
+    colorless_sparsity_loss,
+)
+from amtlib.train.losses.distances import (
+    Absolute,
+    Deviation,
+    Difference,
+    Distance,
+    Excess,
+    Lack,
+    Mean,
+    MeanAbove,
+    NormPerEntry,
+    Reduction,
+    RelativeMean,
+    RootMean,
+    Squared,
+)
+from amtlib.train.losses.features import (
+    Magnitude,
+    MatrixSparsity,
+    MelSpectrograms,
+    RelativePower,
+    Samples,
+    Spectrograms,
+)
+from amtlib.train.losses.flat import FlatExcitation, FlatMagnitude, FlatPeaks, FlatPower, Sparsity
+from amtlib.train.losses.hearing import Cochleagram, Excitation
+from amtlib.train.losses.loudness import LoudnessDecay, LoudnessPattern, MatchLoudness, MatchLoudnessDecay
+from amtlib.train.losses.match import (
+    MatchCochleagram,
+    MatchExcitation,
+    MatchImpulseResponse,
+    MatchMagnitude,
+    MatchMelSpectrogram,
+    MatchSpectrogram,
+)
+from amtlib.train.losses.pictures import (
+    CochleagramPicture,
+    ExcitationPicture,
+    cochleagram,
+    excitation_pattern,
+)
+from amtlib.train.losses.rendered import Feature, Rendered
+from amtlib.train.losses.spectrograms import MelSpectrogram, MultiScaleSpectrogram, mel_bands
+
+__all__ = [
+    "Absolute",
+    "Cochleagram",
+    "CochleagramPicture",
+    "Compare",
+    "Deviation",
+    "Difference",
+    "Distance",
+    "Excess",
+    "Excitation",
+    "ExcitationPicture",
+    "Feature",
+    "FlatExcitation",
+    "FlatMagnitude",
+    "FlatPeaks",
+    "FlatPower",
+    "Lack",
+    "Loss",
+    "LoudnessDecay",
+    "LoudnessPattern",
+    "Magnitude",
+    "MatchCochleagram",
+    "MatchExcitation",
+    "MatchImpulseResponse",
+    "MatchLoudness",
+    "MatchLoudnessDecay",
+    "MatchMagnitude",
+    "MatchMelSpectrogram",
+    "MatchSpectrogram",
+    "MatrixSparsity",
+    "Mean",
+    "MeanAbove",
+    "MeanSquare",
+    "MelSpectrogram",
+    "MelSpectrograms",
+    "MultiScaleSpectrogram",
+    "Named",
+    "NormPerEntry",
+    "PowerVariance",
+    "Reduction",
+    "RelativeMean",
+    "RelativePower",
+    "Rendered",
+    "RootMean",
+    "Samples",
+    "Sparsity",
+    "Spectrograms",
+    "Squared",
+    "Term",
+    "Total",
+    "_ColorlessSparsity",
+    "cochleagram",
+    "colorless_sparsity_loss",
+    "excitation_pattern",
+    "mel_bands",
+]
