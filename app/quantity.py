@@ -4,6 +4,7 @@ Not widgets: nothing here knows how a parameter is drawn.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -68,6 +69,25 @@ class Quantity(param.Number):
             raise ValueError(f"{self.label} is {val}; give a whole number.")
 
 
+class Written(param.String):
+    """A few words or numbers that a user types, such as ``"809, 877, 937"``.
+
+    Parameters
+    ----------
+    default : str
+        Text at the start, as `check` returns it.
+    check : callable
+        Takes what was typed and returns it as it is kept, or raises ``ValueError`` with a sentence.
+    """
+
+    __slots__ = ("check",)
+    _slot_defaults: ClassVar[dict[str, Any]] = {**param.String._slot_defaults, "check": str}
+
+    def __init__(self, default: str, *, check: Callable[[str], str], **more: Any) -> None:
+        self.check = check
+        super().__init__(default=default, **more)
+
+
 @dataclass(frozen=True)
 class Field:
     """One parameter as the page and the permalink see it: where it lives and how it reads as text."""
@@ -123,6 +143,8 @@ class Field:
             if str(text).lower() not in {"0", "1", "true", "false"}:
                 raise ValueError(f"{parameter.label} is {shortened(text)}; give 0 or 1.")
             return str(text).lower() in {"1", "true"}
+        if isinstance(parameter, Written):
+            return parameter.check(str(text))
         raise TypeError(f"{self.key} cannot be set from a link")
 
     @staticmethod
@@ -164,6 +186,8 @@ class Field:
         elif isinstance(parameter, param.Selector):
             names = parameter.names or {str(option): option for option in parameter.objects}
             entry |= {"kind": "choice", "options": [[option, name] for name, option in names.items()]}
+        elif isinstance(parameter, Written):
+            entry |= {"kind": "text"}
         else:
             entry |= {"kind": "flag"}
         return entry

@@ -3,12 +3,11 @@ Source: our own; live training curves are TensorFlow Playground's idea.
 Not live by itself: `app.figures` shows an element and the page patches the data sources that are named here.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import holoviews as hv
 import numpy as np
-from bokeh.models import BasicTicker
+from bokeh.models import BasicTicker, BasicTickFormatter, FixedTicker
 
 from app.plots.style import (
     BLUE,
@@ -16,7 +15,8 @@ from app.plots.style import (
     GREY,
     NOTHING,
     ORANGE,
-    SKY,
+    PURPLE,
+    VERMILION,
     axes,
     framed,
     line,
@@ -24,6 +24,9 @@ from app.plots.style import (
 )
 
 HEIGHT = 262
+#: How many terms of a loss are drawn.
+TERM_LINES = 4
+_TIMES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 _OCTAVES = (63, 125, 250, 500, 1000, 2000, 4000, 8000, 16000)
 
 
@@ -35,13 +38,12 @@ def _octave_ticks() -> list[tuple[float, str]]:
     return [(float(f), f"{f // 1000}k" if f >= 1000 else str(f)) for f in _OCTAVES]
 
 
-def losses(names: Sequence[str]) -> hv.Element:
-    """Draw the terms of the loss against steps, the whole of it in front."""
+def losses() -> hv.Element:
+    """Draw the weighted terms of the loss against steps, the whole of it in front; pages name the terms."""
     dims = _dims("loss")
-    terms = [
-        line(f"loss-{i}", dims, color, "solid", 1.5, name)
-        for i, (name, color) in enumerate(zip(names, (GREEN, ORANGE), strict=True))
-    ]
+    colors = (GREEN, ORANGE, PURPLE, VERMILION)
+    dashes = ("dashed", "dotted", "dashdot", "dotdash")
+    terms = [line(f"loss-{i}", dims, colors[i], dashes[i], 2.0, f"term {i + 1}") for i in range(TERM_LINES)]
     whole = line("loss-whole", dims, BLUE, "solid", 2.5, "loss")
     return hv.Overlay([*terms, whole]).opts(
         axes(
@@ -55,23 +57,33 @@ def losses(names: Sequence[str]) -> hv.Element:
             xlim=(0, 500),
             show_legend=True,
             legend_position="top_right",
-            hooks=[framed("loss"), small_legend],
+            hooks=[framed("loss"), small_legend, _named_terms],
         )
     )
 
 
+def _named_terms(plot: Any, element: Any) -> None:
+    """Name the legend's entries and the ticks, which a page sets."""
+    figure = plot.handles["plot"]
+    for item in figure.legend[0].items:
+        item.name = f"{item.renderers[0].data_source.name.removesuffix('-data')}-legend"
+    axis = figure.yaxis[0]
+    axis.ticker = FixedTicker(ticks=[0.1, 1, 10], name="loss-ticks")
+    axis.formatter = BasicTickFormatter()
+
+
 def response() -> hv.Element:
-    """Draw the magnitude of the network's response: at the start, now on the training grid, and on a fine grid."""
+    """Draw the magnitude of the network's response: at the start, as training sees it, and now."""
     dims = _dims("response")
     lines = [
         line("response-start", dims, GREY, "solid", 0.8, "start"),
-        line("response-grid", dims, SKY, "solid", 1.0, "now, training grid"),
-        line("response-fine", dims, BLUE, "solid", 1.0, "now, fine grid"),
+        line("response-seen", dims, ORANGE, "solid", 1.0, "now, as training sees it"),
+        line("response-now", dims, BLUE, "solid", 1.0, "now"),
     ]
     return hv.Overlay(lines).opts(
         axes(
             "response",
-            "Peaks of the response",
+            "Response",
             "Frequency (Hz)",
             "Magnitude (dB re mean power)",
             HEIGHT,
@@ -228,8 +240,9 @@ def density() -> hv.Element:
             "Normalised echo density",
             HEIGHT,
             logx=True,
+            xticks=[(t, f"{t:g}") for t in _TIMES],
             xlim=(0.01, 1),
-            ylim=(0, 1.3),
+            ylim=(0, 1.4),
             show_legend=True,
             legend_position="bottom_right",
             hooks=[framed("density"), small_legend],

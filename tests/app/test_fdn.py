@@ -1,28 +1,35 @@
 """The FDN lab: a run that starts, pauses, steps and ends; what it shows; its code, files and lessons."""
 
 import asyncio
+import base64
+import contextlib
 import io
 import json
 import time
 import warnings
 from typing import Any
+from unittest.mock import ANY
 
 import numpy as np
 import pytest
 import soundfile
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
-from amtlib import fdn
+from amtlib import audio, fdn
 from amtlib.audio import AudioError
 from amtlib.train import TrainingRun
 from app.controls import LabPart
-from app.labs.fdn import findings, listening
+from app.labs.fdn import listening
+from app.labs.fdn.goals import GOALS, TERMS
 from app.labs.fdn.model import FdnModel
+from app.labs.fdn.settings import checked_delays
 from app.labs.fdn.view import FdnLab
 from app.rooms import ROOMS
 
-#: Small and quick; a lossless network of four lines on 2049 bins.
-QUICK = {"n.lines": 4, "n.lossless": 1, "t.nfft": 4096, "t.steps": 30, "t.rate": 0.01}
+#: Small and quick.
+QUICK = {"n.lines": 4, "t.steps": 30, "t.rate": 0.01}
 
 
 @pytest.fixture
@@ -44,6 +51,25 @@ def page(told: list[dict[str, Any]]) -> FdnLab:
     return FdnLab(link="&".join(f"{key}={value}" for key, value in QUICK.items()))
 
 
+def wav(samples: np.ndarray[Any, Any], fs: int) -> bytes:
+    buffer = io.BytesIO()
+    soundfile.write(buffer, 0.5 * samples / np.abs(samples).max(), fs, format="WAV")
+    return buffer.getvalue()
+
+
+def decaying(t60: float, fs: int) -> np.ndarray[Any, Any]:
+    """Noise of one second that decays by 60 dB in so many seconds, and begins with its peak."""
+    time_ = np.arange(fs) / fs
+    found = np.random.default_rng(0).standard_normal(fs) * 10 ** (-3 * time_ / t60)
+    found[0] = 3.0
+    return found
+
+
+def piece(name: str, content: bytes) -> dict[str, Any]:
+    data = base64.b64encode(content).decode()
+    return {"type": "upload", "id": "u", "name": name, "size": len(content), "start": 0, "data": data}
+
+
 def run_to_the_end(lab: FdnModel) -> TrainingRun:
     lab.prepare()
     assert lab.run is not None
@@ -62,7 +88,7 @@ def test_training_makes_the_loss_fall_and_the_modes_alike(lab: FdnModel) -> None
     assert min(log.train_loss) < 0.5 * log.train_loss[0]
     before = lab.start_analysis()
     build = lab.now(lab.snapshot)
-    after = findings.analysis(build, lab.sounding(build).response)
+    after = lab.analysis(build)
     assert after.modal_std < 0.75 * before.modal_std
     assert after.peak_db < before.peak_db
 
@@ -82,6 +108,81 @@ def test_a_changed_setting_ends_the_run_and_says_so(lab: FdnModel) -> None:
     assert lab.snapshot is None
 
 
+@pytest.mark.parametrize(
+    "change", [{"n.rt": 0.7}, {"n.rt_high": 0.3}, {"t.nfft": 8192}, {"n.lossless": 0}, {"t.target": "church"}]
+)
+def test_what_a_goal_does_not_look_at_leaves_the_trained_network(
+    lab: FdnModel, change: dict[str, Any]
+) -> None:
+    run = run_to_the_end(lab)
+    trained = lab.now(lab.snapshot)
+    assert lab.update(change) == []
+    assert lab.run is run
+    np.testing.assert_array_equal(lab.now(lab.snapshot).A, trained.A)
+
+
+def test_reverberation_time_is_heard_in_a_trained_network(lab: FdnModel) -> None:
+    run_to_the_end(lab)
+    lab.update({"n.rt": 0.5, "n.rt_high": 0.5})
+    heard = fdn.reverberation_time(fdn.render(lab.now(lab.snapshot), 1.0), lab.fs, "broadband")
+    assert float(heard.t30[0]) == pytest.approx(0.5, abs=0.03)
+
+
+@pytest.mark.parametrize(
+    ("state", "change"),
+    [
+        ({"t.goal": "mse"}, {"t.nfft": 16384}),
+        ({"t.goal": "mse", "n.lossless": 0}, {"n.rt": 0.5}),
+        ({"t.goal": "match_mel_spectrogram", "t.nfft": 8192}, {"n.rt": 0.5}),
+        ({}, {"t.input_gain": 1}),
+    ],
+)
+def test_what_a_goal_looks_at_ends_the_run(
+    lab: FdnModel, state: dict[str, Any], change: dict[str, Any]
+) -> None:
+    lab.update(state)
+    lab.prepare()
+    lab.update(change)
+    assert lab.run is None
+
+
+def test_a_control_that_does_nothing_for_a_goal_is_hidden(lab: FdnModel) -> None:
+    when = lab.visible_when()
+    for key in ("t.nfft", "n.lossless"):
+        assert "power_variance" not in when[key]["t.goal"]
+        assert "mse" in when[key]["t.goal"]
+
+
+def test_every_goal_is_a_row_that_the_library_knows() -> None:
+    for name, goal in GOALS.items():
+        lab = FdnModel()
+        lab.update({"t.goal": name, "n.lines": 4, "t.steps": 10})
+        lab.update({"t.nfft": 8192})
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            run = run_to_the_end(lab)
+        assert run.steps_run == 10
+        assert set(run.log.loss_log) <= set(TERMS)
+        assert set(goal.sets) <= set(lab.training.param)
+
+
+def test_the_published_goal_makes_modes_alike_as_the_lab_opens_it(lab: FdnModel) -> None:
+    lab.update({"t.goal": "mse", "t.steps": 150})
+    run_to_the_end(lab)
+    # Measured after 500 steps: 6.1 to 3.6 dB; on 8192 points it grows to 9.6 dB.
+    assert lab.analysis(lab.now(lab.snapshot)).modal_std < 0.85 * lab.start_analysis().modal_std
+
+
+def test_warnings_of_the_library_come_in_the_words_of_the_page(page: FdnLab) -> None:
+    page.lab.update({"t.goal": "match_mel_spectrogram", "t.sparsity": 1, "t.nfft": 8192})
+    with pytest.warns(UserWarning, match="sparsity penalty"):
+        page.act("step")
+    page._refresh(page._with_notices(page.lab.run))
+    text = " ".join(page._notes)
+    assert "The density term makes" in text
+    assert "alpha" not in text
+
+
 def test_rate_and_number_of_steps_can_change_under_way(lab: FdnModel) -> None:
     lab.prepare()
     run = lab.run
@@ -93,7 +194,7 @@ def test_rate_and_number_of_steps_can_change_under_way(lab: FdnModel) -> None:
 
 
 def test_a_rate_that_is_too_high_ends_with_the_best_network_kept(lab: FdnModel) -> None:
-    lab.update({"t.goal": "mse", "t.rate": 1.0, "t.steps": 300, "t.patience": 2000})
+    lab.update({"t.goal": "mse", "t.rate": 1.0, "t.steps": 60, "t.patience": 2000, "t.nfft": 4096})
     lab.prepare()
     assert lab.run is not None
     # It may run away or only jump about: both are allowed, and so is the warning that says which.
@@ -103,11 +204,11 @@ def test_a_rate_that_is_too_high_ends_with_the_best_network_kept(lab: FdnModel) 
             pass
     build = lab.now(lab.snapshot)
     assert np.isfinite(build.A).all()
-    assert np.isfinite(fdn.render(lab.heard(build), 0.5)).all()
+    assert np.isfinite(fdn.render(build, 0.5)).all()
 
 
 def test_nothing_to_train_is_said_before_anything_runs(lab: FdnModel) -> None:
-    lab.update({"t.feedback": False, "t.input_gain": False, "t.output_gain": False})
+    lab.update({"t.feedback": False, "t.output_gain": False})
     with pytest.raises(ValueError, match="Nothing is trained: tick"):
         lab.prepare()
 
@@ -135,6 +236,8 @@ def test_two_labs_train_side_by_side_and_get_what_one_alone_gets(lab: FdnModel) 
 def test_every_start_matrix_is_really_where_training_starts(lab: FdnModel, matrix: str) -> None:
     lab.update({"n.matrix": matrix, "t.rate": 0.0001})
     lab.prepare()
+    assert lab.run is not None
+    lab.run.step()
     assert lab.snapshot is not None
     # One step of 0.0001 in each of six angles.
     np.testing.assert_allclose(lab.snapshot.build.A, lab.start.A, atol=5e-4)
@@ -147,6 +250,9 @@ def test_every_start_matrix_is_really_where_training_starts(lab: FdnModel, matri
         {"t.goal": "match_mel_spectrogram", "t.sparsity": 0.2, "n.rt": 2.0, "n.rt_high": 1.0, "t.nfft": 8192},
         {"t.goal": "match_spectrogram", "t.target": "church", "n.rt": 0.5},
         {"t.goal": "mse", "t.sparsity": 0, "n.rt": 0.5},
+        {"t.goal": "mse", "t.sparsity": 1, "t.input_gain": 0},
+        {"t.goal": "match_spectrogram", "t.direct": 0, "t.input_gain": 0},
+        {"n.delays": "own", "n.own": "61,97", "n.fs": 44100},
     ],
 )
 def test_a_state_that_was_kept_comes_back_as_it_was(state: dict[str, Any]) -> None:
@@ -163,14 +269,13 @@ def test_a_state_that_was_kept_comes_back_as_it_was(state: dict[str, Any]) -> No
 
 
 def test_a_goal_with_a_room_gives_the_network_its_reverberation_times(lab: FdnModel) -> None:
-    lab.update({"n.lossless": 0})
     notes = lab.update({"t.goal": "match_mel_spectrogram"})
     assert any("reverberation times" in note for note in notes)
     room = lab.room_analysis()
     assert room is not None
     middle = (room.centres >= 250) & (room.centres <= 1000)
     assert lab.network.rt == pytest.approx(np.median(room.t30[middle]), rel=0.25)
-    assert lab.training.nfft >= min(len(lab.target), findings.FS)
+    assert lab.training.nfft >= min(len(lab.target), lab.fs)
 
 
 @pytest.mark.parametrize("slug", list(ROOMS))
@@ -192,8 +297,90 @@ def test_a_dropped_impulse_response_becomes_the_room(lab: FdnModel) -> None:
     assert recording.source_fs == 24000
     assert (lab.training.goal, lab.training.target) == ("match_mel_spectrogram", "file")
     assert lab.target is not None
-    assert len(lab.target) == 48000
+    assert 47900 < len(lab.target) <= 48000  # from its direct sound on
     assert lab.network.rt == pytest.approx(0.4, abs=0.06)
+
+
+def test_what_comes_before_the_direct_sound_is_cut_off_and_said(lab: FdnModel) -> None:
+    response = decaying(0.4, 24000)
+    response[0] = 3.0
+    late = np.concatenate([np.zeros(2400), response])
+    with lab._one_change() as notes:
+        lab.training.take_upload("late.wav", wav(late, 24000))
+    assert any("The first 100 ms, before the direct sound, were cut off" in note for note in notes)
+    assert lab.target is not None
+    assert int(np.abs(lab.target[:100]).argmax()) == 0
+
+
+def test_bands_that_a_file_cannot_hold_have_no_reverberation_time(lab: FdnModel) -> None:
+    lab.training.take_upload("old.wav", wav(decaying(0.5, 8000), 8000))
+    room = lab.room_analysis()
+    assert room is not None
+    known = dict(zip(room.centres, np.isfinite(room.t30), strict=True))
+    assert [bool(known[f]) for f in (1000, 2000, 4000, 8000, 16000)] == [True, True, False, False, False]
+
+
+def test_a_room_longer_than_the_transform_is_cut_with_a_note(lab: FdnModel) -> None:
+    lab.update({"t.goal": "match_mel_spectrogram", "t.target": "church"})
+    lab.update({"t.nfft": 16384})
+    (note,) = lab.prepare()
+    assert note.startswith("Only the first 0.341 s of the room's 2.5 s are matched")
+    assert "nfft" not in note
+
+
+@pytest.mark.parametrize("slug", list(ROOMS))
+def test_a_network_begins_as_strong_and_as_long_as_the_room(lab: FdnModel, slug: str) -> None:
+    lab.update({"n.lines": 8, "t.goal": "match_mel_spectrogram", "t.target": slug})
+    start = lab.start_analysis()
+    # Measured: 1.4, 1.5 and 2.0 dB; a network that is 3 dB too weak is as much off.
+    assert start.decay_error < 2.2
+    assert start.t30_error < 0.08
+    room = lab.target
+    assert room is not None
+    response = fdn.render(lab.start, len(room) / lab.fs)
+    assert np.square(response).sum() == pytest.approx(np.square(room).sum(), rel=0.1)
+
+
+@pytest.mark.parametrize("fs", [8000, 16000, 32000, 44100, 48000])
+def test_every_rate_trains_sounds_and_is_analysed(lab: FdnModel, fs: int) -> None:
+    lab.update({"n.fs": fs, "t.goal": "match_mel_spectrogram", "t.steps": 2, "t.nfft": 8192})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        run_to_the_end(lab)
+    build = lab.now(lab.snapshot)
+    assert build.fs == fs
+    assert np.isfinite(lab.played("now").numpy()).all()
+    assert len(lab.analysis(build).centres) == len(fdn.octave_centres(fs))
+    exec(lab.code().split("model =")[0], scope := {})
+    np.testing.assert_allclose(scope["start"].C, lab.start.C, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"), [("61, 97;131", "61,97,131"), (" 16 10000 ", "16,10000"), ("100,100", "100,100")]
+)
+def test_own_delays_are_taken(lab: FdnModel, text: str, kept: str) -> None:
+    assert lab.update({"n.delays": "own", "n.own": text}) == []
+    assert lab.state()["n.own"] == kept
+    assert lab.start.delays.tolist() == [int(n) for n in kept.split(",")]
+
+
+@given(st.text(max_size=60))
+def test_whatever_is_typed_as_delays_is_taken_or_refused_in_a_sentence(text: str) -> None:
+    kept = None
+    with contextlib.suppress(ValueError):  # any other error fails
+        kept = checked_delays(text)
+    if kept is not None:
+        assert checked_delays(kept) == kept
+        assert all(16 <= int(n) <= 10_000 for n in kept.split(","))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "100", "1,2,3", "0.5, 100", "10000,10000,10000", ",".join(["20"] * 17), "9" * 99]
+)
+def test_delays_that_are_none_are_refused_and_the_old_ones_stay(lab: FdnModel, text: str) -> None:
+    lab.update({"n.delays": "own", "n.own": "61,97"})
+    (problem,) = lab.update({"n.own": text})
+    assert "It stays at 61,97" in problem
 
 
 @pytest.mark.parametrize("content", [b"", b"RIFF", b"not a sound at all" * 10])
@@ -217,19 +404,42 @@ def test_a_click_is_no_room(lab: FdnModel) -> None:
 
 @pytest.mark.parametrize("source", ["impulse", "drums", "speech"])
 def test_what_is_heard_is_finite_and_dies_away(lab: FdnModel, source: str) -> None:
-    lab.update({"h.source": source, "h.tail": 0.5})
+    lab.update({"h.source": source, "n.rt": 0.5, "n.rt_high": 0.5})
     y = lab.played("start")
     assert y.isfinite().all()
     assert y[-2000:].abs().max() < 0.01 * y.abs().max()
-    assert len(listening.dry(source)) < len(y)
+    assert len(listening.dry(source, lab.fs)) < len(y)
 
 
 def test_a_room_is_heard_as_the_sound_convolved_with_it(lab: FdnModel) -> None:
-    lab.update({"n.lossless": 0, "t.goal": "match_spectrogram", "h.source": "impulse"})
-    assert lab.target is not None
-    np.testing.assert_allclose(
-        lab.played("room")[: len(lab.target)].numpy(), lab.target, atol=1e-6 * np.abs(lab.target).max()
-    )
+    lab.update({"t.goal": "match_spectrogram", "h.source": "impulse"})
+    room, lead = lab.target, round(listening.LEAD * lab.fs)
+    assert room is not None
+    heard = lab.played("room")[lead:].numpy()
+    length = min(len(room), len(heard))
+    np.testing.assert_allclose(heard[:length], room[:length], atol=1e-6 * np.abs(room).max())
+
+
+@pytest.mark.parametrize("which", ["start", "now", "room"])
+def test_the_fade_in_of_a_player_leaves_the_direct_sound_alone(page: FdnLab, which: str) -> None:
+    page.lab.update({"t.goal": "match_spectrogram", "h.source": "impulse"})
+    _, samples, fs = page.sound(which)
+    played = audio.playback(samples, fs, level_dbfs=page.level_dbfs(which)) / 32768
+    peak = int(samples.abs().argmax())
+    gain = played[peak] / float(samples[peak])
+    np.testing.assert_allclose(played[: peak + 480], gain * samples[: peak + 480].numpy(), atol=2 / 32768)
+
+
+@pytest.mark.parametrize("source", ["impulse", "drums", "speech"])
+def test_before_now_and_the_room_are_equally_strong_whatever_is_played(page: FdnLab, source: str) -> None:
+    page.lab.update({"t.goal": "match_spectrogram", "t.target": "lecture_hall", "h.source": source})
+    levels = []
+    for which in ("start", "now", "room"):
+        _, samples, fs = page.sound(which)
+        played = audio.playback(samples, fs, level_dbfs=page.level_dbfs(which)).astype(float)
+        levels.append(20 * np.log10(np.sqrt(np.mean(played**2))))
+        assert np.abs(played).max() <= 32768 * 10 ** (-3 / 20) + 1
+    assert max(levels) - min(levels) < 0.1
 
 
 # ------------------------------------------------------------------ the page
@@ -247,7 +457,7 @@ def test_the_transport_offers_what_can_be_done(page: FdnLab) -> None:
     page.act("play")
     assert page.lab.run.join(60)
     page.act("look")
-    assert offered() == ["again"]
+    assert offered() == ["play", "again"]
     page.act("again")
     assert offered() == ["play", "step"]
 
@@ -274,6 +484,136 @@ def test_pause_and_stop_answer_within_half_a_second(page: FdnLab, monkeypatch: p
     assert run.state == "finished"
 
 
+def test_stop_answers_within_half_a_second_in_a_step_of_lbfgs(page: FdnLab) -> None:
+    page.lab.update({"n.lines": 16, "t.goal": "match_mel_spectrogram", "t.optimiser": "lbfgs"})
+    page.lab.update({"t.nfft": 16384})  # an evaluation takes 50 ms, a step twenty of them and more
+
+    async def press() -> float:
+        page.act("step")
+        assert page._task is not None
+        await page._task
+        run = page.lab.run
+        assert run is not None
+        await asyncio.sleep(0.1)
+        assert run.state == "running"  # and yet the loop went on: others are served
+        began = time.monotonic()
+        page.act("stop")
+        assert page.transport()["buttons"] in ([["wait", "Stopping …"]], [["play", ANY], ["again", ANY]])
+        while run.state != "finished":
+            await asyncio.sleep(0.01)
+        return time.monotonic() - began
+
+    assert asyncio.run(press()) < 0.5
+
+
+def test_a_step_is_taken_beside_the_loop(page: FdnLab) -> None:
+    page.lab.update({"n.lines": 16, "t.goal": "match_mel_spectrogram", "t.optimiser": "lbfgs"})
+    page.lab.update({"t.nfft": 16384})
+
+    async def press() -> int:
+        page.act("step")
+        assert page._task is not None
+        await page._task
+        ticks = 0
+        while page.lab.busy and ticks < 10:
+            ticks += 1
+            await asyncio.sleep(0.01)
+        page.close()
+        return ticks
+
+    with warnings.catch_warnings():  # the room is cut
+        warnings.simplefilter("ignore")
+        assert asyncio.run(press()) == 10
+
+
+def test_train_after_the_end_adds_steps(page: FdnLab) -> None:
+    page.act("play")
+    run = page.lab.run
+    assert run is not None
+    assert run.join(60)
+    page.refresh()
+    assert page.transport()["buttons"][0] == ["play", "30 more steps"]
+    page.act("play")
+    assert run.join(60)
+    assert (page.lab.run, run.steps_run) == (run, 60)
+    page.lab.update({"t.steps": 100})
+    assert page.transport()["buttons"][0] == ["play", "40 more steps"]
+
+
+def test_what_rests_only_at_the_end_is_blank_while_a_run_goes_on(page: FdnLab) -> None:
+    page.act("step")
+    assert len(page.scene.columns("modes-now")["top"])
+    page.lab.update({"t.steps": 5000, "t.patience": 2000})
+    page.act("play")
+    page.refresh()
+    assert not len(page.scene.columns("modes-now")["top"])
+    assert not len(page.scene.columns("times-now")["times_x"])
+    assert "when training rests" in page.scene.whole()["set"]["modes.title"]["text"]
+    page.act("stop")
+    assert page.lab.run is not None
+    assert page.lab.run.join(5)
+    page.refresh()
+    assert len(page.scene.columns("modes-now")["top"])
+    assert "resonances" in page.scene.whole()["set"]["modes.title"]["text"]
+
+
+def test_the_line_of_words_stays_for_two_seconds_while_a_run_goes_on(
+    page: FdnLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = 100.0
+    monkeypatch.setattr("app.labs.fdn.view.time.monotonic", lambda: clock)
+    page.lab.update({"t.steps": 5000, "t.patience": 2000})
+    page.act("play")
+    run = page.lab.run
+    assert run is not None
+    said = set()
+    while run.steps_run < 20:
+        said.add(page.summary())
+    assert len(said) <= 2
+    clock += 2.1
+    assert page.summary() not in said
+    page.act("stop")
+    assert run.join(5)
+    assert "Stopped" in page.summary()  # a new state is told at once
+
+
+def test_words_say_what_training_changed_and_agree_about_the_loss(page: FdnLab) -> None:
+    page.act("play")
+    run = page.lab.run
+    assert run is not None
+    assert run.join(60)
+    page.refresh()
+    assert f"Loss from {run.log.train_loss[0]:.4g} to {run.log.best_loss:.4g}" in page._said
+    assert "echo density at 0.1 s" in page._said
+    assert page._said.count("loss") + page._said.count("Loss") == 1
+
+
+def test_an_impossible_matrix_is_told_of_once(page: FdnLab) -> None:
+    page._change(lambda: page.lab.update({"n.lines": 6, "n.matrix": "hadamard"}))
+    page._refresh([])
+    page.act("play")
+    words = page._words_content()
+    assert words["problem"]
+    assert words["problem"] not in words["notes"]
+
+
+def test_there_is_no_button_for_a_room_where_there_is_none(page: FdnLab) -> None:
+    assert page._tools_content()["silent"] == ["room"]
+    page.lab.update({"t.goal": "match_spectrogram"})
+    assert page._tools_content()["silent"] == []
+
+
+def test_a_link_to_a_dropped_file_says_that_it_must_be_dropped_again(told: list[dict[str, Any]]) -> None:
+    page = FdnLab(link="t.goal=match_mel_spectrogram&t.target=file")
+    assert any("drop it here again" in note for note in page._notes)
+    assert page.lab.training.target != "file"
+
+
+def test_a_dropped_file_tells_what_it_changed(page: FdnLab) -> None:
+    page._receive(piece("room.wav", wav(decaying(0.4, 24000), 24000)))
+    assert any("reverberation times: 0." in note for note in page._notes)
+
+
 def test_listening_does_not_touch_the_run(page: FdnLab) -> None:
     other = FdnModel()
     other.update(QUICK)
@@ -283,6 +623,7 @@ def test_listening_does_not_touch_the_run(page: FdnLab) -> None:
     page.act("step")
     other.prepare()
     assert other.run is not None
+    other.run.step()
     other.run.step()
     assert page.lab.run is not None
     assert page.lab.run.log.train_loss == other.run.log.train_loss
@@ -335,6 +676,9 @@ def test_the_page_shows_losses_matrix_and_modes_of_the_run(page: FdnLab) -> None
     assert page.scene.columns("modes-now")["top"].sum() == pytest.approx(100)
     assert page.scene.columns("matrix")["dw"] == [4]
     assert len(page.scene.columns("times-now")["times_x"]) >= 6
+    named = page.scene.whole()["set"]
+    assert named["loss-0-legend"]["label"]["value"] == "variance of power"
+    assert named["loss-1-legend"]["label"]["value"] == "sparseness of the matrix × 1"
 
 
 def test_every_file_reads_back_as_the_network(page: FdnLab) -> None:
@@ -348,7 +692,7 @@ def test_every_file_reads_back_as_the_network(page: FdnLab) -> None:
         assert json.loads(content)["version"] == (2 if key == "json" else 1)
     _, _, content = page.export("wav")
     samples, fs = soundfile.read(io.BytesIO(content))
-    expected = fdn.render(page.lab.heard(build), len(samples) / fs)
+    expected = fdn.render(build, len(samples) / fs)
     assert fs == 48000
     np.testing.assert_allclose(samples, expected / np.abs(expected).max(), atol=1e-6)
     assert b"process" in page.export("faust")[2]
@@ -367,8 +711,10 @@ def test_losses_are_not_exported_before_there_are_any(page: FdnLab) -> None:
     [
         {},
         {"t.goal": "mse", "t.sparsity": 1, "n.matrix": "householder"},
-        {"n.delays": "random", "n.lossless": 0, "t.optimiser": "lbfgs", "t.steps": 10},
-        {"n.lossless": 0, "t.goal": "match_mel_spectrogram", "t.steps": 10},
+        {"t.goal": "mse", "n.lossless": 0},
+        {"n.delays": "random", "t.optimiser": "lbfgs"},
+        {"n.delays": "own", "n.own": "61,97,131", "n.fs": 16000},
+        {"t.goal": "match_mel_spectrogram"},
     ],
 )
 def test_the_code_trains_the_same_network(
@@ -387,7 +733,13 @@ def test_the_code_trains_the_same_network(
 
 
 @pytest.mark.parametrize(
-    ("slug", "solution"), [("colourless", {}), ("learning-rate", {"t.rate": 0.03}), ("permutation", {})]
+    ("slug", "solution"),
+    [
+        ("colourless", {}),
+        ("learning-rate", {"t.rate": 0.03}),
+        ("grid", {"t.nfft": 65536}),
+        ("permutation", {}),
+    ],
 )
 def test_the_task_of_a_lesson_can_be_done(
     told: list[dict[str, Any]], slug: str, solution: dict[str, Any]

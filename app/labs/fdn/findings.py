@@ -14,9 +14,14 @@ from amtlib.fdn import FDNBuild
 
 Array = NDArray[Any]
 
-FS = 48000
-#: Points of the fine grid, more than any training grid has up to 65536.
-FINE = 2**17
+#: Points of the transform that shows all peaks, and of the one that follows a run: 0.37 and 1.5 Hz apart at 48 kHz.
+FINE, LIVE = 2**17, 2**15
+#: Decay per sample that makes peaks wide enough to be seen: 60 dB in 1.44 s at 48 kHz.
+GAMMA = 0.9999
+#: A band so far below the strongest one holds no sound, only what filters leave, dB.
+_EMPTY = -40.0
+#: When echoes are counted for the line of words, s.
+COUNTED = 0.1
 #: Edges of the histogram of modal excitation, dB re mean power.
 EDGES = np.arange(-40.0, 21.0, 1.0)
 #: Columns of a response that is drawn.
@@ -36,13 +41,18 @@ class Sounding:
     density_times: Array
     density: Array
 
+    @property
+    def echoes(self) -> float:
+        """Echo density at 0.1 s: 1 is that of noise."""
+        return float(np.interp(COUNTED, self.density_times, self.density))
 
-def sounding(response: Array) -> Sounding:
-    """Return decay and echo density of an impulse response at 48 kHz."""
+
+def sounding(response: Array, fs: int) -> Sounding:
+    """Return decay and echo density of an impulse response."""
     curve = fdn.energy_decay_curve(response)
     step = max(len(curve) // 500, 1)
-    times, density = fdn.echo_density(response[: round(1.1 * FS)], FS)
-    return Sounding(response, np.arange(0, len(curve), step) / FS, curve[::step], times, density)
+    times, density = fdn.echo_density(response[: round(1.1 * fs)], fs)
+    return Sounding(response, np.arange(0, len(curve), step) / fs, curve[::step], times, density)
 
 
 @dataclass(frozen=True)
@@ -61,37 +71,89 @@ class Analysis:
     """Share of modes in %, between `EDGES`"""
     modal_std: float
     modes: int
+    """Resonances: pairs of conjugate poles, and those on the real axis"""
+    decay_error: float
+    """How far the decay is from the room's, see `decay_error`; NaN without a room"""
+    t30_error: float
+    """How far the reverberation times are from the room's, a share; NaN without a room"""
 
 
-def room_analysis(response: Array) -> Analysis:
+def octave_times(response: Array, fs: int, highest: float = np.inf) -> tuple[Array, Array]:
+    """Return octaves in Hz and their T30 in s; NaN where a band holds no sound, or reaches above `highest` Hz."""
+    times = fdn.reverberation_time(response, fs)
+    energy = np.square(fdn.octave_bands(response, fs, times.centres)).sum(1)
+    empty = energy < 10 ** (_EMPTY / 10) * energy.max()
+    return times.centres, np.where(empty | (times.centres * 2**0.5 > highest), np.nan, times.t30)
+
+
+def room_analysis(response: Array, fs: int, highest: float = np.inf) -> Analysis:
     """Return the reverberation times of a room."""
-    times = fdn.reverberation_time(response, FS)
+    centres, t30 = octave_times(response, fs, highest)
     nothing = np.zeros(0)
-    return Analysis(times.centres, times.t30, nothing, nothing, np.nan, nothing, np.nan, 0)
+    return Analysis(centres, t30, nothing, nothing, np.nan, nothing, np.nan, 0, np.nan, np.nan)
 
 
-def analysis(build: FDNBuild, response: Array) -> Analysis:
+def decay_error(response: Array, room: Array, fs: int) -> float:
+    """Return how far a network's decay is from a room's, dB: in each octave from 125 Hz to 8 kHz the rms difference
+    of the energies to come, as long as the room's is within 40 dB of its start; the mean over the octaves.
+
+    Examples
+    --------
+    >>> room = np.random.default_rng(0).standard_normal(9600) * np.exp(-np.arange(9600) / 960)
+    >>> round(decay_error(0.5 * room, room, 48000), 2)
+    6.02
+    """
+    centres = fdn.octave_centres(fs)
+    centres = centres[(centres >= 125) & (centres <= 8000)]
+    ours = np.zeros(len(room))
+    ours[: len(response)] = response[: len(room)]
+    levels = []
+    for h in (ours, room):
+        energy = np.cumsum(np.square(fdn.octave_bands(h, fs, centres))[:, ::-1], axis=1)[:, ::-1]
+        levels.append(10 * np.log10(energy + 1e-30))
+    heard = levels[1] > levels[1][:, :1] - 40
+    squares = np.where(heard, np.square(levels[0] - levels[1]), 0.0)
+    return float(np.sqrt(squares.sum(1) / heard.sum(1)).mean())
+
+
+def analysis(
+    build: FDNBuild, response: Array, room: Array | None = None, times: tuple[Array, Array] | None = None
+) -> Analysis:
     """Return the slow findings on a network whose impulse response is known.
 
     Modes and the fine response are those of the network without its filters: decay moves poles inwards and hides
     what colours the sound.
     """
-    times = fdn.reverberation_time(response, FS)
-    spectrum = np.abs(fdn.transfer_function(bare(build), FINE, radius=1 / 0.9999))
-    frequencies, magnitude = drawn(np.linspace(0, FS / 2, len(spectrum)), spectrum)
+    fs = int(build.fs)
+    centres, t30 = octave_times(response, fs)
+    spectrum = magnitudes(build, FINE)
+    frequencies, magnitude = drawn(spectrum, fs)
     modes = fdn.modal_decomposition(bare(build))
     excitation = modes.excitation_db - 10 * np.log10(np.mean(10 ** (modes.excitation_db / 10)))
     counts, _ = np.histogram(np.clip(excitation, EDGES[0], EDGES[-1] - 1e-9), EDGES)
+    far = off = np.nan
+    if room is not None:
+        far = decay_error(response, room, fs)
+    if times is not None:
+        both = np.isfinite(t30) & np.isfinite(times[1]) & (centres >= 125) & (centres <= 8000)
+        off = float(np.abs(t30[both] / times[1][both] - 1).mean()) if both.any() else np.nan
     return Analysis(
-        times.centres,
-        times.t30,
+        centres,
+        t30,
         frequencies,
         magnitude,
         fdn.peak_to_rms(spectrum),
         100 * counts / counts.sum(),
         fdn.modal_excitation_std(modes),
         len(modes.poles),
+        far,
+        off,
     )
+
+
+def magnitudes(build: FDNBuild, points: int) -> Array:
+    """Return the magnitude of a network without its filters, at `points` / 2 + 1 frequencies up to half the rate."""
+    return np.asarray(np.abs(fdn.transfer_function(bare(build), points, radius=1 / GAMMA)))
 
 
 def bare(build: FDNBuild) -> FDNBuild:
@@ -99,8 +161,9 @@ def bare(build: FDNBuild) -> FDNBuild:
     return replace(build, filters=None, post_eq=None)
 
 
-def drawn(frequencies: Array, magnitude: Array) -> tuple[Array, Array]:
+def drawn(magnitude: Array, fs: float) -> tuple[Array, Array]:
     """Reduce a response to what a logarithmic axis shows: the peak of each stretch, in dB re mean power."""
+    frequencies = np.linspace(0, fs / 2, len(magnitude))
     power = np.square(magnitude)
     level = 10 * np.log10(np.maximum(power / np.mean(power), 1e-12))
     edges = np.unique(np.searchsorted(frequencies, np.geomspace(30, frequencies[-1], COLUMNS)))

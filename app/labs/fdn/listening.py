@@ -4,6 +4,7 @@ Not a player: the page turns what comes out into sound of one safe level.
 """
 
 import math
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -16,34 +17,35 @@ from app.stimulus import SPEECH
 
 Array = NDArray[np.float64]
 
-FS = 48000
+#: Silence in front, s: players fade in, and must not fade away the direct sound.
+LEAD = 0.02
 
 
-def _beat(start: float, length: float, total: int, sound: Array) -> Array:
+def _beat(start: float, length: float, total: int, sound: Array, fs: int) -> Array:
     placed = np.zeros(total)
-    first = round(start * FS)
-    count = min(round(length * FS), total - first, len(sound))
+    first = round(start * fs)
+    count = min(round(length * fs), total - first, len(sound))
     placed[first : first + count] = sound[:count]
     return placed
 
 
 @cache
-def _drums() -> Array:
+def _drums(fs: int) -> Array:
     """Return two bars of a bass drum, a snare and a hi-hat: sharp onsets with silence between them."""
-    total = round(1.6 * FS)
-    time = np.arange(round(0.2 * FS)) / FS
+    total = round(1.6 * fs)
+    time = np.arange(round(0.2 * fs)) / fs
     noise = np.random.default_rng(0).standard_normal(len(time))
     bass = np.exp(-time / 0.05) * np.sin(2 * math.pi * (55 * time + 4 * (1 - np.exp(-time / 0.02))))
     snare = 0.7 * np.exp(-time / 0.04) * (0.6 * noise + np.sin(2 * math.pi * 190 * time))
     hat = 0.35 * np.exp(-time / 0.012) * np.diff(noise, prepend=0.0)
     bars = [(0.0, bass), (0.4, snare), (0.7, bass), (0.8, bass), (1.2, snare)]
     bars += [(0.2 * i, hat) for i in range(8)]
-    return np.asarray(sum(_beat(at, 0.2, total, sound) for at, sound in bars))
+    return np.asarray(sum(_beat(at, 0.2, total, sound, fs) for at, sound in bars))
 
 
 @cache
-def dry(source: str) -> Array:
-    """Return the sound before the network, shape ``(T,)``, at 48 kHz.
+def dry(source: str, fs: int) -> Array:
+    """Return the sound before the network, shape ``(T,)``: some silence, then the sound.
 
     Raises
     ------
@@ -51,25 +53,45 @@ def dry(source: str) -> Array:
         When there is no such sound.
     """
     if source == "impulse":
-        return np.concatenate([[1.0], np.zeros(FS // 100)])
-    if source == "drums":
-        return _drums()
-    if source == "speech":
-        return audio.load(SPEECH, fs=FS).samples.double().numpy()
-    raise ValueError(f"There is no sound {source!r}; choose impulse, drums or speech.")
+        sound = np.concatenate([[1.0], np.zeros(fs // 100)])
+    elif source == "drums":
+        sound = _drums(fs)
+    elif source == "speech":
+        sound = audio.load(SPEECH, fs=fs).samples.double().numpy()
+    else:
+        raise ValueError(f"There is no sound {source!r}; choose impulse, drums or speech.")
+    return np.concatenate([np.zeros(round(LEAD * fs)), sound])
 
 
 def through(build: FDNBuild, source: str, tail: float) -> torch.Tensor:
     """Return a sound as the network's first output gives it, with ``tail`` seconds after the sound's end."""
-    x = np.concatenate([dry(source), np.zeros(round(tail * FS))])
+    fs = int(build.fs)
+    x = np.concatenate([dry(source, fs), np.zeros(round(tail * fs))])
     y = process_fdn(x if build.n_in == 1 else np.tile(x[:, None], build.n_in), build)
     return torch.from_numpy(np.ascontiguousarray(y if y.ndim == 1 else y[:, 0])).float()
 
 
-def in_room(response: Array, source: str) -> torch.Tensor:
-    """Return a sound as a room with that impulse response gives it."""
-    x = dry(source)
-    length = len(x) + len(response) - 1
-    size = 1 << (length - 1).bit_length()
+def in_room(response: Array, source: str, tail: float, fs: int) -> torch.Tensor:
+    """Return a sound as a room with that impulse response gives it, as long as `through` makes it."""
+    x = dry(source, fs)
+    length = len(x) + round(tail * fs)
+    size = 1 << (length + len(response)).bit_length()
     y = np.fft.irfft(np.fft.rfft(x, size) * np.fft.rfft(response, size), size)[:length]
     return torch.from_numpy(y).float()
+
+
+def common_level(sounds: Sequence[torch.Tensor], highest: float, peak: float) -> float:
+    """Return the rms level, dB re full scale, at which all of some sounds can be played: `highest`, or less where a
+    peak of one of them would pass `peak` dB.
+
+    Examples
+    --------
+    >>> click, noise = torch.zeros(100), torch.ones(100)
+    >>> click[0] = 1.0
+    >>> round(common_level([click, noise], -6.0, -3.0), 1)
+    -23.0
+    """
+    crests = [
+        20 * math.log10(float(x.abs().max()) / float(x.double().square().mean().sqrt())) for x in sounds
+    ]
+    return min(highest, *(peak - crest for crest in crests))

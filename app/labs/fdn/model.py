@@ -7,71 +7,32 @@ import itertools
 import math
 import threading
 import warnings
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
-import param
 import torch
 from numpy.typing import NDArray
 
-from amtlib import audio, fdn
+from amtlib import fdn
 from amtlib.fdn import FDNBuild
 from amtlib.train import Snapshot, Trainable, TrainingRun, trainable_from_build
 from app.lab import LabModel, Section, load_lessons
-from app.labs.fdn import findings, listening
+from app.labs.fdn import findings, listening, script, words
 from app.labs.fdn.findings import Analysis, Sounding
-from app.labs.fdn.settings import DELAYS, Hearing, Network, Training
-from app.rooms import load_room
-from app.stimulus import MAX_BYTES
+from app.labs.fdn.goals import GOALS, ROOM_GOALS, Goal
+from app.labs.fdn.settings import Hearing, Network, delays_at
+from app.labs.fdn.target import Room, as_loud_as, decay_times
 
 Array = NDArray[Any]
 
-FS = findings.FS
-#: Shortest and longest room that are taken, s.
-MIN_ROOM, MAX_ROOM = 0.05, 10.0
 _RUNS = itertools.count(1)
 _WARNING = threading.Lock()
-#: What the page calls the terms of the losses.
-TERMS = {
-    "mse_loss": "distance from flat",
-    "power_variance_loss": "variance of power",
-    "mss_loss": "spectrogram",
-    "mel_mss_loss": "mel spectrogram",
-    "_ColorlessSparsity": "sparsity",
-}
-
-
-class Room(Training):
-    """The settings of the training, and the impulse response that a user dropped in."""
-
-    uploads = param.Integer(default=0, precedence=-1, doc="Files taken so far: a new one is another room.")
-
-    def __init__(self, **settings: Any) -> None:
-        self.own: audio.Recording | None = None
-        super().__init__(**settings)
-
-    def take_upload(self, name: str, content: bytes) -> audio.Recording:
-        """Make a file the room to match; what was there before stays if it cannot be read.
-
-        Raises
-        ------
-        amtlib.audio.AudioError
-            With one sentence on what is wrong with the file.
-        """
-        recording = audio.load(content, name=name, fs=FS, max_duration=MAX_ROOM, max_bytes=MAX_BYTES)
-        if recording.duration < MIN_ROOM:
-            raise audio.AudioError(
-                f"{name} lasts {1000 * recording.duration:.3g} ms; give an impulse response of "
-                f"{1000 * MIN_ROOM:g} ms or more"
-            )
-        if not recording.samples.any():
-            raise audio.AudioError(f"{name} is silent; give an impulse response")
-        self.own = recording
-        goal = self.goal if self.goal.startswith("match") else "match_mel_spectrogram"
-        self.param.update(goal=goal, target="file", uploads=self.uploads + 1)
-        return recording
+#: Points of the transform where the loss does not look at them.
+_ANY_NFFT = 4096
+#: Longest response that is analysed, s.
+_LONGEST = 4.0
 
 
 class FdnModel(LabModel):
@@ -80,31 +41,35 @@ class FdnModel(LabModel):
     Examples
     --------
     >>> lab = FdnModel()
-    >>> lab.update({"n.lines": 4, "t.steps": 20, "t.nfft": 4096})
+    >>> lab.update({"n.lines": 4, "t.steps": 20})
     []
     >>> lab.prepare()
     []
     >>> run = lab.run
-    >>> steps = list(run)  # the first one is done already
-    >>> len(run.log.train_loss), steps[-1].loss < run.log.train_loss[0]
+    >>> steps = list(run)
+    >>> len(steps), run.log.best_loss < steps[0].loss
     (20, True)
     """
 
     sections: ClassVar[tuple[Section, ...]] = (
-        Section("Network", ("n.lines", "n.delays", "n.matrix", "n.rt", "n.rt_high", "n.lossless", "n.seed")),
-        Section("Goal", ("t.goal", "t.target", "t.sparsity")),
         Section(
-            "Training",
-            ("t.rate", "t.steps", "t.nfft", "t.optimiser", "t.patience"),
+            "Network",
+            ("n.delays", "n.lines", "n.own", "n.matrix", "n.rt", "n.rt_high", "n.lossless", "n.fs", "n.seed"),
         ),
-        Section("What is trained", ("t.feedback", "t.input_gain", "t.output_gain"), open=False),
-        Section("Sound", ("h.source", "h.tail")),
+        Section("Goal", ("t.goal", "t.target", "t.sparsity")),
+        Section("Training", ("t.rate", "t.steps", "t.nfft", "t.optimiser", "t.patience")),
+        Section("What is trained", ("t.feedback", "t.input_gain", "t.output_gain", "t.direct"), open=False),
+        Section("Sound", ("h.source",)),
     )
     lessons = load_lessons(Path(__file__).with_name("lessons.yaml"))
     key_controls = ("n.lines", "t.goal", "t.rate")
+    #: What `reconcile` sets for these goals is free afterwards.
     kept_when: ClassVar[dict[str, dict[str, list[Any]]]] = {
-        key: {"t.goal": ["match_spectrogram", "match_mel_spectrogram"]}
-        for key in ("n.rt", "n.rt_high", "t.sparsity", "t.nfft")
+        **{
+            f"t.{name}": {"t.goal": [key for key, goal in GOALS.items() if name in goal.sets]}
+            for name in ("sparsity", "input_gain", "output_gain", "direct")
+        },
+        **{key: {"t.goal": ROOM_GOALS} for key in ("n.rt", "n.rt_high", "t.nfft")},
     }
 
     def __init__(self) -> None:
@@ -118,108 +83,150 @@ class FdnModel(LabModel):
 
     def visible_when(self) -> dict[str, dict[str, list[Any]]]:
         """Return which settings matter to which goals."""
-        matching = {"t.goal": ["match_spectrogram", "match_mel_spectrogram"]}
         return {
-            "t.target": matching,
-            "n.lossless": {"t.goal": ["power_variance", "mse"]},
-            "n.rt": {"n.lossless": [False]},
-            "n.rt_high": {"n.lossless": [False]},
-            "h.tail": {"n.lossless": [True]},
+            "n.lines": {"n.delays": [name for name in self.network.param.delays.objects if name != "own"]},
+            "n.own": {"n.delays": ["own"]},
+            "t.target": {"t.goal": ROOM_GOALS},
+            "t.direct": {"t.goal": ROOM_GOALS},
+            "n.lossless": {"t.goal": [name for name, goal in GOALS.items() if goal.bins and not goal.decays]},
+            "t.nfft": {"t.goal": [name for name, goal in GOALS.items() if goal.bins]},
         }
 
     # ------------------------------------------------------------------ settings that depend on each other
 
     @property
-    def matches(self) -> bool:
-        """Whether the goal is a room."""
-        return str(self.training.goal).startswith("match")
+    def goal(self) -> Goal:
+        """What is trained towards."""
+        return GOALS[self.training.goal]
+
+    @property
+    def fs(self) -> int:
+        """Sampling rate, Hz."""
+        return int(self.network.fs)
+
+    @property
+    def lossless(self) -> bool:
+        """Whether the network is trained without its filters."""
+        goal = self.goal
+        return goal.bins and not goal.decays and bool(self.network.lossless)
 
     def reconcile(self, changed: Iterable[str]) -> list[str]:
-        """Fit the network to the room that it is to match, and end a run whose settings changed."""
+        """Fit the settings to the goal, the network to the room that it is to match, and end a run that they end."""
         notes = []
         changed = set(changed)
-        network, training = self.network, self.training
-        if self.matches and {"t.goal", "t.target", "t.uploads"} & changed and self.target is not None:
-            network.lossless = False
-            if "t.sparsity" not in changed and training.sparsity:
-                training.sparsity = 0
-                notes.append(
-                    "The density term is off: beside a spectrogram's small loss it would decide alone."
-                )
-            if not {"n.rt", "n.rt_high"} & changed:
-                low, high = self._times_of(self.target)
-                network.rt, network.rt_high = low, high
-                notes.append(
-                    f"The network got the room's reverberation times: {low:g} s, {high:g} s at the top."
-                )
-            wanted = min(len(self.target), FS)
-            if "t.nfft" not in changed and training.nfft < wanted:
-                training.nfft = next(n for n in training.param.nfft.objects if n >= wanted)
-        elif (
-            not self.matches and "t.goal" in changed and "t.sparsity" not in changed and not training.sparsity
-        ):
-            training.sparsity = training.param.sparsity.default
-        if "t.rate" in changed and self.run is not None:
-            self.run.lr = float(training.rate)
-        if "t.steps" in changed and self.run is not None:
-            self.run.max_steps = max(int(training.steps), self.run.steps_run)
-        if self.run is not None and self._run_key != self._config():
-            self.discard()
-            notes.append("The settings changed: training starts again from the new network.")
+        training = self.training
+        if "t.goal" in changed:
+            for name, value in self.goal.sets.items():
+                if f"t.{name}" not in changed:
+                    setattr(training, name, value)
+        if self.goal.room and {"t.goal", "t.target", "t.uploads", "n.fs"} & changed:
+            notes += self._fit_to_room(changed)
+        if self.run is not None:
+            if "t.rate" in changed:
+                self.run.lr = float(training.rate)
+            if "t.steps" in changed and self.run.state != "finished":
+                self.run.max_steps = max(int(training.steps), self.run.steps_run)
+            if self._run_key != self._config():
+                self.discard()
+                notes.append("The settings changed: training starts again from the new network.")
         return notes
 
-    @staticmethod
-    def _times_of(room: Array) -> tuple[float, float]:
-        found = findings.room_analysis(room)
-        known = np.isfinite(found.t30)
-        times, centres = found.t30[known], found.centres[known]
-        if not len(times):
-            return 1.0, 0.5
-        low, high = float(np.median(times[centres <= 1000])), float(times[-1])
-        return (round(min(max(low, 0.2), 10), 2), round(min(max(high, 0.1), 10), 2))
+    def _fit_to_room(self, changed: set[str]) -> list[str]:
+        notes = []
+        network, training, room = self.network, self.training, self.target
+        if room is None:
+            return ["There is no room yet: drop an impulse response, or choose one of the lab's."]
+        own = training.own
+        if training.target == "file" and own is not None and "t.uploads" in changed and own.late > 1e-3:
+            notes.append(f"The first {1000 * own.late:.0f} ms, before the direct sound, were cut off.")
+        if not {"n.rt", "n.rt_high"} & changed:
+            network.rt, network.rt_high = self.stage(
+                "times of the room",
+                self.room_key(),
+                lambda: decay_times(room, self.fs, training.highest),
+                shared=training.target != "file",
+            )
+            notes.append(
+                f"The network got the room's level and reverberation times: {network.rt:g} s, {network.rt_high:g} s at "
+                "the top."
+            )
+        if "t.nfft" not in changed:
+            longest = max(training.param.nfft.objects)
+            wanted = min(len(room), 48000 if self.fs == 48000 else self.fs)
+            training.nfft = next((n for n in training.param.nfft.objects if n >= wanted), longest)
+        return notes
 
     def _key(self, *names: str) -> tuple[Hashable, ...]:
         return tuple(value for key, value in self.values().items() if key in names or key[:2] in names)
 
     def _config(self) -> tuple[Hashable, ...]:
-        """Return what a run cannot change under way: rate and number of steps it can."""
-        live = {"t.rate", "t.steps"}
-        values = self.values()
-        return (
-            *(value for key, value in values.items() if key[0] in "nt" and key not in live),
-            self.training.uploads,
-        )
+        """Return what a run cannot change under way: of the settings only those that its loss depends on."""
+        goal = self.goal
+        idle = {"t.rate", "t.steps", "n.own" if self.network.delays != "own" else "n.lines"}
+        if not goal.bins:
+            idle |= {"t.nfft"}
+        if not goal.bins or goal.decays:
+            idle |= {"n.lossless"}
+        if not goal.bins or self.lossless:
+            idle |= {"n.rt", "n.rt_high"}
+        if not goal.room:
+            idle |= {"t.target", "t.direct"}
+        chosen = tuple(value for key, value in self.values().items() if key[0] in "nt" and key not in idle)
+        return (*chosen, self.training.uploads if goal.room else None)
 
     # ------------------------------------------------------------------ network, room, run
 
     @property
+    def delays(self) -> tuple[int, ...] | None:
+        """The delays in samples, or None where they are drawn."""
+        network = self.network
+        if network.delays == "own":
+            return tuple(int(n) for n in network.own.split(","))
+        return delays_at(network.delays, network.lines, self.fs)
+
+    @property
     def start(self) -> FDNBuild:
-        """The network before training."""
-        return self.stage("start", self._key("n."), self._start, shared=True)
+        """The network before training, with the decay that is heard."""
+        return self.stage("start", self.start_key(), self._start, shared=not self._private)
+
+    def start_key(self) -> tuple[Hashable, ...]:
+        """Return what the network before training follows from."""
+        return (*self._key("n."), self.room_key())
+
+    @property
+    def _private(self) -> bool:
+        """Whether what is seen follows from a user's own file."""
+        return self.goal.room and self.training.target == "file"
 
     def _start(self) -> FDNBuild:
-        network = self.network
-        delays = DELAYS.get((network.delays, network.lines))
-        return fdn.design_fdn(
-            delays=delays,
-            N=None if delays else int(network.lines),
-            rt=None if network.lossless else (float(network.rt), float(network.rt_high)),
+        network, room = self.network, self.target
+        made = fdn.design_fdn(
+            delays=self.delays,
+            N=None if self.delays else int(network.lines),
+            rt=(float(network.rt), float(network.rt_high)),
             feedback=network.matrix,
-            fs=FS,
+            fs=self.fs,
             rng=int(network.seed),
         )
+        return made if room is None else as_loud_as(made, room)
 
     @property
     def target(self) -> Array | None:
         """The room to match as an impulse response, or None where the goal is another or there is no file yet."""
-        if not self.matches:
+        if not self.goal.room:
             return None
-        if self.training.target == "file":
-            return None if self.training.own is None else self.training.own.samples.double().numpy()
-        return np.asarray(load_room(self.training.target, FS).double().numpy())
+        found: Array | None = self.stage("target", self.room_key(), lambda: self.training.response(self.fs))
+        return found
+
+    def room_key(self) -> tuple[Hashable, ...]:
+        """Return what the room follows from."""
+        if not self.goal.room:
+            return ()
+        own = self.training.uploads if self._private else None
+        return (self.training.target, own, self.fs)
 
     def prepare(self) -> list[str]:
-        """Make a run for the present settings, if there is none, and its first step; return what is to be said.
+        """Make a run for the present settings, if there is none; return what is to be said.
 
         Raises
         ------
@@ -228,51 +235,68 @@ class FdnModel(LabModel):
         """
         if self.run is not None:
             return []
-        training = self.training
         target = self.target
-        if self.matches and target is None:
+        if self.goal.room and target is None:
             raise ValueError("There is no room yet: drop an impulse response on the page, or choose one.")
-        if not (training.feedback or training.input_gain or training.output_gain):
+        if not any(self.trained().values()):
             raise ValueError("Nothing is trained: tick the feedback matrix, the input or the output gains.")
-        key = self._config()
-        # What the library warns of is said on the page; threads share Python's list of warnings, hence the lock.
-        with _WARNING, warnings.catch_warnings(record=True) as caught:
+        key, me, caught = self._config(), threading.get_ident(), []
+        # What the library warns of is said on the page; threads share what shows warnings, hence the lock.
+        with _WARNING, warnings.catch_warnings():
             warnings.simplefilter("always", UserWarning)
-            run = TrainingRun(self._model(), self.mode, **self._arguments(target))
-            run.step()  # some things show only then
+            passed_on = warnings.showwarning
+
+            def show(message: Any, category: type[Warning], *where: Any) -> None:
+                if threading.get_ident() == me and issubclass(category, UserWarning):
+                    caught.append(str(message))
+                else:
+                    passed_on(message, category, *where)
+
+            warnings.showwarning = show  # type: ignore[assignment]
+            room: dict[str, Any] = {} if target is None else {"target": target, "target_fs": self.fs}
+            run = TrainingRun(self._model(), self.goal.mode, **room, **self.arguments())
         if key != self._config():
             raise ValueError(
                 "The settings changed while the training was being made ready; press Train again."
             )
         self.run, self._run_key, self._run_number = run, key, next(_RUNS)
-        return [f"{str(w.message).rstrip('.')}." for w in caught if issubclass(w.category, UserWarning)]
+        return [words.told(text) for text in caught]
+
+    def trained(self) -> dict[str, bool]:
+        """Return what is trained, as `Trainable` calls it."""
+        training = self.training
+        return {
+            "feedback": bool(training.feedback),
+            "input_gain": bool(training.input_gain),
+            "output_gain": bool(training.output_gain),
+            "direct": bool(training.direct and self.goal.room),
+        }
 
     @property
-    def mode(self) -> str:
-        """The training's mode, as the library calls it."""
-        return str(self.training.goal) if self.matches else "colorless"
+    def nfft(self) -> int:
+        """Points of the transform that training uses."""
+        return int(self.training.nfft) if self.goal.bins else _ANY_NFFT
+
+    def alias_decay(self) -> float:
+        """Return the damping that keeps what outlasts the transform 45 dB down: none where nothing does."""
+        if self.lossless:
+            return 60.0
+        wrapped = 60 * self.nfft / self.fs / self.tail
+        return float(math.ceil(max(0.0, 45.0 - wrapped))) if self.goal.decays else 0.0
 
     def _model(self) -> Any:
-        training, start = self.training, self.start
         return trainable_from_build(
-            start,
-            trainable=Trainable(training.feedback, training.input_gain, training.output_gain),
-            nfft=int(training.nfft),
-            alias_decay_db=self._alias_decay(),
+            findings.bare(self.start) if self.lossless else self.start,
+            trainable=Trainable(**self.trained()),
+            nfft=self.nfft,
+            alias_decay_db=self.alias_decay(),
         )
 
-    def _alias_decay(self) -> float:
-        """Return the damping that keeps what outlasts the transform 40 dB down: none where nothing does."""
-        if self.network.lossless:
-            return 60.0
-        wrapped = (
-            60 * float(self.training.nfft) / FS / max(float(self.network.rt), float(self.network.rt_high))
-        )
-        return float(math.ceil(max(0.0, 45.0 - wrapped))) if self.matches else 0.0
-
-    def _arguments(self, target: Array | None) -> dict[str, Any]:
+    def arguments(self) -> dict[str, Any]:
+        """Return what a run is given besides its model, mode and target."""
         training = self.training
-        found: dict[str, Any] = {
+        return {
+            **self.goal.arguments,
             "sparsity_alpha": float(training.sparsity),
             "max_steps": int(training.steps),
             "lr": float(training.rate),
@@ -280,11 +304,12 @@ class FdnModel(LabModel):
             "patience": int(training.patience),
             "rng": int(self.network.seed),
         }
-        if target is not None:
-            found |= {"target": target[: int(training.nfft)], "target_fs": FS}
-        else:
-            found["objective"] = training.goal
-        return found
+
+    def more(self) -> int:
+        """Return how many steps are added to a run that has ended: up to the number set, or as many again."""
+        done = 0 if self.run is None else self.run.steps_run
+        steps = int(self.training.steps)
+        return steps - done if steps > done else steps
 
     def discard(self) -> None:
         """End the run, if there is one, and forget it: the network is that of the start again."""
@@ -295,6 +320,11 @@ class FdnModel(LabModel):
     # ------------------------------------------------------------------ what is there now
 
     @property
+    def busy(self) -> bool:
+        """Whether a step is being done, or about to be."""
+        return self.run is not None and not self.run.join(0)
+
+    @property
     def snapshot(self) -> Snapshot | None:
         """The network as it is now in training; the best one when the training has ended."""
         run = self.run
@@ -303,36 +333,29 @@ class FdnModel(LabModel):
         return run.snapshot(best=run.state == "finished")
 
     def now(self, snapshot: Snapshot | None) -> FDNBuild:
-        """Return the network of a snapshot, or that of the start."""
-        return self.start if snapshot is None else snapshot.build
+        """Return the network of a snapshot with the decay that is heard, or that of the start."""
+        if snapshot is None:
+            return self.start
+        return replace(snapshot.build, filters=self.start.filters)
 
     def moment(self, snapshot: Snapshot | None) -> Hashable:
         """Return what tells one state of a network from another."""
-        if snapshot is None:
-            return self._key("n.")
-        return (self._run_number, snapshot.step)
-
-    def heard(self, build: FDNBuild) -> FDNBuild:
-        """Return a network with the decay that is heard: its own, or the one set for a lossless one."""
-        if not self.network.lossless:
-            return build
-        return fdn.with_decay(build, float(self.hearing.tail))
+        run = None if snapshot is None else (self._run_number, snapshot.step)
+        return (self.start_key(), run)
 
     @property
     def tail(self) -> float:
         """Time in which what is heard decays, s."""
-        if self.network.lossless:
-            return float(self.hearing.tail)
         return max(float(self.network.rt), float(self.network.rt_high))
 
     def sounding(self, build: FDNBuild) -> Sounding:
-        """Return the impulse response that is heard, its decay and its echo density."""
-        return findings.sounding(fdn.render(self.heard(build), min(max(1.2 * self.tail, 0.5), 4.0)))
+        """Return an impulse response, its decay and its echo density."""
+        return findings.sounding(fdn.render(build, min(max(1.2 * self.tail, 0.5), _LONGEST)), self.fs)
 
     def start_sounding(self) -> Sounding:
         """Return how the network sounds before training."""
         return self.stage(
-            "start sounding", self._key("n.", "h.tail"), lambda: self.sounding(self.start), shared=True
+            "start sounding", self.start_key(), lambda: self.sounding(self.start), shared=not self._private
         )
 
     def room_sounding(self) -> Sounding | None:
@@ -340,109 +363,59 @@ class FdnModel(LabModel):
         room = self.target
         if room is None:
             return None
-        return self.stage("room", self.room_key(), lambda: findings.sounding(room))
-
-    def room_key(self) -> tuple[Hashable, ...]:
-        """Return what the room follows from."""
-        return (self.matches, self.training.target, self.training.uploads)
-
-    def start_key(self) -> tuple[Hashable, ...]:
-        """Return what the network before training follows from."""
-        return self._key("n.")
+        return self.stage("room", self.room_key(), lambda: findings.sounding(room, self.fs))
 
     def room_analysis(self) -> Analysis | None:
         """Return the room's reverberation times."""
         room = self.target
         if room is None:
             return None
-        return self.stage("room analysis", self.room_key(), lambda: findings.room_analysis(room))
+        return self.stage(
+            "room analysis",
+            self.room_key(),
+            lambda: findings.room_analysis(room, self.fs, self.training.highest),
+        )
 
     def start_analysis(self) -> Analysis:
         """Return the slow findings on the network before training."""
         return self.stage(
             "start analysis",
-            self._key("n.", "h.tail"),
-            lambda: findings.analysis(self.start, self.start_sounding().response),
-            shared=True,
+            self.start_key(),
+            lambda: self.analysis(self.start, self.start_sounding()),
+            shared=not self._private,
         )
 
-    # ------------------------------------------------------------------ sound
+    def analysis(self, build: FDNBuild, heard: Sounding | None = None) -> Analysis:
+        """Return the slow findings on a network, and how far it is from the room if there is one."""
+        found, room = self.room_analysis(), self.target
+        response = (self.sounding(build) if heard is None else heard).response
+        times = None if found is None else (found.centres, found.t30)
+        return findings.analysis(build, response, room, times)
+
+    # ------------------------------------------------------------------ sound, words
 
     def played(self, which: str) -> torch.Tensor:
         """Return the sound to hear through the network at the start, through the present one, or in the room."""
-        source = str(self.hearing.source)
+        source, tail, room = str(self.hearing.source), min(self.tail, _LONGEST), self.target
         if which == "room":
-            room = self.target
             if room is None:
                 raise ValueError("There is no room: choose a goal that matches one.")
-            return listening.in_room(room, source)
-        build = self.start if which == "start" else self.now(self.snapshot)
-        return listening.through(self.heard(build), source, min(self.tail, 4.0))
-
-    # ------------------------------------------------------------------ words
+            return listening.in_room(room, source, tail, self.fs)
+        snapshot = None if which == "start" else self.snapshot
+        return self.stage(
+            f"played {which}",
+            (self.moment(snapshot), source),
+            lambda: listening.through(self.now(snapshot), source, tail),
+        )
 
     def summary(self) -> str:
         """Say in one line what is there, for the page and for a screen reader."""
-        start, run = self.start, self.run
-        network = f"{start.N} delay lines, {start.order / FS * 1000:.0f} ms of delay"
-        if run is None or not run.steps_run:
-            return f"{network}: not trained yet. Press Train."
-        log = run.log
-        line = (
-            f"{network}. Step {run.steps_run}: loss {log.train_loss[-1]:.4g}, from {log.train_loss[0]:.4g}."
-        )
-        return f"{line} {run.message}" if run.state == "finished" else line
+        return words.summary(self.start, self.run, self.fs)
+
+    def differences(self, found: Mapping[str, Analysis], heard: Mapping[str, Sounding]) -> str:
+        """Say what training has changed, from analyses and soundings of "start" and "now"."""
+        return words.differences(found, heard, room=self.goal.room)
 
     def code(self) -> str:
         """Return a script that trains the same network in the same way."""
-        network, training = self.network, self.training
-        delays = DELAYS.get((network.delays, network.lines))
-        size = f"delays={delays!r}" if delays else f"N={int(network.lines)}"
-        rt = None if network.lossless else (float(network.rt), float(network.rt_high))
-        arguments = self._arguments(None)
-        if not self.matches:
-            arguments["objective"] = training.goal
-        else:
-            arguments.pop("objective", None)
-        shown = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
-        lines = [
-            "from amtlib import fdn",
-            "from amtlib.train import Trainable, extract_build, train_fdn, trainable_from_build",
-        ]
-        if self.matches and training.target == "file":
-            name = training.own.name if training.own else "room.wav"
-            lines += [
-                "import amtlib",
-                "",
-                f"room = amtlib.audio.load({name!r}, fs={FS}).samples.double().numpy()",
-            ]
-        elif self.matches:
-            lines += [
-                "from app.rooms import load_room",
-                "",
-                f"room = load_room({training.target!r}, {FS}).double().numpy()",
-            ]
-        lines += [
-            "",
-            f"start = fdn.design_fdn({size}, rt={rt!r}, feedback={network.matrix!r}, fs={FS}, rng={int(network.seed)})",
-            "model = trainable_from_build(",
-            "    start,",
-            f"    trainable=Trainable({training.feedback}, {training.input_gain}, {training.output_gain}),",
-            f"    nfft={int(training.nfft)},",
-            f"    alias_decay_db={self._alias_decay()!r},",
-            ")",
-            *(
-                [
-                    f"target = room[: {int(training.nfft)}]",
-                    "log = train_fdn(",
-                    f"    model, {self.mode!r}, target=target, target_fs={FS},",
-                ]
-                if self.matches
-                else ["log = train_fdn(", f"    model, {self.mode!r},"]
-            ),
-            f"    {shown},",
-            ")",
-            'print(f"{log.steps_run} steps, loss {log.train_loss[0]:.6g} to {log.best_loss:.6g}")',
-            "network = extract_build(model)",
-        ]
-        return "\n".join([*lines, ""])
+        return script.written(self)

@@ -3,10 +3,20 @@ Source: the arguments of :func:`amtlib.train.build_fdn` and :func:`amtlib.train.
 Not the training: see model.py.
 """
 
+import re
+
 import param
 
-from app.quantity import Quantity
+from app.labs.fdn.goals import GOALS
+from app.quantity import Quantity, Written, shortened
 from app.rooms import ROOMS
+
+#: Sampling rates to choose from, Hz.
+RATES = (8000, 16000, 32000, 44100, 48000)
+#: The rate at which the sets of delays were published, Hz.
+_SET_FS = 48000
+#: How many own delays there may be, how long each (samples), and all together: what is analysed in seconds.
+OWN_LINES, OWN_LENGTH, OWN_TOTAL = (2, 16), (16, 10_000), 20_000
 
 #: Sets of delays, samples: of four sizes each, with widely and closely spaced lines (Dal Santo et al. 2023).
 DELAYS = {
@@ -21,8 +31,64 @@ DELAYS = {
 }
 
 
+def _is_prime(n: int) -> bool:
+    return n > 1 and all(n % d for d in range(2, int(n**0.5) + 1))
+
+
+def delays_at(name: str, lines: int, fs: int) -> tuple[int, ...] | None:
+    """Return a set's delays in samples at a rate, or None where there is no such set.
+
+    At the published rate they are as published, all of them primes; at others the nearest primes to as many ms.
+
+    Examples
+    --------
+    >>> delays_at("long", 4, 48000), delays_at("long", 4, 8000)
+    ((1499, 1889, 2381, 2999), (251, 317, 397, 499))
+    """
+    published = DELAYS.get((name, lines))
+    if published is None or fs == _SET_FS:
+        return published
+    found: list[int] = []
+    for wanted in published:
+        at = round(wanted * fs / _SET_FS)
+        around = (at + sign * step for step in range(at) for sign in (1, -1))
+        found.append(next(n for n in around if _is_prime(n) and n not in found))
+    return tuple(found)
+
+
+def checked_delays(text: str) -> str:
+    """Return delays that were typed as ``"809,877,937"``.
+
+    Raises
+    ------
+    ValueError
+        When they are no list of whole numbers, or too few, too many or too long.
+
+    Examples
+    --------
+    >>> checked_delays(" 809 877; 937")
+    '809,877,937'
+    """
+    parts = [part for part in re.split(r"[\s,;]+", text) if part]
+    (fewest, most), (shortest, longest) = OWN_LINES, OWN_LENGTH
+    wanted = f"give {fewest} to {most} whole numbers of samples, {shortest} to {longest} each, {OWN_TOTAL} together."
+    if not fewest <= len(parts) <= most or not all(re.fullmatch(r"[0-9]{1,6}", part) for part in parts):
+        raise ValueError(f"Own delays are {shortened(text)}; {wanted}")
+    found = [int(part) for part in parts]
+    if not all(shortest <= n <= longest for n in found) or sum(found) > OWN_TOTAL:
+        raise ValueError(f"Own delays are {shortened(text)}; {wanted}")
+    return ",".join(map(str, found))
+
+
 class Network(param.Parameterized):
     """The network before training."""
+
+    fs = param.Selector(
+        default=48000,
+        objects={f"{rate / 1000:g} kHz": rate for rate in RATES},
+        label="Sampling rate",
+        doc="Of the network and of all that is heard. Delays keep their length in ms, own and random ones in samples.",
+    )
 
     lines = param.Selector(
         default=8,
@@ -36,9 +102,16 @@ class Network(param.Parameterized):
             "Evenly spread": "long",
             "In two clusters": "clustered",
             "Random, coprime, 400 to 1200 samples": "random",
+            "My own": "own",
         },
         label="Delays",
-        doc="In samples at 48 kHz. Close delays make echoes pile up, and the network ring.",
+        doc="How long a sound stays in each line. Close delays make echoes pile up, and the network ring.",
+    )
+    own = Written(
+        "1499,1889,2381,2999",
+        check=checked_delays,
+        label="Own delays (samples)",
+        doc="One whole number a line, such as 809, 877, 937. Common factors make echoes coincide.",
     )
     matrix = param.Selector(
         default="random",
@@ -59,7 +132,7 @@ class Network(param.Parameterized):
         unit="s",
         scale="log",
         label="Reverberation time",
-        doc="Time in which low frequencies decay by 60 dB.",
+        doc="Time in which low frequencies decay by 60 dB, in all that is heard and drawn over time.",
     )
     rt_high = Quantity(
         1.0,
@@ -71,7 +144,7 @@ class Network(param.Parameterized):
         doc="Walls and air absorb high frequencies faster.",
     )
     lossless = param.Boolean(
-        default=False,
+        default=True,
         label="Lossless while training",
         doc="Train without any decay, as the papers on colourless networks do. What is heard decays all the same.",
     )
@@ -89,13 +162,8 @@ class Training(param.Parameterized):
     """What is trained, towards what, and how."""
 
     goal = param.Selector(
-        default="power_variance",
-        objects={
-            "Colourless: equal power at all frequencies": "power_variance",
-            "Colourless: flat magnitude (as published)": "mse",
-            "Match a room: spectrogram": "match_spectrogram",
-            "Match a room: mel spectrogram": "match_mel_spectrogram",
-        },
+        default=next(iter(GOALS)),
+        objects={goal.label: name for name, goal in GOALS.items()},
         label="Goal",
         doc="What the loss measures: how far the response is from flat, or how far its sound is from that of a room.",
     )
@@ -107,17 +175,24 @@ class Training(param.Parameterized):
     )
     feedback = param.Boolean(default=True, label="Train the feedback matrix", doc="It stays orthogonal.")
     input_gain = param.Boolean(
-        default=True, label="Train the input gains", doc="How strongly each line is fed."
+        default=False,
+        label="Train the input gains",
+        doc="How strongly each line is fed. A colourless network gets flatter with them, and its echoes sparser.",
     )
     output_gain = param.Boolean(
         default=True, label="Train the output gains", doc="How strongly each line is heard."
     )
+    direct = param.Boolean(
+        default=False,
+        label="Train the direct sound",
+        doc="What passes without any delay; it begins as strong as the room's.",
+    )
     sparsity = Quantity(
-        0.2,
+        1.0,
         bounds=(0, 2),
         step=0.05,
         label="Density of the matrix (weight)",
-        doc="Weight of the term that keeps the matrix dense, so that echoes multiply quickly.",
+        doc="Weight of the term that keeps the matrix dense, so that echoes multiply quickly; the other term weighs 1.",
     )
     optimiser = param.Selector(
         default="adam",
@@ -145,10 +220,10 @@ class Training(param.Parameterized):
         doc="Training ends early when the loss has not fallen for so many steps.",
     )
     nfft = param.Selector(
-        default=8192,
+        default=65536,
         objects={f"{n}": n for n in (4096, 8192, 16384, 32768, 65536, 131072)},
         label="Points of the transform",
-        doc="Frequencies on which the response is seen, and how long a room can be. Few are fast, and miss peaks.",
+        doc="How finely training sees the response, and how much of a room it hears. With few it misses narrow peaks.",
     )
 
 
@@ -160,12 +235,4 @@ class Hearing(param.Parameterized):
         objects={"Impulse": "impulse", "Drum-like clicks": "drums", "Spoken sentence": "speech"},
         label="Play",
         doc="What is sent through the network. Drums show ringing best.",
-    )
-    tail = Quantity(
-        1.5,
-        bounds=(0.3, 10),
-        step=0.1,
-        unit="s",
-        label="Decay that is heard",
-        doc="Reverberation time of what is heard when the network was trained without losses.",
     )

@@ -9,7 +9,7 @@ import logging
 import math
 import tempfile
 import time
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,11 +17,13 @@ import numpy as np
 import torch
 
 from amtlib import audio, fdn
-from amtlib.train import TrainingRun
-from app.figures import packed, template
-from app.labs.fdn import findings
-from app.labs.fdn.findings import EDGES, FS, Analysis, Sounding
-from app.labs.fdn.model import TERMS, FdnModel
+from amtlib.fdn import FDNBuild
+from amtlib.train import Snapshot, TrainingRun
+from app.figures import template
+from app.labs.fdn import drawing, findings, listening, words
+from app.labs.fdn.findings import Analysis, Sounding
+from app.labs.fdn.goals import TERMS
+from app.labs.fdn.model import FdnModel
 from app.plots import fdn as figures
 from app.shell import LabView, sentence, to_csv
 
@@ -31,12 +33,14 @@ _LOG = logging.getLogger("amtlab")
 LOOK = 0.16
 #: What follows a run that goes on gets this share of the time at the most: training comes first.
 SHARE = 0.03
-_SHOWN = ("loss", "response", "matrix", "decay", "times", "modes", "density")
+#: A new line of words comes no sooner, s, while a run goes on.
+SAID = 2.0
+_IDLE = {"running": False, "share": 0.0, "left": None, "text": ""}
 _GRID = """
 .figures { grid-template-columns: repeat(3, minmax(0, 1fr));
            grid-template-areas: "corner corner corner" "loss response matrix" "decay times modes" "density . ."; }
 .corner { padding: 0 4px; min-height: 84px; }
-@media (max-width: 899px) {
+@container (max-width: 699px) {
   .figures { grid-template-columns: minmax(0, 1fr);
              grid-template-areas: "corner" "loss" "response" "matrix" "decay" "times" "modes" "density"; }
 }
@@ -46,7 +50,7 @@ _GRID = """
 def _draw() -> dict[str, Any]:
     """Draw the figures with stand-in data: what is to be seen comes with each page's scene."""
     return {
-        "loss": figures.losses(("first term", "second term")),
+        "loss": figures.losses(),
         "response": figures.response(),
         "matrix": figures.matrix(),
         "decay": figures.decay(),
@@ -56,8 +60,18 @@ def _draw() -> dict[str, Any]:
     }
 
 
+def _has_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
 class FdnLab(LabView):
     """The FDN lab, ready to display in a notebook or to serve.
+
+    Whoever steps ``model.run`` in a cell calls `refresh` to see it.
 
     Parameters
     ----------
@@ -85,7 +99,7 @@ class FdnLab(LabView):
     exports: ClassVar[dict[str, tuple[str, str]]] = {
         "json": ("JSON", "The network as a file of pyFDN's, version 2"),
         "json1": ("JSON v1", "The same for older versions"),
-        "wav": ("WAV", "The impulse response that is heard, 48 kHz, 32-bit"),
+        "wav": ("WAV", "The impulse response that is heard, 32-bit"),
         "csv": ("CSV", "All losses, one line a step"),
         "faust": ("Faust", "The network as a program for plug-ins"),
         "checkpoint": ("Checkpoint", "The whole run, to go on with in Python: TrainingRun.load"),
@@ -97,7 +111,10 @@ class FdnLab(LabView):
         self._fresh: dict[str, tuple[Hashable, float]] = {}
         self._found: dict[str, tuple[Hashable, Any]] = {}
         self._busy: set[str] = set()
-        self._preparing = self._closed = False
+        self._preparing = self._closed = self._stopping = False
+        self._heard: dict[str, Sounding] = {}
+        self._analysed: dict[str, Analysis] = {}
+        self._sentence: tuple[str, str | None, float] = ("", None, 0.0)
         self._task: asyncio.Task[None] | None = None
         super().__init__(self.lab, link, served)
 
@@ -117,23 +134,32 @@ class FdnLab(LabView):
 
     def transport(self) -> dict[str, Any]:
         """Return the buttons that the run has now, and how far it is."""
-        if self._preparing:
-            return {"buttons": [], "running": True, "share": 0.0, "left": None, "text": "Getting ready"}
+        if self._preparing:  # a button, so that who pressed Train by key does not lose their place
+            return {"buttons": [["wait", "Getting ready …"]], **_IDLE, "running": True}
         run = self.lab.run
-        state = "ready" if run is None else run.state
-        buttons = {
-            "ready": [["play", "Train"], ["step", "One step"]],
-            "running": [["pause", "Pause"], ["stop", "Stop"]],
-            "paused": [["play", "Go on"], ["step", "One step"], ["stop", "Stop"], ["again", "Start again"]],
-            "finished": [["again", "Start again"]],
-        }[state]
-        if run is None or not run.steps_run:
-            return {"buttons": buttons, "running": False, "share": 0.0, "left": None, "text": ""}
+        if run is None:
+            return {"buttons": [["play", "Train"], ["step", "One step"]], **_IDLE}
+        buttons = self._buttons(run)
+        if not run.steps_run:
+            return {"buttons": buttons, **_IDLE, "running": self.lab.busy}
         pace = run.seconds / run.steps_run
         text = f"step {run.steps_run} of {run.max_steps}, {1000 * pace:.0f} ms each"
-        running = state == "running"
+        running = run.state == "running"
         left = run.seconds_left if running else None
         return {"buttons": buttons, "running": running, "share": run.progress, "left": left, "text": text}
+
+    def _buttons(self, run: TrainingRun) -> list[list[str]]:
+        if run.state == "finished":
+            more = [] if run.reason == "failed" else [["play", f"{self.lab.more()} more steps"]]
+            return [*more, ["again", "Start again"]]
+        if self._stopping:
+            return [["wait", "Stopping …"]]
+        if run.state == "running":
+            return [["pause", "Pause"], ["stop", "Stop"]]
+        if self.lab.busy:
+            return [["wait", "Pausing …"], ["stop", "Stop"]]
+        first = [["play", "Go on"] if run.steps_run else ["play", "Train"], ["step", "One step"]]
+        return [*first, ["stop", "Stop"], ["again", "Start again"]]
 
     def act(self, action: str) -> None:
         """Do what a button of the transport says."""
@@ -141,22 +167,25 @@ class FdnLab(LabView):
         if action in {"play", "step"} and run is None:
             self._prepare(action)
             return
-        notes: list[str] = []
-        try:
-            if run is not None:
-                self._steer(run, action)
-        except (ValueError, FloatingPointError) as problem:
-            notes.append(sentence(problem))
-        self._refresh(notes)
+        if run is not None:
+            self._steer(run, action)
+        self._refresh([])
 
     def _steer(self, run: TrainingRun, action: str) -> None:
         if action == "play":
+            if run.state == "finished" and run.reason != "failed":
+                run.extend(self.lab.more())
+            self._stopping = False
             run.start()
-        elif action == "step" and run.state != "running":  # a click that was faster than the page
-            run.step()
+        elif action == "step" and run.state not in ("running", "finished"):  # a click faster than the page
+            if _has_loop():
+                run.start(1)
+            else:  # a script, a test: it is done when this returns
+                run.step()
         elif action == "pause":
             run.pause()
         elif action == "stop":
+            self._stopping = True
             run.stop()
         elif action == "again":
             self.lab.discard()
@@ -164,15 +193,13 @@ class FdnLab(LabView):
 
     def _prepare(self, action: str) -> None:
         """Make a run, which takes a moment the first time, then do what was asked."""
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
+        self._stopping = False
+        if not _has_loop():
             self._refresh(self._prepared(self.lab.prepare, action))
-            return
-        if not self._preparing:
+        elif not self._preparing:
             self._preparing = True
             self._refresh([])
-            self._task = loop.create_task(self._prepare_aside(action))
+            self._task = asyncio.get_running_loop().create_task(self._prepare_aside(action))
 
     async def _prepare_aside(self, action: str) -> None:
         found: list[str] | Exception
@@ -199,7 +226,7 @@ class FdnLab(LabView):
         """Return the notes of a run that has just been made, and let it do what was asked."""
         try:
             notes = prepare()
-            if self.lab.run is not None and action == "play":  # the first step is done already
+            if self.lab.run is not None:
                 self._steer(self.lab.run, action)
         except (ValueError, FloatingPointError) as problem:
             return [sentence(problem)]
@@ -207,12 +234,8 @@ class FdnLab(LabView):
 
     def _watch(self) -> None:
         """Look at the run until it rests; without a loop (a script, a test) whoever runs it refreshes the page."""
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            return
-        if self._ticking is None or self._ticking.done():
-            self._ticking = loop.create_task(self._look())
+        if _has_loop() and (self._ticking is None or self._ticking.done()):
+            self._ticking = asyncio.get_running_loop().create_task(self._look())
 
     async def _look(self) -> None:
         at_rest = 0
@@ -221,8 +244,17 @@ class FdnLab(LabView):
             run = self.lab.run
             if run is None:
                 return
-            at_rest = 0 if run.state == "running" else at_rest + 1
-            self._refresh(self._notes)  # what was said when it began still holds
+            at_rest = 0 if self.lab.busy else at_rest + 1
+            self._refresh(self._with_notices(run))
+
+    def _with_notices(self, run: TrainingRun) -> list[str]:
+        """Return what was said when it began, which still holds, and what the steps have warned of since."""
+        told = [words.told(text) for text in run.notices]
+        return [*self._notes, *(text for text in told if text not in self._notes)]
+
+    def refresh(self) -> None:
+        """Show the state that the model is in: for cells and scripts that step ``model.run`` themselves."""
+        self._refresh(self._notes)
 
     def close(self) -> None:
         """End the training: the page has been left."""
@@ -262,7 +294,7 @@ class FdnLab(LabView):
     def _follow(self, name: str, key: Hashable, draw: Callable[[], None]) -> None:
         """Draw what follows the network, if it changed; while a run goes on, seldom enough not to slow it."""
         held, due = self._fresh.get(name, (None, 0.0))
-        running = self.lab.run is not None and self.lab.run.state == "running"
+        running = self.lab.busy
         began = time.monotonic()
         if held == key or (running and began < due):
             return
@@ -274,153 +306,62 @@ class FdnLab(LabView):
 
     def draw(self) -> None:
         """Put the present results into the scene."""
-        lab = self.lab
+        lab, scene = self.lab, self.scene
         snapshot = lab.snapshot
-        moment = lab.moment(snapshot)
-        self._draw_losses()
-        self._draw_matrix(lab.now(snapshot).A)
-        self._follow("response", (moment, lab.training.nfft), lambda: self._draw_response(lab.now(snapshot)))
-        self._follow(
-            "sound", (moment, lab.hearing.tail, lab.room_key()), lambda: self._draw_soundings(snapshot)
-        )
-        running = lab.run is not None and lab.run.state == "running"
-        if not running:
-            self._draw_analyses(snapshot, moment)
-        self.scene.set(
-            "matrix.title", text=f"Feedback matrix (orthogonal to {self._orthogonal(lab.now(snapshot)):.0e})"
-        )
+        moment, build, busy = lab.moment(snapshot), lab.now(snapshot), lab.busy
+        whole, terms = ([], {}) if lab.run is None else lab.run.losses()
+        drawing.draw_losses(scene, whole, self._terms(terms), float(self._last_step()))
+        drawing.draw_matrix(scene, build.A, fdn.orthogonality_error(build.A))
+        if busy:
+            self._follow("response", (moment, "live"), lambda: self._draw_live_response(build))
+        self._follow("seen", (moment, lab.goal, lab.nfft, lab.lossless), self._draw_seen)
+        self._follow("sound", (moment, lab.room_key()), lambda: self._draw_soundings(snapshot))
+        self._draw_analyses(snapshot, moment, busy)
 
-    @staticmethod
-    def _orthogonal(build: fdn.FDNBuild) -> float:
-        return max(fdn.orthogonality_error(build.A), 1e-16)
+    def _last_step(self) -> int:
+        run = self.lab.run
+        return int(self.lab.training.steps) if run is None else run.max_steps
 
-    def _draw_losses(self) -> None:
-        scene, run = self.scene, self.lab.run
-        whole, terms = ([], {}) if run is None else run.losses()
-        weight = {"_ColorlessSparsity": float(self.lab.training.sparsity)}
-        lines = [np.asarray(whole)]
-        for i in range(2):
-            name = list(terms)[i] if i < len(terms) else ""
-            lines.append(weight.get(name, 1.0) * np.asarray(terms.get(name, [])))
-        for source, values in zip(("whole", "0", "1"), lines, strict=True):
-            step = max(len(values) // 600, 1)
-            at = np.unique(np.concatenate([np.arange(0, len(values), step), np.arange(len(values))[-1:]]))
-            scene.data(
-                f"loss-{source}",
-                loss_x=at.astype(np.float32) if len(at) else np.zeros(1, np.float32),
-                loss_y=np.maximum(values[at], 1e-9).astype(np.float32)
-                if len(at)
-                else np.full(1, 1e-9, np.float32),
-            )
-        named = [TERMS.get(name, name) for name in terms]
-        told = f"Loss: {', '.join(named)}" if named else "Loss: what training makes small"
-        scene.set("loss.title", text=told)
-        shown = (
-            np.concatenate([v[v > 1e-9] for v in lines if len(v)]) if len(whole) else np.array([0.01, 1.0])
-        )
-        if not len(shown):
-            shown = np.array([0.01, 1.0])
-        low, high = 10 ** math.floor(math.log10(shown.min())), 10 ** math.ceil(math.log10(shown.max() * 1.01))
-        scene.limits("loss.y_range", max(low, high * 1e-6), high)
-        scene.limits("loss.x_range", 0.0, float(self.lab.training.steps))
-
-    def _draw_matrix(self, A: np.ndarray[Any, Any]) -> None:
-        n = len(A)
-        self.scene.data("matrix", image=packed(A, -1.0, 1.0), x=[0.5], y=[0.5], dw=[n], dh=[n])
-        self.scene.limits("matrix.x_range", 0.5, n + 0.5)
-        self.scene.limits("matrix.y_range", n + 0.5, 0.5)
-
-    def _draw_response(self, build: fdn.FDNBuild) -> None:
-        lab = self.lab
-        nfft = int(lab.training.nfft)
-        # As training for a colourless network sees it: without the filters that make it decay.
-        bare = findings.bare(build)
-        spectrum = np.abs(fdn.transfer_function(bare, nfft, radius=1 / 0.9999))
-        frequencies, magnitude = findings.drawn(np.linspace(0, FS / 2, len(spectrum)), spectrum)
-        self.scene.data(
-            "response-grid",
-            response_x=frequencies.astype(np.float32),
-            response_y=magnitude.astype(np.float32),
-        )
-
-    def _draw_soundings(self, snapshot: Any) -> None:
-        lab = self.lab
-        now = lab.start_sounding() if snapshot is None else lab.sounding(lab.now(snapshot))
-        for which, found in (("start", lab.start_sounding()), ("now", now), ("target", lab.room_sounding())):
-            self._draw_sounding(which, found)
-        self.scene.limits("decay.x_range", 0.0, float(now.decay_times[-1]))
-
-    def _draw_sounding(self, which: str, found: Sounding | None) -> None:
-        nothing = np.zeros(1, np.float32)
-        scene = self.scene
-        scene.data(
-            f"decay-{which}",
-            decay_x=nothing if found is None else found.decay_times.astype(np.float32),
-            decay_y=nothing - 200 if found is None else np.maximum(found.decay, -200).astype(np.float32),
-        )
-        scene.data(
-            f"density-{which}",
-            density_x=nothing + 1e-3 if found is None else found.density_times.astype(np.float32),
-            density_y=nothing - 1 if found is None else found.density.astype(np.float32),
-        )
-        scene.data("density-noise", density_x=np.array([1e-3, 10.0]), density_y=np.ones(2))
-
-    def _draw_analyses(self, snapshot: Any, moment: Hashable) -> None:
-        lab = self.lab
-        start = self._later("start", (lab.start_key(), lab.hearing.tail), lab.start_analysis)
-        now = start
-        if snapshot is not None and snapshot.step:
-            build = lab.now(snapshot)
-            now = self._later(
-                "now",
-                (moment, lab.hearing.tail),
-                lambda: findings.analysis(build, lab.sounding(build).response),
-            )
-        room = self._later("room", lab.room_key(), lab.room_analysis) if lab.matches else None
-        self._draw_times({"start": start, "now": now, "target": room})
-        self._draw_modes(start, now)
-
-    def _draw_times(self, found: Mapping[str, Analysis | None]) -> None:
-        scene = self.scene
-        highest = 0.5
-        for which, analysis in found.items():
-            if analysis is None:
-                x, y = np.ones(1), np.full(1, -1.0)
+    def _terms(self, terms: Mapping[str, Sequence[float]]) -> dict[str, Sequence[float]]:
+        """Return the terms as they add up, by what the page calls them."""
+        found: dict[str, Sequence[float]] = {}
+        for key, values in terms.items():
+            name = TERMS.get(key, key)
+            if key == "_ColorlessSparsity":
+                weight = float(self.lab.training.sparsity)
+                found[f"{name} × {weight:g}"] = [weight * value for value in values]
             else:
-                known = np.isfinite(analysis.t30)
-                x, y = analysis.centres[known], analysis.t30[known]
-                highest = max(highest, float(y.max(initial=0.0)))
-            scene.data(f"times-{which}", times_x=x, times_y=y)
-        scene.limits("times.y_range", 0.0, math.ceil(2.4 * highest) / 2)
+                found[name] = values
+        return found
 
-    def _draw_modes(self, start: Analysis | None, now: Analysis | None) -> None:
-        scene = self.scene
-        highest = 5.0
-        for which, analysis in (("start", start), ("now", now)):
-            known = analysis is not None and len(analysis.histogram)
-            top = analysis.histogram if analysis is not None and known else np.zeros(len(EDGES) - 1)
-            highest = max(highest, float(top.max()))
-            scene.data(f"modes-{which}", left=EDGES[:-1], right=EDGES[1:], top=top)
-        for which, analysis in (("start", start), ("fine", now)):
-            known = analysis is not None and len(analysis.frequencies)
-            scene.data(
-                f"response-{which}",
-                response_x=analysis.frequencies.astype(np.float32)
-                if analysis is not None and known
-                else np.ones(1),
-                response_y=analysis.magnitude.astype(np.float32)
-                if analysis is not None and known
-                else np.full(1, -99.0),
-            )
-        scene.limits("modes.y_range", 0.0, 5 * math.ceil(highest / 5))
-        if start is None or now is None:
-            scene.set("modes.title", text="Excitation of all modes: counting …")
-            return
-        scene.set(
-            "modes.title",
-            text=f"{now.modes} modes: spread {start.modal_std:.1f} → {now.modal_std:.1f} dB",
-        )
-        scene.set("response.title", text=f"Peaks of the response: {start.peak_db:.1f} → {now.peak_db:.1f} dB")
+    def _draw_live_response(self, build: FDNBuild) -> None:
+        drawing.draw_live_response(self.scene, findings.magnitudes(build, findings.LIVE), self.lab.fs)
+
+    def _draw_seen(self) -> None:
+        lab = self.lab
+        on_a_grid = lab.run is not None and lab.goal.bins and not lab.goal.room
+        seen = lab.run.spectrum(lab.snapshot)[1] if lab.run is not None and on_a_grid else None
+        drawing.draw_seen(self.scene, seen, lab.fs)
+
+    def _draw_soundings(self, snapshot: Snapshot | None) -> None:
+        lab = self.lab
+        start = lab.start_sounding()
+        now = start if snapshot is None else lab.sounding(lab.now(snapshot))
+        self._heard = {"start": start, "now": now}
+        drawing.draw_soundings(self.scene, {**self._heard, "target": lab.room_sounding()})
+
+    def _draw_analyses(self, snapshot: Snapshot | None, moment: Hashable, busy: bool) -> None:
+        lab = self.lab
+        start = self._later("start", lab.start_key(), lab.start_analysis)
+        now = None if busy else start
+        if not busy and snapshot is not None and snapshot.step:
+            build = lab.now(snapshot)
+            now = self._later("now", (lab.start_key(), moment), lambda: lab.analysis(build))
+        room = self._later("room", lab.room_key(), lab.room_analysis) if lab.goal.room else None
+        drawing.draw_times(self.scene, {"start": start, "now": now, "target": room}, busy)
+        drawing.draw_modes(self.scene, start, now, busy)
+        trained = snapshot is not None and snapshot.step > 0
+        self._analysed = {"start": start, "now": now} if start and now and trained else {}
 
     def draw_pinned(self, shown: bool) -> None:
         """There is nothing to pin: the start stays in every figure."""
@@ -433,27 +374,48 @@ class FdnLab(LabView):
         # What is not known yet lies between no limits.
         unknown = ("modal_std_start", "modal_std_now", "peak_start_db", "peak_now_db")
         found = {"steps": 0.0 if run is None else float(run.steps_run), "loss_fall": 1.0}
-        found |= dict.fromkeys(unknown, math.nan)
+        found |= dict.fromkeys((*unknown, "echoes_start", "echoes_now"), math.nan)
         if run is not None and run.steps_run:
             log = run.log
-            found["loss_fall"] = log.train_loss[0] / max(min(log.train_loss), 1e-12)
-        for which in ("start", "now"):
-            held = self._found.get(which)
-            if held is not None and held[1] is not None:
-                found[f"modal_std_{which}"] = held[1].modal_std
-                found[f"peak_{which}_db"] = held[1].peak_db
+            found["loss_fall"] = log.train_loss[0] / max(log.best_loss, 1e-12)
+        for which, analysis in self._analysed.items():
+            found[f"modal_std_{which}"] = analysis.modal_std
+            found[f"peak_{which}_db"] = analysis.peak_db
+            found[f"echoes_{which}"] = self._heard[which].echoes
         return found
 
     def summary(self) -> str:
-        """Return the line of words above the figures."""
-        return self.lab.summary()
+        """Return the line of words above the figures: while a run goes on a new one only now and then, since a screen
+        reader says each.
+        """
+        run = self.lab.run
+        state = None if run is None else run.state
+        now = time.monotonic()
+        held, said_in, due = self._sentence
+        if held and state == said_in == "running" and now < due:
+            return held
+        text = self.lab.summary()
+        if self._analysed:
+            text = f"{text} {self.lab.differences(self._analysed, self._heard)}"
+        self._sentence = (text, state, now + SAID)
+        return text
+
+    def level_dbfs(self, key: str) -> float:
+        """Return the level at which before, now and the room are played: one for all, however peaky one is."""
+        there = [which for which in self.sounds if which not in self.silent()]
+        sounds = [self.lab.played(which) for which in there]
+        return listening.common_level(sounds, super().level_dbfs(key), -3.0)
+
+    def silent(self) -> list[str]:
+        """Return which sounds there are not: the room's, where there is none."""
+        return ["room"] if self.lab.target is None else []
 
     def sound(self, key: str) -> tuple[str, torch.Tensor, int]:
         """Return title, samples and rate of a sound through the network before or now, or in the room."""
         titles = {"start": "Before training", "now": "Now", "room": "In the room"}
         if key not in titles:
             raise KeyError(f"There is no sound called {key}")
-        return titles[key], self.lab.played(key), FS
+        return titles[key], self.lab.played(key), self.lab.fs
 
     def export(self, key: str) -> tuple[str, str, bytes]:
         """Return the network, its impulse response, the losses or the run as a file."""
@@ -465,8 +427,8 @@ class FdnLab(LabView):
             )
             return "amtlab-fdn.json", "application/json", text.encode()
         if key == "wav":
-            response = fdn.render(lab.heard(build), min(max(1.2 * lab.tail, 0.5), 10.0))
-            return "amtlab-fdn.wav", "audio/wav", _wav(response)
+            response = fdn.render(build, min(max(1.2 * lab.tail, 0.5), 10.0))
+            return "amtlab-fdn.wav", "audio/wav", _wav(response, lab.fs)
         if key == "faust":
             return "amtlab-fdn.dsp", "text/plain", fdn.faust(build).encode()
         if lab.run is None or not lab.run.steps_run:
@@ -477,7 +439,7 @@ class FdnLab(LabView):
             columns |= {name: np.asarray(values) for name, values in terms.items()}
             return "amtlab-fdn-losses.csv", "text/csv", to_csv(columns, lab.summary())
         if key == "checkpoint":
-            if lab.run.state == "running":
+            if lab.busy:
                 raise ValueError("Pause first: a checkpoint holds a run at rest.")
             with tempfile.TemporaryDirectory() as folder:
                 path = Path(folder) / "run.pt"
@@ -486,9 +448,9 @@ class FdnLab(LabView):
         raise KeyError(f"There is no export called {key}")
 
 
-def _wav(response: np.ndarray[Any, Any]) -> bytes:
+def _wav(response: np.ndarray[Any, Any], fs: int) -> bytes:
     """Write an impulse response as a 32-bit file, its highest peak at 1."""
     peak = float(np.abs(response).max()) or 1.0
     buffer = io.BytesIO()
-    audio.save(buffer, torch.from_numpy(np.ascontiguousarray(response.T / peak)).float(), FS, subtype="FLOAT")
+    audio.save(buffer, torch.from_numpy(np.ascontiguousarray(response.T / peak)).float(), fs, subtype="FLOAT")
     return buffer.getvalue()

@@ -1,0 +1,137 @@
+"""The room that a network is to match, from its direct sound on, and what it asks of the network at the start.
+Source: reverberation times and onset (20 dB below the peak) as in ISO 3382-1:2009.
+Not the rooms that come with the lab: :mod:`app.rooms`.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import param
+import soxr
+from numpy.typing import NDArray
+
+from amtlib import audio, fdn
+from amtlib.fdn import FDNBuild
+from app.labs.fdn import findings
+from app.labs.fdn.settings import Training
+from app.rooms import ONSET, load_room
+from app.stimulus import MAX_BYTES
+
+Array = NDArray[Any]
+
+#: Shortest and longest room that are taken, s.
+MIN_ROOM, MAX_ROOM = 0.05, 10.0
+#: A response begins where it first comes this near to its peak (-20 dB); its direct sound is the peak of the next ms.
+_ONSET_SHARE, _DIRECT = 0.1, 0.001
+#: What is taken for direct sound when levels are compared, s.
+_EARLY = 0.001
+
+
+@dataclass(frozen=True)
+class Own:
+    """A dropped impulse response, from its direct sound on; ``late`` is how much was cut off before that, s."""
+
+    name: str
+    samples: Array
+    fs: int
+    late: float
+
+
+class Room(Training):
+    """The settings of the training, and the impulse response that a user dropped in."""
+
+    uploads = param.Integer(default=0, precedence=-1, doc="Files taken so far: a new one is another room.")
+
+    def __init__(self, **settings: Any) -> None:
+        self.own: Own | None = None
+        super().__init__(**settings)
+
+    def take_upload(self, name: str, content: bytes) -> audio.Recording:
+        """Make a file the room to match; what was there before stays if it cannot be read.
+
+        Raises
+        ------
+        amtlib.audio.AudioError
+            With one sentence on what is wrong with the file.
+        """
+        recording = audio.load(content, name=name, max_duration=MAX_ROOM, max_bytes=MAX_BYTES)
+        if not recording.samples.any():
+            raise audio.AudioError(f"{name} is silent; give an impulse response")
+        samples, late = from_direct_sound(recording.samples.double().numpy(), recording.fs)
+        if len(samples) < MIN_ROOM * recording.fs:
+            raise audio.AudioError(
+                f"{name} lasts {1000 * len(samples) / recording.fs:.3g} ms from its direct sound on; give an impulse "
+                f"response of {1000 * MIN_ROOM:g} ms or more"
+            )
+        self.own = Own(recording.name, samples, recording.fs, late)
+        goal = self.goal if self.goal.startswith("match") else "match_mel_spectrogram"
+        self.param.update(goal=goal, target="file", uploads=self.uploads + 1)
+        return recording
+
+    def response(self, fs: int) -> Array | None:
+        """Return the room from its direct sound on, at a rate; None where there is no file yet."""
+        if self.target != "file":
+            found = load_room(self.target, fs).double().numpy()
+            return np.asarray(found[round(ONSET * fs) :])
+        if self.own is None:
+            return None
+        if self.own.fs == fs:
+            return self.own.samples
+        # A filter at a lower rate needs larger samples for the same gain.
+        found = np.asarray(soxr.resample(self.own.samples, self.own.fs, fs, quality="VHQ"))
+        return found * (self.own.fs / fs)
+
+    @property
+    def highest(self) -> float:
+        """Highest frequency that the room's recording can hold, Hz."""
+        return self.own.fs / 2 if self.target == "file" and self.own is not None else 24000.0
+
+
+def from_direct_sound(response: Array, fs: float) -> tuple[Array, float]:
+    """Return a response from its direct sound on, and the time that was cut off before it, s.
+
+    Examples
+    --------
+    >>> found, late = from_direct_sound(np.array([0.0] * 480 + [0.2, 1.0, 0.5]), 48000)
+    >>> found, round(1000 * late)
+    (array([1. , 0.5]), 10)
+    """
+    size = np.abs(response)
+    onset = int(np.argmax(size >= _ONSET_SHARE * size.max()))
+    direct = onset + int(np.argmax(size[onset : onset + max(round(_DIRECT * fs), 1)]))
+    return response[direct:], direct / fs
+
+
+def decay_times(room: Array, fs: int, highest: float = np.inf) -> tuple[float, float]:
+    """Return the reverberation times of a network that decays as a room: at 0 Hz and at half the rate, s.
+
+    The lower one is the median of the octaves up to 1 kHz, the upper one what makes all octaves differ least.
+    """
+    found = findings.room_analysis(room, fs, highest)
+    known = np.isfinite(found.t30)
+    times, centres = found.t30[known], found.centres[known]
+    if not len(times):
+        return 1.0, 0.5
+    low = float(np.clip(np.median(times[centres <= 1000] if (centres <= 1000).any() else times), 0.2, 10))
+    tried = np.geomspace(0.1, min(2 * low, 10), 60)
+    errors = [np.abs(np.log(_t30(low, high, fs, centres) / times)).mean() for high in tried]
+    return round(low, 2), round(float(tried[int(np.argmin(errors))]), 2)
+
+
+def _t30(low: float, high: float, fs: int, at: Array) -> Array:
+    """Decay times of a line with the lab's filter, at frequencies in Hz."""
+    length = 100
+    b0, b1, _, _, a1, _ = fdn.first_order_absorption(low, high, [length], fs)[0, :, 0]
+    z = np.exp(-2j * np.pi * at / fs)
+    return np.asarray(-60 * length / fs / (20 * np.log10(np.abs((b0 + b1 * z) / (1 + a1 * z)))))
+
+
+def as_loud_as(build: FDNBuild, room: Array) -> FDNBuild:
+    """Return a network as strong as a room: its direct path is the direct sound, its tail has the energy of what
+    follows that.
+    """
+    early = max(round(_EARLY * build.fs), 1)
+    tail = fdn.render(build, len(room) / build.fs)
+    gain = np.sqrt(np.square(room[early:]).sum() / np.square(tail).sum())
+    return replace(build, C=build.C * gain, D=np.full_like(build.D, room[0]))

@@ -1,0 +1,94 @@
+"""What the FDN lab says in words: what is there, what training has changed, and what the library warns of.
+Source: our own.
+Not the numbers: those are in findings.py.
+"""
+
+import math
+import re
+from collections.abc import Mapping
+
+from amtlib.fdn import FDNBuild
+from amtlib.train import TrainingRun
+from app.labs.fdn.findings import Analysis, Sounding
+
+#: What the library says of its arguments, and what the page says of its controls.
+_WARNINGS = (
+    (
+        r"the sparsity penalty makes (?P<share>[\d.]+) % .* sparsity_alpha = (?P<advice>\S+) instead",
+        "The density term makes {share} % of what moves the matrix, so it decides nearly alone. "
+        "A weight of {advice} gives it a tenth.",
+    ),
+    (
+        r"target is (?P<long>\S+) s long, nfft = \d+ holds (?P<held>\S+) s: the rest, (?P<level>-?\d+) dB",
+        "Only the first {held} s of the room's {long} s are matched; the rest holds {level} dB of its energy. "
+        "More points of the transform keep more.",
+    ),
+    (
+        r"target breaks off at (?P<level>-?\d+) dB",
+        "The room breaks off {level} dB re its peak, and the silence after it is learned too. "
+        "Give a longer recording, or choose fewer points of the transform.",
+    ),
+    (
+        r"time aliasing: .* at (?P<level>-?\d+) dB",
+        "What outlasts the transform wraps around, {level} dB re the response. Choose more points.",
+    ),
+)
+_ENDS = {
+    "max_steps": "All {steps} steps are done.",
+    "plateau": "The loss no longer falls: ended after {steps} steps.",
+    "stopped": "Stopped after {steps} steps.",
+    "not_finite": "The loss stopped being a number at step {steps}: the learning rate is too high.",
+    "diverged": "The loss ran away by step {steps}: the learning rate is too high.",
+}
+
+
+def told(warning: str) -> str:
+    """Return what the library warns of in the words of the page.
+
+    Examples
+    --------
+    >>> told("target breaks off at -12 dB of its peak and is followed by silence up to nfft = 4096: the silence")
+    'The room breaks off -12 dB re its peak, and the silence after it is learned too. Give a longer recording, or ...
+    """
+    for pattern, sentence in _WARNINGS:
+        found = re.match(pattern, warning)
+        if found:
+            return sentence.format(**found.groupdict())
+    return f"{warning[:1].upper()}{warning[1:].rstrip('.')}."
+
+
+def summary(start: FDNBuild, run: TrainingRun | None, fs: int) -> str:
+    """Say in one line what is there, and how far its training is."""
+    network = f"{start.N} delay lines, {start.order / fs * 1000:.0f} ms of delay"
+    if run is None or not run.steps_run:
+        if run is not None and run.reason == "failed":
+            return f"{network}. {run.message}"
+        return f"{network}: not trained yet. Press Train."
+    log = run.log
+    if run.state != "finished":
+        return (
+            f"{network}. Step {run.steps_run}: loss {log.train_loss[-1]:.4g}, from {log.train_loss[0]:.4g}."
+        )
+    end = _ENDS[run.reason].format(steps=run.steps_run) if run.reason in _ENDS else run.message
+    if log.best_step == 0:
+        return f"{network}. {end} No network met was better than that of the start, which is kept."
+    kept = "" if log.best_step == run.steps_run else f", reached after {log.best_step} steps and kept"
+    return f"{network}. {end} Loss from {log.train_loss[0]:.4g} to {log.best_loss:.4g}{kept}."
+
+
+def differences(found: Mapping[str, Analysis], heard: Mapping[str, Sounding], *, room: bool) -> str:
+    """Say what has changed from the start to now."""
+    start, now = found["start"], found["now"]
+    parts = [
+        f"spread of modes {start.modal_std:.1f} → {now.modal_std:.1f} dB",
+        f"highest peak {start.peak_db:.1f} → {now.peak_db:.1f} dB",
+        f"echo density at 0.1 s {heard['start'].echoes:.2f} → {heard['now'].echoes:.2f}",
+    ]
+    if room:
+        parts.insert(0, f"decay by octave {start.decay_error:.1f} → {now.decay_error:.1f} dB from the room's")
+        if not math.isnan(start.t30_error + now.t30_error):
+            parts.insert(
+                1, f"reverberation times {100 * start.t30_error:.0f} → {100 * now.t30_error:.0f} % off"
+            )
+    text = ", ".join(parts)
+    return f"{text[:1].upper()}{text[1:]}."
