@@ -489,7 +489,7 @@ function tools(model, el) {
     const buttons = JSON.stringify(state.buttons)
     if (buttons !== offered) {
       offered = buttons
-      const held = actions.contains(el.getRootNode().activeElement)
+      const held = actions.contains(actions.getRootNode().activeElement)  // they stand in another part's corner
       actions.replaceChildren(...state.buttons.map(([action, label]) =>
         make("button", {type: "button", onclick: () => ask({type: "work", do: action})}, label)))
       if (held) actions.firstChild?.focus()
