@@ -12,6 +12,13 @@ from amtlib.train.losses.criteria import (
     _ColorlessSparsity,
     colorless_sparsity_loss,
 )
+from amtlib.train.losses.decay import (
+    DenseEchoes,
+    EchoDensity,
+    EnergyDecay,
+    MatchEchoDensity,
+    MatchEnergyDecay,
+)
 from amtlib.train.losses.distances import (
     Absolute,
     Deviation,
@@ -60,9 +67,12 @@ __all__ = [
     "Cochleagram",
     "CochleagramPicture",
     "Compare",
+    "DenseEchoes",
     "Deviation",
     "Difference",
     "Distance",
+    "EchoDensity",
+    "EnergyDecay",
     "Excess",
     "Excitation",
     "ExcitationPicture",
@@ -77,6 +87,8 @@ __all__ = [
     "LoudnessPattern",
     "Magnitude",
     "MatchCochleagram",
+    "MatchEchoDensity",
+    "MatchEnergyDecay",
     "MatchExcitation",
     "MatchImpulseResponse",
     "MatchLoudness",

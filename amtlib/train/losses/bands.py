@@ -55,6 +55,11 @@ def plan_frames(samples: int, fs: float, hop: float, ring: float) -> FramePlan:
     ring : float
         Time in s that the bands may ring into the silence after the response.
 
+    Raises
+    ------
+    ValueError
+        If the response is shorter than two frames.
+
     Examples
     --------
     >>> plan_frames(16384, 48000.0, 0.01, 0.05)
@@ -62,6 +67,11 @@ def plan_frames(samples: int, fs: float, hop: float, ring: float) -> FramePlan:
     """
     step = 2 * fast_length(max(1, round(0.5 * hop * fs)))  # even, for a line at half the sampling rate
     frames = -(-samples // step)
+    if samples < 2 * step:
+        raise ValueError(
+            f"the response has {samples} samples, less than two frames of {step}: give a longer one (raise nfft), or "
+            f"lower hop to at most {samples / fs / 2.0:.2g} s"
+        )
     return FramePlan(step, frames, fast_length(frames + -(-round(ring * fs) // step)))
 
 

@@ -6,10 +6,12 @@ ANSI S3.4-2007; thresholds of Moore et al. (2016). Not here: loudness (:mod:`amt
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from amtlib.ears import OuterMiddleEarFilter
 from amtlib.fdn.measures import erb_centres
@@ -25,6 +27,8 @@ from amtlib.train.losses.rendered import Rendered
 PASCAL_DB = -20.0 * math.log10(20e-6)
 #: Lines of the FFT where a channel's power gain is below this are left out.
 _SKIRT_DB = -50.0
+#: Lines of the FFT are pooled where they are closer together than this share of an auditory band.
+_POOL_ERB = 0.06
 #: dB of a power of 0, in excitation patterns
 _SILENCE_DB = -200.0
 FIELDS = ("free", "diffuse", "eardrum", "cochlea")
@@ -61,6 +65,61 @@ def excitation_weights(fs: float, lines: int, dtype: torch.dtype, device: torch.
     return (weights / weights.sum(dim=1, keepdim=True)).T.contiguous().to(device=device, dtype=dtype)
 
 
+@lru_cache(maxsize=8)
+def _pooled_weights(
+    fs: float, lines: int, dtype: torch.dtype, device: torch.device
+) -> tuple[int, int, Tensor]:
+    """Return where pooling begins, how many lines are pooled from there on, and the weights by pool."""
+    weights = excitation_weights(fs, lines, torch.float64, device)
+    step = fs / 2.0 / (lines - 1)
+    f = step * torch.arange(lines, dtype=torch.float64)
+    best = (lines, 1)  # no pools: each line for itself
+    for pool in (2, 4, 8, 16, 32):
+        wide = (_POOL_ERB * f2erb(f) >= pool * step).nonzero()
+        if not len(wide):
+            break
+        first = int(wide[0]) + (lines - int(wide[0])) % pool
+        count = first + (lines - first) // pool
+        if first < lines and count < best[0] + (lines - best[0]) // best[1]:
+            best = (first, pool)
+    first, pool = best
+    pooled = weights[first:].reshape(-1, pool, weights.shape[1]).mean(dim=1)
+    return first, pool, torch.cat([weights[:first], pooled]).to(dtype).contiguous()
+
+
+class _WeightedPower(torch.autograd.Function):
+    """Spectra (R, F) to band powers (R, bands): one matrix product each way, on lines pooled where bands are wide."""
+
+    @staticmethod
+    def forward(ctx: Any, spectrum: Tensor, first: int, pool: int, weights: Tensor) -> Tensor:
+        parts = torch.view_as_real(spectrum.contiguous()).flatten(1)  # real and imaginary in turn
+        ctx.save_for_backward(parts, weights)
+        ctx.pools = first, pool
+        square = parts.square()
+        low = square[:, : 2 * first].reshape(len(parts), first, 2).sum(dim=-1)
+        high = square[:, 2 * first :].reshape(len(parts), -1, 2 * pool).sum(dim=-1)
+        return torch.cat([low, high], dim=1) @ weights
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None]:
+        parts, weights = ctx.saved_tensors
+        first, pool = ctx.pools
+        rows = len(parts)
+        by_line = (2.0 * grad) @ weights.mT
+        found = torch.empty_like(parts)
+        for span, width, at in (
+            (slice(0, 2 * first), 2, slice(0, first)),
+            (slice(2 * first, None), 2 * pool, slice(first, None)),
+        ):
+            torch.mul(
+                parts[:, span].reshape(rows, -1, width),
+                by_line[:, at, None],
+                out=found[:, span].view(rows, -1, width),
+            )
+        return torch.view_as_complex(found.view(rows, -1, 2)), None, None, None
+
+
 @dataclass(frozen=True, repr=False)
 class Excitation(Shown):
     """
@@ -73,13 +132,14 @@ class Excitation(Shown):
 
     def __call__(self, rendered: Rendered) -> tuple[Tensor, ...]:
         """Return (batch * n_out, bands)."""
-        power = rendered.power_rows
-        weights = excitation_weights(rendered.fs, power.shape[-1], rendered.dtype, rendered.device)
-        if not weights.shape[1]:
+        rows = rendered.spectrum.mT.flatten(0, 1)
+        pools = _pooled_weights(rendered.fs, rows.shape[-1], rendered.dtype, rendered.device)
+        if not pools[2].shape[1]:
             raise ValueError(
                 f"fs = {rendered.fs:g} Hz leaves no auditory band below fs / 2: the lowest is at 87 Hz; raise fs"
             )
-        return (level_db(power @ weights, _SILENCE_DB),)
+        power: Tensor = _WeightedPower.apply(rows, *pools)  # type: ignore[no-untyped-call]
+        return (level_db(power, _SILENCE_DB),)
 
 
 def ear_gain_db(f: np.ndarray | Tensor, field: str) -> Tensor:
