@@ -30,6 +30,7 @@ from amtlib.train.response import Response
 from amtlib.train.settings import (
     check_settings,
     check_start,
+    check_terms,
     ending,
     positive_number,
     warn_of_growth,
@@ -161,7 +162,7 @@ class TrainingRun:
         fused: bool = True,
     ) -> None:
         leaves = flamo_graph().read_leaves(model)
-        check_settings(mode, optimizer, frequencies, rng, callback, loss)
+        check_settings(mode, optimizer, frequencies, rng, callback)
         self.max_steps = whole_number(max_steps, "max_steps", 0)
         self.time_budget = None if time_budget is None else positive_number(time_budget, "time_budget")
         if device is not None:
@@ -185,6 +186,7 @@ class TrainingRun:
                 wanted, self._start.fs, nfft=self._response.nfft, gamma=self._response.gamma
             )
         self._goal = goal
+        check_terms(losses, frequencies, self._response, self._start.fs, goal)
         self._descent = Descent(
             model, self._response, wanted, goal, losses, domain,
             dense=objective == "power_variance", frequencies=frequencies, optimizer=optimizer,

@@ -12,8 +12,8 @@ import torch
 
 from amtlib.fdn.build import FDNBuild
 from amtlib.train.descent import OPTIMIZERS, Descent
-from amtlib.train.losses import Loss
-from amtlib.train.objectives import output_domain
+from amtlib.train.losses import Rendered, Term
+from amtlib.train.objectives import Criterion, output_domain
 from amtlib.train.response import Response
 
 # Below this level (dB) what wraps around in time is let pass.
@@ -62,9 +62,7 @@ def positive_number(value: Any, name: str, *, zero: bool = False) -> float:
     return float(value)
 
 
-def check_settings(
-    mode: str | None, optimizer: str, frequencies: Any, rng: Any, callback: Any, loss: Any = None
-) -> None:
+def check_settings(mode: str | None, optimizer: str, frequencies: Any, rng: Any, callback: Any) -> None:
     """
     Raise if a setting is unknown, or does not go with the mode.
 
@@ -82,15 +80,31 @@ def check_settings(
             raise ValueError(
                 f"frequencies = {frequencies} is for mode 'colorless', not {mode!r}: leave it out"
             )
-        for _, term in loss.parts if isinstance(loss, Loss) else ():
-            if term.reads not in ("magnitude", "matrix"):
-                raise ValueError(
-                    f"frequencies = {frequencies} leaves gaps, and {term!r} reads the whole response: leave it out"
-                )
     if rng is not None and (isinstance(rng, bool) or not isinstance(rng, int | np.integer)):
         raise TypeError(f"rng is a {type(rng).__name__}: give an int seed or None")
     if callback is not None and not callable(callback):
         raise TypeError(f"callback is {callback!r}: give a function of one Step, or None")
+
+
+def check_terms(
+    losses: list[Criterion], frequencies: int | None, response: Response, fs: float, goal: Rendered | None
+) -> None:
+    """Raise if a loss cannot be had at drawn frequencies, or of responses of this length and rate."""
+    terms = [criterion for criterion, _, _ in losses if isinstance(criterion, Term)]
+    if not terms:
+        return
+    with torch.no_grad():
+        click = torch.zeros_like(response.source[:1, :, :1])
+        click[:, 0] = 1.0
+        plain = Rendered.of_response(click, fs, nfft=response.nfft)
+        probe = Rendered(plain.spectrum, fs, response.nfft, response.matrices().a)
+        for term in terms:
+            feature, _, _ = term.ideas()
+            if frequencies is not None and feature.reads not in ("magnitude", "matrix"):
+                raise ValueError(
+                    f"frequencies = {frequencies} leaves gaps, and {term!r} reads the whole response: leave it out"
+                )
+            (probe if goal is None or not term.needs_target else goal).of(feature)
 
 
 def check_start(

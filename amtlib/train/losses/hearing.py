@@ -133,11 +133,11 @@ class Excitation(Shown):
     def __call__(self, rendered: Rendered) -> tuple[Tensor, ...]:
         """Return (batch * n_out, bands)."""
         rows = rendered.spectrum.mT.flatten(0, 1)
-        pools = _pooled_weights(rendered.fs, rows.shape[-1], rendered.dtype, rendered.device)
-        if not pools[2].shape[1]:
+        if not len(erb_centres(rendered.fs)):
             raise ValueError(
                 f"fs = {rendered.fs:g} Hz leaves no auditory band below fs / 2: the lowest is at 87 Hz; raise fs"
             )
+        pools = _pooled_weights(rendered.fs, rows.shape[-1], rendered.dtype, rendered.device)
         power: Tensor = _WeightedPower.apply(rows, *pools)  # type: ignore[no-untyped-call]
         return (level_db(power, _SILENCE_DB),)
 
