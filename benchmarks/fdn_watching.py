@@ -39,7 +39,7 @@ async def trained(steps: int, watched: bool) -> tuple[float, float]:
     spent = time.perf_counter() - began
     drawn = told / spent
     page.close()
-    return spent / (steps - 1), drawn
+    return spent / steps, drawn
 
 
 def main() -> None:

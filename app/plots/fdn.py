@@ -85,7 +85,7 @@ def response() -> hv.Element:
             "response",
             "Response",
             "Frequency (Hz)",
-            "Magnitude (dB re mean power)",
+            "Highest level (dB re mean power)",
             HEIGHT,
             logx=True,
             xticks=_octave_ticks(),

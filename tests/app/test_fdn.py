@@ -166,6 +166,13 @@ def test_every_goal_is_a_row_that_the_library_knows() -> None:
         assert set(goal.sets) <= set(lab.training.param)
 
 
+def test_the_first_goal_sets_what_a_fresh_lab_has(lab: FdnModel) -> None:
+    name, goal = next(iter(GOALS.items()))
+    defaults = {key: lab.training.param[key].default for key in ("goal", *goal.sets)}
+    assert defaults == {"goal": name, **goal.sets}
+    assert FdnModel().state() == {}
+
+
 def test_the_published_goal_makes_modes_alike_as_the_lab_opens_it(lab: FdnModel) -> None:
     lab.update({"t.goal": "mse", "t.steps": 150})
     run_to_the_end(lab)

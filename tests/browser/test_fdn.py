@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.serving import Server
 
 WAIT = 30_000  # ms: the machine may be busy; nothing here takes long by itself
-SMALL = "n.lines=4&n.lossless=1&t.nfft=4096"
+SMALL = "n.lines=4"
 
 
 @pytest.fixture(autouse=True)
@@ -39,6 +39,7 @@ def test_a_network_is_trained_paused_stepped_and_stopped(server: Server, page: P
     button(page, "Stop").click()
     expect(button(page, "Start again")).to_be_visible(timeout=WAIT)
     expect(summary).to_contain_text("Stopped after", timeout=WAIT)
+    expect(summary).to_contain_text("echo density at 0.1 s", timeout=WAIT)
     button(page, "Start again").click()
     expect(summary).to_contain_text("not trained yet", timeout=WAIT)
 
@@ -52,6 +53,60 @@ def test_a_changed_setting_starts_anew_and_stands_in_the_link(server: Server, pa
     )
     expect(page.locator(".problems")).to_contain_text("training starts again", timeout=WAIT)
     page.wait_for_url("**/fdn?*n.matrix=hadamard*", timeout=WAIT)
+
+
+FOCUSED = """() => {
+  let found = document.activeElement
+  while (found?.shadowRoot?.activeElement) found = found.shadowRoot.activeElement
+  return found?.textContent
+}"""
+
+
+def test_who_trains_by_key_keeps_the_focus_and_can_add_steps(server: Server, page: Page) -> None:
+    page.goto(f"{server.url}/fdn?{SMALL}&t.steps=20")
+    button(page, "Train").focus(timeout=WAIT)
+    page.keyboard.press("Enter")
+    summary = page.locator(".summary")
+    expect(summary).to_contain_text("All 20 steps are done", timeout=WAIT)
+    assert page.evaluate(FOCUSED) == "20 more steps"
+    page.keyboard.press("Enter")
+    expect(summary).to_contain_text("All 40 steps are done", timeout=WAIT)
+
+
+def test_stop_answers_in_a_long_step_while_another_session_goes_on(server: Server, page: Page) -> None:
+    # A step of L-BFGS here: twenty evaluations and more, 0.2 s each.
+    page.goto(f"{server.url}/fdn?n.lines=16&t.goal=match_mel_spectrogram&t.optimiser=lbfgs")
+    button(page, "One step").click(timeout=WAIT)
+    expect(button(page, "Stop")).to_be_visible(timeout=WAIT)
+    other = page.context.new_page()
+    other.goto(f"{server.url}/fdn?{SMALL}")
+    expect(other.locator(".summary")).to_contain_text("not trained yet", timeout=WAIT)
+    other.close()
+    button(page, "Stop").click()
+    expect(button(page, "Start again")).to_be_visible(timeout=WAIT)
+
+
+def test_own_delays_stand_in_the_link_and_bad_ones_are_refused(server: Server, page: Page) -> None:
+    page.goto(f"{server.url}/fdn")
+    controls = page.locator(".controls")
+    controls.get_by_label("Delays", exact=True).select_option("own", timeout=WAIT)
+    box = controls.get_by_label("Own delays (samples)", exact=True)
+    box.fill("809, 877 937")
+    box.press("Enter")
+    expect(page.locator(".summary")).to_contain_text("3 delay lines, 55 ms", timeout=WAIT)
+    page.wait_for_url("**/fdn?*n.own=809,877,937*", timeout=WAIT)
+    box.fill("8")
+    box.press("Enter")
+    expect(page.locator(".problems")).to_contain_text("give 2 to 16 whole numbers", timeout=WAIT)
+    expect(box).to_have_value("809,877,937")
+
+
+def test_the_room_can_be_heard_only_where_there_is_one(server: Server, page: Page) -> None:
+    page.goto(f"{server.url}/fdn?{SMALL}")
+    expect(button(page, "▶ Now")).to_be_visible(timeout=WAIT)
+    expect(button(page, "▶ Room")).to_be_hidden()
+    page.locator(".controls").get_by_label("Goal", exact=True).select_option("match_mel_spectrogram")
+    expect(button(page, "▶ Room")).to_be_visible(timeout=WAIT)
 
 
 def test_what_cannot_be_trained_is_said_in_a_sentence(server: Server, page: Page) -> None:

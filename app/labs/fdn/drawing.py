@@ -23,6 +23,7 @@ _DEEPEST = 1e-6
 #: Points of a curve of losses.
 _POINTS = 600
 _WAIT = "when training rests"
+_TIMES = "Reverberation time by octave (T30)"
 
 
 def draw_losses(
@@ -40,7 +41,7 @@ def draw_losses(
         source = "loss-whole" if i == 0 else f"loss-{i - 1}"
         scene.data(source, loss_x=at.astype(np.float32), loss_y=values[at].astype(np.float32))
     for i, name in enumerate(terms):
-        scene.set(f"loss-{i}-legend", label={"type": "value", "value": name})
+        scene.set(f"loss-{i}-legend", label={"value": name})
     known = np.concatenate([values[values > 0] for values in shown])
     if not len(known):
         known = np.array([0.01, 1.0])
@@ -134,9 +135,7 @@ def draw_times(scene: Scene, found: Mapping[str, Analysis | None], waiting: bool
             highest = max(highest, float(y.max(initial=0.0)))
         scene.data(f"times-{which}", **_columns("times", x, y))
     scene.limits("times.y_range", 0.0, math.ceil(2.4 * highest) / 2)
-    scene.set(
-        "times.title", text="Reverberation time by octave (T30)" + (f": now {_WAIT}" if waiting else "")
-    )
+    scene.set("times.title", text=f"T30 by octave: now {_WAIT}" if waiting else _TIMES)
 
 
 def draw_modes(scene: Scene, start: Analysis | None, now: Analysis | None, waiting: bool) -> None:
@@ -152,7 +151,7 @@ def draw_modes(scene: Scene, start: Analysis | None, now: Analysis | None, waiti
     scene.limits("modes.y_range", 0.0, 5 * math.ceil(highest / 5))
     if waiting or start is None or now is None:
         scene.set(
-            "modes.title", text=f"Excitation of all modes: {f'now {_WAIT}' if waiting else 'counting …'}"
+            "modes.title", text=f"Modes: now {_WAIT}" if waiting else "Excitation of all modes: counting …"
         )
         return
     _draw_response(scene, "now", now.frequencies, now.magnitude)

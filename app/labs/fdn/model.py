@@ -63,10 +63,10 @@ class FdnModel(LabModel):
     )
     lessons = load_lessons(Path(__file__).with_name("lessons.yaml"))
     key_controls = ("n.lines", "t.goal", "t.rate")
-    #: What `reconcile` sets for these goals is free afterwards.
+    #: What `reconcile` sets for these goals is free afterwards; the first goal sets the defaults.
     kept_when: ClassVar[dict[str, dict[str, list[Any]]]] = {
         **{
-            f"t.{name}": {"t.goal": [key for key, goal in GOALS.items() if name in goal.sets]}
+            f"t.{name}": {"t.goal": [key for key, goal in list(GOALS.items())[1:] if name in goal.sets]}
             for name in ("sparsity", "input_gain", "output_gain", "direct")
         },
         **{key: {"t.goal": ROOM_GOALS} for key in ("n.rt", "n.rt_high", "t.nfft")},
