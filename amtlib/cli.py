@@ -1,20 +1,26 @@
-"""The command `amtlab`: what a teacher types to put the labs in front of a class.
+"""The command `amtlab`: labs for a class, a corpus through a model, a sweep of networks.
 
 Source: our own.
-Not here: what the subcommands do; `serving.py` serves the labs.
+Not here: what the subcommands do; `serving.py` serves the labs, `batch` does the long runs.
 """
 
 import argparse
+import importlib
 import ipaddress
 import os
 import re
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
+from types import ModuleType
+from typing import Any
 
 from amtlib.serving import CommandError, ServeOptions, serve
 
 __all__ = ["build_parser", "main"]
+
+#: The models that `amtlab analyze` knows; a test keeps them equal to those of `amtlib.batch`.
+_MODELS = ("moore2016", "glasberg2002", "gammatone", "drnl")
 
 _HOST = re.compile(r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$")
 
@@ -82,6 +88,20 @@ def _between(low: float, high: float, unit: str) -> Callable[[str], float]:
     return convert
 
 
+def _workers(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 1024:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of workers; give 1 to 1024")
+    return int(text)
+
+
+def _scheduler(text: str) -> str:
+    if not re.fullmatch(r"(tcp|tls)://.+:[0-9]+", text):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a scheduler's address; give tcp://HOST:PORT, as dask-scheduler prints it"
+        )
+    return text
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line, subcommands included.
 
@@ -90,10 +110,17 @@ def build_parser() -> argparse.ArgumentParser:
     >>> build_parser().parse_args(["serve", "--port", "8000"]).port
     8000
     """
-    defaults = ServeOptions()
     parser = argparse.ArgumentParser(prog="amtlab", description="Auditory models and reverberators, live.")
     parser.add_argument("--version", action="version", version=f"amtlab {version('amtlib')}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_serve(commands)
+    _add_analyze(commands)
+    _add_train(commands)
+    return parser
+
+
+def _add_serve(commands: Any) -> None:
+    defaults = ServeOptions()
     serve_parser = commands.add_parser(
         "serve",
         help="serve the labs to browsers",
@@ -134,7 +161,93 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add("--open", action="store_true", help="open the landing page in the browser")
     add("--verbose", action="store_true", help="show the server's own log")
-    return parser
+
+
+def _add_analyze(commands: Any) -> None:
+    parser = commands.add_parser(
+        "analyze",
+        help="take sound files through a model, into a table",
+        description="Take sound files through a model: a table with a row for each file. The same command again goes "
+        "on where it was stopped, and skips files whose content has a row already.",
+        epilog="Ends with status 0 if every file has its row, 1 if some could not be analysed (their reason stands in "
+        "the column 'problem'), 2 if nothing could be done, 130 after Ctrl-C.",
+    )
+    add = parser.add_argument
+    add(
+        "files", nargs="+", metavar="FILE", help="sound files, folders, or patterns such as 'corpus/**/*.wav'"
+    )
+    add("--model", choices=_MODELS, required=True, help="the model")
+    add(
+        "--out",
+        required=True,
+        metavar="TABLE",
+        help="where the results go: a name ending in .csv or .parquet",
+    )
+    add(
+        "--full-scale-spl",
+        type=_between(0.0, 200.0, "dB SPL"),
+        metavar="DB",
+        help="level in dB SPL of a signal whose rms in the file is 1; by default samples are pressures in Pa, which is "
+        "93.98 dB. A sine that just fits into the file lies 3.01 dB lower",
+    )
+    add(
+        "--field",
+        choices=("free", "diffuse", "eardrum"),
+        default="free",
+        help="where the sound was recorded, for the loudness models (default: free)",
+    )
+    add(
+        "--frame-ms",
+        type=int,
+        choices=(1, 2, 4),
+        default=1,
+        help="time between frames of the loudness models in ms: 1 as published, 4 takes a third of the time "
+        "(default: 1)",
+    )
+    _add_place(parser, "files")
+
+
+def _add_train(commands: Any) -> None:
+    parser = commands.add_parser(
+        "train",
+        help="train feedback delay networks, over seeds and sizes",
+        description="Train the network that CONFIG describes, or one for each combination of the values of --sweep; "
+        "each is saved as soon as it is done, and the same command again trains only what is missing.",
+        epilog="CONFIG.json holds keywords of amtlib.train.build_fdn and train_fdn, such as "
+        '{"lines": 8, "rt": 2.0, "mode": "colorless", "max_steps": 500, "seed": 0}. Ends with status 0 if all '
+        "networks were trained, 1 if some could not be, 2 if nothing could be done, 130 after Ctrl-C.",
+    )
+    add = parser.add_argument
+    add("config", metavar="CONFIG.json", help="settings of the network and its training")
+    add(
+        "--sweep",
+        action="append",
+        default=[],
+        metavar="NAME=VALUES",
+        help="let a setting run through values: seed=0..9, lines=4,8,16, lr=1e-3,1e-2; may be repeated",
+    )
+    add(
+        "--out",
+        required=True,
+        metavar="DIR",
+        help="folder for the networks (JSON) and their table (sweep.csv)",
+    )
+    _add_place(parser, "networks")
+
+
+def _add_place(parser: argparse.ArgumentParser, what: str) -> None:
+    parser.add_argument(
+        "--workers",
+        type=_workers,
+        metavar="N",
+        help=f"{what} at a time (default: one for each core, or each thread of the cluster)",
+    )
+    parser.add_argument(
+        "--scheduler",
+        type=_scheduler,
+        metavar="tcp://HOST:PORT",
+        help="dask.distributed cluster to work on; by default the one that AMTLAB_SCHEDULER names, or this machine",
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -148,7 +261,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit status: 0 after an orderly end, 1 when the server failed, 2 for a request that cannot be served.
+        Exit status: 0 after an orderly end, 1 when the server failed or some files or networks did, 2 for a request
+        that cannot be served, 130 when Ctrl-C ended a long run.
 
     Raises
     ------
@@ -163,22 +277,55 @@ def main(argv: Sequence[str] | None = None) -> int:
     SystemExit: 2
     """
     arguments = build_parser().parse_args(argv)
-    options = ServeOptions(
-        port=arguments.port,
-        address=arguments.address,
-        origins=tuple(arguments.origin),
-        processes=arguments.processes,
-        prefix=arguments.prefix,
-        max_upload_mb=arguments.max_upload,
-        session_timeout_s=arguments.session_timeout,
-        open_browser=arguments.open,
-        verbose=arguments.verbose,
-    )
+    command = {"serve": _serve, "analyze": _analyze, "train": _train}[arguments.command]
     try:
-        return serve(options)
+        return command(arguments)
     except CommandError as error:
         print(f"amtlab: {error}", file=sys.stderr)
         return 2
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    return serve(
+        ServeOptions(
+            port=arguments.port,
+            address=arguments.address,
+            origins=tuple(arguments.origin),
+            processes=arguments.processes,
+            prefix=arguments.prefix,
+            max_upload_mb=arguments.max_upload,
+            session_timeout_s=arguments.session_timeout,
+            open_browser=arguments.open,
+            verbose=arguments.verbose,
+        )
+    )
+
+
+def _analyze(arguments: argparse.Namespace) -> int:
+    batch, commands = _batch()
+    scale = {} if arguments.full_scale_spl is None else {"full_scale_db": arguments.full_scale_spl}
+    analysis = batch.Analysis(arguments.model, field=arguments.field, frame_ms=arguments.frame_ms, **scale)
+    status: int = commands.analyze(
+        arguments.files, arguments.out, analysis, scheduler=arguments.scheduler, workers=arguments.workers
+    )
+    return status
+
+
+def _train(arguments: argparse.Namespace) -> int:
+    _, commands = _batch()
+    status: int = commands.train(
+        arguments.config,
+        arguments.sweep,
+        arguments.out,
+        scheduler=arguments.scheduler,
+        workers=arguments.workers,
+    )
+    return status
+
+
+def _batch() -> tuple[ModuleType, ModuleType]:
+    # torch and the models with it: `amtlab serve` needs neither, and answers at once.
+    return importlib.import_module("amtlib.batch"), importlib.import_module("amtlib.batch.commands")
 
 
 if __name__ == "__main__":

@@ -3,8 +3,19 @@ Source: libsndfile (decoding) and the SoX resampler (VHQ), through soundfile and
 Not here: generators of sound (:mod:`amtlib.signals`) and playing: that is the browser's or notebook's work.
 """
 
+from amtlib.audio.blocks import AudioBlocks, RateChange
 from amtlib.audio.contents import AudioError
 from amtlib.audio.reading import FULL_SCALE_DB, Recording, load
 from amtlib.audio.writing import playback, save, wav_bytes
 
-__all__ = ["FULL_SCALE_DB", "AudioError", "Recording", "load", "playback", "save", "wav_bytes"]
+__all__ = [
+    "FULL_SCALE_DB",
+    "AudioBlocks",
+    "AudioError",
+    "RateChange",
+    "Recording",
+    "load",
+    "playback",
+    "save",
+    "wav_bytes",
+]

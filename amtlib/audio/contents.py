@@ -38,10 +38,10 @@ def contents(file: Any, name: str | None, largest: int) -> tuple[str, bytes]:
     if name is not None and not isinstance(name, str):
         raise TypeError(f"name must be a str, got {type(name).__name__}")
     if isinstance(file, bytes | bytearray | memoryview):
-        label, size = _label(name), memoryview(file).nbytes
+        label, size = file_label(name), memoryview(file).nbytes
         data = bytes(file) if size <= largest else b""
     elif isinstance(file, str | os.PathLike):
-        label = _label(name or os.fspath(file))
+        label = file_label(name or os.fspath(file))
         try:
             status = Path(file).stat()
             if not stat.S_ISREG(status.st_mode):
@@ -57,7 +57,7 @@ def contents(file: Any, name: str | None, largest: int) -> tuple[str, bytes]:
             raise AudioError(f"{label}: the file cannot be opened: check its name and permissions") from None
     elif hasattr(file, "read"):
         own = getattr(file, "name", None)
-        label = _label(name or (own if isinstance(own, str) else None))
+        label = file_label(name or (own if isinstance(own, str) else None))
         try:
             data = file.read(largest + 1)
         except (OSError, ValueError):
@@ -74,7 +74,7 @@ def contents(file: Any, name: str | None, largest: int) -> tuple[str, bytes]:
     return label, data
 
 
-def _label(name: str | None) -> str:
+def file_label(name: str | None) -> str:
     """Return the last part of a path of either kind, printable and short."""
     last = (name or "").replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
     printable = "".join(c for c in last if c.isprintable()).strip()

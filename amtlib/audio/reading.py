@@ -155,9 +155,7 @@ def load(
     >>> recording.samples.shape, recording.source_fs, round(recording.level, 1)
     (torch.Size([16000]), 44100, 69.9)
     """
-    gain = 10.0 ** (
-        (number(full_scale_db, "full_scale_db", 0.0, 200.0, unit="dB SPL") - FULL_SCALE_DB) / 20.0
-    )
+    gain = full_scale_gain(full_scale_db)
     longest = number(max_duration, "max_duration", 1e-3, 1e9, unit="s")
     largest = int(number(max_bytes, "max_bytes", 1, 2**40, unit="bytes"))
     rate = None if fs is None else whole_rate(fs)
@@ -171,7 +169,7 @@ def load(
     check_signature(data, label)
     try:
         memory = _Memory(data)
-        opened = _Forward(memory)
+        opened = FileForwards(memory)
     except (soundfile.SoundFileError, RuntimeError, ValueError):
         # What libsndfile says names its own internals.
         raise AudioError(
@@ -205,7 +203,7 @@ class _Memory(io.BytesIO):
             return self.tell()
 
 
-class _Forward(soundfile.SoundFile):  # type: ignore[misc]  # soundfile has no types
+class FileForwards(soundfile.SoundFile):  # type: ignore[misc]  # soundfile has no types
     """A file read from beginning to end.
 
     soundfile seeks to where it is after every block, and seeking in an MP3 loses a part of the sound each
@@ -213,6 +211,7 @@ class _Forward(soundfile.SoundFile):  # type: ignore[misc]  # soundfile has no t
     """
 
     def seekable(self) -> bool:
+        """Return False: soundfile then leaves the position alone."""
         return False
 
 
@@ -227,19 +226,8 @@ def _decoded(
     dtype: torch.dtype,
 ) -> Recording:
     data = memory.getvalue()  # shared, not copied
-    kind, encoding = _KINDS.get(opened.format), str(opened.subtype)
+    kind, encoding, top = check_format(opened, label)
     channels, source_fs, announced = int(opened.channels), int(opened.samplerate), int(opened.frames)
-    if kind is None:
-        raise AudioError(f"{label}: files of the kind {opened.format} are not supported: {ADVICE}")
-    if not 1 <= channels <= MAX_CHANNELS:
-        raise AudioError(
-            f"{label}: the file has {channels} channels, more than {MAX_CHANNELS}: export fewer of them"
-        )
-    if not RATE_RANGE[0] <= source_fs <= RATE_RANGE[1]:
-        raise AudioError(
-            f"{label}: its sampling rate of {source_fs} Hz is outside {RATE_RANGE[0]} to {RATE_RANGE[1]} Hz: "
-            "resample the file"
-        )
     picked = _picked(channel, channels, label)
     kept = channels if picked == "all" else 1
     target = fs or source_fs
@@ -248,7 +236,6 @@ def _decoded(
     if announced > most and not unknown:
         raise AudioError(_too_long(label, announced / source_fs, most / source_fs))
     blocks, read, clipped, broken = [], 0, 0, False
-    top = 1.0 - 2.0 ** (1 - _TOP_CODE[encoding]) if encoding in _TOP_CODE else 1.0
     for block, whole in _blocks(opened):
         broken = not whole
         read += len(block)
@@ -256,7 +243,7 @@ def _decoded(
             raise AudioError(_too_long(label, None, most / source_fs))
         if isinstance(picked, int):
             block = block[:, picked : picked + 1]
-        _check_values(block, label, (read - len(block)) / source_fs)
+        check_values(block, label, (read - len(block)) / source_fs)
         clipped += int(np.count_nonzero(np.abs(block) >= top))
         blocks.append(block.mean(axis=1, keepdims=True) if picked == "mix" else block)
     if read == 0:
@@ -286,6 +273,36 @@ def _decoded(
     )
 
 
+def full_scale_gain(full_scale_db: float) -> float:
+    """Return Pa for a sample of 1, or raise if the level of full scale is out of range.
+
+    Examples
+    --------
+    >>> full_scale_gain(FULL_SCALE_DB)
+    1.0
+    """
+    level = number(full_scale_db, "full_scale_db", 0.0, 200.0, unit="dB SPL")
+    return float(10.0 ** ((level - FULL_SCALE_DB) / 20.0))
+
+
+def check_format(opened: Any, label: str) -> tuple[str, str, float]:
+    """Return kind, encoding and the greatest sample of an opened file, or raise if it is not supported."""
+    kind, encoding = _KINDS.get(opened.format), str(opened.subtype)
+    channels, fs = int(opened.channels), int(opened.samplerate)
+    if kind is None:
+        raise AudioError(f"{label}: files of the kind {opened.format} are not supported: {ADVICE}")
+    if not 1 <= channels <= MAX_CHANNELS:
+        raise AudioError(
+            f"{label}: the file has {channels} channels, more than {MAX_CHANNELS}: export fewer of them"
+        )
+    if not RATE_RANGE[0] <= fs <= RATE_RANGE[1]:
+        raise AudioError(
+            f"{label}: its sampling rate of {fs} Hz is outside {RATE_RANGE[0]} to {RATE_RANGE[1]} Hz: "
+            "resample the file"
+        )
+    return kind, encoding, 1.0 - 2.0 ** (1 - _TOP_CODE[encoding]) if encoding in _TOP_CODE else 1.0
+
+
 def _picked(channel: str | int, channels: int, label: str) -> str | int:
     if isinstance(channel, str):
         return channel
@@ -312,7 +329,8 @@ def _blocks(opened: Any) -> Iterator[tuple[npt.NDArray[np.float64], bool]]:
         yield found, True
 
 
-def _check_values(block: npt.NDArray[np.float64], label: str, start: float) -> None:
+def check_values(block: npt.NDArray[np.float64], label: str, start: float) -> None:
+    """Raise if samples that begin at a time in s are no pressures."""
     if not np.isfinite(block).all():
         raise AudioError(
             f"{label}: the file holds NaN or infinite samples (within 0.1 s of {start:.1f} s): export it "

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 import torch
 
+from amtlib.audio import save
+from amtlib.batch import Analysis, analyse_corpus
 from amtlib.jobs import Cancelled, ClusterUnreachable, Context, Pool, WorkerDied, open_pool
 
 distributed = pytest.importorskip("distributed", reason="needs the extra 'cluster'")
@@ -132,6 +134,17 @@ def test_a_worker_killed_from_outside_costs_nobody_a_result(pool: Pool) -> None:
     os.kill(victim, signal.SIGKILL)
     assert slow.result(WAIT) == 10
     assert [job.result(WAIT) for job in jobs] == [10, 10, 10]
+
+
+def test_a_corpus_analysed_on_the_cluster_equals_one_analysed_here(pool: Pool, tmp_path: Path) -> None:
+    for i in range(3):
+        x = 0.05 * torch.randn(4000, generator=torch.Generator().manual_seed(i))
+        save(tmp_path / f"{i}.wav", x, 16000)
+    (tmp_path / "bad.wav").write_text("not a sound")
+    there = analyse_corpus([str(tmp_path)], tmp_path / "there.csv", Analysis("moore2016"), pool)
+    with Pool(1) as here:
+        assert analyse_corpus([str(tmp_path)], tmp_path / "here.csv", Analysis("moore2016"), here) == there
+    assert (tmp_path / "here.csv").read_bytes() == (tmp_path / "there.csv").read_bytes()
 
 
 def lonely() -> Any:

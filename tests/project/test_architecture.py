@@ -21,6 +21,7 @@ RANK = {
     "train": 3,
     "jobs": 3,
     "serving": 4,
+    "batch": 4,
     "cli": 5,
 }
 NOT_FOR_THE_LIBRARY = {"app", "panel", "panel_material_ui", "holoviews", "bokeh", "param", "torchaudio"}

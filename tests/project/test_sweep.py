@@ -1,0 +1,225 @@
+"""`amtlab train`: combinations of settings, one network each, saved as they come, and a table."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from amtlib.batch import read_config, sweep_networks, variants
+from amtlib.batch.tables import read_table
+from amtlib.batch.variants import SweepError
+from amtlib.cli import main
+from amtlib.fdn import load_build, metadata_from_json
+from amtlib.jobs import Pool
+from amtlib.train import build_fdn, extract_build, train_fdn
+from tests.serving import ROOT
+
+SMALL: dict[str, Any] = {"delays": [61, 73, 83], "rt": None, "nfft": 1024, "max_steps": 4, "lr": 0.01}
+
+
+def sweep(runs: Any, folder: Path) -> list[dict[str, Any]]:
+    with Pool(1) as pool:
+        return sweep_networks(runs, folder, pool)
+
+
+def config(folder: Path, content: Any) -> Path:
+    path = folder / "net.json"
+    path.write_text(json.dumps(content))
+    return path
+
+
+# --- settings --------------------------------------------------------------------------------------------------
+
+
+def test_every_combination_is_there_once_and_the_last_name_varies_fastest() -> None:
+    runs = variants({"rt": None}, ["lines=4,8", "seed=0..2", "matrix=orthogonal,random"])
+    assert len(runs) == 12
+    assert [varied for varied, _ in runs][:3] == [
+        {"N": 4, "rng": 0, "matrix": "orthogonal"},
+        {"N": 4, "rng": 0, "matrix": "random"},
+        {"N": 4, "rng": 1, "matrix": "orthogonal"},
+    ]
+    assert runs[0][1] == {"rt": None, "N": 4, "rng": 0, "matrix": "orthogonal"}
+
+
+def test_lines_that_vary_go_before_delays() -> None:
+    assert "delays" not in variants(SMALL, ["lines=4"])[0][1]
+
+
+@settings(max_examples=25)  # each makes up to twenty networks
+@given(st.integers(0, 50), st.integers(0, 20), st.integers(1, 9))
+def test_a_range_holds_both_its_ends(first: int, length: int, step: int) -> None:
+    last = first + length * step
+    runs = variants({"N": 4}, [f"seed={first}..{last}..{step}"])
+    assert [varied["rng"] for varied, _ in runs] == list(range(first, last + 1, step))
+
+
+@settings(max_examples=50)
+@given(st.text(max_size=20))
+def test_any_text_as_a_sweep_is_understood_or_refused(text: str) -> None:
+    for sweep_text in (text, f"seed={text}", f"lr={text}"):
+        with contextlib.suppress(SweepError):
+            assert variants({"N": 4}, [sweep_text])
+
+
+@pytest.mark.parametrize(
+    ("sweeps", "complaint"),
+    [
+        (["seed"], "gives no values: write --sweep seed=0"),
+        (["seed="], "gives no values"),
+        (["seed=9..0"], "holds nothing: give first..last"),
+        (["seed=0..99999999"], "more than 10000 values: take a larger step"),
+        (["seed=0..999", "lines=4,8,16,32", "lr=1,2,3"], "make 12000 networks"),
+        (["seed=1,,2"], "a comma too many"),
+        (["sede=1"], "'sede' is no setting of a network or its training; is it 'seed'?"),
+        (["seed=1", "rng=2"], "gives rng twice"),
+        (["lines=0"], r"\(with N=0\): N must be positive, got 0"),
+        (["seed=-1"], r"\(with rng=-1\): rng = -1 is no seed"),
+        (["lines=four"], "N must be a whole number, got 'four'"),
+    ],
+)
+def test_a_sweep_that_cannot_be_is_named(sweeps: list[str], complaint: str) -> None:
+    with pytest.raises(SweepError, match=complaint):
+        variants({"N": 4}, sweeps)
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("{", r"net\.json is no JSON"),
+        ("[1]", "holds no JSON object: write"),
+        ('{"max_step": 5}', "is it 'max_steps'"),
+        ('{"callback": 5}', "'callback' is no setting"),
+        ('{"N": 4, "lines": 8}', "gives a setting under two names"),
+    ],
+)
+def test_a_config_that_cannot_be_is_named(tmp_path: Path, content: str, complaint: str) -> None:
+    (tmp_path / "net.json").write_text(content)
+    with pytest.raises(SweepError, match=complaint):
+        read_config(tmp_path / "net.json")
+
+
+def test_settings_that_make_no_network_are_refused_before_anything_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = config(tmp_path, {"lines": 4, "rt": -1.0})
+    assert main(["train", str(path), "--out", str(tmp_path / "out")]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("amtlab: no network can be made of these settings: rt_dc = -1 s must")
+    assert not (tmp_path / "out").exists()
+
+
+# --- runs ------------------------------------------------------------------------------------------------------
+
+
+def test_a_network_of_a_sweep_is_what_training_by_hand_gives(tmp_path: Path) -> None:
+    (row,) = sweep(variants(SMALL, ["seed=3"]), tmp_path)
+    model = build_fdn(delays=[61, 73, 83], rt=None, nfft=1024, rng=3, device="cpu")
+    log = train_fdn(model, "colorless", max_steps=4, lr=0.01, rng=3)
+    assert load_build(tmp_path / "rng=3.json") == extract_build(model)
+    assert row["loss"] == log.best_loss
+    assert (row["steps"], row["ended"], row["problem"]) == (4, "max_steps", None)
+    assert row["modal_std_db"] > 0.0
+    assert row["peak_to_rms_db"] > 0.0
+    assert 0.0 <= row["sparsity"] <= 1.0
+
+
+def test_a_network_keeps_its_settings_and_results(tmp_path: Path) -> None:
+    (row,) = sweep(variants(SMALL, []), tmp_path)
+    metadata = metadata_from_json((tmp_path / "network.json").read_bytes())
+    assert metadata["settings"] == SMALL
+    assert metadata["results"]["loss"] == row["loss"]
+
+
+def test_what_is_done_is_not_done_again_unless_settings_differ(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = sweep(variants(SMALL, ["seed=0..1"]), tmp_path)
+    (tmp_path / "rng=1.json").write_text("{")  # not whole, as if by another program
+    submitted: list[Any] = []
+    real = Pool.submit
+    monkeypatch.setattr(Pool, "submit", lambda *a, **k: submitted.append(a[2]["rng"]) or real(*a, **k))
+    second = sweep(variants(SMALL, ["seed=0..2"]), tmp_path)
+    assert submitted == [1, 2]
+    assert second[0] == first[0]
+    assert second[1]["loss"] == first[1]["loss"]
+    assert "1 of 3 networks are in" in capsys.readouterr().err
+    sweep(variants({**SMALL, "max_steps": 5}, ["seed=0"]), tmp_path)
+    assert submitted == [1, 2, 0]
+
+
+def test_a_run_that_fails_stands_in_the_table_and_the_others_go_on(tmp_path: Path) -> None:
+    rows = sweep(variants(SMALL, ["mode=colorless,colourful"]), tmp_path)
+    assert rows[0]["problem"] is None
+    assert "colourful" in rows[1]["problem"]
+    table = read_table(tmp_path / "sweep.csv")
+    assert [row["network"] for row in table] == ["mode=colorless.json", None]
+
+
+def test_a_network_is_trained_towards_the_sound_of_a_file(tmp_path: Path) -> None:
+    room = np.exp(-np.arange(1024) / 100.0) * np.random.default_rng(0).standard_normal(1024)
+    sound = tmp_path / "room.wav"
+    soundfile.write(sound, 0.1 * room, 48000)
+    path = config(
+        tmp_path, {**SMALL, "rt": 0.02, "mode": "match_spectrogram", "target": "room.wav", "mss_nfft": [64]}
+    )
+    (row,) = sweep(variants(read_config(path), []), tmp_path / "out")
+    assert row["problem"] is None
+    assert row["loss"] > 0.0
+
+
+# --- the command -----------------------------------------------------------------------------------------------
+
+
+def test_the_command_prints_a_table_and_names_what_failed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("amtlib.batch.commands.open_pool", lambda address, workers: Pool(1))
+    arguments = [
+        "train",
+        str(config(tmp_path, SMALL)),
+        "--out",
+        str(tmp_path / "out"),
+        "--sweep",
+        "seed=0..1",
+    ]
+    assert main(arguments) == 0
+    heading, *lines, last = capsys.readouterr().out.splitlines()
+    assert " ".join(heading.split()) == "rng loss steps modal std/dB peak/dB sparsity seconds"
+    assert [line.split()[0] for line in lines] == ["0", "1"]
+    assert last == str(tmp_path / "out" / "sweep.csv")
+    assert main([*arguments, "--sweep", "optimizer=adam,downhill"]) == 1
+    assert "amtlab: rng=1, optimizer=downhill: Unknown optimizer 'downhill'" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends a signal as a terminal does")
+def test_ctrl_c_keeps_the_networks_that_are_done(tmp_path: Path) -> None:
+    config(tmp_path, {**SMALL, "patience": 10_000_000})
+    # The second would take days.
+    command = [sys.executable, "-m", "amtlib.cli", "train", "net.json", "--out", "out", "--workers", "1"]
+    process = subprocess.Popen(
+        [*command, "--sweep", "max_steps=3,1000000000"],
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True, start_new_session=True,
+    )  # fmt: skip
+    until = time.monotonic() + 60.0
+    while time.monotonic() < until and not list((tmp_path / "out").glob("*.json")):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "stopped; finished networks stand in out" in said
+    assert "Traceback" not in said
+    assert [row["network"] for row in read_table(tmp_path / "out" / "sweep.csv")] == ["max_steps=3.json"]
