@@ -4,6 +4,7 @@ Source: our own. A band is narrow, so its envelope is kept at a few samples per 
 Not here: which bands (:mod:`amtlib.train.losses.hearing`, :mod:`amtlib.train.losses.decay`).
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -112,8 +113,11 @@ class BandFrames:
         by_size: dict[int, list[tuple[int, int, Tensor]]] = {}
         for band, (first, gains) in enumerate(bands):
             size = fast_length(-(-len(gains) // plan.padded))
+            # sampled in the middle of the intervals: at their starts a decay would be overestimated
+            turn = torch.arange(len(gains), dtype=torch.float64) * (math.pi / (size * plan.padded))
+            middle = torch.polar(torch.ones_like(turn), turn)
             # twice the one-sided lines make the analytic signal, whose power is twice the band's
-            scaled = gains.to(torch.complex128) * (2.0**0.5 / plan.n_fft)
+            scaled = gains.to(torch.complex128) * middle * (2.0**0.5 / plan.n_fft)
             by_size.setdefault(size, []).append((band, first, scaled.to(device=device, dtype=kind)))
         self.groups = sorted(by_size.items())
 

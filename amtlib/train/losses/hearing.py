@@ -217,15 +217,15 @@ def gammatone_frames(
 
 def ring_seconds(lowest: float) -> float:
     """
-    Time in s in which a gammatone at a frequency (Hz) has rung out by about 60 dB.
+    Time in s in which a gammatone at a frequency (Hz) has rung out by 76 dB.
 
     Examples
     --------
     >>> round(ring_seconds(100.0), 3)
-    0.057
+    0.075
     """
-    # t^3 exp(-2 pi b t) against its peak: 13 time constants
-    return 13.0 / (2.0 * math.pi * 1.019 * float(audfiltbw(lowest)))
+    # t^3 exp(-2 pi b t) against its peak: 17 time constants
+    return 17.0 / (2.0 * math.pi * 1.019 * float(audfiltbw(lowest)))
 
 
 @dataclass(frozen=True, repr=False)
