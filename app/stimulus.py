@@ -293,8 +293,10 @@ class Stimulus(param.Parameterized):
         super().__init__(**settings)
 
     @classmethod
-    def starting_with(cls, **defaults: Any) -> "Stimulus":
+    def starting_with(cls, *, highest_frequency: float | None = None, **defaults: Any) -> "Stimulus":
         """Return a stimulus whose defaults are these, for a lab that opens with another sound.
+
+        ``highest_frequency`` in Hz is where tones and edges of noise end, in a lab of one sampling rate.
 
         Examples
         --------
@@ -302,10 +304,12 @@ class Stimulus(param.Parameterized):
         'tone'
         """
         made = cls(**defaults)
+        # Of this object alone: param copies a parameter that is asked for.
         for name, value in defaults.items():
-            made.param[
-                name
-            ].default = value  # of this object alone: param copies a parameter that is asked for
+            made.param[name].default = value
+        if highest_frequency is not None:
+            for name in ("frequency", "frequency2", "low", "high"):
+                made.param[name].bounds = (made.param[name].bounds[0], highest_frequency)
         return made
 
     @property

@@ -125,7 +125,7 @@ def specific(height: int = 225) -> hv.Element:
             "specific",
             "Specific loudness",
             "ERB number (Cam)",
-            "sone per Cam",
+            "Specific loudness (sone/Cam)",
             height,
             xlim=SPAN,
             ylim=(0, 1),

@@ -574,7 +574,19 @@ function unpack(values, image) {
   return [ndarray(whole, {dtype: "float32", shape: [rows, columns]})]
 }
 
-function applyScene(document, scene) {
+/** Name in a legend only what is there: a line without points has no entry. */
+function tidyLegends(document, scene, opening) {
+  const filled = new Map(Object.entries(scene.data).map(([name, columns]) => [`${name}-data`, Object.values(columns)[0]?.length > 0]))
+  for (const figure of document.roots())
+    for (const legend of figure.center.filter((part) => part.type === "Legend"))
+      for (const item of legend.items) {
+        const told = item.renderers.map(({data_source}) => filled.get(data_source.name) ?? (opening && data_source.name ? false : null))
+          .filter((known) => known !== null)
+        if (told.length && item.visible !== told.some(Boolean)) item.visible = told.some(Boolean)
+      }
+}
+
+function applyScene(document, scene, opening = false) {
   const named = (path) => {
     const [name, ...parts] = path.split(".")
     // HoloViews names ranges after dimensions, so a figure is looked for among the figures first.
@@ -589,6 +601,7 @@ function applyScene(document, scene) {
     for (const [column, values] of Object.entries(columns)) columns[column] = unpack(values, image)
     named(`${name}-data`).data = columns
   }
+  tidyLegends(document, scene, opening)
 }
 
 async function figures(model, el) {
@@ -597,7 +610,7 @@ async function figures(model, el) {
   startEngine(model, store, content.engine)
   const grid = make("div", {class: "figures"})
   const style = make("style")
-  el.append(style, grid)
+  el.append(style, make("div", {class: "room"}, grid))
   // Two labs may stand in one notebook: every model gets an id of its own.
   const text = content.template.replace(/"id":"(p\d+)"/g, `"id":"${content.id}-${++identifiers}-$1"`)
   const {Document} = Bokeh.require("document")
@@ -613,7 +626,7 @@ async function figures(model, el) {
       window.dispatchEvent(new CustomEvent("amtlab-drawn", {detail: message.answered}))
     })
   })
-  applyScene(plots, content.scene)
+  applyScene(plots, content.scene, true)
   store.corner = make("div", {class: "corner"})
   grid.append(store.corner)
   store.receivers.corner?.()
@@ -650,7 +663,7 @@ async function figures(model, el) {
 
 /** Put all figures of a lab into one picture, as they stand on the page. */
 async function picture(store, kind, name) {
-  const views = store.views ?? []
+  const views = (store.views ?? []).filter((view) => view.el.getBoundingClientRect().width > 0)
   const boxes = views.map((view) => view.el.getBoundingClientRect())
   const left = Math.min(...boxes.map((b) => b.left)), top = Math.min(...boxes.map((b) => b.top))
   const width = Math.max(...boxes.map((b) => b.right)) - left, height = Math.max(...boxes.map((b) => b.bottom)) - top

@@ -1,6 +1,7 @@
 """The loudness lab: what its chain and its experiments must show, its code, its lessons and its page."""
 
 import io
+import re
 from typing import Any
 
 import numpy as np
@@ -207,10 +208,16 @@ def test_masking_spreads_upwards(lab: LoudnessModel) -> None:
         masked = lab.masking
         found[level] = {f: float(np.interp(f, masked.frequencies, masked.masked)) for f in (800, 1000, 2000)}
     rise = {f: found[90][f] - found[70][f] for f in found[70]}
-    # 20 dB more noise: at the band 20 dB more tone, below it less, an octave above half as much again.
-    assert rise[1000] == pytest.approx(20, abs=1)
-    assert rise[800] < 19
+    # 20 dB more noise: at the band nearly 20 dB more tone (the leaning pattern shows it above the band), below it
+    # less, an octave above half as much again.
+    assert rise[1000] == pytest.approx(20, abs=3)
+    assert rise[800] < rise[1000]
     assert rise[2000] > 30
+
+
+def test_a_soft_noise_masks_nothing(lab: LoudnessModel) -> None:
+    lab.update({"v.view": "masking", "v.level": 0, "v.centre": 500})
+    assert lab.masking.masked == pytest.approx(lab.masking.quiet, abs=0.1)  # bisected to 0.07 dB
 
 
 def test_a_masked_threshold_is_never_below_that_in_quiet(lab: LoudnessModel) -> None:
@@ -329,11 +336,11 @@ def test_axes_of_loudness_move_seldom_and_hold_the_curve(told: list[dict[str, An
         top = page.scene.whole()["limits"]["time.y_range"][1]
         assert page.lab.course.instantaneous.max() <= top
         tops.append(top)
-    assert len(set(tops)) <= 9  # 0.2 to 100 sone in the series 1, 2, 5
+    assert len(set(tops)) <= 18  # 0.2 to 100 sone in the series 1, 1.5, 2, 3, 5, 7
 
 
 @pytest.mark.parametrize(
-    ("value", "step"), [(0.9, 1.0), (1.0, 1.0), (1.2, 2.0), (41.0, 50.0), (0.0011, 0.002)]
+    ("value", "step"), [(0.9, 1.0), (1.0, 1.0), (1.2, 1.5), (41.0, 50.0), (0.0011, 0.0015)]
 )
 def test_tops_of_axes_are_round_numbers(value: float, step: float) -> None:
     assert next_step(value) == pytest.approx(step)
@@ -360,3 +367,59 @@ def test_exports_hold_what_is_shown() -> None:
         arrays = np.load(io.BytesIO(content))
         np.testing.assert_array_equal(arrays["long_term"], page.lab.course.long_term)
         assert view == "contours" or any(key.startswith(f"{view}_") for key in arrays.files)
+
+
+def test_growth_follows_the_ears_that_listen(lab: LoudnessModel) -> None:
+    alike = lab.growth.both
+    lab.update({"m.ild": -20})
+    apart = lab.growth
+    assert (apart.both < alike)[5:].all()
+    assert (apart.both > apart.one)[5:].all()
+
+
+def test_a_band_of_noise_is_softer_to_one_ear(lab: LoudnessModel) -> None:
+    lab.update({"v.view": "bandwidth"})
+    both = lab.bandwidth.loudness
+    lab.update({"m.ears": "left"})
+    assert lab.bandwidth.loudness == pytest.approx(both / 1.5, rel=0.01)  # the model's binaural gain
+
+
+def test_no_ear_gets_more_than_120_db(lab: LoudnessModel) -> None:
+    lab.update({"s.level": 100})
+    notes = lab.update({"m.ild": 40})
+    assert lab.listener.ild == 20
+    assert "120 dB SPL" in notes[0]
+    assert lab.update({"s.level": 60, "m.ild": 40}) == []
+
+
+def test_no_frequency_is_offered_that_the_models_do_not_see(lab: LoudnessModel) -> None:
+    notes = lab.update({"s.frequency": 16000})
+    assert "15000" in notes[0]
+    assert lab.stimulus.frequency == 1000
+
+
+def test_what_nobody_hears_is_said_so(lab: LoudnessModel) -> None:
+    lab.update({"s.kind": "silence"})
+    assert "Nothing of it is heard" in lab.summary()
+    lab.update({"s.kind": "tone", "v.moment": 100})
+    assert "below the threshold" in lab.summary()
+
+
+def test_pinning_keeps_a_ghost_of_every_experiment(told: list[dict[str, Any]]) -> None:
+    page = LoudnessLab()
+    page.lab.update({"v.view": "growth", "s.level": 70})
+    page._guarded({"type": "pin"})
+    page.lab.update({"v.view": "masking", "v.level": 40})
+    ghost = page.scene.columns("masking-pinned")["masking_y"]
+    page.lab.update({"v.level": 70})
+    assert ghost == pytest.approx(page.lab.masking.masked)
+    page._guarded({"type": "unpin"})
+    assert not len(page.scene.columns("masking-pinned")["masking_y"])
+
+
+def test_finished_contours_say_how_far_they_are_from_the_standard(lab: LoudnessModel) -> None:
+    lab.update({"v.view": "contours"})
+    assert "ISO" not in lab.summary()
+    for _ in lab.contour_job().steps():
+        pass
+    assert re.search(r"The contours lie \d\.\d dB", lab.summary())

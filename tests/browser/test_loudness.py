@@ -67,3 +67,16 @@ def test_a_lesson_s_task_is_done_with_the_slider(server: Server, page: Page) -> 
     level.fill("60")
     level.press("Enter")
     expect(task).to_contain_text("Four sones are 60 phon", timeout=WAIT)
+
+
+@pytest.mark.parametrize("lab", ["filterbank", "cochlea", "loudness", "fdn"])
+def test_the_tools_stand_below_the_figures_in_any_window(server: Server, page: Page, lab: str) -> None:
+    page.goto(f"{server.url}/{lab}")
+    expect(page.locator(".bk-Figure:visible").first).to_be_visible(timeout=WAIT)
+    for width, height in ((1000, 500), (390, 844)):
+        page.set_viewport_size({"width": width, "height": height})
+        page.wait_for_timeout(300)
+        figures, tools = (page.locator(part).bounding_box() for part in (".figures", ".tools"))
+        assert figures is not None
+        assert tools is not None
+        assert tools["y"] >= figures["y"] + figures["height"] - 1

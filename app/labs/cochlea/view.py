@@ -29,7 +29,7 @@ _GRID = (
 .figures > [data-name="drnl"] { grid-area: upper; }
 .figures > [data-name="gammatone"] { grid-area: lower; }
 .corner { padding-left: 4px; min-height: 44px; }
-@media (max-width: 899px) {
+@container (max-width: 699px) {
   .figures { grid-template-columns: minmax(0, 1fr); grid-template-areas: "io" "upper" "lower" "corner"; }
 """
     + "".join(f'  .figures > [data-name="{name}"] {{ grid-area: upper; }}\n' for name in _BESIDE)

@@ -37,7 +37,7 @@ _GRID = """
                                   "responses responses responses wave wave wave"
                                   "impulse impulse impulse impulse impulse impulse"; }
 }
-@media (max-width: 899px) {
+@container (max-width: 699px) {
   .figures { grid-template-columns: minmax(0, 1fr);
              grid-template-areas: "cochleagram" "waveform" "corner" "excitation" "responses" "wave" "impulse"; }
 }

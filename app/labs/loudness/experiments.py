@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from amtlib import Glasberg2002, Moore2016
 from amtlib.loudness import THRESHOLD_SONE, StationaryLoudness, equal_loudness_steps
-from amtlib.loudness.iso226 import iso226_frequencies
+from amtlib.loudness.iso226 import iso226_contour, iso226_frequencies
 
 Array = NDArray[Any]
 
@@ -23,6 +23,8 @@ GROWTH_LEVELS = np.arange(0.0, 111.0, 5.0)
 SERIES_LEVELS = (20, 40, 60, 80, 100)
 #: Lines of noise that stand for a band: closer than any filter is wide, at most this many.
 LINES = 160
+#: As many for a band that masks: half a narrow filter apart in the widest one, and a picture in 0.3 s.
+MASKING_LINES = 80
 #: A pattern that changes by this much somewhere is heard to change, dB (Zwicker 1970).
 JUST_NOTICEABLE = 1.0
 #: Loudness levels of the contours, phon; 0 stands for the threshold.
@@ -43,15 +45,15 @@ class Lines:
     frequencies: Array
     levels: Array
 
-    def at(self, model: Steady, shift: Array | float = 0.0, right: float | None = None) -> StationaryLoudness:
+    def at(self, model: Steady, shift: Array | float = 0.0, right: float = 0.0) -> StationaryLoudness:
         """Return a model's answer to it, the levels shifted by ``shift`` dB (one more axis in front, if an array).
 
-        ``right`` is the right ear's level against the left's in dB; without it both ears get the same. (The earlier
+        ``right`` is the right ear's level against the left's in dB; at 0 both ears get the same. (The earlier
         model knows no difference: which ears it has was settled when it was made.)
         """
         levels = torch.as_tensor(self.levels + np.asarray(shift)[..., None], dtype=torch.float64)
         freqs = torch.as_tensor(np.broadcast_to(self.frequencies, levels.shape).copy(), dtype=torch.float64)
-        if right is None or isinstance(model, Glasberg2002):
+        if not right or isinstance(model, Glasberg2002):
             return model.stationary(freqs, levels)
         return model.stationary(freqs, levels, levels + right if np.isfinite(right) else right)
 
@@ -79,8 +81,11 @@ class Growth:
     both: Array
 
 
-def growth(one: Steady, both: Steady, spectrum: Lines, level: float) -> Growth:
-    """Return how the loudness of a spectrum grows when all its components are raised together."""
+def growth(one: Steady, both: Steady, spectrum: Lines, level: float, right: float = 0.0) -> Growth:
+    """Return how the loudness of a spectrum grows when all its components are raised together.
+
+    ``right`` is the right ear's level against the left's in dB, where both listen.
+    """
     if not spectrum.frequencies.size:
         nothing = np.zeros(len(GROWTH_LEVELS))
         return Growth(GROWTH_LEVELS, nothing, nothing)
@@ -88,7 +93,7 @@ def growth(one: Steady, both: Steady, spectrum: Lines, level: float) -> Growth:
     return Growth(
         GROWTH_LEVELS,
         spectrum.at(one, shift, -np.inf).total.numpy(),
-        spectrum.at(both, shift).total.numpy(),
+        spectrum.at(both, shift, right).total.numpy(),
     )
 
 
@@ -114,8 +119,11 @@ class Bandwidth:
     loudness: Array
 
 
-def bandwidth(model: Steady, centre: float, level: float) -> Bandwidth:
-    """Return the loudness of bands of noise of one level and growing width (Zwicker, Flottorp and Stevens 1957)."""
+def bandwidth(model: Steady, centre: float, level: float, right: float = 0.0) -> Bandwidth:
+    """Return the loudness of bands of noise of one level and growing width (Zwicker, Flottorp and Stevens 1957).
+
+    ``right`` is the right ear's level against the left's in dB; -inf if it hears nothing.
+    """
     widths = np.geomspace(20.0, 16000.0, 33)
     widths = widths[np.sqrt(centre**2 + widths**2 / 4) + widths / 2 < 15000]
     bands = [band_of_noise(centre, width, level) for width in widths]
@@ -124,7 +132,7 @@ def bandwidth(model: Steady, centre: float, level: float) -> Bandwidth:
     for row, band in enumerate(bands):  # shorter ones are filled up with what is not there
         frequencies[row, : len(band.levels)] = band.frequencies
         levels[row, : len(band.levels)] = band.levels
-    return Bandwidth(widths, Lines(frequencies, levels).at(model).total.numpy())
+    return Bandwidth(widths, Lines(frequencies, levels).at(model, 0.0, right).total.numpy())
 
 
 @dataclass(frozen=True)
@@ -161,7 +169,7 @@ def masking(model: Steady, centre: float, width: float, level: float, quiet: Arr
 
     The pattern stands on an internal noise that has the excitation of the threshold: what nobody hears is no change.
     """
-    noise = band_of_noise(centre, width, level, lines=40)
+    noise = band_of_noise(centre, width, level, lines=MASKING_LINES)
     floor = 10 ** (model.specific.threshold_db.numpy() / 10)
     alone = 10 ** (noise.at(model).excitation[..., 0, :].numpy() / 10) + floor
     low, high = np.full(len(PROBES), -20.0), np.full(len(PROBES), 130.0)
@@ -203,3 +211,9 @@ def contour_steps(
             share = (row + 1 - 0.8**step) / len(phons)
             yield share, Contours(tuple(phons), frequencies, levels.copy())
     yield 1.0, Contours(tuple(phons), frequencies, levels)
+
+
+def iso_distance(found: Contours) -> float:
+    """Return the root-mean-square distance in dB of contours from those of ISO 226, where both exist."""
+    standard = np.stack([iso226_contour(phon).numpy() for phon in found.phons])
+    return float(np.sqrt(np.nanmean((found.levels - standard) ** 2)))

@@ -6,7 +6,7 @@ Not a page: see view.py. The chain runs once over the whole sound; a moment is r
 import itertools
 import math
 import operator
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from amtlib import Glasberg2002, Moore2016
-from amtlib.loudness import sone2phon
+from amtlib.loudness import THRESHOLD_SONE, sone2phon
 from app.lab import LabModel, Section, load_lessons
 from app.labs.loudness import experiments
 from app.labs.loudness.experiments import Lines
@@ -27,6 +27,10 @@ from app.work import Job
 Array = NDArray[Any]
 
 FS = 32000
+#: Highest frequency that is offered, Hz: where the models' spectrum ends.
+HIGHEST = 15000
+#: Highest level at an ear, dB SPL: both sounds and differences between the ears end there.
+LOUDEST = 120
 #: Silence after the sound, s: long enough to see how its loudness is forgotten.
 AFTER = 0.25
 #: The lab keeps patterns every so many ms.
@@ -109,7 +113,7 @@ class LoudnessModel(LabModel):
 
     def __init__(self) -> None:
         # A tone of 1 kHz: the sound that the sone is defined by.
-        self.stimulus = Stimulus.starting_with(kind="tone", duration=0.5)
+        self.stimulus = Stimulus.starting_with(kind="tone", duration=0.5, highest_frequency=HIGHEST)
         self.listener = Listener()
         self.inside = Inside()
         self.look = Look()
@@ -158,6 +162,21 @@ class LoudnessModel(LabModel):
     @property
     def _right_gain(self) -> float:
         return 10 ** (self.right / 20)
+
+    @property
+    def _second_ear(self) -> float:
+        """Level in the right ear against the left, dB, where it listens at all."""
+        return self.right if self.right > -math.inf else 0.0
+
+    def reconcile(self, changed: Iterable[str]) -> list[str]:
+        """Keep the louder ear at or below `LOUDEST`."""
+        highest = LOUDEST - float(self.stimulus.level)
+        if self._second_ear <= highest:
+            return []
+        self.listener.ild = highest
+        return [
+            f"More than {LOUDEST} dB SPL at the right ear is not offered: the difference is {highest:g} dB now."
+        ]
 
     # ------------------------------------------------------------------ models
 
@@ -293,7 +312,7 @@ class LoudnessModel(LabModel):
         return self._experiment(
             "growth",
             self._moment_key(),
-            lambda: experiments.growth(one, both, self.spectrum, self.stimulus.level),
+            lambda: experiments.growth(one, both, self.spectrum, self.stimulus.level, self._second_ear),
         )
 
     @property
@@ -343,11 +362,11 @@ class LoudnessModel(LabModel):
     @property
     def bandwidth(self) -> experiments.Bandwidth:
         """Loudness of a band of noise of one level against its width."""
-        model, look = self.model(ears="both"), self.look
+        model, look = self.model(), self.look
         return self._experiment(
             "bandwidth",
             self._key("m.", "p.", "v.centre", "v.level"),
-            lambda: experiments.bandwidth(model, float(look.centre), float(look.level)),
+            lambda: experiments.bandwidth(model, float(look.centre), float(look.level), self.right),
         )
 
     @property
@@ -423,19 +442,27 @@ class LoudnessModel(LabModel):
 
     def summary(self) -> str:
         """Say in one line what is seen, for the page and for a screen reader."""
-        course, peak = self.course, self.course.peak
-        excitation = self.patterns[0][0]
+        peak = self.course.peak
+        if peak <= THRESHOLD_SONE:
+            return f"{self.stimulus.summary}: below the threshold of hearing. Nothing of it is heard."
+        heard = f"{self.stimulus.summary}: {sones(peak)}. {self._moment_in_words()}"
+        two = self.listener.model == "moore2016" and self.right > -math.inf
+        if self.look.view == "binaural" and two and self.steady.left > 0:
+            return f"{heard} Both ears hear {self.binaural_gain:.2f} times what the left hears."
+        if self.look.view == "contours" and self.contour_job().done and self.contours is not None:
+            distance = experiments.iso_distance(self.contours)
+            return f"{heard} The contours lie {distance:.1f} dB (rms) from those of ISO 226."
+        return heard
+
+    def _moment_in_words(self) -> str:
+        at, excitation = self.course.moments[self.frame], self.patterns[0][0]
+        if not (excitation > self.threshold).any():
+            return f"At {at:.2f} s the whole pattern lies below the threshold."
         top = int(excitation.argmax())
-        heard = f"{self.stimulus.summary}: {sones(peak)}"
-        if peak <= 0:
-            return f"{heard}. Nothing of it is heard."
-        now = (
-            f"At {course.moments[self.frame]:.2f} s the pattern peaks with {excitation[top]:.0f} dB "
-            f"near {course.frequencies[top]:.0f} Hz"
+        return (
+            f"At {at:.2f} s the pattern peaks with {excitation[top]:.0f} dB "
+            f"near {self.course.frequencies[top]:.0f} Hz."
         )
-        if self.listener.model == "moore2016" and self.look.view == "binaural" and self.steady.left > 0:
-            return f"{heard}. {now}; both ears hear {self.binaural_gain:.2f} times what the left hears."
-        return f"{heard}. {now}."
 
     def code(self) -> str:
         """Return a script that reproduces the loudness over time and the patterns at the moment."""

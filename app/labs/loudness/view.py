@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from amtlib import signals
+from amtlib import audfiltbw, signals
 from amtlib.loudness.iso226 import iso226_contour
 from app import plots
 from app.figures import template
@@ -32,7 +32,7 @@ _GRID = (
     + "".join(f'.figures > [data-name="{name}"] {{ grid-area: 3 / 2 / 5 / 3; }}\n' for name in _BESIDE)
     + """
 .corner { padding-left: 4px; min-height: 44px; }
-@media (max-width: 899px) {
+@container (max-width: 699px) {
   .figures { grid-template-columns: minmax(0, 1fr); grid-template-rows: none;
              grid-template-areas: "specific" "time" "beside" "excitation" "spectrum" "corner"; }
 """
@@ -165,13 +165,13 @@ class LoudnessLab(LabView):
             scene.data(f"spectrum-{i}", x0=x, y0=np.full_like(y, -40.0), x1=x, y1=y)
         edges = plots.erb_number(np.array(lab.inside.edges))
         scene.data("spectrum-edges", x0=edges, y0=np.full(5, -40.0), x1=edges, y1=np.full(5, 200.0))
-        scene.set("spectrum.title", text=f"Spectrum at {now}, by window")
+        scene.set("spectrum.title", text=f"Spectrum behind the middle ear at {now}, by window")
         places = plots.erb_number(course.frequencies).astype(np.float32)
         (left, right), (specific_left, specific_right) = lab.patterns
         two = bool(np.any(right != left)) and lab.right > -math.inf
         for name, values in (
             ("left", left),
-            ("right", right if two else np.full_like(right, -200)),
+            ("right", right if two else right[:0]),
             ("threshold", lab.threshold),
         ):
             scene.data(
@@ -180,9 +180,8 @@ class LoudnessLab(LabView):
                 excitation_y=np.maximum(values, -60).astype(np.float32),
             )
         top = int(left.argmax())
-        peak = (
-            f"peak {left[top]:.0f} dB near {course.frequencies[top]:.0f} Hz" if left[top] > -60 else "nothing"
-        )
+        heard = bool((left > lab.threshold).any())
+        peak = f"{left[top]:.0f} dB near {course.frequencies[top]:.0f} Hz" if heard else "below threshold"
         scene.set("excitation.title", text=f"Excitation pattern: {peak}")
         # Counter-clockwise around each area, right on top of left.
         cam, floor = course.cam, np.zeros_like(specific_left)
@@ -197,10 +196,10 @@ class LoudnessLab(LabView):
             )
         self._top("specific", float(course.specific.sum(0).max()))
         area = float(course.at_moments[frame])
-        ears = (
-            f" ({area_of(specific_left):.3g} + {area_of(specific_right):.3g})" if specific_right.any() else ""
-        )
-        scene.set("specific.title", text=f"Specific loudness: an area of {area:.3g} sone{ears}")
+        ears = [plain(area_of(ear)) for ear in (specific_left, specific_right) if ear.any()]
+        shares = f"{' + '.join(ears)} = " if len(ears) > 1 else ""
+        kind = "short-term" if lab.listener.model == "moore2016" else "instantaneous"
+        scene.set("specific.title", text=f"Area: {shares}{plain(area)} sone, {kind}")
 
     def _draw_time(self) -> None:
         scene, course = self.scene, self.lab.course
@@ -215,7 +214,7 @@ class LoudnessLab(LabView):
         highest = float(course.instantaneous.max())
         self._top("time", highest)
         at = float(course.moments[self.lab.frame])
-        scene.data("time-moment", time_x=np.array([at, at]), time_y=np.array([0.0, 1000.0]))
+        scene.data("time-moment", time_x=np.array([at, at]), time_y=np.array([0.0, 1e5]))
         scene.limits("time.x_range", float(course.time[0]), float(course.time[-1]))
         scene.set("time.title", text=f"Loudness over time: {sones(course.peak)}")
 
@@ -234,18 +233,18 @@ class LoudnessLab(LabView):
         scene.data("growth-here", growth_x=np.array([level, level]), growth_y=np.array([1e-5, 1e5]))
         heard = found.one if self.lab.right == -math.inf else found.both
         now = float(np.exp(np.interp(level, found.levels, np.log(np.maximum(heard, 1e-5)))))
-        scene.set(
-            "growth.title", text=f"Loudness against level: {sones(now)} at {level:g} dB SPL, if it lasts"
-        )
+        scene.set("growth.title", text=f"If it lasts: {sones(now)} at {level:g} dB SPL")
 
     def _draw_binaural(self) -> None:
         scene, found = self.scene, self.lab.steady
-        values = np.array([found.left, found.right, found.both, found.uninhibited])
-        names = list(figures.EARS)
+        later = self.lab.listener.model == "moore2016"
+        both = [found.both, found.uninhibited] if later else [0.0, found.both]
+        values, names = np.array([found.left, found.right, *both]), list(figures.EARS)
+        words = [f"{plain(v)} sone" for v in values]
+        if not later:  # its ears do not know of each other
+            words[2] = "not in this model"
         scene.data("binaural", ears=names, ears_loudness=values)
-        scene.data(
-            "binaural-values", ears=names, ears_loudness=values, text=[f"{v:.3g} sone" for v in values]
-        )
+        scene.data("binaural-values", ears=names, ears_loudness=values, text=words)
         self._top("binaural", float(values.max()))
 
     def _draw_masking(self) -> None:
@@ -262,12 +261,12 @@ class LoudnessLab(LabView):
     def _draw_bandwidth(self) -> None:
         scene, found, look = self.scene, self.lab.bandwidth, self.lab.look
         scene.data("bandwidth-live", bandwidth_x=found.widths, bandwidth_y=found.loudness)
-        erb = 24.7 * (4.37 * float(look.centre) / 1000 + 1)
-        scene.data("bandwidth-erb", bandwidth_x=np.array([erb, erb]), bandwidth_y=np.array([0.0, 1000.0]))
+        erb = float(audfiltbw(torch.tensor(float(look.centre))))
+        scene.data("bandwidth-erb", bandwidth_x=np.array([erb, erb]), bandwidth_y=np.array([0.0, 1e5]))
         self._top("bandwidth", float(found.loudness.max()))
         scene.set(
             "bandwidth.title",
-            text=f"{look.level:g} dB SPL around {look.centre:g} Hz, spread wider; dotted: one ERB, {erb:.0f} Hz",
+            text=f"{look.level:g} dB SPL around {look.centre:g} Hz; one ERB is {erb:.0f} Hz",
         )
 
     def _draw_contours(self) -> None:
@@ -289,6 +288,10 @@ class LoudnessLab(LabView):
 
     def draw_pinned(self, shown: bool) -> None:
         """Keep the present curves as ghosts, or clear them."""
+        if shown:  # of every experiment: the reader may look at another one while A is pinned
+            self._draw_growth()
+            self._draw_masking()
+            self._draw_bandwidth()
         for live, pinned in _PINNED.items():
             columns = self.scene.columns(live)
             if columns:
@@ -356,7 +359,13 @@ def area_of(specific: Any) -> float:
     return float(np.sum(specific)) / 4
 
 
+def plain(sone: float) -> str:
+    """Write a loudness with three digits, and never in powers of ten."""
+    return f"{sone:.{max(0, 2 - math.floor(math.log10(sone)))}f}" if sone >= 1e-3 else "0"
+
+
 def next_step(value: float) -> float:
-    """Return the next number of the series 1, 2, 5, 10 that is not smaller."""
+    """Return the next number of the series 1, 1.5, 2, 3, 5, 7, 10 that is not smaller."""
     decade = 10.0 ** math.floor(math.log10(value))
-    return decade * next(step for step in (1.0, 2.0, 5.0, 10.0) if value <= step * decade * (1 + 1e-9))
+    steps = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0, 10.0)
+    return decade * next(step for step in steps if value <= step * decade * (1 + 1e-9))
