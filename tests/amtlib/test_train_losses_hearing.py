@@ -99,8 +99,8 @@ def test_frames_do_not_wrap_around() -> None:
     late = torch.zeros(9600, dtype=torch.float64)
     late[-1] = 1.0
     cells = Cochleagram(field="cochlea").power(Rendered.of_response(late, FS))[0]
-    # the lowest channel has rung by 76 dB less than its peak, which the last frame does not hold
-    assert float(cells[:, :10].amax() / cells[:, -1].amax()) < 1e-5
+    # skirts that end at -50 dB ring a little before their time
+    assert float(cells[:, :10].amax() / cells[:, -1].amax()) < 1e-4
 
 
 def test_the_threshold_floor_hides_what_cannot_be_heard() -> None:

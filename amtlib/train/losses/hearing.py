@@ -59,6 +59,10 @@ def excitation_weights(fs: float, lines: int, dtype: torch.dtype, device: torch.
     tensor([1.0000, 1.0000], dtype=torch.float64)
     """
     centres = torch.from_numpy(erb_centres(fs))
+    if not len(centres):
+        raise ValueError(
+            f"fs = {fs:g} Hz leaves no auditory band below fs / 2: the lowest is at 87 Hz; raise fs"
+        )
     f = torch.linspace(0.0, fs / 2.0, lines, dtype=torch.float64)
     off = (f - centres[:, None]) / (1.019 * f2erb(centres)[:, None])
     weights = (1.0 + off.square()) ** -4
@@ -133,10 +137,6 @@ class Excitation(Shown):
     def __call__(self, rendered: Rendered) -> tuple[Tensor, ...]:
         """Return (batch * n_out, bands)."""
         rows = rendered.spectrum.mT.flatten(0, 1)
-        if not len(erb_centres(rendered.fs)):
-            raise ValueError(
-                f"fs = {rendered.fs:g} Hz leaves no auditory band below fs / 2: the lowest is at 87 Hz; raise fs"
-            )
         pools = _pooled_weights(rendered.fs, rows.shape[-1], rendered.dtype, rendered.device)
         power: Tensor = _WeightedPower.apply(rows, *pools)  # type: ignore[no-untyped-call]
         return (level_db(power, _SILENCE_DB),)
