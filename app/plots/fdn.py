@@ -7,7 +7,7 @@ from typing import Any
 
 import holoviews as hv
 import numpy as np
-from bokeh.models import BasicTicker, BasicTickFormatter, FixedTicker
+from bokeh.models import BasicTicker, CustomJSTickFormatter, FixedTicker
 
 from app.plots.style import (
     BLUE,

@@ -44,8 +44,8 @@ def _drums(fs: int) -> Array:
 
 
 @cache
-def dry(source: str, fs: int) -> Array:
-    """Return the sound before the network, shape ``(T,)``: some silence, then the sound.
+def dry(source: str, fs: int = 48000) -> Array:
+    """Return the sound before the network, shape ``(T,)``.
 
     Raises
     ------
@@ -53,28 +53,31 @@ def dry(source: str, fs: int) -> Array:
         When there is no such sound.
     """
     if source == "impulse":
-        sound = np.concatenate([[1.0], np.zeros(fs // 100)])
-    elif source == "drums":
-        sound = _drums(fs)
-    elif source == "speech":
-        sound = audio.load(SPEECH, fs=fs).samples.double().numpy()
-    else:
-        raise ValueError(f"There is no sound {source!r}; choose impulse, drums or speech.")
-    return np.concatenate([np.zeros(round(LEAD * fs)), sound])
+        return np.concatenate([[1.0], np.zeros(fs // 100)])
+    if source == "drums":
+        return _drums(fs)
+    if source == "speech":
+        return audio.load(SPEECH, fs=fs).samples.double().numpy()
+    raise ValueError(f"There is no sound {source!r}; choose impulse, drums or speech.")
+
+
+def _led(source: str, tail: float, fs: int) -> Array:
+    """Return a sound with silence before and after it."""
+    return np.concatenate([np.zeros(round(LEAD * fs)), dry(source, fs), np.zeros(round(tail * fs))])
 
 
 def through(build: FDNBuild, source: str, tail: float) -> torch.Tensor:
     """Return a sound as the network's first output gives it, with ``tail`` seconds after the sound's end."""
     fs = int(build.fs)
-    x = np.concatenate([dry(source, fs), np.zeros(round(tail * fs))])
+    x = _led(source, tail, fs)
     y = process_fdn(x if build.n_in == 1 else np.tile(x[:, None], build.n_in), build)
     return torch.from_numpy(np.ascontiguousarray(y if y.ndim == 1 else y[:, 0])).float()
 
 
 def in_room(response: Array, source: str, tail: float, fs: int) -> torch.Tensor:
     """Return a sound as a room with that impulse response gives it, as long as `through` makes it."""
-    x = dry(source, fs)
-    length = len(x) + round(tail * fs)
+    x = _led(source, tail, fs)
+    length = len(x)
     size = 1 << (length + len(response)).bit_length()
     y = np.fft.irfft(np.fft.rfft(x, size) * np.fft.rfft(response, size), size)[:length]
     return torch.from_numpy(y).float()
