@@ -148,31 +148,49 @@ def agreement(nfft: int) -> None:
     plan, centres = feature.plan(nfft, FS), feature.centres(FS)
     bank = GammatoneFilterbank(centres, FS, dtype=torch.float64)
     padded = torch.nn.functional.pad(h, (0, plan.frames * plan.hop - nfft))
-    frames = bank(padded).square().reshape(len(centres), plan.frames, plan.hop).mean(-1)
-    theirs = frames * calibration(made, feature.hop, feature.level)
-    audible = theirs > theirs.amax() * 1e-6
-    off = (10.0 * torch.log10(ours / theirs)).abs()[audible]
-    floor = feature.floor(made)
-    a, b = ((p + floor) ** 0.3 - floor**0.3 for p in (ours, theirs))
-    print("\nCochleagram against GammatoneFilterbank, mean square in the same frames, cells above -60 dB:")
-    print(
-        f"{len(centres)} channels x {plan.frames} frames: median {off.median():.3f} dB, 95 % within "
-        f"{off.quantile(0.95):.2f} dB, worst {off.max():.2f} dB (channels below 400 Hz, whose periods a frame cuts); "
-        f"distance as the loss counts it {float((a - b).abs().sum() / b.sum()):.4f}"
+    gain = calibration(made, feature.hop, feature.level)
+    theirs = bank(padded).square().reshape(len(centres), plan.frames, plan.hop).mean(-1) * gain
+    whole = bank.envelope(padded).square().reshape(len(centres), plan.frames, plan.hop).mean(-1) * (
+        0.5 * gain
     )
+    audible = theirs > theirs.amax() * 1e-6
+    floor = feature.floor(made)
+    print(
+        f"\nCochleagram, {len(centres)} channels x {plan.frames} frames, against GammatoneFilterbank, to -60 dB:\n"
+    )
+    for name, cells in (
+        ("mean square of its output", theirs),
+        ("mean square of its envelope, halved", whole),
+    ):
+        off = (10.0 * torch.log10(ours / cells)).abs()[audible]
+        a, b = ((p + floor) ** 0.3 - floor**0.3 for p in (ours, cells))
+        print(
+            f"{name}: median {off.median():.3f} dB, 95 % within {off.quantile(0.95):.2f} dB, worst {off.max():.2f} dB, "
+            f"distance as the loss counts it {float((a - b).abs().sum() / b.sum()):.4f}"
+        )
     began = time.perf_counter()
     for _ in range(5):
         bank(padded)
-    whole = (time.perf_counter() - began) / 5
+    slow = (time.perf_counter() - began) / 5
     began = time.perf_counter()
     for _ in range(5):
         feature.power(Rendered.of_response(h, FS))
-    print(
-        f"forward, float64: {1e3 * whole:.1f} ms the filterbank, {1e3 * (time.perf_counter() - began) / 5:.1f} ms this"
-    )
+    took = (time.perf_counter() - began) / 5
+    print(f"forward, float64: {1e3 * slow:.1f} ms the filterbank, {1e3 * took:.1f} ms this")
 
 
 def loudness(seconds: float) -> None:
+    print("\nLoudness of steady pink noise (sone, both ears) against Glasberg2002.stationary:\n")
+    model = Glasberg2002(FS, field="diffuse", middle_ear="2007", pad=True, dtype=torch.float64)
+    f = torch.arange(20.0, 15500.0, 10.0, dtype=torch.float64)
+    share = float(np.log(15500.0 / 20.0) / np.log(FS / 2.0 / 20.0))
+    click = Rendered.of_response(torch.eye(1, 9600, dtype=torch.float64)[0], FS)
+    for level in (45.0, 65.0, 85.0):
+        whole = float(model.stationary(f, 10.0 * torch.log10(share / f / (1.0 / f).sum()) + level).total)
+        ours = float(LoudnessDecay(level=level)(click)[0][0, 0])
+        print(
+            f"{level:.0f} dB SPL: complete {whole:.2f}, this {ours:.2f} ({100 * (ours / whole - 1):+.1f} %)"
+        )
     print(
         "\nLoudness of decaying noise (sone, both ears) against Glasberg2002 complete, greatest short-term value:\n"
     )
@@ -180,7 +198,6 @@ def loudness(seconds: float) -> None:
     noise = torch.randn(samples, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     h = noise * torch.exp(-6.908 * torch.arange(samples) / (0.4 * FS))
     made = Rendered.of_response(h, FS)
-    model = Glasberg2002(FS, field="diffuse", middle_ear="2007", pad=True, dtype=torch.float64)
     for level in (50.0, 65.0, 80.0):
         gain = 20e-6 * calibration(made, 0.01, level).sqrt()
         whole = float(model(h * gain, return_stages=True).short_term.max())
@@ -191,8 +208,8 @@ def loudness(seconds: float) -> None:
             stage = model.integration.short_term
             found.append(float(stage(total.repeat_interleave(10, -1)).max()))
         print(
-            f"{level:.0f} dB SPL: complete {whole:.2f}, this {found[1]:.2f} ({100 * (found[1] / whole - 1):+.1f} %), with "
-            f"channels 0.25 Cam apart {found[0]:.2f}"
+            f"{level:.0f} dB SPL: complete {whole:.2f}, this {found[1]:.2f} ({100 * (found[1] / whole - 1):+.1f} %), "
+            f"with channels 0.25 Cam apart {found[0]:.2f}"
         )
     print(
         "\nA pink noise of 65 dB SPL switched off (sone at 0, 100, 200, 300 ms): complete, mean of 8 noises; this:"
