@@ -3,6 +3,7 @@ Source: :class:`amtlib.Moore2016` and :class:`amtlib.Glasberg2002`; the experime
 Not a page: see view.py. The chain runs once over the whole sound; a moment is read off it.
 """
 
+import functools
 import itertools
 import math
 import operator
@@ -557,6 +558,7 @@ def parameter_code(inside: Inside, *, later: bool) -> list[str]:
     ]
 
 
+@functools.lru_cache(maxsize=256)
 def phon(sone: float) -> float:
     """Return a loudness in sone as a loudness level in phon."""
     return float(sone2phon(torch.tensor(sone, dtype=torch.float64)))
