@@ -69,7 +69,10 @@ def _named_terms(plot: Any, element: Any) -> None:
         item.name = f"{item.renderers[0].data_source.name.removesuffix('-data')}-legend"
     axis = figure.yaxis[0]
     axis.ticker = FixedTicker(ticks=[0.1, 1, 10], name="loss-ticks")
-    axis.formatter = BasicTickFormatter()
+    axis.formatter = CustomJSTickFormatter(
+        code="return tick < 1e-3 ? tick.toExponential() : String(Number(tick.toPrecision(3)))"
+    )
+    figure.ygrid[0].ticker = axis.ticker
 
 
 def response() -> hv.Element:
