@@ -227,7 +227,7 @@ class Job(Generic[T]):
 
     @property
     def position(self) -> int:
-        """Place in the queue, 1 if it is next; 0 once it no longer waits."""
+        """Place in the queue, 1 if it is next; 0 once it has a worker, which may still be on its way, or has ended."""
         return self._desk.position(self)
 
     @property

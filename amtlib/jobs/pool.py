@@ -110,7 +110,8 @@ class Pool:
 
     Notes
     -----
-    Close it, or use it in a ``with`` block. Processes also end with this one, however it ends.
+    Close it, or use it in a ``with`` block. Processes also end with this one, however it ends. A script that uses them
+    has its own statements under ``if __name__ == "__main__":``, since each process imports it.
 
     Examples
     --------
@@ -306,6 +307,7 @@ class Pool:
 
     def _work(self, job: Job[Any]) -> None:
         """Have a job done, in a thread of its own that runs it or waits for it."""
+        deaths = 0
         try:
             while not job.ended:
                 place = self._place
@@ -314,7 +316,8 @@ class Pool:
                 except PlaceLost as lost:
                     self._come_home(place, str(lost))
                 except WorkerDied as died:
-                    if job.attempts >= job.allowed:
+                    deaths += 1  # some die before they can say that they have begun
+                    if max(job.attempts, deaths) >= job.allowed:
                         tried = f"; it was tried {job.allowed} times" if job.allowed > 1 else ""
                         job.settle("failed", error=WorkerDied(f"{died}{tried}"))
                 except BaseException as error:

@@ -70,7 +70,6 @@ class ProcessPlace:
             worker = self._take()
             job.attach(lambda: worker.stop(job.number), worker.kill)
             try:
-                job.begin()
                 return worker.do(job, call)
             finally:
                 job.detach()
@@ -157,6 +156,9 @@ class Worker:
             word = self._pipe.recv()
             if word[0] == "end":
                 return word[1], word[2]
+            if word[0] == "begin":
+                job.begin()
+                continue
             job.hear(word if word[0] == "progress" else ("item", unpack(word[1])))
 
     def stop(self, number: int) -> None:
@@ -212,8 +214,8 @@ def serve(pipe: "connection.Connection[Any, Any]", preload: tuple[str, ...]) -> 
     Parameters
     ----------
     pipe : Connection
-        Takes ('do', number, call), ('stop', number) and ('end',); gives ('progress', share, message), ('item', bytes)
-        and ('end', good, outcome).
+        Takes ('do', number, call), ('stop', number) and ('end',); gives ('begin',), ('progress', share, message),
+        ('item', bytes) and ('end', good, outcome).
     preload : tuple of str
         Modules to import first.
     """
@@ -233,6 +235,7 @@ def serve(pipe: "connection.Connection[Any, Any]", preload: tuple[str, ...]) -> 
 
     while True:
         _, call, stopped = inbox.get()
+        tell(("begin",))
         good, outcome = carry_out(Context(stopped, tell), call)
         tell(("end", good, outcome))
         del call, outcome  # not held until the next job comes

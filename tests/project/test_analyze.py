@@ -173,7 +173,7 @@ def test_a_cancelled_analysis_ends(tmp_path: Path) -> None:
         begun = time.monotonic()
         while pool.running:
             time.sleep(0.01)
-    assert time.monotonic() - begun < 3.0  # a piece of two seconds of sound, on a busy machine
+    assert time.monotonic() - begun < 10.0  # a piece of two seconds of sound, on a busy machine
 
 
 # --- many files ------------------------------------------------------------------------------------------------
@@ -324,12 +324,12 @@ def test_the_command_is_stopped_by_ctrl_c_goes_on_and_leaves_no_process(
         start_new_session=True,
     )
     journal = tmp_path / ".t.csv.journal"
-    until = time.monotonic() + 60.0
+    until = time.monotonic() + 120.0
     while time.monotonic() < until and (not journal.exists() or len(journal.read_text().splitlines()) < 2):
         assert process.poll() is None, process.communicate()
         time.sleep(0.02)
     os.killpg(process.pid, signal.SIGINT)  # to all of them, as a terminal does
-    _, said = process.communicate(timeout=20)
+    _, said = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "stopped; what is done stands in t.csv" in said
     assert "Traceback" not in said
