@@ -20,7 +20,6 @@ from amtlib.loudness.channels import MOORE2016_THRESHOLD_DB, loudness_table
 from amtlib.scales import audfiltbw, erbspacebw, f2erb
 from amtlib.train.losses.bands import BandFrames, FramePlan, plan_frames
 from amtlib.train.losses.checks import Shown, check_choice, check_number
-from amtlib.train.losses.features import level_db
 from amtlib.train.losses.rendered import Rendered
 
 #: Level in dB of a power of 1 Pa^2
@@ -91,36 +90,37 @@ def _pooled_weights(
     return first, pool, torch.cat([weights[:first], pooled]).to(dtype).contiguous()
 
 
-class _WeightedPower(torch.autograd.Function):
-    """Spectra (R, F) to band powers (R, bands): one matrix product each way, on lines pooled where bands are wide."""
+class _BandLevels(torch.autograd.Function):
+    """
+    Spectra (R, F) to levels in dB of |spectrum|^2 @ weights, (R, bands): one matrix product each way.
+
+    Lines are pooled where bands are wide; nothing is kept but the spectra and the bands' powers.
+    """
 
     @staticmethod
     def forward(ctx: Any, spectrum: Tensor, first: int, pool: int, weights: Tensor) -> Tensor:
         parts = torch.view_as_real(spectrum.contiguous()).flatten(1)  # real and imaginary in turn
-        ctx.save_for_backward(parts, weights)
-        ctx.pools = first, pool
         square = parts.square()
-        low = square[:, : 2 * first].reshape(len(parts), first, 2).sum(dim=-1)
+        low = square[:, 0 : 2 * first : 2] + square[:, 1 : 2 * first : 2]
         high = square[:, 2 * first :].reshape(len(parts), -1, 2 * pool).sum(dim=-1)
-        return torch.cat([low, high], dim=1) @ weights
+        power = (torch.cat([low, high], dim=1) @ weights).clamp_min_(10.0 ** (_SILENCE_DB / 10.0))
+        ctx.save_for_backward(parts, weights, power)
+        ctx.pools = first, pool
+        return power.log10().mul_(10.0)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None]:
-        parts, weights = ctx.saved_tensors
+        parts, weights, power = ctx.saved_tensors
         first, pool = ctx.pools
         rows = len(parts)
-        by_line = (2.0 * grad) @ weights.mT
+        # d 10 log10(re^2 + im^2) = 20 / ln 10 (re d re + im d im) / power; of silence 0, as its parts are
+        by_line = (grad / power).mul_(20.0 / math.log(10.0)) @ weights.mT
         found = torch.empty_like(parts)
-        for span, width, at in (
-            (slice(0, 2 * first), 2, slice(0, first)),
-            (slice(2 * first, None), 2 * pool, slice(first, None)),
-        ):
-            torch.mul(
-                parts[:, span].reshape(rows, -1, width),
-                by_line[:, at, None],
-                out=found[:, span].view(rows, -1, width),
-            )
+        low, high = slice(0, 2 * first), slice(2 * first, None)
+        for span, width, scale in ((low, 2, by_line[:, :first]), (high, 2 * pool, by_line[:, first:])):
+            shape = (rows, -1, width)
+            torch.mul(parts[:, span].reshape(shape), scale[..., None], out=found[:, span].view(shape))
         return torch.view_as_complex(found.view(rows, -1, 2)), None, None, None
 
 
@@ -138,8 +138,8 @@ class Excitation(Shown):
         """Return (batch * n_out, bands)."""
         rows = rendered.spectrum.mT.flatten(0, 1)
         pools = _pooled_weights(rendered.fs, rows.shape[-1], rendered.dtype, rendered.device)
-        power: Tensor = _WeightedPower.apply(rows, *pools)  # type: ignore[no-untyped-call]
-        return (level_db(power, _SILENCE_DB),)
+        levels: Tensor = _BandLevels.apply(rows, *pools)  # type: ignore[no-untyped-call]
+        return (levels,)
 
 
 def ear_gain_db(f: np.ndarray | Tensor, field: str) -> Tensor:
