@@ -75,6 +75,13 @@ class LoudnessPattern(Shown):
     field : {'diffuse', 'free', 'eardrum', 'cochlea'}
         Which outer ear stands before the middle ear; 'cochlea' for no ear at all.
 
+    Notes
+    -----
+    Excitation is the mean power of each gammatone in a frame, so its filters do not widen with level, and what
+    fluctuates within a frame is averaged before it is compressed. A decaying noise comes out louder than in the
+    complete :class:`amtlib.Glasberg2002`: by 17 % at 50 dB SPL, 11 % at 65, 8 % at 80; channels 0.25 Cam apart change
+    that by less than 1.2 %. A steady noise, see :class:`LoudnessDecay`, agrees within 5, 2 and 2 % at 45, 65 and 85 dB.
+
     Raises
     ------
     ValueError
