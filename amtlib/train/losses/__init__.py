@@ -32,6 +32,7 @@ from amtlib.train.losses.distances import (
     Reduction,
     RelativeMean,
     RootMean,
+    Spread,
     Squared,
 )
 from amtlib.train.losses.features import (
@@ -114,6 +115,7 @@ __all__ = [
     "Samples",
     "Sparsity",
     "Spectrograms",
+    "Spread",
     "Squared",
     "Term",
     "Total",

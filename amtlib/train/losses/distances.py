@@ -59,6 +59,8 @@ class Difference(Shown):
 
     def __call__(self, mine: Tensor, wanted: Tensor | None) -> Tensor:
         """Subtract."""
+        if self.to == 0.0:
+            return mine
         return mine - (given(wanted) if self.to is None else self.to)
 
 
@@ -200,6 +202,24 @@ class NormPerEntry(Shown):
         """Take the norm, whose gradient at 0 is 0."""
         norm: Tensor = torch.linalg.vector_norm(distances)
         return norm / distances.numel()
+
+
+@dataclass(frozen=True, repr=False)
+class Spread(Shown):
+    """
+    Standard deviation of each row, averaged over rows; its gradient at 0 is 0.
+
+    Examples
+    --------
+    >>> Spread()(torch.tensor([[1.0, 3.0]]), None)
+    tensor(1.)
+    """
+
+    needs_target = False
+
+    def __call__(self, distances: Tensor, wanted: Tensor | None) -> Tensor:
+        """Take the standard deviations."""
+        return distances.std(dim=-1, correction=0).mean()
 
 
 @dataclass(frozen=True, repr=False)

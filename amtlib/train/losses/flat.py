@@ -10,11 +10,13 @@ from amtlib.train.losses.composition import Term
 from amtlib.train.losses.distances import (
     Absolute,
     Deviation,
+    Difference,
     Distance,
     Excess,
     Mean,
     Reduction,
     RootMean,
+    Spread,
     Squared,
 )
 from amtlib.train.losses.features import Magnitude, MatrixSparsity, RelativePower
@@ -147,9 +149,9 @@ class FlatExcitation(Term):
         check_choice(self.weighting, "weighting", ("std", "peaks"))
 
     def ideas(self) -> tuple[Feature, Distance, Reduction]:
-        """Return the pattern in dB, deviation from its mean, rms or norm of the positive part."""
+        """Return the pattern in dB and its spread, or its deviation above the mean and a norm of that."""
         if self.weighting == "std":
-            return Excitation(), Deviation(), RootMean()
+            return Excitation(), Difference(to=0.0), Spread()
         return Excitation(), Deviation(above=True), RootMean(4.0)
 
 

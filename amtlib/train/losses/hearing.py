@@ -92,36 +92,34 @@ def _pooled_weights(
 
 class _BandLevels(torch.autograd.Function):
     """
-    Spectra (R, F) to levels in dB of |spectrum|^2 @ weights, (R, bands): one matrix product each way.
+    Magnitudes (R, F) to levels in dB of magnitude^2 @ weights, (R, bands): one matrix product each way.
 
-    Lines are pooled where bands are wide; nothing is kept but the spectra and the bands' powers.
+    Lines are pooled where bands are wide; nothing is kept but the magnitudes and the bands' powers.
     """
 
     @staticmethod
-    def forward(ctx: Any, spectrum: Tensor, first: int, pool: int, weights: Tensor) -> Tensor:
-        parts = torch.view_as_real(spectrum.contiguous()).flatten(1)  # real and imaginary in turn
-        square = parts.square()
-        low = square[:, 0 : 2 * first : 2] + square[:, 1 : 2 * first : 2]
-        high = square[:, 2 * first :].reshape(len(parts), -1, 2 * pool).sum(dim=-1)
-        power = (torch.cat([low, high], dim=1) @ weights).clamp_min_(10.0 ** (_SILENCE_DB / 10.0))
-        ctx.save_for_backward(parts, weights, power)
+    def forward(ctx: Any, magnitude: Tensor, first: int, pool: int, weights: Tensor) -> Tensor:
+        square = magnitude.square()
+        pooled = square[:, first:].reshape(len(square), -1, pool).sum(dim=-1)
+        power = torch.cat([square[:, :first], pooled], dim=1) @ weights
+        power.clamp_min_(10.0 ** (_SILENCE_DB / 10.0))
+        ctx.save_for_backward(magnitude, weights, power)
         ctx.pools = first, pool
         return power.log10().mul_(10.0)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None]:
-        parts, weights, power = ctx.saved_tensors
+        magnitude, weights, power = ctx.saved_tensors
         first, pool = ctx.pools
-        rows = len(parts)
-        # d 10 log10(re^2 + im^2) = 20 / ln 10 (re d re + im d im) / power; of silence 0, as its parts are
+        # d 10 log10(m^2) = 20 / ln 10 m dm / power; of silence 0, as its magnitudes are
         by_line = (grad / power).mul_(20.0 / math.log(10.0)) @ weights.mT
-        found = torch.empty_like(parts)
-        low, high = slice(0, 2 * first), slice(2 * first, None)
-        for span, width, scale in ((low, 2, by_line[:, :first]), (high, 2 * pool, by_line[:, first:])):
-            shape = (rows, -1, width)
-            torch.mul(parts[:, span].reshape(shape), scale[..., None], out=found[:, span].view(shape))
-        return torch.view_as_complex(found.view(rows, -1, 2)), None, None, None
+        found = torch.empty_like(magnitude)
+        torch.mul(magnitude[:, :first], by_line[:, :first], out=found[:, :first])
+        shape = (len(magnitude), -1, pool)
+        high = magnitude[:, first:].reshape(shape) * by_line[:, first:, None]
+        found[:, first:] = high.flatten(1)
+        return found, None, None, None
 
 
 @dataclass(frozen=True, repr=False)
@@ -136,7 +134,7 @@ class Excitation(Shown):
 
     def __call__(self, rendered: Rendered) -> tuple[Tensor, ...]:
         """Return (batch * n_out, bands)."""
-        rows = rendered.spectrum.mT.flatten(0, 1)
+        rows = rendered.magnitude.mT.flatten(0, 1)
         pools = _pooled_weights(rendered.fs, rows.shape[-1], rendered.dtype, rendered.device)
         levels: Tensor = _BandLevels.apply(rows, *pools)  # type: ignore[no-untyped-call]
         return (levels,)

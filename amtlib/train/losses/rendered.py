@@ -167,7 +167,7 @@ class Rendered:
     @cached_property
     def power_rows(self) -> Tensor:
         """Power spectra, (batch * n_out, F)."""
-        return torch.view_as_real(self.spectrum.mT.flatten(0, 1)).square().sum(dim=-1)
+        return self.magnitude.mT.flatten(0, 1).square()
 
     @cached_property
     def time(self) -> Tensor:
