@@ -1,11 +1,14 @@
 """What a network can be trained towards: a table from a goal to how the library is asked for it, and what matters then.
-Source: modes and objectives of :mod:`amtlib.train`; weights and sizes measured over three seeds of eight lines.
+Source: modes, objectives and losses of :mod:`amtlib.train`; weights and sizes measured over three seeds of eight lines.
 Not a loss: those are in the library. A new goal is a new row here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from amtlib.train.losses import FlatExcitation, FlatPower, Loss, MatchEnergyDecay
+from app.labs.fdn.ear import Ear
 
 
 @dataclass(frozen=True)
@@ -16,8 +19,8 @@ class Goal:
     ----------
     label : str
         What the page calls it.
-    mode : str
-        As :class:`amtlib.train.TrainingRun` calls it.
+    mode : str or None
+        As :class:`amtlib.train.TrainingRun` calls it; None where `loss` makes the loss.
     arguments : mapping
         What the run is given besides.
     room : bool
@@ -28,17 +31,25 @@ class Goal:
         Whether the loss is measured on the transform's frequencies, so that their number matters.
     sets : mapping
         Settings of the training (without their prefix) that choosing the goal sets: what was measured to work.
+    loss : callable, optional
+        Returns the loss for an ear; the weighted sparseness of the matrix is added to it.
+    hears : bool
+        Whether the loss depends on the ear.
     """
 
     label: str
-    mode: str
+    mode: str | None
     arguments: Mapping[str, Any] = field(default_factory=dict)
     room: bool = False
     decays: bool = False
     bins: bool = True
     sets: Mapping[str, Any] = field(default_factory=dict)
+    loss: Callable[[Ear], Loss] | None = None
+    hears: bool = False
 
 
+#: Weight of the dB by which band energies are off, beside a cochleagram's distance of some tenths.
+DECAY = 0.05
 _MATCHING = {"sparsity": 0.0, "input_gain": True, "output_gain": True, "direct": True}
 
 #: The goals by the name that links hold, the lab's default first.
@@ -73,8 +84,43 @@ GOALS: Mapping[str, Goal] = {
         decays=True,
         sets=_MATCHING,
     ),
+    "match_cochleagram": Goal(
+        label="Match a room as an ear hears it: cochleagram",
+        mode=None,
+        room=True,
+        decays=True,
+        sets=_MATCHING,
+        loss=Ear.cochleagram,
+        hears=True,
+    ),
+    "match_cochleagram_decay": Goal(
+        label="Match a room as an ear hears it: cochleagram and decay",
+        mode=None,
+        room=True,
+        decays=True,
+        sets=_MATCHING,
+        loss=lambda ear: ear.cochleagram() + DECAY * MatchEnergyDecay(),
+        hears=True,
+    ),
+    "match_loudness": Goal(
+        label="Match a room as an ear hears it: loudness",
+        mode=None,
+        room=True,
+        decays=True,
+        sets=_MATCHING,
+        loss=Ear.loudness,
+        hears=True,
+    ),
+    "excitation": Goal(
+        label="Colourless to the ear: even excitation",
+        mode=None,
+        sets={"sparsity": 1.0, "input_gain": False, "output_gain": True, "direct": False, "nfft": 65536},
+        loss=lambda ear: FlatPower() + FlatExcitation(),
+    ),
 }
 
+#: The goals whose loss depends on the ear.
+HEARING_GOALS = [name for name, goal in GOALS.items() if goal.hears]
 #: The goals that have a room to match.
 ROOM_GOALS = [name for name, goal in GOALS.items() if goal.room]
 #: What the page calls the terms of the losses, by the library's names.
@@ -84,4 +130,10 @@ TERMS = {
     "mss_loss": "spectrogram",
     "mel_mss_loss": "mel spectrogram",
     "_ColorlessSparsity": "sparseness of the matrix",
+    "Sparsity": "sparseness of the matrix",
+    "FlatPower": "variance of power",
+    "FlatExcitation": "unevenness of excitation",
+    "MatchCochleagram": "cochleagram",
+    "MatchEnergyDecay": "decay by band",
+    "MatchLoudness": "specific loudness",
 }

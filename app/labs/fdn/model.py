@@ -12,14 +12,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from amtlib import fdn
 from amtlib.fdn import FDNBuild
 from amtlib.train import Snapshot, Trainable, TrainingRun, trainable_from_build
+from amtlib.train.losses import Loss, Sparsity
 from app.lab import LabModel, Section, load_lessons
-from app.labs.fdn import findings, listening, script, words
+from app.labs.fdn import ear, findings, listening, script, words
+from app.labs.fdn.ear import Ear, Heard
 from app.labs.fdn.findings import Analysis, Sounding
 from app.labs.fdn.goals import GOALS, ROOM_GOALS, Goal
 from app.labs.fdn.settings import Hearing, Network, delays_at
@@ -59,7 +62,8 @@ class FdnModel(LabModel):
         Section("Goal", ("t.goal", "t.target", "t.sparsity")),
         Section("Training", ("t.rate", "t.steps", "t.nfft", "t.optimiser", "t.patience")),
         Section("What is trained", ("t.feedback", "t.input_gain", "t.output_gain", "t.direct"), open=False),
-        Section("Sound", ("h.source",)),
+        Section("What is shown and heard", ("h.view", "h.source")),
+        Section("Ear", ("e.level", "e.loss", "e.compression"), open=False),
     )
     lessons = load_lessons(Path(__file__).with_name("lessons.yaml"))
     key_controls = ("n.lines", "t.goal", "t.rate")
@@ -76,10 +80,11 @@ class FdnModel(LabModel):
         self.network = Network()
         self.training = Room()
         self.hearing = Hearing()
+        self.ear = Ear()
         self.run: TrainingRun | None = None
         self._run_key: Hashable = None
         self._run_number = 0
-        super().__init__({"n": self.network, "t": self.training, "h": self.hearing})
+        super().__init__({"n": self.network, "t": self.training, "h": self.hearing, "e": self.ear})
 
     def visible_when(self) -> dict[str, dict[str, list[Any]]]:
         """Return which settings matter to which goals."""
@@ -171,7 +176,8 @@ class FdnModel(LabModel):
             idle |= {"n.rt", "n.rt_high"}
         if not goal.room:
             idle |= {"t.target", "t.direct"}
-        chosen = tuple(value for key, value in self.values().items() if key[0] in "nt" and key not in idle)
+        parts = "nte" if goal.hears else "nt"
+        chosen = tuple(value for key, value in self.values().items() if key[0] in parts and key not in idle)
         return (*chosen, self.training.uploads if goal.room else None)
 
     # ------------------------------------------------------------------ network, room, run
@@ -292,12 +298,26 @@ class FdnModel(LabModel):
             alias_decay_db=self.alias_decay(),
         )
 
+    @property
+    def loss(self) -> Loss | None:
+        """What is made small where the goal has a loss of its own, the sparseness of the matrix included."""
+        if self.goal.loss is None:
+            return None
+        loss, weight = self.goal.loss(self.ear), float(self.training.sparsity)
+        return loss + weight * Sparsity() if weight else loss
+
+    def weights(self) -> dict[str, float]:
+        """Return the weights of the terms that do not weigh 1, by the library's names."""
+        if self.loss is None:
+            return {"_ColorlessSparsity": float(self.training.sparsity)}
+        return {name: weight for weight, name, _ in self.loss.named_terms if weight != 1.0}
+
     def arguments(self) -> dict[str, Any]:
         """Return what a run is given besides its model, mode and target."""
-        training = self.training
+        training, loss = self.training, self.loss
         return {
             **self.goal.arguments,
-            "sparsity_alpha": float(training.sparsity),
+            **({"sparsity_alpha": float(training.sparsity)} if loss is None else {"loss": loss}),
             "max_steps": int(training.steps),
             "lr": float(training.rate),
             "optimizer": training.optimiser,
@@ -392,6 +412,35 @@ class FdnModel(LabModel):
         times = None if found is None else (found.centres, found.t30)
         return findings.analysis(build, response, room, times)
 
+    # ------------------------------------------------------------------ what an ear makes of it
+
+    def ear_key(self) -> Hashable:
+        """Return what the pictures of the ear follow from, besides the network."""
+        return (self.start_key(), *self._key("e."))
+
+    def heard(self, build: FDNBuild) -> Heard:
+        """Return what the ear makes of a network: as loud as beside the room, or as beside that of the start."""
+        room, response = self.target, self.sounding(build).response
+        reference = self.start_sounding().response if room is None else room
+        # Colour is seen without the decay, which smooths it; a match is heard as it is.
+        colour = findings.magnitudes(build, findings.LIVE) if room is None else spectrum(response)
+        return ear.heard(response, colour, self.fs, self.ear, reference)
+
+    def start_heard(self) -> Heard:
+        """Return what the ear makes of the network before training."""
+        return self.stage(
+            "start heard", self.ear_key(), lambda: self.heard(self.start), shared=not self._private
+        )
+
+    def room_heard(self) -> Heard | None:
+        """Return what the ear makes of the room to match."""
+        room = self.target
+        if room is None:
+            return None
+        return self.stage(
+            "room heard", self.ear_key(), lambda: ear.heard(room, spectrum(room), self.fs, self.ear, room)
+        )
+
     # ------------------------------------------------------------------ sound, words
 
     def played(self, which: str) -> torch.Tensor:
@@ -419,3 +468,8 @@ class FdnModel(LabModel):
     def code(self) -> str:
         """Return a script that trains the same network in the same way."""
         return script.written(self)
+
+
+def spectrum(response: Array) -> Array:
+    """Return the magnitude of a response at evenly spaced frequencies, on a transform of a power of two."""
+    return np.abs(np.fft.rfft(response, 2 ** math.ceil(math.log2(len(response)))))

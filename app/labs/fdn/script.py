@@ -3,6 +3,7 @@ Source: our own.
 Not run by the lab; the tests run it and compare.
 """
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ def written(lab: "FdnModel") -> str:
         "from amtlib import fdn",
         "from amtlib.train import Trainable, extract_build, train_fdn, trainable_from_build",
     ]
+    if lab.loss is not None:
+        names = sorted(set(re.findall(r"[A-Z]\w+(?=\()", repr(lab.loss))))
+        lines.append(f"from amtlib.train.losses import {', '.join(names)}")
     if goal.room:
         lines.append("from app.labs.fdn.target import Room, as_loud_as")
         lines += _room(lab)
@@ -38,7 +42,9 @@ def written(lab: "FdnModel") -> str:
         f"    alias_decay_db={lab.alias_decay()!r},",
         ")",
         "log = train_fdn(",
-        f"    model, {goal.mode!r}," + (f" target=room, target_fs={lab.fs}," if goal.room else ""),
+        "    model,"
+        + (f" {goal.mode!r}," if goal.mode else "")
+        + (f" target=room, target_fs={lab.fs}," if goal.room else ""),
         *(f"    {name}={value!r}," for name, value in lab.arguments().items()),
         ")",
     ]

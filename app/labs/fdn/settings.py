@@ -227,8 +227,18 @@ class Training(param.Parameterized):
     )
 
 
+VIEWS = {"Decay, modes and echoes": "echoes", "What the ear hears": "ear"}
+
+
 class Hearing(param.Parameterized):
-    """What is listened to."""
+    """What is looked at and listened to."""
+
+    view = param.Selector(
+        default="echoes",
+        objects=VIEWS,
+        label="Show",
+        doc="The network's decay and modes, or what an ear makes of it: cochleagrams before, now and of the room.",
+    )
 
     source = param.Selector(
         default="drums",

@@ -21,9 +21,12 @@ from amtlib.fdn import FDNBuild
 from amtlib.train import Snapshot, TrainingRun
 from app.figures import template
 from app.labs.fdn import drawing, findings, listening, words
+from app.labs.fdn.ear import SENSATION
+from app.labs.fdn.ear_drawing import EAR, ECHOES, EarFigures
 from app.labs.fdn.findings import Analysis, Sounding
 from app.labs.fdn.goals import TERMS
 from app.labs.fdn.model import FdnModel
+from app.plots import ear as ear_figures
 from app.plots import fdn as figures
 from app.shell import LabView, sentence, to_csv
 
@@ -38,13 +41,19 @@ SAID = 2.0
 _IDLE = {"running": False, "share": 0.0, "left": None, "text": ""}
 _GRID = """
 .figures { grid-template-columns: repeat(3, minmax(0, 1fr));
-           grid-template-areas: "corner corner corner" "loss response matrix" "decay times modes" "density . ."; }
+           grid-template-areas: "corner corner corner" "loss response matrix" "one two three" "four five ."; }
 .corner { padding: 0 4px; min-height: 84px; }
 @container (max-width: 699px) {
   .figures { grid-template-columns: minmax(0, 1fr);
-             grid-template-areas: "corner" "loss" "response" "matrix" "decay" "times" "modes" "density"; }
+             grid-template-areas: "corner" "loss" "response" "matrix" "one" "two" "three" "four" "five"; }
 }
 """
+#: What the ear hears stands where decay, modes and echoes stand otherwise.
+_PLACES = "".join(
+    f'.figures > [data-name="{name}"] {{ grid-area: {place}; }}\n'
+    for names in (ECHOES, EAR)
+    for place, name in zip(("one", "two", "three", "four", "five"), names, strict=False)
+)
 
 
 def _draw() -> dict[str, Any]:
@@ -57,6 +66,11 @@ def _draw() -> dict[str, Any]:
         "times": figures.times(),
         "modes": figures.modes(),
         "density": figures.density(),
+        "coch-start": ear_figures.cochleagram("coch-start", "Before", SENSATION),
+        "coch-now": ear_figures.cochleagram("coch-now", "Now", SENSATION),
+        "coch-target": ear_figures.cochleagram("coch-target", "Room", SENSATION),
+        "heard": ear_figures.excitation(),
+        "shares": ear_figures.shares(),
     }
 
 
@@ -87,7 +101,7 @@ class FdnLab(LabView):
     title = "FDN"
     question = "How does a network of delays become a room?"
     lessons = FdnModel.lessons
-    grid = _GRID
+    grid = _GRID + _PLACES
     compares = False
     upload_section = "Goal"
     upload_words = "Drop an impulse response here, or choose one"
@@ -116,6 +130,8 @@ class FdnLab(LabView):
         self._analysed: dict[str, Analysis] = {}
         self._sentence: tuple[str, str | None, float] = ("", None, 0.0)
         self._task: asyncio.Task[None] | None = None
+        self._due: dict[str, float] = {}
+        self._ear: EarFigures | None = None
         super().__init__(self.lab, link, served)
 
     def stimulus(self) -> Any:
@@ -123,7 +139,7 @@ class FdnLab(LabView):
         return self.lab.training
 
     def figures(self) -> str:
-        """Return the template of the seven figures."""
+        """Return the template of the figures."""
         return template("fdn", _draw, lambda found: None)
 
     def late(self) -> bool:
@@ -291,6 +307,25 @@ class FdnLab(LabView):
         self._found[name] = (key, made)
         self._refresh(self._notes)
 
+    def _newest(self, name: str, key: Hashable, make: Callable[[], Any]) -> Any:
+        """Return what was made last, be it for an earlier state: a thread makes what is newer, while a run goes on
+        seldom enough not to slow it.
+        """
+        held = self._found.get(name)
+        wanted = held is None or held[0] != key
+        if wanted and not (self.lab.busy and time.monotonic() < self._due.get(name, 0.0)):
+
+            def timed() -> Any:
+                began = time.monotonic()
+                made = make()
+                now = time.monotonic()
+                self._due[name] = now + (now - began) / SHARE
+                return made
+
+            self._later(name, key, timed)
+            held = self._found.get(name)
+        return None if held is None else held[1]
+
     def _follow(self, name: str, key: Hashable, draw: Callable[[], None]) -> None:
         """Draw what follows the network, if it changed; while a run goes on, seldom enough not to slow it."""
         held, due = self._fresh.get(name, (None, 0.0))
@@ -317,6 +352,13 @@ class FdnLab(LabView):
         self._follow("seen", (moment, lab.goal, lab.nfft, lab.lossless), self._draw_seen)
         self._follow("sound", (moment, lab.room_key()), lambda: self._draw_soundings(snapshot))
         self._draw_analyses(snapshot, moment, busy)
+        hears = lab.hearing.view == "ear"
+        for name in (*ECHOES, *EAR):
+            scene.set(name, visible=(name in EAR) == hears and (name != "coch-target" or lab.goal.room))
+        if self._ear is None:  # a page is drawn before its scene is whole
+            self._ear = EarFigures(lab, scene, self._newest)
+        if hears:
+            self._ear.draw(snapshot, moment, TERMS, float(self._last_step()))
 
     def _last_step(self) -> int:
         run = self.lab.run
@@ -325,13 +367,13 @@ class FdnLab(LabView):
     def _terms(self, terms: Mapping[str, Sequence[float]]) -> dict[str, Sequence[float]]:
         """Return the terms as they add up, by what the page calls them."""
         found: dict[str, Sequence[float]] = {}
+        weights = self.lab.weights()
         for key, values in terms.items():
-            name = TERMS.get(key, key)
-            if key == "_ColorlessSparsity":
-                weight = float(self.lab.training.sparsity)
-                found[f"{name} × {weight:g}"] = [weight * value for value in values]
-            else:
+            name, weight = TERMS.get(key, key), weights.get(key)
+            if weight is None:
                 found[name] = values
+            else:
+                found[f"{name} × {weight:g}"] = [weight * value for value in values]
         return found
 
     def _draw_live_response(self, build: FDNBuild) -> None:
@@ -378,6 +420,8 @@ class FdnLab(LabView):
         if run is not None and run.steps_run:
             log = run.log
             found["loss_fall"] = log.train_loss[0] / max(log.best_loss, 1e-12)
+        if self._ear is not None:
+            found |= words.heard_measures(self._ear.heard)
         for which, analysis in self._analysed.items():
             found[f"modal_std_{which}"] = analysis.modal_std
             found[f"peak_{which}_db"] = analysis.peak_db
@@ -397,6 +441,8 @@ class FdnLab(LabView):
         text = self.lab.summary()
         if self._analysed:
             text = f"{text} {self.lab.differences(self._analysed, self._heard)}"
+        if self._ear is not None and self.lab.hearing.view == "ear" and run is not None and run.steps_run:
+            text = f"{text} {words.heard(self._ear.heard)}".rstrip()
         self._sentence = (text, state, now + SAID)
         return text
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from amtlib.fdn import FDNBuild
 from amtlib.train import TrainingRun
+from app.labs.fdn.ear import Heard
 from app.labs.fdn.findings import Analysis, Sounding
 
 #: What the library says of its arguments, and what the page says of its controls.
@@ -92,3 +93,27 @@ def differences(found: Mapping[str, Analysis], heard: Mapping[str, Sounding], *,
             )
     text = ", ".join(parts)
     return f"{text[:1].upper()}{text[1:]}."
+
+
+def heard_measures(found: Mapping[str, Heard | None]) -> dict[str, float]:
+    """Return how uneven the excitation is and how far the cochleagram is from the room's, dB; NaN where not known."""
+    numbers = {}
+    room = found.get("target")
+    for which in ("start", "now"):
+        heard = found.get(which)
+        numbers[f"colour_{which}"] = math.nan if heard is None else heard.colour
+        numbers[f"heard_{which}_db"] = math.nan if heard is None or room is None else heard.distance(room)
+    return numbers
+
+
+def heard(found: Mapping[str, Heard | None]) -> str:
+    """Say what training has changed for the ear."""
+    known = heard_measures(found)
+    parts = []
+    if not math.isnan(known["heard_start_db"] + known["heard_now_db"]):
+        parts.append(
+            f"cochleagram {known['heard_start_db']:.2f} → {known['heard_now_db']:.2f} dB from the room's"
+        )
+    if not math.isnan(known["colour_start"] + known["colour_now"]):
+        parts.append(f"excitation uneven by {known['colour_start']:.2f} → {known['colour_now']:.2f} dB")
+    return f"To the ear: {', '.join(parts)}." if parts else ""
