@@ -54,6 +54,8 @@ class LabView(Viewer):
     title: ClassVar[str]
     question: ClassVar[str]
     lessons: ClassVar[Mapping[str, Lesson]] = {}
+    #: The lesson that a page opens with whose address says nothing.
+    opens_with: ClassVar[str] = ""
     #: CSS of the grid that the figures stand in; each figure's name is its area.
     grid: ClassVar[str] = ""
     #: Figures in which a click or a drag looks closer (`pointed`).
@@ -180,7 +182,8 @@ class LabView(Viewer):
             ], None
         query = dict(parse_qsl(link.lstrip("?"), keep_blank_values=True))
         notes = []
-        slug = query.get("lesson", "")
+        bare = self._served and query.keys() <= set(_FOREIGN_KEYS)
+        slug = query.get("lesson", self.opens_with if bare else "")
         if slug:
             if slug in self.model.lessons:
                 notes += self._enter(self.model.lessons[slug])
@@ -211,6 +214,12 @@ class LabView(Viewer):
         self._lesson = lesson
         self._hidden = lesson.hide if lesson else ()
         return self.model.restore(lesson.state) if lesson else []
+
+    def _after(self, lesson: Lesson) -> list[str] | None:
+        """Return key and title of the lesson after this one."""
+        slugs = list(self.model.lessons)
+        later = slugs[slugs.index(lesson.slug) + 1 :]
+        return [later[0], self.model.lessons[later[0]].title] if later else None
 
     # ------------------------------------------------------------------ what the parts show
 
@@ -294,6 +303,7 @@ class LabView(Viewer):
                 "questions": [list(pair) for pair in lesson.questions],
                 "task": lesson.task.text if lesson.task else "",
                 "done": lesson.task.done if lesson.task else "",
+                "next": self._after(lesson),
             }
         quick = self.model.key_controls if self._served else ()
         return {

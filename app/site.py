@@ -18,16 +18,19 @@ from app.controls import LabPart
 from app.frame import SITE, page_frame
 from app.labs.cochlea.model import CochleaModel
 from app.labs.cochlea.view import CochleaLab
+from app.labs.ear_and_room.model import EarAndRoomModel
+from app.labs.ear_and_room.view import EarAndRoomLab
 from app.labs.fdn import findings
+from app.labs.fdn.ear import SENSATION
 from app.labs.fdn.model import FdnModel
 from app.labs.fdn.view import FdnLab
 from app.labs.filterbank.view import FilterbankLab
 from app.labs.loudness.model import LoudnessModel
 from app.labs.loudness.view import LoudnessLab
 
-AnyLab: TypeAlias = FilterbankLab | CochleaLab | LoudnessLab | FdnLab
+AnyLab: TypeAlias = FilterbankLab | CochleaLab | LoudnessLab | FdnLab | EarAndRoomLab
 #: In the order of the landing page. Each opens without a model of its own: `lab(link=..., served=True)`.
-LABS: tuple[type[AnyLab], ...] = (FilterbankLab, CochleaLab, LoudnessLab, FdnLab)
+LABS: tuple[type[AnyLab], ...] = (FilterbankLab, CochleaLab, LoudnessLab, FdnLab, EarAndRoomLab)
 
 _EVIDENCE = Path(__file__).with_name("evidence.yaml")
 _STYLE = (Path(__file__).parent / "static" / "landing.css").read_text(encoding="utf-8")
@@ -161,9 +164,28 @@ def _network_picture(width: int = 360, height: int = 150) -> str:
     return f"<svg viewBox='0 0 {width} {height}' role='img' aria-hidden='true'>{lines}</svg>"
 
 
+def _heard_picture(width: int = 360, height: int = 150) -> str:
+    """Draw how the room of the lab sinks below an ear's threshold: low channels at the bottom, time to the right."""
+    heard = EarAndRoomModel().room_heard()
+    assert heard is not None
+    rows, columns = heard.sensation.shape
+    step = 4  # 40 ms a cell
+    levels = heard.sensation[:, : columns // step * step].reshape(rows, -1, step).mean(-1) / SENSATION[1]
+    across, down = width / levels.shape[1], height / rows
+    cells = "".join(
+        f"<rect x='{i * across:.1f}' y='{height - (row + 1) * down:.1f}' width='{across + 0.2:.1f}' "
+        f"height='{down + 0.2:.1f}' class='cell' fill-opacity='{level:.2f}'/>"
+        for row, line in enumerate(levels)
+        for i, level in enumerate(line)
+        if level > 0.02
+    )
+    return f"<svg viewBox='0 0 {width} {height}' role='img' aria-hidden='true'>{cells}</svg>"
+
+
 _PICTURES = {
     "filterbank": _filters_picture,
     "cochlea": _compression_picture,
     "loudness": _loudness_picture,
     "fdn": _network_picture,
+    "ear_and_room": _heard_picture,
 }

@@ -54,14 +54,7 @@ def cochleagram(name: str, title: str, limits: tuple[float, float]) -> hv.Elemen
         cmap="viridis",
         clim=limits,
         colorbar=True,
-        colorbar_opts={
-            "title": "dB",
-            "width": 10,
-            "padding": 4,
-            "major_label_text_font_size": "11px",
-            "title_text_font_style": "normal",
-            "title_text_font_size": "11px",
-        },
+        colorbar_opts={"title": None, "width": 10, "padding": 4, "major_label_text_font_size": "11px"},
         clabel="",
         hooks=[named(name)],
     )
@@ -70,7 +63,7 @@ def cochleagram(name: str, title: str, limits: tuple[float, float]) -> hv.Elemen
         axes(
             name,
             title,
-            "Time (s)",
+            "Time (s); colour: dB above threshold",
             "Centre frequency (Hz)",
             HEIGHT,
             yticks=frequency_ticks(_TICKS),
@@ -121,14 +114,15 @@ def shares() -> hv.Element:
     return hv.Overlay([still, *terms]).opts(
         axes(
             "shares",
-            "Which term teaches: share of the gradient",
+            "Which term teaches",
             "Step",
-            "Share (%)",
+            "Share of the gradient (%)",
             HEIGHT,
             xlim=(0, 500),
-            ylim=(0, 105),
+            ylim=(0, 130),
+            yticks=[0, 25, 50, 75, 100],
             show_legend=True,
-            legend_position="right",
+            legend_position="top_right",
             hooks=[framed("shares"), small_legend, _named_legend],
         )
     )

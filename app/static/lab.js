@@ -412,7 +412,9 @@ function words(model, el) {
         ...(story.text ? [make("p", {}, story.text)] : []),
         ...story.questions.map(([ask, answer]) => make("details", {}, make("summary", {}, ask), make("p", {}, answer))),
         task,
-      ] : []))
+        story.next && make("button", {type: "button", class: "next",
+          onclick: () => model.send_msg({type: "lesson", slug: story.next[0]})}, `Next: ${story.next[1]} →`),
+      ].filter(Boolean) : []))
     }
     task.hidden = !story?.task
     if (story?.task) {

@@ -129,3 +129,16 @@ def test_two_people_train_at_once_and_the_server_stays_well(server: Server, page
     other.close()
     with urllib.request.urlopen(f"{server.url}/health", timeout=10) as answer:
         assert json.load(answer)["status"] == "ok"
+
+
+def test_an_ear_teaches_a_network_and_the_story_goes_on(server: Server, page: Page) -> None:
+    page.goto(f"{server.url}/ear_and_room")
+    story = page.locator(".lesson-card")
+    expect(story).to_contain_text("1. A room, as an ear hears it", timeout=WAIT)
+    expect(page.locator('[data-name="coch-target"] .bk-Figure')).to_be_visible(timeout=WAIT)
+    story.get_by_role("button", name="Next: 2.").click()
+    expect(story).to_contain_text("A network that is not yet this room", timeout=WAIT)
+    page.goto(f"{server.url}/ear_and_room?n.lines=4&t.target=bathroom&t.nfft=16384&t.steps=10")
+    button(page, "Train").click(timeout=WAIT)
+    expect(page.locator(".summary")).to_contain_text("All 10 steps are done", timeout=WAIT)
+    expect(page.locator(".summary")).to_contain_text("To the ear: cochleagram", timeout=WAIT)

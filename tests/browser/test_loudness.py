@@ -69,7 +69,7 @@ def test_a_lesson_s_task_is_done_with_the_slider(server: Server, page: Page) -> 
     expect(task).to_contain_text("Four sones are 60 phon", timeout=WAIT)
 
 
-@pytest.mark.parametrize("lab", ["filterbank", "cochlea", "loudness", "fdn"])
+@pytest.mark.parametrize("lab", ["filterbank", "cochlea", "loudness", "fdn", "ear_and_room"])
 def test_the_tools_stand_below_the_figures_in_any_window(server: Server, page: Page, lab: str) -> None:
     page.goto(f"{server.url}/{lab}")
     expect(page.locator(".bk-Figure:visible").first).to_be_visible(timeout=WAIT)

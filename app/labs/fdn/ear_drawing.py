@@ -91,8 +91,8 @@ def draw_heard(scene: Scene, found: Mapping[str, Heard | None], *, room: bool) -
     start, now = found["start"], found["now"]
     if start is not None and now is not None:
         wanted = found["target"]
-        aim = f" (room {wanted.colour:.1f})" if wanted is not None else ""
-        scene.set("heard.title", text=f"Excitation: uneven by {start.colour:.1f} → {now.colour:.1f} dB{aim}")
+        aim = f"; room {wanted.colour:.2f}" if wanted is not None else ""
+        scene.set("heard.title", text=f"Uneven by {start.colour:.2f} → {now.colour:.2f} dB{aim}")
 
 
 def _draw_cochleagram(scene: Scene, which: str, heard: Heard, wanted: Heard | None) -> None:

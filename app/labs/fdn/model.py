@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+import param
 import torch
 from numpy.typing import NDArray
 
@@ -76,6 +77,9 @@ class FdnModel(LabModel):
         **{key: {"t.goal": ROOM_GOALS} for key in ("n.rt", "n.rt_high", "t.nfft")},
     }
 
+    #: Where a lab begins that is this one with other defaults: values by key.
+    begins: ClassVar[Mapping[str, Any]] = {}
+
     def __init__(self) -> None:
         self.network = Network()
         self.training = Room()
@@ -84,7 +88,17 @@ class FdnModel(LabModel):
         self.run: TrainingRun | None = None
         self._run_key: Hashable = None
         self._run_number = 0
-        super().__init__({"n": self.network, "t": self.training, "h": self.hearing, "e": self.ear})
+        parts: dict[str, param.Parameterized] = {
+            "n": self.network,
+            "t": self.training,
+            "h": self.hearing,
+            "e": self.ear,
+        }
+        for key, value in self.begins.items():
+            prefix, name = key.split(".")
+            parts[prefix].param[name].default = value  # of this object alone: param copies what is asked for
+            setattr(parts[prefix], name, value)
+        super().__init__(parts)
 
     def visible_when(self) -> dict[str, dict[str, list[Any]]]:
         """Return which settings matter to which goals."""

@@ -49,7 +49,7 @@ _GRID = """
 }
 """
 #: What the ear hears stands where decay, modes and echoes stand otherwise.
-_PLACES = "".join(
+PLACES = "".join(
     f'.figures > [data-name="{name}"] {{ grid-area: {place}; }}\n'
     for names in (ECHOES, EAR)
     for place, name in zip(("one", "two", "three", "four", "five"), names, strict=False)
@@ -101,7 +101,9 @@ class FdnLab(LabView):
     title = "FDN"
     question = "How does a network of delays become a room?"
     lessons = FdnModel.lessons
-    grid = _GRID + _PLACES
+    grid = _GRID + PLACES
+    #: What it is the page of, where no model is given.
+    makes: ClassVar[type[FdnModel]] = FdnModel
     compares = False
     upload_section = "Goal"
     upload_words = "Drop an impulse response here, or choose one"
@@ -120,7 +122,7 @@ class FdnLab(LabView):
     }
 
     def __init__(self, model: FdnModel | None = None, link: str = "", *, served: bool = False) -> None:
-        self.lab = model or FdnModel()
+        self.lab = model or self.makes()
         self._ticking: asyncio.Task[None] | None = None
         self._fresh: dict[str, tuple[Hashable, float]] = {}
         self._found: dict[str, tuple[Hashable, Any]] = {}
@@ -414,7 +416,14 @@ class FdnLab(LabView):
         """Return the numbers that a lesson's task can ask for."""
         run = self.lab.run
         # What is not known yet lies between no limits.
-        unknown = ("modal_std_start", "modal_std_now", "peak_start_db", "peak_now_db")
+        unknown = (
+            "modal_std_start",
+            "modal_std_now",
+            "peak_start_db",
+            "peak_now_db",
+            "decay_start_db",
+            "decay_now_db",
+        )
         found = {"steps": 0.0 if run is None else float(run.steps_run), "loss_fall": 1.0}
         found |= dict.fromkeys((*unknown, "echoes_start", "echoes_now"), math.nan)
         if run is not None and run.steps_run:
@@ -425,6 +434,7 @@ class FdnLab(LabView):
         for which, analysis in self._analysed.items():
             found[f"modal_std_{which}"] = analysis.modal_std
             found[f"peak_{which}_db"] = analysis.peak_db
+            found[f"decay_{which}_db"] = analysis.decay_error
             found[f"echoes_{which}"] = self._heard[which].echoes
         return found
 

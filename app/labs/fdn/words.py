@@ -96,9 +96,11 @@ def differences(found: Mapping[str, Analysis], heard: Mapping[str, Sounding], *,
 
 
 def heard_measures(found: Mapping[str, Heard | None]) -> dict[str, float]:
-    """Return how uneven the excitation is and how far the cochleagram is from the room's, dB; NaN where not known."""
-    numbers = {}
+    """Return how uneven the excitation is and how far the cochleagram is from the room's, in dB, and how much of the
+    room's is heard, in %; NaN where not known.
+    """
     room = found.get("target")
+    numbers = {"audible_percent": math.nan if room is None else 100 * float((room.sensation > 0).mean())}
     for which in ("start", "now"):
         heard = found.get(which)
         numbers[f"colour_{which}"] = math.nan if heard is None else heard.colour

@@ -1,0 +1,40 @@
+"""The page of the lab in which an ear teaches a network to be a room: what the ear hears stands first.
+Source: the FDN lab's figures, numbers and transport.
+Not another lab: it differs in its order, its lessons and where it begins.
+"""
+
+from app.labs.ear_and_room.model import EarAndRoomModel
+from app.labs.fdn.view import PLACES, FdnLab
+
+_GRID = """
+.figures { grid-template-columns: repeat(3, minmax(0, 1fr));
+           grid-template-areas: "corner corner corner" "one two three" "four loss five" "response matrix ."; }
+.corner { padding: 0 4px; min-height: 84px; }
+@container (max-width: 699px) {
+  .figures { grid-template-columns: minmax(0, 1fr);
+             grid-template-areas: "corner" "one" "two" "three" "four" "loss" "five" "response" "matrix"; }
+}
+"""
+
+
+class EarAndRoomLab(FdnLab):
+    """The lab of ear and room, ready to display in a notebook or to serve.
+
+    Parameters
+    ----------
+    model : EarAndRoomModel, optional
+        State, network and run; a fresh one where none is given. Setting its parameters moves the page.
+    link : str
+        Query string of a permalink. A page without one opens with the first chapter of its story.
+    served : bool
+        Whether the lab is a page of its own (and owns the address bar) or stands in a notebook.
+    """
+
+    slug = "ear_and_room"
+    title = "Ear and room"
+    question = "Does it sound right to this ear?"
+    lessons = EarAndRoomModel.lessons
+    opens_with = "room"
+    upload_section = "Room and goal"
+    grid = _GRID + PLACES
+    makes = EarAndRoomModel

@@ -1,0 +1,3 @@
+from app.site import open_lab
+
+open_lab("ear_and_room")
