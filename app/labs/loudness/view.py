@@ -221,7 +221,8 @@ class LoudnessLab(LabView):
     def _draw_series(self) -> None:
         places = plots.erb_number(self.lab.course.frequencies).astype(np.float32)
         for i, line in enumerate(self.lab.series.excitation):
-            values = np.maximum(line, -60).astype(np.float32)
+            # To 0.01 dB: what a move of the level leaves as it is, is neither sent nor drawn again.
+            values = np.maximum(line, -60).round(2).astype(np.float32)
             self.scene.data(f"series-{i}", series_x=places[: len(values)], series_y=values)
 
     def _draw_growth(self) -> None:
