@@ -22,6 +22,9 @@ __all__ = ["build_parser", "main"]
 #: The models that `amtlab analyze` knows; a test keeps them equal to those of `amtlib.batch`.
 _MODELS = ("moore2016", "glasberg2002", "gammatone", "drnl")
 
+#: Who a student can log in with, of those that Panel knows.
+_PROVIDERS = ("auth0", "azure", "bitbucket", "generic", "github", "gitlab", "google", "okta")
+
 _HOST = re.compile(r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$")
 
 
@@ -88,6 +91,24 @@ def _between(low: float, high: float, unit: str) -> Callable[[str], float]:
     return convert
 
 
+def _site(text: str) -> str:
+    scheme, _, rest = text.partition("://")
+    if scheme not in ("http", "https") or not rest:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a site; give https://HOST, without a path")
+    try:
+        return f"{scheme}://{_origin(rest)}"
+    except argparse.ArgumentTypeError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a site; give https://HOST, without a path"
+        ) from None
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 64:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of trainings; give 1 to 64")
+    return int(text)
+
+
 def _workers(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 1024:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of workers; give 1 to 1024")
@@ -143,7 +164,13 @@ def _add_serve(commands: Any) -> None:
         metavar="HOST[:PORT]",
         help="a further name under which browsers reach the labs, such as that of a proxy; may be repeated",
     )
-    add("--processes", type=_processes, default=defaults.processes, metavar="N", help="server processes")
+    add(
+        "--processes",
+        type=_processes,
+        default=argparse.SUPPRESS,
+        metavar="N",
+        help="server processes (default: 1 for this machine only, else one for each core as far as memory goes)",
+    )
     add("--prefix", type=_prefix, default=defaults.prefix, metavar="PATH", help="path the labs appear under")
     add(
         "--max-upload",
@@ -158,6 +185,40 @@ def _add_serve(commands: Any) -> None:
         default=defaults.session_timeout_s,
         metavar="S",
         help="seconds a page survives without a connection",
+    )
+    add(
+        "--basic-auth",
+        default=defaults.basic_auth,
+        metavar="FILE_OR_PASSWORD",
+        help="ask for a password: this one, or those of a JSON file of users and passwords",
+    )
+    add(
+        "--oauth",
+        choices=_PROVIDERS,
+        default=argparse.SUPPRESS,
+        metavar="PROVIDER",
+        help=f"log in with one of {', '.join(_PROVIDERS)}; key and secret in PANEL_OAUTH_KEY, PANEL_OAUTH_SECRET",
+    )
+    add(
+        "--frame",
+        type=_site,
+        action="append",
+        default=[],
+        metavar="https://HOST",
+        help="a site whose pages may show the labs in a frame, such as that of a course; may be repeated",
+    )
+    add(
+        "--access-log",
+        default=defaults.access_log,
+        metavar="FILE",
+        help="write a JSON line for each request, with nothing about a person",
+    )
+    add(
+        "--trainings",
+        type=_count,
+        default=argparse.SUPPRESS,
+        metavar="N",
+        help="networks trained at the same time in a process (default: half its share of the cores, at least 1)",
     )
     add("--open", action="store_true", help="open the landing page in the browser")
     add("--verbose", action="store_true", help="show the server's own log")
@@ -291,10 +352,15 @@ def _serve(arguments: argparse.Namespace) -> int:
             port=arguments.port,
             address=arguments.address,
             origins=tuple(arguments.origin),
-            processes=arguments.processes,
+            processes=getattr(arguments, "processes", None),
             prefix=arguments.prefix,
             max_upload_mb=arguments.max_upload,
             session_timeout_s=arguments.session_timeout,
+            basic_auth=arguments.basic_auth,
+            oauth=getattr(arguments, "oauth", ""),
+            frames=tuple(arguments.frame),
+            access_log=arguments.access_log,
+            trainings=getattr(arguments, "trainings", None),
             open_browser=arguments.open,
             verbose=arguments.verbose,
         )

@@ -7,6 +7,8 @@ Not here: reading arguments (`cli.py`), any model or picture. Nothing else in `a
 import contextlib
 import importlib.util
 import os
+import secrets
+import select
 import signal
 import socket
 import subprocess
@@ -16,15 +18,23 @@ import urllib.error
 import urllib.request
 import webbrowser
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
 
-__all__ = ["CommandError", "ServeOptions", "panel_command", "serve"]
+__all__ = ["CommandError", "ServeOptions", "panel_command", "serve", "suitable_processes"]
 
 READY_WITHIN_S = 180.0
 END_WITHIN_S = 5.0
+#: Memory that a server process is reckoned with, bytes: measured 0.9 GB, and what its sessions need.
+PROCESS_BYTES = 1.2e9
+#: Most server processes that are started unasked.
+MOST_PROCESSES = 8
+#: A websocket is pinged this often, s: proxies close what has been silent for a minute.
+KEEP_ALIVE_S = 25.0
+#: Largest message from a browser, bytes; pieces of an uploaded file are smaller.
+MESSAGE_BYTES = 4 * 2**20
 
 _APP_PACKAGES = ("bokeh", "holoviews", "panel", "panel_material_ui", "param", "psutil", "tornado", "yaml")
 _EVERY_ADDRESS = ("0.0.0.0", "::")
@@ -50,14 +60,24 @@ class ServeOptions:
         Where to listen: ``localhost`` (this machine only), ``0.0.0.0`` (the whole network) or one address.
     origins : tuple of str
         Further ``HOST[:PORT]`` names under which browsers may reach the labs.
-    processes : int
-        Number of server processes, at least 1.
+    processes : int or None
+        Number of server processes, at least 1; None for what suits the machine (`suitable_processes`).
     prefix : str
         Path under which the labs appear, ``""`` or ``/name``.
     max_upload_mb : float
         Largest sound file that a page accepts, in megabytes.
     session_timeout_s : float
         Seconds for which a page without a connection is kept.
+    basic_auth : str
+        A password for everybody, or a JSON file of users and passwords; ``""`` for none.
+    oauth : str
+        A provider that Panel knows, such as ``github``; its key and secret come from the environment.
+    frames : tuple of str
+        Further sites, ``https://HOST``, whose pages may show the labs in a frame.
+    access_log : str
+        File that takes a JSON line for each request; ``""`` for none.
+    trainings : int or None
+        Networks that are trained at the same time in a process; None for half its cores, at least 1.
     open_browser : bool
         Open the landing page in the default browser once it answers.
     verbose : bool
@@ -67,10 +87,15 @@ class ServeOptions:
     port: int = 5006
     address: str = "localhost"
     origins: tuple[str, ...] = ()
-    processes: int = 1
+    processes: int | None = None
     prefix: str = ""
     max_upload_mb: float = 50.0
     session_timeout_s: float = 90.0
+    basic_auth: str = ""
+    oauth: str = ""
+    frames: tuple[str, ...] = ()
+    access_log: str = ""
+    trainings: int | None = None
     open_browser: bool = False
     verbose: bool = False
 
@@ -126,6 +151,32 @@ def _hosts(options: ServeOptions) -> list[str]:
     return ["localhost", "127.0.0.1", *([lan] if lan else []), socket.gethostname()]
 
 
+def suitable_processes(address: str) -> int:
+    """Return how many server processes suit this machine.
+
+    Parameters
+    ----------
+    address : str
+        Where it listens: one who serves to themselves alone needs one process.
+
+    Returns
+    -------
+    int
+        One for each core that this process may use, at most 8, as far as free memory goes; 1 for this machine only.
+
+    Examples
+    --------
+    >>> suitable_processes("localhost")
+    1
+    """
+    if address in ("localhost", "127.0.0.1", "::1") or os.name != "posix":
+        return 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    psutil = importlib.import_module("psutil")
+    room = int(psutil.virtual_memory().available / PROCESS_BYTES)
+    return max(1, min(cores, room, MOST_PROCESSES))
+
+
 def panel_command(options: ServeOptions, root: Path) -> list[str]:
     """Return the `panel serve` command that serves the labs of a checkout.
 
@@ -151,19 +202,58 @@ def panel_command(options: ServeOptions, root: Path) -> list[str]:
     timeout_ms = round(options.session_timeout_s * 1000)
     command = [sys.executable, "-m", "panel", "serve", *(str(page) for page in pages)]
     command += ["--index", "index"]  # `/` is the landing page itself
-    command += ["--setup", str(root / "app" / "server" / "setup.py"), "--plugins", "app.server.health"]
+    command += ["--setup", str(root / "app" / "server" / "setup.py")]
+    command += ["--plugins", "app.server.plugin"]
     command += ["--port", str(options.port), "--address", options.address]
-    command += ["--num-procs", str(options.processes)]
+    command += ["--num-procs", str(_processes(options))]
+    command += ["--keep-alive", str(round(1000 * KEEP_ALIVE_S))]
+    command += ["--websocket-max-message-size", str(MESSAGE_BYTES)]
     command += ["--unused-session-lifetime", str(timeout_ms)]
     command += ["--check-unused-sessions", str(min(10_000, max(1_000, timeout_ms // 4)))]
     command += ["--log-level", "info" if options.verbose else "warning"]
     if options.prefix:
         command += ["--prefix", options.prefix]
+    if options.origins:  # behind a proxy, which says how it was reached itself
+        command += ["--use-xheaders"]
+    if options.basic_auth:
+        command += ["--basic-login-template", str(root / "app" / "server" / "login.html")]
+    if options.oauth:
+        command += ["--oauth-provider", options.oauth]
     for host in _hosts(options):
         command += ["--allow-websocket-origin", f"{host}:{options.port}"]
     for origin in options.origins:
         command += ["--allow-websocket-origin", origin]
     return command
+
+
+def _processes(options: ServeOptions) -> int:
+    return suitable_processes(options.address) if options.processes is None else options.processes
+
+
+def _environment(options: ServeOptions, processes: int) -> dict[str, str]:
+    """Return what the server's processes learn from their environment: secrets would show in a command."""
+    environment = {**_MEMORY, **os.environ}
+    environment["AMTLAB_MAX_UPLOAD_MB"] = f"{options.max_upload_mb:g}"
+    environment["AMTLAB_PROCESSES"] = str(processes)
+    environment["AMTLAB_FRAMES"] = " ".join(options.frames)
+    environment["AMTLAB_ACCESS_LOG"] = str(Path(options.access_log).absolute()) if options.access_log else ""
+    if options.trainings is not None:
+        environment["AMTLAB_TRAININGS"] = str(options.trainings)
+    if options.basic_auth:
+        file = Path(options.basic_auth)
+        environment["PANEL_BASIC_AUTH"] = str(file.absolute()) if file.is_file() else options.basic_auth
+    if options.oauth:
+        missing = [n for n in ("PANEL_OAUTH_KEY", "PANEL_OAUTH_SECRET") if not environment.get(n)]
+        if missing:
+            raise CommandError(
+                f"OAuth with {options.oauth} needs {' and '.join(missing)} in the environment; "
+                "fix: set them to what the provider gave you"
+            )
+    if (
+        options.basic_auth or options.oauth
+    ):  # equal in all processes; set it yourself to keep logins over a restart
+        environment.setdefault("PANEL_COOKIE_SECRET", secrets.token_hex(32))
+    return environment
 
 
 # --- starting, watching, ending ----------------------------------------------------------------------------
@@ -239,6 +329,16 @@ def _end(server: subprocess.Popen[bytes]) -> None:
     server.wait()
 
 
+def _wait_for_warm(server: subprocess.Popen[bytes], ready: int, processes: int) -> None:
+    """Wait until each process has said that it is warm: one that answers may have neighbours that do not yet."""
+    deadline = time.monotonic() + READY_WITHIN_S
+    while processes > 0 and time.monotonic() < deadline:
+        if server.poll() is not None:
+            return  # whoever asks it next says so
+        if select.select([ready], [], [], 0.1)[0]:
+            processes -= len(os.read(ready, processes))
+
+
 def _wait_until_ready(server: subprocess.Popen[bytes], options: ServeOptions) -> None:
     host = "127.0.0.1" if options.address in _EVERY_ADDRESS else options.address
     url = f"http://{host}:{options.port}{options.prefix}/health"
@@ -292,23 +392,28 @@ def serve(options: ServeOptions) -> int:
     lifeline, held = (
         os.pipe()
     )  # ends of itself when this process dies, however it dies; see app/server/setup.py
-    environment = {**_MEMORY, **os.environ, "AMTLAB_MAX_UPLOAD_MB": f"{options.max_upload_mb:g}"}
+    warm, warm_end = os.pipe()  # takes a byte from each process that has warmed up
+    processes = _processes(options)
+    environment = _environment(options, processes)
     inherit: tuple[int, ...] = ()
     if os.name == "posix":
         environment["AMTLAB_LIFELINE"] = str(lifeline)
-        inherit = (lifeline,)
+        environment["AMTLAB_READY"] = str(warm_end)
+        inherit = (lifeline, warm_end)
     print("Starting the labs ...", flush=True)
     with _signals_raise():
         server = None
         try:
             server = subprocess.Popen(
-                panel_command(options, root),
+                panel_command(replace(options, processes=processes), root),
                 cwd=root,
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,  # a process group of its own, ended as one
                 pass_fds=inherit,
             )
+            if os.name == "posix":
+                _wait_for_warm(server, warm, processes)
             _wait_until_ready(server, options)
             url = _announce(options)
             if options.open_browser:
@@ -321,5 +426,5 @@ def serve(options: ServeOptions) -> int:
         finally:
             if server is not None:
                 _end(server)
-            os.close(lifeline)
-            os.close(held)
+            for end in (lifeline, held, warm, warm_end):
+                os.close(end)

@@ -406,6 +406,12 @@ class LabView(Viewer):
         self._work = None
         self._refresh([sentence(ValueError(work.problem))] if work.problem else [])
 
+    def tell_problem(self, text: str) -> None:
+        """Say something about the server itself where problems are said."""
+        self._problem = text
+        self._told["words"] = self._words_content()
+        self.parts["figures"].tell({"type": "update", "words": self._told["words"]})
+
     def close(self) -> None:
         """End what this page has running: it has been left."""
         if self._work is not None:

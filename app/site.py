@@ -27,6 +27,7 @@ from app.labs.fdn.view import FdnLab
 from app.labs.filterbank.view import FilterbankLab
 from app.labs.loudness.model import LoudnessModel
 from app.labs.loudness.view import LoudnessLab
+from app.server.state import VIEWS
 
 AnyLab: TypeAlias = FilterbankLab | CochleaLab | LoudnessLab | FdnLab | EarAndRoomLab
 #: In the order of the landing page. Each opens without a model of its own: `lab(link=..., served=True)`.
@@ -43,6 +44,7 @@ def open_lab(slug: str) -> None:
     # The session owns the view: what watches the model lives as long as the page does.
     view = lab(link=link or "", served=True)
     pn.state.on_session_destroyed(lambda session_context: view.close())
+    VIEWS.add(view)
     view.page().servable()
 
 

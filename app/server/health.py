@@ -1,16 +1,18 @@
 """The address `/health`: is this server process well, and how busy is it?
 
-Source: our own; Panel has no such endpoint. Loaded by `panel serve --plugins app.server.health`.
-Not a record of users: it counts sessions and memory of the process that answers, nothing else.
+Source: our own; Panel has no such endpoint.
+Not a record of users: it counts sessions, trainings and memory of the process that answers, nothing else.
 """
 
 import os
 import time
 from importlib.metadata import version
-from typing import Any
 
 import psutil
 from tornado.web import RequestHandler
+
+from app.server import state
+from app.turns import TRAININGS
 
 _STARTED = time.monotonic()
 
@@ -19,9 +21,8 @@ class HealthHandler(RequestHandler):
     """Answer with the state of this process as JSON; with several processes, any one of them answers."""
 
     def get(self) -> None:
-        """Write version, process id, open sessions and connections, memory in MB, and time up in seconds."""
-        server: Any = self.application
-        sessions = [session for path in server.app_paths for session in server.get_sessions(path)]
+        """Write version, process id, sessions, connections, trainings, memory in MB, and time up in seconds."""
+        sessions = state.sessions()
         self.set_header("Cache-Control", "no-store")
         self.write(
             {
@@ -30,10 +31,9 @@ class HealthHandler(RequestHandler):
                 "pid": os.getpid(),
                 "sessions": len(sessions),
                 "connections": sum(session.connection_count for session in sessions),
+                "jobs": TRAININGS.busy,
+                "queue": TRAININGS.waiting,
                 "rss_mb": round(psutil.Process().memory_info().rss / 1e6, 1),
                 "up_s": round(time.monotonic() - _STARTED, 1),
             }
         )
-
-
-ROUTES: list[tuple[str, type[RequestHandler], dict[str, Any]]] = [("/health", HealthHandler, {})]

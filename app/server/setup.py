@@ -43,6 +43,10 @@ def _warm_up() -> None:
         lab(served=True)
     # Takes seconds, which the first one to press Train should not wait for.
     importlib.import_module("amtlib.train.build").flamo_graph()
+    tornado_loop = importlib.import_module("tornado.ioloop").IOLoop.current()
+    tornado_loop.add_callback(importlib.import_module("app.server.ending").end_well)
+    if "AMTLAB_READY" in os.environ:
+        os.write(int(os.environ["AMTLAB_READY"]), b".")  # `amtlab serve` counts the processes that are ready
 
 
 # First of all, and before the slow imports: whatever goes wrong later, no process outlives the command.

@@ -29,6 +29,7 @@ from app.labs.fdn.model import FdnModel
 from app.plots import ear as ear_figures
 from app.plots import fdn as figures
 from app.shell import LabView, sentence, to_csv
+from app.turns import TRAININGS, Turn
 
 _LOG = logging.getLogger("amtlab")
 
@@ -132,6 +133,7 @@ class FdnLab(LabView):
         self._analysed: dict[str, Analysis] = {}
         self._sentence: tuple[str, str | None, float] = ("", None, 0.0)
         self._task: asyncio.Task[None] | None = None
+        self._turn: Turn | None = None
         self._due: dict[str, float] = {}
         self._ear: EarFigures | None = None
         super().__init__(self.lab, link, served)
@@ -157,6 +159,15 @@ class FdnLab(LabView):
         run = self.lab.run
         if run is None:
             return {"buttons": [["play", "Train"], ["step", "One step"]], **_IDLE}
+        if self._turn is not None and self._turn.state == "waiting":
+            text = f"waiting, {TRAININGS.before(self._turn)} before you"
+            return {
+                "buttons": [["stop", "Stop"]],
+                **_IDLE,
+                "running": True,
+                "share": run.progress,
+                "text": text,
+            }
         buttons = self._buttons(run)
         if not run.steps_run:
             return {"buttons": buttons, **_IDLE, "running": self.lab.busy}
@@ -194,7 +205,7 @@ class FdnLab(LabView):
             if run.state == "finished" and run.reason != "failed":
                 run.extend(self.lab.more())
             self._stopping = False
-            run.start()
+            self._take_turn(run)
         elif action == "step" and run.state not in ("running", "finished"):  # a click faster than the page
             if _has_loop():
                 run.start(1)
@@ -203,11 +214,39 @@ class FdnLab(LabView):
         elif action == "pause":
             run.pause()
         elif action == "stop":
-            self._stopping = True
-            run.stop()
+            waited = self._turn is not None and self._turn.state == "waiting"
+            self._leave_turn()
+            if run.steps_run or not waited:
+                self._stopping = True
+                run.stop()
         elif action == "again":
             self.lab.discard()
         self._watch()
+
+    def _take_turn(self, run: TrainingRun) -> None:
+        """Let a run begin when it is its turn; in a script or a test, which nobody else waits for, at once."""
+        if not _has_loop():
+            run.start()
+            return
+        self._leave_turn()
+
+        def begin() -> None:
+            if self.lab.run is run and run.state != "finished":
+                run.start()
+
+        self._turn = TRAININGS.ask(self.id, begin, run.pause, lambda: run.join(0))
+
+    def _leave_turn(self) -> None:
+        if self._turn is not None:
+            TRAININGS.leave(self._turn)
+            self._turn = None
+
+    def _waits(self) -> bool:
+        """Whether the run waits for its turn; looking also moves the queue on."""
+        TRAININGS.look()
+        if self._turn is not None and self.lab.run is None:  # the settings have ended it
+            self._leave_turn()
+        return self._turn is not None and self._turn.state == "waiting"
 
     def _prepare(self, action: str) -> None:
         """Make a run, which takes a moment the first time, then do what was asked."""
@@ -259,10 +298,10 @@ class FdnLab(LabView):
         at_rest = 0
         while at_rest < 2:  # the step under way when a button was pressed may end it a moment later
             await asyncio.sleep(LOOK)
-            run = self.lab.run
+            waits, run = self._waits(), self.lab.run
             if run is None:
                 return
-            at_rest = 0 if self.lab.busy else at_rest + 1
+            at_rest = 0 if self.lab.busy or waits else at_rest + 1
             self._refresh(self._with_notices(run))
 
     def _with_notices(self, run: TrainingRun) -> list[str]:
@@ -281,6 +320,7 @@ class FdnLab(LabView):
         if self._ticking is not None:
             self._ticking.cancel()
         self.lab.discard()
+        self._leave_turn()
 
     # ------------------------------------------------------------------ what takes longer
 

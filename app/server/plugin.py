@@ -1,0 +1,38 @@
+"""What `panel serve --plugins app.server.plugin` adds to Panel's server: addresses, pages, headers, log, a good end.
+
+Source: our own; Panel offers additional addresses (`ROUTES`) only, so the rest is fitted to the server when it is made.
+Not a module to import elsewhere: importing it changes how this process serves.
+"""
+
+import functools
+import os
+from typing import Any
+
+from bokeh.server.tornado import BokehTornado
+
+from app.server import access, pages, state
+from app.server.headers import SafeHeaders
+from app.server.health import HealthHandler
+
+
+def _fit(server: BokehTornado) -> None:
+    state.SERVERS.append(server)
+    server.add_transform(SafeHeaders)
+    log = os.environ.get("AMTLAB_ACCESS_LOG")
+    if log:
+        access.open_log(log)
+    server.settings["log_function"] = access.note_request
+
+
+def _fitted(make: Any) -> Any:
+    @functools.wraps(make)
+    def made(self: BokehTornado, *args: Any, **settings: Any) -> None:
+        make(self, *args, **settings)
+        _fit(self)
+
+    return made
+
+
+pages.install()
+BokehTornado.__init__ = _fitted(BokehTornado.__init__)
+ROUTES: list[Any] = [("/health", HealthHandler, {})]

@@ -1,0 +1,21 @@
+"""What this server process has open: the server itself, and the pages whose students are told when it ends.
+
+Source: our own.
+Not a store of users: pages are held weakly, and forgotten with their sessions.
+"""
+
+from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
+
+if TYPE_CHECKING:
+    from app.shell import LabView
+
+#: The server of this process, once it is made (a list, for it is made after this module).
+SERVERS: list[Any] = []
+#: The open pages of this process.
+VIEWS: "WeakSet[LabView]" = WeakSet()
+
+
+def sessions() -> list[Any]:
+    """Return the sessions of this process."""
+    return [each for server in SERVERS for path in server.app_paths for each in server.get_sessions(path)]
