@@ -18,7 +18,7 @@ from app.plots.style import (
     frequency_ticks,
     peak_columns,
 )
-from app.plots.tutorials import curves, matrices
+from app.plots.tutorials import cochleagrams, curves, matrices
 
 __all__ = [
     "BLUE",
@@ -30,6 +30,7 @@ __all__ = [
     "RIGHT",
     "Array",
     "cochleagram",
+    "cochleagrams",
     "curves",
     "envelope_outline",
     "erb_number",

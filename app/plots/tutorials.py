@@ -1,4 +1,4 @@
-"""The figures of the tutorials: a few named lines; a few matrices side by side.
+"""The figures of the tutorials: a few named lines; a few matrices, or cochleagrams, side by side.
 Source: our own.
 Not for a page: its data sources have no names to patch.
 """
@@ -9,6 +9,8 @@ from typing import Any
 import holoviews as hv
 import numpy as np
 
+from amtlib.train.losses import CochleagramPicture
+from app.plots.filterbank import image_bounds
 from app.plots.style import BLUE, COMMON, GREEN, GREY, ORANGE, erb_number, framed, frequency_ticks
 
 
@@ -156,6 +158,64 @@ def matrices(
                 title=name,
                 xlabel=xlabel,
                 ylabel=ylabel if not drawn else "",
+                default_tools=[],
+                hooks=[compact],
+            )
+        )
+    return hv.Layout(drawn).opts(shared_axes=False, toolbar=None).cols(len(drawn))
+
+
+def cochleagrams(
+    named: Mapping[str, CochleagramPicture], *, limit: float = 60.0, width: int = 165, height: int = 190
+) -> hv.Element:
+    """Draw up to four cochleagrams side by side: how far above threshold each channel is over time.
+
+    Parameters
+    ----------
+    named : mapping
+        Title -> what :func:`amtlib.train.cochleagram` returned, of equal length and channels.
+    limit : float
+        Level above threshold of the brightest colour, dB; the darkest is at threshold.
+    width, height : int
+        Of each, px.
+
+    Raises
+    ------
+    ValueError
+        If there is none, or more than four.
+
+    Examples
+    --------
+    >>> from amtlib.train import cochleagram
+    >>> fading = np.random.default_rng(0).standard_normal(9600) * 0.999 ** np.arange(9600)
+    >>> cochleagrams({"loud": cochleagram(fading, 48000), "soft": cochleagram(fading, 48000)})
+    :Layout
+       .Image.Loud :Image   [time,channel]   (Level above threshold)
+       .Image.Soft :Image   [time,channel]   (Level above threshold)
+    """
+    if not 1 <= len(named) <= 4:
+        raise ValueError(f"{len(named)} cochleagrams are not one figure; give 1 to 4")
+    drawn: list[Any] = []
+    for name, picture in named.items():
+        left, bottom, right, top = image_bounds(picture.frequencies, picture.times[-1] + picture.times[0])
+        image = hv.Image(
+            np.maximum(picture.levels - picture.threshold[:, None], 0.0)[::-1],
+            bounds=(left, bottom, right, top),
+            kdims=[hv.Dimension("time", label="Time", unit="s"), "channel"],
+            vdims=hv.Dimension("level", label="Level above threshold", unit="dB"),
+        ).relabel(name)
+        drawn.append(
+            image.opts(
+                cmap="viridis",
+                clim=(0.0, limit),
+                clabel="",
+                colorbar=name == list(named)[-1],
+                frame_width=width,
+                frame_height=height,
+                title=name,
+                xlabel="Time (s)",
+                ylabel="" if drawn else "Channel (Hz)",
+                yticks=frequency_ticks((125, 250, 500, 1000, 2000, 4000, 8000, 16000)),
                 default_tools=[],
                 hooks=[compact],
             )

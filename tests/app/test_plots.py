@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from amtlib import scales
+from amtlib.train.losses import CochleagramPicture
 from app import plots
 
 FC = scales.erb2fc(torch.linspace(3, 33, 40, dtype=torch.float64)).numpy()
@@ -181,3 +182,20 @@ def test_all_matrices_of_a_figure_share_their_colours() -> None:
 def test_five_matrices_are_too_many() -> None:
     with pytest.raises(ValueError, match="5 matrices"):
         plots.matrices({str(i): np.eye(2) for i in range(5)}, xlabel="From", ylabel="To")
+
+
+def test_the_lowest_channel_of_a_cochleagram_is_at_the_bottom_and_inaudible_is_dark() -> None:
+    levels = np.array([[70.0, 20.0], [-np.inf, 30.0]])
+    picture = CochleagramPicture(
+        np.array([0.005, 0.015]), np.array([500.0, 1000.0]), levels, levels, np.array([10.0, 0.0])
+    )
+    image = plots.cochleagrams({"room": picture}).values()[0]
+    bottom, top = image.dimension_values("channel", expanded=False)[[0, -1]]
+    assert bottom < top
+    assert [image[0.005, bottom], image[0.015, bottom]] == [60, 10]
+    assert [image[0.005, top], image[0.015, top]] == [0, 30]
+
+
+def test_five_cochleagrams_are_too_many() -> None:
+    with pytest.raises(ValueError, match="5 cochleagrams"):
+        plots.cochleagrams(dict.fromkeys("abcde"))
