@@ -227,7 +227,9 @@ def panel_command(options: ServeOptions, root: Path) -> list[str]:
 
 
 def _processes(options: ServeOptions) -> int:
-    return suitable_processes(options.address) if options.processes is None else options.processes
+    if options.processes is not None:
+        return options.processes
+    return suitable_processes("0.0.0.0" if options.origins else options.address)  # a proxy brings a class
 
 
 def _environment(options: ServeOptions, processes: int) -> dict[str, str]:

@@ -71,6 +71,7 @@ class Turns:
     @property
     def busy(self) -> int:
         """How many work now."""
+        self.look()  # a page that was left looks no more
         return len(self._held)
 
     @property

@@ -9,6 +9,7 @@ names another one, so figures are pessimistic; the load average of the machine s
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import random
@@ -90,6 +91,8 @@ class Browser:
         """Close the connection."""
         if self._writer is not None:
             self._writer.close()
+            with contextlib.suppress(OSError):
+                await self._writer.wait_closed()
 
 
 class Session:
@@ -164,6 +167,14 @@ class Session:
         if self.socket is not None:
             self.socket.close()
             self.socket = None
+
+    async def leave(self) -> None:
+        """Leave the page and close the browser, connections and all."""
+        socket = self.socket
+        self.close()
+        while socket is not None and await socket.read_message() is not None:
+            pass
+        await self.browser.close()
 
     def _send(self, kind: str, content: Any = None) -> None:
         if self.socket is None:

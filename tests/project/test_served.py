@@ -1,9 +1,13 @@
 """The labs as `amtlab serve` really serves them: addresses, health, and an end that leaves nothing behind."""
 
+import asyncio
 import json
 import os
 import signal
 import socket
+import time
+import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +16,8 @@ import psutil
 import pytest
 
 from amtlib.cli import main
+from amtlib.serving import ServeOptions, panel_command, suitable_processes
+from benchmarks.load import Browser, Session
 from tests.serving import ROOT, Server, served
 
 posix = pytest.mark.skipif(os.name != "posix", reason="several processes need Linux or macOS")
@@ -31,7 +37,9 @@ def listens(port: int) -> bool:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with served(tmp_path_factory.mktemp("served") / "log.txt", "--prefix", "/amt") as running:
+    folder = tmp_path_factory.mktemp("served")
+    options = ["--prefix", "/amt", "--session-timeout", "5", "--trainings", "1"]
+    with served(folder / "log.txt", *options, "--access-log", str(folder / "access.jsonl")) as running:
         yield running
 
 
@@ -55,6 +63,120 @@ def test_health_tells_version_sessions_and_memory(server: Server) -> None:
     assert health["rss_mb"] > 100
 
 
+def health(server: Server) -> dict[str, float]:
+    found: dict[str, float] = json.loads(get(f"{server.url}/amt/health")[1])
+    return found
+
+
+def until(true: object, within_s: float = 30.0) -> bool:
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline:
+        if true():  # type: ignore[operator]
+            return True
+        time.sleep(0.2)
+    return False
+
+
+async def visit(server: Server, slug: str, link: str = "") -> Session:
+    session = Session(Browser(f"{server.url}/amt"), slug, True)
+    await session.open(link)
+    return session
+
+
+def test_every_answer_tells_browsers_what_a_page_may_do(server: Server) -> None:
+    for address in ("/", "/filterbank", "/health", "/static/js/bokeh.min.js", "/nothing-here"):
+        try:
+            headers = urllib.request.urlopen(f"{server.url}/amt{address}", timeout=60).headers
+        except urllib.error.HTTPError as refused:
+            headers = refused.headers
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Referrer-Policy"] == "same-origin"
+        assert headers["Server"] is None
+        if headers["Content-Type"].startswith("text/html"):
+            assert "default-src 'self'" in headers["Content-Security-Policy"]
+            assert headers["X-Frame-Options"] == "SAMEORIGIN"
+
+
+def test_a_pages_html_begins_no_session_and_its_websocket_one(server: Server) -> None:
+    get(f"{server.url}/amt/cochlea")  # the first one is drawn by Panel
+    assert until(lambda: health(server)["sessions"] == 0)
+    assert "token" in get(f"{server.url}/amt/cochlea")[1]
+    assert health(server)["sessions"] == 0
+
+    async def one() -> None:
+        session = await visit(server, "cochlea")
+        assert await asyncio.to_thread(lambda: health(server)["sessions"]) == 1
+        await session.leave()
+
+    asyncio.run(one())
+
+
+def test_a_link_reaches_the_session_that_the_websocket_begins(server: Server) -> None:
+    async def linked() -> str:
+        session = await visit(server, "filterbank", "?s.level=44")
+        session.say(type="hello")
+        content = await session._until('["values"')
+        await session.leave()
+        return content
+
+    assert '["s.level",44' in asyncio.run(linked())
+
+
+def test_a_query_too_long_for_the_way_is_refused_in_a_sentence(server: Server) -> None:
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        get(f"{server.url}/amt/filterbank?x={'9' * 9000}")
+    assert refused.value.code == 414
+    assert "Open the page without it" in refused.value.read().decode()
+
+
+def test_closed_sessions_leave_their_memory(server: Server) -> None:
+    async def thirty() -> None:
+        for i in range(30):
+            session = await visit(server, ("filterbank", "cochlea", "loudness")[i % 3])
+            await session.leave()
+
+    asyncio.run(thirty())  # fills what a process keeps
+    assert until(lambda: health(server)["sessions"] == 0)
+    before = health(server)["rss_mb"]
+    asyncio.run(thirty())
+    assert until(lambda: health(server)["sessions"] == 0)
+    assert health(server)["rss_mb"] - before < 50  # measured for 200: 2 MB
+
+
+def test_trainings_take_turns_and_end_with_their_page(server: Server) -> None:
+    link = "?n.lines=4&t.steps=5000&t.patience=2000"
+
+    async def two() -> tuple[str, dict[str, float], dict[str, float]]:
+        sessions = [await visit(server, "fdn", link) for _ in range(2)]
+        sessions[0].say(type="work", do="play")
+        await asyncio.wait_for(sessions[0]._until('"Pause"'), 60)
+        sessions[1].say(type="work", do="play")
+        said = await asyncio.wait_for(sessions[1]._until("before you"), 60)
+        busy = await asyncio.to_thread(health, server)
+        sessions[1].say(type="work", do="stop")
+        await asyncio.wait_for(sessions[1]._until('"Train"'), 60)
+        alone = await asyncio.to_thread(health, server)
+        for session in sessions:
+            await session.leave()
+        return said, busy, alone
+
+    said, busy, alone = asyncio.run(two())
+    assert "waiting, 1 before you" in said
+    assert (busy["jobs"], busy["queue"]) == (1, 1)
+    assert (alone["jobs"], alone["queue"]) == (1, 0)
+    assert until(lambda: health(server)["jobs"] == 0)  # 5 s without the page, then its training ends
+
+
+def test_the_access_log_tells_nothing_about_persons(server: Server) -> None:
+    lines = (server.log_file.parent / "access.jsonl").read_text().splitlines()
+    found = [json.loads(line) for line in lines]
+    assert {"request", "open", "close"} <= {line["event"] for line in found}
+    assert all("?" not in line.get("path", "") for line in found)
+    assert {key for line in found for key in line} == {
+        *("time", "pid", "event", "method", "path", "status", "ms", "page", "seconds", "code")
+    }
+
+
 def test_a_second_server_on_the_port_is_refused(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["serve", "--port", str(server.port)]) == 2
     assert f"port {server.port}" in capsys.readouterr().err
@@ -62,6 +184,53 @@ def test_a_second_server_on_the_port_is_refused(server: Server, capsys: pytest.C
 
 def test_no_page_left_a_traceback_in_the_log(server: Server) -> None:
     assert "Traceback" not in server.log()
+
+
+def test_one_who_serves_to_themselves_gets_one_process_and_a_class_at_most_one_a_core() -> None:
+    assert suitable_processes("localhost") == 1
+    assert 1 <= suitable_processes("0.0.0.0") <= (os.cpu_count() or 1)
+
+
+def test_secrets_never_stand_in_the_command() -> None:
+    command = panel_command(ServeOptions(basic_auth="a long secret"), ROOT)
+    assert not any("secret" in argument for argument in command)
+
+
+@posix
+def test_with_a_password_nothing_is_shown_without_it_and_students_are_told_of_the_end(tmp_path: Path) -> None:
+    with served(tmp_path / "log.txt", "--basic-auth", "open sesame") as running:
+        where, login = get(f"{running.url}/filterbank")
+        assert "/login" in where
+        assert "any name will do" in login
+        jar = urllib.request.HTTPCookieProcessor()
+        browser = urllib.request.build_opener(urllib.request.ProxyHandler({}), jar)
+
+        def post(password: str) -> str:
+            form = urllib.parse.urlencode({"username": "ann", "password": password}).encode()
+            with browser.open(f"{running.url}/login", form, timeout=60) as answer:
+                return str(answer.read().decode())
+
+        browser.open(f"{running.url}/filterbank", timeout=60).close()
+        assert "Invalid username or password" in post("wrong")
+        assert "token" in post("open sesame")
+        assert json.loads(get(f"{running.url}/health")[1])["status"] == "ok"
+
+
+@posix
+def test_an_open_page_is_told_that_the_server_ends(tmp_path: Path) -> None:
+    with served(tmp_path / "log.txt") as running:
+
+        async def told() -> str:
+            session = Session(Browser(running.url), "cochlea", True)
+            await session.open()
+            running.process.send_signal(signal.SIGTERM)
+            said = await asyncio.wait_for(session._until("The server is ending"), 20)
+            await session.leave()
+            return said
+
+        assert "Your settings stay in the address" in asyncio.run(told())
+        assert running.process.wait(15) == 0
+    assert "Traceback" not in (tmp_path / "log.txt").read_text()
 
 
 @posix
