@@ -142,6 +142,11 @@ class ClusterPlace:
                 future.cancel()
         except (OSError, TimeoutError) as error:
             raise PlaceLost(f"the scheduler at {self.address} is out of reach ({_reason(error)})") from None
+        except Exception as error:
+            # A client that has given its scheduler up says so whatever it is asked; the class has no base of its own.
+            if type(error).__name__ != "ClosedClientError":
+                raise
+            raise PlaceLost(f"the scheduler at {self.address} is out of reach ({error})") from None
         finally:
             job.detach()
             del self._inboxes[name]

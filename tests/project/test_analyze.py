@@ -7,7 +7,6 @@ import re
 import shlex
 import signal
 import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -25,6 +24,7 @@ from amtlib.batch.tables import Journal, TableError, check_table, read_table, wr
 from amtlib.cli import _MODELS, build_parser, main
 from amtlib.jobs import Context, Pool
 from amtlib.signals import tone
+from tests.interrupting import heeding
 from tests.serving import ROOT
 
 NOWHERE = Context(threading.Event(), id)
@@ -315,7 +315,7 @@ def test_the_command_is_stopped_by_ctrl_c_goes_on_and_leaves_no_process(
     (tmp_path / "0.wav").write_bytes(b"RIFF")
     arguments = ["analyze", ".", "--model", "moore2016", "--out", "t.csv", "--workers", "1"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "amtlib.cli", *arguments],
+        heeding("-m", "amtlib.cli", *arguments),
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,

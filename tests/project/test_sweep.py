@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from amtlib.cli import main
 from amtlib.fdn import load_build, metadata_from_json
 from amtlib.jobs import Pool
 from amtlib.train import build_fdn, extract_build, train_fdn
+from tests.interrupting import heeding
 from tests.serving import ROOT
 
 SMALL: dict[str, Any] = {"delays": [61, 73, 83], "rt": None, "nfft": 1024, "max_steps": 4, "lr": 0.01}
@@ -207,7 +207,7 @@ def test_the_command_prints_a_table_and_names_what_failed(
 def test_ctrl_c_keeps_the_networks_that_are_done(tmp_path: Path) -> None:
     config(tmp_path, {**SMALL, "patience": 10_000_000})
     # The second would take days.
-    command = [sys.executable, "-m", "amtlib.cli", "train", "net.json", "--out", "out", "--workers", "1"]
+    command = heeding("-m", "amtlib.cli", "train", "net.json", "--out", "out", "--workers", "1")
     process = subprocess.Popen(
         [*command, "--sweep", "max_steps=3,1000000000"],
         cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
