@@ -18,7 +18,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -329,7 +328,7 @@ async def lesson(
 class Server:
     """The processes of `amtlab serve`, as far as this machine can see them."""
 
-    def __init__(self, url: str, process: subprocess.Popen[bytes] | None) -> None:
+    def __init__(self, url: str, process: subprocess.Popen[str] | None) -> None:
         self.url = url
         self._process = process
 
@@ -367,17 +366,12 @@ def served(url: str | None, processes: int) -> Iterator[Server]:
         "--processes",
         str(processes),
     ]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:
-        warm = set()
-        while len(warm) < processes:  # each process answers once it has warmed up
-            if process.poll() is not None:
+        assert process.stdout is not None
+        while "is ready" not in (line := process.stdout.readline()):  # said when every process has warmed up
+            if not line:
                 raise SystemExit("amtlab serve ended; its message stands above")
-            try:
-                with urllib.request.urlopen(f"http://localhost:{port}/health", timeout=60) as answer:
-                    warm.add(json.load(answer)["pid"])
-            except OSError:
-                time.sleep(0.25)
         yield Server(f"http://localhost:{port}", process)
     finally:
         process.terminate()
