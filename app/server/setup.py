@@ -9,6 +9,9 @@ import logging
 import os
 import threading
 import traceback
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from tornado.websocket import WebSocketClosedError
 
@@ -21,6 +24,15 @@ def _end_with_parent(lifeline: int) -> None:
 def _no_news_of_closed_windows(record: logging.LogRecord) -> bool:
     """Keep out of the log that a student closed a window while a picture was on its way."""
     return not (record.exc_info and isinstance(record.exc_info[1], WebSocketClosedError))
+
+
+def _show_every_lab(labs: Iterable[Any]) -> None:
+    """Draw what all sessions share: without it, the first to come wait 2 to 4 s for each lab's figures."""
+    document = importlib.import_module("bokeh.document").Document
+    for lab in labs:
+        view = lab(served=True)
+        view.page().server_doc(document())
+        view.close()
 
 
 def _warm_up() -> None:
@@ -39,11 +51,9 @@ def _warm_up() -> None:
     # Every page once: draws the figures that all sessions share, and fails here if it fails at all.
     site = importlib.import_module("app.site")
     site.landing_html()
-    document = importlib.import_module("bokeh.document").Document
-    for lab in site.LABS:  # without this the first to come wait 2 to 4 s for each lab's figures
-        view = lab(served=True)
-        view.page().server_doc(document())
-        view.close()
+    # In a thread, where no loop runs: on the loop, what takes long would go on behind the backs of the first to come.
+    with ThreadPoolExecutor(1) as aside:
+        aside.submit(_show_every_lab, site.LABS).result()
     # Takes seconds, which the first one to press Train should not wait for.
     importlib.import_module("amtlib.train.build").flamo_graph()
     tornado_loop = importlib.import_module("tornado.ioloop").IOLoop.current()
