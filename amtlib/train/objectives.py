@@ -23,6 +23,7 @@ from amtlib.train.losses import (
     Term,
     colorless_sparsity_loss,
 )
+from amtlib.train.losses.features import check_sizes
 from amtlib.train.targets import prepare_target
 
 Objective: TypeAlias = Literal[
@@ -90,22 +91,6 @@ def check_weight(value: Any, name: str) -> float:
     if not 0.0 <= value < math.inf:
         raise ValueError(f"{name} = {value:g} must be finite and at least 0: 0 switches it off")
     return float(value)
-
-
-def _check_sizes(sizes: Sequence[int], nfft: int) -> tuple[int, ...]:
-    found = tuple(sizes)
-    if not found:
-        raise ValueError("mss_nfft is empty: give window lengths such as (256, 512, 1024)")
-    if len(set(found)) != len(found):
-        raise ValueError(f"mss_nfft = {found} names a length twice: give each once")
-    for size in found:
-        if isinstance(size, bool) or not isinstance(size, int):
-            raise TypeError(f"mss_nfft must hold whole numbers, got {size!r}: pass ints")
-        if size < 32 or size % 8 or size // 2 >= nfft:
-            raise ValueError(
-                f"mss_nfft holds {size}: give multiples of 8 from 32 to below twice nfft = {2 * nfft}"
-            )
-    return found
 
 
 def _check_criteria(criteria: Sequence[Any]) -> list[Criterion]:
@@ -297,4 +282,6 @@ def _of_mode(
         return _FLATNESS[objective]()
     if mode in _HEARD:
         return _HEARD[mode]()
-    return _SPECTROGRAMS[mode](_check_sizes(mss_nfft, nfft), fs, dtype, device)
+    sizes = tuple(mss_nfft)
+    check_sizes(sizes, "mss_nfft", nfft)
+    return _SPECTROGRAMS[mode](sizes, fs, dtype, device)

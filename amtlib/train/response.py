@@ -69,10 +69,6 @@ class Response:
             self._post = (
                 None if leaves.post_eq is None else self._sections(leaves.post_eq, self.nfft, self.gamma)
             )
-        self._rise: Tensor | None = None
-        if self.gamma != 1.0:
-            times = torch.arange(self.nfft, device=source.device, dtype=torch.float64)
-            self._rise = (self.gamma**-times).to(self.dtype)[:, None]
 
     def _sections(self, leaf: Any, nfft: int, gamma: float) -> Tensor:
         return sections_spectrum(leaf.param, nfft, gamma).to(self._complex)
@@ -121,11 +117,6 @@ class Response:
         if self._post is not None:
             y = y * (self._post if bins is None else self._post[:, bins]).mT
         return y + (self._each @ at.d.mT)[:, None]
-
-    def time(self, spectrum: Tensor) -> Tensor:
-        """Return the response in time, (batch, nfft, n_out), the decay against aliasing taken off."""
-        y: Tensor = torch.fft.irfft(spectrum, n=self.nfft, dim=1)
-        return y if self._rise is None else y * self._rise
 
     def wrapped_db(self) -> float:
         """Level in dB of what wraps around in time: the slowest line's decay over the FFT length."""

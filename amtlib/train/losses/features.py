@@ -98,23 +98,25 @@ def _spectrogram(
     return (MelSpectrogram if mel else MultiScaleSpectrogram)(sizes, fs, dtype, device)
 
 
-def check_sizes(sizes: tuple[int, ...]) -> None:
+def check_sizes(sizes: tuple[int, ...], name: str = "sizes", nfft: int | None = None) -> None:
     """
-    Raise unless these are window lengths: distinct multiples of 8 from 32.
+    Raise unless these are window lengths: distinct multiples of 8 from 32, below twice `nfft` where that is known.
 
     Examples
     --------
     >>> check_sizes((256, 512))
     """
     if not isinstance(sizes, tuple) or not sizes:
-        raise ValueError(f"sizes = {sizes!r}: give a tuple of window lengths such as (256, 512, 1024)")
+        found = "is empty" if sizes == () else f"= {sizes!r}"
+        raise ValueError(f"{name} {found}: give a tuple of window lengths such as (256, 512, 1024)")
     if len(set(sizes)) != len(sizes):
-        raise ValueError(f"sizes = {sizes} names a length twice: give each once")
+        raise ValueError(f"{name} = {sizes} names a length twice: give each once")
     for size in sizes:
         if isinstance(size, bool) or not isinstance(size, int):
-            raise TypeError(f"sizes must hold whole numbers, got {size!r}: pass ints")
-        if size < 32 or size % 8:
-            raise ValueError(f"sizes holds {size}: give multiples of 8 from 32")
+            raise TypeError(f"{name} must hold whole numbers, got {size!r}: pass ints")
+        if size < 32 or size % 8 or (nfft is not None and size // 2 >= nfft):
+            below = "" if nfft is None else f" to below twice nfft = {2 * nfft}"
+            raise ValueError(f"{name} holds {size}: give multiples of 8 from 32{below}")
 
 
 @dataclass(frozen=True, repr=False)
