@@ -3,20 +3,15 @@ Source: our own.
 Not live by itself: `app.figures` shows an element and the page patches the data sources that are named here.
 """
 
-from typing import Any
-
 import holoviews as hv
 import numpy as np
 
-from app.plots.fdn import HEIGHT, TERM_LINES
+from app.plots.fdn import HEIGHT, named_legend, term_lines
 from app.plots.style import (
     BLUE,
-    GREEN,
     GREY,
     NOTHING,
     ORANGE,
-    PURPLE,
-    VERMILION,
     axes,
     erb_number,
     framed,
@@ -29,10 +24,6 @@ from app.plots.style import (
 #: Frequencies that cochleagrams and excitation patterns span, Hz.
 SPAN = (60.0, 17000.0)
 _TICKS = (125, 250, 500, 1000, 2000, 4000, 8000, 16000)
-#: One colour and dash a term, as in the figure of the losses.
-_TERMS = tuple(
-    zip((GREEN, ORANGE, PURPLE, VERMILION), ("dashed", "dotted", "dashdot", "dotdash"), strict=True)
-)
 
 
 def cochleagram(name: str, title: str, limits: tuple[float, float]) -> hv.Element:
@@ -104,14 +95,10 @@ def excitation() -> hv.Element:
 def shares() -> hv.Element:
     """Draw which share of the gradient each term of the loss has, against steps; pages name the terms."""
     dims = [hv.Dimension("shares_x"), hv.Dimension("shares_y")]
-    terms = [
-        line(f"shares-{i}", dims, color, dash, 2.0, f"term {i + 1}")
-        for i, (color, dash) in enumerate(_TERMS[:TERM_LINES])
-    ]
     still = hv.Curve(NOTHING, *dims).opts(
         color=GREY, line_dash="dotted", line_width=1, hooks=[named("shares-half")]
     )
-    return hv.Overlay([still, *terms]).opts(
+    return hv.Overlay([still, *term_lines("shares", dims)]).opts(
         axes(
             "shares",
             "Which term teaches",
@@ -123,12 +110,6 @@ def shares() -> hv.Element:
             yticks=[0, 25, 50, 75, 100],
             show_legend=True,
             legend_position="top_right",
-            hooks=[framed("shares"), small_legend, _named_legend],
+            hooks=[framed("shares"), small_legend, named_legend],
         )
     )
-
-
-def _named_legend(plot: Any, element: Any) -> None:
-    """Name the legend's entries, which a page sets."""
-    for item in plot.handles["plot"].legend[0].items:
-        item.name = f"{item.renderers[0].data_source.name.removesuffix('-data')}-legend"

@@ -24,8 +24,10 @@ from app.plots.style import (
 )
 
 HEIGHT = 262
+#: Colour and dash of each term of a loss.
+_TERM_LOOKS = ((GREEN, "dashed"), (ORANGE, "dotted"), (PURPLE, "dashdot"), (VERMILION, "dotdash"))
 #: How many terms of a loss are drawn.
-TERM_LINES = 4
+TERM_LINES = len(_TERM_LOOKS)
 _TIMES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 _OCTAVES = (63, 125, 250, 500, 1000, 2000, 4000, 8000, 16000)
 
@@ -41,9 +43,7 @@ def _octave_ticks() -> list[tuple[float, str]]:
 def losses() -> hv.Element:
     """Draw the weighted terms of the loss against steps, the whole of it in front; pages name the terms."""
     dims = _dims("loss")
-    colors = (GREEN, ORANGE, PURPLE, VERMILION)
-    dashes = ("dashed", "dotted", "dashdot", "dotdash")
-    terms = [line(f"loss-{i}", dims, colors[i], dashes[i], 2.0, f"term {i + 1}") for i in range(TERM_LINES)]
+    terms = term_lines("loss", dims)
     whole = line("loss-whole", dims, BLUE, "solid", 2.5, "loss")
     return hv.Overlay([*terms, whole]).opts(
         axes(
@@ -57,16 +57,28 @@ def losses() -> hv.Element:
             xlim=(0, 500),
             show_legend=True,
             legend_position="top_right",
-            hooks=[framed("loss"), small_legend, _named_terms],
+            hooks=[framed("loss"), small_legend, named_legend, _named_ticks],
         )
     )
 
 
-def _named_terms(plot: Any, element: Any) -> None:
-    """Name the legend's entries and the ticks, which a page sets."""
-    figure = plot.handles["plot"]
-    for item in figure.legend[0].items:
+def term_lines(stem: str, dims: list[Any]) -> list[hv.Element]:
+    """Draw a line a term of a loss, each in the look that it has in every figure; pages name them."""
+    return [
+        line(f"{stem}-{i}", dims, color, dash, 2.0, f"term {i + 1}")
+        for i, (color, dash) in enumerate(_TERM_LOOKS)
+    ]
+
+
+def named_legend(plot: Any, element: Any) -> None:
+    """Name the legend's entries, which a page sets."""
+    for item in plot.handles["plot"].legend[0].items:
         item.name = f"{item.renderers[0].data_source.name.removesuffix('-data')}-legend"
+
+
+def _named_ticks(plot: Any, element: Any) -> None:
+    """Name the ticks, which a page sets."""
+    figure = plot.handles["plot"]
     axis = figure.yaxis[0]
     axis.ticker = FixedTicker(ticks=[0.1, 1, 10], name="loss-ticks")
     axis.formatter = CustomJSTickFormatter(

@@ -199,7 +199,7 @@ def cochleagrams(
     for name, picture in named.items():
         left, bottom, right, top = image_bounds(picture.frequencies, picture.times[-1] + picture.times[0])
         image = hv.Image(
-            np.maximum(picture.levels - picture.threshold[:, None], 0.0)[::-1],
+            picture.sensation[::-1],
             bounds=(left, bottom, right, top),
             kdims=[hv.Dimension("time", label="Time", unit="s"), "channel"],
             vdims=hv.Dimension("level", label="Level above threshold", unit="dB"),

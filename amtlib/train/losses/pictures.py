@@ -41,6 +41,11 @@ class CochleagramPicture:
     levels: Array
     threshold: Array
 
+    @property
+    def sensation(self) -> Array:
+        """The levels above threshold in dB, 0 for what is below it, shape (C, K)."""
+        return np.asarray(np.maximum(self.levels - self.threshold[:, None], 0.0))
+
 
 @dataclass(frozen=True)
 class ExcitationPicture:

@@ -120,7 +120,7 @@ def heard(response: Array, spectrum: Array, fs: int, ear: Ear, reference: Array)
     return Heard(
         picture.frequencies,
         float(picture.times[-1] + picture.times[0]),
-        np.maximum(picture.levels - picture.threshold[:, None], SENSATION[0]),
+        picture.sensation,
         pattern.frequencies[audible],
         levels - levels.mean(),
     )

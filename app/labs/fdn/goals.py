@@ -24,9 +24,7 @@ class Goal:
     arguments : mapping
         What the run is given besides.
     room : bool
-        Whether there is a room to match.
-    decays : bool
-        Whether the network is always trained with its decay; without it `n.lossless` decides.
+        Whether there is a room to match. The network is then trained with its decay; else `n.lossless` decides.
     bins : bool
         Whether the loss is measured on the transform's frequencies, so that their number matters.
     sets : mapping
@@ -41,7 +39,6 @@ class Goal:
     mode: str | None
     arguments: Mapping[str, Any] = field(default_factory=dict)
     room: bool = False
-    decays: bool = False
     bins: bool = True
     sets: Mapping[str, Any] = field(default_factory=dict)
     loss: Callable[[Ear], Loss] | None = None
@@ -51,6 +48,15 @@ class Goal:
 #: Weight of the dB by which band energies are off, beside a cochleagram's distance of some tenths.
 DECAY = 0.05
 _MATCHING = {"sparsity": 0.0, "input_gain": True, "output_gain": True, "direct": True}
+
+
+def _match(label: str, mode: str | None, **more: Any) -> Goal:
+    return Goal(label=label, mode=mode, room=True, sets=_MATCHING, **more)
+
+
+def _match_as_heard(what: str, loss: Callable[[Ear], Loss]) -> Goal:
+    return _match(f"Match a room as an ear hears it: {what}", None, loss=loss, hears=True)
+
 
 #: The goals by the name that links hold, the lab's default first.
 GOALS: Mapping[str, Goal] = {
@@ -70,47 +76,13 @@ GOALS: Mapping[str, Goal] = {
         arguments={"objective": "mse", "frequencies": 2048},
         sets={"sparsity": 0.2, "input_gain": True, "output_gain": True, "direct": False, "nfft": 65536},
     ),
-    "match_mel_spectrogram": Goal(
-        label="Match a room: mel spectrogram",
-        mode="match_mel_spectrogram",
-        room=True,
-        decays=True,
-        sets=_MATCHING,
+    "match_mel_spectrogram": _match("Match a room: mel spectrogram", "match_mel_spectrogram"),
+    "match_spectrogram": _match("Match a room: spectrogram", "match_spectrogram"),
+    "match_cochleagram": _match_as_heard("cochleagram", Ear.cochleagram),
+    "match_cochleagram_decay": _match_as_heard(
+        "cochleagram and decay", lambda ear: ear.cochleagram() + DECAY * MatchEnergyDecay()
     ),
-    "match_spectrogram": Goal(
-        label="Match a room: spectrogram",
-        mode="match_spectrogram",
-        room=True,
-        decays=True,
-        sets=_MATCHING,
-    ),
-    "match_cochleagram": Goal(
-        label="Match a room as an ear hears it: cochleagram",
-        mode=None,
-        room=True,
-        decays=True,
-        sets=_MATCHING,
-        loss=Ear.cochleagram,
-        hears=True,
-    ),
-    "match_cochleagram_decay": Goal(
-        label="Match a room as an ear hears it: cochleagram and decay",
-        mode=None,
-        room=True,
-        decays=True,
-        sets=_MATCHING,
-        loss=lambda ear: ear.cochleagram() + DECAY * MatchEnergyDecay(),
-        hears=True,
-    ),
-    "match_loudness": Goal(
-        label="Match a room as an ear hears it: loudness",
-        mode=None,
-        room=True,
-        decays=True,
-        sets=_MATCHING,
-        loss=Ear.loudness,
-        hears=True,
-    ),
+    "match_loudness": _match_as_heard("loudness", Ear.loudness),
     "excitation": Goal(
         label="Colourless to the ear: even excitation",
         mode=None,

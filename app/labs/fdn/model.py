@@ -107,7 +107,7 @@ class FdnModel(LabModel):
             "n.own": {"n.delays": ["own"]},
             "t.target": {"t.goal": ROOM_GOALS},
             "t.direct": {"t.goal": ROOM_GOALS},
-            "n.lossless": {"t.goal": [name for name, goal in GOALS.items() if goal.bins and not goal.decays]},
+            "n.lossless": {"t.goal": [name for name, goal in GOALS.items() if goal.bins and not goal.room]},
             "t.nfft": {"t.goal": [name for name, goal in GOALS.items() if goal.bins]},
         }
 
@@ -127,7 +127,7 @@ class FdnModel(LabModel):
     def lossless(self) -> bool:
         """Whether the network is trained without its filters."""
         goal = self.goal
-        return goal.bins and not goal.decays and bool(self.network.lossless)
+        return goal.bins and not goal.room and bool(self.network.lossless)
 
     def reconcile(self, changed: Iterable[str]) -> list[str]:
         """Fit the settings to the goal, the network to the room that it is to match, and end a run that they end."""
@@ -184,7 +184,7 @@ class FdnModel(LabModel):
         idle = {"t.rate", "t.steps", "n.own" if self.network.delays != "own" else "n.lines"}
         if not goal.bins:
             idle |= {"t.nfft"}
-        if not goal.bins or goal.decays:
+        if not goal.bins or goal.room:
             idle |= {"n.lossless"}
         if not goal.bins or self.lossless:
             idle |= {"n.rt", "n.rt_high"}
@@ -302,7 +302,7 @@ class FdnModel(LabModel):
         if self.lossless:
             return 60.0
         wrapped = 60 * self.nfft / self.fs / self.tail
-        return float(math.ceil(max(0.0, 45.0 - wrapped))) if self.goal.decays else 0.0
+        return float(math.ceil(max(0.0, 45.0 - wrapped))) if self.goal.room else 0.0
 
     def _model(self) -> Any:
         return trainable_from_build(
