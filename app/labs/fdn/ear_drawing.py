@@ -14,6 +14,7 @@ from app.figures import Scene, packed
 from app.labs.fdn.ear import SENSATION, Heard
 from app.labs.fdn.model import FdnModel
 from app.plots.fdn import TERM_LINES
+from app.plots.filterbank import image_bounds
 from app.plots.style import erb_number
 
 #: The figures of the ear, and those that they stand in for.
@@ -53,19 +54,19 @@ class EarFigures:
         room = self._newest("heard in the room", key, lab.room_heard) if lab.goal.room else None
         self.heard = {"start": start, "now": now, "target": room}
         draw_heard(self._scene, self.heard, room=lab.goal.room)
-        self._draw_shares(snapshot, names, last)
+        self._draw_shares(snapshot, moment, names, last)
 
-    def _draw_shares(self, snapshot: Snapshot | None, names: Mapping[str, str], last: float) -> None:
+    def _draw_shares(
+        self, snapshot: Snapshot | None, moment: Hashable, names: Mapping[str, str], last: float
+    ) -> None:
         run = self._lab.run
         if run is not self._run:
             self._run, self._steps, self._shares = run, [], {}
         if run is not None and snapshot is not None and snapshot.step:
             step = snapshot.step
-            at, found = self._newest("shares", (id(run), step), lambda: (step, run.gradient_shares())) or (
-                0,
-                {},
-            )
-            if found and (not self._steps or at > self._steps[-1]) and at <= step:
+            newest = self._newest("shares", moment, lambda: (run, step, run.gradient_shares()))
+            of, at, found = newest or (None, 0, {})
+            if of is run and (not self._steps or at > self._steps[-1]):
                 self._steps.append(at)
                 for name, share in found.items():
                     self._shares.setdefault(names.get(name, name), []).append(share)
@@ -96,17 +97,10 @@ def draw_heard(scene: Scene, found: Mapping[str, Heard | None], *, room: bool) -
 
 
 def _draw_cochleagram(scene: Scene, which: str, heard: Heard, wanted: Heard | None) -> None:
-    places = erb_number(heard.frequencies)
-    half = (places[1] - places[0]) / 2
-    scene.data(
-        f"coch-{which}",
-        image=packed(heard.sensation, *SENSATION),
-        x=[0.0],
-        y=[float(places[0] - half)],
-        dw=[heard.duration],
-        dh=[float(places[-1] - places[0] + 2 * half)],
-    )
-    scene.limits(f"coch-{which}.x_range", 0.0, heard.duration)
+    left, bottom, right, top = image_bounds(heard.frequencies, heard.duration)
+    image = packed(heard.sensation, *SENSATION)
+    scene.data(f"coch-{which}", image=image, x=[left], y=[bottom], dw=[right - left], dh=[top - bottom])
+    scene.limits(f"coch-{which}.x_range", left, right)
     distance = math.nan if wanted is None else heard.distance(wanted)
     off = "" if math.isnan(distance) else f": {distance:.2f} dB from the room’s"
     scene.set(f"coch-{which}.title", text=f"{_TITLES[which]}{off}")
