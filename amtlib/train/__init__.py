@@ -23,6 +23,7 @@ from amtlib.train.losses import (
 )
 from amtlib.train.objectives import Objective, build_objective, output_domain
 from amtlib.train.record import Snapshot, Step, TrainLog
+from amtlib.train.remote import RemoteSteps, TrainingPlan
 from amtlib.train.run import TrainingRun
 
 __all__ = [
@@ -31,11 +32,13 @@ __all__ = [
     "MatchLoudness",
     "MatrixParam",
     "Objective",
+    "RemoteSteps",
     "Rendered",
     "Snapshot",
     "Step",
     "TrainLog",
     "Trainable",
+    "TrainingPlan",
     "TrainingRun",
     "build_fdn",
     "build_objective",

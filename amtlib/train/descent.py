@@ -3,6 +3,7 @@ Source: optimisers and stopping rule of the specification (flamo 0.2.20); power 
 Not here: who calls the steps, and when (:mod:`amtlib.train.run`).
 """
 
+import copy
 import math
 import time
 import warnings
@@ -141,6 +142,8 @@ class Descent:
         ]
         #: What steps have warned of, as sentences: a page shows them, whichever thread steps.
         self.notices: list[str] = []
+        #: Whether they go to :mod:`warnings` as well: not where they are told to another process, which does that.
+        self.warns = True
         self._watch = default_criteria and len(criteria) > 1
         self.steps = 0
         self.losses: list[float] = []
@@ -392,19 +395,23 @@ class Descent:
         if penalty > 0.0 and penalty / (penalty + match) > _PENALTY_SHARE:
             alpha = self.criteria[1][1]
             advice = alpha * match / penalty * 0.1 if match > 0.0 else 0.0
-            self.notices.append(
+            self._note(
                 f"the sparsity penalty makes {100.0 * penalty / (penalty + match):.4g} % of the gradient of the "
                 f"feedback matrix, {self.keys[0]} the rest: what is trained is the penalty; sparsity_alpha = "
                 f"{advice:.1g} instead of {alpha:g} gives it a tenth"
             )
-            warnings.warn(self.notices[-1], UserWarning, stacklevel=5)
+
+    def _note(self, notice: str) -> None:
+        self.notices.append(notice)
+        if self.warns:
+            warnings.warn(notice, UserWarning, stacklevel=6)
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that a continuation needs, as plain values and tensors."""
         return {
             "parameters": self._copies(),
             "best": self.best,
-            "optimizer": self._optimizer.state_dict(),
+            "optimizer": copy.deepcopy(self._optimizer.state_dict()),  # whose tensors are changed in place
             "generator": self.generator.get_state(),
             "bins": self._bins,
             "check_bins": self._check_bins,
@@ -430,3 +437,34 @@ class Descent:
         numbers = state["numbers"]
         self.steps, self.best_loss, self.best_step, self._least, self._stuck, self._far = numbers[:6]
         self._first, self._lr, self._scale = numbers[6:]
+
+    def changes(self, since: int) -> dict[str, Any]:
+        """Return what has changed since so many steps: small, for a descent of the same kind that does not step."""
+        state = self.state_dict()
+        for name in ("bins", "check_bins"):  # drawn at the start, or anew at each step
+            del state[name]
+        return {
+            **state,
+            "losses": self.losses[since:],
+            "terms": {key: values[since:] for key, values in self.terms.items()},
+            "since": since,
+            "notices": list(self.notices),
+        }
+
+    def take(self, changes: dict[str, Any]) -> None:
+        """Go to where a descent of the same kind has come, as its `changes` say; the learning rate stays."""
+        since, lr = changes["since"], self._lr
+        losses, terms = self.losses[:since], {key: values[:since] for key, values in self.terms.items()}
+        self.load_state_dict(
+            {
+                **changes,
+                "bins": self._bins,
+                "check_bins": self._check_bins,
+                "losses": losses + changes["losses"],
+                "terms": {key: values + changes["terms"][key] for key, values in terms.items()},
+            }
+        )
+        self._lr = lr
+        for notice in changes["notices"]:
+            if notice not in self.notices:
+                self._note(notice)

@@ -7,11 +7,15 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
 
 from torch import Tensor
 
 from amtlib.fdn.build import FDNBuild
 from amtlib.train.losses.rendered import Rendered
+
+if TYPE_CHECKING:
+    from amtlib.train.run import TrainingRun
 
 
 @dataclass(frozen=True)
@@ -139,3 +143,41 @@ class Snapshot:
         if self.render is None:
             raise ValueError("this snapshot was made without render=: take one from TrainingRun.snapshot()")
         return self.render(self.parameters)
+
+
+@dataclass(frozen=True)
+class News:
+    """
+    What steps done elsewhere have changed; made and taken by runs, carried by :class:`RemoteSteps`.
+
+    Parameters
+    ----------
+    changes : dict
+        Of the descent.
+    seconds : float
+        What all steps of the run took together.
+    pace : float
+        What one takes, s.
+    reason : str
+        Why the run must end, '' if it need not.
+
+    Examples
+    --------
+    >>> News({}, 1.5, 0.01, "").reason
+    ''
+    """
+
+    changes: dict[str, Any]
+    seconds: float
+    pace: float
+    reason: str
+
+
+class Stepper(Protocol):
+    """Who does the steps of a run, where it does not do them itself: :class:`RemoteSteps`."""
+
+    def follow(self, run: "TrainingRun", quota: int | None) -> None:
+        """Let steps be done, `quota` at most, and let the run take the news; return within a moment."""
+
+    def rest(self, run: "TrainingRun") -> None:
+        """Let nothing more be done; the run takes what has come."""

@@ -25,7 +25,7 @@ from amtlib.train.checkpoints import read_checkpoint, write_checkpoint
 from amtlib.train.descent import Descent, Interrupted
 from amtlib.train.losses import Loss, Rendered, Term
 from amtlib.train.objectives import build_objective
-from amtlib.train.record import Snapshot, Step, TrainLog
+from amtlib.train.record import News, Snapshot, Step, Stepper, TrainLog
 from amtlib.train.response import Response
 from amtlib.train.settings import (
     check_settings,
@@ -211,6 +211,7 @@ class TrainingRun:
         self._thread: threading.Thread | None = None
         self._paused = self._idle = self._ending = False
         self._quota: int | None = None
+        self._by: Stepper | None = None
         self._waiting = 0
         self._descent.given_up = lambda: self._ending
         self._latest = self._copy()
@@ -262,34 +263,45 @@ class TrainingRun:
 
     def _one_step(self) -> Step | None:
         with self._stepping:
-            if self.reason:
+            if self._over():
                 return None
+            step, reason = self._descend()
+            self._judge(reason, step)
+            return step
+
+    def _descend(self) -> tuple[Step, str]:
+        step, reason = self._descent.advance()
+        self.seconds += step.seconds
+        self._pace = step.seconds if not self._pace else 0.95 * self._pace + 0.05 * step.seconds
+        return step, reason
+
+    def _over(self) -> bool:
+        """Whether nothing more is to be done; ends the run where that is so."""
+        if not self.reason:
             if self._ending:
                 self._finish("stopped")
-                return None
-            if self.steps_run >= self.max_steps:
-                self._finish("max_steps")
-                return None
-            if self.time_budget is not None and self.seconds >= self.time_budget:
-                self._finish("time_budget")
-                return None
-            step, reason = self._descent.advance()
-            self.seconds += step.seconds
-            self._pace = step.seconds if not self._pace else 0.95 * self._pace + 0.05 * step.seconds
-            if reason == "not_finite" and self._descent.best_step < 0:
-                self.error = FloatingPointError(
-                    f"the loss is {step.loss} at the start: the model, the target or a criterion is not finite"
-                )
-                self._finish("failed")
-                raise self.error
-            self._latest = self._copy()
-            if self._callback is not None and self._callback(step):
-                reason = reason or "callback"
-            if reason and not self.reason:
-                self._finish(reason)
             elif self.steps_run >= self.max_steps:
                 self._finish("max_steps")
-            return step
+            elif self.time_budget is not None and self.seconds >= self.time_budget:
+                self._finish("time_budget")
+        return bool(self.reason)
+
+    def _judge(self, reason: str, step: Step | None) -> None:
+        """Show what a step has made, and end the run for a reason."""
+        descent = self._descent
+        if reason == "not_finite" and descent.best_step < 0:
+            self.error = FloatingPointError(
+                f"the loss is {descent.losses[-1]} at the start: the model, the target or a criterion is not finite"
+            )
+            self._finish("failed")
+            raise self.error
+        self._latest = self._copy()
+        if self._callback is not None and step is not None and self._callback(step):
+            reason = reason or "callback"
+        if reason and not self.reason:
+            self._finish(reason)
+        elif self.steps_run >= self.max_steps:
+            self._finish("max_steps")
 
     def _finish(self, reason: str) -> None:
         with self._stepping:
@@ -308,7 +320,7 @@ class TrainingRun:
 
     # ------------------------------------------------------------------ a thread of its own
 
-    def start(self, steps: int | None = None) -> None:
+    def start(self, steps: int | None = None, *, by: Stepper | None = None) -> None:
         """
         Step in a thread of its own, or go on after :meth:`pause`. Does nothing when finished.
 
@@ -316,12 +328,23 @@ class TrainingRun:
         ----------
         steps : int, optional
             After so many it waits, as after :meth:`pause`. Default: until the end.
+        by : RemoteSteps, optional
+            Who does the steps: a pool's worker, of which the thread only hears. Default: the thread itself.
+
+        Raises
+        ------
+        ValueError
+            If a callback was given, which others cannot call.
         """
         quota = None if steps is None else whole_number(steps, "steps", 1)
+        if by is not None and self._callback is not None:
+            raise ValueError(
+                "callback is called by the thread that steps: make the run without it, or leave out by"
+            )
         with self._wake:
             # now, not when the thread wakes: whoever joins next must wait for it
             self._paused = self._idle = False
-            self._quota = quota
+            self._quota, self._by = quota, by
             if self._thread is not None and self._thread.is_alive():
                 self._wake.notify_all()
             elif not self.reason:
@@ -412,8 +435,11 @@ class TrainingRun:
         return True
 
     def _work(self) -> None:
+        by: Stepper | None = None
         try:
             while not self.reason:
+                if by is not None and (self._paused or self._ending or by is not self._by):
+                    by.rest(self)
                 with self._wake:
                     while self._paused and not self._ending:
                         self._idle = True
@@ -422,15 +448,62 @@ class TrainingRun:
                     while self._waiting:  # for the lock, which a loop would take again at once
                         self._wake.wait()
                     self._idle = False
-                self._advance()
+                    by, before = self._by, self.steps_run
+                if by is None:
+                    self._advance()
+                else:
+                    self._follow(by)
                 with self._wake:
                     if self._quota is not None:
-                        self._quota -= 1
+                        self._quota -= 1 if by is None else self.steps_run - before
                         if self._quota <= 0:
                             self._quota, self._paused = None, True
         except Exception as error:  # the thread's owner reads it; nothing may be lost
             self.error = error
             self._finish("failed")
+
+    def _follow(self, by: Stepper) -> None:
+        """Let another do steps, and take in what comes within a moment."""
+        with self._stepping:
+            over = self._over()
+        if over:
+            by.rest(self)
+        else:
+            by.follow(self, self._quota)
+
+    def take(self, news: News) -> None:
+        """Take in what steps done elsewhere have changed; for :class:`RemoteSteps`."""
+        with self._stepping:
+            if not self.reason:
+                self._descent.take(news.changes)
+                self.seconds, self._pace = news.seconds, news.pace
+                self._judge(news.reason, None)
+
+    def step_for(self, other: Callable[[], bool]) -> str:
+        """
+        Do one step for a run elsewhere, which hears of it by :meth:`news`, judges it and ends itself.
+
+        Parameters
+        ----------
+        other : callable
+            Whether that run wants no more; asked in the middle of a long step, too.
+
+        Returns
+        -------
+        str
+            Why it should end, '' if it need not.
+
+        Raises
+        ------
+        Interrupted
+            If it wants no more: nothing has changed.
+        """
+        self._descent.given_up, self._descent.warns = other, False
+        return self._descend()[1]
+
+    def news(self, since: int, reason: str) -> News:
+        """Return what has changed since so many steps; for the run that follows this one."""
+        return News(self._descent.changes(since), self.seconds, self._pace, reason)
 
     def __enter__(self) -> "TrainingRun":
         """Return the run."""
@@ -669,8 +742,7 @@ class TrainingRun:
             File to write.
         """
         with self._stepping:
-            state = {"seconds": self.seconds, "descent": self._descent.state_dict()}
-            write_checkpoint(path, self._same, state)
+            write_checkpoint(path, self._same, self.state_dict())
 
     def load(self, path: str | os.PathLike[str]) -> None:
         """
@@ -692,7 +764,22 @@ class TrainingRun:
         """
         if self.state == "running":
             raise RuntimeError("the run is stepping in its own thread: call pause() first")
-        state = read_checkpoint(path, self._same, self._response.source.device)
+        self.load_state_dict(read_checkpoint(path, self._same, self._response.source.device))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that a run made in the same way needs to go on from here: plain values and tensors."""
+        with self._stepping:
+            return {"seconds": self.seconds, "descent": self._descent.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """
+        Go on from a state.
+
+        Parameters
+        ----------
+        state : dict
+            What :meth:`state_dict` gave, of a run made in the same way.
+        """
         with self._stepping:
             self._descent.load_state_dict(state["descent"])
             self.seconds = float(state["seconds"])

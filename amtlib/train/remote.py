@@ -1,0 +1,275 @@
+"""Training whose steps a pool does, in another process or on a cluster: its numbers go there, its changes come back.
+Source: our own, over :mod:`amtlib.jobs`.
+Not here: the steps (:mod:`amtlib.train.descent`), and who starts, pauses and ends them (:mod:`amtlib.train.run`).
+"""
+
+import threading
+import time
+import uuid
+import warnings
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from amtlib.fdn.build import FDNBuild
+from amtlib.jobs import Cancelled, Context, Job, Pool
+from amtlib.train.build import Trainable, trainable_from_build
+from amtlib.train.descent import Interrupted
+from amtlib.train.record import News
+from amtlib.train.run import TrainingRun
+
+_WARNING = threading.Lock()
+#: Seconds of steps after which a training goes to the end of the queue, so that all who wait have their turn.
+SLICE = 10.0
+#: How often the changes come back, s.
+TELL = 0.15
+#: How often the run that follows looks for them, s.
+LOOK = 0.02
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingPlan:
+    """
+    All that a run is made of, in a form that can be sent to another process.
+
+    Parameters
+    ----------
+    build : FDNBuild
+        The network at the start.
+    mode : str, optional
+        As for :class:`TrainingRun`.
+    trainable : Trainable
+        What is trained.
+    nfft : int
+        FFT length in samples.
+    alias_decay_db : float, optional
+        As for :func:`trainable_from_build`.
+    settings : dict
+        Further keywords of :class:`TrainingRun`, none of them a callback.
+
+    Raises
+    ------
+    ValueError
+        If there is a callback, which would be called in another process.
+
+    See Also
+    --------
+    RemoteSteps : does what is planned in a pool.
+
+    Examples
+    --------
+    >>> from amtlib.fdn import design_fdn
+    >>> plan = TrainingPlan(design_fdn(N=4, rt=0.2, rng=7), "colorless", nfft=2**10, settings={"max_steps": 2})
+    >>> [step.index for step in plan.run()]
+    [0, 1]
+    """
+
+    build: FDNBuild
+    mode: str | None = None
+    trainable: Trainable = field(default_factory=Trainable)
+    nfft: int = 16384
+    alias_decay_db: float | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    name: str = field(default_factory=lambda: uuid.uuid4().hex, init=False)
+
+    def __post_init__(self) -> None:
+        if self.settings.get("callback") is not None:
+            raise ValueError("callback cannot be sent to another process: look at the run's steps instead")
+
+    def run(self) -> TrainingRun:
+        """Return a run as planned, before its first step."""
+        model = trainable_from_build(
+            self.build, trainable=self.trainable, nfft=self.nfft, alias_decay_db=self.alias_decay_db
+        )
+        return TrainingRun(model, self.mode, **self.settings)
+
+    def run_and_warnings(self) -> tuple[TrainingRun, list[str]]:
+        """
+        Return a run as planned, and what making it warned of, which :mod:`warnings` does not hear.
+
+        Returns
+        -------
+        run : TrainingRun
+        warnings : list of str
+            Texts of the UserWarnings, such as that the target was cut.
+        """
+        me, caught = threading.get_ident(), []
+        # Threads share what shows warnings, hence the lock, and the look at whose warning it is.
+        with _WARNING, warnings.catch_warnings():
+            warnings.simplefilter("always", UserWarning)
+            passed_on = warnings.showwarning
+
+            def show(message: Any, category: type[Warning], *where: Any) -> None:
+                if threading.get_ident() == me and issubclass(category, UserWarning):
+                    caught.append(str(message))
+                else:
+                    passed_on(message, category, *where)
+
+            warnings.showwarning = show  # type: ignore[assignment]
+            return self.run(), caught
+
+
+class RemoteSteps:
+    """
+    The steps of one run, done by a pool; for :meth:`TrainingRun.start`.
+
+    The run here gets the numbers of those steps, the same as if it had made them itself, some six times a second. It
+    can be watched, paused, changed, saved and ended as ever.
+
+    Parameters
+    ----------
+    plan : TrainingPlan
+        What the run was made by.
+    pool : amtlib.jobs.Pool
+        Of any kind.
+    owner : hashable
+        Whose it is: in the pool, owners take turns.
+    slice_s : float
+        Seconds after which it goes to the end of the queue. It goes on at once where nobody waits.
+
+    See Also
+    --------
+    TrainingRun.start : takes it.
+
+    Notes
+    -----
+    Work of the last moments before a pause is done again when the run goes on, to the same result. If a worker dies,
+    the pool begins the slice anew; if a cluster is lost, the pool goes on here.
+
+    Examples
+    --------
+    >>> from amtlib.fdn import design_fdn
+    >>> from amtlib.jobs import open_pool
+    >>> plan = TrainingPlan(design_fdn(N=4, rt=0.2, rng=7), "colorless", nfft=2**10, settings={"max_steps": 20})
+    >>> here, there = plan.run(), plan.run()
+    >>> with open_pool(workers=1, kind="thread") as pool:
+    ...     there.start(by=RemoteSteps(plan, pool))
+    ...     there.join(60)
+    True
+    >>> len(list(here)), here.log == there.log
+    (20, True)
+    """
+
+    def __init__(
+        self, plan: TrainingPlan, pool: Pool, owner: Hashable = None, slice_s: float = SLICE
+    ) -> None:
+        self.plan, self.pool, self.owner, self.slice_s = plan, pool, owner, slice_s
+        self._job: Job[News] | None = None
+        self._asked: tuple[Any, ...] = ()
+        self._since = 0.0
+
+    @property
+    def position(self) -> int:
+        """Place in the pool's queue, 1 if it is next; 0 if it is being worked at, or nothing is asked for."""
+        job = self._job
+        return 0 if job is None else job.position
+
+    def follow(self, run: TrainingRun, quota: int | None) -> None:
+        """
+        Let steps be done, and take in what comes; returns when there is something new, or after a moment.
+
+        Parameters
+        ----------
+        run : TrainingRun
+            Gets the changes.
+        quota : int or None
+            Steps that it may still do before it waits.
+
+        Raises
+        ------
+        Exception
+            What the steps raised in their process; :class:`amtlib.jobs.WorkerDied` if it is gone for good.
+        """
+        asked = (run.lr, run.max_steps)
+        if self._job is not None and asked != self._asked and time.monotonic() - self._since > TELL:
+            self.rest(run)  # changed under way: from here on with the new numbers
+        if self._job is None:
+            self._asked, self._since = asked, time.monotonic()
+            self._job = self._submit(run, quota)
+        job = self._job
+        job.wait(LOOK)
+        self._take(run, job)
+        if job.ended:
+            self._job = None
+            if job.state != "cancelled":  # as when the pool's owner has left
+                run.take(job.result())
+
+    def rest(self, run: TrainingRun) -> None:
+        """Let nothing more be done until :meth:`follow` is called again; what was sent so far counts."""
+        job, self._job = self._job, None
+        if job is not None:
+            job.cancel()
+            self._take(run, job)
+
+    def _take(self, run: TrainingRun, job: "Job[News]") -> None:
+        for news in job.items():
+            run.take(news)
+
+    def _submit(self, run: TrainingRun, quota: int | None) -> "Job[News]":
+        left = max(run.max_steps - run.steps_run, 0)
+        seconds = self.slice_s
+        if run.time_budget is not None:
+            seconds = min(seconds, max(run.time_budget - run.seconds, 0.0))
+        order = Order(left if quota is None else min(left, quota), seconds, run.lr, run.max_steps)
+        return self.pool.submit(do_steps, self.plan, run.state_dict(), order, owner=self.owner)
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is asked for: at most so many steps in so many seconds, with this learning rate, of so many in all."""
+
+    steps: int
+    seconds: float
+    lr: float
+    max_steps: int
+
+
+#: The run that this process stepped last: the next slice is most often one of the same.
+_KEPT: dict[str, TrainingRun] = {}
+
+
+def do_steps(context: Context, plan: TrainingPlan, state: dict[str, Any], order: Order) -> News:
+    """
+    Do steps of a run, in the process of a pool's worker; the function of a job.
+
+    Parameters
+    ----------
+    context : Context
+        Gets :class:`News` as items, each of the steps since the last ones.
+    plan : TrainingPlan
+        What to make the run by, if this process has not got it still.
+    state : dict
+        Where it stands.
+    order : Order
+        What to do.
+
+    Returns
+    -------
+    News
+        Of the last steps.
+
+    Raises
+    ------
+    Cancelled
+        If it was told to stop.
+    """
+    # Taken out: threads of one process may have the same plan.
+    run = _KEPT.pop(plan.name, None) or plan.run_and_warnings()[0]
+    run.load_state_dict(state)
+    run.lr, run.max_steps = order.lr, order.max_steps
+    reason, done, since = "", 0, run.steps_run
+    began = told = time.monotonic()
+    try:
+        while done < order.steps and not reason and time.monotonic() - began < order.seconds:
+            context.check()
+            reason = run.step_for(lambda: context.cancelled)
+            done += 1
+            if time.monotonic() - told >= TELL and not reason:
+                context.send(run.news(since, ""))
+                told, since = time.monotonic(), run.steps_run
+    except Interrupted:
+        raise Cancelled("the job was told to stop") from None
+    finally:
+        _KEPT.clear()
+        _KEPT[plan.name] = run
+    return run.news(since, reason)

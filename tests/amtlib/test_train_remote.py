@@ -1,0 +1,251 @@
+"""Training in a pool's worker: the same numbers as here, live, and it rests, goes on, ends and fails as here."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from amtlib.fdn import design_fdn
+from amtlib.jobs import Pool, WorkerDied, open_pool
+from amtlib.train import RemoteSteps, Trainable, TrainingPlan, TrainingRun
+from amtlib.train.losses import MatchCochleagram
+
+WAIT = 120.0  # a busy machine takes half a minute to begin a process
+START = design_fdn(delays=[61, 73, 83, 97], rt=0.05, rng=3)
+
+
+def plan(mode: str | None = "colorless", **settings: Any) -> TrainingPlan:
+    nfft = settings.pop("nfft", 2**10)
+    settings = {"max_steps": 40, "lr": 1e-2, "rng": 1, **settings}
+    return TrainingPlan(START, mode, nfft=nfft, settings=settings)
+
+
+def until(true: Callable[[], Any], seconds: float = WAIT) -> bool:
+    end = time.monotonic() + seconds
+    while not (found := true()) and time.monotonic() < end:
+        time.sleep(0.005)
+    return bool(found)
+
+
+@pytest.fixture(scope="module")
+def threads() -> Iterator[Pool]:
+    with open_pool(workers=1, kind="thread") as pool:
+        yield pool
+
+
+@pytest.fixture(scope="module")
+def processes() -> Iterator[Pool]:
+    with open_pool(workers=1, kind="process", preload=("amtlib.train",), grace=0.3) as pool:
+        yield pool
+
+
+def same(one: TrainingRun, other: TrainingRun) -> bool:
+    """Whether two runs have the same log and the same network."""
+    mine, theirs = (run.snapshot(best=True).parameters for run in (one, other))
+    return one.log == other.log and all(torch.equal(mine[name], theirs[name]) for name in theirs)
+
+
+ROOM = np.exp(-np.arange(1000) / 100.0) * np.random.default_rng(0).standard_normal(1000)
+KINDS = {
+    "a flat magnitude": plan(),
+    "power at frequencies drawn anew each step": plan(objective="power_variance", max_steps=45),
+    "L-BFGS": plan(optimizer="lbfgs", max_steps=4),
+    "an end on a plateau": plan(lr=1e-12, patience=3),
+    "a room as an ear hears it": plan(
+        None, loss=MatchCochleagram(), target=ROOM, target_fs=48000, max_steps=6, nfft=2**13
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_comes_to_the_same_numbers_as_here_to_the_last_bit(kind: str, threads: Pool) -> None:
+    here, there = KINDS[kind].run(), KINDS[kind].run()
+    list(here)
+    there.start(by=RemoteSteps(KINDS[kind], threads, slice_s=0.02))
+    assert there.join(WAIT)
+    assert same(here, there)
+    assert (there.reason, there.message) == (here.reason, here.message)
+    assert there.seconds > 0
+
+
+def test_a_process_comes_to_the_same_numbers_too_and_they_come_live(processes: Pool) -> None:
+    asked = plan(max_steps=400, patience=400)
+    here, there = asked.run(), asked.run()
+    list(here)
+    there.start(by=RemoteSteps(asked, processes))
+    seen = set()
+    while not there.join(0):
+        total, terms = there.losses()
+        seen.add(len(total))
+        assert total == here.log.train_loss[: len(total)]
+        assert all(len(values) >= len(total) for values in terms.values())
+        time.sleep(0.01)
+    assert same(here, there)
+    assert len(seen) > 3
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
+def test_pauses_saving_and_another_rate_under_way_do_not_change_what_the_steps_come_to(
+    optimizer: str, threads: Pool
+) -> None:
+    steps = 60 if optimizer == "adam" else 12
+    asked = plan(optimizer=optimizer, max_steps=steps, patience=100)
+    there, by = asked.run(), RemoteSteps(asked, threads)
+    changed = []
+    while there.state != "finished":
+        there.start(7, by=by)
+        assert there.join(WAIT)
+        changed.append(there.steps_run)
+        there.lr *= 0.8
+    here = asked.run()
+    for count in changed:
+        while here.steps_run < count:
+            here.step()
+        here.lr *= 0.8
+    here.step()
+    assert changed[:2] == ([7, 14] if optimizer == "adam" else [7, 12])
+    assert same(here, there)
+
+
+def test_one_step_is_one_step(threads: Pool) -> None:
+    asked = plan()
+    run = asked.run()
+    run.start(1, by=RemoteSteps(asked, threads))
+    assert run.join(WAIT)
+    assert (run.state, run.steps_run) == ("paused", 1)
+
+
+def test_a_new_rate_is_taken_under_way(processes: Pool) -> None:
+    asked = plan(max_steps=100_000, patience=100_000)
+    run = asked.run()
+    with run:
+        run.start(by=RemoteSteps(asked, processes))
+        assert until(lambda: run.steps_run > 5)
+        before = run.snapshot()
+        run.lr = 1e-30
+        # Whatever was under way has come by the time in which steps no longer move the network.
+        assert until(lambda: run.snapshot().step > before.step + 50)
+        at = run.snapshot()
+        assert until(lambda: run.snapshot().step > at.step)
+        later = run.snapshot()
+        assert all(torch.equal(p, later.parameters[name]) for name, p in at.parameters.items())
+
+
+def test_more_steps_than_planned_are_done_when_asked_for_under_way(threads: Pool) -> None:
+    asked = plan(max_steps=200, patience=10**6)
+    run = asked.run()
+    run.start(by=RemoteSteps(asked, threads))
+    run.max_steps = 260
+    assert run.join(WAIT)
+    assert (run.steps_run, run.reason) == (260, "max_steps")
+    run.extend(5)
+    run.start(by=RemoteSteps(asked, threads))
+    assert run.join(WAIT)
+    assert run.steps_run == 265
+
+
+def test_stop_ends_it_within_half_a_second_in_the_middle_of_a_long_step(processes: Pool) -> None:
+    asked = plan(optimizer="lbfgs", nfft=2**18, max_steps=1000, patience=1000)
+    run = asked.run()
+    run.start(by=RemoteSteps(asked, processes))
+    assert until(lambda: run.steps_run > 0)
+    began = time.monotonic()
+    run.stop()
+    assert run.join(WAIT)
+    assert time.monotonic() - began < 0.5
+    assert run.reason == "stopped"
+    assert until(lambda: processes.running == 0)
+
+
+def test_a_training_that_waits_says_its_place_and_can_be_given_up(threads: Pool) -> None:
+    asked = plan(max_steps=10**6, patience=10**6)
+    first, second = asked.run(), asked.run()
+    one, two = (RemoteSteps(asked, threads, owner, slice_s=60.0) for owner in ("ann", "bob"))
+    with first, second:
+        first.start(by=one)
+        assert until(lambda: first.steps_run > 0)
+        second.start(by=two)
+        assert until(lambda: two.position == 1)
+        assert (one.position, second.steps_run, second.state) == (0, 0, "running")
+        second.pause()
+        assert second.join(WAIT)
+        assert (second.state, two.position) == ("paused", 0)
+    assert threads.queued == 0
+
+
+def test_slices_let_all_who_wait_have_their_turn(threads: Pool) -> None:
+    asked = plan(max_steps=10**6, patience=10**6)
+    runs = [asked.run() for _ in range(3)]
+    for number, run in enumerate(runs):
+        run.start(by=RemoteSteps(asked, threads, number, slice_s=0.05))
+    assert until(lambda: all(run.steps_run > 50 for run in runs))
+    for run in runs:
+        run.stop()
+        assert run.join(WAIT)
+        assert run.reason == "stopped"
+
+
+def test_a_time_budget_holds_for_all_slices_together(threads: Pool) -> None:
+    asked = plan(max_steps=10**6, patience=10**6, time_budget=0.4)
+    run = asked.run()
+    run.start(by=RemoteSteps(asked, threads, slice_s=0.1))
+    assert run.join(WAIT)
+    assert run.reason == "time_budget"
+    assert 0.4 <= run.seconds < 0.6
+
+
+def test_a_killed_process_costs_its_slice_and_nothing_else(processes: Pool) -> None:
+    asked = plan(max_steps=300, patience=300)
+    here, there = asked.run(), asked.run()
+    list(here)
+    there.start(by=RemoteSteps(asked, processes))
+    assert until(lambda: there.steps_run > 20)
+    (worker,) = processes._place._all  # type: ignore[attr-defined]
+    os.kill(worker._process.pid, signal.SIGKILL)
+    assert there.join(WAIT)
+    assert same(here, there)
+
+
+def test_a_process_that_dies_again_and_again_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = plan()
+    run = asked.run()
+    with open_pool(workers=1, kind="process", preload=("amtlib.nothing_of_the_kind",)) as pool:
+        run.start(by=RemoteSteps(asked, pool))
+        assert run.join(WAIT)
+    assert run.reason == "failed"
+    assert isinstance(run.error, WorkerDied)
+    assert "tried 2 times" in run.message
+
+
+def test_what_the_steps_warn_of_is_said_here(threads: Pool) -> None:
+    asked = plan(sparsity_alpha=1e6, max_steps=2)
+    run = asked.run()
+    run.start(by=RemoteSteps(asked, threads))
+    with pytest.warns(UserWarning, match="the sparsity penalty makes"):
+        run.join(WAIT)
+    assert len(run.notices) == 1
+
+
+def test_a_callback_is_refused_where_it_would_be_called_elsewhere(threads: Pool) -> None:
+    with pytest.raises(ValueError, match="callback cannot be sent to another process"):
+        plan(callback=print)
+    asked = plan()
+    called = TrainingRun(asked.run().model, "colorless", callback=lambda step: None)
+    with pytest.raises(ValueError, match="callback is called by the thread that steps"):
+        called.start(by=RemoteSteps(asked, threads))
+
+
+def test_what_is_trained_is_part_of_the_plan(threads: Pool) -> None:
+    only = Trainable(feedback=False, input_gain=True, output_gain=False)
+    asked = TrainingPlan(START, "colorless", only, 2**10, settings={"max_steps": 3, "lr": 1e-2})
+    run = asked.run()
+    before = run.snapshot().parameters
+    run.start(by=RemoteSteps(asked, threads))
+    assert run.join(WAIT)
+    after = run.snapshot().parameters
+    assert [name for name in before if not torch.equal(before[name], after[name])] == ["b"]
