@@ -280,7 +280,7 @@ class LabView(Viewer):
             return None
         if self._work is None:
             return {"buttons": [["run", job.label]], "running": False, "share": 0.0, "left": None, "text": ""}
-        return {"buttons": [["stop", "Stop"]], "text": "", **self._work.state()}
+        return {"buttons": [["stop", "Stop"]], **self._work.state()}
 
     def act(self, action: str) -> None:
         """Do what a button of the transport says: begin the present state's job ("run"), or stop it ("stop")."""
@@ -288,7 +288,7 @@ class LabView(Viewer):
         if action == "stop" and self._work is not None:
             self._work.stop()
         elif action == "run" and job is not None and (self._work is None or not self._work.running):
-            self._work = Work(job, self._work_told)
+            self._work = Work(job, self.id, self._work_told)
             self._work.start()
         self._refresh([])
 

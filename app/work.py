@@ -1,17 +1,24 @@
-"""Work of seconds in a page: done step by step between the page's messages, with progress, time left and Stop.
-Source: our own.
-Not for training: what takes minutes or needs a core of its own does not belong on the server's loop.
+"""Work that a page asks for and does not wait for: done by a pool, with progress, place in the queue and Stop.
+Source: our own, over :mod:`amtlib.jobs`.
+Not for training, which is watched step by step: see app/labs/fdn/view.py.
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-#: How long the loop is kept, s, before other messages have their turn; one step should be shorter.
-SLICE = 0.03
-#: How often progress is told, s.
+from amtlib.jobs import Cancelled, Context, OverBudget, QueueFull, WorkerDied
+from amtlib.jobs import Job as PoolJob
+from app.pool import SHORT_WORK
+
+_LOG = logging.getLogger("amtlab")
+
+#: How often the page looks at it, s.
+LOOK = 0.02
+#: How often progress is told, s; results on the way come back as often.
 TELL = 0.15
 
 
@@ -26,15 +33,39 @@ class Job:
     key : hashable
         All that the result follows from: work for another key is given up.
     steps : callable
-        Returns an iterator that computes between its items; each item is the share done, 0 to 1.
+        Of a module; ``steps(*arguments)`` computes between its items: pairs of the share done, 0 to 1, and what has
+        been found so far. The last pair holds the result.
+    arguments : tuple
+        For `steps`; they can be pickled, for a cluster may be where it is done.
+    take : callable
+        Called on the page's side with what has been found so far.
     done : bool
         Whether the result is there already.
     """
 
     label: str
     key: Hashable
-    steps: Callable[[], Iterator[float]]
+    steps: Callable[..., Iterator[tuple[float, Any]]]
+    arguments: tuple[Any, ...]
+    take: Callable[[Any], None]
     done: bool
+
+
+def go_through(context: Context, steps: Callable[..., Iterator[tuple[float, Any]]], arguments: Any) -> Any:
+    """Compute to the end; the function of a pool's job.
+
+    Returns
+    -------
+    object
+        What was found at last; what is found on the way is sent every `TELL` s.
+    """
+    found, told = None, time.monotonic()
+    for share, found in steps(*arguments):
+        context.progress(share)
+        if time.monotonic() - told >= TELL:
+            told = time.monotonic()
+            context.send(found)
+    return found
 
 
 class Work:
@@ -43,6 +74,8 @@ class Work:
     Parameters
     ----------
     job : Job
+    owner : str
+        The session, which takes turns with others.
     told : callable
         Called with the work every 150 ms or so, and once at its end.
 
@@ -55,29 +88,27 @@ class Work:
         Why it ended early, "" if it did not.
     """
 
-    def __init__(self, job: Job, told: Callable[["Work"], None]) -> None:
+    def __init__(self, job: Job, owner: str, told: Callable[["Work"], None]) -> None:
         self.job = job
         self.running = True
         self.share = 0.0
         self.problem = ""
+        self._owner = owner
         self._told = told
-        self._began = time.monotonic()
-        self._steps = job.steps()
+        self._handle: PoolJob[Any] | None = None
         self._task: asyncio.Task[None] | None = None
 
-    @property
-    def left(self) -> float | None:
-        """Seconds left at the present pace, or None before there is one."""
-        spent = time.monotonic() - self._began
-        return spent * (1 - self.share) / self.share if self.share > 0.02 else None
-
     def start(self) -> None:
-        """Begin; without a loop to take turns on (a script, a test) it is done when this returns."""
+        """Begin; without a loop to come back to (a script, a test) it is done when this returns."""
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
-            while self._slice():
-                pass
+            try:
+                for share, found in self.job.steps(*self.job.arguments):
+                    self.share = share
+                    self.job.take(found)
+            except ValueError as problem:
+                self.problem = str(problem)
             self._end()
         else:
             self._task = loop.create_task(self._run())
@@ -85,35 +116,48 @@ class Work:
     def stop(self) -> None:
         """End it here; what it has found so far stays with whoever it told."""
         if self.running:
-            self._steps = iter(())
+            if self._handle is not None:
+                self._handle.cancel()
             self._end()
 
     def state(self) -> dict[str, Any]:
         """Return what the page shows of it."""
-        return {"running": self.running, "share": self.share, "left": self.left}
+        handle = self._handle
+        before = 0 if handle is None else handle.position
+        text = f"waiting, {before} before you" if before else ""
+        left = None if handle is None else handle.seconds_left
+        return {"running": self.running, "share": self.share, "left": left, "text": text}
 
     async def _run(self) -> None:
-        told = self._began
-        while self.running and self._slice():
-            if time.monotonic() - told > TELL:
-                told = time.monotonic()
-                self._told(self)
-            await asyncio.sleep(0.001)
+        try:
+            pool = await asyncio.to_thread(SHORT_WORK.open)
+            if not self.running:
+                return
+            handle = pool.submit(go_through, self.job.steps, self.job.arguments, owner=self._owner)
+            self._handle = handle
+            told = time.monotonic()
+            while self.running and not handle.ended:
+                await asyncio.sleep(LOOK)
+                if time.monotonic() - told > TELL:
+                    told = time.monotonic()
+                    self.share = handle.share
+                    self._take(handle.items())
+                    self._told(self)
+            if self.running:
+                self._take([handle.result()])
+                self.share = 1.0
+        except (ValueError, OverBudget, QueueFull, WorkerDied) as problem:
+            self.problem = str(problem)
+        except Cancelled:
+            pass  # the session is being left
+        except Exception:
+            _LOG.exception("Work that a page asked for failed")
+            self.problem = "That could not be computed; the server's log says why."
         self._end()
 
-    def _slice(self) -> bool:
-        """Do as many steps as fit into a slice; return whether there are more."""
-        until = time.monotonic() + SLICE
-        try:
-            while time.monotonic() < until:
-                share = next(self._steps, None)
-                if share is None:
-                    return False
-                self.share = share
-        except ValueError as problem:
-            self.problem = str(problem)
-            return False
-        return True
+    def _take(self, found: list[Any]) -> None:
+        if found:  # each holds those before it
+            self.job.take(found[-1])
 
     def _end(self) -> None:
         if self.running:

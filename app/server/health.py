@@ -11,8 +11,8 @@ from importlib.metadata import version
 import psutil
 from tornado.web import RequestHandler
 
+from app.pool import TRAININGS
 from app.server import state
-from app.turns import TRAININGS
 
 _STARTED = time.monotonic()
 
@@ -23,6 +23,7 @@ class HealthHandler(RequestHandler):
     def get(self) -> None:
         """Write version, process id, sessions, connections, trainings, memory in MB, and time up in seconds."""
         sessions = state.sessions()
+        running, waiting = TRAININGS.counts()
         self.set_header("Cache-Control", "no-store")
         self.write(
             {
@@ -31,8 +32,8 @@ class HealthHandler(RequestHandler):
                 "pid": os.getpid(),
                 "sessions": len(sessions),
                 "connections": sum(session.connection_count for session in sessions),
-                "jobs": TRAININGS.busy,
-                "queue": TRAININGS.waiting,
+                "jobs": running,
+                "queue": waiting,
                 "rss_mb": round(psutil.Process().memory_info().rss / 1e6, 1),
                 "up_s": round(time.monotonic() - _STARTED, 1),
             }

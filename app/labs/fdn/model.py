@@ -5,8 +5,6 @@ Not a page: see view.py. Training runs in a thread of its own; everything here o
 
 import itertools
 import math
-import threading
-import warnings
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +17,7 @@ from numpy.typing import NDArray
 
 from amtlib import fdn
 from amtlib.fdn import FDNBuild
-from amtlib.train import Snapshot, Trainable, TrainingRun, trainable_from_build
+from amtlib.train import Snapshot, Trainable, TrainingPlan, TrainingRun
 from amtlib.train.losses import Loss, Sparsity
 from app.lab import LabModel, Section, load_lessons
 from app.labs.fdn import ear, findings, listening, script, words
@@ -32,7 +30,6 @@ from app.labs.fdn.target import Room, as_loud_as, decay_times
 Array = NDArray[Any]
 
 _RUNS = itertools.count(1)
-_WARNING = threading.Lock()
 #: Points of the transform where the loss does not look at them.
 _ANY_NFFT = 4096
 #: Longest response that is analysed, s.
@@ -86,6 +83,8 @@ class FdnModel(LabModel):
         self.hearing = Hearing()
         self.ear = Ear()
         self.run: TrainingRun | None = None
+        #: What the run was made by: a pool's worker makes the same one.
+        self.plan: TrainingPlan | None = None
         self._run_key: Hashable = None
         self._run_number = 0
         parts: dict[str, param.Parameterized] = {
@@ -260,27 +259,14 @@ class FdnModel(LabModel):
             raise ValueError("There is no room yet: drop an impulse response on the page, or choose one.")
         if not any(self.trained().values()):
             raise ValueError("Nothing is trained: tick the feedback matrix, the input or the output gains.")
-        key, me, caught = self._config(), threading.get_ident(), []
-        # What the library warns of is said on the page; threads share what shows warnings, hence the lock.
-        with _WARNING, warnings.catch_warnings():
-            warnings.simplefilter("always", UserWarning)
-            passed_on = warnings.showwarning
-
-            def show(message: Any, category: type[Warning], *where: Any) -> None:
-                if threading.get_ident() == me and issubclass(category, UserWarning):
-                    caught.append(str(message))
-                else:
-                    passed_on(message, category, *where)
-
-            warnings.showwarning = show  # type: ignore[assignment]
-            room: dict[str, Any] = {} if target is None else {"target": target, "target_fs": self.fs}
-            run = TrainingRun(self._model(), self.goal.mode, **room, **self.arguments())
+        key, plan = self._config(), self._plan()
+        run, told = plan.run_and_warnings()
         if key != self._config():
             raise ValueError(
                 "The settings changed while the training was being made ready; press Train again."
             )
-        self.run, self._run_key, self._run_number = run, key, next(_RUNS)
-        return [words.told(text) for text in caught]
+        self.run, self.plan, self._run_key, self._run_number = run, plan, key, next(_RUNS)
+        return [words.told(text) for text in told]
 
     def trained(self) -> dict[str, bool]:
         """Return what is trained, as `Trainable` calls it."""
@@ -304,12 +290,16 @@ class FdnModel(LabModel):
         wrapped = 60 * self.nfft / self.fs / self.tail
         return float(math.ceil(max(0.0, 45.0 - wrapped))) if self.goal.room else 0.0
 
-    def _model(self) -> Any:
-        return trainable_from_build(
+    def _plan(self) -> TrainingPlan:
+        target = self.target
+        room = {} if target is None else {"target": target, "target_fs": self.fs}
+        return TrainingPlan(
             findings.bare(self.start) if self.lossless else self.start,
-            trainable=Trainable(**self.trained()),
-            nfft=self.nfft,
-            alias_decay_db=self.alias_decay(),
+            self.goal.mode,
+            Trainable(**self.trained()),
+            self.nfft,
+            self.alias_decay(),
+            {**room, **self.arguments()},
         )
 
     @property
@@ -349,7 +339,7 @@ class FdnModel(LabModel):
         """End the run, if there is one, and forget it: the network is that of the start again."""
         if self.run is not None:
             self.run.stop()
-            self.run = None
+            self.run = self.plan = None
 
     # ------------------------------------------------------------------ what is there now
 

@@ -18,7 +18,8 @@ import torch
 
 from amtlib import audio, fdn
 from amtlib.fdn import FDNBuild
-from amtlib.train import Snapshot, TrainingRun
+from amtlib.jobs import Pool
+from amtlib.train import RemoteSteps, Snapshot, TrainingPlan, TrainingRun
 from app.figures import template
 from app.labs.fdn import drawing, findings, listening, words
 from app.labs.fdn.ear import SENSATION
@@ -28,8 +29,8 @@ from app.labs.fdn.goals import TERMS
 from app.labs.fdn.model import FdnModel
 from app.plots import ear as ear_figures
 from app.plots import fdn as figures
+from app.pool import LONG, TRAININGS
 from app.shell import LabView, sentence, to_csv
-from app.turns import TRAININGS, Turn
 
 _LOG = logging.getLogger("amtlab")
 
@@ -133,7 +134,9 @@ class FdnLab(LabView):
         self._analysed: dict[str, Analysis] = {}
         self._sentence: tuple[str, str | None, float] = ("", None, 0.0)
         self._task: asyncio.Task[None] | None = None
-        self._turn: Turn | None = None
+        #: Who does the steps of the present run, and by which plan.
+        self._steps: tuple[TrainingPlan, RemoteSteps] | None = None
+        self._pool: Pool | None = None
         self._due: dict[str, float] = {}
         self._ear: EarFigures | None = None
         super().__init__(self.lab, link, served)
@@ -159,15 +162,9 @@ class FdnLab(LabView):
         run = self.lab.run
         if run is None:
             return {"buttons": [["play", "Train"], ["step", "One step"]], **_IDLE}
-        if self._turn is not None and self._turn.state == "waiting":
-            text = f"waiting, {TRAININGS.before(self._turn)} before you"
-            return {
-                "buttons": [["stop", "Stop"]],
-                **_IDLE,
-                "running": True,
-                "share": run.progress,
-                "text": text,
-            }
+        if run.state == "running" and (before := self._before()):
+            words = {"share": run.progress, "text": f"waiting, {before} before you"}
+            return {"buttons": [["stop", "Stop"]], **_IDLE, "running": True, **words}
         buttons = self._buttons(run)
         if not run.steps_run:
             return {"buttons": buttons, **_IDLE, "running": self.lab.busy}
@@ -204,49 +201,40 @@ class FdnLab(LabView):
         if action == "play":
             if run.state == "finished" and run.reason != "failed":
                 run.extend(self.lab.more())
+                run.time_budget = run.seconds + LONG
             self._stopping = False
-            self._take_turn(run)
+            run.start(by=self._stepper())
         elif action == "step" and run.state not in ("running", "finished"):  # a click faster than the page
             if _has_loop():
-                run.start(1)
+                run.start(1, by=self._stepper())
             else:  # a script, a test: it is done when this returns
                 run.step()
         elif action == "pause":
             run.pause()
+        elif action == "stop" and self._before() and not run.steps_run:
+            run.pause()  # there is nothing to keep
         elif action == "stop":
-            waited = self._turn is not None and self._turn.state == "waiting"
-            self._leave_turn()
-            if run.steps_run or not waited:
-                self._stopping = True
-                run.stop()
+            self._stopping = True
+            run.stop()
         elif action == "again":
             self.lab.discard()
         self._watch()
 
-    def _take_turn(self, run: TrainingRun) -> None:
-        """Let a run begin when it is its turn; in a script or a test, which nobody else waits for, at once."""
-        if not _has_loop():
-            run.start()
-            return
-        self._leave_turn()
+    def _stepper(self) -> RemoteSteps | None:
+        """Return who does the steps: the pool, in turn with others; in a script or a test the run itself."""
+        plan, pool = self.lab.plan, self._pool
+        if plan is None or pool is None:
+            return None
+        if self._steps is None or self._steps[0] is not plan:
+            self._steps = (plan, RemoteSteps(plan, pool, self.id))
+        return self._steps[1]
 
-        def begin() -> None:
-            if self.lab.run is run and run.state != "finished":
-                run.start()
-
-        self._turn = TRAININGS.ask(self.id, begin, run.pause, lambda: run.join(0))
-
-    def _leave_turn(self) -> None:
-        if self._turn is not None:
-            TRAININGS.leave(self._turn)
-            self._turn = None
-
-    def _waits(self) -> bool:
-        """Whether the run waits for its turn; looking also moves the queue on."""
-        TRAININGS.look()
-        if self._turn is not None and self.lab.run is None:  # the settings have ended it
-            self._leave_turn()
-        return self._turn is not None and self._turn.state == "waiting"
+    def _before(self) -> int:
+        """Return how many have their turn before this page's run: those at work, and those that stand before it."""
+        if self._pool is None or self._steps is None or self._steps[0] is not self.lab.plan:
+            return 0
+        place = self._steps[1].position
+        return place - 1 + self._pool.running if place else 0
 
     def _prepare(self, action: str) -> None:
         """Make a run, which takes a moment the first time, then do what was asked."""
@@ -261,6 +249,7 @@ class FdnLab(LabView):
     async def _prepare_aside(self, action: str) -> None:
         found: list[str] | Exception
         try:
+            self._pool = await asyncio.to_thread(TRAININGS.open)
             found = await asyncio.to_thread(self.lab.prepare)
         except (ValueError, FloatingPointError) as problem:
             found = problem
@@ -284,6 +273,7 @@ class FdnLab(LabView):
         try:
             notes = prepare()
             if self.lab.run is not None:
+                self.lab.run.time_budget = LONG
                 self._steer(self.lab.run, action)
         except (ValueError, FloatingPointError) as problem:
             return [sentence(problem)]
@@ -298,15 +288,17 @@ class FdnLab(LabView):
         at_rest = 0
         while at_rest < 2:  # the step under way when a button was pressed may end it a moment later
             await asyncio.sleep(LOOK)
-            waits, run = self._waits(), self.lab.run
+            run = self.lab.run
             if run is None:
                 return
-            at_rest = 0 if self.lab.busy or waits else at_rest + 1
+            at_rest = 0 if self.lab.busy else at_rest + 1
             self._refresh(self._with_notices(run))
 
     def _with_notices(self, run: TrainingRun) -> list[str]:
         """Return what was said when it began, which still holds, and what the steps have warned of since."""
         told = [words.told(text) for text in run.notices]
+        if self._pool is not None and self._pool.problem:  # of a cluster
+            told.append(sentence(ValueError(self._pool.problem)))
         return [*self._notes, *(text for text in told if text not in self._notes)]
 
     def refresh(self) -> None:
@@ -320,7 +312,7 @@ class FdnLab(LabView):
         if self._ticking is not None:
             self._ticking.cancel()
         self.lab.discard()
-        self._leave_turn()
+        TRAININGS.leave(self.id)
 
     # ------------------------------------------------------------------ what takes longer
 

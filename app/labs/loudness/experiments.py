@@ -196,8 +196,10 @@ class Contours:
     phons: tuple[int, ...]
     frequencies: Array
     levels: Array
+    complete: bool = False
 
 
+@torch.no_grad()
 def contour_steps(
     model: Any, phons: Sequence[int] = PHONS, frequencies: Array = CONTOUR_FREQUENCIES
 ) -> Iterator[tuple[float, Contours]]:
@@ -210,7 +212,7 @@ def contour_steps(
             levels[row] = found.levels.numpy()
             share = (row + 1 - 0.8**step) / len(phons)
             yield share, Contours(tuple(phons), frequencies, levels.copy())
-    yield 1.0, Contours(tuple(phons), frequencies, levels)
+    yield 1.0, Contours(tuple(phons), frequencies, levels, complete=True)
 
 
 def iso_distance(found: Contours) -> float:

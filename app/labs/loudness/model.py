@@ -7,7 +7,7 @@ import functools
 import itertools
 import math
 import operator
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -119,7 +119,6 @@ class LoudnessModel(LabModel):
         self.inside = Inside()
         self.look = Look()
         self._contours: tuple[Hashable, experiments.Contours] | None = None
-        self._contours_done: Hashable = None
         super().__init__({"s": self.stimulus, "m": self.listener, "p": self.inside, "v": self.look})
 
     def visible_when(self) -> dict[str, dict[str, list[Any]]]:
@@ -397,25 +396,18 @@ class LoudnessModel(LabModel):
     def contour_job(self) -> Job:
         """Return the computation of the contours, step by step."""
         key = self._contour_key()
+
+        def take(found: experiments.Contours) -> None:
+            self._contours = (key, found)
+
         return Job(
             label="Compute the contours",
             key=key,
-            steps=lambda: self._contour_steps(key),
-            done=self._contours_done == key,
+            steps=experiments.contour_steps,
+            arguments=(self.model(),),
+            take=take,
+            done=self.contours is not None and self.contours.complete,
         )
-
-    def _contour_steps(self, key: tuple[Hashable, ...]) -> Iterator[float]:
-        model = self.model()
-        steps = experiments.contour_steps(model)
-        while True:
-            with torch.no_grad():
-                found = next(steps, None)
-            if found is None:
-                self._contours_done = key
-                return
-            share, contours = found
-            self._contours = (key, contours)
-            yield share
 
     # ------------------------------------------------------------------ words
 

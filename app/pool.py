@@ -1,0 +1,99 @@
+"""The pools that work for all sessions of a process in turn: one for trainings, one for what is short.
+Source: :mod:`amtlib.jobs`; `amtlab serve` says by the environment how many workers there are, and whether a cluster.
+Not the work: see app/work.py, and `amtlib.train.RemoteSteps` for trainings.
+"""
+
+import os
+import threading
+from collections.abc import Callable
+
+from amtlib.jobs import Pool, open_pool
+
+
+class LabPool:
+    """
+    A pool of this process that is opened when first asked for.
+
+    Parameters
+    ----------
+    make : callable
+        Opens it.
+
+    Examples
+    --------
+    >>> short = LabPool(lambda: open_pool(workers=1, kind="thread"))
+    >>> short.counts()
+    (0, 0)
+    >>> short.open() is short.open()
+    True
+    >>> short.close()
+    """
+
+    def __init__(self, make: Callable[[], Pool]) -> None:
+        self._make = make
+        self._pool: Pool | None = None
+        self._lock = threading.Lock()
+
+    def open(self) -> Pool:
+        """
+        Return the pool.
+
+        Where a cluster is configured, the first time may take 5 s: ask from a thread. One that does not answer is
+        warned of; `Pool.problem` says that the work is done here.
+        """
+        with self._lock:
+            if self._pool is None:
+                self._pool = self._make()
+            return self._pool
+
+    def counts(self) -> tuple[int, int]:
+        """Return how many pieces of work run now, and how many wait."""
+        pool = self._pool
+        return (0, 0) if pool is None else (pool.running, pool.queued)
+
+    def leave(self, owner: str) -> None:
+        """End all work of a session."""
+        pool = self._pool
+        if pool is not None:
+            pool.close_owner(owner)
+
+    def close(self) -> None:
+        """End all work and all workers; who asks next gets a new pool."""
+        with self._lock:
+            pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.close()
+
+
+def _number(name: str) -> int | None:
+    told = os.environ.get(name, "")
+    return int(told) if told else None
+
+
+def _for_trainings() -> Pool:
+    """Half of this process's share of the cores, or what it was told, or all of a cluster."""
+    served = _number("AMTLAB_PROCESSES")
+    here = max(1, (os.cpu_count() or 1) // (served or 1) // 2)
+    workers = _number("AMTLAB_TRAININGS") or (None if os.environ.get("AMTLAB_SCHEDULER") else here)
+    # A notebook has its own process for itself; the server's belongs to the pages.
+    return open_pool(
+        workers=workers,
+        kind="thread" if served is None else "process",
+        per_owner=1,
+        waiting=1,
+        preload=("app.worker",),
+    )
+
+
+def _for_short_work() -> Pool:
+    return open_pool(workers=1, kind="thread", per_owner=1, waiting=1, budget=SHORT)
+
+
+#: What short work may take, s.
+SHORT = 60.0
+#: What the steps of a training may take, s, before a person asks for more.
+LONG = 60.0 * (_number("AMTLAB_TRAINING_MINUTES") or 10)
+#: Where networks are trained.
+TRAININGS = LabPool(_for_trainings)
+#: Where contours are computed: a fraction of a second each, which nobody should wait for behind a training.
+SHORT_WORK = LabPool(_for_short_work)

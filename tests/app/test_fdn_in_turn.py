@@ -1,0 +1,175 @@
+"""The FDN lab where others train too: the pool's worker does the steps, in turn, and the page sees them live."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import torch
+
+from app.controls import LabPart
+from app.labs.fdn.view import FdnLab
+from app.pool import TRAININGS
+
+QUICK = {"n.lines": 4, "t.steps": 30, "t.rate": 0.01}
+LONG = {**QUICK, "t.steps": 5000, "t.patience": 2000}
+
+
+@pytest.fixture(autouse=True)
+def _one_worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("AMTLAB_TRAININGS", "1")
+    monkeypatch.delenv("AMTLAB_SCHEDULER", raising=False)
+    monkeypatch.setattr(LabPart, "tell", lambda self, message: None)
+    TRAININGS.close()
+    yield
+    TRAININGS.close()
+
+
+def page_with(settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> FdnLab:
+    page = FdnLab()
+    assert page.lab.update(settings) == []
+    # Modes are counted by a thread, which here would have nobody to come back to.
+    monkeypatch.setattr(page, "_draw_analyses", lambda *anything: None)
+    return page
+
+
+async def until(true: Callable[[], Any], seconds: float = 60.0) -> None:
+    end = time.monotonic() + seconds
+    while not true() and time.monotonic() < end:
+        await asyncio.sleep(0.005)
+    assert true()
+
+
+def steps(page: FdnLab) -> int:
+    return 0 if page.lab.run is None else page.lab.run.steps_run
+
+
+def test_the_page_of_a_class_trains_to_the_same_numbers_as_a_script(monkeypatch: pytest.MonkeyPatch) -> None:
+    page, script = page_with(QUICK, monkeypatch), page_with(QUICK, monkeypatch)
+    script.lab.prepare()
+    assert script.lab.run is not None
+    list(script.lab.run)
+
+    async def press() -> None:
+        page.act("play")
+        await until(lambda: page.lab.run is not None and page.lab.run.state == "finished")
+        assert page._steps is not None  # it was the pool that did them
+
+    asyncio.run(press())
+    assert page.lab.run is not None
+    assert page.lab.run.log == script.lab.run.log
+    mine, theirs = (lab.run.snapshot(best=True).parameters for lab in (page.lab, script.lab) if lab.run)
+    assert all(torch.equal(mine[name], theirs[name]) for name in theirs)
+
+
+def test_who_presses_train_second_sees_their_place_and_comes_to_their_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first, second = page_with(LONG, monkeypatch), page_with(QUICK, monkeypatch)
+
+    async def press() -> None:
+        first.act("play")
+        await until(lambda: steps(first) > 3)
+        second.act("play")
+        await until(lambda: second.transport()["text"] == "waiting, 1 before you")
+        assert second.transport()["buttons"] == [["stop", "Stop"]]
+        assert steps(second) == 0
+        first.act("stop")
+        await until(lambda: second.lab.run is not None and second.lab.run.state == "finished")
+        assert steps(second) == 30
+        first.close()
+        second.close()
+
+    asyncio.run(press())
+
+
+def test_giving_up_ones_place_leaves_the_network_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = page_with(LONG, monkeypatch), page_with(QUICK, monkeypatch)
+
+    async def press() -> None:
+        first.act("play")
+        await until(lambda: steps(first) > 3)
+        second.act("play")
+        await until(lambda: second.transport()["text"].startswith("waiting"))
+        second.act("stop")
+        await until(lambda: not second.lab.busy)
+        assert second.transport()["buttons"][0] == ["play", "Train"]
+        assert TRAININGS.counts() == (1, 0)
+        first.close()
+        second.close()
+
+    asyncio.run(press())
+
+
+def test_closing_the_page_ends_its_training_and_frees_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = page_with(LONG, monkeypatch)
+
+    async def press() -> None:
+        page.act("play")
+        await until(lambda: steps(page) > 3)
+        page.close()
+        await until(lambda: TRAININGS.counts() == (0, 0), 1.0)
+
+    asyncio.run(press())
+    assert page.lab.run is None
+
+
+def test_pause_step_and_go_on_do_what_they_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = page_with(LONG, monkeypatch)
+
+    async def press() -> None:
+        page.act("step")
+        await until(lambda: steps(page) == 1 and not page.lab.busy)
+        page.act("play")
+        await until(lambda: steps(page) > 5)
+        page.act("pause")
+        began = time.monotonic()
+        await until(lambda: not page.lab.busy)
+        assert time.monotonic() - began < 0.5
+        done = steps(page)
+        await asyncio.sleep(0.1)
+        assert steps(page) == done
+        page.act("step")
+        await until(lambda: not page.lab.busy)
+        assert steps(page) == done + 1
+        page.close()
+
+    asyncio.run(press())
+
+
+def test_a_training_that_has_had_its_time_says_so_and_can_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.labs.fdn.view.LONG", 0.3)
+    page = page_with(LONG, monkeypatch)
+
+    async def press() -> None:
+        page.act("play")
+        await until(lambda: page.lab.run is not None and page.lab.run.state == "finished")
+        done = steps(page)
+        assert "time" in page.lab.summary()
+        assert page.transport()["buttons"][0][0] == "play"
+        page.act("play")
+        await until(lambda: page.lab.run is not None and page.lab.run.state == "finished")
+        assert steps(page) > done
+        page.close()
+
+    asyncio.run(press())
+
+
+def test_a_cluster_that_does_not_answer_is_said_in_a_sentence_and_the_training_goes_on_here(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AMTLAB_SCHEDULER", "tcp://127.0.0.1:9")
+    page = page_with(QUICK, monkeypatch)
+
+    async def press() -> None:
+        page.act("play")
+        with pytest.warns(UserWarning, match="cannot be reached"):
+            await until(lambda: page.lab.run is not None and page.lab.run.state == "finished")
+        await until(lambda: any("cannot be reached" in note for note in page._notes))
+        page.close()
+
+    asyncio.run(press())
+    (note,) = [note for note in page._notes if "cannot be reached" in note]
+    assert note.startswith("The scheduler at tcp://127.0.0.1:9 cannot be reached")
+    assert note.endswith("the work is done here.")
