@@ -7,6 +7,7 @@ Not here: what the subcommands do; `serving.py` serves the labs, `batch` does th
 import argparse
 import importlib
 import ipaddress
+import math
 import os
 import re
 import sys
@@ -107,6 +108,16 @@ def _count(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 64:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of trainings; give 1 to 64")
     return int(text)
+
+
+def _minutes(text: str) -> float:
+    try:
+        minutes = float(text)
+    except ValueError:
+        minutes = math.nan
+    if not 0.1 <= minutes <= 1440:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time for a training; give 0.1 to 1440 minutes")
+    return minutes
 
 
 def _workers(text: str) -> int:
@@ -218,7 +229,21 @@ def _add_serve(commands: Any) -> None:
         type=_count,
         default=argparse.SUPPRESS,
         metavar="N",
-        help="networks trained at the same time in a process (default: half its share of the cores, at least 1)",
+        help="networks that each process has trained at the same time (default: half its share of the cores, at least "
+        "1)",
+    )
+    add(
+        "--training-minutes",
+        type=_minutes,
+        default=defaults.training_minutes,
+        metavar="MIN",
+        help="time that one training may take before a person asks for more (default: %(default)g)",
+    )
+    add(
+        "--scheduler",
+        default=defaults.scheduler,
+        metavar="tcp://HOST:PORT",
+        help="train on the dask.distributed cluster of this scheduler (default: of AMTLAB_SCHEDULER, else here)",
     )
     add("--open", action="store_true", help="open the landing page in the browser")
     add("--verbose", action="store_true", help="show the server's own log")
@@ -361,6 +386,8 @@ def _serve(arguments: argparse.Namespace) -> int:
             frames=tuple(arguments.frame),
             access_log=arguments.access_log,
             trainings=getattr(arguments, "trainings", None),
+            training_minutes=arguments.training_minutes,
+            scheduler=arguments.scheduler,
             open_browser=arguments.open,
             verbose=arguments.verbose,
         )

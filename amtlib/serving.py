@@ -77,7 +77,12 @@ class ServeOptions:
     access_log : str
         File that takes a JSON line for each request; ``""`` for none.
     trainings : int or None
-        Networks that are trained at the same time in a process; None for half its cores, at least 1.
+        Networks that each process has trained at the same time; None for half its share of the cores, at least 1.
+    training_minutes : float
+        Time that the steps of one training may take before a person asks for more.
+    scheduler : str
+        Address of a ``dask.distributed`` scheduler whose workers train instead; ``""`` for what the variable
+        ``AMTLAB_SCHEDULER`` says, or for this machine.
     open_browser : bool
         Open the landing page in the default browser once it answers.
     verbose : bool
@@ -96,6 +101,8 @@ class ServeOptions:
     frames: tuple[str, ...] = ()
     access_log: str = ""
     trainings: int | None = None
+    training_minutes: float = 10.0
+    scheduler: str = ""
     open_browser: bool = False
     verbose: bool = False
 
@@ -241,6 +248,15 @@ def _environment(options: ServeOptions, processes: int) -> dict[str, str]:
     environment["AMTLAB_ACCESS_LOG"] = str(Path(options.access_log).absolute()) if options.access_log else ""
     if options.trainings is not None:
         environment["AMTLAB_TRAININGS"] = str(options.trainings)
+    environment["AMTLAB_TRAINING_MINUTES"] = f"{options.training_minutes:g}"
+    if options.scheduler:
+        environment["AMTLAB_SCHEDULER"] = options.scheduler
+    if environment.get("AMTLAB_SCHEDULER"):
+        try:
+            cluster = importlib.import_module("amtlib.jobs.cluster")  # only then: it takes seconds
+            cluster.check_address(environment["AMTLAB_SCHEDULER"], "--scheduler or AMTLAB_SCHEDULER")
+        except ValueError as problem:
+            raise CommandError(str(problem)) from None
     if options.basic_auth:
         file = Path(options.basic_auth)
         environment["PANEL_BASIC_AUTH"] = str(file.absolute()) if file.is_file() else options.basic_auth

@@ -92,7 +92,7 @@ def _for_short_work() -> Pool:
 #: What short work may take, s.
 SHORT = 60.0
 #: What the steps of a training may take, s, before a person asks for more.
-LONG = 60.0 * (_number("AMTLAB_TRAINING_MINUTES") or 10)
+LONG = 60.0 * float(os.environ.get("AMTLAB_TRAINING_MINUTES", "10"))
 #: Where networks are trained.
 TRAININGS = LabPool(_for_trainings)
 #: Where contours are computed: a fraction of a second each, which nobody should wait for behind a training.

@@ -412,6 +412,9 @@ class LabView(Viewer):
         self._told["words"] = self._words_content()
         self.parts["figures"].tell({"type": "update", "words": self._told["words"]})
 
+    def arrived(self) -> None:
+        """Make ready what a served page may soon need and takes long to begin; returns at once."""
+
     def close(self) -> None:
         """End what this page has running: it has been left."""
         if self._work is not None:

@@ -45,6 +45,7 @@ def open_lab(slug: str) -> None:
     view = lab(link=link or "", served=True)
     pn.state.on_session_destroyed(lambda session_context: view.close())
     VIEWS.add(view)
+    view.arrived()
     view.page().servable()
 
 

@@ -7,8 +7,10 @@ Not a module to import: it changes settings of the whole process.
 import importlib
 import logging
 import os
+import sys
 import threading
 import traceback
+import warnings
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -35,6 +37,15 @@ def _show_every_lab(labs: Iterable[Any]) -> None:
         view.close()
 
 
+def _join_cluster() -> None:
+    """Open the pool on the cluster; whoever serves hears at once if it does not answer."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # said in a line below
+        problem = importlib.import_module("app.pool").TRAININGS.open().problem
+    if problem:
+        print(f"amtlab: {problem}", file=sys.stderr, flush=True)
+
+
 def _warm_up() -> None:
     hv, torch, pn = (importlib.import_module(name) for name in ("holoviews", "torch", "panel"))
     # With more threads than cores, sessions wait for each other; one process serves one core.
@@ -56,6 +67,8 @@ def _warm_up() -> None:
         aside.submit(_show_every_lab, site.LABS).result()
     # Takes seconds, which the first one to press Train should not wait for.
     importlib.import_module("amtlib.train.build").flamo_graph()
+    if os.environ.get("AMTLAB_SCHEDULER"):
+        _join_cluster()
     tornado_loop = importlib.import_module("tornado.ioloop").IOLoop.current()
     tornado_loop.add_callback(importlib.import_module("app.server.ending").end_well)
     if "AMTLAB_READY" in os.environ:

@@ -8,6 +8,7 @@ import io
 import logging
 import math
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path
@@ -304,6 +305,10 @@ class FdnLab(LabView):
     def refresh(self) -> None:
         """Show the state that the model is in: for cells and scripts that step ``model.run`` themselves."""
         self._refresh(self._notes)
+
+    def arrived(self) -> None:
+        """Let the pool begin its workers: by the time in which somebody has read the page, they are there."""
+        threading.Thread(target=lambda: TRAININGS.open().warm(), name="pool", daemon=True).start()
 
     def close(self) -> None:
         """End the training: the page has been left."""
