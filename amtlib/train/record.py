@@ -152,6 +152,8 @@ class News:
 
     Parameters
     ----------
+    steps : int
+        How many led here.
     changes : dict
         Of the descent.
     seconds : float
@@ -163,10 +165,11 @@ class News:
 
     Examples
     --------
-    >>> News({}, 1.5, 0.01, "").reason
+    >>> News(150, {}, 1.5, 0.01, "").reason
     ''
     """
 
+    steps: int
     changes: dict[str, Any]
     seconds: float
     pace: float

@@ -133,8 +133,9 @@ class RemoteSteps:
 
     Notes
     -----
-    Work of the last moments before a pause is done again when the run goes on, to the same result. If a worker dies,
-    the pool begins the slice anew; if a cluster is lost, the pool goes on here.
+    Work of the last moments before a pause is done again when the run goes on, to the same result. If a worker dies, or
+    a cluster is lost, another one goes on from there; one that dies before it has done anything is tried as often as
+    the pool's `retries` say.
 
     Examples
     --------
@@ -156,7 +157,7 @@ class RemoteSteps:
         self.plan, self.pool, self.owner, self.slice_s = plan, pool, owner, slice_s
         self._job: Job[News] | None = None
         self._asked: tuple[Any, ...] = ()
-        self._since = 0.0
+        self._since, self._from = 0.0, 0
 
     @property
     def position(self) -> int:
@@ -181,10 +182,15 @@ class RemoteSteps:
             What the steps raised in their process; :class:`amtlib.jobs.WorkerDied` if it is gone for good.
         """
         asked = (run.lr, run.max_steps)
-        if self._job is not None and asked != self._asked and time.monotonic() - self._since > TELL:
-            self.rest(run)  # changed under way: from here on with the new numbers
+        if self._job is not None and (
+            # Changed under way: from here on with the new numbers.
+            (asked != self._asked and time.monotonic() - self._since > TELL)
+            # Its worker was lost, and another one would do all of the slice again.
+            or (self._job.attempts > 1 and run.steps_run > self._from)
+        ):
+            self.rest(run)
         if self._job is None:
-            self._asked, self._since = asked, time.monotonic()
+            self._asked, self._since, self._from = asked, time.monotonic(), run.steps_run
             self._job = self._submit(run, quota)
         job = self._job
         job.wait(LOOK)
@@ -192,7 +198,9 @@ class RemoteSteps:
         if job.ended:
             self._job = None
             if job.state != "cancelled":  # as when the pool's owner has left
-                run.take(job.result())
+                news = job.result()
+                if news.steps > run.steps_run or news.reason:
+                    run.take(news)
 
     def rest(self, run: TrainingRun) -> None:
         """Let nothing more be done until :meth:`follow` is called again; what was sent so far counts."""
@@ -203,7 +211,8 @@ class RemoteSteps:
 
     def _take(self, run: TrainingRun, job: "Job[News]") -> None:
         for news in job.items():
-            run.take(news)
+            if news.steps > run.steps_run:  # not what a second worker does again
+                run.take(news)
 
     def _submit(self, run: TrainingRun, quota: int | None) -> "Job[News]":
         left = max(run.max_steps - run.steps_run, 0)

@@ -503,7 +503,7 @@ class TrainingRun:
 
     def news(self, since: int, reason: str) -> News:
         """Return what has changed since so many steps; for the run that follows this one."""
-        return News(self._descent.changes(since), self.seconds, self._pace, reason)
+        return News(self.steps_run, self._descent.changes(since), self.seconds, self._pace, reason)
 
     def __enter__(self) -> "TrainingRun":
         """Return the run."""

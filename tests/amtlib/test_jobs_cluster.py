@@ -16,7 +16,9 @@ import torch
 
 from amtlib.audio import save
 from amtlib.batch import Analysis, analyse_corpus
+from amtlib.fdn import design_fdn
 from amtlib.jobs import Cancelled, ClusterUnreachable, Context, Pool, WorkerDied, open_pool
+from amtlib.train import RemoteSteps, TrainingPlan
 
 distributed = pytest.importorskip("distributed", reason="needs the extra 'cluster'")
 
@@ -217,3 +219,46 @@ def test_without_the_extra_the_fix_is_named(monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.warns(ClusterUnreachable, match=r"pip install -c constraints\.txt -e '\.\[cluster\]'"):
         pool = open_pool("tcp://127.0.0.1:8786", kind="thread")
     pool.close()
+
+
+def test_a_training_on_the_cluster_comes_to_the_same_numbers_as_here_and_they_come_live(
+    cluster: Any, pool: Pool
+) -> None:
+    plan = TrainingPlan(
+        design_fdn(delays=[61, 73, 83, 97], rt=0.05, rng=3),
+        "colorless",
+        nfft=2**10,
+        settings={"max_steps": 300, "lr": 1e-2, "rng": 1, "patience": 300},
+    )
+    here, there = plan.run(), plan.run()
+    list(here)
+    seen = set()
+    there.start(by=RemoteSteps(plan, pool, "me"))
+    while not there.join(0):
+        seen.add(there.steps_run)
+        time.sleep(0.01)
+    assert there.log == here.log
+    assert len(seen) > 2
+
+
+def test_a_training_survives_the_death_of_its_worker_where_it_was(cluster: Any, pool: Pool) -> None:
+    settings = {"max_steps": 100_000, "lr": 1e-3, "rng": 1, "patience": 100_000}
+    plan = TrainingPlan(
+        design_fdn(delays=[61, 73, 83, 97], rt=0.05, rng=3), "colorless", nfft=2**10, settings=settings
+    )
+    run = plan.run()
+    with run:
+        run.start(by=RemoteSteps(plan, pool, "me", slice_s=600.0))
+        assert until(lambda: run.steps_run > 20)
+        busy = [worker for worker, keys in pool._place._client.processing().items() if keys]  # type: ignore[attr-defined]
+        (number,) = pool._place._client.run(os.getpid, workers=busy).values()  # type: ignore[attr-defined]
+        os.kill(number, signal.SIGKILL)
+        before = run.steps_run
+        least = before
+        end = time.monotonic() + WAIT
+        while run.steps_run < before + 50 and time.monotonic() < end:
+            least = min(least, run.steps_run)
+            time.sleep(0.005)
+        assert run.steps_run >= before + 50
+        assert least == before  # it never goes back
+        assert len(run.log.train_loss) == run.log.steps_run

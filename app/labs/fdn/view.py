@@ -164,11 +164,13 @@ class FdnLab(LabView):
         if run is None:
             return {"buttons": [["play", "Train"], ["step", "One step"]], **_IDLE}
         if run.state == "running" and (before := self._before()):
-            words = {"share": run.progress, "text": f"waiting, {before} before you"}
-            return {"buttons": [["stop", "Stop"]], **_IDLE, "running": True, **words}
+            text = f"waiting, {before} before you"
+            share = run.progress
+            return {"buttons": [["stop", "Stop"]], **_IDLE, "running": True, "share": share, "text": text}
         buttons = self._buttons(run)
         if not run.steps_run:
-            return {"buttons": buttons, **_IDLE, "running": self.lab.busy}
+            text = "a worker gets ready" if self.lab.busy and self._pool is not None else ""
+            return {"buttons": buttons, **_IDLE, "running": self.lab.busy, "text": text}
         pace = run.seconds / run.steps_run
         text = f"step {run.steps_run} of {run.max_steps}, {1000 * pace:.0f} ms each"
         running = run.state == "running"

@@ -64,7 +64,8 @@ def summary(start: FDNBuild, run: TrainingRun | None, fs: int) -> str:
     if run is None or not run.steps_run:
         if run is not None and run.reason == "failed":
             return f"{network}. {run.message}"
-        return f"{network}: not trained yet. Press Train."
+        begun = run is not None and run.state == "running"
+        return f"{network}: not trained yet.{'' if begun else ' Press Train.'}"
     log = run.log
     if run.state != "finished":
         return (
