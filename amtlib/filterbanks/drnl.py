@@ -25,6 +25,8 @@ from amtlib.scales import audfiltbw
 
 _COMPLEX = {torch.float32: torch.complex64, torch.float64: torch.complex128}
 _STICK = NAMES[7:]
+# Samples, ringing included, that are filtered in one piece whatever the memory: 8 MB in float64.
+_FEW_SAMPLES = 1 << 20
 
 #: sections: gammatones and low-passes of the linear path, then of the nonlinear path (each side of the stick
 #: has as many gammatones)
@@ -371,6 +373,125 @@ class DRNLFilterbank(nn.Module):
         if return_paths:
             return DRNLOutput(linear + through, linear, through)
         return through
+
+    def linear_parts(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """
+        Filter a signal up to the stick, and through the linear path: the first of the parts of :meth:`forward`.
+
+        With ``u, linear = linear_parts(x)``, ``forward(x)`` is ``after(stick(u)) + linear``. All but the stick is
+        linear, so that a sweep of levels, or of two tones at many levels each, filters each tone once here, then
+        scales and adds what this returns.
+
+        Parameters
+        ----------
+        x : Tensor, shape (T,) or (B, T)
+            Stapes velocity in m/s, real; converted to `dtype`.
+
+        Returns
+        -------
+        u, linear : Tensor, shape (F, T) or (B, F, T)
+            Velocities in m/s. Differentiable in `x` and in learnable parameters.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As :meth:`forward`.
+
+        See Also
+        --------
+        stick, after : the other parts.
+
+        Examples
+        --------
+        >>> bank, x = DRNLFilterbank([500.0, 1000.0], fs=16000), 1e-6 * torch.randn(1000)
+        >>> u, linear = bank.linear_parts(x)
+        >>> torch.allclose(bank.after(bank.stick(8 * u)) + 8 * linear, bank(8 * x), rtol=0, atol=1e-12)
+        True
+        """
+        if isinstance(x, Tensor) and x.ndim not in (1, 2):
+            raise ValueError(f"x has shape {tuple(x.shape)}; give (T,) or (batch, T)")
+        signal = self._signal(x)
+        self._check()
+
+        def response(n_fft: int) -> Tensor:
+            before, _, beside = self._transfers(n_fft)
+            return torch.cat([before, beside])
+
+        # In float64 as in `forward`: a weak channel beside a strong tone keeps its own accuracy.
+        y = lti.filter_fft(signal.double(), response, self._settle(), block=self._block(signal))
+        u, linear = y.to(self.dtype).tensor_split(2, dim=-2)
+        return u, linear
+
+    def _block(self, y: Tensor) -> int | None:
+        """Let short signals run in one piece, without asking for the best one."""
+        few = y[..., 0].numel() * (y.shape[-1] + self._settle()) < _FEW_SAMPLES
+        return y.shape[-1] if few else None
+
+    def stick(self, u: Tensor) -> Tensor:
+        """
+        Apply each channel's broken stick ``sign(u) min(a |u|, b |u|^c)``.
+
+        Parameters
+        ----------
+        u : Tensor, shape (..., F, T)
+            Velocity in m/s, as :meth:`linear_parts` returns it, perhaps scaled or added up.
+
+        Returns
+        -------
+        Tensor, shape (..., F, T)
+            Velocity in m/s. Differentiable in `u` and in learnable parameters.
+
+        Raises
+        ------
+        ValueError
+            If `u` has another number of channels; if a parameter has left its range.
+
+        Examples
+        --------
+        >>> DRNLFilterbank([1000.0], fs=16000).stick(torch.tensor([[1e-9, 1e-5, 1e-3]]).double())
+        tensor([[7.2520e-06, 8.1867e-03, 2.5889e-02]], dtype=torch.float64)
+        """
+        self._check_channels(u)
+        self._check()
+        return self._stick(u, slice(0, self.num_channels))
+
+    def after(self, v: Tensor) -> Tensor:
+        """
+        Filter what comes out of the stick, each channel through its own gammatones and low-passes.
+
+        Parameters
+        ----------
+        v : Tensor, shape (..., F, T)
+            Velocity in m/s, as :meth:`stick` returns it.
+
+        Returns
+        -------
+        Tensor, shape (..., F, T)
+            The nonlinear path's part of the basilar membrane's velocity, m/s. Differentiable in `v` and in
+            learnable parameters.
+
+        Raises
+        ------
+        ValueError
+            If `v` has another number of channels; if a parameter has left its range.
+
+        Examples
+        --------
+        >>> bank = DRNLFilterbank([500.0, 1000.0], fs=16000)
+        >>> bank.after(torch.zeros(3, 2, 100)).shape
+        torch.Size([3, 2, 100])
+        """
+        self._check_channels(v)
+        self._check()
+        v = v.to(self.dtype)
+        return lti.filter_fft(
+            v, lambda n: self._transfers(n).after, self._settle(), per_channel=True, block=self._block(v)
+        )
+
+    def _check_channels(self, y: Tensor) -> None:
+        if not isinstance(y, Tensor) or y.ndim < 2 or y.shape[-2] != self.num_channels or not y.shape[-1]:
+            shape = tuple(y.shape) if isinstance(y, Tensor) else type(y).__name__
+            raise ValueError(f"the channels have shape {shape}; give (..., {self.num_channels}, T), T >= 1")
 
     def frequency_response(
         self, f: Tensor | Sequence[float] | npt.NDArray[np.floating | np.integer]

@@ -425,8 +425,11 @@ class GammatoneFilterbank(nn.Module):
         """
         if isinstance(x, Tensor) and x.ndim not in (1, 2):
             raise ValueError(f"x has shape {tuple(x.shape)}; give (T,) or (batch, T)")
-        z = lti.filter_complex(self._signal(x), self._complex_response, self._settle(), step=step)
-        return z.abs()
+        signal, settle = self._signal(x), self._settle()
+        learns = torch.is_grad_enabled() and any(t.requires_grad for t in (signal, *self._coefficients))
+        if self.implementation == "sos" and signal.device.type == "cpu" and not learns:
+            return lti.allpole_envelope(signal, self.poles, self.gains, self.n, settle, step=step)
+        return lti.filter_complex(signal, self._complex_response, settle, step=step).abs()
 
     def resynthesise(self, y: Tensor) -> Tensor:
         """

@@ -34,13 +34,14 @@ from amtlib.lti.sections import (
     cascade_settling,
     classic_gammatone_response,
 )
-from amtlib.lti.subsampled import complex_allpole, filter_complex
+from amtlib.lti.subsampled import allpole_envelope, complex_allpole, filter_complex
 
 __all__ = [
     "Paths",
     "ResponseCache",
     "Stream",
     "Transfers",
+    "allpole_envelope",
     "allpole_response",
     "butterworth_damping",
     "butterworth_response",

@@ -3,6 +3,7 @@ Source: taking every step-th sample of a signal folds its spectrum `step` times 
 Not here: real filters at the full rate (:mod:`amtlib.lti.filtering`).
 """
 
+import cmath
 import math
 from collections.abc import Callable
 
@@ -12,6 +13,12 @@ from torch import Tensor
 from amtlib.lti.filtering import WORK_BYTES, fast_length
 
 _COMPLEX = {torch.float32: torch.complex64, torch.float64: torch.complex128}
+# Samples that are transformed at once; longer signals run in blocks.
+_ONE_BLOCK = 1 << 16
+# Bytes of spectra of one set of channels: transformed back together, and still in the processor's cache.
+_TILE_BYTES = 1 << 20
+# Bytes of the spectra of all blocks of some signals, at most; one signal has what it takes.
+_SPECTRA_BYTES = 64_000_000
 
 
 def filter_complex(
@@ -118,7 +125,12 @@ def complex_allpole(poles: Tensor, gains: Tensor, order: int, n_fft: int, dtype:
     Returns
     -------
     Tensor, shape (F, n_fft)
-        The response: of the filter whose output has :func:`allpole_response`'s output as real part.
+        The response: of the filter whose output has :func:`allpole_response`'s output as real part. Differentiable
+        in `poles` and `gains`.
+
+    See Also
+    --------
+    allpole_envelope : the magnitude of the outputs, without gradients and much faster.
 
     Examples
     --------
@@ -131,35 +143,139 @@ def complex_allpole(poles: Tensor, gains: Tensor, order: int, n_fft: int, dtype:
     delay = torch.polar(torch.ones_like(omega), -omega)
 
     # The factor 2 goes into the gain of each section, which spares a pass over all points.
-    share = 2.0 ** (1.0 / order)
-
-    def cascade(pole: Tensor, gain: Tensor) -> Tensor:
-        square = torch.reciprocal((1.0 - pole * delay).to(dtype)) * (share * gain).to(dtype)
-        response: Tensor | None = None
-        left = order
-        while left:
-            if left % 2:
-                response = square if response is None else response * square
-            left //= 2
-            if left:
-                square = square * square
-        assert response is not None  # order >= 1
-        return response
-
-    if torch.is_grad_enabled() and (poles.requires_grad or gains.requires_grad):
-        return cascade(poles, gains)
-    # One filter at a time and in place: what lies between then stays in the processor's cache, four times faster.
-    response = torch.empty((len(poles), n_fft), dtype=dtype, device=poles.device)
-    wide, square = torch.empty_like(delay), torch.empty_like(delay, dtype=dtype)
-    for row, pole, gain in zip(response, poles[:, 0].tolist(), (share * gains[:, 0]).tolist(), strict=True):
-        torch.mul(delay, -pole / gain, out=wide)
-        square.copy_(wide.add_(1.0 / gain)).reciprocal_()
-        left, started = order, False
-        while left:
-            if left % 2:
-                row.mul_(square) if started else row.copy_(square)
-                started = True
-            left //= 2
-            if left:
-                square.mul_(square)
+    square = torch.reciprocal((1.0 - poles * delay).to(dtype)) * (2.0 ** (1.0 / order) * gains).to(dtype)
+    response: Tensor | None = None
+    left = order
+    while left:
+        if left % 2:
+            response = square if response is None else response * square
+        left //= 2
+        if left:
+            square = square * square
+    assert response is not None  # order >= 1
     return response
+
+
+def allpole_envelope(
+    x: Tensor, poles: Tensor, gains: Tensor, order: int, settle: int, *, step: int = 1
+) -> Tensor:
+    """
+    Magnitude of what :func:`filter_complex` gives with :func:`complex_allpole`, in a third of the time.
+
+    One channel at a time is evaluated, multiplied and folded, in place, so that all of it stays in the processor's
+    cache, and no response is kept. Without gradients.
+
+    Parameters
+    ----------
+    x : Tensor, shape (..., T)
+        Real signal, float32 or float64.
+    poles, gains : Tensor, shape (F,)
+        Pole and gain of one section of each filter, complex; no gain is 0.
+    order : int
+        Number of equal sections, >= 1.
+    settle : int
+        Samples after which the impulse responses have died out.
+    step : int
+        Distance of the wanted samples, >= 1.
+
+    Returns
+    -------
+    Tensor, shape (..., F, ceil(T / step))
+        Envelopes, >= 0, in the dtype of `x`; in float32 to 1e-6 of the peak.
+
+    Raises
+    ------
+    ValueError
+        If `step` is below 1.
+    TypeError
+        If `x` is neither float32 nor float64.
+
+    Notes
+    -----
+    The distance of a grid point to the pole is ``(1 - q) + q (1 - exp(-1j omega))`` with omega counted from the
+    grid point next to the pole and q the pole turned there: neither part cancels, so that the second factor can
+    be a table in the precision of the signal, the same for all channels.
+
+    Examples
+    --------
+    >>> pole = torch.polar(torch.tensor([0.9]), torch.tensor([torch.pi / 2]))
+    >>> allpole_envelope(torch.tensor([1.0, 0.0, 0.0]), pole, 1 - pole.abs(), 1, 200)
+    tensor([[0.2000, 0.1800, 0.1620]])
+    """
+    if step < 1:
+        raise ValueError(f"step = {step}; give the distance of the wanted samples, at least 1")
+    if x.dtype not in _COMPLEX:
+        raise TypeError(f"x has dtype {x.dtype}; convert it with x.to(torch.float32) or torch.float64")
+    with torch.no_grad():
+        total, dtype = x.shape[-1], _COMPLEX[x.dtype]
+        block = total if total <= _ONE_BLOCK else max(_ONE_BLOCK // 2, 4 * settle)
+        block = -(-min(block, total) // step) * step
+        blocks, wanted = -(-total // block), -(-total // step)
+        folded = fast_length(-(-(block + settle) // step))
+        n_fft = folded * step
+        table = _distance_from_zero(n_fft, dtype, x.device)
+        sections = list(zip(poles.tolist(), (2.0 ** (1.0 / order) * gains).tolist(), strict=True))
+        rows = x.reshape(-1, total)
+        output = x.new_empty((len(rows), len(sections), wanted))
+        together = max(1, _SPECTRA_BYTES // (blocks * n_fft * dtype.itemsize))
+        for first in range(0, len(rows), together):
+            signals = rows[first : first + together]
+            # Exact, and the squares below neither overflow nor vanish whatever the unit.
+            scale = torch.ldexp(
+                torch.ones_like(signals[:, :1]), signals.abs().amax(-1, True).frexp().exponent
+            )
+            cut = torch.nn.functional.pad(signals / scale, (0, blocks * block - total))
+            spectra = torch.fft.fft(cut.reshape(-1, block), n=n_fft) / step
+            tile = spectra.new_empty(
+                (max(1, _TILE_BYTES // (len(spectra) * folded * dtype.itemsize)), len(spectra), folded)
+            )
+            response, product = torch.empty_like(spectra[0]), torch.empty_like(spectra)
+            for channel in range(0, len(sections), len(tile)):
+                these = sections[channel : channel + len(tile)]
+                for row, (pole, gain) in zip(tile, these, strict=False):
+                    _evaluate_allpole(pole, gain, order, table, response)
+                    torch.mul(spectra, response, out=product)
+                    pieces = product.view(-1, step, folded).unbind(1)
+                    row.copy_(pieces[0])
+                    for piece in pieces[1:]:
+                        row.add_(piece)
+                z = _joined(torch.fft.ifft(tile[: len(these)]), len(signals), block // step)[..., :wanted]
+                these_out = output[first : first + together, channel : channel + len(these)]
+                torch.mul(z.real, z.real, out=these_out).addcmul_(z.imag, z.imag).sqrt_()
+            output[first : first + together] *= scale.unsqueeze(-1)
+        return output.reshape(*x.shape[:-1], len(sections), wanted)
+
+
+def _distance_from_zero(n_fft: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Return ``1 - exp(-1j omega)`` on an FFT grid, twice over: a slice of it begins at any grid point."""
+    omega = torch.arange(n_fft, dtype=torch.float64, device=device) * (2.0 * math.pi / n_fft)
+    once = torch.complex(2.0 * (omega / 2.0).sin().square_(), omega.sin()).to(dtype)
+    return torch.cat([once, once])
+
+
+def _evaluate_allpole(pole: complex, gain: complex, order: int, table: Tensor, out: Tensor) -> None:
+    """Write ``(gain / (1 - pole exp(-1j omega))) ** order`` on the grid of `table` into `out`."""
+    n_fft = len(out)
+    nearest = round(cmath.phase(pole) * n_fft / (2.0 * math.pi))
+    turned = pole * cmath.exp(-2j * math.pi * nearest / n_fft)
+    start = -nearest % n_fft
+    torch.mul(table[start : start + n_fft], turned / gain, out=out)
+    section = out.add_((1.0 - turned) / gain).reciprocal_()
+    if order & (order - 1):  # not a power of 2: the factors that squaring alone does not give
+        section = out.clone()
+    for bit in bin(order)[3:]:  # from the highest bit down: square, and multiply where the bit is set
+        out.mul_(out)
+        if bit == "1":
+            out.mul_(section)
+
+
+def _joined(z: Tensor, signals: int, step: int) -> Tensor:
+    """Put blocks that overlap together: (F, signals * blocks, N) to (signals, F, at least blocks * step)."""
+    channels, rows, length = z.shape
+    z = z.view(channels, signals, rows // signals, length).transpose(0, 1)
+    if z.shape[2] == 1:
+        return z[:, :, 0]
+    output = z.new_zeros((signals, channels, (z.shape[2] - 1) * step + length))
+    for i, piece in enumerate(z.unbind(2)):
+        output[..., i * step : i * step + length] += piece
+    return output

@@ -244,6 +244,27 @@ def test_a_batch_is_filtered_signal_by_signal_and_blocks_change_nothing(
     torch.testing.assert_close(bank(x, block=block), whole, rtol=0.0, atol=1e-11 * scale)
 
 
+@pytest.mark.parametrize("bank", BANKS)
+@pytest.mark.parametrize("subject", ["NH", "HIx"])
+def test_the_parts_scaled_are_the_whole_at_another_level(bank: type[DRNLFilterbank], subject: str):
+    ear, x = bank([500.0, 2000.0], FS, subject=subject, dtype=torch.float64), noise(3, 900)
+    u, linear = ear.linear_parts(x)
+    gains = torch.tensor([0.01, 1.0, 100.0], dtype=torch.float64).reshape(-1, 1, 1, 1)
+    swept = ear.after(ear.stick(gains * u)) + gains * linear
+    whole = torch.stack([ear(gain * x) for gain in gains.flatten().tolist()])
+    # float64 rounding of the transforms, relative to the peak at each level
+    assert float(((swept - whole).abs().amax(-1) / whole.abs().amax(-1)).max()) < 1e-11
+
+
+def test_parts_of_another_number_of_channels_are_refused():
+    bank = small()
+    for part in (bank.stick, bank.after):
+        with pytest.raises(ValueError, match=r"shape \(3, 10\); give \(..., 2, T\)"):
+            part(torch.zeros(3, 10))
+    with pytest.raises(ValueError, match=r"give \(T,\) or \(batch, T\)"):
+        bank.linear_parts(torch.zeros(2, 2, 10))
+
+
 def test_tiles_change_nothing(monkeypatch: pytest.MonkeyPatch):
     bank, x = DRNLFilterbank((250.0, 8000.0), FS, n_channels=7), noise(3, 3000)
     whole = bank(x, return_paths=True)

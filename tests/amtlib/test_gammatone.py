@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from amtlib import GammatoneFilterbank, audfiltbw, erbspacebw
+from amtlib import GammatoneFilterbank, audfiltbw, erbspacebw, lti
 
 DATA = Path(__file__).parents[1] / "data"
 CASES = [(16000, 2), (16000, 3), (16000, 4), (44100, 2), (44100, 4)]
@@ -230,6 +230,31 @@ def test_an_envelope_is_the_magnitude_of_the_complex_recursive_filter(step: int,
         expected.append(2.0 * np.abs(scipy.signal.lfilter(b, a, x.numpy()))[::step])
     # the direct form that scipy runs rounds to about 1e-11 at 900 Hz
     np.testing.assert_allclose(bank.envelope(x, step).numpy(), np.stack(expected), rtol=0.0, atol=1e-9)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 8])
+@pytest.mark.parametrize(("dtype", "off"), [(torch.float64, 1e-12), (torch.float32, 2e-6)])
+def test_an_envelope_in_cached_pieces_is_that_of_the_whole_filter(n: int, dtype: torch.dtype, off: float):
+    bank = GammatoneFilterbank([80.0, 900.0, 7999.0], 16000, n, dtype=dtype)
+    # two signals of more than one block, at a level whose squares float32 could not hold
+    x = 1e-25 * noise(2, 70001)
+    exact = bank.double()
+    whole = lti.filter_complex(x, exact._complex_response, exact._settle(), step=7).abs()
+    bank = GammatoneFilterbank([80.0, 900.0, 7999.0], 16000, n, dtype=dtype)
+    # rounding, relative to the peak: n equal sections of a response
+    assert float(((bank.envelope(x, 7) - whole).abs().amax(-1) / whole.amax(-1)).max()) < off
+
+
+def test_an_envelope_has_gradients_where_they_are_asked_for():
+    bank = GammatoneFilterbank([500.0], 16000, learnable=True)
+    x = noise(400).float().requires_grad_()
+    bank.envelope(x, 3).sum().backward()
+    assert bool(x.grad.any())
+    assert bool(bank.poles.grad.any())
+    # float32, two routes to the same number
+    with torch.no_grad():
+        fast = bank.envelope(x, 3)
+    torch.testing.assert_close(fast, bank.envelope(x, 3).detach(), rtol=0.0, atol=1e-6)
 
 
 def test_resynthesis_returns_the_signal_within_the_range_of_the_bank():

@@ -345,14 +345,12 @@ class CochleaModel(LabModel):
         gain = self._middle_ear.frequency_response(at).abs().numpy()
         return np.asarray(gain * signals.P_REF * math.sqrt(2))
 
-    def _tones(self, frequencies: Array, levels: Array, duration: float = TONE) -> torch.Tensor:
-        """Return tones at the stapes, m/s, shape ``(len(frequencies), T)``, one level each, with 5-ms onsets."""
+    def _tones(self, frequencies: Array, duration: float = TONE) -> torch.Tensor:
+        """Return tones of 0 dB SPL at the stapes, m/s, shape ``(len(frequencies), T)``, with 5-ms onsets."""
         time = torch.arange(round(duration * FS), dtype=torch.float64) / FS
-        peak = torch.as_tensor(
-            self.velocity(frequencies) * 10 ** (np.broadcast_to(levels, np.shape(frequencies)) / 20)
-        )
         turn = 2 * math.pi * torch.as_tensor(np.asarray(frequencies), dtype=torch.float64)
         onset = torch.sin(0.5 * math.pi * (time / 0.005).clamp_max(1)) ** 2
+        peak = torch.as_tensor(self.velocity(frequencies))
         return peak[:, None] * torch.sin(turn[:, None] * time) * onset
 
     @staticmethod
@@ -372,10 +370,14 @@ class CochleaModel(LabModel):
     @torch.no_grad()
     def _input_output(self) -> InputOutput:
         cf, f = self.test.cf, min(self.test.cf * self.test.tone, 0.45 * FS)
-        x = self._tones(np.full(len(LEVELS), f), LEVELS)
+        tone = self._tones(np.array([f]))
         bank = self.bank([cf])
-        total, linear, nonlinear = (self._rms(path[:, 0]) for path in bank(x, return_paths=True))
-        normal = self.stage("normal", (self.ear.model, cf, f), lambda: self._rms(self._normal([cf])(x)[:, 0]))
+        total, linear, nonlinear = self._sweep(bank, tone)
+        if self.factors() or self.ear.subject != "NH":
+            key = (self.ear.model, cf, f)
+            normal = self.stage("normal", key, lambda: self._sweep(self._normal([cf]), tone)[0], shared=True)
+        else:
+            normal = total
         slope = np.gradient(total, LEVELS)
         before = float(bank.frequency_response([f]).before.abs())
         knee = float(bank.knee) / (before * float(self.velocity(np.array([f]))[0]))
@@ -389,6 +391,14 @@ class CochleaModel(LabModel):
             knee=20 * math.log10(knee) if 0 < knee < math.inf else math.nan,
         )
 
+    def _sweep(self, bank: DRNLFilterbank, tone: torch.Tensor) -> tuple[Array, Array, Array]:
+        """Return the levels of total, linear and nonlinear response of one place to a tone at all `LEVELS`."""
+        gains = torch.as_tensor(10 ** (LEVELS / 20))[:, None]
+        u, beside = bank.linear_parts(tone)
+        linear = gains * beside[:, 0]
+        nonlinear = bank.after(bank.stick((gains * u[:, 0]).unsqueeze(1)))[:, 0]
+        return self._rms(linear + nonlinear), self._rms(linear), self._rms(nonlinear)
+
     @property
     def tuning(self) -> Tuning:
         """Tuning of the place under test at four levels."""
@@ -398,10 +408,11 @@ class CochleaModel(LabModel):
     def _tuning(self) -> Tuning:
         f = np.geomspace(0.3, 2.0, 49) * self.test.cf
         f = f[f < 0.45 * FS]
-        every = np.tile(f, len(TUNING_LEVELS))
-        x = self._tones(every, np.repeat(np.array(TUNING_LEVELS, dtype=float), len(f)))
-        response = self._rms(self.bank([self.test.cf], torch.float32)(x)[:, 0])
-        return Tuning(frequencies=f, responses=response.reshape(len(TUNING_LEVELS), len(f)))
+        bank, tones = self.bank([self.test.cf], torch.float32), self._tones(f)
+        gains = torch.tensor([10 ** (level / 20) for level in TUNING_LEVELS]).reshape(-1, 1, 1, 1)
+        u, linear = bank.linear_parts(tones)
+        y = bank.after(bank.stick(gains * u)).add_(gains * linear)
+        return Tuning(frequencies=f, responses=self._rms(y[:, :, 0]))
 
     @property
     def suppression(self) -> Suppression:
@@ -415,16 +426,27 @@ class CochleaModel(LabModel):
         probe_at = round(self.test.cf / bin_width) * bin_width
         f = np.unique(np.round(np.geomspace(0.3, 2.0, 33) * self.test.cf / bin_width)) * bin_width
         f, levels = f[(f > 0) & (f < 0.45 * FS)], np.arange(30.0, 111.0, 8.0)
-        length = SETTLED + WINDOW
-        probe = self._tones(np.array([probe_at]), np.array([float(self.test.level)]), length)
-        second = self._tones(np.tile(f, len(levels)), np.repeat(levels, len(f)), length)
-        y = self._steady(self.bank([self.test.cf], torch.float32)(torch.cat([probe, probe + second]))[:, 0])
-        # The part of the response that is at the probe's frequency: the rest is the second tone itself.
-        time = torch.arange(y.shape[-1], dtype=torch.float64) / FS
-        turn = torch.polar(torch.ones_like(time), -2 * math.pi * probe_at * time).to(torch.complex64)
-        part = (y.to(torch.complex64) @ turn).abs().numpy() * (math.sqrt(2) / y.shape[-1])
-        change = decibels(part[1:]) - decibels(part[:1])
-        return Suppression(frequencies=f, levels=levels, change=change.reshape(len(levels), len(f)))
+        bank, tones = self.bank([self.test.cf], torch.float32), self._tones(f, SETTLED + WINDOW)
+        probe = self._tones(np.array([probe_at]), SETTLED + WINDOW) * 10 ** (float(self.test.level) / 20)
+        gains = torch.as_tensor(10 ** (levels / 20), dtype=torch.float32)[:, None, None, None]
+        # The part of the response that is at the probe's frequency: the rest is the second tone itself. It is asked
+        # for by the probe's turns, filtered backwards, of what enters the last filters: one filter for all rows.
+        time = torch.arange(tones.shape[-1], dtype=torch.float64) / FS
+        turn = torch.stack(
+            [torch.cos(2 * math.pi * probe_at * time), torch.sin(2 * math.pi * probe_at * time)]
+        )
+        turn[:, : round(SETTLED * FS)] = 0
+        moved = bank.after(turn.flip(-1).float().unsqueeze(1))[:, 0].flip(-1).T
+        turns = turn.float().T
+        u, linear = bank.linear_parts(torch.cat([probe, tones]))
+        alone = bank.stick(u[0]) @ moved + linear[0] @ turns
+        both = bank.stick(u[:1] + gains * u[1:]) @ moved + linear[:1] @ turns + gains * (linear[1:] @ turns)
+        scale = math.sqrt(2) / round(WINDOW * FS)
+        part, probe_part = (
+            torch.linalg.vector_norm(found, dim=-1).numpy() * scale for found in (both, alone)
+        )
+        change = decibels(part[:, :, 0]) - decibels(probe_part)
+        return Suppression(frequencies=f, levels=levels, change=change)
 
     @property
     def distortion(self) -> Distortion:
