@@ -228,6 +228,7 @@ class ClusterPlace:
         while not self._closed.wait(LOOK_EVERY):
             try:
                 self._look()
+                self._client.run_on_scheduler(forget_words, self._topic)
                 while not self._orphans.empty():
                     self._stop(*self._orphans.get())
             except Exception:  # whatever distributed raises when nobody answers: it has many names for it
@@ -237,6 +238,13 @@ class ClusterPlace:
             if time.monotonic() - self._busy > PATIENCE:
                 self._lost = f"the cluster at {self.address} has had no worker for {PATIENCE:g} s"
                 return
+
+
+def forget_words(topic: str, dask_scheduler: Any = None) -> None:
+    """Let the scheduler forget what it has passed on: it would keep the last 1000 words, whatever their size."""
+    broker = getattr(dask_scheduler, "_broker", None)  # distributed offers no other way
+    if broker is not None:
+        broker.truncate(topic)
 
 
 def _knock(address: str) -> None:

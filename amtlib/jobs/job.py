@@ -124,8 +124,8 @@ class Context:
         Parameters
         ----------
         item : object
-            Something that can be pickled. Small things, a few times a second: on a cluster they go through the
-            scheduler, which keeps the last 1000.
+            Something that can be pickled. Below a megabyte, a few times a second: on a cluster they go through the
+            scheduler, which keeps those of the last second.
 
         Raises
         ------

@@ -84,6 +84,13 @@ def test_progress_and_items_come_while_the_job_runs(pool: Pool) -> None:
     assert while_running > 2
 
 
+def test_the_scheduler_forgets_what_it_has_passed_on(pool: Pool) -> None:
+    job = pool.submit(does.count, 40, 0.01)
+    assert job.result(WAIT) == 40
+    place = pool._place
+    assert until(lambda: not place._client.get_events(place._topic))  # type: ignore[attr-defined]
+
+
 def test_an_exception_arrives_with_its_type_and_text(pool: Pool) -> None:
     with pytest.raises(ValueError, match="fc = -1 Hz is out of range"):
         pool.submit(does.fail, "fc = -1 Hz is out of range").result(WAIT)
