@@ -170,7 +170,8 @@ class LabModel(param.Parameterized):
         make : callable
             Makes it.
         shared : bool
-            Whether another session's will do. Never for what follows from a user's own file.
+            Whether another session's will do. The key must then hold all that it follows from, of a user's own file
+            the hash of its bytes (`app.stimulus.Stimulus.key`).
         """
         held = self._stages.get(name)
         if held is None or held[0] != key:

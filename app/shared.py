@@ -1,15 +1,29 @@
 """Results that sessions share: thirty students who follow one lesson ask for the same picture, which is made once.
 Source: our own.
-Not for anything of one user's: an uploaded sound, or what follows from it, never gets in here.
+Not a way between users: a result is found only by all that it follows from, of a sound file the hash of its bytes.
 """
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
-from dataclasses import fields, is_dataclass
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
 import numpy as np
+import torch
+
+#: What an entry counts beside its arrays, bytes: keeps the number of small ones bounded too.
+_ENTRY = 1000
+
+
+@dataclass
+class _Making:
+    """A result that somebody is making now."""
+
+    thread: int
+    ended: threading.Event = field(default_factory=threading.Event)
+    made: tuple[Any, ...] = ()
+    """The result, or nothing where making it failed."""
 
 
 class SharedResults:
@@ -17,49 +31,123 @@ class SharedResults:
 
     Parameters
     ----------
-    limit : int
-        How many are kept; the ones not used for longest go first.
+    max_bytes : int
+        Bound on the arrays that are kept, each counted once however many results hold it; the results not used for
+        longest go first, and one that is larger than the bound is not kept at all.
+
+    Attributes
+    ----------
+    bytes : int
+        What is kept now.
 
     Examples
     --------
-    >>> shared = SharedResults(limit=2)
+    >>> shared = SharedResults(max_bytes=10_000)
     >>> shared.get("a", lambda: 1), shared.get("a", lambda: 2)
     (1, 1)
+    >>> shared.get("b", lambda: np.zeros(1100)).shape, shared.bytes  # 1 kB an entry: there is no room for "a"
+    ((1100,), 9800)
     """
 
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self._kept: OrderedDict[Hashable, Any] = OrderedDict()
+    def __init__(self, max_bytes: int) -> None:
+        self.max_bytes = max_bytes
+        self.bytes = 0
+        self._kept: OrderedDict[Hashable, tuple[Any, dict[int, int]]] = OrderedDict()
+        self._holders: dict[int, int] = {}
+        self._making: dict[Hashable, _Making] = {}
         self._lock = threading.Lock()
 
     def get(self, key: Hashable, make: Callable[[], Any]) -> Any:
-        """Return what `make` made for this key, by whomever; its arrays are sealed against writing."""
-        with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
-        made = _sealed(make())
-        with self._lock:
-            self._kept[key] = made
-            while len(self._kept) > self.limit:
-                self._kept.popitem(last=False)
+        """Return what `make` made for this key, by whomever; its arrays are sealed against writing.
+
+        Where another thread is making it, its result is waited for; where that fails, the one who waited tries.
+        """
+        me = threading.get_ident()
+        while True:
+            with self._lock:
+                if key in self._kept:
+                    self._kept.move_to_end(key)
+                    return self._kept[key][0]
+                other = self._making.get(key)
+                if other is None:
+                    mine = self._making[key] = _Making(me)
+                    break
+            if other.thread == me:  # it asks for itself
+                return make()
+            other.ended.wait()
+            if other.made:
+                return other.made[0]
+        try:
+            made = make()
+            owned = dict(_sealed(made, set()))
+            mine.made = (made,)
+        finally:
+            with self._lock:
+                del self._making[key]
+                if mine.made:
+                    self._keep(key, made, owned)
+            mine.ended.set()
         return made
+
+    def _keep(self, key: Hashable, made: Any, owned: dict[int, int]) -> None:
+        if _ENTRY + sum(owned.values()) > self.max_bytes:
+            return
+        self._kept[key] = (made, owned)
+        self.bytes += _ENTRY
+        for owner, size in owned.items():
+            self._holders[owner] = self._holders.get(owner, 0) + 1
+            if self._holders[owner] == 1:
+                self.bytes += size
+        while self.bytes > self.max_bytes:
+            self._drop(next(iter(self._kept)))
+
+    def _drop(self, key: Hashable) -> None:
+        _, owned = self._kept.pop(key)
+        self.bytes -= _ENTRY
+        for owner, size in owned.items():
+            self._holders[owner] -= 1
+            if not self._holders[owner]:
+                del self._holders[owner]
+                self.bytes -= size
 
     def clear(self) -> None:
         """Forget everything."""
         with self._lock:
-            self._kept.clear()
+            while self._kept:
+                self._drop(next(iter(self._kept)))
 
 
-def _sealed(result: Any) -> Any:
-    """Make a frozen result's arrays read-only, so that no session can change what another one sees."""
-    if is_dataclass(result):
-        for field in fields(result):
-            value = getattr(result, field.name)
-            if isinstance(value, np.ndarray):
-                value.setflags(write=False)
-    return result
+def _sealed(result: Any, seen: set[int]) -> Iterator[tuple[int, int]]:
+    """Make a result's arrays read-only, so that no session can change what another one sees.
+
+    Yields the memory behind each array or tensor, wherever in the result it is: what owns it, and its bytes.
+    """
+    if id(result) in seen:
+        return
+    seen.add(id(result))
+    inside: Any = ()
+    if isinstance(result, np.ndarray):
+        result.setflags(write=False)
+        while isinstance(result.base, np.ndarray):  # a view keeps the whole of it
+            result = result.base
+        if isinstance(result.base, torch.Tensor):
+            yield from _sealed(result.base, seen)
+        else:
+            yield id(result), result.nbytes
+    elif isinstance(result, torch.Tensor):
+        storage = result.untyped_storage()
+        yield storage.data_ptr(), storage.nbytes()
+    elif isinstance(result, torch.nn.Module):
+        inside = (*result.parameters(), *result.buffers())
+    elif is_dataclass(result):
+        inside = (getattr(result, each.name) for each in fields(result))
+    elif isinstance(result, dict):
+        inside = result.values()
+    elif isinstance(result, list | tuple):
+        inside = result
+    for each in inside:
+        yield from _sealed(each, seen)
 
 
-#: Some MB each at the most; a process keeps a lesson's worth of them.
-SHARED = SharedResults(limit=32)
+#: A process keeps a lesson's worth of pictures: those of the filterbank lab have 0.7 MB each, the others less.
+SHARED = SharedResults(max_bytes=32_000_000)

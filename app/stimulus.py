@@ -3,9 +3,10 @@ Source: :mod:`amtlib.signals` and :mod:`amtlib.audio`; this is only the choice b
 Not a picker: the controls that set these parameters are built from their declarations.
 """
 
+import hashlib
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -289,6 +290,7 @@ class Stimulus(param.Parameterized):
 
     def __init__(self, **settings: Any) -> None:
         self._upload: tuple[str, bytes] | None = None
+        self._digest = b""
         self._decoded: dict[tuple[str, int], audio.Recording] = {}
         super().__init__(**settings)
 
@@ -332,6 +334,7 @@ class Stimulus(param.Parameterized):
         """
         recording = audio.load(content, name=name, max_duration=MAX_RECORDING, max_bytes=MAX_BYTES)
         self._upload = (recording.name, content)
+        self._digest = hashlib.sha256(content).digest()
         self._decoded = {("file", round(recording.fs)): recording}
         self.param.update(
             kind="file",
@@ -341,18 +344,43 @@ class Stimulus(param.Parameterized):
         )
         return recording
 
-    def render(self, fs: int) -> torch.Tensor:
-        """Make the sound: float32, Pa, shape ``(T,)``.
+    def key(self, *, level: bool = True) -> tuple[Hashable, ...]:
+        """Return all that the sound follows from: of a file the hash of its bytes, of other kinds what they use.
+
+        Parameters
+        ----------
+        level : bool
+            Without it, sounds that differ in `level` alone have the same key, where they are the same but for a
+            factor (see `scales`).
+
+        Examples
+        --------
+        >>> Stimulus(kind="tone").key() == Stimulus(kind="tone", seed=3).key()  # a tone has no seed
+        True
+        """
+        kind = KINDS[self.kind]
+        used = sorted(set(kind.arguments.values()) - (set() if level else {"level"}))
+        own = self._digest if self.kind == "file" else b""
+        return (self.kind, own, *(getattr(self, name) for name in used))
+
+    @property
+    def scales(self) -> bool:
+        """Whether another `level` is the same sound times a factor, the same for all of it."""
+        arguments = set(KINDS[self.kind].arguments.values())
+        return "level" in arguments and not arguments & {"level2", "noise_level"}
+
+    def render(self, fs: int, *, level: float | None = None) -> torch.Tensor:
+        """Make the sound: float32, Pa, shape ``(T,)``; at another level than the present one where it is given.
 
         Raises
         ------
         ValueError
             When the settings do not fit together (a tone above fs / 2, say); the sentence says what to change.
         """
-        kind = KINDS[self.kind]
+        kind, level = KINDS[self.kind], float(self.level if level is None else level)
         if kind.function is None:
-            return self._excerpt(fs)
-        positional, named = self._arguments(kind)
+            return self._excerpt(fs, level)
+        positional, named = self._arguments(kind, level)
         try:
             return kind.function(*positional, **named, fs=fs)
         except ValueError as problem:
@@ -369,10 +397,10 @@ class Stimulus(param.Parameterized):
             text = re.sub(rf"(?<![\w“]){re.escape(argument)}(?![\w”])", label, text)
         return text
 
-    def _arguments(self, kind: Kind) -> tuple[list[Any], dict[str, Any]]:
+    def _arguments(self, kind: Kind, level: float) -> tuple[list[Any], dict[str, Any]]:
         values = {}
         for argument, name in kind.arguments.items():
-            value = getattr(self, name)
+            value = level if name == "level" else getattr(self, name)
             if isinstance(self.param[name], Quantity):  # plain numbers, so that they read well in code
                 value = int(value) if self.param[name].whole else float(value)
             values[argument] = value / 1000 if name in _MILLISECONDS else value
@@ -394,7 +422,7 @@ class Stimulus(param.Parameterized):
             self._decoded[(self.kind, fs)] = found
         return found
 
-    def _excerpt(self, fs: int) -> torch.Tensor:
+    def _excerpt(self, fs: int, level: float) -> torch.Tensor:
         whole = self._recording(fs).samples
         first, count = round(self.start * fs), round(self.duration * fs)
         part = whole[first : first + count]
@@ -404,7 +432,7 @@ class Stimulus(param.Parameterized):
                 f"{len(whole) / fs:.2f} s; start earlier."
             )
         part = signals.apply_ramp(part, fs, min(0.005, len(part) / fs / 4))
-        return signals.set_level(part, self.level) if part.any() else part
+        return signals.set_level(part, level) if part.any() else part
 
     def code(self, fs: int) -> list[str]:
         """Return lines of Python that make the same sound and call it ``x``."""
@@ -418,7 +446,7 @@ class Stimulus(param.Parameterized):
                 f"x = signals.apply_ramp(x, {fs}, min(0.005, len(x) / {fs} / 4))",
                 *([] if self._is_silent(fs) else [f"x = signals.set_level(x, {float(self.level)!r})"]),
             ]
-        positional, named = self._arguments(kind)
+        positional, named = self._arguments(kind, float(self.level))
         written = [*(repr(v) for v in positional), *(f"{n}={v!r}" for n, v in named.items()), f"fs={fs}"]
         return [f"x = signals.{kind.function.__name__}({', '.join(written)})"]
 

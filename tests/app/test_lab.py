@@ -1,11 +1,8 @@
 """The state of a lab: set by key, wrong values dropped alone, one change at a time, restored as it was."""
 
-import io
 from typing import Any
 
-import numpy as np
 import pytest
-import soundfile
 from hypothesis import given
 from hypothesis import settings as limits
 from hypothesis import strategies as st
@@ -192,14 +189,3 @@ def test_equal_settings_are_computed_once_for_all_sessions(monkeypatch: pytest.M
     assert len(calls) == 1
     with pytest.raises(ValueError, match="read-only"):
         second.envelope[0, 0] = 1.0
-
-
-def test_what_follows_from_a_file_is_never_shared() -> None:
-    results = []
-    for sign in (1, -1):
-        content = io.BytesIO()
-        soundfile.write(content, sign * np.linspace(0, 0.5, 8000), 16000, format="WAV")
-        lab = FilterbankModel()
-        lab.stimulus.take_upload("same.wav", content.getvalue())
-        results.append(lab.result)
-    assert not np.array_equal(results[0].waveform, results[1].waveform)

@@ -482,14 +482,12 @@ class CochleaModel(LabModel):
     @property
     def cochleagrams(self) -> Cochleagrams:
         """The sound through all places of the ear, and through a linear gammatone filterbank beside it."""
-        key = (*self._key("e.", "s.", "t.channels"), self.stimulus.uploads)
-        return self.stage("cochleagrams", key, self._cochleagrams, shared=self.stimulus.kind != "file")
+        key = (*self._key("e.", "t.channels"), *self.stimulus.key())
+        return self.stage("cochleagrams", key, self._cochleagrams, shared=True)
 
     def sound(self) -> torch.Tensor:
         """Return the sound in Pa, shape ``(T,)``."""
-        return self.stage(
-            "sound", (*self._key("s."), self.stimulus.uploads), lambda: self.stimulus.render(FS)
-        )
+        return self.stage("sound", self.stimulus.key(), lambda: self.stimulus.render(FS), shared=True)
 
     @torch.no_grad()
     def basilar_membrane(self) -> tuple[Array, torch.Tensor]:
@@ -517,14 +515,17 @@ class CochleaModel(LabModel):
     @torch.no_grad()
     def _cochleagrams(self) -> Cochleagrams:
         fc, velocity = self.basilar_membrane()
-        x = self.sound()
-        gammatone = GammatoneFilterbank(torch.from_numpy(fc), FS)(x)
+        key = (*self.stimulus.key(), self.test.channels)
         return Cochleagrams(
             fc=fc,
-            duration=len(x) / FS,
+            duration=len(self.sound()) / FS,
             drnl=decibels(short_time_rms(velocity)),
-            gammatone=decibels(short_time_rms(gammatone), signals.P_REF),
+            gammatone=self.stage("gammatone", key, lambda: self._gammatone(fc), shared=True),
         )
+
+    def _gammatone(self, fc: Array) -> Array:
+        y = GammatoneFilterbank(torch.from_numpy(fc), FS)(self.sound())
+        return decibels(short_time_rms(y), signals.P_REF)
 
     # ------------------------------------------------------------------ words
 

@@ -7,7 +7,6 @@ Not a page: see view.py. Everything here runs, and is tested, without a browser.
 import math
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -26,6 +25,8 @@ Array = NDArray[Any]
 
 #: Lowest level that is told apart from silence, dB SPL: keeps the logarithm finite far below any picture.
 SILENCE_DB = -200.0
+#: Level of the sound whose envelopes are kept, dB SPL: another level is a factor, where the sound has only one.
+REFERENCE_LEVEL = 60.0
 #: Envelopes are looked at this many times in one over the widest filter's pole bandwidth.
 ENVELOPE_OVERSAMPLING = 8
 #: Envelopes are kept as the highest value in each of this many stretches, at most: more than any screen shows.
@@ -150,8 +151,10 @@ class FilterbankResult:
     """``(F,)`` centre frequencies"""
     times: Array
     """``(M,)`` where the stretches of the envelope begin"""
-    envelope: Array
-    """``(F, M)`` highest value of each channel's envelope in each stretch"""
+    shape: Array
+    """``(F, M)`` highest value of each channel's envelope in each stretch, of the same sound at `REFERENCE_LEVEL`"""
+    gain: float
+    """What `shape` is multiplied with: a sound at another level has the same shape, which is kept once"""
     excitation: Array
     """``(F,)`` level of each channel over the whole sound, from its mean squared envelope"""
     response_frequencies: Array
@@ -177,6 +180,16 @@ class FilterbankResult:
     def duration(self) -> float:
         """Length of the sound in s."""
         return len(self.waveform) / self.fs
+
+    @property
+    def envelope(self) -> Array:
+        """Highest value of each channel's envelope in each stretch, Pa, shape ``(F, M)``."""
+        return self.shape if self.gain == 1 else self.shape * np.float32(self.gain)
+
+    def arrays(self) -> dict[str, Any]:
+        """Return everything by name, with the envelope as it is at the sound's level."""
+        kept = {name: value for name, value in vars(self).items() if name not in ("shape", "gain")}
+        return {**kept, "envelope": self.envelope}
 
     @property
     def levels(self) -> Array:
@@ -235,12 +248,6 @@ def frequency_text(hertz: float) -> str:
 
 def _erb(hertz: Array | float) -> Array:
     return scales.fc2erb(torch.from_numpy(np.array(hertz, dtype=float))).numpy()
-
-
-@lru_cache(maxsize=8)
-def _bank(fc: tuple[float, ...], fs: int, n: int, betamul: float) -> GammatoneFilterbank:
-    """Return a filterbank, shared by all sessions that look at the same one: its responses take 10 MB and 20 ms."""
-    return GammatoneFilterbank(torch.tensor(fc, dtype=torch.float64), fs, n=n, betamul=betamul)
 
 
 def _crossing(x: Array, y: Array, left: int) -> float:
@@ -315,11 +322,7 @@ class FilterbankModel(LabModel):
         return notes
 
     def _sound_key(self) -> tuple[Hashable, ...]:
-        return (
-            self.bank.fs,
-            self.stimulus.uploads,
-            *(value for key, value in self.values().items() if key.startswith("s.")),
-        )
+        return (self.bank.fs, *self.stimulus.key())
 
     def _bank_key(self) -> tuple[Hashable, ...]:
         values = self.values()
@@ -338,17 +341,17 @@ class FilterbankModel(LabModel):
 
     def sound(self) -> torch.Tensor:
         """Return the sound in Pa, shape ``(T,)``."""
-        return self.stage("sound", self._sound_key(), lambda: self.stimulus.render(self.bank.fs))
+        return self.stage("sound", self._sound_key(), lambda: self.stimulus.render(self.bank.fs), shared=True)
 
     def filterbank(self) -> GammatoneFilterbank:
         """Return the filterbank as a torch module."""
-        return _bank(
-            tuple(self.centre_frequencies().tolist()), self.bank.fs, int(self.bank.order), self.betamul
-        )
+        return self._bank_of(self.centre_frequencies())
 
     def _one(self) -> GammatoneFilterbank:
         """Return the channel that is looked at as a filterbank of its own."""
-        fc = self.centre_frequencies()[[self.channel]]
+        return self._bank_of(self.centre_frequencies()[[self.channel]])
+
+    def _bank_of(self, fc: torch.Tensor) -> GammatoneFilterbank:
         return GammatoneFilterbank(fc, self.bank.fs, n=int(self.bank.order), betamul=self.betamul)
 
     @property
@@ -377,17 +380,19 @@ class FilterbankModel(LabModel):
         ValueError
             When the settings do not fit together; the sentence says what to change.
         """
-        key = (*self._sound_key(), *self.values().values())
-        return self.stage("result", key, self._compute, shared=self.stimulus.kind != "file")
+        values = self.values()
+        settings = (value for key, value in values.items() if key[:2] in ("f.", "v."))
+        return self.stage("result", (*self._sound_key(), *settings), self._compute, shared=True)
 
     @torch.no_grad()
     def _compute(self) -> FilterbankResult:
         fs = self.bank.fs
-        x, bank = self.sound(), self.filterbank()
-        fc = self.centre_frequencies().numpy()
-        both = (*self._sound_key(), *self._bank_key())
-        envelope, excitation = self.stage("envelope", both, lambda: self._envelope(x))
-        frequencies, responses = self.stage("responses", self._bank_key(), lambda: self._responses(bank))
+        x, fc = self.sound(), self.centre_frequencies().numpy()
+        scales = self.stimulus.scales
+        gain = 10 ** ((float(self.stimulus.level) - REFERENCE_LEVEL) / 20) if scales else 1.0
+        both = (fs, *self.stimulus.key(level=not scales), *self._bank_key())
+        shape, power = self.stage("envelope", both, self._envelope, shared=True)
+        frequencies, responses = self.stage("responses", self._bank_key(), self._responses, shared=True)
         channel = self.channel
         one, delay, impulse = self.stage("impulse", (*self._bank_key(), channel), self._impulse)
         half = self.probe.width / 2000
@@ -399,9 +404,10 @@ class FilterbankModel(LabModel):
             fs=fs,
             waveform=x.numpy(),
             fc=fc,
-            times=np.arange(envelope.shape[1]) * self.envelope_step * self.envelope_pool / fs,
-            envelope=envelope,
-            excitation=excitation,
+            times=np.arange(shape.shape[1]) * self.envelope_step * self.envelope_pool / fs,
+            shape=shape,
+            gain=gain,
+            excitation=decibels(power * gain**2),
             response_frequencies=frequencies,
             responses=responses,
             channel=channel,
@@ -415,17 +421,18 @@ class FilterbankModel(LabModel):
             delay=delay,
         )
 
-    def _envelope(self, x: torch.Tensor) -> tuple[Array, Array]:
-        """Return envelopes and excitation, a group of channels at a time where all would take much memory."""
+    def _envelope(self) -> tuple[Array, Array]:
+        """Return envelopes and powers, a group of channels at a time where all would take much memory."""
+        there = not self.stimulus.scales or self.stimulus.level == REFERENCE_LEVEL
+        x = self.sound() if there else self.stimulus.render(self.bank.fs, level=REFERENCE_LEVEL)
         step, pool = self.envelope_step, self.envelope_pool
         together = max(VALUES_AT_A_TIME // -(-len(x) // step), 1)
         envelopes, powers = [], []
         for fc in self.centre_frequencies().split(together):
-            bank = _bank(tuple(fc.tolist()), self.bank.fs, int(self.bank.order), self.betamul)
-            envelope = bank.envelope(x, step=step)
+            envelope = self._bank_of(fc).envelope(x, step=step)
             powers.append(envelope.square().mean(-1, dtype=torch.float64) / 2)
             envelopes.append(torch.nn.functional.max_pool1d(envelope, pool, ceil_mode=True))
-        return torch.cat(envelopes).numpy(), decibels(torch.cat(powers).numpy())
+        return torch.cat(envelopes).numpy(), torch.cat(powers).numpy()
 
     @staticmethod
     def _close_up(one: GammatoneFilterbank, x: torch.Tensor, window: slice) -> tuple[Array, Array]:
@@ -435,13 +442,13 @@ class FilterbankModel(LabModel):
         part, kept = x[start : window.stop], slice(window.start - start, None)
         return one(part)[0, kept].numpy(), one.envelope(part)[0, kept].numpy()
 
-    def _responses(self, bank: GammatoneFilterbank) -> tuple[Array, Array]:
+    def _responses(self) -> tuple[Array, Array]:
         top = min(20000.0, self.bank.fs / 2)
         frequencies = scales.erb2fc(
             torch.linspace(float(_erb(20.0)), float(_erb(top)), RESPONSE_POINTS, dtype=torch.float64)
         )
         frequencies = frequencies.clamp_max(top)  # the last one may have been rounded beyond fs / 2
-        gain = bank.frequency_response(frequencies).abs().clamp_min(1e-10)
+        gain = self.filterbank().frequency_response(frequencies).abs().clamp_min(1e-10)
         return frequencies.numpy(), (20 * torch.log10(gain)).float().numpy()
 
     def _impulse(self) -> tuple[GammatoneFilterbank, float, tuple[Array, Array]]:

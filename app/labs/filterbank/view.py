@@ -136,7 +136,7 @@ class FilterbankLab(LabView):
         top = _ceiling(float(np.abs(r.waveform).max()) * 1000)
         scene.limits("waveform.y_range", -top, top)
         left, bottom, right, up = plots.image_bounds(r.fc, r.duration)
-        image = packed(envelope_level(plots.peak_columns(r.envelope)), *limits)
+        image = packed(envelope_level(plots.peak_columns(r.shape) * np.float32(r.gain)), *limits)
         scene.data("cochleagram", image=image, x=[left], y=[bottom], dw=[right - left], dh=[up - bottom])
         scene.set("cochleagram-colours", low=limits[0], high=limits[1])
         scene.limits("cochleagram.x_range", 0.0, r.duration)
@@ -225,9 +225,7 @@ class FilterbankLab(LabView):
             return "amtlab-filterbank.csv", "text/csv", to_csv(columns, self.lab.stimulus.summary)
         if key == "npz":
             buffer = io.BytesIO()
-            np.savez_compressed(
-                buffer, **{name: value for name, value in vars(r).items() if name != "fs"}, fs=r.fs
-            )
+            np.savez_compressed(buffer, **r.arrays())
             return "amtlab-filterbank.npz", "application/zip", buffer.getvalue()
         if key == "wav":
             buffer = io.BytesIO()
