@@ -15,6 +15,9 @@ import yaml
 from app.quantity import Field, shortened
 from app.shared import SHARED
 
+#: Shared results of more bytes than this are held by `app.shared.SHARED` alone, which is bounded.
+_LARGE = 64_000
+
 
 @dataclass(frozen=True)
 class Section:
@@ -174,10 +177,20 @@ class LabModel(param.Parameterized):
             the hash of its bytes (`app.stimulus.Stimulus.key`).
         """
         held = self._stages.get(name)
-        if held is None or held[0] != key:
-            made = SHARED.get((type(self).__name__, name, key), make) if shared else make()
-            held = self._stages[name] = (key, made)
-        return held[1]
+        if held is not None and held[0] == key:
+            return held[1]
+        if not shared:
+            made = make()
+        else:
+            whole_key = (type(self).__name__, name, key)
+            made = SHARED.get(whole_key, make)
+            if (
+                SHARED.size(whole_key) or 0
+            ) > _LARGE:  # it is there: thirty pages need not each hold their last one
+                self._stages.pop(name, None)
+                return made
+        self._stages[name] = (key, made)
+        return made
 
     def update(self, values: Mapping[str, Any]) -> list[str]:
         """Set parameters by key; what is invalid is left as it was.

@@ -89,6 +89,11 @@ class SharedResults:
             mine.ended.set()
         return made
 
+    def size(self, key: Hashable) -> int | None:
+        """Return the bytes of what is kept for this key, or None where nothing is."""
+        with self._lock:
+            return _ENTRY + sum(self._kept[key][1].values()) if key in self._kept else None
+
     def _keep(self, key: Hashable, made: Any, owned: dict[int, int]) -> None:
         if _ENTRY + sum(owned.values()) > self.max_bytes:
             return

@@ -3,7 +3,8 @@
 Run: python benchmarks/load.py [30 60 100 training] [--processes 2] [--seconds 30] [--url URL]. No browser is needed:
 each student speaks what a browser speaks (page, scripts, websocket, document, then the messages of static/lab.js),
 every 3 s moves one slider and waits for the picture. Prints, beside its target: page ready and slider to update (p50,
-p95), errors, lost sessions, the server's memory and CPU. Students share the machine with the server unless --url
+p95), errors, lost sessions, the server's CPU, and its memory by session: what the cache that all share may hold is
+filled first, so that what is added is the sessions' own. Students share the machine with the server unless --url
 names another one, so figures are pessimistic; the load average of the machine stands beside them.
 """
 
@@ -47,6 +48,8 @@ SCENARIOS: dict[str, tuple[int, float, float | None, float | None]] = {
 }
 THINK_S = 3.0
 PATIENCE_S = 60.0
+#: A little more than the time after which the server gives freed memory back (app/server/memory.py).
+TRIM_S = 11.0
 
 _SCRIPTS = re.compile(r"""<(?:script|link)[^>]+(?:src|href)=["']([^"']+\.(?:js|css)[^"']*)["']""")
 _TOKEN = re.compile(r'"token":"([^"]+)"')
@@ -328,8 +331,9 @@ async def lesson(
 class Server:
     """The processes of `amtlab serve`, as far as this machine can see them."""
 
-    def __init__(self, url: str, process: subprocess.Popen[str] | None) -> None:
+    def __init__(self, url: str, process: subprocess.Popen[str] | None, count: int = 1) -> None:
         self.url = url
+        self.count = count
         self._process = process
 
     def processes(self) -> list[psutil.Process]:
@@ -346,6 +350,22 @@ class Server:
     def rss_mb(self) -> float:
         """Return the memory held, MB, all processes together."""
         return sum(process.memory_info().rss for process in self.processes()) / 1e6
+
+    async def health(self) -> list[dict[str, float]]:
+        """Return what each process that serves says of itself; any of them answers, so they are asked until all did."""
+        found: dict[float, dict[str, float]] = {}
+        for _ in range(200):
+            browser = Browser(self.url)
+            said = json.loads(await browser.get(f"{self.url}/health"))
+            await browser.close()
+            found[said["pid"]] = said
+            if len(found) == self.count:
+                break
+        return list(found.values())
+
+    async def sessions(self) -> float:
+        """Return the number of sessions, all processes together."""
+        return sum(said["sessions"] for said in await self.health())
 
 
 @contextmanager
@@ -372,7 +392,7 @@ def served(url: str | None, processes: int) -> Iterator[Server]:
         while "is ready" not in (line := process.stdout.readline()):  # said when every process has warmed up
             if not line:
                 raise SystemExit("amtlab serve ended; its message stands above")
-        yield Server(f"http://localhost:{port}", process)
+        yield Server(f"http://localhost:{port}", process, processes)
     finally:
         process.terminate()
         process.wait(20)
@@ -440,6 +460,32 @@ async def costs(server: Server, labs: list[str]) -> bool:
     return good
 
 
+async def fill(server: Server, labs: list[str], within_s: float = 90.0) -> None:
+    """Move sliders until the cache that sessions share is full: what it holds is bounded, and no session's."""
+    dice, sessions = random.Random(0), []
+    until = time.monotonic() + within_s
+    while time.monotonic() < until:
+        full = [said["shared_mb"] > 0.9 * said["shared_limit_mb"] for said in await server.health()]
+        if all(full) and len(full) == server.count:
+            break
+        if len(sessions) < 4 * server.count:  # some on each process
+            sessions.append(Session(Browser(server.url), labs[len(sessions) % len(labs)], True))
+            await sessions[-1].open()
+        for each in sessions:
+            for key, (low, high) in SLIDERS[each.slug].items():
+                await each.set(**{key: round(dice.uniform(low, high), 2 if high <= 10 else 0)})
+    for each in sessions:
+        each.close()
+        await each.browser.close()
+
+
+async def memory_a_session(server: Server, rss: float, sessions: float) -> float:
+    """Return by how much the memory has grown since then, MB for each session that came."""
+    await asyncio.sleep(TRIM_S)  # the pages have been left, their sessions are still there
+    came = await server.sessions() - sessions
+    return (server.rss_mb() - rss) / came if came > 0 else float("nan")
+
+
 async def scenario(server: Server, name: str, options: argparse.Namespace) -> bool:
     """Hold one lesson and print how it went."""
     students, within, ready, update = SCENARIOS[name]
@@ -448,6 +494,11 @@ async def scenario(server: Server, name: str, options: argparse.Namespace) -> bo
         f"{students} students arrive within {within:g} s{also}; load average {os.getloadavg()[0]:.1f}",
         flush=True,
     )
+    there = 0.0
+    if server.processes():
+        await fill(server, options.labs)
+        await asyncio.sleep(TRIM_S)
+        there = await server.sessions()
     before, rss, began = server.cpu(), server.rss_mb(), time.monotonic()
     mine = time.process_time()
     lesson_over = lesson(
@@ -469,8 +520,9 @@ async def scenario(server: Server, name: str, options: argparse.Namespace) -> bo
     row("received a student", seen.received / students / 1e6, "MB")
     if server.processes():
         row("server's memory at the end", server.rss_mb(), "MB")
-        row("  more than before, a student", (server.rss_mb() - rss) / students, "MB")
         row("server's CPU, of one core", 100 * spent / took, "%")
+        grown = await memory_a_session(server, rss, there)
+        good &= row("memory a session in use, shared cache full", grown, "MB", 2.0)
     row("the students' own CPU, of one core", 100 * (time.process_time() - mine) / took, "%")
     for problem in sorted(set(seen.errors))[:5]:
         print(f"  {seen.errors.count(problem)} x {problem}")

@@ -71,6 +71,7 @@ def _warm_up() -> None:
         _join_cluster()
     tornado_loop = importlib.import_module("tornado.ioloop").IOLoop.current()
     tornado_loop.add_callback(importlib.import_module("app.server.ending").end_well)
+    tornado_loop.add_callback(importlib.import_module("app.server.memory").give_back)
     if "AMTLAB_READY" in os.environ:
         os.write(int(os.environ["AMTLAB_READY"]), b".")  # `amtlab serve` counts the processes that are ready
 
