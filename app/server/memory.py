@@ -1,11 +1,12 @@
-"""Memory that Python has freed and the C library keeps in reserve goes back to the system now and then.
+"""Memory that sessions have left goes back to the system now and then: what is garbage, and what is in reserve.
 
-Source: our own measurements (benchmarks/load.py): after a class has moved its sliders, 1 to 1.5 MB a session are such
-reserve, in holes between what is in use; giving it back takes some milliseconds.
-Not garbage collection: what Python still holds stays.
+Source: our own measurements (benchmarks/load.py): after a class has moved its sliders, 1 to 1.5 MB a session are held by
+the C library in holes between what is in use; giving them back takes some milliseconds.
+Not a bound: that of what sessions share is in `app.shared`.
 """
 
 import ctypes
+import gc
 
 from tornado.ioloop import PeriodicCallback
 
@@ -24,5 +25,9 @@ def _trim() -> None:
 def give_back() -> None:
     """Begin to give memory back every `EVERY` seconds on this process's loop."""
     if not _RUNNING:
+        # What is there before the first page stays for good: Python need not look through it again and again, which
+        # takes half a second, or puts off looking until much has been left.
+        gc.collect()
+        gc.freeze()
         _RUNNING.append(PeriodicCallback(_trim, 1000 * EVERY))
         _RUNNING[0].start()
