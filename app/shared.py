@@ -89,6 +89,11 @@ class SharedResults:
             mine.ended.set()
         return made
 
+    def find(self, key: Hashable) -> Any:
+        """Return what is kept for this key, or None where nothing is."""
+        with self._lock:
+            return self._kept[key][0] if key in self._kept else None
+
     def size(self, key: Hashable) -> int | None:
         """Return the bytes of what is kept for this key, or None where nothing is."""
         with self._lock:

@@ -254,6 +254,20 @@ def test_contours_are_computed_on_demand_and_belong_to_the_listener_they_were_co
     assert not lab.contour_job().done
 
 
+def test_contours_of_the_same_listener_are_computed_once_for_all_sessions(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first, second, other = LoudnessModel(), LoudnessModel(), LoudnessModel()
+    other.update({"m.field": "diffuse"})
+    Work(first.contour_job(), "ann", lambda work: None).start()
+    monkeypatch.setattr(experiments, "equal_loudness_steps", None)
+    assert second.contours is None  # nobody has asked for them here
+    Work(second.contour_job(), "bob", lambda work: None).start()
+    assert second.contours is first.contours
+    with pytest.raises(TypeError):
+        Work(other.contour_job(), "eve", lambda work: None).start()
+
+
 # ------------------------------------------------------------------ words, code, lessons, page
 
 

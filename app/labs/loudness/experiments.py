@@ -215,6 +215,11 @@ def contour_steps(
     yield 1.0, Contours(tuple(phons), frequencies, levels, complete=True)
 
 
+def known_contours(found: Contours) -> Iterator[tuple[float, Contours]]:
+    """Yield contours that have been computed before."""
+    yield 1.0, found
+
+
 def iso_distance(found: Contours) -> float:
     """Return the root-mean-square distance in dB of contours from those of ISO 226, where both exist."""
     standard = np.stack([iso226_contour(phon).numpy() for phon in found.phons])
