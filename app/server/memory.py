@@ -1,7 +1,7 @@
 """Memory that sessions have left goes back to the system now and then: what is garbage, and what is in reserve.
 
-Source: our own measurements (benchmarks/load.py): after a class has moved its sliders, 1 to 1.5 MB a session are held by
-the C library in holes between what is in use; giving them back takes some milliseconds.
+Source: our own measurements (benchmarks/load.py): after a class has moved its sliders, 1 to 1.5 MB a session are held
+by the C library in holes between what is in use; giving them back takes some milliseconds.
 Not a bound: that of what sessions share is in `app.shared`.
 """
 
