@@ -11,7 +11,7 @@ import time
 import uuid
 import weakref
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,19 +22,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from amtlib.jobs import Cancelled, Context, FairQueue, Job, JobError, OverBudget, Pool, QueueFull, WorkerDied
+from tests.waiting import WAIT, until
 
 # By a name that a new process finds too: installed packages may bring a `tests` of their own.
 sys.path.append(str(Path(__file__).parent))
 does = importlib.import_module("job_functions")
-
-WAIT = 120.0  # a busy machine takes half a minute to begin a process
-
-
-def until(true: Callable[[], Any], seconds: float = WAIT) -> bool:
-    end = time.monotonic() + seconds
-    while not (found := true()) and time.monotonic() < end:
-        time.sleep(0.005)
-    return bool(found)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,21 +19,13 @@ from amtlib.batch import Analysis, analyse_corpus
 from amtlib.fdn import design_fdn
 from amtlib.jobs import Cancelled, ClusterUnreachable, Context, Pool, WorkerDied, open_pool
 from amtlib.train import RemoteSteps, TrainingPlan
+from tests.waiting import WAIT, until
 
 distributed = pytest.importorskip("distributed", reason="needs the extra 'cluster'")
 
 # By a name that the workers find too: installed packages may bring a `tests` of their own.
 sys.path.append(str(Path(__file__).parent))
 does = importlib.import_module("job_functions")
-
-WAIT = 120.0  # a busy machine takes half a minute to begin a process
-
-
-def until(true: Callable[[], Any], seconds: float = WAIT) -> bool:
-    end = time.monotonic() + seconds
-    while not (found := true()) and time.monotonic() < end:
-        time.sleep(0.005)
-    return bool(found)
 
 
 @pytest.fixture(scope="module")

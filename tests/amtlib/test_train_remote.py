@@ -3,7 +3,7 @@
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,8 @@ from amtlib.fdn import design_fdn
 from amtlib.jobs import Pool, WorkerDied, open_pool
 from amtlib.train import RemoteSteps, Trainable, TrainingPlan, TrainingRun
 from amtlib.train.losses import MatchCochleagram
+from tests.waiting import WAIT, until
 
-WAIT = 120.0  # a busy machine takes half a minute to begin a process
 START = design_fdn(delays=[61, 73, 83, 97], rt=0.05, rng=3)
 
 
@@ -23,13 +23,6 @@ def plan(mode: str | None = "colorless", **settings: Any) -> TrainingPlan:
     nfft = settings.pop("nfft", 2**10)
     settings = {"max_steps": 40, "lr": 1e-2, "rng": 1, **settings}
     return TrainingPlan(START, mode, nfft=nfft, settings=settings)
-
-
-def until(true: Callable[[], Any], seconds: float = WAIT) -> bool:
-    end = time.monotonic() + seconds
-    while not (found := true()) and time.monotonic() < end:
-        time.sleep(0.005)
-    return bool(found)
 
 
 @pytest.fixture(scope="module")
