@@ -94,11 +94,13 @@ class EarFilter(nn.Module):
         self.fs, self.order, self.phase, self.dtype = float(fs), int(order), phase, dtype
         self.compensate_delay = bool(compensate_delay)
         self.delay = self.order // 2 if phase == "zero" and self.compensate_delay else 0
-        taps = self._finish(_symmetric_taps(self.fs, target, self.order))
-        if phase == "minimum":
-            taps = _minimum_phase(taps)
-        self.register_buffer("taps", torch.from_numpy(taps).to(dtype))
+        self.register_buffer("taps", torch.tensor(self._make_taps(target), dtype=dtype))
         self._cache = lti.ResponseCache()
+
+    def _make_taps(self, target: Callable[[Array], Array]) -> Array:
+        """Work out the coefficients in float64; a place for subclasses that keep them."""
+        taps = self._finish(_symmetric_taps(self.fs, target, self.order))
+        return _minimum_phase(taps) if self.phase == "minimum" else taps
 
     def _finish(self, taps: Array) -> Array:
         """Scale the symmetric filter; a place for subclasses."""

@@ -3,6 +3,7 @@ Source: Goode et al. (1994), Pralong and Carlile (1996), Moore et al. (1997), AN
 Not here: the filter behind them (:mod:`amtlib.ears.fir`).
 """
 
+import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -205,19 +206,15 @@ class OuterMiddleEarFilter(EarFilter):
         self.compensation_type, self.field_type = compensation_type, field_type
         super().__init__(
             fs,
-            lambda f: 10.0 ** (self._gain_db(f) / 20.0),
+            functools.partial(_amplitude, compensation_type, field_type),
             order=order,
             phase=phase,
             compensate_delay=compensate_delay,
             dtype=dtype,
         )
 
-    def _gain_db(self, f: Array) -> Array:
-        middle, outer = ear_table("middle_ear"), ear_table("outer_ear")
-        gain = monotone_cubic(middle[:, 0], middle[:, 1 if self.compensation_type.endswith("1997") else 2], f)
-        if self.field_type != "eardrum":
-            gain = gain + monotone_cubic(outer[:, 0], outer[:, 1 if self.field_type == "free" else 2], f)
-        return gain
+    def _make_taps(self, target: Callable[[Array], Array]) -> Array:
+        return _loudness_taps(self.fs, self.compensation_type, self.field_type, self.order, self.phase)
 
     def gain_db(self, f: Tensor | list[float] | Array) -> Tensor:
         """
@@ -239,7 +236,9 @@ class OuterMiddleEarFilter(EarFilter):
         tensor([1.2000], dtype=torch.float64)
         """
         at = torch.as_tensor(f, dtype=torch.float64)
-        return torch.from_numpy(self._gain_db(at.detach().cpu().numpy())).to(at.device)
+        return torch.from_numpy(
+            _gain_db(self.compensation_type, self.field_type, at.detach().cpu().numpy())
+        ).to(at.device)
 
     def extra_repr(self) -> str:
         """Return the main settings, for printing the module."""
@@ -247,6 +246,26 @@ class OuterMiddleEarFilter(EarFilter):
             f"compensation_type={self.compensation_type!r}, field_type={self.field_type!r}, "
             f"{super().extra_repr()}"
         )
+
+
+def _gain_db(compensation_type: str, field_type: str, f: Array) -> Array:
+    middle, outer = ear_table("middle_ear"), ear_table("outer_ear")
+    gain = monotone_cubic(middle[:, 0], middle[:, 1 if compensation_type.endswith("1997") else 2], f)
+    if field_type != "eardrum":
+        gain = gain + monotone_cubic(outer[:, 0], outer[:, 1 if field_type == "free" else 2], f)
+    return gain
+
+
+def _amplitude(compensation_type: str, field_type: str, f: Array) -> Array:
+    amplitude: Array = 10.0 ** (_gain_db(compensation_type, field_type, f) / 20.0)
+    return amplitude
+
+
+@functools.lru_cache(maxsize=16)
+def _loudness_taps(fs: float, compensation_type: str, field_type: str, order: int, phase: str) -> Array:
+    """Coefficients of a :class:`OuterMiddleEarFilter`: 4097 logarithms and transforms, made once a process."""
+    wanted = functools.partial(_amplitude, compensation_type, field_type)
+    return np.asarray(EarFilter(fs, wanted, order=order, phase=phase, dtype=torch.float64).taps.numpy())
 
 
 def _fading_to_nyquist(f: Array, amplitude: Array, nyquist: float) -> Callable[[Array], Array]:

@@ -198,7 +198,7 @@ class Moore2016Spectrum(RealModule):
         # A smooth step stands midway between the two bins that the initial limit separates.
         offsets = (torch.ceil(limits / _SPACING) - 0.5) * _SPACING - limits
         self.register_buffer("_offsets", offsets.to(dtype), persistent=False)
-        self._cache = lti.ResponseCache()
+        self._cache, self._plans = lti.ResponseCache(), lti.ResponseCache()
 
     def forward(self, audio: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """
@@ -363,10 +363,20 @@ class Moore2016Spectrum(RealModule):
         x = lti.check_signal(part, self.dtype, self.freq_limits.device, "audio")
         return self._dense(x, stop - start)
 
+    @property
+    def frequencies(self) -> Tensor:
+        """Bins of :meth:`dense` in Hz, shape (n_bins,)."""
+        first, last, _ = self._plan()
+        return self._grid(first, last)
+
+    def _grid(self, first: int, last: int) -> Tensor:
+        bins = torch.arange(first, last, dtype=torch.float64, device=self.freq_limits.device)
+        return bins.mul(_SPACING).to(self.dtype)
+
     def _dense(self, x: Tensor, count: int) -> DenseSpectrum:
         """Analyse the first `count` frames of a signal."""
         first, last, plan = self._plan()
-        freqs = torch.arange(first, last, dtype=torch.float64, device=x.device).mul(_SPACING).to(self.dtype)
+        freqs = self._grid(first, last)
         step = max(1, _SEGMENTS // math.prod(x.shape[:-1]))
         ranges = [(begin, min(begin + step, count)) for begin in range(0, count, step)]
         if torch.is_grad_enabled() and (x.requires_grad or self._learns()):
@@ -382,6 +392,13 @@ class Moore2016Spectrum(RealModule):
 
     def _plan(self) -> "tuple[int, int, list[_Part]]":
         """First bin of the grid, the bin behind its last, and what each window gives to it."""
+        if self.learnable:
+            return self._make_plan()
+        windows = [getattr(self, f"window_{i}") for i in range(6)]
+        values = [self.freq_limits, self.threshold_max_minus, self.threshold_absolute, *windows]
+        return self._plans.get((self.db_max, self.hann_correction), values, self._make_plan)
+
+    def _make_plan(self) -> "tuple[int, int, list[_Part]]":
         for name in ("freq_limits", "threshold_max_minus", "threshold_absolute"):
             value = getattr(self, name).detach()
             if not bool(torch.isfinite(value).all()):

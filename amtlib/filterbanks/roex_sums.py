@@ -26,7 +26,7 @@ _FAINTEST = {torch.float32: -80.0, torch.float64: -300.0}
 # Gradients leave out e^-t below: times a small gradient it would be subnormal, and it moves no dB by 1e-15.
 _NO_SLOPE = {torch.float32: 1e-30, torch.float64: 1e-120}
 # Rows among which components that none of them has are looked for; a GPU had rather have more work at a time.
-_ROWS = {"cpu": 64}
+_ROWS = {"cpu": 128}
 _ROWS_GPU = 1 << 14
 _PER_NEPER = 4.3429448190325175  # dB of power
 
@@ -120,9 +120,10 @@ class Tables:
         at = chosen.nonzero().squeeze(-1)
         before = torch.cumsum(chosen, 0).tolist()
         counts = [0, *before]
-        near = self.near[at][:, at] if self.near is not None else None
+        near = self.near.index_select(0, at).index_select(1, at) if self.near is not None else None
         spans = [(counts[first], counts[last]) for first, last in self.spans]
-        return Tables(near, self.fixed[at], self.falls[:, at], self.reaches[:, at], spans, self.gentlest)
+        falls, reaches = self.falls.index_select(1, at), self.reaches.index_select(1, at)
+        return Tables(near, self.fixed.index_select(0, at), falls, reaches, spans, self.gentlest)
 
 
 def slope(f: Tensor) -> Tensor:
@@ -231,10 +232,11 @@ class _Skirts:
 
 def _sum_block(power: Tensor, p: Parameters, tables: Tables) -> Tensor:
     out = power @ tables.fixed
+    column = power.unsqueeze(-1)
     for c, k, exponent, _ in _Skirts(power, p, tables).tiles():
         weights = torch.exp(exponent)
-        weights.addcmul_(exponent, weights, value=-1.0).mul_(power[:, None, k])
-        out[:, c] += weights.sum(-1)
+        weights.addcmul_(exponent, weights, value=-1.0)
+        out[:, c] += torch.bmm(weights, column[:, k]).squeeze(-1)
     return out
 
 
@@ -301,19 +303,21 @@ def sum_on_grid(power: Tensor, p: Parameters, tables: Tables) -> Tensor:
     Components that no row of a block has are left out: a tone has few, save at its onset. Differentiable in
     `power` and in the parameters, with as much memory for the backward pass as for the forward one.
     """
-    if not len(power):
+    # counted as numbers, which sum faster than booleans
+    counts = (power.detach() > 0.0).to(power.dtype).sum(-1)
+    # Rows of as many components are much alike: frames of a steady tone, of its onset. Silent ones come first.
+    order = counts.argsort()[int((counts == 0).sum()) :]
+    if not len(order):
         return power @ tables.fixed
     rows = _ROWS.get(power.device.type, _ROWS_GPU)
-    parts = [_sum_present(power[at : at + rows], p, tables) for at in range(0, len(power), rows)]
-    return torch.cat(parts) if len(parts) != 1 else parts[0]
+    parts = [_sum_present(power[order[at : at + rows]], p, tables) for at in range(0, len(order), rows)]
+    found = torch.cat(parts) if len(parts) > 1 else parts[0]
+    return found.new_zeros(len(power), found.shape[-1]).index_copy(0, order, found)
 
 
 def _sum_present(power: Tensor, p: Parameters, tables: Tables) -> Tensor:
-    present = (power > 0.0).any(0)
-    count = int(present.sum())
-    if count == 0:
-        return power @ tables.fixed
-    if count < 0.8 * len(present):
+    present = (power.detach() > 0.0).any(0)
+    if int(present.sum()) < 0.8 * len(present):
         power, tables = power[:, present], tables.take(present)
     if torch.is_grad_enabled() and (power.requires_grad or p.needs_grad):
         out: Tensor = _SumOnGrid.apply(  # type: ignore[no-untyped-call]

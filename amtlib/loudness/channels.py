@@ -3,6 +3,7 @@ Source: ANSI S3.4-2007; Glasberg and Moore (2002); the tables in amtlib/tables n
 Not here: the formulas that use them (:mod:`amtlib.loudness.specific`).
 """
 
+import functools
 import math
 from dataclasses import dataclass
 from importlib import resources
@@ -24,6 +25,8 @@ class Channels:
     """
     Channels of a loudness model and the constants of specific loudness in each; arrays of shape (C,), float64.
 
+    Models share them: they cannot be written to.
+
     Attributes
     ----------
     erb_numbers, frequencies : ndarray
@@ -39,6 +42,10 @@ class Channels:
     threshold_db: Array
     alpha: Array
     A: Array
+
+    def __post_init__(self) -> None:
+        for values in vars(self).values():
+            values.setflags(write=False)
 
 
 def loudness_table(name: str) -> Array:
@@ -66,6 +73,7 @@ def loudness_table(name: str) -> Array:
     return np.array([[float(value) for value in line.split(",")] for line in lines])
 
 
+@functools.lru_cache(maxsize=16)
 def moore2016_channels(erb_lower: float = 1.75, erb_upper: float = 39.0, erb_step: float = 0.25) -> Channels:
     """
     Channels of Moore et al. (2016): equally spaced in Cam, by default 150 from 47.5 Hz to 15.1 kHz.
@@ -114,6 +122,7 @@ def moore2016_channels(erb_lower: float = 1.75, erb_upper: float = 39.0, erb_ste
     )
 
 
+@functools.lru_cache(maxsize=16)
 def glasberg2002_channels(
     f_min: float = 50.0, f_max: float = 15000.0, erb_step: float = 0.25, fs: float = 32000.0
 ) -> Channels:

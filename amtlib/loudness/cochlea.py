@@ -115,8 +115,88 @@ class Cochlea(RealModule):
         """Return the audio in the dtype in use, or say what is wrong with it."""
         return lti.check_signal(audio, self.dtype, self.specific.C.device, "audio")
 
+    def at_cochlea(self, audio: Tensor) -> Tensor:
+        """
+        Filter audio by the outer and middle ear: the first of the three steps that `forward` takes.
+
+        Parameters
+        ----------
+        audio : Tensor, shape (..., T)
+            Signals in Pa, at least 64 ms unless ``pad``.
+
+        Returns
+        -------
+        Tensor, shape (..., T')
+            Effective pressure at the cochlea in Pa, at 32 kHz; with ``pad`` it begins 32 ms before the sound.
+
+        Raises
+        ------
+        ValueError
+            If `audio` is too short, complex or on another device, or has non-finite samples.
+        TypeError
+            If it is no tensor.
+
+        See Also
+        --------
+        patterns : the second step.
+
+        Examples
+        --------
+        >>> from amtlib import Moore2016
+        >>> Moore2016(pad=True).at_cochlea(torch.zeros(2, 3200)).shape
+        torch.Size([2, 5280])
+        """
+        return self._at_cochlea(self._signal(audio))
+
+    def patterns(
+        self, pressure: Tensor, *, progress: Progress | None = None, cancelled: Stop | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """
+        Work out excitation and specific loudness of each ear by itself: the second step of `forward`.
+
+        For those who change only what comes later (time constants, inhibition), and keep what comes before.
+
+        Parameters
+        ----------
+        pressure : Tensor, shape (T,) or (N, T)
+            What :meth:`at_cochlea` returned.
+        progress, cancelled : callable, optional
+            As for `forward`.
+
+        Returns
+        -------
+        excitation : Tensor, shape (F, C) or (N, F, C)
+            dB SPL; -120 where there is none.
+        specific : Tensor, shape (F, C) or (N, F, C)
+            sone/Cam. Differentiable, both.
+
+        Raises
+        ------
+        ValueError
+            If `pressure` has another shape, is shorter than 64 ms, or has non-finite samples.
+        TypeError
+            If it is no tensor.
+        amtlib.loudness.Cancelled
+            If it was cancelled.
+
+        Examples
+        --------
+        >>> from amtlib import Moore2016
+        >>> model = Moore2016(pad=True)
+        >>> excitation, specific = model.patterns(model.at_cochlea(torch.zeros(3200)))
+        >>> excitation.shape, float(specific.max())
+        (torch.Size([101, 150]), 0.0)
+        """
+        x = lti.check_signal(pressure, self.dtype, self.specific.C.device, "pressure")
+        if x.ndim not in (1, 2):
+            raise ValueError(f"pressure has shape {tuple(x.shape)}; give (T,) or (N, T)")
+        blocks = list(self._blocks(x if x.ndim == 2 else x[None], progress, cancelled))
+        excitation, specific = (
+            torch.cat(kind, -2) if len(kind) > 1 else kind[0] for kind in zip(*blocks, strict=True)
+        )
+        return (excitation, specific) if x.ndim == 2 else (excitation[0], specific[0])
+
     def _at_cochlea(self, audio: Tensor) -> Tensor:
-        """Pressure at the cochlea at 32 kHz, padded, shape (..., T)."""
         x = resample(audio, self.fs, _FS)
         if self.pad:
             half = _SEGMENT // 2
@@ -129,9 +209,28 @@ class Cochlea(RealModule):
             )
         return x if self.ear is None else self.ear(x)
 
-    def _times(self, samples: int) -> Tensor:
-        """Centres of frames in s from the start of the sound, for a padded signal of so many samples."""
-        centres = self.spectrum.frame_times(samples)
+    def frame_times(self, frames: int) -> Tensor:
+        """
+        Centres of the first frames.
+
+        Parameters
+        ----------
+        frames : int
+            How many, >= 0.
+
+        Returns
+        -------
+        Tensor, shape (frames,)
+            Times in s from the start of the sound.
+
+        Examples
+        --------
+        >>> from amtlib import Moore2016
+        >>> Moore2016(pad=True).frame_times(3), Moore2016().frame_times(1)
+        (tensor([0.0000, 0.0010, 0.0020]), tensor([0.0320]))
+        """
+        starts = torch.arange(frames, dtype=torch.float64) * self.spectrum.hop_length
+        centres = (starts + _SEGMENT / 2) / _FS
         return (centres - (_SEGMENT / 2 / _FS if self.pad else 0.0)).to(self.specific.C)
 
     def _blocks(

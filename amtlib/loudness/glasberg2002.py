@@ -222,7 +222,7 @@ class Glasberg2002(Cochlea):
             long: Tensor = over_time.long_term[single]
             return long
         return Glasberg2002Stages(
-            self._times(x.shape[-1]),
+            self.frame_times(over_time.long_term.shape[-1]),
             self.frequencies,
             self.erb_numbers,
             torch.cat(excitations, -2)[single],

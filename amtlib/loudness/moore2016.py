@@ -3,11 +3,14 @@ Source: Moore et al. (2016), Trends Hear. 20; the short-term average before inhi
 Not here: its stages, each in its own module.
 """
 
+import dataclasses
 from collections import defaultdict
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor
 
+from amtlib.filterbanks.precision import check_values
 from amtlib.filterbanks.roex import Moore2016ExcitationPattern
 from amtlib.loudness.binaural import Moore2016BinauralLoudness
 from amtlib.loudness.cochlea import Cochlea, Progress, Stop
@@ -172,31 +175,87 @@ class Moore2016(Cochlea):
             )
         rows, index = _distinct(audio)
         x = self._at_cochlea(rows)
-        found: dict[str, list[Tensor]] = defaultdict(list)
+        found = self._follow(self._blocks(x, progress, cancelled), index, return_stages)
+        return found if audio.ndim == 3 else _first(found)
+
+    def over_time(self, specific: Tensor) -> Moore2016Loudness:
+        """
+        Integrate over ears and time what each ear hears by itself: the last of the three steps of `forward`.
+
+        Parameters
+        ----------
+        specific : Tensor, shape (2, F, C) or (B, 2, F, C)
+            Instantaneous specific loudness of the left and the right ear in sone/Cam, as :meth:`patterns` returns it
+            with this model's ``frame_step``.
+
+        Returns
+        -------
+        Moore2016Loudness
+            As `forward` returns it with ``return_stages=True``, but that its excitation has no frames. Differentiable.
+
+        Raises
+        ------
+        ValueError
+            If `specific` has another shape, or a value that is negative or not finite.
+        TypeError
+            If it is no tensor.
+
+        See Also
+        --------
+        at_cochlea, patterns : the steps before.
+
+        Examples
+        --------
+        >>> model = Moore2016(pad=True)
+        >>> noise = 0.02 * torch.randn(2, 3200)
+        >>> _, specific = model.patterns(model.at_cochlea(noise))
+        >>> in_steps, at_once = model.over_time(specific), model(noise)
+        >>> torch.allclose(in_steps.long_term, at_once.long_term)
+        True
+        """
+        if isinstance(specific, Tensor) and (
+            specific.ndim not in (3, 4) or specific.shape[-3] != 2 or specific.shape[-1] != self.n_channels
+        ):
+            raise ValueError(
+                f"specific has shape {tuple(specific.shape)}; give left and right ear, (2, F, {self.n_channels}) or "
+                f"(batch, 2, F, {self.n_channels})"
+            )
+        x = check_values(specific, "specific", self.specific.C, "sone/Cam")
+        rows, index = _distinct(x.reshape(-1, 2, x.shape[-2] * x.shape[-1]))
+        rows = rows.reshape(-1, *x.shape[-2:])
+        found = self._follow([(rows[:, :0], rows)], index, True)
+        return found if x.ndim == 4 else _first(found)
+
+    def _follow(
+        self, blocks: Iterable[tuple[Tensor, Tensor]], index: Tensor, return_stages: bool
+    ) -> Moore2016Loudness:
+        """Integrate patterns that come in blocks of frames; `index`, shape (B, 2), says whose each ear's are."""
+        kept: dict[str, list[Tensor]] = defaultdict(list)
         last: Tensor | None = None
-        for excitation, specific in self._blocks(x, progress, cancelled):
+        frames = 0
+        diotic = bool((index[:, 0] == index[:, 1]).all())
+        for excitation, specific in blocks:
             short = self.temporal.short_term(specific, dim=-2, initial=last)
             last = short[:, -1]
-            for name, both in (("instantaneous", specific[index]), ("short_term", short[index])):
-                heard = self.binaural(both[:, 0], both[:, 1], return_stages=True)
-                found[name].append(torch.stack([heard.total, heard.left, heard.right]))
+            frames += specific.shape[-2]
+            for name, each in (("instantaneous", specific), ("short_term", short)):
+                left = each[index[:, 0]]
+                heard = self.binaural(left, left if diotic else each[index[:, 1]], return_stages=True)
+                kept[name].append(torch.stack([heard.total, heard.left, heard.right]))
             if return_stages:
-                found["excitation"].append(excitation[index])
-                found["specific_loudness"].append(specific[index])
-                found["short_term_specific"].append(short[index])
-                found["smoothed"].append(heard.smoothed.transpose(1, 2))
-                found["inhibited"].append(heard.inhibited.transpose(1, 2))
-        loudness = {name: torch.cat(found.pop(name), -1) for name in ("instantaneous", "short_term")}
+                kept["excitation"].append(excitation[index])
+                kept["specific_loudness"].append(specific[index])
+                kept["short_term_specific"].append(short[index])
+                kept["smoothed"].append(heard.smoothed.transpose(1, 2))
+                kept["inhibited"].append(heard.inhibited.transpose(1, 2))
+        loudness = {name: torch.cat(kept.pop(name), -1) for name in ("instantaneous", "short_term")}
         # Each ear has its own long-term average; the total is their sum.
         long = self.temporal.long_term(loudness["short_term"][1:])
         loudness["long_term"] = torch.cat([long.sum(0, keepdim=True), long])
-        patterns = {name: torch.cat(found.pop(name), -2) for name in list(found)}
-        if audio.ndim == 2:
-            loudness = {name: value.squeeze(1) for name, value in loudness.items()}
-            patterns = {name: value.squeeze(0) for name, value in patterns.items()}
+        patterns = {name: torch.cat(kept.pop(name), -2) for name in list(kept)}
         channels = {"frequencies": self.frequencies, "erb_numbers": self.erb_numbers}
         return Moore2016Loudness(
-            time=self._times(x.shape[-1]),
+            time=self.frame_times(frames),
             **{
                 f"{name}{ear}": value[row]
                 for name, value in loudness.items()
@@ -278,6 +337,18 @@ class Moore2016(Cochlea):
             f"fs={self.fs} Hz, field={self.field!r}, middle_ear={self.middle_ear!r}, pad={self.pad}, "
             f"learnable={self.learnable}, dtype={self.dtype}"
         )
+
+
+def _first(found: Moore2016Loudness) -> Moore2016Loudness:
+    """Return what was found of a batch of one without the batch."""
+    common = {"time", "stages", "frequencies", "erb_numbers"}
+
+    def single(result: Moore2016Loudness | Moore2016Stages) -> dict[str, Tensor]:
+        values = {field.name: getattr(result, field.name) for field in dataclasses.fields(result)}
+        return {name: value.squeeze(0) for name, value in values.items() if name not in common}
+
+    stages = found.stages and dataclasses.replace(found.stages, **single(found.stages))
+    return dataclasses.replace(found, stages=stages, **single(found))
 
 
 def _distinct(audio: Tensor) -> tuple[Tensor, Tensor]:

@@ -109,18 +109,22 @@ def sone2phon(sone: Tensor | float) -> Tensor | float:
     # Below the table: 0 phon. The clamp also keeps the logarithm's gradient finite in silence.
     wanted = torch.log(given.double().clamp(min=float(ends[0].exp())))
     with torch.no_grad():
-        low = (torch.searchsorted(ends, wanted.detach(), right=True) - 1).clamp(0, len(ends) - 2).double()
-        phon, high = low.clone(), low + 1.0
-        above = wanted >= ends[-1]
+        step = (torch.searchsorted(ends, wanted.detach(), right=True) - 1).clamp(0, len(ends) - 2)
+        c0, c1, c2, c3 = _cubics()[0].to(given.device)[step].unbind(-1)
+        low, high = torch.zeros_like(wanted), torch.ones_like(wanted)
         for _ in range(3):
-            phon = 0.5 * (low + high)
-            less = _log_sone(phon) < wanted
-            low, high = torch.where(less, phon, low), torch.where(less, high, phon)
+            t = 0.5 * (low + high)
+            less = c0 + t * (c1 + t * (c2 + t * c3)) < wanted
+            low, high = torch.where(less, t, low), torch.where(less, high, t)
         # Newton's method on one monotone cubic, from 1/8 phon: exact to rounding in four steps
+        t = 0.5 * (low + high)
         for _ in range(5):
-            phon = (phon + (wanted - _log_sone(phon)) / _slope(phon)).clamp(low, high)
+            excess = wanted - (c0 + t * (c1 + t * (c2 + t * c3)))
+            t = (t + excess / (c1 + t * (2.0 * c2 + t * 3.0 * c3))).clamp(low, high)
+        phon = step + t
         slope = _slope(phon)
         phon = torch.where(wanted <= ends[0], 0.0, phon)
+        above = wanted >= ends[-1]
         phon = torch.where(above, 120.0 + (wanted - ends[-1]) / _slope(torch.full_like(phon, 120.0)), phon)
     # One step of Newton's method: exact already, it hands on the gradient 1 / slope
     found = phon + (wanted - wanted.detach()) / slope

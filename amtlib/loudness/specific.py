@@ -46,11 +46,11 @@ class _Compression(Stage):
         self._reference_db, self._high = reference_db, high
         self.n_channels = len(channels.frequencies)
         self._constant("C", scale, 0.0, 10.0)
-        self._constant("alpha", torch.from_numpy(channels.alpha), 0.01, 1.0)
-        self._constant("A", torch.from_numpy(channels.A), 1e-3, 1e3)
-        self._constant("threshold_db", torch.from_numpy(channels.threshold_db), -20.0, 120.0)
-        self._keep("frequencies", torch.from_numpy(channels.frequencies), False)
-        self._keep("erb_numbers", torch.from_numpy(channels.erb_numbers), False)
+        self._constant("alpha", torch.tensor(channels.alpha), 0.01, 1.0)
+        self._constant("A", torch.tensor(channels.A), 1e-3, 1e3)
+        self._constant("threshold_db", torch.tensor(channels.threshold_db), -20.0, 120.0)
+        self._keep("frequencies", torch.tensor(channels.frequencies), False)
+        self._keep("erb_numbers", torch.tensor(channels.erb_numbers), False)
 
     def forward(self, excitation: Tensor) -> Tensor:
         """

@@ -438,3 +438,57 @@ def test_fewer_frames_hear_the_same_loudness(model: type) -> None:
         peaks.append(float(found.long_term.max()))
     # The averages keep their time constants; what is left is when a frame falls upon the onset.
     assert peaks[1] == pytest.approx(peaks[0], rel=1e-3)
+
+
+# ------------------------------------------------------------------ in steps
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_the_steps_one_after_the_other_are_the_whole(same: bool) -> None:
+    model = Moore2016(pad=True, segment_duration=4, dtype=torch.float64)
+    left = tone(1000.0, 70.0, 0.1).double()
+    ears = torch.stack([left, left if same else 0.3 * left])
+    whole = model(ears, return_stages=True)
+    excitation, specific = model.patterns(model.at_cochlea(ears))
+    steps = model.over_time(specific)
+    assert whole.stages is not None
+    assert steps.stages is not None
+    for name in ("time", "instantaneous", "short_term", "short_term_right", "long_term", "peak"):
+        torch.testing.assert_close(getattr(steps, name), getattr(whole, name), rtol=1e-12, atol=1e-15)
+    for name in ("specific_loudness", "short_term_specific", "smoothed", "inhibited"):
+        torch.testing.assert_close(
+            getattr(steps.stages, name), getattr(whole.stages, name), rtol=1e-12, atol=1e-15
+        )
+    torch.testing.assert_close(excitation, whole.stages.excitation, rtol=0.0, atol=1e-12)
+
+
+def test_the_steps_of_a_batch_are_those_of_its_sounds() -> None:
+    model = Moore2016(pad=True, segment_duration=4)
+    sounds = torch.stack(
+        [torch.stack([tone(1000.0, 60.0, 0.1), tone(f, 60.0, 0.1)]) for f in (1000.0, 2000.0)]
+    )
+    _, specific = model.patterns(model.at_cochlea(sounds.flatten(0, 1)))
+    found = model.over_time(specific.unflatten(0, (2, 2)))
+    torch.testing.assert_close(found.long_term, model(sounds).long_term, rtol=1e-5, atol=1e-7)
+
+
+def test_specific_loudness_of_one_ear_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"specific has shape \(10, 150\); give left and right ear"):
+        Moore2016().over_time(torch.zeros(10, 150))
+
+
+def test_equal_ears_given_once_sound_as_given_twice() -> None:
+    model = Moore2016()
+    one = torch.rand(5, 150)
+    for both, pair in zip(model.binaural(one, one), model.binaural(one, one.clone()), strict=True):
+        assert torch.equal(both, pair)
+
+
+def test_models_do_not_share_what_one_of_them_changes() -> None:
+    first = Moore2016(dtype=torch.float64)
+    before = first.specific.alpha.clone(), first.ear.taps.clone()
+    for part in (first.specific.alpha, first.ear.taps):
+        part.mul_(2.0)
+    again = Moore2016(dtype=torch.float64)
+    assert torch.equal(again.specific.alpha, before[0])
+    assert torch.equal(again.ear.taps, before[1])

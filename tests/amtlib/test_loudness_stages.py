@@ -290,6 +290,28 @@ def test_any_rates_and_any_blocks_give_the_recursion(attack: float, release: flo
     torch.testing.assert_close(torch.cat(parts, -1), plain_loop(x, attack, release), rtol=1e-11, atol=1e-14)
 
 
+@pytest.mark.parametrize("kind", ["noise", "step", "am", "walk", "constant"])
+@pytest.mark.parametrize("rates", [(0.045, 0.033), (0.3, 0.9), (0.2, 0.2)])
+@pytest.mark.parametrize("values_at_once", [40, 32_000])
+def test_a_gpu_solves_the_same_recursion_for_all_frames_at_once(
+    kind: str, rates: tuple[float, float], values_at_once: int, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(recursion, "_BLOCK_VALUES", values_at_once)
+    x, (attack, release) = inputs(kind).unsqueeze(-1), torch.tensor(rates, dtype=torch.float64)
+    start = torch.full((len(x), 1), 0.1, dtype=torch.float64)
+    y, rising = recursion._all_at_once(x, attack, release, start)
+    torch.testing.assert_close(y, recursion.attack_release(x, attack, release, start), rtol=1e-11, atol=1e-14)
+    if kind != "constant":  # where a tie may fall to either side
+        assert torch.equal(rising, x > torch.cat([start.unsqueeze(1), y[:, :-1]], 1))
+
+
+def test_many_channels_follow_as_each_alone_does():
+    x = pattern(2, 60, 30)
+    agc = Moore2016AGC(0.3, 0.05, dtype=torch.float64)
+    each = [agc(channel) for channel in x.movedim(-1, 0)]
+    torch.testing.assert_close(agc(x, dim=1), torch.stack(each, -1), rtol=1e-13, atol=0.0)
+
+
 def test_the_recursion_takes_few_passes(monkeypatch: pytest.MonkeyPatch):
     passes = []
     scan = recursion._scan
@@ -297,7 +319,8 @@ def test_the_recursion_takes_few_passes(monkeypatch: pytest.MonkeyPatch):
     for kind in ("noise", "step", "am", "walk", "constant"):
         for rates in ((0.045, 0.033), (0.01, 0.00133)):
             passes.clear()
-            Moore2016AGC(*rates, dtype=torch.float64)(inputs(kind, 2000))
+            x, (attack, release) = inputs(kind, 2000).unsqueeze(-1), torch.tensor(rates, dtype=torch.float64)
+            recursion._all_at_once(x, attack, release, torch.zeros_like(x[:, 0]))
             assert len(passes) <= 10, (kind, rates)  # of one block of 2000 frames
 
 

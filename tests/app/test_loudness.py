@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from amtlib import Moore2016
 from app.controls import LabPart
@@ -66,10 +67,59 @@ def test_moving_the_moment_does_not_run_the_model_again(
     lab: LoudnessModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lab.course  # noqa: B018 - computed here
-    monkeypatch.setattr(Moore2016, "forward", lambda *a, **k: pytest.fail("ran again"))
+    for step in ("at_cochlea", "patterns", "over_time"):
+        monkeypatch.setattr(Moore2016, step, lambda *a, **k: pytest.fail("ran again"))
     for moment in (10, 20, 90):
         lab.update({"v.moment": moment})
         assert lab.patterns[0].shape == (2, 150)
+
+
+def test_the_exponent_of_inhibition_leaves_each_ear_as_it_is(
+    lab: LoudnessModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = lab.course
+    series, spectrum = lab.series, lab.spectrum
+    monkeypatch.setattr(Moore2016, "patterns", lambda *a, **k: pytest.fail("ran again"))
+    lab.update({"p.exponent": 3.0})
+    assert lab.course.peak != before.peak
+    np.testing.assert_array_equal(lab.course.excitation, before.excitation)
+    assert lab.series is series
+    assert lab.spectrum is spectrum
+
+
+def test_another_level_does_not_pass_the_ear_s_filter_again(
+    lab: LoudnessModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.update({"s.level": 55})
+    lab.course  # noqa: B018 - computed here
+    monkeypatch.setattr(Moore2016, "at_cochlea", lambda *a, **k: pytest.fail("ran again"))
+    lab.update({"s.level": 72})
+    assert lab.course.peak > 1
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"s.level": 77, "s.frequency": 640},
+        {"s.kind": "complex", "m.ild": 12, "p.exponent": 2.5, "p.release_long": 3.0},
+        {"s.kind": "tone_in_noise", "s.level": 45, "m.ears": "left", "p.lean": 0.1},
+        {"s.kind": "click", "m.field": "diffuse", "p.attack_short": 2.0},
+        {"m.model": "glasberg2002", "s.kind": "gap", "p.scale": 1.4},
+    ],
+    ids=lambda state: " ".join(map(str, state.values())),
+)
+def test_the_chain_in_stages_is_the_model_run_at_once(lab: LoudnessModel, state: dict[str, Any]) -> None:
+    assert lab.update(state) == []
+    course = lab.course
+    model, x = lab.model(), torch.nn.functional.pad(lab.sound(), (0, 8000))  # 0.25 s
+    with torch.no_grad():
+        if isinstance(model, Moore2016):
+            found = model(torch.stack([x, x * 10 ** (lab.right / 20)]))
+        else:
+            found = model(x, return_stages=True)
+    # float32, and another level is a factor behind the filter
+    for name in ("time", "short_term", "long_term"):
+        np.testing.assert_allclose(getattr(course, name), getattr(found, name).numpy(), rtol=2e-5, atol=1e-6)
 
 
 def test_the_spectrum_is_that_of_the_tone_in_its_own_window(lab: LoudnessModel) -> None:

@@ -105,10 +105,15 @@ class Series:
 
 
 def series(model: Steady, spectrum: Lines, level: float) -> Series:
-    """Return the excitation of a spectrum at five levels."""
+    """Return the excitation of a spectrum at five levels; its components are bins of the model's own spectrum."""
     if not spectrum.frequencies.size:
         return Series(np.full((len(SERIES_LEVELS), 2), -200.0))
-    return Series(spectrum.at(model, np.array(SERIES_LEVELS) - level).excitation[:, 0].numpy())
+    # On all bins, whose filters have been worked out: those of a few bins would have to be for each sound.
+    bins = model.spectrum.frequencies
+    levels = spectrum.levels + np.array(SERIES_LEVELS)[:, None] - level
+    power = np.zeros((len(SERIES_LEVELS), len(bins)))
+    power[:, np.searchsorted(bins.numpy(), spectrum.frequencies)] = 10 ** (levels / 10)
+    return Series(model.excitation.forward_grid(bins, torch.from_numpy(power)).numpy())
 
 
 @dataclass(frozen=True)

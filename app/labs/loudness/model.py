@@ -7,7 +7,7 @@ import functools
 import itertools
 import math
 import operator
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Container, Hashable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -51,6 +51,22 @@ STEADY = {
     "sweep",
     "silence",
 }
+#: Settings of the ear: of all that comes before loudness over time and the other ear.
+EAR = (
+    "edge1",
+    "edge2",
+    "edge3",
+    "edge4",
+    "edge5",
+    "range_db",
+    "floor_db",
+    "lean",
+    "upright",
+    "steepest",
+    "scale",
+)
+#: Level at which sounds go through the ear's filter, which is linear: other levels are a factor, dB SPL.
+REFERENCE_LEVEL = 60.0
 #: The windows of the spectrum, longest first, as a legend calls them.
 WINDOWS = ("64 ms", "32 ms", "16 ms", "8 ms", "4 ms", "2 ms")
 
@@ -119,6 +135,7 @@ class LoudnessModel(LabModel):
         self.listener = Listener()
         self.inside = Inside()
         self.look = Look()
+        self._keys: tuple[object, dict[str, tuple[Hashable, ...]]] = (None, {})
         self._contours: tuple[Hashable, experiments.Contours] | None = None
         super().__init__({"s": self.stimulus, "m": self.listener, "p": self.inside, "v": self.look})
 
@@ -143,10 +160,19 @@ class LoudnessModel(LabModel):
         """Return the values that a result depends on: whole parts by prefix ("p."), or single keys."""
         return tuple(value for key, value in self.values().items() if key in names or key[:2] in names)
 
+    def _kept(self, name: str, make: Callable[[], tuple[Hashable, ...]]) -> tuple[Hashable, ...]:
+        """Return a key that a picture asks for some twenty times, made once for the present settings."""
+        self.values()
+        if self._keys[0] is not self._snapshot:  # a setting has been touched since
+            self._keys = (self._snapshot, {})
+        keys = self._keys[1]
+        if name not in keys:
+            keys[name] = make()
+        return keys[name]
+
     def sound(self) -> torch.Tensor:
         """Return the sound in Pa, shape ``(T,)``."""
-        key = (*self._key("s."), self.stimulus.uploads)
-        return self.stage("sound", key, lambda: self.stimulus.render(FS))
+        return self.stage("sound", self._sound_key(), lambda: self.stimulus.render(FS))
 
     def both_ears(self) -> torch.Tensor:
         """Return the sound as it reaches the left and the right ear, Pa, shape ``(2, T)``."""
@@ -181,8 +207,9 @@ class LoudnessModel(LabModel):
 
     # ------------------------------------------------------------------ models
 
-    def _make(self, field: str, *, inhibition: bool, ears: str) -> Moore2016 | Glasberg2002:
-        inside = self.inside
+    def _make(
+        self, field: str, *, inhibition: bool = True, ears: str = "both", only: Container[str] | None = None
+    ) -> Moore2016 | Glasberg2002:
         model: Moore2016 | Glasberg2002
         if self.listener.model == "moore2016":
             model = Moore2016(FS, field=field, inhibition=inhibition, pad=True, segment_duration=self.step)
@@ -194,8 +221,23 @@ class LoudnessModel(LabModel):
                 pad=True,
                 segment_duration=self.step,
             )
-        set_parameters(model, inside)
+        set_parameters(model, self.inside, only)
         return model
+
+    def _ear_key(self) -> tuple[Hashable, ...]:
+        return self._kept(
+            "ear", lambda: (self.listener.model, self.step, *self._key(*(f"p.{n}" for n in EAR)))
+        )
+
+    def _sound_key(self) -> tuple[Hashable, ...]:
+        return self._kept("sound", self.stimulus.key)
+
+    def ear(self, field: str | None = None) -> Moore2016 | Glasberg2002:
+        """Return a model with the settings of the `EAR` alone; models are shared, not changed."""
+        field = field or self.listener.field
+        return self.stage(
+            f"ear-{field}", (*self._ear_key(), field), lambda: self._make(field, only=EAR), shared=True
+        )
 
     def model(
         self, field: str | None = None, *, inhibition: bool | None = None, ears: str | None = None
@@ -213,42 +255,74 @@ class LoudnessModel(LabModel):
 
     # ------------------------------------------------------------------ the chain
 
+    def heard(self) -> torch.Tensor:
+        """Return the pressure at the cochlea in Pa, shape ``(1, T')``, or ``(2, T')`` where the ears hear differently.
+
+        Sound and silence after it, behind outer and middle ear.
+        """
+        ears = (self.listener.model, self.listener.field, self.step, self.right)
+        if not self.stimulus.scales:
+            return self.stage("heard", (self._sound_key(), ears), self._heard, shared=True)
+        found = self.stage(
+            "heard", (self.stimulus.key(level=False), ears), lambda: self._heard(REFERENCE_LEVEL), shared=True
+        )
+        return found * 10 ** ((float(self.stimulus.level) - REFERENCE_LEVEL) / 20)
+
+    @torch.no_grad()
+    def _heard(self, level: float | None = None) -> torch.Tensor:
+        x = self.sound() if level is None else self.stimulus.render(FS, level=level)
+        x = torch.nn.functional.pad(x, (0, round(AFTER * FS)))
+        equal = self.right == 0 or self.listener.model == "glasberg2002"
+        return self.ear().at_cochlea(x[None] if equal else torch.stack([x, x * self._right_gain]))
+
+    def _patterns_key(self) -> tuple[Hashable, ...]:
+        return (self._sound_key(), self._ear_key(), self.listener.field, self.right)
+
+    @torch.no_grad()
+    def _patterns(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Work out each ear by itself: excitation every 4 ms, ``(R, M, C)``, and specific loudness, ``(R, F, C)``."""
+        excitation, specific = self.ear().patterns(self.heard())
+        return excitation[:, :: self._keep].contiguous(), specific
+
     @property
     def course(self) -> Course:
         """The whole sound through the model."""
-        key = (*self._key("s.", "m.", "p."), self.stimulus.uploads)
-        return self.stage("course", key, self._course, shared=self.stimulus.kind != "file")
+
+        def key() -> tuple[Hashable, ...]:
+            return (*self._patterns_key(), *self._key("m.ears", "m.inhibition", "p."))
+
+        return self.stage("course", self._kept("course", key), self._course, shared=True)
 
     @torch.no_grad()
     def _course(self) -> Course:
-        model, keep = self.model(), self._keep
-        x = torch.nn.functional.pad(self.sound(), (0, round(AFTER * FS)))
+        keep = self._keep
+        excitation, specific = self.stage("patterns", self._patterns_key(), self._patterns, shared=True)
+        model = self.model()
         if isinstance(model, Moore2016):
-            found = model(torch.stack([x, x * self._right_gain]), return_stages=True)
-            stages = found.stages
-            excitation, specific = stages.excitation[:, ::keep], stages.inhibited[:, ::keep]
+            found = model.over_time(specific.expand(2, -1, -1))
+            assert found.stages is not None
+            kept = found.stages.inhibited[:, ::keep]
             at_moments = found.short_term[::keep]
         else:
-            found = stages = model(x, return_stages=True)
-            ears = 2 if self.listener.ears == "both" else 1
-            excitation = stages.excitation[None, ::keep].expand(2, -1, -1)
-            specific = torch.stack(
-                [stages.specific_loudness[::keep], (ears - 1) * stages.specific_loudness[::keep]]
-            )
+            found = model.integration(specific[0], return_stages=True)
+            second = 1.0 if self.listener.ears == "both" else 0.0
+            kept = specific[0, ::keep] * torch.tensor([1.0, second])[:, None, None]
             at_moments = found.instantaneous[::keep]
+        excitation = excitation.expand(2, -1, -1)
         if self.right == -math.inf:
             excitation = torch.stack([excitation[0], torch.full_like(excitation[0], -200.0)])
+        time = model.frame_times(specific.shape[1])
         return Course(
-            time=found.time.numpy(),
+            time=time.numpy(),
             instantaneous=found.instantaneous.numpy(),
             short_term=found.short_term.numpy(),
             long_term=found.long_term.numpy(),
-            moments=found.time[::keep].numpy(),
+            moments=time[::keep].numpy(),
             at_moments=at_moments.numpy(),
-            cam=stages.erb_numbers.numpy(),
-            frequencies=stages.frequencies.numpy(),
+            cam=model.erb_numbers.numpy(),
+            frequencies=model.frequencies.numpy(),
             excitation=excitation.float().numpy(),
-            specific=specific.float().numpy(),
+            specific=kept.float().contiguous().numpy(),
         )
 
     @property
@@ -266,29 +340,28 @@ class LoudnessModel(LabModel):
         """Index of the kept frame that is nearest to the moment that is looked at."""
         return round(self.look.moment / 100 * (len(self.course.moments) - 1))
 
+    def _spectrum_key(self) -> tuple[Hashable, ...]:
+        def key() -> tuple[Hashable, ...]:
+            return (self._sound_key(), self._ear_key(), self.listener.field, self.frame)
+
+        return self._kept("spectrum", key)
+
     @property
     def spectrum(self) -> Lines:
         """Components of the left ear's spectrum at the moment, behind outer and middle ear."""
-        key = (*self._key("s.", "p.", "m.model", "m.field"), self.stimulus.uploads, self.frame)
-        return self.stage("spectrum", key, self._spectrum, shared=self.stimulus.kind != "file")
+        return self.stage("spectrum", self._spectrum_key(), self._spectrum, shared=True)
 
     @torch.no_grad()
     def _spectrum(self) -> Lines:
-        model = self.model()
-        middle = round(float(self.course.moments[self.frame]) * FS)
-        # One window of 64 ms around the moment, with room for the ear's filter to settle before it.
-        room, half = 4096, 1024
-        around = torch.nn.functional.pad(self.sound(), (room, room))[middle : middle + 2 * room]
-        around = torch.nn.functional.pad(around, (0, 2 * room - len(around)))  # a moment after the sound
-        heard = around if model.ear is None else model.ear(around)
-        freqs, power = model.spectrum.dense(heard[room - half : room + half])
+        at = self.frame * self._keep
+        freqs, power = self.ear().spectrum.dense(self.heard()[0], at, at + 1)
         kept = power[0] > 0
         return Lines(freqs[kept].double().numpy(), 10 * power[0, kept].double().log10().numpy())
 
     @property
     def threshold(self) -> Array:
         """Excitation in dB at the threshold of hearing, shape ``(C,)``."""
-        return self.model().specific.threshold_db.numpy()
+        return self.ear().specific.threshold_db.numpy()
 
     @property
     def patterns(self) -> tuple[Array, Array]:
@@ -300,10 +373,10 @@ class LoudnessModel(LabModel):
 
     def _experiment(self, name: str, key: tuple[Hashable, ...], make: Any) -> Any:
         with torch.no_grad():
-            return self.stage(name, key, make, shared=self.stimulus.kind != "file")
+            return self.stage(name, key, make, shared=True)
 
     def _moment_key(self) -> tuple[Hashable, ...]:
-        return (*self._key("s.", "m.", "p."), self.stimulus.uploads, self.frame)
+        return (self._sound_key(), *self._key("m.", "p."), self.frame)
 
     @property
     def growth(self) -> experiments.Growth:
@@ -319,10 +392,11 @@ class LoudnessModel(LabModel):
     @property
     def series(self) -> experiments.Series:
         """Excitation of the moment's spectrum at five levels."""
-        model = self.model("cochlea")
+        # The spectrum is that behind the ear: it must not pass the ear again.
+        model = self.ear("cochlea")
         return self._experiment(
             "series",
-            self._moment_key(),
+            self._spectrum_key(),
             lambda: experiments.series(model, self.spectrum, self.stimulus.level),
         )
 
@@ -526,22 +600,24 @@ _ACTS_LATER = {
 }
 
 
-def changes(inside: Inside, *, later: bool) -> list[tuple[str, str, Any]]:
-    """Return what the settings change in a model: path of the constant, in-place operation, and its operand."""
+def changes(inside: Inside, *, later: bool, only: Container[str] | None = None) -> list[tuple[str, str, Any]]:
+    """Return what settings (of some names, or all) change in a model: path of the constant, operation, operand."""
     found: list[tuple[str, str, Any]] = []
     if inside.edges != Inside().edges:
         limits = [20.0, *inside.edges, 15000.0]
         found.append(("spectrum.freq_limits", "copy_", [list(pair) for pair in itertools.pairwise(limits)]))
     for name, (path, operation) in (_ACTS | (_ACTS_LATER if later else {})).items():
         value = getattr(inside, name)
-        if value != inside.param[name].default:
+        if value != inside.param[name].default and (only is None or name in only):
             found.append((path.format(time="temporal" if later else "integration"), operation, float(value)))
     return found
 
 
-def set_parameters(model: Moore2016 | Glasberg2002, inside: Inside) -> None:
-    """Give a model the lab's parameters."""
-    for path, operation, value in changes(inside, later=isinstance(model, Moore2016)):
+def set_parameters(
+    model: Moore2016 | Glasberg2002, inside: Inside, only: Container[str] | None = None
+) -> None:
+    """Give a model the lab's parameters, or those of some names."""
+    for path, operation, value in changes(inside, later=isinstance(model, Moore2016), only=only):
         constant = operator.attrgetter(path)(model)
         getattr(constant, operation)(torch.tensor(value) if operation == "copy_" else value)
 
