@@ -228,7 +228,8 @@ class ClusterPlace:
         while not self._closed.wait(LOOK_EVERY):
             try:
                 self._look()
-                self._client.run_on_scheduler(forget_words, self._topic)
+                # Not without a limit: whoever waits for a frozen scheduler does not notice that it is lost.
+                self._client.run_on_scheduler(forget_words, self._topic, callback_timeout=ANSWER_WITHIN)
                 while not self._orphans.empty():
                     self._stop(*self._orphans.get())
             except Exception:  # whatever distributed raises when nobody answers: it has many names for it

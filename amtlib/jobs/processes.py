@@ -22,6 +22,8 @@ from amtlib.jobs.place import carry_out, pack, pack_value, unpack
 _SPAWN = multiprocessing.get_context("spawn")
 #: Seconds an idle process has to end when it is asked to.
 _END_WITHIN = 0.5
+#: How often a job that waits for its process to begin looks whether it is still wanted, s.
+_LOOK = 0.05
 
 
 class ProcessPlace:
@@ -127,7 +129,7 @@ class Worker:
         self._process.start()
         theirs.close()  # or the pipe would not end with the process
         self._sending = threading.Lock()
-        self._broken = False
+        self._ready = self._broken = False
 
     @property
     def alive(self) -> bool:
@@ -148,18 +150,32 @@ class Worker:
         raise result
 
     def _hear_out(self, job: Job[Any], call: bytes) -> tuple[bool, bytes]:
+        # A process that begins does not read yet: a large call, and whoever tells it to stop, would wait for it, and a
+        # job that is given up meanwhile would cost the process, which cannot obey in time.
+        while not self._ready:
+            word = self._next_word(_LOOK)
+            if job.ended:
+                return True, pack_value(None, "result")
+            self._ready = word[0] == "ready"
         self._send(("do", job.number, call))
+        if job.ended:  # if that was told before the call was sent, nobody has heard it
+            self.stop(job.number)
         while True:
-            # The sentinel too: a child of the process may keep the pipe open.
-            if self._pipe not in connection.wait([self._pipe, self._process.sentinel]):
-                raise EOFError
-            word = self._pipe.recv()
+            word = self._next_word(None)
             if word[0] == "end":
                 return word[1], word[2]
             if word[0] == "begin":
                 job.begin()
                 continue
             job.hear(word if word[0] == "progress" else ("item", unpack(word[1])))
+
+    def _next_word(self, within: float | None) -> tuple[Any, ...]:
+        """Return what the process says next, ("",) if nothing for so many seconds; raise EOFError if it is gone."""
+        # The sentinel too: a child of the process may keep the pipe open.
+        there = connection.wait([self._pipe, self._process.sentinel], within)
+        if there and self._pipe not in there:
+            raise EOFError
+        return self._pipe.recv() if there else ("",)
 
     def stop(self, number: int) -> None:
         """Tell the process to stop a job; nothing happens if it does another one by now."""
@@ -214,8 +230,8 @@ def serve(pipe: "connection.Connection[Any, Any]", preload: tuple[str, ...]) -> 
     Parameters
     ----------
     pipe : Connection
-        Takes ('do', number, call), ('stop', number) and ('end',); gives ('begin',), ('progress', share, message),
-        ('item', bytes) and ('end', good, outcome).
+        Takes ('do', number, call), ('stop', number) and ('end',); gives ('ready',) once,
+        ('begin',), ('progress', share, message), ('item', bytes) and ('end', good, outcome).
     preload : tuple of str
         Modules to import first.
     """
@@ -233,6 +249,7 @@ def serve(pipe: "connection.Connection[Any, Any]", preload: tuple[str, ...]) -> 
         with sending:
             pipe.send(word if word[0] != "item" else ("item", pack_value(word[1], "item")))
 
+    tell(("ready",))
     while True:
         _, call, stopped = inbox.get()
         tell(("begin",))

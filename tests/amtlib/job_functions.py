@@ -34,6 +34,10 @@ def count(context: Context, steps: int, seconds: float = 0.0) -> int:
     return steps
 
 
+def length(context: Context, data: bytes) -> int:
+    return len(data)
+
+
 def fail(context: Context, text: str) -> None:
     raise ValueError(text)
 

@@ -297,6 +297,23 @@ def test_a_process_that_does_not_obey_is_killed_and_replaced(processes: Pool) ->
     assert processes.submit(does.add, 2, 2).result(WAIT) == 4
 
 
+def test_a_job_given_up_while_its_process_begins_keeps_nobody_waiting_and_the_process_is_used() -> None:
+    with Pool(1, "process", grace=0.2) as pool:
+        job = pool.submit(
+            does.length, bytes(2**20), owner="ann"
+        )  # more than a pipe takes before somebody reads
+        assert until(lambda: pool._place._all)  # type: ignore[attr-defined]
+        (worker,) = pool._place._all  # type: ignore[attr-defined]
+        began = time.monotonic()
+        assert pool.close_owner("ann") == 1
+        assert time.monotonic() - began < 0.5
+        assert until(lambda: not pool.running)
+        time.sleep(0.3)  # longer than the grace
+        assert pool.submit(does.length, bytes(2**20)).result(WAIT) == 2**20
+        assert pool._place._all == {worker}  # type: ignore[attr-defined]
+        assert job.state == "cancelled"
+
+
 def test_a_job_whose_process_died_is_begun_again(processes: Pool, tmp_path: Path) -> None:
     job = processes.submit(does.die, 1, str(tmp_path / "notes"))
     assert job.result(WAIT) == 1

@@ -1,5 +1,6 @@
 """Jobs on a real cluster of two workers: equal results, live words, stops, deaths, and a scheduler that is gone."""
 
+import asyncio
 import importlib
 import os
 import signal
@@ -18,6 +19,7 @@ from amtlib.audio import save
 from amtlib.batch import Analysis, analyse_corpus
 from amtlib.fdn import design_fdn
 from amtlib.jobs import Cancelled, ClusterUnreachable, Context, Pool, WorkerDied, open_pool
+from amtlib.jobs.cluster import ANSWER_WITHIN, LOOK_EVERY
 from amtlib.train import RemoteSteps, TrainingPlan
 from tests.waiting import WAIT, until
 
@@ -81,6 +83,18 @@ def test_the_scheduler_forgets_what_it_has_passed_on(pool: Pool) -> None:
     assert job.result(WAIT) == 40
     place = pool._place
     assert until(lambda: not place._client.get_events(place._topic))  # type: ignore[attr-defined]
+
+
+def test_a_scheduler_that_does_not_get_to_forgetting_is_watched_all_the_same(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(topic: str, dask_scheduler: Any = None) -> None:
+        await asyncio.sleep(12.0)
+
+    monkeypatch.setattr("amtlib.jobs.cluster.forget_words", never)
+    time.sleep(2.0 * LOOK_EVERY)
+    place, now = pool._place, time.monotonic()
+    assert until(lambda: place._seen > now, ANSWER_WITHIN + 3.0)  # type: ignore[attr-defined]
 
 
 def test_an_exception_arrives_with_its_type_and_text(pool: Pool) -> None:
