@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from amtlib.fdn.build import FDNBuild
-from amtlib.jobs import Cancelled, Context, Job, Pool
+from amtlib.jobs import Cancelled, Context, Job, Pool, QueueFull
 from amtlib.train.build import Trainable, trainable_from_build
 from amtlib.train.descent import Interrupted
 from amtlib.train.record import News
@@ -191,11 +191,16 @@ class RemoteSteps:
             self.rest(run)
         if self._job is None:
             self._asked, self._since, self._from = asked, time.monotonic(), run.steps_run
-            self._job = self._submit(run, quota)
+            try:
+                self._job = self._submit(run, quota)
+            except QueueFull:  # as when a run that was given up a moment ago has not left the queue yet
+                time.sleep(LOOK)
+                return
         job = self._job
-        job.wait(LOOK)
+        # Asked first: what is sent before the end must be taken before the end is.
+        ended = job.wait(LOOK)
         self._take(run, job)
-        if job.ended:
+        if ended:
             self._job = None
             if job.state != "cancelled":  # as when the pool's owner has left
                 news = job.result()

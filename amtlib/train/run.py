@@ -212,6 +212,8 @@ class TrainingRun:
         self._paused = self._idle = self._ending = False
         self._quota: int | None = None
         self._by: Stepper | None = None
+        #: How often a number of steps was asked for: those under way then are not among them.
+        self._asked = 0
         self._waiting = 0
         self._descent.given_up = lambda: self._ending
         self._latest = self._copy()
@@ -345,6 +347,7 @@ class TrainingRun:
             # now, not when the thread wakes: whoever joins next must wait for it
             self._paused = self._idle = False
             self._quota, self._by = quota, by
+            self._asked += quota is not None
             if self._thread is not None and self._thread.is_alive():
                 self._wake.notify_all()
             elif not self.reason:
@@ -352,8 +355,8 @@ class TrainingRun:
                 self._thread.start()
 
     def resume(self) -> None:
-        """Go on after :meth:`pause`."""
-        self.start()
+        """Go on after :meth:`pause`, by whoever stepped before."""
+        self.start(by=self._by)
 
     def pause(self) -> None:
         """Let the thread wait after the step under way; returns at once."""
@@ -436,9 +439,10 @@ class TrainingRun:
 
     def _work(self) -> None:
         by: Stepper | None = None
+        asked = 0
         try:
             while not self.reason:
-                if by is not None and (self._paused or self._ending or by is not self._by):
+                if by is not None and (self._paused or self._ending):
                     by.rest(self)
                 with self._wake:
                     while self._paused and not self._ending:
@@ -448,13 +452,18 @@ class TrainingRun:
                     while self._waiting:  # for the lock, which a loop would take again at once
                         self._wake.wait()
                     self._idle = False
-                    by, before = self._by, self.steps_run
+                    last, by = by, self._by
+                    stale = asked != self._asked or last is not by
+                    asked = self._asked
+                if last is not None and stale:
+                    last.rest(self)
+                before = self.steps_run
                 if by is None:
                     self._advance()
                 else:
                     self._follow(by)
                 with self._wake:
-                    if self._quota is not None:
+                    if self._quota is not None and asked == self._asked:
                         self._quota -= 1 if by is None else self.steps_run - before
                         if self._quota <= 0:
                             self._quota, self._paused = None, True

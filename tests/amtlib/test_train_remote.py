@@ -2,9 +2,10 @@
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -111,6 +112,78 @@ def test_one_step_is_one_step(threads: Pool) -> None:
     run.start(1, by=RemoteSteps(asked, threads))
     assert run.join(WAIT)
     assert (run.state, run.steps_run) == ("paused", 1)
+
+
+def test_a_step_asked_for_while_others_are_under_way_comes_after_them() -> None:
+    under_way, go_on = threading.Event(), threading.Event()
+
+    class Other:
+        """Does a step each time, and notes what it was told."""
+
+        told: ClassVar[list[Any]] = []
+
+        def follow(self, run: TrainingRun, quota: int | None) -> None:
+            self.told.append(quota)
+            run.step()
+            if quota is None:
+                under_way.set()
+                go_on.wait(WAIT)
+
+        def rest(self, run: TrainingRun) -> None:
+            self.told.append("rest")
+
+    by = Other()
+    with plan().run() as run:
+        run.start(by=by)
+        assert under_way.wait(WAIT)
+        run.pause()
+        run.start(1, by=by)
+        go_on.set()
+        assert run.join(WAIT)
+        assert (by.told, run.steps_run) == ([None, "rest", 1, "rest"], 2)
+
+
+def test_resume_goes_on_by_whoever_stepped_before(threads: Pool) -> None:
+    asked = plan(max_steps=10**6, patience=10**6)
+    run = asked.run()
+    with run:
+        run.start(3, by=RemoteSteps(asked, threads))
+        assert run.join(WAIT)
+        assert until(lambda: threads.running == 0)
+        run.resume()
+        assert until(lambda: run.steps_run > 3)
+        assert threads.running == 1
+
+
+def test_a_new_run_waits_for_a_former_one_that_has_not_left_the_queue_yet() -> None:
+    long, quick = plan(max_steps=10**6, patience=10**6), plan()
+    other, former, new = long.run(), long.run(), quick.run()
+    with open_pool(workers=1, kind="thread", per_owner=1, waiting=1) as pool, other, former, new:
+        other.start(by=RemoteSteps(long, pool, "bob", slice_s=60.0))
+        assert until(lambda: other.steps_run > 0)
+        former.start(by=RemoteSteps(long, pool, "ann"))
+        assert until(lambda: pool.queued == 1)
+        new.start(by=RemoteSteps(quick, pool, "ann"))
+        time.sleep(0.1)  # it has asked for its place some times by now
+        former.stop()
+        assert until(lambda: new.error is not None or former.state == "finished")
+        other.stop()
+        assert new.join(WAIT)
+        assert (new.reason, new.error) == ("max_steps", None)
+
+
+def test_what_was_sent_just_before_the_end_is_not_lost(threads: Pool) -> None:
+    class Late(RemoteSteps):
+        def _take(self, run: TrainingRun, job: Any) -> None:
+            super()._take(run, job)
+            if not run.steps_run:
+                job.wait(WAIT)  # all that is left comes between taking and looking whether it has ended
+
+    asked = plan(max_steps=800, patience=10**6)
+    run = asked.run()
+    run.start(by=Late(asked, threads))
+    assert run.join(WAIT)
+    assert (run.steps_run, len(run.log.train_loss)) == (800, 800)
 
 
 def test_a_new_rate_is_taken_under_way(processes: Pool) -> None:
