@@ -483,7 +483,8 @@ class Moore2016Spectrum(RealModule):
             enough = torch.maximum(
                 largest * 10.0 ** (-below / 10.0), 10.0 ** (self.threshold_absolute / 10.0)
             )
-            return torch.where(intensity > enough, intensity, 0.0)
+            # A mask of numbers takes a fifth of the time of one of booleans.
+            return intensity * intensity.detach().clone().gt_(enough.detach())
         level = 10.0 * torch.log10(intensity.clamp_min(_SILENCE))
         loudest = level.amax(-1, keepdim=True)
         if self.joint_maximum:

@@ -23,6 +23,7 @@ from amtlib.scales import erbrate2f
 
 _EPSILON = 1e-12  # power, -120 dB: what silence comes to
 _LEAST_LEVEL = -50.0
+_BELOW_LEAST = 10.0 ** (_LEAST_LEVEL / 10.0) * (1.0 - 1e-7)
 _LEAST_FREQUENCY = 1e-6
 _GREATEST_LEVEL = 200.0
 _AT_ONCE = 1 << 22  # components looked at together; bounds the memory
@@ -352,7 +353,7 @@ class Moore2016ExcitationPattern(RealModule):
         if bool((freqs.diff() <= 0.0).any()):
             raise ValueError("freqs must increase: sort them, and add the powers of equal ones")
         _check_range(power, "power", 0.0, 10.0 ** (_GREATEST_LEVEL / 10.0), "(20 uPa)^2, 10^(level / 10)")
-        power = torch.where(power >= 10.0 ** (_LEAST_LEVEL / 10.0), power, 0.0).reshape(-1, len(freqs))
+        power = torch.nn.functional.threshold(power, _BELOW_LEAST, 0.0).reshape(-1, len(freqs))
         excitation = sum_on_grid(power, self._skirt(), self._tables(freqs))
         return 10.0 * torch.log10(excitation + _EPSILON).reshape(shape)
 

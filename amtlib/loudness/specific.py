@@ -84,10 +84,9 @@ class _Compression(Stage):
         # 2 E / (E + E_threshold), which is above 1 exactly where E is above threshold
         audible = 2.0 * torch.sigmoid((level - threshold) * _NEPER)
         loudness = scale * grown * audible.clamp(max=1.0) ** 1.5
-        loud = level >= _HIGH_DB
-        if bool(loud.any()):
+        if bool(level.detach().amax() >= _HIGH_DB):
             divisor, exponent = self._high
-            loudness = torch.where(loud, scale * (power / divisor) ** exponent, loudness)
+            loudness = torch.where(level >= _HIGH_DB, scale * (power / divisor) ** exponent, loudness)
         return torch.where(level > _SILENT_DB, loudness, 0.0)
 
     def get_parameters(self) -> dict[str, float | int]:
