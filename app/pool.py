@@ -74,14 +74,14 @@ def _for_trainings() -> Pool:
     """Half of this process's share of the cores, or what it was told, or all of a cluster."""
     served = _number("AMTLAB_PROCESSES")
     here = max(1, (os.cpu_count() or 1) // (served or 1) // 2)
-    workers = _number("AMTLAB_TRAININGS") or (None if os.environ.get("AMTLAB_SCHEDULER") else here)
     # A notebook has its own process for itself; the server's belongs to the pages.
     return open_pool(
-        workers=workers,
+        workers=_number("AMTLAB_TRAININGS"),
         kind="thread" if served is None else "process",
         per_owner=1,
         waiting=1,
         preload=("app.worker",),
+        here=here,
     )
 
 

@@ -91,6 +91,8 @@ class Pool:
         Seconds that a process told to stop has to obey before it is killed.
     preload : sequence of str
         Modules that processes import before their first job.
+    here : int, optional
+        Jobs that run at a time on this machine where `workers` is not given. Default: one for each core.
     place : Place, optional
         Where to work instead, for :func:`open_pool`.
 
@@ -135,12 +137,14 @@ class Pool:
         retries: int = 1,
         grace: float = 2.0,
         preload: Sequence[str] = (),
+        here: int | None = None,
         place: Place | None = None,
     ) -> None:
         if kind not in ("process", "thread"):
             raise ValueError(f"kind = {kind!r} is unknown: give 'process' or 'thread'")
         for name, value, least in (
             ("workers", workers, 1),
+            ("here", here, 1),
             ("per_owner", per_owner, 1),
             ("waiting", waiting, 0),
             ("retries", retries, 0),
@@ -154,7 +158,7 @@ class Pool:
         self.kind, self.per_owner, self.waiting, self.budget = kind, per_owner, waiting, budget
         self.retries, self.grace = retries, grace
         self.lock = threading.RLock()
-        self._workers, self._preload = workers, tuple(preload)
+        self._workers, self._local, self._preload = workers, here or os.cpu_count() or 1, tuple(preload)
         self._queue: FairQueue[Job[Any]] = FairQueue()
         self._running: set[Job[Any]] = set()
         self._owners: Counter[Hashable] = Counter()
@@ -186,6 +190,11 @@ class Pool:
     def queued(self) -> int:
         """Jobs that wait now."""
         return len(self._queue)
+
+    def running_for(self, owner: Hashable) -> int:
+        """Return how many of :attr:`running` are an owner's."""
+        with self.lock:
+            return self._owners[owner]
 
     def submit(
         self, function: Callable[..., T], *arguments: Any, owner: Hashable = None, budget: float | None = None
@@ -286,7 +295,7 @@ class Pool:
     # ------------------------------------------------------------------ letting jobs begin
 
     def _here(self) -> Place:
-        workers = (os.cpu_count() or 1) if self._workers is None else self._workers
+        workers = self._local if self._workers is None else self._workers
         return ProcessPlace(workers, self._preload) if self.kind == "process" else ThreadPlace(workers)
 
     def _may(self, owner: Hashable) -> bool:
@@ -360,6 +369,7 @@ def open_pool(
     retries: int = 1,
     grace: float = 2.0,
     preload: Sequence[str] = (),
+    here: int | None = None,
 ) -> Pool:
     """
     Open a pool on the cluster that is configured, or here if none is.
@@ -369,8 +379,8 @@ def open_pool(
     address : str, optional
         Address of a ``dask.distributed`` scheduler, as ``tcp://host:8786``. Default: that of the environment variable
         ``AMTLAB_SCHEDULER``; without it the work is done here.
-    workers, kind, per_owner, waiting, budget, retries, grace, preload
-        As for :class:`Pool`; `kind` and `preload` are for the work done here.
+    workers, kind, per_owner, waiting, budget, retries, grace, preload, here
+        As for :class:`Pool`; `kind`, `preload` and `here` are for the work done here.
 
     Returns
     -------
@@ -418,6 +428,7 @@ def open_pool(
             retries=retries,
             grace=grace,
             preload=preload,
+            here=here,
             place=place,
         )
     except ValueError:

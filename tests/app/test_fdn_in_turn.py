@@ -1,6 +1,7 @@
 """The FDN lab where others train too: the pool's worker does the steps, in turn, and the page sees them live."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+from amtlib.train import TrainingRun
 from app.controls import LabPart
 from app.labs.fdn.view import FdnLab
 from app.pool import TRAININGS
@@ -133,6 +135,35 @@ def test_pause_step_and_go_on_do_what_they_say(monkeypatch: pytest.MonkeyPatch) 
         page.act("step")
         await until(lambda: not page.lab.busy)
         assert steps(page) == done + 1
+        page.close()
+
+    asyncio.run(press())
+
+
+def test_who_trains_alone_is_never_told_to_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    page, step, obeys = page_with(LONG, monkeypatch), TrainingRun.step_for, threading.Event()
+    obeys.set()
+
+    def slow(self: TrainingRun, other: Callable[[], bool]) -> str:
+        obeys.wait(60.0)  # so long does the worker not hear that its step is no longer wanted
+        return step(self, other)
+
+    monkeypatch.setattr(TrainingRun, "step_for", slow)
+
+    async def press() -> None:
+        page.act("play")
+        await until(lambda: steps(page) > 2)
+        obeys.clear()
+        page.act("pause")
+        await until(lambda: not page.lab.busy)
+        page.act("play")
+        assert page._steps is not None
+        await until(lambda: page._steps is not None and page._steps[1].position)
+        assert page.transport()["buttons"] == [["pause", "Pause"], ["stop", "Stop"]]
+        assert "waiting" not in page.transport()["text"]
+        obeys.set()
+        done = steps(page)
+        await until(lambda: steps(page) > done)
         page.close()
 
     asyncio.run(press())

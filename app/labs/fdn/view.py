@@ -236,8 +236,12 @@ class FdnLab(LabView):
         """Return how many have their turn before this page's run: those at work, and those that stand before it."""
         if self._pool is None or self._steps is None or self._steps[0] is not self.lab.plan:
             return 0
-        place = self._steps[1].position
-        return place - 1 + self._pool.running if place else 0
+        place, mine = self._steps[1].position, self._pool.running_for(self.id)
+        if not place or (
+            place == 1 and mine
+        ):  # its own worker is at a step that was given up, and free in a moment
+            return 0
+        return place - 1 + self._pool.running - mine
 
     def _prepare(self, action: str) -> None:
         """Make a run, which takes a moment the first time, then do what was asked."""
