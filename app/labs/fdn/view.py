@@ -237,9 +237,7 @@ class FdnLab(LabView):
         if self._pool is None or self._steps is None or self._steps[0] is not self.lab.plan:
             return 0
         place, mine = self._steps[1].position, self._pool.running_for(self.id)
-        if not place or (
-            place == 1 and mine
-        ):  # its own worker is at a step that was given up, and free in a moment
+        if place == 0 or (place == 1 and mine):  # at work, or at the last step of what was given up
             return 0
         return place - 1 + self._pool.running - mine
 
