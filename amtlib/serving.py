@@ -33,6 +33,8 @@ PROCESS_BYTES = 1.2e9
 MOST_PROCESSES = 8
 #: A websocket is pinged this often, s: proxies close what has been silent for a minute.
 KEEP_ALIVE_S = 25.0
+#: A page may come back to its session for this long, s: Bokeh's 300 s end before a lecture does.
+TOKEN_S = 12 * 3600
 #: Largest message from a browser, bytes; pieces of an uploaded file are smaller.
 MESSAGE_BYTES = 4 * 2**20
 
@@ -214,6 +216,7 @@ def panel_command(options: ServeOptions, root: Path) -> list[str]:
     command += ["--port", str(options.port), "--address", options.address]
     command += ["--num-procs", str(_processes(options))]
     command += ["--keep-alive", str(round(1000 * KEEP_ALIVE_S))]
+    command += ["--session-token-expiration", str(TOKEN_S)]
     command += ["--websocket-max-message-size", str(MESSAGE_BYTES)]
     command += ["--unused-session-lifetime", str(timeout_ms)]
     command += ["--check-unused-sessions", str(min(10_000, max(1_000, timeout_ms // 4)))]

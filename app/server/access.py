@@ -20,7 +20,9 @@ _SERVER_LOG = logging.getLogger("tornado.access")
 
 def open_log(path: str) -> None:
     """Write the log to a file, one JSON object a line; several processes may write to the same one."""
-    handler = WatchedFileHandler(path, encoding="utf-8")
+    open(path, "a", encoding="utf-8").close()  # what cannot be written is said before the first page
+    # Each process opens it for itself: the one that only starts the others would keep a rotated file on the disk.
+    handler = WatchedFileHandler(path, encoding="utf-8", delay=True)
     handler.setFormatter(logging.Formatter("%(message)s"))
     _LOG.handlers[:] = [handler]
     _LOG.setLevel(logging.INFO)

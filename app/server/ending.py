@@ -15,7 +15,9 @@ from app.server import state
 _LOG = logging.getLogger("amtlab")
 
 #: What a page says from then on.
-FAREWELL = "The server is ending. Your settings stay in the address: reload the page when the server is back."
+FAREWELL = (
+    "The server is ending. Your settings stay in the address: the page opens anew when the server is back."
+)
 #: How long closing may take, s.
 GRACE = 1.0
 

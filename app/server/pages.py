@@ -5,10 +5,11 @@ every other time a second one for the websocket, which lands on the other proces
 Not what stands on a page: that is `app.site`.
 """
 
+import os
 from typing import Any
 
 from bokeh.server.urls import per_app_patterns
-from bokeh.util.token import generate_jwt_token, generate_session_id
+from bokeh.util.token import generate_jwt_token, generate_session_id, get_session_id
 from panel.config import config
 from panel.io.resources import LOCAL_DIST, Resources, patch_model_css
 from panel.io.server import DocHandler, WSHandler, server_html_page_for_session
@@ -19,6 +20,11 @@ from app.server.access import Visit
 
 #: Longest query that is served: a page's address travels three times, and a request's head has its limit (64 kB).
 LONGEST_QUERY = 8000
+#: What a page is told that comes back to a process without its session; lab.js then asks again, or opens anew.
+NO_SUCH_SESSION = 4404
+_PROCESSES = int(os.environ.get("AMTLAB_PROCESSES", "1"))
+#: How often a page asks for its session: any process may answer, with two all eight miss it in 0.4 % of cases.
+_TRIES = 1 if _PROCESSES == 1 else 4 * _PROCESSES
 _THEMES = ("default", "dark")
 _SHELLS: dict[tuple[str, str], list[str]] = {}
 _TOO_LONG = """<!doctype html><html lang="en"><meta charset="utf-8"><title>AMT Lab</title>
@@ -95,6 +101,10 @@ class PageSocket(WSHandler):
             self._visit.over(self.close_code)
 
     async def _async_open(self, token: str) -> None:
+        if "again" in self.request.arguments and not self._has_session(token):
+            # A page that comes back would be given a new session, whose models are not those it shows.
+            self.close(NO_SUCH_SESSION, str(_TRIES))
+            return
         # The page's own address, not that of its websocket: links, style sheets and scripts follow from it.
         request = self.request
         request.path = request.path.removesuffix("/ws")
@@ -107,6 +117,10 @@ class PageSocket(WSHandler):
                 dist = f"{state.rel_path}/{LOCAL_DIST}" if state.rel_path else LOCAL_DIST
                 for root in document.roots:  # styles from this server, never from Panel's host
                     patch_model_css(root, dist_url=dist)
+
+    def _has_session(self, token: str) -> bool:
+        wanted = get_session_id(token)
+        return any(session.id == wanted for session in self.application_context.sessions)
 
 
 def install() -> None:

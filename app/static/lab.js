@@ -170,13 +170,14 @@ function startEngine(model, store, {values, defaults, derived, kept_when, foreig
   Object.assign(store, {values: {...values}, hidden: new Set(frame.hide), frame, permalink})
 
   // One question at a time: the next message goes when the picture for the last one has come.
-  let waiting = {}, pointed = null, busy = false, sequence = 0, rescue = 0
+  let waiting = {}, sent = {}, pointed = null, busy = false, lost = false, sequence = 0, rescue = 0
   const flush = () => {
-    if (busy || !(pointed || Object.keys(waiting).length)) return
+    if (busy || lost || !(pointed || Object.keys(waiting).length)) return
     busy = true
     sequence += 1
     if (Object.keys(waiting).length) {
       model.send_msg({type: "set", values: waiting, sequence})
+      sent = waiting
       waiting = {}
     } else {
       model.send_msg({type: "point", ...pointed, sequence})
@@ -203,8 +204,21 @@ function startEngine(model, store, {values, defaults, derived, kept_when, foreig
   store.receivers.answered = (number) => {
     if (number < sequence) return
     clearTimeout(rescue)
+    sent = {}
     busy = false
     flush()
+  }
+  // What was moved without a connection, or was on its way when it broke, goes when there is one again.
+  store.lost = () => {
+    lost = true
+    clearTimeout(rescue)
+    waiting = {...sent, ...waiting}
+    sent = {}
+  }
+  store.found = () => {
+    lost = busy = false
+    flush()
+    model.send_msg({type: "hello"})  // afterwards, or its answer would take back what was moved
   }
   store.receivers.values = (fresh) => {
     const moved = new Set()
@@ -251,7 +265,10 @@ function startEngine(model, store, {values, defaults, derived, kept_when, foreig
   const run = store.waiting
   store.waiting = null
   for (const start of run ?? []) start()
-  if (permalink) adaptPage()
+  if (permalink) {
+    adaptPage()
+    keepConnected(store)
+  }
 }
 
 function controls(model, el) {
@@ -691,6 +708,50 @@ async function picture(store, kind, name) {
   const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">` +
     `<rect width="100%" height="100%" fill="${ground}"/>${pieces.join("")}</svg>`
   download(`${name}.svg`, "image/svg+xml", svg)
+}
+
+// ---------------------------------------------------------------- the connection
+
+// What a server process closes a connection with whose session it does not have (app/server/pages.py).
+const NO_SUCH_SESSION = 4404
+
+/** Say that the connection is lost, find the way back to the session, and open the page anew if it is gone. */
+function keepConnected(store) {
+  const line = make("p", {
+    role: "alert",
+    style: "position: fixed; inset: auto 0 0 0; margin: 0; padding: 0.6rem; z-index: 2000; text-align: center; " +
+      "background: #8a1c1c; color: #ffffff",
+  })
+  let known = null, refused = 0
+  const adopt = (connection) => {
+    known = connection
+    connection.args_string = [connection.args_string, "again=1"].filter(Boolean).join("&")
+    // Bokeh would fetch the whole document, and fails at the arrays in it: what has changed is asked for below.
+    connection._repull_session_doc = async (resolve) => resolve(connection.session)
+    // A class does not come back in the same instant; a session may be in another process, which is asked soon.
+    connection._reconnect_delay = () => refused ? 200 : 1000 + 2000 * Math.random()
+    const closed = connection._on_close.bind(connection)
+    connection._on_close = (event, reject) => {
+      connection._reconnection_attempts_left = 5
+      if (event.code === NO_SUCH_SESSION) refused += 1
+      if (refused >= Number(event.reason || Infinity)) location.reload()
+      else closed(event, reject)
+    }
+  }
+  for (const page of Bokeh.documents) {
+    page.on_event("connection_lost", (_, event) => {
+      const connection = event.connection.deref()
+      if (connection && connection !== known) adopt(connection)
+      line.textContent = "The connection to the server is lost. Trying again; your settings stay in the address."
+      document.body.append(line)
+      store.lost()
+    })
+    page.on_event("client_reconnected", () => {
+      refused = 0
+      line.remove()
+      store.found()
+    })
+  }
 }
 
 // ---------------------------------------------------------------- the page around
