@@ -4,6 +4,7 @@ Source: our own; the labs are served by Panel (`panel serve`).
 Not here: reading arguments (`cli.py`), any model or picture. Nothing else in `amtlib` knows the folder `app`.
 """
 
+import base64
 import contextlib
 import importlib.util
 import os
@@ -225,10 +226,13 @@ def panel_command(options: ServeOptions, root: Path) -> list[str]:
         command += ["--prefix", options.prefix]
     if options.origins:  # behind a proxy, which says how it was reached itself
         command += ["--use-xheaders"]
+    server = root / "app" / "server"
     if options.basic_auth:
-        command += ["--basic-login-template", str(root / "app" / "server" / "login.html")]
+        command += ["--basic-login-template", str(server / "login.html")]
     if options.oauth:
-        command += ["--oauth-provider", options.oauth]
+        command += ["--oauth-provider", options.oauth, "--oauth-error-template", str(server / "refused.html")]
+    if options.basic_auth or options.oauth:
+        command += ["--logout-template", str(server / "logout.html")]
     for host in _hosts(options):
         command += ["--allow-websocket-origin", f"{host}:{options.port}"]
     for origin in options.origins:
@@ -263,6 +267,9 @@ def _environment(options: ServeOptions, processes: int) -> dict[str, str]:
     if options.basic_auth:
         file = Path(options.basic_auth)
         environment["PANEL_BASIC_AUTH"] = str(file.absolute()) if file.is_file() else options.basic_auth
+        environment["AMTLAB_BASIC_AUTH"] = environment[
+            "PANEL_BASIC_AUTH"
+        ]  # Panel reads its own in small letters
     if options.oauth:
         missing = [n for n in ("PANEL_OAUTH_KEY", "PANEL_OAUTH_SECRET") if not environment.get(n)]
         if missing:
@@ -274,6 +281,9 @@ def _environment(options: ServeOptions, processes: int) -> dict[str, str]:
         options.basic_auth or options.oauth
     ):  # equal in all processes; set it yourself to keep logins over a restart
         environment.setdefault("PANEL_COOKIE_SECRET", secrets.token_hex(32))
+        if importlib.util.find_spec("cryptography"):  # what the provider gave is then not readable in cookies
+            key = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+            environment.setdefault("PANEL_OAUTH_ENCRYPTION", key)
     return environment
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from bokeh.server.tornado import BokehTornado
 
-from app.server import access, pages, state
+from app.server import access, logins, pages, state
 from app.server.headers import SafeHeaders
 from app.server.health import HealthHandler
 
@@ -18,6 +18,7 @@ from app.server.health import HealthHandler
 def _fit(server: BokehTornado) -> None:
     state.SERVERS.append(server)
     server.add_transform(SafeHeaders)
+    logins.keep_capitals(server)
     log = os.environ.get("AMTLAB_ACCESS_LOG")
     if log:
         access.open_log(log)
@@ -34,5 +35,6 @@ def _fitted(make: Any) -> Any:
 
 
 pages.install()
+logins.install()
 BokehTornado.__init__ = _fitted(BokehTornado.__init__)
 ROUTES: list[Any] = [("/health", HealthHandler, {})]
