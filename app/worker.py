@@ -1,8 +1,9 @@
 """What a process of the labs' pool does before its first job: step aside for pages, and import what takes seconds.
-Source: our own; see app/pool.py, which names it.
-Not a module to import elsewhere: it changes the priority of the whole process.
+Source: our own; app/pool.py names it.
+Not for other processes: imported by one that is no worker, it changes nothing.
 """
 
+import multiprocessing
 import os
 
 from amtlib.train.build import flamo_graph
@@ -10,6 +11,7 @@ from amtlib.train.build import flamo_graph
 #: A page that answers comes before a training that goes on.
 NICENESS = 10
 
-if hasattr(os, "nice"):
-    os.nice(NICENESS)
-flamo_graph()
+if multiprocessing.parent_process() is not None:
+    if hasattr(os, "nice"):
+        os.nice(NICENESS)
+    flamo_graph()

@@ -1,5 +1,6 @@
 """The labs' pools: opened late, as large and of the kind that the server was told, and left with the session."""
 
+import os
 import time
 from collections.abc import Iterator
 
@@ -7,7 +8,8 @@ import pytest
 
 from amtlib.jobs import ClusterUnreachable, Context, Pool
 from app.pool import TRAININGS, LabPool
-from tests.waiting import until
+from app.worker import NICENESS
+from tests.waiting import WAIT, until
 
 
 def sleep(context: Context) -> None:
@@ -97,3 +99,15 @@ def test_a_scheduler_that_nobody_answers_at_is_warned_of_and_the_work_is_done_he
         pool = TRAININGS.open()
     assert pool.problem.endswith("the work is done here")
     assert pool.submit(sleep).state in ("waiting", "running")
+
+
+def niceness(context: Context) -> int:
+    return os.nice(0)
+
+
+@pytest.mark.skipif(not hasattr(os, "nice"), reason="this system has no niceness")
+def test_workers_step_aside_for_pages_and_nobody_else_does() -> None:
+    before = os.nice(0)
+    with Pool(workers=1, kind="process", preload=("app.worker",)) as pool:
+        assert pool.submit(niceness).result(WAIT) == min(before + NICENESS, 19)
+    assert os.nice(0) == before
