@@ -76,9 +76,10 @@ def monotone_cubic(x: Array, y: Array, at: Array) -> Array:
     left, right = slope[:-1], slope[1:]
     first, second = 2.0 * step[1:] + step[:-1], step[1:] + 2.0 * step[:-1]
     same = left * right > 0.0
-    inner = np.zeros_like(left)
-    weights = first[same] + second[same]
-    inner[same] = weights / (first[same] / left[same] + second[same] / right[same])
+    left, right, first, second = left[same], right[same], first[same], second[same]
+    inner = np.zeros(len(step) - 1)
+    # The weighted harmonic mean of both slopes, without their inverses: a slope may be next to nothing.
+    inner[same] = (first + second) * (left * right) / (first * right + second * left)
 
     def end(h0: float, h1: float, s0: float, s1: float) -> float:
         one_sided = ((2.0 * h0 + h1) * s0 - h0 * s1) / (h0 + h1)

@@ -93,3 +93,8 @@ def die(context: Context, times: int, notes: str) -> int:
         time.sleep(0.1)  # so that what it told has left
         os.kill(os.getpid(), signal.SIGKILL)
     return times
+
+
+def niceness(context: Context) -> int:
+    """Return the niceness of the process."""
+    return os.nice(0)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import scipy.interpolate
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from amtlib import HeadphoneFilter, MiddleEarFilter, OuterMiddleEarFilter
@@ -91,6 +91,7 @@ def test_the_tables_are_interpolated_as_scipy_does():
 
 @settings(max_examples=50)
 @given(st.lists(st.floats(-50.0, 50.0), min_size=3, max_size=12), st.integers(0, 1000))
+@example([-1.0, 0.0, 1.1125369292536007e-308], 0)
 def test_interpolation_stays_between_neighbouring_points(values: list[float], seed: int):
     x = np.cumsum(np.random.default_rng(seed).uniform(0.5, 5.0, len(values)))
     y = np.array(values)

@@ -29,8 +29,7 @@ def test_a_network_is_trained_paused_stepped_and_stopped(server: Server, page: P
     summary = page.locator(".summary")
     expect(summary).to_contain_text("not trained yet", timeout=WAIT)
     button(page, "Train").click()
-    expect(button(page, "Pause")).to_be_visible(timeout=WAIT)
-    page.wait_for_timeout(500)
+    expect(summary).to_contain_text("Step", timeout=WAIT)  # a worker has begun
     button(page, "Pause").click()
     expect(button(page, "Go on")).to_be_visible(timeout=WAIT)
     before = summary.inner_text()
