@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,13 +36,16 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def served(log_file: Path, *options: str, within_s: float = 180.0) -> Iterator[Server]:
+def served(
+    log_file: Path, *options: str, within_s: float = 180.0, environment: Mapping[str, str] | None = None
+) -> Iterator[Server]:
     """Serve the checkout's labs on a free port; yields once they answer, ends every process afterwards."""
     port = free_port()
     with log_file.open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "amtlib.cli", "serve", "--port", str(port), *options],
             cwd=ROOT,
+            env={**os.environ, **(environment or {})},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

@@ -6,6 +6,7 @@ Not a module to import elsewhere: importing it changes how this process serves.
 
 import functools
 import os
+import traceback
 from typing import Any
 
 from bokeh.server.tornado import BokehTornado
@@ -13,6 +14,7 @@ from bokeh.server.tornado import BokehTornado
 from app.server import access, logins, pages, state
 from app.server.headers import SafeHeaders
 from app.server.health import HealthHandler
+from app.server.warm import warm_up
 
 
 def _fit(server: BokehTornado) -> None:
@@ -37,4 +39,10 @@ def _fitted(make: Any) -> Any:
 pages.install()
 logins.install()
 BokehTornado.__init__ = _fitted(BokehTornado.__init__)
+if "AMTLAB_PROCESSES" in os.environ:  # in the server alone, before its processes part
+    try:
+        warm_up()
+    except Exception:
+        traceback.print_exc()  # `amtlab serve` says that the server ended, below this
+        os._exit(1)
 ROUTES: list[Any] = [("/health", HealthHandler, {})]

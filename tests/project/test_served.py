@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import socket
 import time
@@ -10,15 +11,20 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
+from http.cookiejar import CookieJar
 
 import psutil
 import pytest
+from tornado.httpclient import HTTPClientError, HTTPRequest
+from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from amtlib.cli import main
 from amtlib.serving import ServeOptions, panel_command, suitable_processes
 from benchmarks.load import Browser, Session
+from tests.login_site import LoginSite, login_site
 from tests.serving import ROOT, Server, served
+
+TOKEN = re.compile(r'"token": ?"([^"]+)"')
 
 posix = pytest.mark.skipif(os.name != "posix", reason="several processes need Linux or macOS")
 
@@ -129,18 +135,20 @@ def test_a_query_too_long_for_the_way_is_refused_in_a_sentence(server: Server) -
     assert "Open the page without it" in refused.value.read().decode()
 
 
-def test_closed_sessions_leave_their_memory(server: Server) -> None:
-    async def thirty() -> None:
-        for i in range(30):
+def test_200_closed_sessions_leave_their_memory(server: Server) -> None:
+    async def open_and_close(sessions: int) -> None:
+        for i in range(sessions):
             session = await visit(server, ("filterbank", "cochlea", "loudness")[i % 3])
             await session.leave()
 
-    asyncio.run(thirty())  # fills what a process keeps
+    asyncio.run(open_and_close(30))  # fills what a process keeps
     assert until(lambda: health(server)["sessions"] == 0)
     before = health(server)["rss_mb"]
-    asyncio.run(thirty())
+    asyncio.run(open_and_close(200))
     assert until(lambda: health(server)["sessions"] == 0)
-    assert health(server)["rss_mb"] - before < 50  # measured for 200: 2 MB
+    grown = health(server)["rss_mb"] - before
+    print(f"{grown:.1f} MB more after 200 sessions")
+    assert grown < 50
 
 
 def test_trainings_take_turns_and_end_with_their_page(server: Server) -> None:
@@ -177,12 +185,89 @@ def test_the_access_log_tells_nothing_about_persons(server: Server) -> None:
     }
 
 
+async def connected(url: str, cookies: str = "") -> tuple[WebSocketClientConnection, str | None]:
+    """Open a page's websocket; return it, and the kind of the first message, None if it was closed instead."""
+    page, _, query = url.partition("?")
+    headers = {"Cookie": cookies} if cookies else {}
+    text = await asyncio.to_thread(get_as, page, headers)
+    token = TOKEN.search(text)
+    assert token, text
+    return await socket_of(page, query, token[1], headers)
+
+
+async def socket_of(
+    page: str, query: str, token: str, headers: dict[str, str]
+) -> tuple[WebSocketClientConnection, str | None]:
+    origin = "/".join(page.split("/")[:3])
+    where = f"ws{page.removeprefix('http')}/ws?{query}"
+    asked = HTTPRequest(
+        where, headers={**headers, "Origin": origin, "Sec-WebSocket-Protocol": f"bokeh, {token}"}
+    )
+    socket_ = await websocket_connect(asked, max_message_size=2**28)
+    first = await asyncio.wait_for(socket_.read_message(), 30)
+    return socket_, None if first is None else json.loads(first)["msgtype"]
+
+
+async def left(socket_: WebSocketClientConnection) -> None:
+    """Leave a page, and wait until the server has seen it."""
+    socket_.close()
+    while await socket_.read_message() is not None:
+        pass
+
+
+def get_as(url: str, headers: dict[str, str]) -> str:
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with direct.open(urllib.request.Request(url, headers=headers), timeout=60) as answer:
+        return str(answer.read().decode())
+
+
+def test_a_page_that_comes_back_finds_its_session(server: Server) -> None:
+    async def again() -> tuple[str | None, float]:
+        page = f"{server.url}/amt/cochlea"
+        token = TOKEN.search(await asyncio.to_thread(get_as, page, {}))
+        assert token
+        first, _ = await socket_of(page, "", token[1], {})
+        await left(first)
+        second, said = await socket_of(page, "again=1", token[1], {})
+        sessions = await asyncio.to_thread(lambda: health(server)["sessions"])
+        await left(second)
+        return said, sessions
+
+    assert until(lambda: health(server)["sessions"] == 0)
+    assert asyncio.run(again()) == ("ACK", 1)
+
+
+def test_a_page_that_comes_back_to_a_server_without_its_session_is_told_to_open_anew(server: Server) -> None:
+    async def elsewhere() -> tuple[str | None, int | None, str | None]:
+        socket_, said = await connected(f"{server.url}/amt/cochlea?again=1")
+        socket_.close()  # the server has; ours is left
+        return said, socket_.close_code, socket_.close_reason
+
+    assert asyncio.run(elsewhere()) == (None, 4404, "1")  # with one process one answer is enough
+
+
 def test_a_second_server_on_the_port_is_refused(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["serve", "--port", str(server.port)]) == 2
     assert f"port {server.port}" in capsys.readouterr().err
 
 
 def test_no_page_left_a_traceback_in_the_log(server: Server) -> None:
+    assert "Traceback" not in server.log()
+
+
+@posix
+def test_an_open_page_is_told_that_the_server_ends(
+    server: Server,
+) -> None:  # the last one that asks this server
+    async def told() -> str:
+        session = await visit(server, "cochlea")
+        server.process.send_signal(signal.SIGTERM)
+        said = await asyncio.wait_for(session._until("The server is ending"), 20)
+        await session.leave()
+        return said
+
+    assert "Your settings stay in the address" in asyncio.run(told())
+    assert server.process.wait(15) == 0
     assert "Traceback" not in server.log()
 
 
@@ -196,52 +281,167 @@ def test_secrets_never_stand_in_the_command() -> None:
     assert not any("secret" in argument for argument in command)
 
 
+# ---------------------------------------------------------------- logins
+
+
+class Person:
+    """A browser with cookies of its own."""
+
+    def __init__(self) -> None:
+        self.jar = CookieJar()
+        follows = urllib.request.HTTPCookieProcessor(self.jar)
+        self._browser = urllib.request.build_opener(urllib.request.ProxyHandler({}), follows)
+
+    def get(self, url: str, form: dict[str, str] | None = None) -> tuple[int, str, str]:
+        """Return status, the address the answer finally came from, and its text."""
+        body = None if form is None else urllib.parse.urlencode(form).encode()
+        try:
+            with self._browser.open(url, body, timeout=60) as answer:
+                return answer.status, answer.geturl(), answer.read().decode()
+        except urllib.error.HTTPError as refused:
+            with refused:
+                return refused.code, refused.geturl(), refused.read().decode()
+
+    @property
+    def cookies(self) -> str:
+        """What the browser would send along."""
+        return "; ".join(f"{cookie.name}={cookie.value}" for cookie in self.jar)
+
+
+def survivors(server: Server, how: signal.Signals) -> list[psutil.Process]:
+    """End the command, and return which of its processes are still there."""
+    children = psutil.Process(server.process.pid).children(recursive=True)
+    assert len(children) >= 3  # panel and its two processes
+    server.process.send_signal(how)
+    assert server.process.wait(15) == (0 if how == signal.SIGTERM else -how)
+    _, alive = psutil.wait_procs(children, timeout=10)
+    return alive
+
+
+@pytest.fixture(scope="module")
+def with_password(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    log = tmp_path_factory.mktemp("password") / "log.txt"
+    with served(
+        log, "--basic-auth", "Open Sesame", "--processes", "2", "--origin", "lab.example.edu"
+    ) as running:
+        yield running
+
+
 @posix
-def test_with_a_password_nothing_is_shown_without_it_and_students_are_told_of_the_end(tmp_path: Path) -> None:
-    with served(tmp_path / "log.txt", "--basic-auth", "open sesame") as running:
-        where, login = get(f"{running.url}/filterbank")
-        assert "/login" in where
-        assert "any name will do" in login
-        jar = urllib.request.HTTPCookieProcessor()
-        browser = urllib.request.build_opener(urllib.request.ProxyHandler({}), jar)
-
-        def post(password: str) -> str:
-            form = urllib.parse.urlencode({"username": "ann", "password": password}).encode()
-            with browser.open(f"{running.url}/login", form, timeout=60) as answer:
-                return str(answer.read().decode())
-
-        browser.open(f"{running.url}/filterbank", timeout=60).close()
-        assert "Invalid username or password" in post("wrong")
-        assert "token" in post("open sesame")
-        assert json.loads(get(f"{running.url}/health")[1])["status"] == "ok"
+def test_with_a_password_nothing_is_shown_without_it(with_password: Server) -> None:
+    person = Person()
+    _, where, login = person.get(f"{with_password.url}/filterbank")
+    assert "/login" in where
+    assert "any name will do" in login
+    form = {"username": "ann", "password": "open sesame"}
+    assert "Invalid username or password" in person.get(f"{with_password.url}/login", form)[2]
+    assert "token" in person.get(f"{with_password.url}/login", {**form, "password": "Open Sesame"})[2]
+    assert "You are logged out" in person.get(f"{with_password.url}/logout")[2]
+    assert "/login" in person.get(f"{with_password.url}/filterbank")[1]
+    assert json.loads(get(f"{with_password.url}/health")[1])["status"] == "ok"
 
 
 @posix
-def test_an_open_page_is_told_that_the_server_ends(tmp_path: Path) -> None:
-    with served(tmp_path / "log.txt") as running:
-
-        async def told() -> str:
-            session = Session(Browser(running.url), "cochlea", True)
-            await session.open()
-            running.process.send_signal(signal.SIGTERM)
-            said = await asyncio.wait_for(session._until("The server is ending"), 20)
-            await session.leave()
-            return said
-
-        assert "Your settings stay in the address" in asyncio.run(told())
-        assert running.process.wait(15) == 0
-    assert "Traceback" not in (tmp_path / "log.txt").read_text()
+@pytest.mark.parametrize(("protocol", "secure"), [("https", True), ("http", False)])
+def test_cookies_are_for_https_alone_where_the_page_is(
+    with_password: Server, protocol: str, secure: bool
+) -> None:
+    asked = urllib.request.Request(f"{with_password.url}/login", headers={"X-Forwarded-Proto": protocol})
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(asked, timeout=60) as answer:
+        cookie = answer.headers["Set-Cookie"]
+    assert ("Secure" in cookie) is secure
+    assert "SameSite=Lax" in cookie
 
 
 @posix
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL], ids=["asked to end", "killed"])
-def test_however_the_command_ends_no_server_process_stays(how: signal.Signals, tmp_path: Path) -> None:
-    with served(tmp_path / "log.txt", "--processes", "2") as running:
-        children = psutil.Process(running.process.pid).children(recursive=True)
-        assert len(children) >= 3  # panel and its two processes
-        running.process.send_signal(how)
-        status = running.process.wait(15)
-        assert status == (0 if how == signal.SIGTERM else -how)
-        _, alive = psutil.wait_procs(children, timeout=10)
-        assert not alive
-        assert not listens(running.port)
+def test_asked_to_end_the_command_leaves_no_process(
+    with_password: Server,
+) -> None:  # the last one that asks it
+    assert survivors(with_password, signal.SIGTERM) == []
+    assert not listens(with_password.port)
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[LoginSite]:
+    with login_site() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def with_oauth(site: LoginSite, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    log = tmp_path_factory.mktemp("oauth") / "log.txt"
+    options = ["--oauth", "generic", "--prefix", "/amt", "--processes", "2"]
+    with served(log, *options, environment=site.environment) as running:
+        yield running
+
+
+@posix
+@pytest.mark.parametrize("name", ["ann", "Bea O'Neil"])
+def test_who_logs_in_elsewhere_comes_back_to_the_page_they_asked_for(
+    with_oauth: Server, site: LoginSite, name: str
+) -> None:
+    site.person, person = name, Person()
+    asked = f"{with_oauth.url}/amt/filterbank?s.level=50"
+    status, where, text = person.get(asked)
+    assert (status, where) == (200, asked)
+    assert "token" in text
+    assert site.asked[-1]["redirect_uri"] == f"{with_oauth.url}/amt/login"
+
+    async def kinds() -> set[str | None]:
+        found = set()
+        for _ in range(6):  # whichever process answers knows the cookie of the other
+            socket_, said = await connected(f"{with_oauth.url}/amt/filterbank", person.cookies)
+            await left(socket_)
+            found.add(said)
+        return found
+
+    assert asyncio.run(kinds()) == {"ACK"}
+
+
+@posix
+def test_a_page_needs_the_login_and_health_does_not(with_oauth: Server, site: LoginSite) -> None:
+    site.person = "ann"
+    person = Person()
+    person.get(f"{with_oauth.url}/amt/cochlea")
+    page = person.get(f"{with_oauth.url}/amt/cochlea")[2]
+    assert "You are logged out" in person.get(f"{with_oauth.url}/amt/logout")[2]
+    assert person.cookies == ""
+    asked = len(site.asked)
+    person.get(f"{with_oauth.url}/amt/cochlea")
+    assert len(site.asked) == asked + 1  # sent to log in again
+    token = TOKEN.search(page)
+    assert token
+    with pytest.raises(HTTPClientError, match="403"):  # not even with a page's own token
+        asyncio.run(socket_of(f"{with_oauth.url}/amt/cochlea", "", token[1], {}))
+    assert json.loads(get(f"{with_oauth.url}/amt/health")[1])["status"] == "ok"
+
+
+@posix
+def test_a_login_denied_elsewhere_is_said_in_a_sentence(with_oauth: Server, site: LoginSite) -> None:
+    site.person = None
+    status, _, text = Person().get(f"{with_oauth.url}/amt/filterbank")
+    assert status == 401
+    assert "The login did not work: you said no &lt;b&gt;to it&lt;/b&gt;" in text
+    assert "Try again" in text
+
+
+@posix
+@pytest.mark.parametrize("code", ["616E6E", "no code"])
+def test_a_login_that_nobody_here_began_is_refused(with_oauth: Server, code: str) -> None:
+    query = urllib.parse.urlencode({"code": code, "state": "of another"})
+    status, _, text = Person().get(f"{with_oauth.url}/amt/login?{query}")
+    assert status == 401
+    assert "The login did not work: OAuth state mismatch" in text
+
+
+@posix
+def test_no_login_left_a_traceback_in_the_log(with_oauth: Server) -> None:
+    assert "Traceback" not in with_oauth.log()
+
+
+@posix
+def test_however_the_command_is_killed_no_process_stays(
+    with_oauth: Server,
+) -> None:  # the last one that asks it
+    assert survivors(with_oauth, signal.SIGKILL) == []
+    assert not listens(with_oauth.port)
