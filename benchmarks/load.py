@@ -444,10 +444,11 @@ async def costs(server: Server, labs: list[str]) -> bool:
             session = sessions[-1]
             row("  received: page", session.browser.received / 1000, "kB")
             row("  received: document", session.received / 1000, "kB")
-            for each in sessions[1:]:
+            for each in sessions:
                 each.close()
                 await each.browser.close()
-        session = sessions[0]
+        session = Session(Browser(server.url), slug, True)
+        await session.open()
         dice = random.Random(0)
         for key, (low, high) in SLIDERS[slug].items():
             before, had, times = server.cpu(), session.received, []
@@ -462,6 +463,7 @@ async def costs(server: Server, labs: list[str]) -> bool:
             row("  slider to update, p50", share_at(times, 0.5), "ms")
             row("  received a move", (session.received - had) / 30 / 1000, "kB")
         session.close()
+        await session.browser.close()
     return good
 
 
@@ -486,7 +488,10 @@ async def fill(server: Server, labs: list[str], within_s: float = 90.0) -> None:
 
 async def emptied(server: Server) -> None:
     """Wait until no session of those before is left, and what they held is given back."""
-    while await server.sessions():
+    deadline = time.monotonic() + LEFT_S + PATIENCE_S
+    while left := await server.sessions():
+        if time.monotonic() > deadline:
+            raise SystemExit(f"{left:g} sessions stay, {LEFT_S + PATIENCE_S:g} s after their pages were left")
         await asyncio.sleep(1.0)
     await asyncio.sleep(TRIM_S)
 
