@@ -28,7 +28,8 @@ __all__ = ["CommandError", "ServeOptions", "panel_command", "serve", "suitable_p
 
 READY_WITHIN_S = 180.0
 END_WITHIN_S = 5.0
-#: Memory that a server process is reckoned with, bytes: measured 0.9 GB, and what its sessions need.
+#: Memory that a server process is reckoned with, bytes: measured 0.25 GB beside the 0.6 GB that all of them share,
+#: 0.6 GB for the worker that trains for it, and what its sessions need.
 PROCESS_BYTES = 1.2e9
 #: Most server processes that are started unasked.
 MOST_PROCESSES = 8

@@ -330,6 +330,12 @@ async def lesson(
 # --- the server --------------------------------------------------------------------------------------------
 
 
+def _memory(process: psutil.Process) -> int:
+    """Return the memory of a process in bytes; what it shares with others counts by its part, where that is known."""
+    found = process.memory_full_info()
+    return int(getattr(found, "pss", found.rss))
+
+
 class Server:
     """The processes of `amtlab serve`, as far as this machine can see them."""
 
@@ -349,10 +355,10 @@ class Server:
         times = [process.cpu_times() for process in self.processes()]
         return sum(t.user + t.system for t in times)
 
-    def rss_mb(self, *, workers: bool = False) -> float:
+    def memory_mb(self, *, workers: bool = False) -> float:
         """Return the memory held, MB, by all processes that serve together, or by those that train for them."""
         found = [p for p in self.processes() if ("multiprocessing" in " ".join(p.cmdline())) == workers]
-        return sum(process.memory_info().rss for process in found) / 1e6
+        return sum(_memory(process) for process in found) / 1e6
 
     async def health(self) -> list[dict[str, float]]:
         """Return what each process that serves says of itself; any of them answers, so they are asked until all did."""
@@ -428,7 +434,7 @@ async def costs(server: Server, labs: list[str]) -> bool:
         for returning, name in ((True, "that was here before"), (False, "new here")):
             sessions = []
             for warm in (True, False):
-                before, rss = server.cpu(), server.rss_mb()
+                before, held = server.cpu(), server.memory_mb()
                 for _ in range(6):
                     session = Session(Browser(server.url), slug, returning)
                     await session.open()
@@ -440,7 +446,7 @@ async def costs(server: Server, labs: list[str]) -> bool:
                     good &= row(
                         f"open, browser {name}, CPU", (server.cpu() - before) / 6 * 1000, "ms", target
                     )
-                    row("  memory a session", (server.rss_mb() - rss) / 6, "MB", 2.0)
+                    row("  memory a session", (server.memory_mb() - held) / 6, "MB", 2.0)
             session = sessions[-1]
             row("  received: page", session.browser.received / 1000, "kB")
             row("  received: document", session.received / 1000, "kB")
@@ -496,11 +502,11 @@ async def emptied(server: Server) -> None:
     await asyncio.sleep(TRIM_S)
 
 
-async def memory_a_session(server: Server, rss: float) -> float:
+async def memory_a_session(server: Server, held: float) -> float:
     """Return by how much the memory has grown since there was no session, MB for each that there is now."""
     await asyncio.sleep(TRIM_S)  # the pages have been left, their sessions are still there
     there = await server.sessions()
-    return (server.rss_mb() - rss) / there if there else float("nan")
+    return (server.memory_mb() - held) / there if there else float("nan")
 
 
 async def scenario(server: Server, name: str, options: argparse.Namespace) -> bool:
@@ -514,7 +520,7 @@ async def scenario(server: Server, name: str, options: argparse.Namespace) -> bo
     if server.processes():
         await fill(server, options.labs)
         await emptied(server)
-    before, rss, began = server.cpu(), server.rss_mb(), time.monotonic()
+    before, held, began = server.cpu(), server.memory_mb(), time.monotonic()
     mine = time.process_time()
     lesson_over = lesson(
         server.url, students, within, options.seconds, options.labs, options.seed, options.returning
@@ -534,11 +540,11 @@ async def scenario(server: Server, name: str, options: argparse.Namespace) -> bo
     row("updates", len(seen.updates), "")
     row("received a student", seen.received / students / 1e6, "MB")
     if server.processes():
-        row("server's memory at the end", server.rss_mb(), "MB")
+        row("server's memory at the end", server.memory_mb(), "MB")
         row("server's CPU, of one core", 100 * spent / took, "%")
-        if workers := server.rss_mb(workers=True):
+        if workers := server.memory_mb(workers=True):
             row("  and of those that train", workers, "MB")
-        grown = await memory_a_session(server, rss)
+        grown = await memory_a_session(server, held)
         # The first training of a process imports 100 MB, which are no session's.
         good &= row(
             "memory a session in use, shared cache full", grown, "MB", None if name == "training" else 2.0
