@@ -18,6 +18,8 @@ from amtlib.scales import audfiltbw, erb2fc, erbspacebw, fc2erb
 
 _COMPLEX = {torch.float32: torch.complex64, torch.float64: torch.complex128}
 _POLY_TOLERANCE = 1e-6
+#: How often :meth:`GammatoneFilterbank.envelope_peaks` looks at an envelope in one over its channel's pole bandwidth.
+ENVELOPE_OVERSAMPLING = 8.0
 
 
 class GammatoneFilterbank(nn.Module):
@@ -249,6 +251,11 @@ class GammatoneFilterbank(nn.Module):
     def _signal(self, x: Tensor) -> Tensor:
         return lti.check_signal(x, self.dtype, self.fc.device)
 
+    def _signals(self, x: Tensor) -> Tensor:
+        if isinstance(x, Tensor) and x.ndim not in (1, 2):
+            raise ValueError(f"x has shape {tuple(x.shape)}; give (T,) or (batch, T)")
+        return self._signal(x)
+
     def forward(self, x: Tensor, block: int | None = None) -> Tensor:
         """
         Filter a signal through all channels, from rest.
@@ -272,9 +279,7 @@ class GammatoneFilterbank(nn.Module):
             If `x` has another shape, is empty, complex or on another device, or has non-finite samples; if
             `block` is below 1; if a learned pole is unstable.
         """
-        if isinstance(x, Tensor) and x.ndim not in (1, 2):
-            raise ValueError(f"x has shape {tuple(x.shape)}; give (T,) or (batch, T)")
-        return lti.filter_fft(self._signal(x), self._response, self._settle(), block=block)
+        return lti.filter_fft(self._signals(x), self._response, self._settle(), block=block)
 
     def frequency_response(self, f: Tensor | Sequence[float] | npt.NDArray[np.floating]) -> Tensor:
         """
@@ -392,11 +397,43 @@ class GammatoneFilterbank(nn.Module):
         kept: Tensor = self._cache.get(("complex", n_fft, self.dtype), self._coefficients, evaluate)
         return kept
 
+    def analytic(self, x: Tensor, step: int = 1) -> Tensor:
+        """
+        Outputs of the complex filters: waveform and envelope of every channel at once.
+
+        Parameters
+        ----------
+        x : Tensor, shape (T,) or (B, T)
+            Signal in Pa, real.
+        step : int
+            Return samples 0, step, 2 step, ... only, >= 1. They are exact, and cost less than all.
+
+        Returns
+        -------
+        Tensor, shape (F, ceil(T / step)) or (B, F, ceil(T / step)), complex
+            Its real part is what :meth:`forward` returns, its magnitude what :meth:`envelope` returns, in the unit
+            of `x`. Differentiable.
+
+        Raises
+        ------
+        ValueError
+            As :meth:`forward`, and if `step` is below 1.
+
+        Examples
+        --------
+        >>> bank = GammatoneFilterbank([1000.0], fs=16000)
+        >>> tone = torch.sin(2 * torch.pi * 1000 / 16000 * torch.arange(8000))
+        >>> torch.allclose(bank.analytic(tone).real, bank(tone), atol=1e-5)
+        True
+        """
+        signal = self._signals(x)
+        if self._fast(signal):
+            return lti.filter_allpole(signal, self.poles, self.gains, self.n, self._settle(), step=step)
+        return self._complex_outputs(signal, step)
+
     def envelope(self, x: Tensor, step: int = 1) -> Tensor:
         """
         Envelope of every channel: the magnitude of the complex filters' outputs.
-
-        The complex filters are those whose outputs have :meth:`forward`'s outputs as real parts.
 
         Parameters
         ----------
@@ -416,6 +453,10 @@ class GammatoneFilterbank(nn.Module):
         ValueError
             As :meth:`forward`, and if `step` is below 1.
 
+        See Also
+        --------
+        analytic : the complex outputs.
+
         Examples
         --------
         >>> bank = GammatoneFilterbank([1000.0], fs=16000)
@@ -423,13 +464,86 @@ class GammatoneFilterbank(nn.Module):
         >>> bank.envelope(tone, step=2000)[0, 1:]
         tensor([1.0000, 1.0000, 1.0000])
         """
-        if isinstance(x, Tensor) and x.ndim not in (1, 2):
-            raise ValueError(f"x has shape {tuple(x.shape)}; give (T,) or (batch, T)")
-        signal, settle = self._signal(x), self._settle()
+        signal = self._signals(x)
+        if self._fast(signal):
+            return lti.allpole_envelope(signal, self.poles, self.gains, self.n, self._settle(), step=step)
+        return self._complex_outputs(signal, step).abs()
+
+    def envelope_peaks(
+        self, x: Tensor, stretch: int, oversampling: float = ENVELOPE_OVERSAMPLING
+    ) -> tuple[Tensor, Tensor]:
+        """
+        Highest value of every channel's envelope in each stretch of the signal, and its mean power: a cochleagram.
+
+        Parameters
+        ----------
+        x : Tensor, shape (T,) or (B, T)
+            Signal in Pa, real.
+        stretch : int
+            Samples of a stretch, >= 1. Numbers with many divisors, such as powers of 2, are the fastest.
+        oversampling : float
+            An envelope is looked at this many times at least in one over its channel's pole bandwidth, > 0, unless
+            that is more often than the signal itself: at the multiples of the largest divisor of `stretch` that
+            is close enough. Default: 8, between which the top of a click's envelope lies 0.2 dB higher at most.
+
+        Returns
+        -------
+        peaks : Tensor, shape (F, ceil(T / stretch)) or (B, F, ceil(T / stretch))
+            Highest values, >= 0, in the unit of `x`. Differentiable.
+        power : Tensor, shape (F,) or (B, F)
+            Half the mean squared envelope, in the squared unit of `x`: the mean square of the channel wherever it is
+            narrow compared with its centre frequency. Differentiable.
+
+        Raises
+        ------
+        ValueError
+            As :meth:`forward`, if `stretch` is below 1, or if `oversampling` is not positive.
+
+        See Also
+        --------
+        envelope : every value, at the same distance in all channels.
+
+        Examples
+        --------
+        >>> bank = GammatoneFilterbank([500.0, 1000.0], fs=16000)
+        >>> tone = torch.sin(2 * torch.pi * 1000 / 16000 * torch.arange(16000))
+        >>> peaks, power = bank.envelope_peaks(tone, stretch=4096)
+        >>> peaks[1], 10 * torch.log10(power)
+        (tensor([1.0000, 1.0000, 1.0000, 1.0000]), tensor([-51.4101,  -3.0369], dtype=torch.float64))
+        """
+        if stretch < 1:
+            raise ValueError(f"stretch = {stretch} samples; give at least 1")
+        if not oversampling > 0.0:
+            raise ValueError(f"oversampling = {oversampling}; give a positive number, such as 8")
+        signal = self._signals(x)
+        width = self.betamul * audfiltbw(self.fc.double())
+        closest = (self.fs / (oversampling * width)).tolist()
+        divisors = [step for step in range(1, stretch + 1) if stretch % step == 0]
+        steps = [max(step for step in divisors if step == 1 or step <= most) for most in closest]
+        if self._fast(signal):
+            return lti.allpole_peaks(
+                signal, self.poles, self.gains, self.n, self._settle(), steps=steps, stretch=stretch
+            )
+        peaks, power = [], []
+        for channel, step in enumerate(steps):
+            envelope = self._complex_outputs(signal, step, slice(channel, channel + 1)).abs()
+            norm = torch.linalg.vector_norm(envelope, dim=-1).double()
+            power.append(norm.square() / (2 * envelope.shape[-1]))
+            peaks.append(nn.functional.max_pool1d(envelope, stretch // step, ceil_mode=True))
+        return torch.cat(peaks, -2), torch.cat(power, -1)
+
+    def _fast(self, signal: Tensor) -> bool:
+        """Whether the complex filters may run without gradients, a channel at a time."""
         learns = torch.is_grad_enabled() and any(t.requires_grad for t in (signal, *self._coefficients))
-        if self.implementation == "sos" and signal.device.type == "cpu" and not learns:
-            return lti.allpole_envelope(signal, self.poles, self.gains, self.n, settle, step=step)
-        return lti.filter_complex(signal, self._complex_response, settle, step=step).abs()
+        return self.implementation == "sos" and signal.device.type == "cpu" and not learns
+
+    def _complex_outputs(self, signal: Tensor, step: int, channels: slice = slice(None)) -> Tensor:
+        """Outputs of some channels' complex filters at every `step`-th sample, with gradients."""
+
+        def response(n_fft: int) -> Tensor:
+            return self._complex_response(n_fft)[channels]
+
+        return lti.filter_complex(signal, response, self._settle(), step=step)
 
     def resynthesise(self, y: Tensor) -> Tensor:
         """
@@ -505,9 +619,7 @@ class GammatoneFilterbank(nn.Module):
         >>> torch.allclose(bank.round_trip(x), bank.resynthesise(bank(x)), atol=1e-6)
         True
         """
-        if isinstance(x, Tensor) and x.ndim not in (1, 2):
-            raise ValueError(f"x has shape {tuple(x.shape)}; give (T,) or (batch, T)")
-        x, settle = self._signal(x), self._settle()
+        x, settle = self._signals(x), self._settle()
 
         def zero_phase(n_fft: int) -> Tensor:
             # |H|^2 rings as long backwards as forwards: delayed by `settle`, it is a causal filter.

@@ -34,7 +34,13 @@ from amtlib.lti.sections import (
     cascade_settling,
     classic_gammatone_response,
 )
-from amtlib.lti.subsampled import allpole_envelope, complex_allpole, filter_complex
+from amtlib.lti.subsampled import (
+    allpole_envelope,
+    allpole_peaks,
+    complex_allpole,
+    filter_allpole,
+    filter_complex,
+)
 
 __all__ = [
     "Paths",
@@ -42,6 +48,7 @@ __all__ = [
     "Stream",
     "Transfers",
     "allpole_envelope",
+    "allpole_peaks",
     "allpole_response",
     "butterworth_damping",
     "butterworth_response",
@@ -50,6 +57,7 @@ __all__ = [
     "classic_gammatone_response",
     "complex_allpole",
     "fast_length",
+    "filter_allpole",
     "filter_around",
     "filter_complex",
     "filter_fft",

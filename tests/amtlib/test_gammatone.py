@@ -245,6 +245,73 @@ def test_an_envelope_in_cached_pieces_is_that_of_the_whole_filter(n: int, dtype:
     assert float(((bank.envelope(x, 7) - whole).abs().amax(-1) / whole.amax(-1)).max()) < off
 
 
+@pytest.mark.parametrize("implementation", ["sos", "poly"])
+@pytest.mark.parametrize(("stretch", "length"), [(1, 300), (16, 1600), (12, 3000), (7, 3000), (64, 70001)])
+def test_peaks_and_power_of_envelopes_are_those_of_whole_envelopes(
+    stretch: int, length: int, implementation: str
+):
+    # out of order, so that neighbours differ in how closely they are looked at
+    bank = GammatoneFilterbank(
+        [4000.0, 100.0, 500.0, 6000.0], 16000, dtype=torch.float64, implementation=implementation
+    )
+    x = noise(2, length)
+    envelope = bank.envelope(x)
+    peaks, power = bank.envelope_peaks(x, stretch, oversampling=1e9)  # at every sample
+    whole = torch.nn.functional.max_pool1d(envelope, stretch, ceil_mode=True)
+    torch.testing.assert_close(peaks, whole, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(power, envelope.square().mean(-1) / 2, rtol=1e-12, atol=0.0)
+    peaks, power = bank.envelope_peaks(x, stretch)
+    assert bool((peaks <= whole + 1e-8).all())  # 'poly' rounds at 100 Hz
+    # The mean of a band-limited envelope from fewer samples; the ends are not whole periods.
+    torch.testing.assert_close(power, envelope.square().mean(-1) / 2, rtol=0.02, atol=0.0)
+
+
+def test_the_top_of_a_clicks_envelope_is_found_to_a_fifth_of_a_decibel():
+    bank = GammatoneFilterbank([300.0, 1000.0, 3000.0], 32000, dtype=torch.float64)
+    for late in range(0, 64, 5):
+        click = torch.zeros(4000, dtype=torch.float64)
+        click[late] = 1.0
+        lost = bank.envelope(click).amax(-1) / bank.envelope_peaks(click, 64)[0].amax(-1)
+        assert 0.0 <= float(20 * lost.log10().max()) < 0.2
+
+
+def test_peaks_of_envelopes_have_gradients_where_they_are_asked_for():
+    bank = GammatoneFilterbank([500.0, 3000.0], 16000, learnable=True)
+    x = noise(400).float()
+    peaks, power = bank.envelope_peaks(x, 8)
+    (peaks.sum() + power.sum()).backward()
+    assert bool(bank.poles.grad.ne(0).all())
+    with torch.no_grad():  # float32, two routes to the same number
+        fast, fast_power = bank.envelope_peaks(x, 8)
+    torch.testing.assert_close(fast, peaks.detach(), rtol=0.0, atol=1e-6)
+    torch.testing.assert_close(fast_power, power.detach(), rtol=1e-5, atol=0.0)
+
+
+@pytest.mark.parametrize("implementation", ["sos", "poly"])
+@pytest.mark.parametrize("step", [1, 7])
+def test_the_analytic_output_is_the_channel_and_its_envelope(step: int, implementation: str):
+    bank = GammatoneFilterbank([300.0, 3000.0], 16000, dtype=torch.float64, implementation=implementation)
+    x = noise(2, 3001)
+    z = bank.analytic(x, step)
+    # 'poly' rounds
+    torch.testing.assert_close(z.real, bank(x)[..., ::step], rtol=0.0, atol=1e-9)
+    torch.testing.assert_close(z.abs(), bank.envelope(x, step), rtol=0.0, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda bank: bank.envelope_peaks(torch.zeros(9), 0), "stretch = 0 samples; give at least 1"),
+        (lambda bank: bank.envelope_peaks(torch.zeros(9), 4, oversampling=0.0), "give a positive number"),
+        (lambda bank: bank.envelope_peaks(torch.zeros(1, 1, 9), 4), "give \\(T,\\) or \\(batch, T\\)"),
+        (lambda bank: bank.analytic(torch.zeros(9), 0), "step = 0"),
+    ],
+)
+def test_what_an_envelope_cannot_be_looked_at_with_is_refused(call: Any, says: str):
+    with pytest.raises(ValueError, match=says):
+        call(GammatoneFilterbank([500.0], 16000))
+
+
 def test_an_envelope_has_gradients_where_they_are_asked_for():
     bank = GammatoneFilterbank([500.0], 16000, learnable=True)
     x = noise(400).float().requires_grad_()

@@ -27,12 +27,8 @@ Array = NDArray[Any]
 SILENCE_DB = -200.0
 #: Level of the sound whose envelopes are kept, dB SPL: another level is a factor, where the sound has only one.
 REFERENCE_LEVEL = 60.0
-#: Envelopes are looked at this many times in one over the widest filter's pole bandwidth.
-ENVELOPE_OVERSAMPLING = 8
 #: Envelopes are kept as the highest value in each of this many stretches, at most: more than any screen shows.
-STRETCHES = 4096
-#: Values of envelopes that are computed at a time, at most (8 bytes each while they are).
-VALUES_AT_A_TIME = 2**22
+STRETCHES = 2048
 #: Frequencies at which the filters' responses are drawn.
 RESPONSE_POINTS = 240
 
@@ -246,6 +242,14 @@ def frequency_text(hertz: float) -> str:
     return f"{hertz:.0f} Hz" if hertz < 1000 else f"{hertz / 1000:.2f} kHz"
 
 
+def waveform_and_envelope(
+    one: GammatoneFilterbank, x: torch.Tensor, part: slice = slice(None)
+) -> tuple[Array, Array]:
+    """Return a part of the output of a filterbank's only channel, and of its envelope."""
+    output = one.analytic(x)[0, part]
+    return output.real.numpy(), output.abs().numpy()
+
+
 def _erb(hertz: Array | float) -> Array:
     return scales.fc2erb(torch.from_numpy(np.array(hertz, dtype=float))).numpy()
 
@@ -360,16 +364,9 @@ class FilterbankModel(LabModel):
         return int(np.abs(_erb(self.centre_frequencies().numpy()) - _erb(self.probe.frequency)).argmin())
 
     @property
-    def envelope_step(self) -> int:
-        """How many samples apart the envelope is looked at: close enough for the widest filter's response."""
-        widest = self.betamul * float(scales.audfiltbw(torch.tensor(self.bank.high, dtype=torch.float64)))
-        return max(math.floor(self.bank.fs / (ENVELOPE_OVERSAMPLING * widest)), 1)
-
-    @property
-    def envelope_pool(self) -> int:
-        """How many values of the envelope make one stretch."""
-        values = -(-round(self.sound().shape[-1]) // self.envelope_step)
-        return -(-values // STRETCHES)
+    def stretch(self) -> int:
+        """Samples of which the highest value of the envelope is kept: a power of 2."""
+        return 2 ** max(math.ceil(math.log2(self.sound().shape[-1] / STRETCHES)), 0)
 
     @property
     def result(self) -> FilterbankResult:
@@ -404,7 +401,7 @@ class FilterbankModel(LabModel):
             fs=fs,
             waveform=x.numpy(),
             fc=fc,
-            times=np.arange(shape.shape[1]) * self.envelope_step * self.envelope_pool / fs,
+            times=np.arange(shape.shape[1]) * self.stretch / fs,
             shape=shape,
             gain=gain,
             excitation=decibels(power * gain**2),
@@ -422,17 +419,11 @@ class FilterbankModel(LabModel):
         )
 
     def _envelope(self) -> tuple[Array, Array]:
-        """Return envelopes and powers, a group of channels at a time where all would take much memory."""
+        """Return the envelopes' peaks and their powers, of the sound at the level at which they are kept."""
         there = not self.stimulus.scales or self.stimulus.level == REFERENCE_LEVEL
         x = self.sound() if there else self.stimulus.render(self.bank.fs, level=REFERENCE_LEVEL)
-        step, pool = self.envelope_step, self.envelope_pool
-        together = max(VALUES_AT_A_TIME // -(-len(x) // step), 1)
-        envelopes, powers = [], []
-        for fc in self.centre_frequencies().split(together):
-            envelope = self._bank_of(fc).envelope(x, step=step)
-            powers.append(envelope.square().mean(-1, dtype=torch.float64) / 2)
-            envelopes.append(torch.nn.functional.max_pool1d(envelope, pool, ceil_mode=True))
-        return torch.cat(envelopes).numpy(), torch.cat(powers).numpy()
+        peaks, power = self.filterbank().envelope_peaks(x, self.stretch)
+        return peaks.numpy(), power.numpy()
 
     @staticmethod
     def _close_up(one: GammatoneFilterbank, x: torch.Tensor, window: slice) -> tuple[Array, Array]:
@@ -440,7 +431,7 @@ class FilterbankModel(LabModel):
         rings = lti.settling_samples(float(one.poles.abs()), one.n, one.dtype)
         start = max(window.start - rings, 0)
         part, kept = x[start : window.stop], slice(window.start - start, None)
-        return one(part)[0, kept].numpy(), one.envelope(part)[0, kept].numpy()
+        return waveform_and_envelope(one, part, kept)
 
     def _responses(self) -> tuple[Array, Array]:
         top = min(20000.0, self.bank.fs / 2)
@@ -455,12 +446,9 @@ class FilterbankModel(LabModel):
         one = self._one()
         rings = lti.settling_samples(float(one.poles.abs()), one.n, one.dtype)
         click = torch.zeros(min(rings, 2 * self.bank.fs))
-        click[0] = 1.0
         # Drawn as a density in 1/s: its size then does not depend on the sampling rate.
-        response, envelope = (
-            (one(click)[0] * self.bank.fs).numpy(),
-            (one.envelope(click)[0] * self.bank.fs).numpy(),
-        )
+        click[0] = float(self.bank.fs)
+        response, envelope = waveform_and_envelope(one, click)
         return one, float(envelope.argmax()) / self.bank.fs, (response, envelope)
 
     @staticmethod
@@ -522,22 +510,20 @@ class FilterbankModel(LabModel):
                 f"erb = torch.linspace(float(low), float(high), {channels}, dtype=torch.float64)",
                 f"bank = GammatoneFilterbank(scales.erb2fc(erb), fs={fs}, n={order}, betamul={self.betamul!r})",
                 "",
-                f"envelope = bank.envelope(x, step={self.envelope_step})  # Pa, (channels, time)",
-                "power = envelope.square().mean(-1, dtype=torch.float64) / 2  # Pa^2",
+                *self._code_of_envelopes(),
                 "excitation = 10 * torch.log10(power / signals.P_REF**2)  # dB SPL",
-                *self._code_of_stretches(),
                 "cochleagram = 20 * torch.log10(envelope / 2**0.5 / signals.P_REF)  # dB SPL",
                 f"channel = bank(x)[{self.channel}]  # Pa, the channel that is looked at",
                 "",
             ]
         )
 
-    def _code_of_stretches(self) -> list[str]:
+    def _code_of_envelopes(self) -> list[str]:
         try:
-            pool = self.envelope_pool
+            stretch = self.stretch
         except ValueError:  # the sound cannot be made: the page says why, and the script will too
-            return []
-        if pool == 1:
-            return []
-        line = f"envelope = torch.nn.functional.max_pool1d(envelope, {pool}, ceil_mode=True)"
-        return [f"{line}  # the highest value of each stretch"]
+            stretch = 1
+        return [
+            "# The highest value of each envelope in each stretch, Pa, (channels, time), and mean powers, Pa^2",
+            f"envelope, power = bank.envelope_peaks(x, stretch={stretch})",
+        ]
