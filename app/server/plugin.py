@@ -14,7 +14,7 @@ from bokeh.server.tornado import BokehTornado
 from app.server import access, logins, pages, state
 from app.server.headers import SafeHeaders
 from app.server.health import HealthHandler
-from app.server.warm import warm_up
+from app.server.warm import is_shared, warm_up
 
 
 def _fit(server: BokehTornado) -> None:
@@ -39,7 +39,7 @@ def _fitted(make: Any) -> Any:
 pages.install()
 logins.install()
 BokehTornado.__init__ = _fitted(BokehTornado.__init__)
-if "AMTLAB_PROCESSES" in os.environ:  # in the server alone, before its processes part
+if "AMTLAB_PROCESSES" in os.environ and is_shared():  # in the server alone, before its processes part
     try:
         warm_up()
     except Exception:

@@ -27,6 +27,9 @@ def _join_cluster() -> None:
 
 
 def _begin() -> None:
+    warm = importlib.import_module("app.server.warm")
+    if not warm.is_shared():
+        warm.warm_up()
     if os.environ.get("AMTLAB_SCHEDULER"):
         _join_cluster()
     tornado_loop = importlib.import_module("tornado.ioloop").IOLoop.current()

@@ -1,13 +1,16 @@
 """What all server processes have in common, made once before they part: imports, and the figures that sessions share.
 
 Source: our own measurements: without it the first page takes some 6 s; made in each process for itself, it takes as
-often the time and 0.6 GB each.
+often the time and 0.6 GB each. On macOS it is, where system libraries that have done mathematics do not survive it
+that a process is split in two.
 Not what a process has for itself, such as loops and threads, which do not come along when it is made: see `setup.py`.
 """
 
 import gc
 import importlib
 import logging
+import os
+import sys
 import threading
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +31,11 @@ def _show_every_lab(labs: Iterable[Any]) -> None:
         view = lab(served=True)
         view.page().server_doc(document())
         view.close()
+
+
+def is_shared() -> bool:
+    """Return whether the server warms up once for all processes, or each of them by itself."""
+    return sys.platform != "darwin" or os.environ.get("AMTLAB_PROCESSES") == "1"
 
 
 def warm_up() -> None:

@@ -20,6 +20,7 @@ from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from amtlib.cli import main
 from amtlib.serving import ServeOptions, panel_command, suitable_processes
+from app.server.warm import is_shared
 from benchmarks.load import Browser, Session
 from tests.login_site import LoginSite, login_site
 from tests.serving import ROOT, Server, served
@@ -274,6 +275,17 @@ def test_an_open_page_is_told_that_the_server_ends(
 def test_one_who_serves_to_themselves_gets_one_process_and_a_class_at_most_one_a_core() -> None:
     assert suitable_processes("localhost") == 1
     assert 1 <= suitable_processes("0.0.0.0") <= (os.cpu_count() or 1)
+
+
+@pytest.mark.parametrize(
+    ("system", "processes", "once"), [("linux", "2", True), ("darwin", "1", True), ("darwin", "2", False)]
+)
+def test_processes_warm_up_by_themselves_where_splitting_a_warm_one_is_not_safe(
+    system: str, processes: str, once: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.platform", system)
+    monkeypatch.setenv("AMTLAB_PROCESSES", processes)
+    assert is_shared() == once
 
 
 def test_secrets_never_stand_in_the_command() -> None:
