@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import param
+from bokeh.document import Document
+from bokeh.events import Event
 from bokeh.models import ImportedStyleSheet
 from panel.custom import JSComponent
+from panel.io.state import set_curdoc
 from panel.theme.base import Design
 
 _STATIC = Path(__file__).parent / "static"
@@ -65,6 +68,12 @@ class LabPart(JSComponent):
             self.content = self._supply()
         properties: dict[str, Any] = super()._get_properties(doc)
         return without_links(properties) if self.design is Plain else properties
+
+    def _process_bokeh_event(self, doc: Document, event: Event) -> None:
+        # Without Panel's busy state, which nothing of ours shows: it costs each message more than our own part of
+        # reading it.
+        with set_curdoc(doc):
+            self._process_event(event)
 
     def _handle_msg(self, data: Any) -> None:
         if isinstance(data, dict):
