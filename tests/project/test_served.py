@@ -257,18 +257,25 @@ def test_no_page_left_a_traceback_in_the_log(server: Server) -> None:
 
 
 @posix
-def test_an_open_page_is_told_that_the_server_ends(
+def test_a_page_that_trains_is_told_that_the_server_ends_and_its_worker_goes_too(
     server: Server,
 ) -> None:  # the last one that asks this server
-    async def told() -> str:
-        session = await visit(server, "cochlea")
+    async def told() -> tuple[str, list[psutil.Process]]:
+        session = await visit(server, "fdn", "?n.lines=4&t.steps=5000&t.patience=2000")
+        session.say(type="work", do="play")
+        await asyncio.wait_for(session._until("Step 1"), 60)
+        children = psutil.Process(server.process.pid).children(recursive=True)
         server.process.send_signal(signal.SIGTERM)
         said = await asyncio.wait_for(session._until("The server is ending"), 20)
         await session.leave()
-        return said
+        return said, children
 
-    assert "Your settings stay in the address" in asyncio.run(told())
+    said, children = asyncio.run(told())
+    assert "Your settings stay in the address" in said
+    assert len(children) >= 3  # panel, what starts its workers, and one of them
     assert server.process.wait(15) == 0
+    _, alive = psutil.wait_procs(children, timeout=10)
+    assert not alive
     assert "Traceback" not in server.log()
 
 
