@@ -351,6 +351,10 @@ def _end(server: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + END_WITHIN_S
     while time.monotonic() < deadline:
         server.poll()  # collect the leader, or its entry would keep the group alive
+        with contextlib.suppress(ChildProcessError):
+            # As process 1 of a container we inherit its children, and have to collect them as well.
+            while os.waitpid(-server.pid, os.WNOHANG)[0]:
+                pass
         try:
             os.killpg(server.pid, 0)
         except ProcessLookupError:
