@@ -714,6 +714,8 @@ async function picture(store, kind, name) {
 
 // What a server process closes a connection with whose session it does not have (app/server/pages.py).
 const NO_SUCH_SESSION = 4404
+// A hub's jupyter-server-proxy passes on neither code nor reason. Where the server is gone, it breaks off (1006).
+const NOTHING_SAID = 1005, BARE_TRIES = 8
 
 /** Say that the connection is lost, find the way back to the session, and open the page anew if it is gone. */
 function keepConnected(store) {
@@ -733,8 +735,9 @@ function keepConnected(store) {
     const closed = connection._on_close.bind(connection)
     connection._on_close = (event, reject) => {
       connection._reconnection_attempts_left = 5
-      if (event.code === NO_SUCH_SESSION) refused += 1
-      if (refused >= Number(event.reason || Infinity)) location.reload()
+      const bare = event.code === NOTHING_SAID
+      if (event.code === NO_SUCH_SESSION || bare) refused += 1
+      if (refused >= Number(event.reason || (bare ? BARE_TRIES : Infinity))) location.reload()
       else closed(event, reject)
     }
   }
