@@ -150,6 +150,10 @@ class ClusterPlace:
         finally:
             job.detach()
             del self._inboxes[name]
+            while not inbox.empty():  # begun while it was given up
+                word = inbox.get()
+                if word[0] == "begin":
+                    self._orphans.put((name, word[1]))
         result = unpack(outcome)
         if good:
             return result
@@ -213,7 +217,7 @@ class ClusterPlace:
         inbox = self._inboxes.get(name)
         if inbox is not None:
             inbox.put(word)
-        elif word[0] == "begin":  # given up in the moment in which it was begun
+        if word[0] == "begin" and name not in self._inboxes:  # given up in the moment in which it was begun
             self._orphans.put((name, word[1]))
 
     # ------------------------------------------------------------------ the cluster

@@ -1,5 +1,6 @@
 """Jobs for the tests of `amtlib.jobs`: in a module, so that processes and clusters find them."""
 
+import importlib
 import os
 import signal
 import threading
@@ -98,3 +99,8 @@ def die(context: Context, times: int, notes: str) -> int:
 def niceness(context: Context) -> int:
     """Return the niceness of the process."""
     return os.nice(0)
+
+
+def begun_on_worker() -> list[str]:
+    """Return the names of the jobs that a worker of a cluster is at."""
+    return list(importlib.import_module("amtlib.jobs.cluster")._STOPS)

@@ -126,6 +126,25 @@ def test_sessions_take_turns_on_a_cluster_too(pool: Pool) -> None:
     assert {job.state for job in busy} == {"cancelled"}
 
 
+def test_a_job_that_begins_while_it_is_given_up_is_stopped(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cancel = distributed.Future.cancel
+
+    def late(*arguments: Any, **options: Any) -> None:
+        time.sleep(0.3)  # now the worker says that it has begun
+        cancel(*arguments, **options)
+
+    monkeypatch.setattr(distributed.Future, "cancel", late)
+    for i in range(8):
+        job = pool.submit(does.obey)
+        time.sleep(0.002 * i)
+        job.cancel()
+        assert until(lambda: pool.running == 0)
+    client = pool._place._client  # type: ignore[attr-defined]
+    assert until(lambda: not any(client.run(does.begun_on_worker).values()))
+
+
 def test_a_job_whose_worker_died_is_begun_again_elsewhere(pool: Pool, tmp_path: Path) -> None:
     job = pool.submit(does.die, 1, str(tmp_path / "notes"))
     assert job.result(WAIT) == 1
