@@ -136,9 +136,9 @@ def test_a_job_that_begins_while_it_is_given_up_is_stopped(
         cancel(*arguments, **options)
 
     monkeypatch.setattr(distributed.Future, "cancel", late)
-    for i in range(8):
+    for i in range(16):
         job = pool.submit(does.obey)
-        time.sleep(0.002 * i)
+        time.sleep(0.003 * i)
         job.cancel()
         assert until(lambda: pool.running == 0)
     client = pool._place._client  # type: ignore[attr-defined]
