@@ -141,10 +141,13 @@ def test_pause_step_and_go_on_do_what_they_say(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_who_trains_alone_is_never_told_to_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    page, step, obeys = page_with(LONG, monkeypatch), TrainingRun.step_for, threading.Event()
+    page, step = page_with(LONG, monkeypatch), TrainingRun.step_for
+    obeys, deaf = threading.Event(), threading.Event()
     obeys.set()
 
     def slow(self: TrainingRun, other: Callable[[], bool]) -> str:
+        if not obeys.is_set():
+            deaf.set()
         obeys.wait(60.0)  # so long does the worker not hear that its step is no longer wanted
         return step(self, other)
 
@@ -154,6 +157,7 @@ def test_who_trains_alone_is_never_told_to_wait(monkeypatch: pytest.MonkeyPatch)
         page.act("play")
         await until(lambda: steps(page) > 2)
         obeys.clear()
+        await until(deaf.is_set)
         page.act("pause")
         await until(lambda: not page.lab.busy)
         page.act("play")
