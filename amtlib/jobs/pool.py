@@ -3,11 +3,13 @@ Source: our own.
 Not here: the workers themselves (:mod:`amtlib.jobs.processes`, :mod:`amtlib.jobs.cluster`).
 """
 
+import atexit
 import os
 import pickle
 import threading
 import time
 import warnings
+import weakref
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from types import TracebackType
@@ -23,6 +25,8 @@ T = TypeVar("T")
 
 #: The variable that names a cluster's scheduler.
 SCHEDULER_VARIABLE = "AMTLAB_SCHEDULER"
+#: Pools that nobody has closed yet.
+_OPEN: "weakref.WeakSet[Pool]" = weakref.WeakSet()
 
 
 class ThreadPlace:
@@ -165,6 +169,7 @@ class Pool:
         self._free = threading.Condition(self.lock)
         self._closed = False
         self._place: Place = place if place is not None else self._here()
+        _OPEN.add(self)
 
     def __repr__(self) -> str:
         with self.lock:
@@ -269,6 +274,7 @@ class Pool:
             while self._running and (left := until - time.monotonic()) > 0.0:
                 self._free.wait(left)
         self._place.close()
+        _OPEN.discard(self)
 
     def __enter__(self) -> "Pool":
         """Return the pool."""
@@ -350,6 +356,13 @@ class Pool:
             self._place = self._here()
         self._fill()
         lost.close()
+
+
+@atexit.register
+def _close_at_exit() -> None:
+    """Close what nobody has closed: a thread inside torch when the interpreter ends would abort the process."""
+    for pool in list(_OPEN):
+        pool.close()
 
 
 def check_budget(budget: float | None) -> None:

@@ -3,11 +3,13 @@ Source: our own; its keywords are those of the specification's `train_fdn`.
 Not here: what a step does (:mod:`amtlib.train.descent`).
 """
 
+import atexit
 import math
 import os
 import threading
 import time
 import warnings
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from types import TracebackType
@@ -39,6 +41,9 @@ from amtlib.train.settings import (
 
 #: Parts of a network that may learn, by the letters of their matrices.
 _PARTS = {"feedback": "a", "input_gain": "b", "output_gain": "c", "direct": "d"}
+#: Runs that were given a thread, and how long the interpreter waits for their steps under way when it ends, s.
+_STARTED: "weakref.WeakSet[TrainingRun]" = weakref.WeakSet()
+_END_WITHIN = 10.0
 
 
 class TrainingRun:
@@ -353,6 +358,7 @@ class TrainingRun:
             elif not self.reason:
                 self._thread = threading.Thread(target=self._work, name="training run", daemon=True)
                 self._thread.start()
+                _STARTED.add(self)
 
     def resume(self) -> None:
         """Go on after :meth:`pause`, by whoever stepped before."""
@@ -794,3 +800,14 @@ class TrainingRun:
             self.seconds = float(state["seconds"])
             self.reason, self.message, self._ending, self.error = "", "", False, None
             self._latest = self._copy()
+
+
+@atexit.register
+def _stop_at_exit() -> None:
+    """Stop what still trains: a thread inside torch when the interpreter ends would abort the process."""
+    until = time.monotonic() + _END_WITHIN
+    working = [(run, run._thread) for run in list(_STARTED) if run._thread is not None and not run._idle]
+    for run, _ in working:
+        run.stop()
+    for _, thread in working:
+        thread.join(max(0.0, until - time.monotonic()))
