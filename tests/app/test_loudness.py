@@ -156,8 +156,22 @@ def test_a_click_does_not_fall_between_two_spectra(lab: LoudnessModel) -> None:
     found = lab.course.peak
     lab.update({"p.step": 1})
     assert found == lab.course.peak
-    lab.update({"p.step": 0, "s.kind": "tone"})
+    lab.update({"p.step": 0, "s.kind": "pink"})
     assert lab.step == 4
+
+
+@pytest.mark.parametrize("settings", [{}, {"s.frequency": 150}, {"m.model": "glasberg2002"}, {"m.ild": -10}])
+@pytest.mark.parametrize("duration", [0.25, 0.5])
+def test_a_long_tone_is_as_loud_in_steps_of_8_ms_as_in_those_of_1_ms(
+    lab: LoudnessModel, settings: dict[str, Any], duration: float
+) -> None:
+    lab.update({"s.duration": duration, **settings})
+    assert lab.step == 8
+    found = lab.course
+    lab.update({"p.step": 1})
+    assert lab.step == 1
+    assert found.peak == pytest.approx(lab.course.peak, rel=0.003)
+    assert found.short_term.max() == pytest.approx(lab.course.short_term.max(), rel=0.003)
 
 
 def test_a_weaker_right_ear_adds_less_and_less(lab: LoudnessModel) -> None:

@@ -35,7 +35,7 @@ HIGHEST = 15000
 LOUDEST = 120
 #: Silence after the sound, s: long enough to see how its loudness is forgotten.
 AFTER = 0.25
-#: The lab keeps patterns every so many ms.
+#: The lab keeps patterns every so many ms, or of each spectrum where they are further apart.
 KEEP = 4
 #: Sounds that are much the same from one ms to the next.
 STEADY = {
@@ -51,6 +51,8 @@ STEADY = {
     "sweep",
     "silence",
 }
+#: A tone this long or longer, s: in most of it one spectrum is as the other.
+LONG_TONE = 0.25
 #: Settings of the ear: of all that comes before loudness over time and the other ear.
 EAR = (
     "edge1",
@@ -73,7 +75,7 @@ WINDOWS = ("64 ms", "32 ms", "16 ms", "8 ms", "4 ms", "2 ms")
 
 @dataclass(frozen=True)
 class Course:
-    """What the model made of the whole sound: loudness over time, and the patterns every 4 ms.
+    """What the model made of the whole sound: loudness over time, and the patterns every 4 or 8 ms.
 
     Times in s from the sound's onset, shape ``(F,)``; loudness in sone, ``(F,)``; patterns ``(2, M, C)`` of the left
     and the right ear at ``moments`` ``(M,)``: excitation in dB, and specific loudness in sone/Cam whose area, both
@@ -280,7 +282,7 @@ class LoudnessModel(LabModel):
 
     @torch.no_grad()
     def _patterns(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Work out each ear by itself: excitation every 4 ms, ``(R, M, C)``, and specific loudness, ``(R, F, C)``."""
+        """Work out each ear by itself: excitation at the moments, ``(R, M, C)``, and specific loudness, ``(R, F, C)``."""
         excitation, specific = self.ear().patterns(self.heard())
         return excitation[:, :: self._keep].contiguous(), specific
 
@@ -328,12 +330,15 @@ class LoudnessModel(LabModel):
     @property
     def _keep(self) -> int:
         """Every which frame's patterns are kept."""
-        return KEEP // self.step
+        return max(1, KEEP // self.step)
 
     @property
     def step(self) -> int:
         """Time from one spectrum to the next, ms: a click may fall between two that are 4 ms apart."""
-        return int(self.inside.step) or (4 if self.stimulus.kind in STEADY else 1)
+        chosen, sound = int(self.inside.step), self.stimulus
+        if chosen or sound.kind not in STEADY:
+            return chosen or 1
+        return 8 if sound.kind == "tone" and sound.duration >= LONG_TONE else 4
 
     @property
     def frame(self) -> int:

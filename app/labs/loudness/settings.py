@@ -109,7 +109,10 @@ class Inside(param.Parameterized):
         default=0,
         objects={"Automatic": 0, "1 ms (as published)": 1, "2 ms": 2, "4 ms": 4},
         label="A spectrum every",
-        doc="Automatic is 4 ms for steady sounds, whose loudness then differs by up to 2 %, and 1 ms for all others.",
+        doc=(
+            "Automatic is 8 ms for tones of 0.25 s or longer, whose loudness then differs by up to 0.3 %, 4 ms for "
+            "other steady sounds, which differ by up to 2 %, and 1 ms for all others."
+        ),
     )
     range_db = Quantity(
         60,
