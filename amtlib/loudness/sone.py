@@ -111,16 +111,11 @@ def sone2phon(sone: Tensor | float) -> Tensor | float:
     with torch.no_grad():
         step = (torch.searchsorted(ends, wanted.detach(), right=True) - 1).clamp(0, len(ends) - 2)
         c0, c1, c2, c3 = _cubics()[0].to(given.device)[step].unbind(-1)
-        low, high = torch.zeros_like(wanted), torch.ones_like(wanted)
+        # Newton's method on one monotone cubic, from its chord: exact to rounding in three steps
+        t = (wanted - c0) / (c1 + c2 + c3)
         for _ in range(3):
-            t = 0.5 * (low + high)
-            less = c0 + t * (c1 + t * (c2 + t * c3)) < wanted
-            low, high = torch.where(less, t, low), torch.where(less, high, t)
-        # Newton's method on one monotone cubic, from 1/8 phon: exact to rounding in four steps
-        t = 0.5 * (low + high)
-        for _ in range(5):
             excess = wanted - (c0 + t * (c1 + t * (c2 + t * c3)))
-            t = (t + excess / (c1 + t * (2.0 * c2 + t * 3.0 * c3))).clamp(low, high)
+            t = (t + excess / (c1 + t * (2.0 * c2 + t * 3.0 * c3))).clamp(0.0, 1.0)
         phon = step + t
         slope = _slope(phon)
         phon = torch.where(wanted <= ends[0], 0.0, phon)
