@@ -15,6 +15,8 @@ from panel.custom import JSComponent
 from panel.io.state import set_curdoc
 from panel.theme.base import Design
 
+from app.figures import bundled
+
 _STATIC = Path(__file__).parent / "static"
 
 
@@ -65,7 +67,7 @@ class LabPart(JSComponent):
         # Asked for when the part is shown, not kept up to date: comparing and copying it at every move of a
         # slider would cost more than the model does.
         with param.parameterized.discard_events(self):
-            self.content = self._supply()
+            self.content = _travelling(self._supply())
         properties: dict[str, Any] = super()._get_properties(doc)
         return without_links(properties) if self.design is Plain else properties
 
@@ -81,4 +83,8 @@ class LabPart(JSComponent):
 
     def tell(self, message: dict[str, Any]) -> None:
         """Send a message to the page."""
-        self._send_msg(message)
+        self._send_msg(_travelling(message))
+
+
+def _travelling(message: dict[str, Any]) -> dict[str, Any]:
+    return {**message, "scene": bundled(message["scene"])} if "scene" in message else message

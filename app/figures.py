@@ -124,6 +124,48 @@ def packed(values: np.ndarray[Any, Any], low: float, high: float) -> dict[str, A
     return {"packed": np.rint(scaled).astype(np.uint8), "low": low, "high": high}
 
 
+#: Arrays that a page takes as the bytes they are.
+_PLAIN = {"uint8", "int32", "float32", "float64"}
+
+
+def bundled(scene: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a scene as it travels: its arrays are one, for each message costs more by every array than by its size.
+
+    Parameters
+    ----------
+    scene : dict
+        What `Scene.whole` or `Scene.changes` gave.
+
+    Returns
+    -------
+    dict
+        The same, with ``bytes``, and a note of type, shape and place in them instead of each array: lab.js reads it.
+
+    Examples
+    --------
+    >>> found = bundled({"data": {"curve": {"x": np.zeros(3), "name": "x"}}, "set": {}, "limits": {}})
+    >>> found["data"], found["bytes"].shape
+    ({'curve': {'x': {'dtype': 'float64', 'shape': [3], 'from': 0, 'to': 24}, 'name': 'x'}}, (24,))
+    """
+    pieces: list[bytes] = []
+    length = 0
+
+    def noted(value: Any) -> Any:
+        nonlocal length
+        if isinstance(value, dict):
+            return {key: noted(each) for key, each in value.items()}
+        if isinstance(value, list):
+            return [noted(each) for each in value]
+        if not isinstance(value, np.ndarray) or value.dtype.name not in _PLAIN:
+            return value
+        begin, length = length, length + value.nbytes
+        pieces.append(value.tobytes())
+        return {"dtype": value.dtype.name, "shape": list(value.shape), "from": begin, "to": length}
+
+    data = noted(scene["data"])
+    return {**scene, "data": data, "bytes": np.frombuffer(b"".join(pieces), dtype=np.uint8)}
+
+
 def _equal(a: Any, b: Any) -> bool:
     if a is b:
         return True

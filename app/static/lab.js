@@ -580,6 +580,19 @@ function paint(document, ground) {
   }
 }
 
+/** Give a scene its arrays, which travel as one. */
+function unbundled(scene) {
+  const {ndarray} = Bokeh.require("core/util/ndarray")
+  const {buffer, byteOffset} = scene.bytes
+  const found = (value) => {
+    if (Array.isArray(value)) return value.map(found)
+    if (value === null || typeof value !== "object" || ArrayBuffer.isView(value)) return value
+    if (value.dtype === undefined) return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, found(each)]))
+    return ndarray(buffer.slice(byteOffset + value.from, byteOffset + value.to), value)
+  }
+  return {...scene, data: found(scene.data)}
+}
+
 /** Turn what travels small into what a data source holds. */
 function unpack(values, image) {
   if (values?.every_line !== undefined) return Array(values.lines).fill(values.every_line)
@@ -605,7 +618,8 @@ function tidyLegends(document, scene, opening) {
       }
 }
 
-function applyScene(document, scene, opening = false) {
+function applyScene(document, sent, opening = false) {
+  const scene = unbundled(sent)
   const named = (path) => {
     const [name, ...parts] = path.split(".")
     // HoloViews names ranges after dimensions, so a figure is looked for among the figures first.
