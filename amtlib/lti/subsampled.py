@@ -7,6 +7,7 @@ import cmath
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -405,11 +406,12 @@ def _neighbours(steps: Sequence[int], together: float) -> Iterator[tuple[int, in
             first = last
 
 
+@lru_cache(maxsize=4)
 def _distance_from_zero(n_fft: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """Return ``1 - exp(-1j omega)`` on an FFT grid, twice over: a slice of it begins at any grid point."""
-    omega = torch.arange(n_fft, dtype=torch.float64, device=device) * (2.0 * math.pi / n_fft)
-    once = torch.complex(2.0 * (omega / 2.0).sin().square_(), omega.sin()).to(dtype)
-    return torch.cat([once, once])
+    omega = torch.arange(n_fft // 2 + 1, dtype=torch.float64, device=device) * (2.0 * math.pi / n_fft)
+    half = torch.complex(2.0 * (omega / 2.0).sin().square_(), omega.sin()).to(dtype)
+    return torch.cat([half, half[1 : (n_fft + 1) // 2].flip(0).conj()]).repeat(2)
 
 
 def _points(pole: complex, order: int, n_fft: int, multiple: int, dtype: torch.dtype) -> range:
