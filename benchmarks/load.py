@@ -432,6 +432,13 @@ def row(
     return met
 
 
+def pace() -> float:
+    """Return how fast this machine is just now: CPU time of a fixed loop of Python, ms."""
+    began = time.process_time()
+    sum(i * i for i in range(200_000))
+    return 1000 * (time.process_time() - began)
+
+
 async def costs(server: Server, labs: list[str]) -> bool:
     """Measure what one page and one move cost, alone on the server."""
     good = True
@@ -465,6 +472,7 @@ async def costs(server: Server, labs: list[str]) -> bool:
         spent: dict[str, list[float]] = {key: [] for key in SLIDERS[slug]}
         times: dict[str, list[float]] = {key: [] for key in SLIDERS[slug]}
         received = dict.fromkeys(SLIDERS[slug], 0)
+        paces = [pace()]
         for _ in range(ROUNDS):  # in turn: the machine is not equally fast all the time
             for key, (low, high) in SLIDERS[slug].items():
                 before, had = server.cpu(), session.received
@@ -475,6 +483,7 @@ async def costs(server: Server, labs: list[str]) -> bool:
                     times[key].append(1000 * (time.monotonic() - began))
                 spent[key].append((server.cpu() - before) / MOVES * 1000)
                 received[key] += session.received - had
+            paces.append(pace())
         for key in SLIDERS[slug]:
             if server.processes():
                 target = None if slug == "fdn" else 30.0
@@ -484,6 +493,8 @@ async def costs(server: Server, labs: list[str]) -> bool:
                 row("  in the fastest round, in the slowest", min(spent[key]), "ms", also=max(spent[key]))
             row("  slider to update, p50", share_at(times[key], 0.5), "ms")
             row("  received a move", received[key] / (ROUNDS * MOVES) / 1000, "kB")
+        row("a fixed loop of Python meanwhile", share_at(paces, 0.5), "ms")
+        row("  the fastest, the slowest", min(paces), "ms", also=max(paces))
         session.close()
         await session.browser.close()
     return good
