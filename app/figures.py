@@ -139,7 +139,8 @@ def bundled(scene: Mapping[str, Any]) -> dict[str, Any]:
     Returns
     -------
     dict
-        The same, with ``bytes``, and a note of type, shape and place in them instead of each array: lab.js reads it.
+        The same, with ``bytes`` if it has arrays, and a note of type, shape and place in them instead of each: lab.js
+        reads it.
 
     Examples
     --------
@@ -163,7 +164,8 @@ def bundled(scene: Mapping[str, Any]) -> dict[str, Any]:
         return {"dtype": value.dtype.name, "shape": list(value.shape), "from": begin, "to": length}
 
     data = noted(scene["data"])
-    return {**scene, "data": data, "bytes": np.frombuffer(b"".join(pieces), dtype=np.uint8)}
+    bundle = {"bytes": np.frombuffer(b"".join(pieces), dtype=np.uint8)} if pieces else {}
+    return {**scene, "data": data, **bundle}
 
 
 def _equal(a: Any, b: Any) -> bool:

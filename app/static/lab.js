@@ -582,6 +582,7 @@ function paint(document, ground) {
 
 /** Give a scene its arrays, which travel as one. */
 function unbundled(scene) {
+  if (!scene.bytes) return scene
   const {ndarray} = Bokeh.require("core/util/ndarray")
   const {buffer, byteOffset} = scene.bytes
   const found = (value) => {

@@ -7,7 +7,7 @@ import holoviews as hv
 import numpy as np
 import pytest
 
-from app.figures import Scene, template
+from app.figures import Scene, bundled, template
 from app.labs.filterbank.view import FilterbankLab
 
 NAMES = ["waveform", "cochleagram", "excitation", "responses", "wave", "impulse"]
@@ -124,3 +124,33 @@ def test_another_number_type_is_a_difference() -> None:
     scene.changes()
     scene.data("a", x=np.zeros(2, dtype=np.float64))
     assert scene.changes() is not None
+
+
+def test_a_scene_travels_with_one_array_that_holds_all() -> None:
+    x, image = np.linspace(0, 1, 7, dtype=np.float32), np.arange(6, dtype=np.uint8).reshape(2, 3)
+    columns = {"x": x, "lines": [x[:2], x[2:]], "text": ["a", "b"], "image": {"packed": image, "low": 0.0}}
+    scene = {"data": {"one": columns, "none": {"y": x[:0]}}, "set": {"title": {"text": "t"}}, "limits": {}}
+    sent = bundled(scene)
+
+    def restored(value: Any) -> Any:
+        if isinstance(value, list):
+            return [restored(each) for each in value]
+        if not isinstance(value, dict):
+            return value
+        if "dtype" not in value:
+            return {key: restored(each) for key, each in value.items()}
+        piece = sent["bytes"][value["from"] : value["to"]]
+        return np.frombuffer(piece.tobytes(), dtype=value["dtype"]).reshape(value["shape"])
+
+    def arrays(value: Any) -> int:
+        parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        return isinstance(value, np.ndarray) + sum(arrays(part) for part in parts)
+
+    assert arrays(sent) == 1
+    np.testing.assert_equal(restored(sent["data"]), scene["data"])
+    assert (sent["set"], sent["limits"]) == (scene["set"], scene["limits"])
+
+
+def test_a_scene_without_arrays_travels_as_it_is() -> None:
+    scene = {"data": {"marks": {"text": ["a"]}}, "set": {}, "limits": {"x": [0, 1]}}
+    assert bundled(scene) == scene

@@ -282,7 +282,7 @@ class LoudnessModel(LabModel):
 
     @torch.no_grad()
     def _patterns(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Work out each ear by itself: excitation at the moments, ``(R, M, C)``, and specific loudness, ``(R, F, C)``."""
+        """Work out each ear: excitation at the moments, ``(R, M, C)``, and specific loudness, ``(R, F, C)``."""
         excitation, specific = self.ear().patterns(self.heard())
         return excitation[:, :: self._keep].contiguous(), specific
 
