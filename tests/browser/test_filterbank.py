@@ -11,12 +11,14 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 import pytest
 import soundfile
-from playwright.sync_api import Browser, Download, Page, expect
+from playwright.sync_api import Browser, Download, Page, WebSocketRoute, expect
 
 from tests.serving import Server
 
 FIGURES = 6
 WAIT = 20_000  # ms: the machine may be busy; nothing here takes long by itself
+#: What a browser calls a closing without a code.
+NO_CODE = 1005
 
 
 @pytest.fixture
@@ -486,3 +488,57 @@ def test_on_a_phone_nothing_sticks_out_and_three_sliders_at_hand_move_the_pictur
 def test_the_server_stays_well(server: Server, page: Page) -> None:
     answer = page.request.get(f"{server.url}/health")
     assert json.loads(answer.text())["status"] == "ok"
+
+
+# ---------------------------------------------------------------- a connection that breaks
+
+
+def settle(page: Page, level: int) -> None:
+    """Type a level, and wait until the page has written it into its address."""
+    number = page.get_by_role("spinbutton", name="Level, exact value").first
+    number.fill(str(level))
+    number.press("Enter")
+    wait_for_query(page, "s.level", str(level))
+
+
+def test_what_is_moved_while_the_connection_is_lost_arrives_when_it_is_back(
+    page: Page, server: Server
+) -> None:
+    routes: list[WebSocketRoute] = []
+
+    def through(route: WebSocketRoute) -> None:
+        routes.append(route)
+        route.connect_to_server()
+
+    page.route_web_socket(re.compile("/ws"), through)
+    opened(page, server)
+    page.evaluate("window.same = true")
+    routes[0].close(code=1011, reason="a wire was cut")
+    lost = page.get_by_text("The connection to the server is lost")
+    expect(lost).to_be_visible(timeout=WAIT)
+    settle(page, 72)
+    expect(lost).to_be_hidden(timeout=WAIT)
+    expect(page.locator(".summary")).to_contain_text("at 72 dB SPL", timeout=WAIT)
+    assert page.evaluate("window.same")
+
+
+def test_a_page_behind_a_hub_opens_anew_when_its_server_has_another_life(page: Page, server: Server) -> None:
+    """jupyter-server-proxy closes without a code where the server behind it does not know the session."""
+    routes: list[WebSocketRoute] = []
+
+    def through(route: WebSocketRoute) -> None:
+        routes.append(route)
+        if len(routes) in (1, 10):
+            route.connect_to_server()
+        else:
+            route.close(code=NO_CODE)
+
+    page.route_web_socket(re.compile("/ws"), through)
+    opened(page, server)
+    settle(page, 72)
+    page.evaluate("window.same = true")
+    routes[0].close(code=NO_CODE)
+    page.wait_for_function("window.same === undefined", timeout=WAIT)
+    expect(page.locator(".bk-Figure")).to_have_count(FIGURES, timeout=WAIT)
+    expect(page.locator(".summary")).to_contain_text("at 72 dB SPL", timeout=WAIT)
+    assert len(routes) == 10  # one that was, eight in vain, and that of the page that opened anew
