@@ -170,21 +170,31 @@ function startEngine(model, store, {values, defaults, derived, kept_when, foreig
   Object.assign(store, {values: {...values}, hidden: new Set(frame.hide), frame, permalink})
 
   // One question at a time: the next message goes when the picture for the last one has come.
-  let waiting = {}, sent = {}, pointed = null, busy = false, lost = false, sequence = 0, rescue = 0
-  const flush = () => {
-    if (busy || lost || !(pointed || Object.keys(waiting).length)) return
+  // What has gone and is not answered yet stands in `sent`, under the number it went with.
+  const sent = new Map()
+  let waiting = {}, pointed = null, busy = false, lost = false, sequence = 0, rescue = 0
+  const send = () => {
     busy = true
     sequence += 1
     if (Object.keys(waiting).length) {
       model.send_msg({type: "set", values: waiting, sequence})
-      sent = waiting
+      sent.set(sequence, waiting)
       waiting = {}
     } else {
       model.send_msg({type: "point", ...pointed, sequence})
       pointed = null
     }
     // A lost answer must not silence the controls for good.
+    clearTimeout(rescue)
     rescue = setTimeout(() => { busy = false; flush() }, 4000)
+  }
+  const flush = () => {
+    if (!busy && !lost && (pointed || Object.keys(waiting).length)) send()
+  }
+  // A button speaks of what the page shows: what was moved before it was pressed does not wait behind it.
+  store.ask = (message) => {
+    if (!lost && Object.keys(waiting).length) send()
+    model.send_msg(message)
   }
   const tellWatchers = (moved) => { for (const watcher of store.watchers) watcher(moved) }
   store.point = (place) => { pointed = place; flush() }
@@ -198,13 +208,15 @@ function startEngine(model, store, {values, defaults, derived, kept_when, foreig
   store.hide = (key, hidden) => {
     if (hidden) store.hidden.add(key)
     else store.hidden.delete(key)
-    model.send_msg({type: "hide", keys: [...store.hidden]})
+    store.ask({type: "hide", keys: [...store.hidden]})
     writeLink()
   }
   store.receivers.answered = (number) => {
+    for (const earlier of [...sent.keys()]) if (earlier <= number) sent.delete(earlier)
+  }
+  store.drawn = (number) => {
     if (number < sequence) return
     clearTimeout(rescue)
-    sent = {}
     busy = false
     flush()
   }
@@ -212,8 +224,8 @@ function startEngine(model, store, {values, defaults, derived, kept_when, foreig
   store.lost = () => {
     lost = true
     clearTimeout(rescue)
-    waiting = {...sent, ...waiting}
-    sent = {}
+    waiting = Object.assign({}, ...sent.values(), waiting)
+    sent.clear()
   }
   store.found = () => {
     lost = busy = false
@@ -222,8 +234,10 @@ function startEngine(model, store, {values, defaults, derived, kept_when, foreig
   }
   store.receivers.values = (fresh) => {
     const moved = new Set()
+    // What the server says of a value that is on its way there is out of date.
+    const underWay = Object.assign({}, ...sent.values(), waiting)
     for (const [key, value] of Object.entries(fresh)) {
-      if (key in waiting || store.values[key] === value) continue
+      if (key in underWay || store.values[key] === value) continue
       store.values[key] = value
       moved.add(key)
     }
@@ -281,7 +295,7 @@ function controls(model, el) {
     lessons = make("select", {id}, make("option", {value: ""}, "Explore freely"),
       ...content.lessons.map(([slug, title]) => make("option", {value: slug}, title)))
     lessons.value = store.frame.lesson
-    lessons.addEventListener("change", () => model.send_msg({type: "lesson", slug: lessons.value}))
+    lessons.addEventListener("change", () => store.ask({type: "lesson", slug: lessons.value}))
     root.append(make("div", {class: "control lesson"},
       make("div", {class: "head"}, make("label", {for: id}, "Lesson")), lessons))
   }
@@ -322,7 +336,7 @@ function controls(model, el) {
     explain.setAttribute("aria-pressed", String(root.classList.toggle("explaining")))
   }}, "Explain")
   root.append(make("div", {class: "buttons"},
-    make("button", {type: "button", onclick: () => model.send_msg({type: "reset"})}, "Reset"),
+    make("button", {type: "button", onclick: () => store.ask({type: "reset"})}, "Reset"),
     explain, store.permalink ? copy : null, store.permalink ? teach : null), said)
   el.append(root)
 }
@@ -430,7 +444,7 @@ function words(model, el) {
         ...story.questions.map(([ask, answer]) => make("details", {}, make("summary", {}, ask), make("p", {}, answer))),
         task,
         story.next && make("button", {type: "button", class: "next",
-          onclick: () => model.send_msg({type: "lesson", slug: story.next[0]})}, `Next: ${story.next[1]} →`),
+          onclick: () => store.ask({type: "lesson", slug: story.next[0]})}, `Next: ${story.next[1]} →`),
       ].filter(Boolean) : []))
     }
     task.hidden = !story?.task
@@ -469,7 +483,7 @@ function tools(model, el) {
   const player = make("audio", {controls: true, preload: "none", "aria-label": "Player"})
   const playing = make("span", {class: "playing", role: "status"})
   let address = null
-  const ask = (message) => model.send_msg(message)
+  const ask = (message) => store.ask(message)
   const listen = sounds.map(([key, label, help]) =>
     make("button", {type: "button", title: help, onclick: () => ask({type: "sound", key})}, `▶ ${label}`))
   const heard = make("span", {class: "fine"}, "Played at one safe level; dB SPL is the model’s level.")
@@ -653,11 +667,13 @@ async function figures(model, el) {
   store.receivers.scene = (scene) => waiting.push(scene)
   model.on("msg:custom", (message) => {
     if (message.type !== "update") return
-    for (const [part, fresh] of Object.entries(message)) store.receivers[part]?.(fresh)
+    const {answered, ...parts} = message
+    if (answered !== undefined) store.receivers.answered(answered)  // first: the values beside it are up to date
+    for (const [part, fresh] of Object.entries(parts)) store.receivers[part]?.(fresh)
     // Last, so that the page asks again only when this picture is drawn.
-    if ("answered" in message) requestAnimationFrame(() => {
-      store.receivers.answered?.(message.answered)
-      window.dispatchEvent(new CustomEvent("amtlab-drawn", {detail: message.answered}))
+    if (answered !== undefined) requestAnimationFrame(() => {
+      store.drawn(answered)
+      window.dispatchEvent(new CustomEvent("amtlab-drawn", {detail: answered}))
     })
   })
   applyScene(plots, content.scene, true)
@@ -731,6 +747,7 @@ async function picture(store, kind, name) {
 const NO_SUCH_SESSION = 4404
 // A hub's jupyter-server-proxy passes on neither code nor reason. Where the server is gone, it breaks off (1006).
 const NOTHING_SAID = 1005, BARE_TRIES = 8
+const BAD_MESSAGE = 4002
 
 /** Say that the connection is lost, find the way back to the session, and open the page anew if it is gone. */
 function keepConnected(store) {
@@ -747,8 +764,17 @@ function keepConnected(store) {
     connection._repull_session_doc = async (resolve) => resolve(connection.session)
     // A class does not come back in the same instant; a session may be in another process, which is asked soon.
     connection._reconnect_delay = () => refused ? 200 : 1000 + 2000 * Math.random()
+    // Bokeh closes with 1002, which a browser refuses to its scripts, and then waits on for ever.
+    connection._close_bad_protocol = (detail) => {
+      console.error(`What the server sent could not be read: ${detail}`)
+      connection.socket?.close(BAD_MESSAGE)
+    }
+    // What the wire was cut in the middle of would swallow the start of what the next connection brings.
+    const forget = () => connection._receiver = new connection._receiver.constructor()
+    forget()
     const closed = connection._on_close.bind(connection)
     connection._on_close = (event, reject) => {
+      forget()
       connection._reconnection_attempts_left = 5
       const bare = event.code === NOTHING_SAID
       if (event.code === NO_SUCH_SESSION || bare) refused += 1

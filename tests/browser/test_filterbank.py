@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 import pytest
 import soundfile
-from playwright.sync_api import Browser, Download, Page, WebSocketRoute, expect
+from playwright.sync_api import Browser, Download, Locator, Page, WebSocketRoute, expect
 
 from tests.serving import Server
 
@@ -19,6 +19,8 @@ FIGURES = 6
 WAIT = 20_000  # ms: the machine may be busy; nothing here takes long by itself
 #: What a browser calls a closing without a code.
 NO_CODE = 1005
+#: The frames of the message that a server greets a connection with: header, metadata, content.
+GREETING = 3
 
 
 @pytest.fixture
@@ -490,55 +492,148 @@ def test_the_server_stays_well(server: Server, page: Page) -> None:
     assert json.loads(answer.text())["status"] == "ok"
 
 
-# ---------------------------------------------------------------- a connection that breaks
+# ---------------------------------------------------------------- a connection that breaks, or is slow
+
+
+class Wire:
+    """The connections of a page, as what lies between it and the server has them: cut, held up, refused."""
+
+    def __init__(self, page: Page) -> None:
+        self.routes: list[WebSocketRoute] = []
+        self.gone: list[WebSocketRoute] = []
+        #: Whether what the server says waits here, and what does.
+        self.held = False
+        self.waiting: list[str | bytes] = []
+        #: Connect the n-th connection (from 1) through to the server; by default every one.
+        self.passes: Callable[[int], bool] = lambda number: True
+        #: Cut the wire after a frame from the server; by default never.
+        self.cut_after: Callable[[str | bytes], bool] = lambda frame: False
+        page.route_web_socket(re.compile("/ws"), self._connect)
+
+    def _connect(self, route: WebSocketRoute) -> None:
+        self.routes.append(route)
+        if not self.passes(len(self.routes)):
+            route.close(code=NO_CODE)
+            return
+        behind, frames = route.connect_to_server(), 0
+
+        def to_page(frame: str | bytes) -> None:
+            nonlocal frames
+            frames += 1
+            if route in self.gone:
+                return
+            if self.held and frames > GREETING:
+                self.waiting.append(frame)
+                return
+            route.send(frame)
+            if self.cut_after(frame):
+                self.cut()
+
+        behind.on_message(to_page)
+
+    def cut(self, code: int = 1011) -> None:
+        self.waiting.clear()
+        self.gone.append(self.routes[-1])
+        self.routes[-1].close(code=code)
+
+    def release(self) -> None:
+        while self.waiting:  # what comes meanwhile joins the end
+            self.routes[-1].send(self.waiting.pop(0))
+        self.held = False
 
 
 def settle(page: Page, level: int) -> None:
     """Type a level, and wait until the page has written it into its address."""
-    number = page.get_by_role("spinbutton", name="Level, exact value").first
+    set_level(page, level)
+    wait_for_query(page, "s.level", str(level))
+
+
+def set_level(page: Page, level: int) -> None:
+    number = level_of(page)
     number.fill(str(level))
     number.press("Enter")
-    wait_for_query(page, "s.level", str(level))
+
+
+def level_of(page: Page) -> Locator:
+    return page.get_by_role("spinbutton", name="Level, exact value").first
+
+
+def lost_line(page: Page) -> Locator:
+    return page.get_by_text("The connection to the server is lost")
 
 
 def test_what_is_moved_while_the_connection_is_lost_arrives_when_it_is_back(
     page: Page, server: Server
 ) -> None:
-    routes: list[WebSocketRoute] = []
-
-    def through(route: WebSocketRoute) -> None:
-        routes.append(route)
-        route.connect_to_server()
-
-    page.route_web_socket(re.compile("/ws"), through)
+    wire = Wire(page)
     opened(page, server)
     page.evaluate("window.same = true")
-    routes[0].close(code=1011, reason="a wire was cut")
-    lost = page.get_by_text("The connection to the server is lost")
-    expect(lost).to_be_visible(timeout=WAIT)
+    wire.cut()
+    expect(lost_line(page)).to_be_visible(timeout=WAIT)
     settle(page, 72)
-    expect(lost).to_be_hidden(timeout=WAIT)
+    expect(lost_line(page)).to_be_hidden(timeout=WAIT)
     expect(page.locator(".summary")).to_contain_text("at 72 dB SPL", timeout=WAIT)
     assert page.evaluate("window.same")
 
 
+def test_a_message_that_was_cut_in_two_does_not_keep_a_page_from_its_server(
+    page: Page, server: Server
+) -> None:
+    """A message travels in several frames; the wire is cut between two of them."""
+    wire = Wire(page)
+    opened(page, server)
+    page.evaluate("window.same = true")
+    wire.cut_after = lambda frame: len(wire.routes) == 1 and '"PATCH-DOC"' in str(frame)
+    settle(page, 72)
+    expect(page.locator(".summary")).to_contain_text("at 72 dB SPL", timeout=WAIT)
+    expect(lost_line(page)).to_be_hidden(timeout=WAIT)
+    assert len(wire.routes) == 2
+    assert page.evaluate("window.same")
+
+
+def test_what_is_moved_right_after_the_connection_is_back_is_not_taken_back(
+    page: Page, server: Server
+) -> None:
+    """The server tells a page that came back all values; one may be on its way to the server meanwhile."""
+    wire = Wire(page)
+    opened(page, server)
+    wire.held = True
+    wire.cut()
+    expect(lost_line(page)).to_be_visible(timeout=WAIT)
+    expect(lost_line(page)).to_be_hidden(timeout=WAIT)
+    settle(page, 72)
+    wire.release()
+    expect(page.locator(".summary")).to_contain_text("at 72 dB SPL", timeout=WAIT)
+    expect(level_of(page)).to_have_value("72")
+
+
+def test_a_button_does_not_overtake_what_was_moved_before_it(page: Page, server: Server) -> None:
+    wire = Wire(page)
+    opened(page, server, "?s.level=65")
+    wire.held = True
+    settle(page, 71)  # the page waits for its picture
+    settle(page, 72)
+    page.get_by_role("button", name="Reset").click()
+    wire.release()
+    expect(level_of(page)).to_have_value("60", timeout=WAIT)
+    # The server answers in turn: when this is there, all before it is.
+    number = page.locator(".controls").get_by_label("Bandwidth, exact value", exact=True)
+    number.fill("2")
+    number.press("Enter")
+    expect(page.locator(".summary")).to_contain_text("227 Hz wide", timeout=WAIT)
+    expect(page.locator(".summary")).to_contain_text("at 60 dB SPL")
+    expect(level_of(page)).to_have_value("60")
+
+
 def test_a_page_behind_a_hub_opens_anew_when_its_server_has_another_life(page: Page, server: Server) -> None:
     """jupyter-server-proxy closes without a code where the server behind it does not know the session."""
-    routes: list[WebSocketRoute] = []
-
-    def through(route: WebSocketRoute) -> None:
-        routes.append(route)
-        if len(routes) in (1, 10):
-            route.connect_to_server()
-        else:
-            route.close(code=NO_CODE)
-
-    page.route_web_socket(re.compile("/ws"), through)
+    wire = Wire(page)
+    wire.passes = lambda number: number in {1, 10}
     opened(page, server)
     settle(page, 72)
     page.evaluate("window.same = true")
-    routes[0].close(code=NO_CODE)
+    wire.cut(NO_CODE)
     page.wait_for_function("window.same === undefined", timeout=WAIT)
     expect(page.locator(".bk-Figure")).to_have_count(FIGURES, timeout=WAIT)
     expect(page.locator(".summary")).to_contain_text("at 72 dB SPL", timeout=WAIT)
-    assert len(routes) == 10  # one that was, eight in vain, and that of the page that opened anew
+    assert len(wire.routes) == 10  # one that was, eight in vain, and that of the page that opened anew
