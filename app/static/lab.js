@@ -59,6 +59,12 @@ function withUnit(entry, value) {
   return entry.unit ? `${value} ${entry.unit}` : `${value}`
 }
 
+/** Run when a person is done typing. In JupyterLab the Enter key is no end of it for the browser. */
+function whenTyped(box, run) {
+  box.addEventListener("change", run)
+  box.addEventListener("keydown", (event) => { if (event.key === "Enter") run() })
+}
+
 function numberControl(entry, store) {
   const id = fresh("slider")
   const rungs = ladder(entry)
@@ -83,9 +89,9 @@ function numberControl(entry, store) {
     show(value, false)
     store.set(entry.key, value)
   })
-  number.addEventListener("change", () => {
+  whenTyped(number, () => {
     if (number.value === "" || !Number.isFinite(Number(number.value))) show(store.values[entry.key], true)
-    else store.set(entry.key, Number(number.value))
+    else if (Number(number.value) !== store.values[entry.key]) store.set(entry.key, Number(number.value))
   })
   const reset = () => store.set(entry.key, entry.default)
   slider.addEventListener("dblclick", reset)
@@ -131,7 +137,7 @@ function flagControl(entry, store) {
 function textControl(entry, store) {
   const id = fresh("text")
   const box = make("input", {type: "text", id, maxlength: "200", autocomplete: "off", "aria-describedby": `${id}-help`})
-  box.addEventListener("change", () => store.set(entry.key, box.value))
+  whenTyped(box, () => { if (box.value !== store.values[entry.key]) store.set(entry.key, box.value) })
   const node = make(
     "div", {class: "control", title: entry.help},
     make("div", {class: "head"}, make("label", {for: id}, entry.label)),

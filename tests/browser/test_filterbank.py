@@ -179,6 +179,20 @@ def test_a_fast_drag_ends_at_the_last_value(open_lab: Callable[[str], Page]) -> 
     wait_for_query(page, "s.level", value)
 
 
+def test_the_enter_key_ends_typing_where_the_browser_does_not_take_it_for_that(
+    open_lab: Callable[[str], Page],
+) -> None:
+    """In JupyterLab the key arrives, and no change of the field follows."""
+    page = open_lab("")
+    level_of(page).evaluate(
+        """(field) => {
+            field.value = "72"
+            field.dispatchEvent(new KeyboardEvent("keydown", {key: "Enter"}))
+        }"""
+    )
+    expect(page.locator(".summary")).to_contain_text("at 72 dB SPL", timeout=WAIT)
+
+
 def test_a_wrong_value_and_a_wrong_pair_of_values_are_told_and_the_picture_stays(
     open_lab: Callable[[str], Page],
 ) -> None:
