@@ -59,7 +59,7 @@ function withUnit(entry, value) {
   return entry.unit ? `${value} ${entry.unit}` : `${value}`
 }
 
-/** Run when a person is done typing. In JupyterLab the Enter key is no end of it for the browser. */
+/** Run when a person is done typing, once or twice. In JupyterLab the Enter key is no end of it for the browser. */
 function whenTyped(box, run) {
   box.addEventListener("change", run)
   box.addEventListener("keydown", (event) => { if (event.key === "Enter") run() })
@@ -91,7 +91,7 @@ function numberControl(entry, store) {
   })
   whenTyped(number, () => {
     if (number.value === "" || !Number.isFinite(Number(number.value))) show(store.values[entry.key], true)
-    else if (Number(number.value) !== store.values[entry.key]) store.set(entry.key, Number(number.value))
+    else store.set(entry.key, Number(number.value))
   })
   const reset = () => store.set(entry.key, entry.default)
   slider.addEventListener("dblclick", reset)
@@ -137,7 +137,7 @@ function flagControl(entry, store) {
 function textControl(entry, store) {
   const id = fresh("text")
   const box = make("input", {type: "text", id, maxlength: "200", autocomplete: "off", "aria-describedby": `${id}-help`})
-  whenTyped(box, () => { if (box.value !== store.values[entry.key]) store.set(entry.key, box.value) })
+  whenTyped(box, () => store.set(entry.key, box.value))
   const node = make(
     "div", {class: "control", title: entry.help},
     make("div", {class: "head"}, make("label", {for: id}, entry.label)),
@@ -205,9 +205,11 @@ function startEngine(model, store, {values, defaults, derived, kept_when, foreig
   const tellWatchers = (moved) => { for (const watcher of store.watchers) watcher(moved) }
   store.point = (place) => { pointed = place; flush() }
   store.set = (key, value) => {
+    const before = store.values[key]
     store.values = {...store.values, [key]: value}
-    waiting[key] = value
     tellWatchers(new Set([key]))
+    if (value === before) return
+    waiting[key] = value
     flush()
     writeLink()
   }
@@ -217,7 +219,7 @@ function startEngine(model, store, {values, defaults, derived, kept_when, foreig
     store.ask({type: "hide", keys: [...store.hidden]})
     writeLink()
   }
-  store.receivers.answered = (number) => {
+  store.answered = (number) => {
     for (const earlier of [...sent.keys()]) if (earlier <= number) sent.delete(earlier)
   }
   store.drawn = (number) => {
@@ -236,7 +238,7 @@ function startEngine(model, store, {values, defaults, derived, kept_when, foreig
   store.found = () => {
     lost = busy = false
     flush()
-    model.send_msg({type: "hello"})  // afterwards, or its answer would take back what was moved
+    model.send_msg({type: "hello"})  // afterwards: its answer is the present picture then
   }
   store.receivers.values = (fresh) => {
     const moved = new Set()
@@ -673,9 +675,9 @@ async function figures(model, el) {
   store.receivers.scene = (scene) => waiting.push(scene)
   model.on("msg:custom", (message) => {
     if (message.type !== "update") return
-    const {answered, ...parts} = message
-    if (answered !== undefined) store.receivers.answered(answered)  // first: the values beside it are up to date
-    for (const [part, fresh] of Object.entries(parts)) store.receivers[part]?.(fresh)
+    const {answered} = message
+    if (answered !== undefined) store.answered(answered)  // first: the values beside it are up to date
+    for (const [part, fresh] of Object.entries(message)) store.receivers[part]?.(fresh)
     // Last, so that the page asks again only when this picture is drawn.
     if (answered !== undefined) requestAnimationFrame(() => {
       store.drawn(answered)
