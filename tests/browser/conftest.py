@@ -1,6 +1,7 @@
 """What the browser tests share: the served labs, a Chromium, and a page whose complaints are kept."""
 
 import os
+import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -44,6 +45,17 @@ def browser(chromium_path: str) -> Iterator[Browser]:
 def problems() -> list[str]:
     """Return the list that `page` fills: console errors, failed requests, requests to any outside host."""
     return []
+
+
+@pytest.fixture(autouse=True)
+def nothing_went_wrong(problems: list[str], server: Server) -> Iterator[None]:
+    """Fail a test after which the console, the network or the server's log has a complaint."""
+    before = len(server.log())
+    yield
+    assert problems == []
+    raised = re.findall(r"^[\w.]+(?:Error|Exception)\b.*$", server.log()[before:], re.MULTILINE)
+    # Bokeh tells so when a window closes while a picture is on its way to it.
+    assert [line for line in raised if "ClosedError" not in line] == []
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import io
 import json
-import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,16 +10,10 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 import pytest
 import soundfile
-from playwright.sync_api import Browser, Download, Locator, Page, WebSocketRoute, expect
+from playwright.sync_api import Browser, Download, Page, expect
 
+from tests.browser.steps import FIGURES, WAIT, field, opened, type_value, wait_for_query
 from tests.serving import Server
-
-FIGURES = 6
-WAIT = 20_000  # ms: the machine may be busy; nothing here takes long by itself
-#: What a browser calls a closing without a code.
-NO_CODE = 1005
-#: The frames of the message that a server greets a connection with: header, metadata, content.
-GREETING = 3
 
 
 @pytest.fixture
@@ -31,28 +24,6 @@ def open_lab(server: Server, page: Page) -> Callable[[str], Page]:
         return opened(page, server, query)
 
     return go
-
-
-@pytest.fixture(autouse=True)
-def nothing_went_wrong(problems: list[str], server: Server) -> Iterator[None]:
-    """Fail a test after which the console, the network or the server's log has a complaint."""
-    before = len(server.log())
-    yield
-    assert problems == []
-    raised = re.findall(r"^[\w.]+(?:Error|Exception)\b.*$", server.log()[before:], re.MULTILINE)
-    # Bokeh tells so when a window closes while a picture is on its way to it.
-    assert [line for line in raised if "ClosedError" not in line] == []
-
-
-def opened(page: Page, server: Server, query: str = "") -> Page:
-    page.goto(f"{server.url}/filterbank{query}")
-    expect(page.locator(".bk-Figure")).to_have_count(FIGURES, timeout=WAIT)
-    expect(page.locator(".controls")).to_be_visible(timeout=WAIT) if wide(page) else None
-    return page
-
-
-def wide(page: Page) -> bool:
-    return (page.viewport_size or {"width": 1400})["width"] > 900
 
 
 def summary(page: Page) -> str:
@@ -67,14 +38,6 @@ def query_of(page: Page) -> dict[str, str]:
     return {
         key: value[0] for key, value in parse_qs(urlsplit(page.url).query, keep_blank_values=True).items()
     }
-
-
-def wait_for_query(page: Page, key: str, value: str) -> None:
-    page.wait_for_function(
-        "([key, value]) => new URLSearchParams(location.search).get(key) === value",
-        arg=[key, value],
-        timeout=WAIT,
-    )
 
 
 # ---------------------------------------------------------------- opening
@@ -184,7 +147,7 @@ def test_the_enter_key_ends_typing_where_the_browser_does_not_take_it_for_that(
 ) -> None:
     """In JupyterLab the key arrives, and no change of the field follows."""
     page = open_lab("")
-    level_of(page).evaluate(
+    field(page, "Level").evaluate(
         """(field) => {
             field.value = "72"
             field.dispatchEvent(new KeyboardEvent("keydown", {key: "Enter"}))
@@ -198,21 +161,16 @@ def test_a_wrong_value_and_a_wrong_pair_of_values_are_told_and_the_picture_stays
 ) -> None:
     page = open_lab("?s.kind=tone")
     before = summary(page)
-    number = page.locator(".controls").get_by_label("Level, exact value", exact=True)
-    number.fill("500")
-    number.press("Enter")
+    type_value(page, "Level", 500)
     expect(page.locator(".problems")).to_have_text(
         "Level is 500 dB SPL; give a number from -10 to 110 dB SPL. It stays at 60.", timeout=WAIT
     )
-    expect(number).to_have_value("60")
+    expect(field(page, "Level")).to_have_value("60")
     assert "s.level" not in query_of(page)
-    number = page.locator(".controls").get_by_label("Frequency, exact value", exact=True)
-    number.fill("19000")
-    number.press("Enter")
+    type_value(page, "Frequency", 19000)
     expect(page.locator(".problems")).to_contain_text("16000 Hz", timeout=WAIT)
     assert summary(page) == before
-    number.fill("500")
-    number.press("Enter")
+    type_value(page, "Frequency", 500)
     expect(page.locator(".problems")).to_be_hidden(timeout=WAIT)
     expect(page.locator(".summary")).not_to_have_text(before)
 
@@ -402,9 +360,7 @@ def test_a_lesson_shows_its_card_hides_controls_and_tells_when_it_is_done(
     expect(card).to_contain_text("An ear with wide filters", timeout=WAIT)
     expect(slider(page, "Order")).to_have_count(0)  # hidden: not there for anybody
     expect(card.locator(".task")).to_contain_text("Task:")
-    number = page.locator(".controls").get_by_label("Bandwidth, exact value", exact=True)
-    number.fill("1")
-    number.press("Enter")
+    type_value(page, "Bandwidth", 1)
     expect(card.locator(".task")).to_contain_text("✓", timeout=WAIT)
     # The way back to a default is part of the state: the link brings it.
     wait_for_query(page, "f.bandwidth", "1")
@@ -504,150 +460,3 @@ def test_on_a_phone_nothing_sticks_out_and_three_sliders_at_hand_move_the_pictur
 def test_the_server_stays_well(server: Server, page: Page) -> None:
     answer = page.request.get(f"{server.url}/health")
     assert json.loads(answer.text())["status"] == "ok"
-
-
-# ---------------------------------------------------------------- a connection that breaks, or is slow
-
-
-class Wire:
-    """The connections of a page, as what lies between it and the server has them: cut, held up, refused."""
-
-    def __init__(self, page: Page) -> None:
-        self.routes: list[WebSocketRoute] = []
-        self.gone: list[WebSocketRoute] = []
-        #: Whether what the server says waits here, and what does.
-        self.held = False
-        self.waiting: list[str | bytes] = []
-        #: Connect the n-th connection (from 1) through to the server; by default every one.
-        self.passes: Callable[[int], bool] = lambda number: True
-        #: Cut the wire after a frame from the server; by default never.
-        self.cut_after: Callable[[str | bytes], bool] = lambda frame: False
-        page.route_web_socket(re.compile("/ws"), self._connect)
-
-    def _connect(self, route: WebSocketRoute) -> None:
-        self.routes.append(route)
-        if not self.passes(len(self.routes)):
-            route.close(code=NO_CODE)
-            return
-        behind, frames = route.connect_to_server(), 0
-
-        def to_page(frame: str | bytes) -> None:
-            nonlocal frames
-            frames += 1
-            if route in self.gone:
-                return
-            if self.held and frames > GREETING:
-                self.waiting.append(frame)
-                return
-            route.send(frame)
-            if self.cut_after(frame):
-                self.cut()
-
-        behind.on_message(to_page)
-
-    def cut(self, code: int = 1011) -> None:
-        self.waiting.clear()
-        self.gone.append(self.routes[-1])
-        self.routes[-1].close(code=code)
-
-    def release(self) -> None:
-        while self.waiting:  # what comes meanwhile joins the end
-            self.routes[-1].send(self.waiting.pop(0))
-        self.held = False
-
-
-def settle(page: Page, level: int) -> None:
-    """Type a level, and wait until the page has written it into its address."""
-    set_level(page, level)
-    wait_for_query(page, "s.level", str(level))
-
-
-def set_level(page: Page, level: int) -> None:
-    number = level_of(page)
-    number.fill(str(level))
-    number.press("Enter")
-
-
-def level_of(page: Page) -> Locator:
-    return page.get_by_role("spinbutton", name="Level, exact value").first
-
-
-def lost_line(page: Page) -> Locator:
-    return page.get_by_text("The connection to the server is lost")
-
-
-def test_what_is_moved_while_the_connection_is_lost_arrives_when_it_is_back(
-    page: Page, server: Server
-) -> None:
-    wire = Wire(page)
-    opened(page, server)
-    page.evaluate("window.same = true")
-    wire.cut()
-    expect(lost_line(page)).to_be_visible(timeout=WAIT)
-    settle(page, 72)
-    expect(lost_line(page)).to_be_hidden(timeout=WAIT)
-    expect(page.locator(".summary")).to_contain_text("at 72 dB SPL", timeout=WAIT)
-    assert page.evaluate("window.same")
-
-
-def test_a_message_that_was_cut_in_two_does_not_keep_a_page_from_its_server(
-    page: Page, server: Server
-) -> None:
-    """A message travels in several frames; the wire is cut between two of them."""
-    wire = Wire(page)
-    opened(page, server)
-    page.evaluate("window.same = true")
-    wire.cut_after = lambda frame: len(wire.routes) == 1 and '"PATCH-DOC"' in str(frame)
-    settle(page, 72)
-    expect(page.locator(".summary")).to_contain_text("at 72 dB SPL", timeout=WAIT)
-    expect(lost_line(page)).to_be_hidden(timeout=WAIT)
-    assert len(wire.routes) == 2
-    assert page.evaluate("window.same")
-
-
-def test_what_is_moved_right_after_the_connection_is_back_is_not_taken_back(
-    page: Page, server: Server
-) -> None:
-    """The server tells a page that came back all values; one may be on its way to the server meanwhile."""
-    wire = Wire(page)
-    opened(page, server)
-    wire.held = True
-    wire.cut()
-    expect(lost_line(page)).to_be_visible(timeout=WAIT)
-    expect(lost_line(page)).to_be_hidden(timeout=WAIT)
-    settle(page, 72)
-    wire.release()
-    expect(page.locator(".summary")).to_contain_text("at 72 dB SPL", timeout=WAIT)
-    expect(level_of(page)).to_have_value("72")
-
-
-def test_a_button_does_not_overtake_what_was_moved_before_it(page: Page, server: Server) -> None:
-    wire = Wire(page)
-    opened(page, server, "?s.level=65")
-    wire.held = True
-    settle(page, 71)  # the page waits for its picture
-    settle(page, 72)
-    page.get_by_role("button", name="Reset").click()
-    wire.release()
-    expect(level_of(page)).to_have_value("60", timeout=WAIT)
-    # The server answers in turn: when this is there, all before it is.
-    number = page.locator(".controls").get_by_label("Bandwidth, exact value", exact=True)
-    number.fill("2")
-    number.press("Enter")
-    expect(page.locator(".summary")).to_contain_text("227 Hz wide", timeout=WAIT)
-    expect(page.locator(".summary")).to_contain_text("at 60 dB SPL")
-    expect(level_of(page)).to_have_value("60")
-
-
-def test_a_page_behind_a_hub_opens_anew_when_its_server_has_another_life(page: Page, server: Server) -> None:
-    """jupyter-server-proxy closes without a code where the server behind it does not know the session."""
-    wire = Wire(page)
-    wire.passes = lambda number: number in {1, 10}
-    opened(page, server)
-    settle(page, 72)
-    page.evaluate("window.same = true")
-    wire.cut(NO_CODE)
-    page.wait_for_function("window.same === undefined", timeout=WAIT)
-    expect(page.locator(".bk-Figure")).to_have_count(FIGURES, timeout=WAIT)
-    expect(page.locator(".summary")).to_contain_text("at 72 dB SPL", timeout=WAIT)
-    assert len(wire.routes) == 10  # one that was, eight in vain, and that of the page that opened anew

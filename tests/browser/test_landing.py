@@ -5,9 +5,8 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.steps import WAIT
 from tests.serving import Server
-
-WAIT = 20_000  # ms: the machine may be busy
 
 
 @pytest.fixture

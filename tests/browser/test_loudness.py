@@ -1,21 +1,12 @@
 """The loudness lab as a person meets it: sliders, experiments, contours with progress, the moment, the link."""
 
-from collections.abc import Iterator
-
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.steps import WAIT, type_value
 from tests.serving import Server
 
-WAIT = 20_000  # ms: the machine may be busy; nothing here takes long by itself
 VIEWS = ("series", "growth", "binaural", "masking", "bandwidth", "contours")
-
-
-@pytest.fixture(autouse=True)
-def nothing_went_wrong(problems: list[str]) -> Iterator[None]:
-    """Fail a test after which the console or the network has a complaint."""
-    yield
-    assert problems == []
 
 
 def test_every_experiment_shows_its_figure_beside_the_chain(server: Server, page: Page) -> None:
@@ -63,9 +54,7 @@ def test_a_lesson_s_task_is_done_with_the_slider(server: Server, page: Page) -> 
     page.goto(f"{server.url}/loudness?lesson=sone")
     task = page.locator(".task")
     expect(task).to_contain_text("Task: Make it four sones loud", timeout=WAIT)
-    level = page.locator(".controls").get_by_role("spinbutton", name="Level, exact value", exact=True)
-    level.fill("60")
-    level.press("Enter")
+    type_value(page, "Level", 60)
     expect(task).to_contain_text("Four sones are 60 phon", timeout=WAIT)
 
 

@@ -1,0 +1,159 @@
+"""A page whose connection to the server breaks, is slow or leads to another server."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Locator, Page, WebSocketRoute, expect
+
+from tests.browser.steps import FIGURES, WAIT, field, opened, type_value, wait_for_query
+from tests.serving import Server
+
+#: What a browser calls a closing without a code.
+NO_CODE = 1005
+#: The frames of the message that a server greets a connection with: header, metadata, content.
+GREETING = 3
+
+
+class Wire:
+    """The connections of a page, as what lies between it and the server has them: cut, held up, refused."""
+
+    def __init__(self, page: Page) -> None:
+        self.routes: list[WebSocketRoute] = []
+        self.gone: list[WebSocketRoute] = []
+        #: Whether what the server says waits here, and what does.
+        self.held = False
+        self.waiting: list[str | bytes] = []
+        #: Connect the n-th connection (from 1) through to the server; by default every one.
+        self.passes: Callable[[int], bool] = lambda number: True
+        #: Cut the wire after a frame from the server; by default never.
+        self.cut_after: Callable[[str | bytes], bool] = lambda frame: False
+        page.route_web_socket(re.compile("/ws"), self._connect)
+
+    def _connect(self, route: WebSocketRoute) -> None:
+        self.routes.append(route)
+        if not self.passes(len(self.routes)):
+            route.close(code=NO_CODE)
+            return
+        behind, frames = route.connect_to_server(), 0
+
+        def to_page(frame: str | bytes) -> None:
+            nonlocal frames
+            frames += 1
+            if route in self.gone:
+                return
+            if self.held and frames > GREETING:
+                self.waiting.append(frame)
+                return
+            route.send(frame)
+            if self.cut_after(frame):
+                self.cut()
+
+        behind.on_message(to_page)
+
+    def cut(self, code: int = 1011) -> None:
+        self.waiting.clear()
+        self.gone.append(self.routes[-1])
+        self.routes[-1].close(code=code)
+
+    def release(self) -> None:
+        while self.waiting:  # what comes meanwhile joins the end
+            self.routes[-1].send(self.waiting.pop(0))
+        self.held = False
+
+
+@pytest.fixture
+def wire(page: Page) -> Wire:
+    """Return what lies between the page and the server."""
+    return Wire(page)
+
+
+def settle(page: Page, level: int) -> None:
+    """Type a level, and wait until the page has written it into its address."""
+    type_value(page, "Level", level)
+    wait_for_query(page, "s.level", str(level))
+
+
+def mark(page: Page) -> None:
+    """Let `marked` tell whether the page is still this one."""
+    page.evaluate("window.same = true")
+
+
+def marked(page: Page) -> bool:
+    return bool(page.evaluate("window.same === true"))
+
+
+def lost_line(page: Page) -> Locator:
+    return page.get_by_text("The connection to the server is lost")
+
+
+def test_what_is_moved_while_the_connection_is_lost_arrives_when_it_is_back(
+    page: Page, server: Server, wire: Wire
+) -> None:
+    opened(page, server)
+    mark(page)
+    wire.cut()
+    expect(lost_line(page)).to_be_visible(timeout=WAIT)
+    settle(page, 72)
+    expect(lost_line(page)).to_be_hidden(timeout=WAIT)
+    expect(page.locator(".summary")).to_contain_text("at 72 dB SPL", timeout=WAIT)
+    assert marked(page)
+
+
+def test_a_message_that_was_cut_in_two_does_not_keep_a_page_from_its_server(
+    page: Page, server: Server, wire: Wire
+) -> None:
+    """A message travels in several frames; the wire is cut between two of them."""
+    opened(page, server)
+    mark(page)
+    wire.cut_after = lambda frame: len(wire.routes) == 1 and '"PATCH-DOC"' in str(frame)
+    settle(page, 72)
+    expect(page.locator(".summary")).to_contain_text("at 72 dB SPL", timeout=WAIT)
+    expect(lost_line(page)).to_be_hidden(timeout=WAIT)
+    assert len(wire.routes) == 2
+    assert marked(page)
+
+
+def test_what_is_moved_right_after_the_connection_is_back_is_not_taken_back(
+    page: Page, server: Server, wire: Wire
+) -> None:
+    """The server tells a page that came back all values; one may be on its way to the server meanwhile."""
+    opened(page, server)
+    wire.held = True
+    wire.cut()
+    expect(lost_line(page)).to_be_visible(timeout=WAIT)
+    expect(lost_line(page)).to_be_hidden(timeout=WAIT)
+    settle(page, 72)
+    wire.release()
+    expect(page.locator(".summary")).to_contain_text("at 72 dB SPL", timeout=WAIT)
+    expect(field(page, "Level")).to_have_value("72")
+
+
+def test_a_button_does_not_overtake_what_was_moved_before_it(page: Page, server: Server, wire: Wire) -> None:
+    opened(page, server, "?s.level=65")
+    wire.held = True
+    settle(page, 71)  # the page waits for its picture
+    settle(page, 72)
+    page.get_by_role("button", name="Reset").click()
+    wire.release()
+    expect(field(page, "Level")).to_have_value("60", timeout=WAIT)
+    # The server answers in turn: when this is there, all before it is.
+    type_value(page, "Bandwidth", 2)
+    expect(page.locator(".summary")).to_contain_text("227 Hz wide", timeout=WAIT)
+    expect(page.locator(".summary")).to_contain_text("at 60 dB SPL")
+    expect(field(page, "Level")).to_have_value("60")
+
+
+def test_a_page_behind_a_hub_opens_anew_when_its_server_has_another_life(
+    page: Page, server: Server, wire: Wire
+) -> None:
+    """jupyter-server-proxy closes without a code where the server behind it does not know the session."""
+    wire.passes = lambda number: number in {1, 10}
+    opened(page, server)
+    settle(page, 72)
+    mark(page)
+    wire.cut(NO_CODE)
+    page.wait_for_function("window.same === undefined", timeout=WAIT)
+    expect(page.locator(".bk-Figure")).to_have_count(FIGURES, timeout=WAIT)
+    expect(page.locator(".summary")).to_contain_text("at 72 dB SPL", timeout=WAIT)
+    assert len(wire.routes) == 10  # one that was, eight in vain, and that of the page that opened anew
