@@ -12,10 +12,12 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from importlib.metadata import version
 from types import ModuleType
 from typing import Any
 
+from amtlib.limits import Limits
 from amtlib.serving import CommandError, ServeOptions, serve
 
 __all__ = ["build_parser", "main"]
@@ -245,6 +247,20 @@ def _add_serve(commands: Any) -> None:
         metavar="tcp://HOST:PORT",
         help="train on the dask.distributed cluster of this scheduler (default: of AMTLAB_SCHEDULER, else here)",
     )
+    add(
+        "--health-details",
+        action="store_true",
+        help="tell everybody, not this machine alone, at /health how busy the server is",
+    )
+    for limit in fields(Limits):
+        unit = limit.metadata["unit"]
+        add(
+            f"--{limit.name.replace('_', '-')}",
+            type=_between(limit.metadata["low"], limit.metadata["high"], unit),
+            default=limit.default,
+            metavar="N",
+            help=limit.metadata["help"],
+        )
     add("--open", action="store_true", help="open the landing page in the browser")
     add("--verbose", action="store_true", help="show the server's own log")
 
@@ -388,6 +404,8 @@ def _serve(arguments: argparse.Namespace) -> int:
             trainings=getattr(arguments, "trainings", None),
             training_minutes=arguments.training_minutes,
             scheduler=arguments.scheduler,
+            health_details=arguments.health_details,
+            limits=Limits(**{limit.name: getattr(arguments, limit.name) for limit in fields(Limits)}),
             open_browser=arguments.open,
             verbose=arguments.verbose,
         )

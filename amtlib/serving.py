@@ -19,10 +19,13 @@ import urllib.error
 import urllib.request
 import webbrowser
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
+
+from amtlib import limits
+from amtlib.limits import Limits
 
 __all__ = ["CommandError", "ServeOptions", "panel_command", "serve", "suitable_processes"]
 
@@ -87,6 +90,10 @@ class ServeOptions:
     scheduler : str
         Address of a ``dask.distributed`` scheduler whose workers train instead; ``""`` for what the variable
         ``AMTLAB_SCHEDULER`` says, or for this machine.
+    health_details : bool
+        Tell everybody who asks `/health` how busy the server is, not this machine alone.
+    limits : amtlib.limits.Limits
+        What one client may ask for.
     open_browser : bool
         Open the landing page in the default browser once it answers.
     verbose : bool
@@ -107,6 +114,8 @@ class ServeOptions:
     trainings: int | None = None
     training_minutes: float = 10.0
     scheduler: str = ""
+    health_details: bool = False
+    limits: Limits = field(default_factory=Limits)
     open_browser: bool = False
     verbose: bool = False
 
@@ -256,6 +265,8 @@ def _environment(options: ServeOptions, processes: int) -> dict[str, str]:
     environment["AMTLAB_ACCESS_LOG"] = str(Path(options.access_log).absolute()) if options.access_log else ""
     if options.trainings is not None:
         environment["AMTLAB_TRAININGS"] = str(options.trainings)
+    environment[limits.VARIABLE] = options.limits.to_environment()
+    environment["AMTLAB_HEALTH_DETAILS"] = "1" if options.health_details else ""
     environment["AMTLAB_TRAINING_MINUTES"] = f"{options.training_minutes:g}"
     if options.scheduler:
         environment["AMTLAB_SCHEDULER"] = options.scheduler

@@ -20,6 +20,7 @@ RANK = {
     "loudness": 3,
     "train": 3,
     "jobs": 3,
+    "limits": 0,
     "serving": 4,
     "batch": 4,
     "cli": 5,
