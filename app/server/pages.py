@@ -16,6 +16,7 @@ from panel.io.server import DocHandler, WSHandler, server_html_page_for_session
 from panel.io.state import set_curdoc, state
 from tornado.web import authenticated
 
+from app import site
 from app.server.access import Visit
 
 #: Longest query that is served: a page's address travels three times, and a request's head has its limit (64 kB).
@@ -110,7 +111,13 @@ class PageSocket(WSHandler):
         request.path = request.path.removesuffix("/ws")
         request.uri = request.path + (f"?{request.query}" if request.query else "")
         known = set(self.application_context.sessions)
-        await super()._async_open(token)
+        session_id = get_session_id(token)
+        if not self._has_session(token):
+            await site.begin(request.path.rsplit("/", 1)[-1], request.query, session_id)
+        try:
+            await super()._async_open(token)
+        finally:
+            site.forget(session_id)
         for session in set(self.application_context.sessions) - known:
             document = session.document
             with set_curdoc(document):
