@@ -167,6 +167,17 @@ class LabModel(param.Parameterized):
         """
         return []
 
+    def check(self) -> None:
+        """Give up what is being computed if nobody wants it any more; called between pieces of long work.
+
+        Raises
+        ------
+        Superseded
+            If a newer request waits, or the page has been left.
+        """
+        if self.outdated():
+            raise Superseded
+
     def stage(self, name: str, key: Hashable, make: Callable[[], Any], *, shared: bool = False) -> Any:
         """Return what `make` made for this key, made anew only when the key changed.
 
@@ -185,8 +196,7 @@ class LabModel(param.Parameterized):
         held = self._stages.get(name)
         if held is not None and held[0] == key:
             return held[1]
-        if self.outdated():
-            raise Superseded
+        self.check()
         if not shared:
             made = make()
         else:
