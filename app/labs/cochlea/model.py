@@ -291,7 +291,7 @@ class CochleaModel(LabModel):
     key_controls = ("t.cf", "t.level", "e.a_db")
 
     def __init__(self) -> None:
-        self.stimulus = Stimulus()
+        self.stimulus = Stimulus(rates=(FS,))
         self.ear = Ear()
         self.test = Test()
         self._middle_ear = ears.MiddleEarFilter(FS, dtype=torch.float64)

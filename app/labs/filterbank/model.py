@@ -286,7 +286,7 @@ class FilterbankModel(LabModel):
     derived = ("f.spacing",)
 
     def __init__(self) -> None:
-        self.stimulus = Stimulus()
+        self.stimulus = Stimulus(rates=Bank.param["fs"].objects)
         self.bank = Bank()
         self.probe = Probe()
         super().__init__({"s": self.stimulus, "f": self.bank, "v": self.probe})
