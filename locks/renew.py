@@ -1,7 +1,7 @@
 """Resolves all dependencies anew and writes constraints.txt and the locks beside this file: `make constraints`.
 
-Arguments go to uv. Without any, every package moves to its newest version; `--upgrade-package NAME` moves that one alone.
-torch stays where constraints.txt has it: change its line by hand first.
+Arguments go to uv. Without any, every package moves to its newest version; `--upgrade-package NAME` moves that one
+alone. torch stays where constraints.txt has it: change its line by hand first.
 """
 
 import re
@@ -49,7 +49,7 @@ def main() -> None:
         upgrade = sys.argv[1:] or ["--upgrade"]
         resolve(versions, "--all-extras", "--annotation-style", "line", "-c", str(kept), *upgrade)
         unlocked = ["torch", *CUDA.findall(versions.read_text())]
-        lines = CUDA.sub("", versions.read_text()).replace(" (pyproject.toml)", "")
+        lines = re.sub(r" \(pyproject.toml\)|, -c [^\s,]+", "", CUDA.sub("", versions.read_text()))
         versions.write_text(ABOUT_CONSTRAINTS + lines)
         left_out = [f"--no-emit-package={name}" for name in unlocked]
         locks = {name: Path(folder, f"{name}.txt") for name in LOCKS}
