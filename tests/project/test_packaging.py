@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, distributions, requires
 from itertools import chain
 from pathlib import Path
@@ -40,6 +41,10 @@ PLATFORMS = [
     {"python_version": "3.14", "python_full_version": "3.14.0"},
 ]
 
+has_all_extras = pytest.mark.skipif(
+    importlib.util.find_spec("jupyterlab") is None or sys.version_info >= (3, 12),
+    reason="only an environment with all extras, on the oldest Python, shows who asks for what",
+)
 in_ci = pytest.mark.skipif(
     not os.environ.get("AMTLAB_CI"), reason="outside CI a GPU build of torch is welcome"
 )
@@ -53,7 +58,7 @@ def serve_help() -> str:
 
 
 def pins(path: str = "constraints.txt") -> dict[str, Requirement]:
-    """Read name and pin of each package of a file; the version is that of `version`."""
+    """Read the one line that a file has for each package."""
     lines = re.findall(r"^[^#\s].*?(?=\s+#|\s*\\?$)", (ROOT / path).read_text(), re.MULTILINE)
     requirements = [Requirement(line) for line in lines]
     found = {canonicalize_name(requirement.name): requirement for requirement in requirements}
@@ -67,24 +72,22 @@ def version(pin: Requirement) -> str:
     return specifier.version
 
 
-def asked_for(platforms: list[dict[str, str]]) -> set[str]:
-    """Follow the project's requirements, all extras, through the packages installed here."""
-    found: set[str] = set()
-    left = [Requirement(line) for line in chain(PROJECT["dependencies"], *EXTRAS.values())]
+def asked_for(lines: Iterable[str]) -> set[str]:
+    """Name all packages that the requirements bring on any platform, as far as those installed here tell."""
+    found: set[tuple[str, str]] = set()
+    left = [Requirement(line) for line in lines]
     while left:
         requirement = left.pop()
         name = canonicalize_name(requirement.name)
-        asking = {name, *(f"{name}[{extra}]" for extra in requirement.extras)}
+        asking = {(name, extra) for extra in ("", *requirement.extras)}
         if asking <= found or name.startswith(CUDA):
             continue
         found |= asking
         with contextlib.suppress(PackageNotFoundError):
+            settings = [{**platform, "extra": extra} for platform in PLATFORMS for _, extra in asking]
             wanted = [Requirement(line) for line in requires(name) or []]
-            settings = [
-                {**platform, "extra": extra} for platform in platforms for extra in ("", *requirement.extras)
-            ]
             left += [one for one in wanted if not one.marker or any(map(one.marker.evaluate, settings))]
-    return {name for name in found if "[" not in name}
+    return {name for name, _ in found}
 
 
 def test_the_wheel_holds_the_library_alone(tmp_path: Path) -> None:
@@ -113,10 +116,18 @@ def test_every_requirement_is_pinned_to_a_version_it_allows(extra: str) -> None:
         assert requirement.specifier.contains(version(pinned)), f"{pinned} is not {line}"
 
 
+@has_all_extras
 def test_every_package_that_any_platform_asks_for_is_pinned_and_no_other() -> None:
-    if importlib.util.find_spec("jupyterlab") is None or sys.version_info >= (3, 12):
-        pytest.skip("only an environment with all extras, on the oldest Python, shows who asks for what")
-    assert set(pins()) == asked_for(PLATFORMS)
+    assert pins().keys() == asked_for(chain(PROJECT["dependencies"], *EXTRAS.values()))
+
+
+@has_all_extras
+@pytest.mark.parametrize(
+    ("lock", "extras"), re.findall(r"-r (locks/\w+\.txt)\n.*-e '\.\[([a-z,]+)\]'", MAKEFILE)
+)
+def test_a_lock_holds_all_that_make_installs_with_it_but_torch(lock: str, extras: str) -> None:
+    wanted = [EXTRAS[extra] for extra in extras.split(",")]
+    assert pins(lock).keys() | {"torch"} == asked_for(chain(PROJECT["dependencies"], *wanted, BUILD))
 
 
 @in_ci
@@ -137,19 +148,6 @@ def test_a_lock_agrees_with_the_constraints_and_has_hashes_for_all(lock: str) ->
         re.MULTILINE,
     )
     assert len(entries) == len(locked)
-
-
-def test_the_lock_of_the_tests_holds_all_but_torch() -> None:
-    assert pins().keys() - pins("locks/test.txt").keys() == {"torch"}
-
-
-@pytest.mark.parametrize(
-    ("lock", "extras"), re.findall(r"-r (locks/\w+\.txt)\n.*-e '\.\[([a-z,]+)\]'", MAKEFILE)
-)
-def test_what_make_installs_stands_in_its_lock(lock: str, extras: str) -> None:
-    wanted = chain(PROJECT["dependencies"], *(EXTRAS[extra] for extra in extras.split(",")), BUILD)
-    assert {canonicalize_name(Requirement(line).name) for line in wanted} - {"torch"} <= pins(lock).keys()
-    assert f"pip install --require-hashes --no-deps -r {lock}" in README
 
 
 def test_the_library_asks_for_nothing_of_the_app() -> None:
@@ -176,6 +174,11 @@ def test_the_readme_names_the_two_commands() -> None:
 @pytest.mark.parametrize("extras", sorted(set(re.findall(r"-e '(\.\[[a-z,]+\])'", MAKEFILE))))
 def test_the_readme_installs_without_make_what_make_installs(extras: str) -> None:
     assert f"pip install -c constraints.txt -e '{extras}'" in README
+
+
+@pytest.mark.parametrize("lock", re.findall(r"-r (locks/\w+\.txt)", MAKEFILE))
+def test_the_readme_checks_the_hashes_that_make_checks(lock: str) -> None:
+    assert f"pip install --require-hashes --no-deps -r {lock}" in README
 
 
 @pytest.mark.parametrize(
