@@ -62,11 +62,6 @@ class Background:
         """Whether something is being done or waits."""
         return self._running
 
-    @property
-    def waiting(self) -> int:
-        """How many pieces of work wait behind the present one."""
-        return len(self._waiting)
-
     def do(self, work: Callable[[], Any]) -> "Future[Any]":
         """Do this when all that was asked before is done; may be called from any thread. A closed page does nothing."""
         future: Future[Any] = Future()

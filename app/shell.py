@@ -26,7 +26,7 @@ from app.figures import Scene
 from app.frame import SITE, Page, page_frame
 from app.lab import LabModel, Lesson, Superseded
 from app.quantity import shortened
-from app.stimulus import MAX_BYTES
+from app.uploads import DECODING, MAX_BYTES, Arriving
 from app.work import Job, Work
 
 _LOG = logging.getLogger("amtlab")
@@ -46,8 +46,13 @@ _LONGEST_LINK = 4000
 class TakesFiles(Protocol):
     """Whatever a dropped file can go to."""
 
-    def take_upload(self, name: str, content: bytes) -> audio.Recording:
-        """Take a file, or raise :class:`amtlib.audio.AudioError` with one sentence on what is wrong with it."""
+    @property
+    def decode(self) -> Callable[[str, bytes], Any]:
+        """What decodes a file, or raises :class:`amtlib.audio.AudioError` with a sentence on what is wrong."""
+        ...
+
+    def accept(self, upload: Any) -> audio.Recording:
+        """Take what `decode` made."""
         ...
 
 
@@ -92,7 +97,7 @@ class LabView(Viewer):
         self._hidden: tuple[str, ...] = ()
         self._pinned: dict[str, str] | None = None
         self._pinned_sound: tuple[torch.Tensor, int] | None = None
-        self._upload: tuple[str, bytearray] | None = None
+        self._upload: Arriving | None = None
         self._code_open = False
         self._problem = ""
         self._said = "" if background is None else "Computing the picture …"
@@ -450,6 +455,7 @@ class LabView(Viewer):
         self._closed = True
         if self._background is not None:
             self._background.close()
+        self._forget_upload()
         if self._work is not None:
             work, self._work = self._work, None
             work.stop()
@@ -603,38 +609,43 @@ class LabView(Viewer):
         job, name = str(message["id"]), str(message["name"])[:200]
         try:
             answer = self._take_piece(job, name, message)
-        except (audio.AudioError, KeyError, TypeError, ValueError) as problem:
-            self._upload = None
-            text = (
-                sentence(problem)
-                if isinstance(problem, audio.AudioError)
-                else f"{name} did not arrive; try again."
-            )
+        except audio.AudioError as problem:
+            answer = {"type": "upload-failed", "id": job, "text": sentence(problem)}
+        except (KeyError, TypeError, ValueError):
+            answer = {"type": "upload-failed", "id": job, "text": f"{name} did not arrive; try again."}
+        except (MemoryError, OSError):
+            _LOG.exception("A file could not be taken")
+            text = f"The server has no room for {name} at the moment; try again, or drop a shorter file."
             answer = {"type": "upload-failed", "id": job, "text": text}
+        if answer is not None and answer["type"] == "upload-failed":
+            self._forget_upload()
         if answer:
             self.parts["controls"].tell(answer)
+
+    def _forget_upload(self) -> None:
+        arriving, self._upload = self._upload, None
+        if arriving is not None:
+            arriving.close()
 
     def _take_piece(self, job: str, name: str, message: Mapping[str, Any]) -> dict[str, Any] | None:
         size, start = int(message["size"]), int(message["start"])
         piece = base64.b64decode(str(message["data"]), validate=True)
         if start == 0:
-            self._upload = (job, bytearray())
-        stimulus = self.stimulus()
-        if (
-            stimulus is None
-            or self._upload is None
-            or self._upload[0] != job
-            or len(self._upload[1]) != start
-        ):
+            self._forget_upload()
+            self._upload = Arriving(job)
+        stimulus, arriving = self.stimulus(), self._upload
+        if stimulus is None or arriving is None or arriving.job != job or arriving.received != start:
             return None  # a piece of an upload that was given up
         if max(size, start + len(piece)) > MAX_BYTES:
             raise audio.AudioError(f"{name} is too large; the limit is {MAX_BYTES / 2**20:g} MB")
-        self._upload[1].extend(piece)
-        if len(self._upload[1]) < size:
+        arriving.add(piece)
+        if arriving.received < size:
             return {"type": "upload-more", "id": job}
-        content, self._upload = bytes(self._upload[1]), None
+        self._upload = None
+        with DECODING:
+            decoded = stimulus.decode(name, arriving.take())
         with self._one_refresh():
-            found = stimulus.take_upload(name, content)
+            found = stimulus.accept(decoded)
         self._refresh([])
         text = (
             f"{found.name}: {found.duration:.2f} s, {found.source_fs:g} Hz. Drop another one to replace it."

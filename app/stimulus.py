@@ -16,7 +16,6 @@ import torch
 
 from amtlib import audio, signals
 from app.quantity import Quantity
-from app.uploads import MAX_BYTES as MAX_BYTES
 from app.uploads import MAX_RECORDING, RATES, Upload, decode_upload
 
 #: A short sentence made with a free synthesiser; its origin is told in assets/ORIGIN.md.

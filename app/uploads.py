@@ -1,10 +1,12 @@
 """Files that users drop on a page: bounded, decoded once, and kept only as what a lab needs of them.
-Source: :mod:`amtlib.audio` decodes.
-Not here: how a file comes to the server in pieces (:mod:`app.shell`).
+
+Not here: the messages that bring a file in pieces (:mod:`app.shell`).
 """
 
 import hashlib
 import os
+import tempfile
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,6 +19,57 @@ MAX_RECORDING = 120.0
 MAX_BYTES = round(float(os.environ.get("AMTLAB_MAX_UPLOAD_MB", "50")) * 2**20)
 #: Sampling rates at which a lab may ask for a file, in Hz, unless it says otherwise; more are taken to the highest.
 RATES = (16000, 22050, 32000, 44100, 48000)
+
+#: Bytes of an unfinished upload that are kept in memory; what is longer goes to a temporary file.
+_IN_MEMORY = 2**20
+#: Files that this process decodes at the same time, however many pages send one: each takes memory.
+DECODING = threading.BoundedSemaphore(2)
+
+
+class Arriving:
+    """A file that comes in pieces.
+
+    Parameters
+    ----------
+    job : str
+        Which upload it is, by the page's own name for it.
+
+    Attributes
+    ----------
+    received : int
+        Bytes that are there.
+
+    Examples
+    --------
+    >>> arriving = Arriving("upload-1")
+    >>> arriving.add(b"RIFF")
+    >>> arriving.received, arriving.take()
+    (4, b'RIFF')
+    """
+
+    def __init__(self, job: str) -> None:
+        self.job = job
+        self.received = 0
+        # Closed by `take` or `close`.
+        self._file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115
+
+    def add(self, piece: bytes) -> None:
+        """Add the next piece."""
+        self._file.write(piece)
+        self.received += len(piece)
+
+    def take(self) -> bytes:
+        """Return the whole file, once."""
+        self._file.seek(0)
+        content = self._file.read()
+        self._file.close()
+        return content
+
+    def close(self) -> None:
+        """Forget it."""
+        self._file.close()
+
+    __del__ = close
 
 
 def max_samples() -> float:
