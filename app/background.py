@@ -88,17 +88,25 @@ class Background:
     def _one(self) -> None:
         with self._lock:
             work, future = self._waiting.popleft() if self._waiting else (None, None)
-        if work is not None and future is not None and future.set_running_or_notify_cancel():
+        result, problem = None, None
+        wanted = future is not None and future.set_running_or_notify_cancel()
+        if work is not None and wanted:
             try:
-                future.set_result(work())
-            except Exception as problem:
+                result = work()
+            except Exception as failure:
                 _LOG.exception("The work of a page failed")
-                future.set_exception(problem)
+                problem = failure
         with self._lock:
             # Others come first: the next piece goes to the end of the queue of all pages.
             self._running = bool(self._waiting)
             if self._running:
                 _threads().submit(self._one)
+        # Last: whoever waited for this finds the page at rest.
+        if future is not None and wanted:
+            if problem is None:
+                future.set_result(result)
+            else:
+                future.set_exception(problem)
 
     def send(self, deliver: Callable[[], None]) -> None:
         """Let the loop deliver a message; messages keep their order."""
