@@ -456,6 +456,8 @@ async def measure(server: Server, labs: list[str], seed: int, names: list[str]) 
                 memory = f"{samples[0] - rest:7.0f} {max(samples) - rest:7.0f}"
                 print(f"  {name:16} {figures} |{memory}  {'ok' if met else 'OVER'}  {got}", flush=True)
                 good &= met
+                with contextlib.suppress(TimeoutError):  # until every process is free for the next attack
+                    await asyncio.wait_for(server.health(), LONGEST_S)
                 await asyncio.sleep(3.0)
             for text in sorted(set(seen.errors))[:5]:
                 print(f"  {seen.errors.count(text)} x {text}")
