@@ -22,6 +22,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # as a script it stands in its own folder
 
 from benchmarks import attackers, burner
+from benchmarks.attacks import ATTACKS
 from benchmarks.browser import Browser, Session
 from benchmarks.classroom import PATIENCE_S, SLIDERS, lesson, trainer
 from benchmarks.server import LEFT_S, Server, row, served, share_at
@@ -222,9 +223,7 @@ def main() -> int:
     parser.add_argument(
         "--returning", action="store_true", help="browsers that have the site's scripts already"
     )
-    parser.add_argument(
-        "--attacks", nargs="+", choices=list(attackers.ATTACKS), default=list(attackers.ATTACKS)
-    )
+    parser.add_argument("--attacks", nargs="+", choices=list(ATTACKS), default=list(ATTACKS))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--log", default="", help="a file for what the server reports, by default shown")
     parser.add_argument("--url", help="a server that runs already, instead of serving this checkout")

@@ -9,7 +9,8 @@ from app.labs.cochlea.model import CochleaModel
 from app.labs.fdn.model import FdnModel
 from app.labs.filterbank.model import FilterbankModel
 from app.labs.loudness.model import LoudnessModel
-from benchmarks.attackers import on_this_machine, tally
+from benchmarks.attackers import on_this_machine
+from benchmarks.attacks import tally
 from benchmarks.burner import KINDS, dearest, link
 from benchmarks.classroom import Seen, others
 
