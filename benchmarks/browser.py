@@ -21,10 +21,13 @@ class Failed(Exception):
 
 
 class Browser:
-    """One student's browser: fetches pages over one connection, as HTTP/1.1 keeps it open."""
+    """One student's browser: fetches pages over one connection, as HTTP/1.1 keeps it open.
 
-    def __init__(self, url: str) -> None:
-        self.url = url
+    ``source`` is the address of this machine that it comes from, such as 127.0.0.2; None leaves it to the system.
+    """
+
+    def __init__(self, url: str, source: str | None = None) -> None:
+        self.url, self.source = url, source
         parts = urlsplit(url)
         self._host, self._port = parts.hostname or "localhost", parts.port or 80
         self._reader: asyncio.StreamReader | None = None
@@ -34,7 +37,9 @@ class Browser:
     async def get(self, address: str) -> bytes:
         """Fetch an address of the server."""
         if self._reader is None or self._writer is None:
-            self._reader, self._writer = await asyncio.open_connection(self._host, self._port)
+            self._reader, self._writer = await asyncio.open_connection(
+                self._host, self._port, local_addr=(self.source, 0) if self.source else None
+            )
         path = urlsplit(address)._replace(scheme="", netloc="").geturl() or "/"
         head = f"GET {path} HTTP/1.1\r\nHost: {self._host}:{self._port}\r\nAccept-Encoding: gzip\r\n\r\n"
         self._writer.write(head.encode())
@@ -65,22 +70,17 @@ class Session:
         self.sequence = 0
         self.received = 0
 
-    async def open(self, link: str = "") -> None:
+    async def open(self, link: str = "", token: str = "") -> None:
         """Load the page and its document, and report it ready, as Bokeh's client does."""
         address = f"{self.browser.url}/{self.slug}{link}"
         page = (await self.browser.get(address)).decode()
         if not self._returning:  # a browser that was here has the scripts
             for script in _SCRIPTS.findall(page):
                 await self.browser.get(urljoin(address, script))
-        token = _TOKEN.search(page)
-        if token is None:
+        found = _TOKEN.search(page)
+        if found is None:
             raise Failed(f"{self.slug}: the page holds no session")
-        parts = urlsplit(f"{self.browser.url}/{self.slug}")
-        where = f"ws://{parts.netloc}{parts.path}/ws{link}"
-        origin = {"Origin": self.browser.url, "Sec-WebSocket-Protocol": f"bokeh, {token[1]}"}
-        self.socket = await websocket_connect(HTTPRequest(where, headers=origin), max_message_size=2**28)
-        self.socket.protocol.set_nodelay(True)  # as browsers do
-        await self._message("ACK")
+        await self.connect(token or found[1], link)
         self._send("PULL-DOC-REQ")
         document = (await self._message("PULL-DOC-REPLY"))["doc"]
         self.part = _figures(document)
@@ -94,6 +94,17 @@ class Session:
             self._patch({"kind": "ModelChanged", "model": {"id": browser_info}, "attr": name, "new": value})
         ready = {"type": "event", "name": "document_ready", "values": {"type": "map"}}
         self._patch({"kind": "MessageSent", "msg_type": "bokeh_event", "msg_data": ready})
+
+    async def connect(self, token: str, link: str = "") -> None:
+        """Open the page's websocket with a token, the page's own or another."""
+        parts = urlsplit(f"{self.browser.url}/{self.slug}")
+        where = f"ws://{parts.netloc}{parts.path}/ws{link}"
+        origin = {"Origin": self.browser.url, "Sec-WebSocket-Protocol": f"bokeh, {token}"}
+        self.socket = await websocket_connect(
+            HTTPRequest(where, headers=origin, network_interface=self.browser.source), max_message_size=2**28
+        )
+        self.socket.protocol.set_nodelay(True)  # as browsers do
+        await self._message("ACK")
 
     def say(self, **message: Any) -> None:
         """Send one of the messages of static/lab.js."""

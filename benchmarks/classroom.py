@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 
 from benchmarks.browser import Browser, Session
+from benchmarks.server import share_at
 
 #: Sliders that students move, with the range they move them in.
 SLIDERS: dict[str, dict[str, tuple[float, float]]] = {
@@ -19,6 +20,11 @@ SLIDERS: dict[str, dict[str, tuple[float, float]]] = {
 #: Time between two moves of a student, and how long a student waits for an answer, s.
 THINK_S = 3.0
 PATIENCE_S = 60.0
+
+#: What the others may wait at most, ms: 95 of 100 moves, and every move.
+TARGET_P95, TARGET_WORST = 300.0, 1000.0
+#: Head of what `others` returns, twice.
+COLUMNS = f"{'p50':>7} {'p95':>7} {'max':>7}"
 
 
 @dataclass
@@ -144,3 +150,18 @@ async def class_at_work(url: str, students: int, labs: list[str], seed: int) -> 
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def others(seen: Seen, began: float, ended: float) -> tuple[str, bool]:
+    """Describe what a class waited while something went on; return it with whether the targets are met."""
+
+    def during(spans: list[tuple[float, float]]) -> list[float]:
+        return [1000 * (b - a) for a, b in spans if a < ended and b > began]
+
+    updates, pages = during(seen.moved), during(seen.opened)
+    figures = [
+        f"{share_at(waits, 0.5):7.0f} {share_at(waits, 0.95):7.0f} {max(waits, default=float('nan')):7.0f}"
+        for waits in (updates, pages)
+    ]
+    good = share_at(updates, 0.95) <= TARGET_P95 and max(updates, default=0.0) <= TARGET_WORST
+    return " |".join(figures), good and bool(updates)

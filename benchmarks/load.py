@@ -1,6 +1,9 @@
 """Measure a class: N students open a lab at once and move sliders, over real websockets against `amtlab serve`.
 
-Run: python benchmarks/load.py [30 60 100 training] [--processes 2] [--seconds 30] [--url URL]. No browser is needed:
+Run: python benchmarks/load.py [30 60 100 training] [--processes 2] [--seconds 30] [--url URL], or one of
+    python benchmarks/load.py burner      one student asks for the dearest pictures (benchmarks/burner.py)
+    python benchmarks/load.py attackers   strangers attack (benchmarks/attackers.py)
+No browser is needed:
 each student speaks what a browser speaks (page, scripts, websocket, document, then the messages of static/lab.js),
 every 3 s moves one slider and waits for the picture. Prints, beside its target: page ready and slider to update (p50,
 p95), errors, lost sessions, the server's CPU, and its memory by session: what the cache that all share may hold is
@@ -18,7 +21,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # as a script it stands in its own folder
 
-from benchmarks import burner
+from benchmarks import attackers, burner
+from benchmarks.attacks import ATTACKS
 from benchmarks.browser import Browser, Session
 from benchmarks.classroom import PATIENCE_S, SLIDERS, lesson, trainer
 from benchmarks.server import LEFT_S, Server, row, served, share_at
@@ -192,6 +196,8 @@ async def measure(server: Server, options: argparse.Namespace) -> bool:
     for name in options.scenarios:
         if name == "burner":
             good &= await burner.measure(server, options.seconds, options.labs, options.seed)
+        elif name == "attackers":
+            good &= await attackers.measure(server, options.labs, options.seed, options.attacks)
         elif name != "costs":
             good &= await scenario(server, name, options)
             await asyncio.sleep(2.0)
@@ -202,7 +208,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    names = ["costs", *SCENARIOS, "burner"]
+    names = ["costs", *SCENARIOS, "burner", "attackers"]
     parser.add_argument(
         "scenarios",
         nargs="*",
@@ -217,14 +223,16 @@ def main() -> int:
     parser.add_argument(
         "--returning", action="store_true", help="browsers that have the site's scripts already"
     )
+    parser.add_argument("--attacks", nargs="+", choices=list(ATTACKS), default=list(ATTACKS))
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--log", default="", help="a file for what the server reports, by default shown")
     parser.add_argument("--url", help="a server that runs already, instead of serving this checkout")
     options = parser.parse_args()
     options.scenarios = options.scenarios or ["costs", *SCENARIOS]
     unknown = [name for name in options.scenarios if name not in names]
     if unknown:
         parser.error(f"there is no scenario {unknown[0]}; give some of {', '.join(names)}")
-    with served(options.url, options.processes) as server:
+    with served(options.url, options.processes, options.log) as server:
         good = asyncio.run(measure(server, options))
     print("every target met" if good else "some targets OVER")
     return 0 if good else 1

@@ -1,5 +1,6 @@
 """The server that is measured, its processes and their memory, and how figures are printed beside targets."""
 
+import contextlib
 import json
 import socket
 import subprocess
@@ -35,12 +36,13 @@ class Server:
         """Return the processes that serve, none for a server elsewhere."""
         if self._process is None:
             return []
-        return psutil.Process(self._process.pid).children(recursive=True)
+        children: list[psutil.Process] = psutil.Process(self._process.pid).children(recursive=True)
+        return children
 
     def cpu(self) -> float:
         """Return the CPU time spent so far, s."""
         times = [process.cpu_times() for process in self.processes()]
-        return sum(t.user + t.system for t in times)
+        return float(sum(t.user + t.system for t in times))
 
     def memory_mb(self, *, workers: bool = False) -> float:
         """Return the memory held, MB, by all processes that serve together, or by those that train for them."""
@@ -65,7 +67,8 @@ class Server:
 
 
 @contextmanager
-def served(url: str | None, processes: int) -> Iterator[Server]:
+def served(url: str | None, processes: int, log: str = "") -> Iterator[Server]:
+    """Serve this checkout, or take a server that runs; ``log`` is a file for what it reports, by default shown."""
     if url:
         yield Server(url.rstrip("/"), None)
         return
@@ -84,7 +87,8 @@ def served(url: str | None, processes: int) -> Iterator[Server]:
         "--session-timeout",
         str(LEFT_S),
     ]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    with open(log, "a") if log else contextlib.nullcontext() as reports:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=reports, text=True)
     try:
         assert process.stdout is not None
         while "is ready" not in (line := process.stdout.readline()):  # said when every process has warmed up
