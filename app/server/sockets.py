@@ -1,0 +1,200 @@
+"""A page's websocket: begins the session where it lands, and lets nobody else into it.
+
+Each connection needs the token that this server wrote into the page (`sessions.py`), which nobody but the page has:
+pages are never stored. Of two connections with the same token one is the page, the other a copy of it, so the second is
+refused; if it says that it comes ``again``, the first is asked for a sign of life, and gives way when there is none.
+"""
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+from typing import Any
+
+from bokeh.protocol.message import Message
+from panel.io.resources import LOCAL_DIST, patch_model_css
+from panel.io.server import WSHandler
+from panel.io.state import set_curdoc, state
+from tornado.websocket import WebSocketClosedError, WebSocketProtocol
+
+from app.server import clients
+from app.server.access import Visit
+from app.server.messages import Gate
+from app.server.openings import OPENINGS
+from app.server.pace import PacedProtocol
+from app.server.refusals import BAD_TOKEN, IN_USE, NO_SUCH_SESSION, NOT_FROM_A_PAGE, SILENT, Refused, reason
+from app.server.sessions import forget_wishes, session_of
+
+_LOG = logging.getLogger("amtlab")
+_PROCESSES = int(os.environ.get("AMTLAB_PROCESSES", "1"))
+#: How often a page asks for its session: any process may answer, with two all eight miss it in 0.4 % of cases.
+_TRIES = 1 if _PROCESSES == 1 else 4 * _PROCESSES
+#: Within which a connection that is asked for a sign of life answers, s.
+_SIGN_S = 1.0
+#: Pings without an answer, one every `amtlib.serving.KEEP_ALIVE_S`, before a connection counts as broken.
+_PINGS = 4
+#: The connection of each session of this process, by the session's id.
+_SEATS: dict[str, "PageSocket"] = {}
+
+
+class PageSocket(WSHandler):
+    """A page's websocket: begins the session where it lands, as if the page's address had been asked for."""
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self._visit: Visit | None = None
+        self._client = ""
+        self._counted = self._gone = False
+        self._id = ""
+        self._gate: Gate | None = None
+        self._heard = asyncio.Event()
+
+    # ------------------------------------------------------------------ coming
+
+    def get_websocket_protocol(self) -> WebSocketProtocol | None:
+        """Return what reads and writes frames: tornado's, with our bounds."""
+        found = super().get_websocket_protocol()
+        return None if found is None else PacedProtocol(self, found.params)
+
+    def open(self, *args: Any, **kwargs: Any) -> None:
+        """Open the connection, or close it with a reason."""
+        self.set_nodelay(True)  # or pictures wait 40 ms for the browser to confirm what came before
+        self._visit = Visit(self.request.path.removesuffix("/ws"))
+        self._client = clients.client_of(self.request.remote_ip)
+        forget_wishes(self.request)
+        server = self.application
+        try:
+            clients.take_socket(self._client)
+            self._counted = True
+            self._id = session_of(self._token, server.secret_key, server.session_token_expiration)
+        except Refused as refused:
+            # A page of an earlier life of this server opens anew.
+            old = refused.code == BAD_TOKEN and self._comes_again()
+            self._refuse(Refused(NO_SUCH_SESSION, "1") if old else refused)
+        else:
+            super().open(*args, **kwargs)
+
+    async def _async_open(self, token: str) -> None:
+        try:
+            await self._take_seat()
+            async with OPENINGS.turn(self._client):
+                if self.ws_connection is not None:  # it may have been left meanwhile
+                    await self._begin(token)
+        except Refused as refused:
+            self._refuse(refused)
+
+    async def _begin(self, token: str) -> None:
+        if not self._has_session():
+            # A page that comes back would be given a new session, whose models are not those it shows.
+            if self._comes_again():
+                raise Refused(NO_SUCH_SESSION, str(_TRIES))
+            clients.may_begin_session(self._client)
+        # The page's own address, not that of its websocket: links, style sheets and scripts follow from it.
+        request = self.request
+        request.path = request.path.removesuffix("/ws")
+        request.uri = request.path + (f"?{request.query}" if request.query else "")
+        known = set(self.application_context.sessions)
+        await super()._async_open(token)
+        for session in set(self.application_context.sessions) - known:
+            clients.note_session(session, self._client)
+            document = session.document
+            with set_curdoc(document):
+                dist = f"{state.rel_path}/{LOCAL_DIST}" if state.rel_path else LOCAL_DIST
+                for root in document.roots:  # styles from this server, never from Panel's host
+                    patch_model_css(root, dist_url=dist)
+        if self._gone and self.connection is not None:  # left while its session was made
+            self.application.client_lost(self.connection)
+
+    def _comes_again(self) -> bool:
+        return "again" in self.request.arguments
+
+    def _has_session(self) -> bool:
+        return any(session.id == self._id for session in self.application_context.sessions)
+
+    # ------------------------------------------------------------------ one connection for each session
+
+    async def _take_seat(self) -> None:
+        other = _SEATS.get(self._id)
+        if other is not None and other.ws_connection is not None:
+            if not self._comes_again() or await other._lives():
+                raise Refused(IN_USE, "This page is open in another window. Open it anew from its address.")
+            other._refuse(Refused(IN_USE, "The page has come back over another connection."))
+        if _SEATS.get(self._id) not in (other, None):  # a third one was faster
+            raise Refused(IN_USE, "This page is open in another window. Open it anew from its address.")
+        if not self._gone:
+            _SEATS[self._id] = self
+
+    async def _lives(self) -> bool:
+        """Ask the page for a sign of life."""
+        self._heard.clear()
+        with contextlib.suppress(WebSocketClosedError, TimeoutError):
+            super().ping(str(self.latest_pong))
+            await asyncio.wait_for(self._heard.wait(), _SIGN_S)
+        return self._heard.is_set()
+
+    def ping(self, data: str | bytes = b"") -> None:
+        """Ask the page for a sign of life, as Bokeh does regularly; close the connection when there was none."""
+        if int(data) - self.latest_pong > _PINGS:
+            self._refuse(Refused(SILENT, "The page has given no sign of life."))
+        else:
+            super().ping(data)
+
+    def on_pong(self, data: bytes) -> None:
+        """Note a sign of life."""
+        self._heard.set()
+        super().on_pong(data)
+
+    # ------------------------------------------------------------------ what is said
+
+    async def on_message(self, fragment: str | bytes) -> None:
+        """Take a frame of a message, if it is one that pages send."""
+        if self.ws_connection is None:  # it is being closed
+            return
+        try:
+            if self._gate is None:
+                raise Refused(NOT_FROM_A_PAGE, "The page spoke before it was greeted. Reload it.")
+            self._gate.pass_on(fragment)
+        except Refused as refused:
+            self._refuse(refused)
+            return
+        await super().on_message(fragment)
+        connection = self.ws_connection
+        if connection is not None:  # who does not read the answers is not heard either
+            await connection.drained()
+
+    async def send_message(self, message: Message[Any]) -> None:
+        """Send a message without waiting until it has left.
+
+        Bokeh waits, with the session's lock held: what is meant for a page that does not read would pile up before it,
+        where nobody counts it.
+        """
+        if message.msgtype == "ACK" and self.connection is not None:
+            self._gate = Gate(self.connection.session.document)
+        connection = self.ws_connection
+        if connection is None or connection.is_closing():
+            return
+        with contextlib.suppress(WebSocketClosedError):
+            for frame in (message.header_json, message.metadata_json, message.content_json):
+                connection.write_message(frame)
+            for buffer in message.buffers:
+                connection.write_message(json.dumps(buffer.ref))
+                connection.write_message(buffer.to_bytes(), binary=True)
+
+    # ------------------------------------------------------------------ going
+
+    def _refuse(self, refused: Refused) -> None:
+        if refused.code != NO_SUCH_SESSION:
+            _LOG.info("Connection of a page closed: %s", refused)
+        self.close(refused.code, reason(str(refused)))
+
+    def on_close(self) -> None:
+        """Clean up when the connection is closed."""
+        self._gone = True
+        if _SEATS.get(self._id) is self:
+            del _SEATS[self._id]
+        if self._counted:
+            clients.give_socket_back(self._client)
+        super().on_close()
+        if self._visit is not None:
+            self._visit.over(self.close_code)
