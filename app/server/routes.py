@@ -5,7 +5,7 @@ site; neither is needed. What a new version of them adds is not served before it
 """
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from bokeh.embed.bundle import extension_dirs
 from bokeh.server.tornado import BokehTornado
@@ -13,7 +13,8 @@ from bokeh.server.views.ico_handler import IcoHandler
 from bokeh.server.views.multi_root_static_handler import MultiRootStaticHandler
 from bokeh.server.views.static_handler import StaticHandler
 from panel.auth import BasicLoginHandler, LogoutHandler, OAuthLoginHandler
-from tornado.routing import URLSpec
+from tornado.routing import PathMatches, Rule
+from tornado.web import RequestHandler
 
 from app.server.health import HealthHandler
 from app.server.pages import PageHandler
@@ -33,8 +34,11 @@ _PAGE: Final = {PageHandler: "/?", PageSocket: "/ws"}
 _EXTENSIONS: Final = ("panel", "panel-material-ui")
 
 
-def _is_needed(server: BokehTornado, route: URLSpec) -> bool:
-    handler, pattern = route.handler_class, route.regex.pattern.removesuffix("$")
+def _is_needed(server: BokehTornado, route: Rule) -> bool:
+    handler, matcher = route.target, route.matcher
+    if not (isinstance(matcher, PathMatches) and isinstance(handler, type)):
+        return False
+    pattern = matcher.regex.pattern.removesuffix("$")
     if handler is IcoHandler:
         return bool(pattern == "/favicon.ico")
     behind = pattern.removeprefix(server.prefix)
@@ -54,14 +58,12 @@ def keep_needed(server: BokehTornado) -> None:
         If a page, its websocket or the scripts would have no address: this version of Bokeh or Panel is laid out
         differently from those that the list was made for.
     """
-    kept: list[Any] = []
+    kept: list[type[RequestHandler]] = []
     for rule in server.default_router.rules:
         routes = getattr(rule.target, "rules", None)
         if routes is not None:
-            routes[:] = [
-                route for route in routes if isinstance(route, URLSpec) and _is_needed(server, route)
-            ]
-            kept += [route.handler_class for route in routes]
+            routes[:] = [route for route in routes if _is_needed(server, route)]
+            kept += [route.target for route in routes]
     for handler in (PageHandler, PageSocket, StaticHandler, MultiRootStaticHandler, HealthHandler):
         if handler not in kept:
             raise RuntimeError(f"no address of {handler.__name__} is left: see app/server/routes.py")
