@@ -22,7 +22,8 @@ Check = Callable[[Any], bool]
 
 #: Longest header and metadata of a message, characters; Bokeh's have some 60.
 _LONGEST_HEADER = 300
-_MOST_EVENTS = 100
+#: Most changes in one message; pages send one.
+_MOST_EVENTS = 10
 _NOTHING = ({"type": "map"}, {"type": "map", "entries": []})
 
 

@@ -65,9 +65,9 @@ class PageSocket(WSHandler):
         forget_wishes(self.request)
         server = self.application
         try:
-            clients.take_socket(self._client)
-            self._counted = True
             self._id = session_of(self._token, server.secret_key, server.session_token_expiration)
+            clients.take_socket(self._client, instead=self._comes_again() and self._id in _SEATS)
+            self._counted = True
         except Refused as refused:
             # A page of an earlier life of this server opens anew.
             old = refused.code == BAD_TOKEN and self._comes_again()
