@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 import json
 import os
 import re
@@ -126,7 +127,6 @@ class Wire:
                 raise Closed(None, "cut") from None
             opcode = first & 15
             if opcode == CLOSE:
-                self._writer.close()
                 code = struct.unpack("!H", data[:2])[0] if data else None
                 raise Closed(code, data[2:].decode())
             if opcode != PING:
@@ -158,13 +158,16 @@ class Wire:
                 while True:
                     await self.next()
             except Closed as closed:
+                await self.cut()
                 return closed
 
         return await asyncio.wait_for(read(), within_s)
 
-    def cut(self) -> None:
+    async def cut(self) -> None:
         """Leave without a word."""
         self._writer.transport.abort()
+        with contextlib.suppress(OSError):
+            await self._writer.wait_closed()
 
     # ------------------------------------------------------------------ the document
 

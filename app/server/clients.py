@@ -73,7 +73,8 @@ def take_socket(client: str, *, instead: bool = False) -> None:
     """
     if sockets_full(client, times=2 if instead else 1):
         raise Refused(
-            TOO_MANY, f"{_SOCKETS[client]} pages are open from your address. Close some, then reload this one."
+            TOO_MANY,
+            f"{_SOCKETS[client]} pages are open from your address. Close some, then reload this one.",
         )
     _SOCKETS[client] += 1
 

@@ -160,7 +160,7 @@ class Gate:
         if not (_is_map(header, "msgid", "msgtype") and _text(100)(header["msgid"])):
             raise _refused("a header")
         self._kind = header["msgtype"]
-        if self._kind not in {"PATCH-DOC", "PULL-DOC-REQ"}:
+        if self._kind not in ("PATCH-DOC", "PULL-DOC-REQ"):
             raise _refused("a kind of message")
 
     def _metadata(self, text: str) -> None:
