@@ -124,9 +124,11 @@ class Wire:
                     size = struct.unpack("!Q", await self._reader.readexactly(8))[0]
                 data = await self._reader.readexactly(size)
             except (asyncio.IncompleteReadError, ConnectionError):
+                await self.cut()
                 raise Closed(None, "cut") from None
             opcode = first & 15
             if opcode == CLOSE:
+                await self.cut()
                 code = struct.unpack("!H", data[:2])[0] if data else None
                 raise Closed(code, data[2:].decode())
             if opcode != PING:
@@ -158,7 +160,6 @@ class Wire:
                 while True:
                     await self.next()
             except Closed as closed:
-                await self.cut()
                 return closed
 
         return await asyncio.wait_for(read(), within_s)

@@ -28,7 +28,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         "--client-sessions": SESSIONS,
         "--client-messages": MESSAGES,
         "--client-bytes": 1,
-        "--client-backlog": 4,
+        "--client-backlog": 1,
         "--processes": 1,
     }
     words = [word for name, value in options.items() for word in (name, str(value))]
@@ -171,8 +171,9 @@ def test_5000_messages_at_once_wait_and_cost_another_page_nothing(server: Server
         student = await Wire.visit(f"{server.url}/filterbank", source=STUDENT)
         alone = sorted([await moved(student, i) for i in range(1, 11)])[-2]
         attacker = await Wire.visit(f"{server.url}/filterbank", source="127.0.0.5")
+        target = part(attacker)
         for i in range(5000):
-            attacker.tell(part(attacker), type="hide", keys=[str(i)])
+            attacker.tell(target, type="hide", keys=[str(i)])
         answered = 0
 
         async def count() -> None:
@@ -244,23 +245,41 @@ def test_bytes_wait_too(server: Server) -> None:
     assert asyncio.run(sent()) > 0.7
 
 
-def test_who_asks_for_sounds_and_does_not_read_them_is_cut_off(server: Server) -> None:
-    async def unread() -> tuple[float, float]:
+def test_who_asks_for_sounds_and_does_not_read_them_is_heard_no_further(server: Server) -> None:
+    async def unread() -> tuple[float, float, float]:
+        student = await Wire.visit(f"{server.url}/filterbank", source=STUDENT)
         wire = await Wire.visit(f"{server.url}/filterbank", source="127.0.0.8")
         before = await asyncio.to_thread(memory_mb, server)
-        for _ in range(200):
-            wire.patch(*[told(part(wire), type="sound", key="input")] * 10)
+        sounds = [told(part(wire), type="sound", key="input")] * 10
+        for _ in range(200):  # 170 MB of answers
+            wire.patch(*sounds)
         most = before
-        for _ in range(60):
+        for _ in range(20):
             await asyncio.sleep(0.1)
             most = max(most, await asyncio.to_thread(memory_mb, server))
-        closed = await wire.closed()
-        assert closed.code in {UNREAD, None}  # cut off 5 s later if it does not read that either
-        return before, most
+        took = await moved(student, 1)
+        await left([student, wire])
+        return before, most, took
 
-    before, most = asyncio.run(unread())
-    print(f"{most - before:.0f} MB more")
-    assert most - before < 60
+    before, most, took = asyncio.run(unread())
+    print(f"{most - before:.0f} MB more, slider {1000 * took:.0f} ms")
+    assert most - before < 30
+    assert took < 2
+
+
+def test_a_page_that_does_not_read_what_it_is_sent_is_cut_off(server: Server) -> None:
+    """More than may wait comes of ten requests at once for the whole picture."""
+
+    async def unread() -> Closed:
+        wire = await Wire.visit(f"{server.url}/filterbank", source="127.0.0.9")
+        for _ in range(20):
+            wire.patch(*[told(part(wire), type="hello")] * 10)
+        await asyncio.sleep(2)
+        return await wire.closed()
+
+    closed = asyncio.run(unread())
+    assert closed.code == UNREAD
+    assert "MB wait for this page to read them" in closed.reason
 
 
 # ---------------------------------------------------------------- who it is
