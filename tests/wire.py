@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import socket
 import struct
 import urllib.request
 from typing import Any, Self
@@ -48,11 +49,23 @@ class Wire:
 
     @classmethod
     async def open(
-        cls, address: str, token: str, *, source: str = "127.0.0.1", headers: dict[str, str] | None = None
+        cls,
+        address: str,
+        token: str,
+        *,
+        source: str = "127.0.0.1",
+        headers: dict[str, str] | None = None,
+        narrow: bool = False,
     ) -> Self:
-        """Shake hands at a page's address, from one of this machine's own."""
+        """Shake hands at a page's address, from one of this machine's own; ``narrow``: little fits into the wire."""
         parts = urlsplit(address)
-        reader, writer = await asyncio.open_connection("127.0.0.1", parts.port, local_addr=(source, 0))
+        own = socket.socket()
+        own.setblocking(False)
+        own.bind((source, 0))
+        if narrow:
+            own.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        await asyncio.get_running_loop().sock_connect(own, ("127.0.0.1", parts.port))
+        reader, writer = await asyncio.open_connection(sock=own)
         lines = {
             "Host": parts.netloc,
             "Origin": f"http://{parts.netloc}",
@@ -78,8 +91,9 @@ class Wire:
         wire = await cls.open(address, await asyncio.to_thread(token_of, address), **how)
         assert (await wire.message())[0] == "ACK"
         wire.say("PULL-DOC-REQ", {})
-        kind, content = await wire.message()
-        assert kind == "PULL-DOC-REPLY", content
+        kind = ""
+        while kind != "PULL-DOC-REPLY":  # what the page is told meanwhile comes before it
+            kind, content = await wire.message()
         wire.document = json.loads(content)["doc"]
         return wire
 

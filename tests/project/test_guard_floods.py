@@ -1,6 +1,7 @@
 """Who sends too much, reads too little or opens too many pages waits or is cut off, and nobody else notices."""
 
 import asyncio
+import contextlib
 import json
 import time
 import urllib.error
@@ -10,10 +11,15 @@ import psutil
 import pytest
 from tornado.httpserver import _HTTPRequestContext
 from tornado.httputil import HTTPHeaders
+from tornado.web import Application
+from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
-from app.server import clients
-from app.server.refusals import TOO_MANY, UNREAD
-from tests.serving import Server, served
+from amtlib.limits import Limits
+from app.server import clients, pace
+from app.server.pace import PacedProtocol
+from app.server.refusals import SILENT, TOO_MANY, UNREAD
+from app.server.sockets import PageSocket
+from tests.serving import Server, free_port, served
 from tests.wire import PING, Closed, Wire, page, token_of, told
 
 SOCKETS, SESSIONS, MESSAGES = 60, 40, 30
@@ -267,19 +273,54 @@ def test_who_asks_for_sounds_and_does_not_read_them_is_heard_no_further(server: 
     assert took < 2
 
 
-def test_a_page_that_does_not_read_what_it_is_sent_is_cut_off(server: Server) -> None:
-    """More than may wait comes of ten requests at once for the whole picture."""
+class Telling(WebSocketHandler):
+    """Tells whoever comes more and more, unasked."""
+
+    def get_websocket_protocol(self) -> PacedProtocol | None:
+        found = super().get_websocket_protocol()
+        return None if found is None else PacedProtocol(self, found.params)
+
+    def select_subprotocol(self, subprotocols: list[str]) -> str | None:
+        return subprotocols[0]
+
+    async def open(self) -> None:
+        with contextlib.suppress(WebSocketClosedError):
+            while True:
+                self.write_message("x" * 200_000)
+                await asyncio.sleep(0.01)
+
+
+def test_a_page_that_does_not_read_what_it_is_told_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pace, "LIMITS", Limits(client_backlog=1))
 
     async def unread() -> Closed:
-        wire = await Wire.visit(f"{server.url}/filterbank", source="127.0.0.9")
-        for _ in range(20):
-            wire.patch(*[told(part(wire), type="hello")] * 10)
+        port = free_port()
+        server = Application([("/page/ws", Telling)]).listen(port, "127.0.0.1")
+        wire = await Wire.open(f"http://localhost:{port}/page", "x", narrow=True)
         await asyncio.sleep(2)
-        return await wire.closed()
+        found = await wire.closed()
+        server.stop()
+        await server.close_all_connections()
+        return found
 
     closed = asyncio.run(unread())
     assert closed.code == UNREAD
-    assert "MB wait for this page to read them" in closed.reason
+    assert "1 MB wait for this page to read them" in closed.reason
+
+
+def test_a_page_without_a_sign_of_life_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[tuple[int | None, str | None]] = []
+    monkeypatch.setattr(
+        PageSocket, "close", lambda self, code=None, reason=None: closed.append((code, reason))
+    )
+    monkeypatch.setattr(WebSocketHandler, "ping", lambda self, data=b"": None)
+    socket = object.__new__(PageSocket)
+    socket.latest_pong = 7
+    for number in range(8, 12):  # as Bokeh sends them
+        socket.ping(str(number).encode())
+    assert closed == []
+    socket.ping(b"12")
+    assert closed == [(SILENT, "The page has given no sign of life.")]
 
 
 # ---------------------------------------------------------------- who it is
