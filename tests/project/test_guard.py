@@ -1,6 +1,7 @@
 """What a stranger cannot do with a running server: no address but the pages' own, no session of another person."""
 
 import asyncio
+import doctest
 import http.client
 import json
 import subprocess
@@ -10,6 +11,7 @@ import urllib.error
 import urllib.request
 import zlib
 from collections.abc import Iterator
+from types import ModuleType
 
 import pytest
 from bokeh.util import token as bokeh_token
@@ -17,6 +19,7 @@ from bokeh.util.token import generate_jwt_token, generate_session_id
 
 from amtlib.cli import main
 from amtlib.serving import TOKEN_S, ServeOptions, panel_command
+from app.server import clients, openings, pace, refusals
 from app.server.refusals import BAD_TOKEN, IN_USE, NO_SUCH_SESSION, Refused
 from app.server.sessions import LARGEST_PAYLOAD, LONGEST_TOKEN, session_of
 from benchmarks.load import Browser, Session
@@ -305,3 +308,11 @@ def test_a_secret_that_can_be_guessed_is_refused(
     said = capsys.readouterr().err
     assert "AMTLAB_SECRET has 6 characters" in said
     assert "give 32 or more" in said
+
+
+@pytest.mark.parametrize("module", [clients, openings, pace, refusals])
+def test_the_examples_in_the_servers_documentation_hold(module: ModuleType) -> None:
+    """Doctests are not collected in app/server, most of which only a server can import."""
+    found = doctest.testmod(module)
+    assert found.attempted > 0
+    assert found.failed == 0
