@@ -6,9 +6,10 @@ VENV   ?= .venv
 PORT   ?= 5006
 JOBS   ?= 2
 BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip install
 INPUTS := pyproject.toml constraints.txt
 
-.PHONY: serve test notebooks notebooks-refresh format clean
+.PHONY: serve test notebooks notebooks-refresh format constraints clean
 
 serve: $(VENV)/app.stamp
 	$(BIN)/amtlab serve --port $(PORT) $(ARGS)
@@ -38,14 +39,23 @@ $(BIN)/python:
 	  { echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 ..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/app.stamp: $(INPUTS) | $(BIN)/python
-	$(BIN)/python -m pip install -c constraints.txt -e '.[app]'
+# First all packages but torch, each file held against its hash; then torch, as the index offers it, and this checkout.
+$(VENV)/app.stamp: $(INPUTS) locks/app.txt | $(BIN)/python
+	$(PIP) --require-hashes --no-deps -r locks/app.txt
+	$(PIP) --no-build-isolation -c constraints.txt -e '.[app]'
 	@touch $@
 
-$(VENV)/test.stamp: $(INPUTS) | $(BIN)/python
-	$(BIN)/python -m pip install -c constraints.txt -e '.[app,test]'
+$(VENV)/test.stamp: $(INPUTS) locks/test.txt | $(BIN)/python
+	$(PIP) --require-hashes --no-deps -r locks/test.txt
+	$(PIP) --no-build-isolation -c constraints.txt -e '.[app,notebooks,test]'
 	@touch $@
 
-$(VENV)/notebooks.stamp: $(INPUTS) | $(BIN)/python
-	$(BIN)/python -m pip install -c constraints.txt -e '.[app,notebooks]'
+$(VENV)/notebooks.stamp: $(INPUTS) locks/notebooks.txt | $(BIN)/python
+	$(PIP) --require-hashes --no-deps -r locks/notebooks.txt
+	$(PIP) --no-build-isolation -c constraints.txt -e '.[app,notebooks]'
 	@touch $@
+
+# Newest versions and their hashes; ARGS="--upgrade-package NAME" for one package alone.
+constraints:
+	tools=$$(mktemp -d) && trap 'rm -rf $$tools' EXIT && $(PYTHON) -m venv $$tools && \
+	  $$tools/bin/python -m pip install -q uv && $$tools/bin/python locks/renew.py $(ARGS)

@@ -3,6 +3,7 @@ Source: our own measurements (benchmarks/labs.py): a widget costs 5 to 15 ms to 
 Not the logic: what a message means is decided in `app.shell`; what is drawn, in static/lab.js.
 """
 
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
@@ -61,11 +62,15 @@ class LabPart(JSComponent):
     ) -> None:
         self._supply = supply
         self._receive = receive
+        self._document: weakref.ref[Document] | None = None
+        #: Sends a message from the event loop, where the page works in threads.
+        self.outlet: Callable[[Callable[[], None]], None] | None = None
         super().__init__(sizing_mode="stretch_width", margin=0, **settings)
 
     def _get_properties(self, doc: Any) -> dict[str, Any]:
         # Asked for when the part is shown, not kept up to date: comparing and copying it at every move of a
         # slider would cost more than the model does.
+        self._document = None if doc is None else weakref.ref(doc)
         with param.parameterized.discard_events(self):
             self.content = _travelling(self._supply())
         properties: dict[str, Any] = super()._get_properties(doc)
@@ -82,8 +87,18 @@ class LabPart(JSComponent):
             self._receive(data)
 
     def tell(self, message: dict[str, Any]) -> None:
-        """Send a message to the page."""
-        self._send_msg(_travelling(message))
+        """Send a message to the page; from a thread of the page's work it leaves as soon as the loop is free."""
+        travelling = _travelling(message)
+        if self.outlet is None:
+            self._send_msg(travelling)
+        else:
+            self.outlet(lambda: self._deliver(travelling))
+
+    def _deliver(self, travelling: dict[str, Any]) -> None:
+        document = None if self._document is None else self._document()
+        if document is not None:  # it is the page's as long as the page is there
+            with set_curdoc(document):
+                self._send_msg(travelling)
 
 
 def _travelling(message: dict[str, Any]) -> dict[str, Any]:

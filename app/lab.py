@@ -19,6 +19,10 @@ from app.shared import SHARED
 _LARGE = 64_000
 
 
+class Superseded(Exception):
+    """What is being computed is not wanted any more: a newer request waits, or the page has been left."""
+
+
 @dataclass(frozen=True)
 class Section:
     """A group of controls under one title. ``when`` shows a control only for some values of another one."""
@@ -101,6 +105,8 @@ class LabModel(param.Parameterized):
     def __init__(self, parts: Mapping[str, param.Parameterized], **settings: Any) -> None:
         super().__init__(**settings)
         self.parts = dict(parts)
+        #: Asked before each stage is computed; where it says so, the stage raises `Superseded` instead.
+        self.outdated: Callable[[], bool] = lambda: False
         self._holding = 0
         self._dirty: set[str] = set()
         self._given: set[str] = set()
@@ -161,6 +167,17 @@ class LabModel(param.Parameterized):
         """
         return []
 
+    def check(self) -> None:
+        """Give up what is being computed if nobody wants it any more; called between pieces of long work.
+
+        Raises
+        ------
+        Superseded
+            If a newer request waits, or the page has been left.
+        """
+        if self.outdated():
+            raise Superseded
+
     def stage(self, name: str, key: Hashable, make: Callable[[], Any], *, shared: bool = False) -> Any:
         """Return what `make` made for this key, made anew only when the key changed.
 
@@ -179,6 +196,7 @@ class LabModel(param.Parameterized):
         held = self._stages.get(name)
         if held is not None and held[0] == key:
             return held[1]
+        self.check()
         if not shared:
             made = make()
         else:

@@ -3,10 +3,13 @@ Source: our own; the idea of hiding controls to make a lesson is TensorFlow Play
 Not one lab's content: a lab says what its figures are and how to patch them (see labs/filterbank/view.py).
 """
 
+import asyncio
 import base64
 import contextlib
 import logging
+import threading
 import uuid
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, Protocol
 from urllib.parse import parse_qsl, urlencode
@@ -16,13 +19,14 @@ import torch
 from panel.viewable import Viewable, Viewer
 
 from amtlib import audio
+from app.background import Background, loop_of
 from app.cell import cell_frame
 from app.controls import LabPart
 from app.figures import Scene
 from app.frame import SITE, Page, page_frame
-from app.lab import LabModel, Lesson
+from app.lab import LabModel, Lesson, Superseded
 from app.quantity import shortened
-from app.stimulus import MAX_BYTES
+from app.uploads import DECODING, MAX_BYTES, Arriving
 from app.work import Job, Work
 
 _LOG = logging.getLogger("amtlab")
@@ -31,6 +35,10 @@ _LOG = logging.getLogger("amtlab")
 _FRAME_KEYS = ("lesson", "hide", "a")
 #: Keys that others put into the address and that a link keeps.
 _FOREIGN_KEYS = ("theme",)
+#: Kinds of messages of which the newest alone matters: the moves of a slider or of the pointer.
+_NEWEST_WINS = ("set", "point")
+#: Messages of one page that may wait.
+_MOST_WAITING = 64
 #: Longest link that is read, characters.
 _LONGEST_LINK = 4000
 
@@ -38,8 +46,13 @@ _LONGEST_LINK = 4000
 class TakesFiles(Protocol):
     """Whatever a dropped file can go to."""
 
-    def take_upload(self, name: str, content: bytes) -> audio.Recording:
-        """Take a file, or raise :class:`amtlib.audio.AudioError` with one sentence on what is wrong with it."""
+    @property
+    def decode(self) -> Callable[[str, bytes], Any]:
+        """What decodes a file, or raises :class:`amtlib.audio.AudioError` with a sentence on what is wrong."""
+        ...
+
+    def accept(self, upload: Any) -> audio.Recording:
+        """Take what `decode` made."""
         ...
 
 
@@ -69,19 +82,25 @@ class LabView(Viewer):
     sounds: ClassVar[Mapping[str, tuple[str, str]]] = {}
     exports: ClassVar[Mapping[str, tuple[str, str]]] = {}
 
-    def __init__(self, model: LabModel, link: str, served: bool) -> None:
+    def __init__(
+        self, model: LabModel, link: str, served: bool, background: Background | None = None
+    ) -> None:
         super().__init__()
         self.model = model
+        self._background = background
+        self._inbox: deque[dict[str, Any]] = deque()
+        self._inbox_lock = threading.Lock()
+        self._skips = self._closed = False
         self.id = f"lab-{uuid.uuid4().hex[:12]}"
         self._served = served
         self._lesson: Lesson | None = None
         self._hidden: tuple[str, ...] = ()
         self._pinned: dict[str, str] | None = None
         self._pinned_sound: tuple[torch.Tensor, int] | None = None
-        self._upload: tuple[str, bytearray] | None = None
+        self._upload: Arriving | None = None
         self._code_open = False
         self._problem = ""
-        self._said = ""
+        self._said = "" if background is None else "Computing the picture …"
         self._done = False
         self._updating = False
         self._work: Work | None = None
@@ -96,10 +115,19 @@ class LabView(Viewer):
             "tools": LabPart(self._tools_content, self._guarded, kind="tools"),
         }
         self._told: dict[str, dict[str, Any]] = {}
+        model.param.watch(self._model_changed, "version")
+        if background is None:
+            self._first_picture(notes, pinned)
+        else:
+            model.outdated = self._is_outdated
+            for part in self.parts.values():
+                part.outlet = background.send
+            background.do(lambda: self._first_picture(notes, pinned))
+
+    def _first_picture(self, notes: list[str], pinned: dict[str, str] | None) -> None:
         if pinned is not None:
             notes += self._pin_state(pinned)
         self._refresh(notes)
-        model.param.watch(self._model_changed, "version")
 
     # ------------------------------------------------------------------ what a lab provides
 
@@ -288,7 +316,7 @@ class LabView(Viewer):
         if action == "stop" and self._work is not None:
             self._work.stop()
         elif action == "run" and job is not None and (self._work is None or not self._work.running):
-            self._work = Work(job, self.id, self._work_told)
+            self._work = Work(job, self.id, self._work_told, self._background)
             self._work.start()
         self._refresh([])
 
@@ -317,13 +345,15 @@ class LabView(Viewer):
         }
 
     def _figures_content(self) -> dict[str, Any]:
+        # A picture that takes long comes after the page, which asks for it as soon as it listens.
+        computing = self._background is not None and self._background.busy
         return {
             "id": self.id,
             "template": self.figures(),
             "grid": self.grid,
             "pointable": list(self.pointable),
-            "late": self.late(),
-            "scene": self.scene.whole(),
+            "late": computing or self.late(),
+            "scene": Scene().whole() if computing else self.scene.whole(),
             # The figures are always drawn, the drawer of a phone is not: they start what the parts share.
             "engine": {
                 "values": self.model.values(),
@@ -415,16 +445,53 @@ class LabView(Viewer):
     def arrived(self) -> None:
         """Make ready what a served page may soon need and takes long to begin; returns at once."""
 
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop | None:
+        """The event loop of the page, or None in a script or a test without one."""
+        return loop_of(self._background)
+
     def close(self) -> None:
         """End what this page has running: it has been left."""
+        self._closed = True
+        if self._background is not None:
+            self._background.close()
+        self._forget_upload()
         if self._work is not None:
             work, self._work = self._work, None
             work.stop()
 
     def _guarded(self, message: dict[str, Any]) -> None:
+        """Take a message from the page: deal with it in its turn, or here and now where there is no background."""
+        if self._background is None:
+            self._deal_with(message)
+            return
+        with self._inbox_lock:
+            last = self._inbox[-1] if self._inbox else {}
+            if last and last.get("type") == message.get("type") in _NEWEST_WINS:
+                values = {**_values_of(last), **_values_of(message)}
+                self._inbox[-1] = {**message, "values": values} if values else message
+                return
+            if len(self._inbox) >= _MOST_WAITING:
+                return  # nobody presses that many buttons; what the page shows follows from those before
+            self._inbox.append(message)
+        self._background.do(self._deal_with_next)
+
+    def _deal_with_next(self) -> None:
+        with self._inbox_lock:
+            message = self._inbox.popleft()
+        self._deal_with(message)
+
+    def _is_outdated(self) -> bool:
+        """Whether nobody wants what is being computed: the page has been left, or its newest move waits behind."""
+        return self._closed or (self._skips and any(m.get("type") in _NEWEST_WINS for m in self._inbox))
+
+    def _deal_with(self, message: dict[str, Any]) -> None:
         """Deal with a message from the page; nothing it holds may end the session."""
+        self._skips = message.get("type") in _NEWEST_WINS
         try:
             self._receive(message)
+        except Superseded:
+            pass  # whatever supersedes it draws the picture
         except Exception:
             _LOG.exception("A message of kind %s failed", shortened(message.get("type")))
             self._problem = "That did not work; the settings before it still hold. The server's log says why."
@@ -542,43 +609,53 @@ class LabView(Viewer):
         job, name = str(message["id"]), str(message["name"])[:200]
         try:
             answer = self._take_piece(job, name, message)
-        except (audio.AudioError, KeyError, TypeError, ValueError) as problem:
-            self._upload = None
-            text = (
-                sentence(problem)
-                if isinstance(problem, audio.AudioError)
-                else f"{name} did not arrive; try again."
-            )
+        except audio.AudioError as problem:
+            answer = {"type": "upload-failed", "id": job, "text": sentence(problem)}
+        except (KeyError, TypeError, ValueError):
+            answer = {"type": "upload-failed", "id": job, "text": f"{name} did not arrive; try again."}
+        except (MemoryError, OSError):
+            _LOG.exception("A file could not be taken")
+            text = f"The server has no room for {name} at the moment; try again, or drop a shorter file."
             answer = {"type": "upload-failed", "id": job, "text": text}
+        if answer is not None and answer["type"] == "upload-failed":
+            self._forget_upload()
         if answer:
             self.parts["controls"].tell(answer)
+
+    def _forget_upload(self) -> None:
+        arriving, self._upload = self._upload, None
+        if arriving is not None:
+            arriving.close()
 
     def _take_piece(self, job: str, name: str, message: Mapping[str, Any]) -> dict[str, Any] | None:
         size, start = int(message["size"]), int(message["start"])
         piece = base64.b64decode(str(message["data"]), validate=True)
         if start == 0:
-            self._upload = (job, bytearray())
-        stimulus = self.stimulus()
-        if (
-            stimulus is None
-            or self._upload is None
-            or self._upload[0] != job
-            or len(self._upload[1]) != start
-        ):
+            self._forget_upload()
+            self._upload = Arriving(job)
+        stimulus, arriving = self.stimulus(), self._upload
+        if stimulus is None or arriving is None or arriving.job != job or arriving.received != start:
             return None  # a piece of an upload that was given up
         if max(size, start + len(piece)) > MAX_BYTES:
             raise audio.AudioError(f"{name} is too large; the limit is {MAX_BYTES / 2**20:g} MB")
-        self._upload[1].extend(piece)
-        if len(self._upload[1]) < size:
+        arriving.add(piece)
+        if arriving.received < size:
             return {"type": "upload-more", "id": job}
-        content, self._upload = bytes(self._upload[1]), None
+        self._upload = None
+        with DECODING:
+            decoded = stimulus.decode(name, arriving.take())
         with self._one_refresh():
-            found = stimulus.take_upload(name, content)
+            found = stimulus.accept(decoded)
         self._refresh([])
         text = (
             f"{found.name}: {found.duration:.2f} s, {found.source_fs:g} Hz. Drop another one to replace it."
         )
         return {"type": "upload-done", "id": job, "text": text}
+
+
+def _values_of(message: Mapping[str, Any]) -> dict[str, Any]:
+    values = message.get("values")
+    return values if isinstance(values, dict) else {}
 
 
 def sentence(problem: Exception) -> str:

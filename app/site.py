@@ -3,6 +3,8 @@ Source: our own.
 Not a lab: those are in labs/, one folder each; adding one is a folder, a line here and a script in pages/.
 """
 
+import asyncio
+import contextlib
 import html
 from functools import cache
 from pathlib import Path
@@ -14,6 +16,7 @@ import torch
 import yaml
 
 from amtlib import GammatoneFilterbank, __version__, fdn, scales
+from app.background import Background
 from app.controls import LabPart
 from app.frame import SITE, page_frame
 from app.labs.cochlea.model import CochleaModel
@@ -37,12 +40,48 @@ _EVIDENCE = Path(__file__).with_name("evidence.yaml")
 _STYLE = (Path(__file__).parent / "static" / "landing.css").read_text(encoding="utf-8")
 
 
+#: How long a page waits for its first picture, s; one that takes longer comes after it.
+PATIENCE = 0.8
+#: Pages whose picture has been begun and whose session has not, by the id of the session.
+_BEGUN: dict[str, AnyLab] = {}
+
+
+async def begin(slug: str, link: str, session_id: str) -> None:
+    """Compute a page's first picture before its session is made, off the event loop.
+
+    Parameters
+    ----------
+    slug : str
+        Which page; one that is no lab needs nothing.
+    link : str
+        Query of the page's address.
+    session_id : str
+        The session that `open_lab` will be called in; `forget` it if it is not made.
+    """
+    lab = next((lab for lab in LABS if lab.slug == slug), None)
+    if lab is None:
+        return
+    background = Background(asyncio.get_running_loop())
+    _BEGUN[session_id] = lab(link=link, served=True, background=background)
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(background.turn(lambda: None), PATIENCE)
+
+
+def forget(session_id: str) -> None:
+    """Close what was begun for a session that was not made."""
+    view = _BEGUN.pop(session_id, None)
+    if view is not None:
+        view.close()
+
+
 def open_lab(slug: str) -> None:
-    """Serve a lab to the present session, in the state that its link asks for."""
-    lab = next(lab for lab in LABS if lab.slug == slug)
-    link = pn.state.location.search if pn.state.location else ""
+    """Serve a lab to the present session: what `begin` made for it, or else the lab as it opens without a link."""
+    document = pn.state.curdoc
+    context = document.session_context if document is not None else None
+    view = _BEGUN.pop(context.id, None) if context is not None else None
+    if view is None:
+        view = next(lab for lab in LABS if lab.slug == slug)(served=True)
     # The session owns the view: what watches the model lives as long as the page does.
-    view = lab(link=link or "", served=True)
     pn.state.on_session_destroyed(lambda session_context: view.close())
     VIEWS.add(view)
     view.arrived()

@@ -3,28 +3,23 @@ Source: :mod:`amtlib.signals` and :mod:`amtlib.audio`; this is only the choice b
 Not a picker: the controls that set these parameters are built from their declarations.
 """
 
-import hashlib
-import os
 import re
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import param
+import soxr
 import torch
 
 from amtlib import audio, signals
 from app.quantity import Quantity
+from app.uploads import MAX_RECORDING, RATES, Upload, decode_upload
 
 #: A short sentence made with a free synthesiser; its origin is told in assets/ORIGIN.md.
 SPEECH = Path(__file__).parent / "assets" / "speech.flac"
-
-#: Longest file that is taken, in s; the lab shows an excerpt of it.
-MAX_RECORDING = 120.0
-#: Largest file that is taken, in bytes; `amtlab serve --max-upload` sets it.
-MAX_BYTES = round(float(os.environ.get("AMTLAB_MAX_UPLOAD_MB", "50")) * 2**20)
 
 
 @dataclass(frozen=True)
@@ -132,9 +127,9 @@ _ORDER = (
 
 
 @cache
-def _speech(fs: int) -> audio.Recording:
+def _speech(fs: int) -> torch.Tensor:
     """Return the spoken sentence at one of the few rates of the labs, decoded once a process."""
-    return audio.load(SPEECH, fs=fs)
+    return audio.load(SPEECH, fs=fs).samples
 
 
 class Stimulus(param.Parameterized):
@@ -288,24 +283,28 @@ class Stimulus(param.Parameterized):
         default=0, precedence=-1, doc="Files taken so far: a new one of the same name is another sound."
     )
 
-    def __init__(self, **settings: Any) -> None:
-        self._upload: tuple[str, bytes] | None = None
-        self._digest = b""
-        self._decoded: dict[tuple[str, int], audio.Recording] = {}
+    def __init__(self, *, rates: Sequence[int] = RATES, **settings: Any) -> None:
+        #: Sampling rates that the lab asks for, Hz, as `decode_upload` takes them.
+        self.rates = tuple(rates)
+        self._upload: Upload | None = None
+        self._resampled: tuple[int, torch.Tensor] | None = None
         super().__init__(**settings)
 
     @classmethod
-    def starting_with(cls, *, highest_frequency: float | None = None, **defaults: Any) -> "Stimulus":
+    def starting_with(
+        cls, *, highest_frequency: float | None = None, rates: Sequence[int] = RATES, **defaults: Any
+    ) -> "Stimulus":
         """Return a stimulus whose defaults are these, for a lab that opens with another sound.
 
-        ``highest_frequency`` in Hz is where tones and edges of noise end, in a lab of one sampling rate.
+        ``highest_frequency`` in Hz is where tones and edges of noise end, in a lab of one sampling rate; ``rates`` are
+        all that the lab asks for.
 
         Examples
         --------
         >>> Stimulus.starting_with(kind="tone").param["kind"].default
         'tone'
         """
-        made = cls(**defaults)
+        made = cls(rates=rates, **defaults)
         # Of this object alone: param copies a parameter that is asked for.
         for name, value in defaults.items():
             made.param[name].default = value
@@ -315,9 +314,14 @@ class Stimulus(param.Parameterized):
         return made
 
     @property
+    def decode(self) -> Callable[[str, bytes], Upload]:
+        """What decodes a file for `accept`, in any thread or process: it knows nothing of this object but its rates."""
+        return partial(decode_upload, rates=self.rates)
+
+    @property
     def upload_name(self) -> str | None:
         """Name of the file that was dropped in, if any."""
-        return self._upload[0] if self._upload else None
+        return self._upload.recording.name if self._upload else None
 
     def take_upload(self, name: str, content: bytes) -> audio.Recording:
         """Check a file and make it the sound; what was there before stays if it cannot be read.
@@ -325,17 +329,25 @@ class Stimulus(param.Parameterized):
         Returns
         -------
         amtlib.audio.Recording
-            The file as recorded, so that a caller can tell what was found in it.
+            The file as it is kept, so that a caller can tell what was found in it.
 
         Raises
         ------
         amtlib.audio.AudioError
             With one sentence on what is wrong with the file.
         """
-        recording = audio.load(content, name=name, max_duration=MAX_RECORDING, max_bytes=MAX_BYTES)
-        self._upload = (recording.name, content)
-        self._digest = hashlib.sha256(content).digest()
-        self._decoded = {("file", round(recording.fs)): recording}
+        return self.accept(self.decode(name, content))
+
+    def accept(self, upload: Upload) -> audio.Recording:
+        """Make a file that `decode_upload` has read the sound; quick, for the thread that the model lives in.
+
+        Returns
+        -------
+        amtlib.audio.Recording
+            What was found in the file.
+        """
+        recording = upload.recording
+        self._upload, self._resampled = upload, None
         self.param.update(
             kind="file",
             start=0.0,
@@ -360,7 +372,7 @@ class Stimulus(param.Parameterized):
         """
         kind = KINDS[self.kind]
         used = sorted(set(kind.arguments.values()) - (set() if level else {"level"}))
-        own = self._digest if self.kind == "file" else b""
+        own = self._upload.digest if self.kind == "file" and self._upload else b""
         return (self.kind, own, *(getattr(self, name) for name in used))
 
     @property
@@ -407,23 +419,26 @@ class Stimulus(param.Parameterized):
         names = list(values)
         return [values[n] for n in names[: kind.positional]], {n: values[n] for n in names[kind.positional :]}
 
-    def _recording(self, fs: int) -> audio.Recording:
-        found = self._decoded.get((self.kind, fs))
-        if found is None:
-            if self.kind == "speech":
-                found = _speech(fs)
-            elif self._upload is None:
+    def _recording(self, fs: int) -> torch.Tensor:
+        """Return the whole recording at a rate."""
+        if self.kind == "speech":
+            return _speech(fs)
+        if self._upload is None:
+            raise ValueError("There is no file yet: drop a sound file on the page, or choose another sound.")
+        kept = self._upload.recording
+        if kept.fs == fs:
+            return kept.samples
+        if self._resampled is None or self._resampled[0] != fs:
+            found = soxr.resample(kept.samples.double().numpy(), kept.fs, fs, quality="VHQ")
+            if not len(found):
                 raise ValueError(
-                    "There is no file yet: drop a sound file on the page, or choose another sound."
+                    f"{kept.name} is too short for a sampling rate of {fs} Hz; choose a higher one."
                 )
-            else:
-                name, content = self._upload
-                found = audio.load(content, name=name, fs=fs, max_duration=MAX_RECORDING, max_bytes=MAX_BYTES)
-            self._decoded[(self.kind, fs)] = found
-        return found
+            self._resampled = fs, torch.from_numpy(found).float()
+        return self._resampled[1]
 
     def _excerpt(self, fs: int, level: float) -> torch.Tensor:
-        whole = self._recording(fs).samples
+        whole = self._recording(fs)
         first, count = round(self.start * fs), round(self.duration * fs)
         part = whole[first : first + count]
         if not len(part):

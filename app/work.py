@@ -4,14 +4,18 @@ Not for training, which is watched step by step: see app/labs/fdn/view.py.
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Hashable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from amtlib.jobs import Cancelled, Context, OverBudget, QueueFull, WorkerDied
 from amtlib.jobs import Job as PoolJob
+from app.background import Background, in_turn, loop_of
 from app.pool import SHORT_WORK
 
 _LOG = logging.getLogger("amtlab")
@@ -78,6 +82,8 @@ class Work:
         The session, which takes turns with others.
     told : callable
         Called with the work every 150 ms or so, and once at its end.
+    background : Background, optional
+        Where `job.take` and `told` are called, for a page whose work is done there; else on the loop.
 
     Attributes
     ----------
@@ -88,30 +94,32 @@ class Work:
         Why it ended early, "" if it did not.
     """
 
-    def __init__(self, job: Job, owner: str, told: Callable[["Work"], None]) -> None:
+    def __init__(
+        self, job: Job, owner: str, told: Callable[["Work"], None], background: Background | None = None
+    ) -> None:
         self.job = job
         self.running = True
         self.share = 0.0
         self.problem = ""
         self._owner = owner
         self._told = told
+        self._background = background
         self._handle: PoolJob[Any] | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._task: Future[None] | None = None
 
     def start(self) -> None:
         """Begin; without a loop to come back to (a script, a test) it is done when this returns."""
+        loop = loop_of(self._background)
+        if loop is not None:
+            self._task = asyncio.run_coroutine_threadsafe(self._run(), loop)
+            return
         try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            try:
-                for share, found in self.job.steps(*self.job.arguments):
-                    self.share = share
-                    self.job.take(found)
-            except ValueError as problem:
-                self.problem = str(problem)
-            self._end()
-        else:
-            self._task = loop.create_task(self._run())
+            for share, found in self.job.steps(*self.job.arguments):
+                self.share = share
+                self.job.take(found)
+        except ValueError as problem:
+            self.problem = str(problem)
+        self._end()
 
     def stop(self) -> None:
         """End it here; what it has found so far stays with whoever it told."""
@@ -141,10 +149,10 @@ class Work:
                 if time.monotonic() - told > TELL:
                     told = time.monotonic()
                     self.share = handle.share
-                    self._take(handle.items())
-                    self._told(self)
+                    await in_turn(self._background, partial(self._take, handle.items(), self._told))
             if self.running:
-                self._take([handle.result()])
+                result = handle.result()
+                await in_turn(self._background, partial(self._take, [result]))
                 self.share = 1.0
         except (ValueError, OverBudget, QueueFull, WorkerDied) as problem:
             self.problem = str(problem)
@@ -153,11 +161,14 @@ class Work:
         except Exception:
             _LOG.exception("Work that a page asked for failed")
             self.problem = "That could not be computed; the server's log says why."
-        self._end()
+        with contextlib.suppress(asyncio.CancelledError):  # the page has been left
+            await in_turn(self._background, self._end)
 
-    def _take(self, found: list[Any]) -> None:
+    def _take(self, found: list[Any], told: Callable[["Work"], None] | None = None) -> None:
         if found:  # each holds those before it
             self.job.take(found[-1])
+        if told is not None and self.running:
+            told(self)
 
     def _end(self) -> None:
         if self.running:

@@ -16,9 +16,11 @@ from pathlib import Path
 
 import psutil
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from load import SLIDERS, Browser, Session, row
+from benchmarks.browser import Browser, Session
+from benchmarks.classroom import SLIDERS
+from benchmarks.server import row
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET_MB = 50.0

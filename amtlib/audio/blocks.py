@@ -6,21 +6,21 @@ Not here: files that fit into memory (:mod:`amtlib.audio.reading`).
 import mmap
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
-import soundfile
 import soxr
 import torch
 
-from amtlib.audio.contents import ADVICE, AudioError, check_signature, file_label, is_cut
-from amtlib.audio.reading import FULL_SCALE_DB, FileForwards, check_format, check_values, full_scale_gain
+from amtlib.audio.contents import AudioError, file_label
+from amtlib.audio.decoding import BLOCK, Decoder
+from amtlib.audio.reading import FULL_SCALE_DB, full_scale_gain
 from amtlib.signals.frame import number
 
 _MOST_VALUES = 2**22  # numbers of a block: 32 MB in float64
-_STEP = 4096  # frames decoded at a time
 
 
 class AudioBlocks:
@@ -84,35 +84,33 @@ class AudioBlocks:
         self.name = file_label(os.fspath(file))
         self.frames = self.clipped = 0
         self.truncated = False
-        path = Path(file)
+        with ExitStack() as opened:
+            self._decoder = opened.enter_context(Decoder(*self._mapped(Path(file), opened)))
+            self._opened = opened.pop_all()
+        self.channels, self.fs, self.announced = (
+            self._decoder.channels,
+            self._decoder.fs,
+            self._decoder.announced,
+        )
+        self._length = max(min(round(length * self.fs), _MOST_VALUES // self.channels), 1)
+
+    def _mapped(self, path: Path, opened: ExitStack) -> tuple[bytes | mmap.mmap, str, int]:
+        """Open a file, whatever its name; its bytes are not read yet."""
         try:
             if not path.is_file():
                 what = "this is not a regular file" if path.exists() else "there is no such file"
                 raise AudioError(f"{self.name}: {what}: check its name and folder")
-            with path.open("rb") as start:
-                check_signature(start.read(4096), self.name)
-            self._cut = _is_cut(path)
+            file = opened.enter_context(path.open("rb"))
+            if not os.fstat(file.fileno()).st_size:
+                return b"", self.name, file.fileno()
+            view = opened.enter_context(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
         except AudioError:
             raise
         except (OSError, ValueError):  # a ValueError: the path holds a NUL character
             raise AudioError(
                 f"{self.name}: the file cannot be opened: check its name and permissions"
             ) from None
-        try:
-            self._opened = FileForwards(os.fspath(path))
-        except (soundfile.SoundFileError, RuntimeError, ValueError):
-            raise AudioError(
-                f"{self.name}: the file is damaged at its beginning or its encoding is unknown: {ADVICE}"
-            ) from None
-        try:
-            self.kind, self.encoding, self._top = check_format(self._opened, self.name)
-        except AudioError:
-            self._opened.close()
-            raise
-        self.channels, self.fs = int(self._opened.channels), int(self._opened.samplerate)
-        told = int(self._opened.frames)
-        self.announced = told if told < 2**62 else None  # libsndfile's way to say that it does not know
-        self._length = max(min(round(length * self.fs), _MOST_VALUES // self.channels), 1)
+        return view, self.name, file.fileno()
 
     def __enter__(self) -> "AudioBlocks":
         """Return the blocks."""
@@ -126,38 +124,17 @@ class AudioBlocks:
 
     def __iter__(self) -> Iterator[torch.Tensor]:
         """Go through the blocks: tensors of shape (channels, T), Pa, float32; once."""
-        whole = True
-        while whole:
+        while not self._decoder.ended:
             pieces, held = [], 0
-            while whole and held < self._length:
-                piece, whole = self._read(min(_STEP, self._length - held))
-                if len(piece):
-                    check_values(piece, self.name, (self.frames + held) / self.fs)
-                    held += len(piece)
-                    pieces.append(piece)
-            self.frames += held
-            if pieces:
+            while not self._decoder.ended and held < self._length:
+                pieces.append(self._decoder.read(min(BLOCK, self._length - held)))
+                held += len(pieces[-1])
+            self.frames, self.clipped = self._decoder.frames, int(self._decoder.clipped.sum())
+            if held:
                 x = np.concatenate(pieces)
-                self.clipped += int(np.count_nonzero(np.abs(x) >= self._top))
                 yield torch.from_numpy(np.ascontiguousarray(x.T) * self._gain).float()
-        if self.frames == 0:
-            raise AudioError(
-                f"{self.name}: the file holds no samples that can be read: record or export it again"
-            )
-        short = self.announced is not None and self.frames < self.announced and self.kind != "MP3"
-        self.truncated = self._cut or short
-
-    def _read(self, frames: int) -> tuple[Any, bool]:
-        """Return the next frames, shape (n, channels), and whether there may be more."""
-        # On an error soundfile does not tell how far it came: what is no longer NaN was decoded.
-        piece = np.full((frames, self.channels), np.nan)
-        try:
-            found = self._opened.read(out=piece)
-        except (soundfile.SoundFileError, RuntimeError):
-            # The end of a FLAC of untold length looks like an error too.
-            self._cut = self._cut or self.announced is not None
-            return piece[: int(np.isfinite(piece).all(axis=1).sum())], False
-        return found, len(found) > 0
+        self._decoder.check_some()
+        self.truncated = self._decoder.truncated
 
 
 class RateChange:
@@ -197,9 +174,3 @@ class RateChange:
         assert self._stream is not None
         y = self._stream.resample_chunk(x.astype(np.float32, copy=False), last=last)
         return torch.from_numpy(np.ascontiguousarray(y.reshape(-1, self._channels).T))
-
-
-def _is_cut(path: Path) -> bool:
-    """Whether a WAV or Ogg file visibly lacks its end, without reading all of it."""
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:
-        return is_cut(cast(bytes, view))

@@ -5,6 +5,7 @@ Not here: decoding (:mod:`amtlib.audio.reading`).
 
 import os
 import stat
+from mmap import mmap
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +113,7 @@ def check_signature(data: bytes, label: str) -> None:
     raise AudioError(f"{label}: this is {what}{', not a sound file' if what == 'text' else ''}: {ADVICE}")
 
 
-def is_cut(data: bytes) -> bool:
+def is_cut(data: bytes | mmap) -> bool:
     """Whether a WAV or Ogg file visibly lacks its end (other kinds show it in decoding).
 
     Examples
@@ -123,7 +124,7 @@ def is_cut(data: bytes) -> bool:
     return _riff_is_cut(data) or _ogg_is_cut(data)
 
 
-def _riff_is_cut(data: bytes) -> bool:
+def _riff_is_cut(data: bytes | mmap) -> bool:
     """Whether the data chunk of a little-endian WAV announces more than the file holds."""
     if data[:4] != b"RIFF":
         return False
@@ -137,7 +138,7 @@ def _riff_is_cut(data: bytes) -> bool:
     return False
 
 
-def _ogg_is_cut(data: bytes) -> bool:
+def _ogg_is_cut(data: bytes | mmap) -> bool:
     """Whether an Ogg file lacks its end: its last page is incomplete or not marked as the last one."""
     if data[:4] != b"OggS":
         return False

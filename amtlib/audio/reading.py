@@ -3,34 +3,25 @@ Source: formats as libsndfile decodes them, rates as the SoX resampler converts 
 Not here: writing and playing (:mod:`amtlib.audio.writing`), streaming, and metadata such as titles.
 """
 
-import io
 import math
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Literal
 
 import numpy as np
 import numpy.typing as npt
-import soundfile
 import soxr
 import torch
 
-from amtlib.audio.contents import ADVICE, AudioError, check_signature, contents, is_cut
+from amtlib.audio.contents import AudioError, contents
+from amtlib.audio.decoding import RATE_RANGE, Decoder
 from amtlib.signals.frame import P_REF, number
 from amtlib.signals.levels import rms_level
 
 FULL_SCALE_DB = 20.0 * math.log10(1.0 / P_REF)
 """dB SPL of a file whose rms is 1 when its samples are taken as Pa: 93.98 dB."""
 
-MAX_CHANNELS = 8
-RATE_RANGE = (2_000, 768_000)
-MAX_VALUES = 2**27  # decoded numbers kept at once: 1 GiB in float64
-LOUDEST = 1e6  # times full scale; beyond it, the numbers are not pressures
-_BLOCK = 4096  # frames
-_MP3_SLACK = 4 * 1152  # frames: libsndfile only guesses the length of an MP3 without a length in its header
-_KINDS = {"WAVEX": "WAV", "RF64": "WAV"} | {kind: kind for kind in ("WAV", "FLAC", "OGG", "MP3", "AIFF")}
-_TOP_CODE = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
+MAX_VALUES = 2**27  # numbers kept at once: 1 GiB in float64
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,19 +82,22 @@ def load(
     file: str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO,
     *,
     fs: int | None = None,
+    max_fs: int | None = None,
     channel: Literal["mix", "all"] | int = "mix",
     full_scale_db: float = FULL_SCALE_DB,
     name: str | None = None,
     max_duration: float = 600.0,
+    max_samples: float | None = None,
     max_bytes: int = 2**28,
     dtype: torch.dtype = torch.float32,
 ) -> Recording:
     """Decode a sound file (WAV, FLAC, OGG, MP3 or AIFF; any bit depth, 1 to 8 channels, 2 to 768 kHz).
 
     Files may come from anybody: the size is checked before the file is read, the announced length before it
-    is decoded, and the true length while it is. A file that ends early gives what it holds, with
-    ``truncated=True``. (An MP3 of variable bit rate without the usual Xing header may be read short: its
-    length is the decoder's guess.)
+    is decoded, and the true length while it is. Blocks are mixed and resampled as they are decoded, so that
+    memory grows with the result (to about twice its size), not with what the file holds. A file that ends
+    early gives what it holds, with ``truncated=True``. (An MP3 of variable bit rate without the usual Xing
+    header may be read short: its length is the decoder's guess.)
 
     Parameters
     ----------
@@ -112,6 +106,8 @@ def load(
     fs : int
         Sampling rate wanted, Hz, 2000 to 768000; ``None`` keeps the file's. The resampler is soxr at its
         very high quality: linear phase, no delay, the length is ``round(T * fs / source_fs)``.
+    max_fs : int
+        Without ``fs``: highest sampling rate wanted, Hz, 2000 to 768000; a file of a higher one is resampled to it.
     channel : str or int
         ``'mix'``, the mean of all channels (equal channels keep their level); one channel, counted from 0;
         or ``'all'``.
@@ -122,6 +118,8 @@ def load(
         What to call the file; by default its own name.
     max_duration : float
         Longest sound to accept, s, above 0; in any case at most 2**27 samples are kept.
+    max_samples : float
+        Most samples to accept in the file, all channels counted, at least 1; ``None`` for no limit.
     max_bytes : int
         Largest file to accept, bytes, from 1.
     dtype : torch.dtype
@@ -135,8 +133,8 @@ def load(
     ------
     AudioError
         With one sentence, if the file is missing, empty, not audio, of an unsupported kind or rate, damaged
-        from the start, without samples, too large, too long, of too many channels, without the asked channel,
-        or holds NaN, infinite or absurd samples (beyond a million times full scale).
+        from the start, without samples, too large, too long, of too many samples or channels, without
+        the asked channel, or holds NaN, infinite or absurd samples (beyond a million times full scale).
     TypeError
         If an argument is of the wrong type.
 
@@ -158,7 +156,11 @@ def load(
     gain = full_scale_gain(full_scale_db)
     longest = number(max_duration, "max_duration", 1e-3, 1e9, unit="s")
     largest = int(number(max_bytes, "max_bytes", 1, 2**40, unit="bytes"))
+    most = None if max_samples is None else number(max_samples, "max_samples", 1, 2**62, unit="samples")
     rate = None if fs is None else whole_rate(fs)
+    highest = None if max_fs is None else whole_rate(max_fs, "max_fs")
+    if rate is not None and highest is not None:
+        raise ValueError("fs and max_fs exclude each other: leave one of them out")
     if dtype not in (torch.float32, torch.float64):
         raise TypeError(f"dtype must be torch.float32 or torch.float64, got {dtype}: choose one of them")
     if isinstance(channel, bool) or not isinstance(channel, int | str):
@@ -166,20 +168,42 @@ def load(
     if isinstance(channel, str) and channel not in ("mix", "all"):
         raise ValueError(f"channel = {channel!r} is unknown: choose 'mix', 'all' or a number from 0")
     label, data = contents(file, name, largest)
-    check_signature(data, label)
-    try:
-        memory = _Memory(data)
-        opened = FileForwards(memory)
-    except (soundfile.SoundFileError, RuntimeError, ValueError):
-        # What libsndfile says names its own internals.
-        raise AudioError(
-            f"{label}: the file is damaged at its beginning or its encoding is unknown: {ADVICE}"
-        ) from None
-    with opened:
-        return _decoded(opened, memory, label, rate, channel, gain, longest, dtype)
+    with Decoder(data, label) as decoder:
+        picked = _picked(channel, decoder.channels, label)
+        kept = decoder.channels if picked == "all" else 1
+        target = rate or min(decoder.fs, highest or decoder.fs)
+        bound = _Bound(decoder, longest, most, kept, target)
+        bound.check(decoder.announced or 0, announced=True)
+        # In float64 up to here, whatever the result's precision.
+        change = soxr.ResampleStream(decoder.fs, target, kept, dtype="float64", quality="VHQ")
+        pieces = []
+        while not decoder.ended:
+            block = _chosen(decoder.read(), picked)
+            bound.check(decoder.frames)
+            if target != decoder.fs:
+                block = change.resample_chunk(block, last=decoder.ended)
+            pieces.append(torch.from_numpy(np.ascontiguousarray(block.T) * gain).to(dtype))
+        decoder.check_some()
+        samples = torch.cat(pieces, -1)
+        if not samples.shape[-1]:
+            raise AudioError(
+                f"{label}: the file is too short for a sampling rate of {target} Hz: choose a higher one"
+            )
+        clipped = decoder.clipped if isinstance(picked, str) else decoder.clipped[picked]
+        return Recording(
+            samples=samples if picked == "all" else samples[0],
+            fs=target,
+            name=label,
+            channels=decoder.channels,
+            source_fs=decoder.fs,
+            kind=decoder.kind,
+            encoding=decoder.encoding,
+            clipped=int(clipped.sum()),
+            truncated=decoder.truncated,
+        )
 
 
-def whole_rate(fs: Any) -> int:
+def whole_rate(fs: Any, name: str = "fs") -> int:
     """Return a file's sampling rate as an int, or raise.
 
     Examples
@@ -187,90 +211,10 @@ def whole_rate(fs: Any) -> int:
     >>> whole_rate(44100.0)
     44100
     """
-    rate = number(fs, "fs", *RATE_RANGE, unit="Hz")
+    rate = number(fs, name, *RATE_RANGE, unit="Hz")
     if rate != int(rate):
-        raise ValueError(f"fs = {rate!r} Hz is not a whole number, as files need: round it")
+        raise ValueError(f"{name} = {rate!r} Hz is not a whole number, as files need: round it")
     return int(rate)
-
-
-class _Memory(io.BytesIO):
-    """Bytes that stay in place when a damaged header seeks wildly; an exception would be lost in C."""
-
-    def seek(self, offset: int, whence: int = 0, /) -> int:
-        try:
-            return super().seek(offset, whence)
-        except (ValueError, OverflowError):
-            return self.tell()
-
-
-class FileForwards(soundfile.SoundFile):  # type: ignore[misc]  # soundfile has no types
-    """A file read from beginning to end.
-
-    soundfile seeks to where it is after every block, and seeking in an MP3 loses a part of the sound each
-    time (measured: blocks of 4096 frames of a tone came back 5 dB too weak). What is not seekable is left alone.
-    """
-
-    def seekable(self) -> bool:
-        """Return False: soundfile then leaves the position alone."""
-        return False
-
-
-def _decoded(
-    opened: Any,
-    memory: _Memory,
-    label: str,
-    fs: int | None,
-    channel: str | int,
-    gain: float,
-    longest: float,
-    dtype: torch.dtype,
-) -> Recording:
-    data = memory.getvalue()  # shared, not copied
-    kind, encoding, top = check_format(opened, label)
-    channels, source_fs, announced = int(opened.channels), int(opened.samplerate), int(opened.frames)
-    picked = _picked(channel, channels, label)
-    kept = channels if picked == "all" else 1
-    target = fs or source_fs
-    most = int(min(longest * source_fs, MAX_VALUES // kept, MAX_VALUES // kept * source_fs / target))
-    unknown = announced >= 2**62  # libsndfile's way to say that the header does not tell
-    if announced > most and not unknown:
-        raise AudioError(_too_long(label, announced / source_fs, most / source_fs))
-    blocks, read, clipped, broken = [], 0, 0, False
-    for block, whole in _blocks(opened):
-        broken = not whole
-        read += len(block)
-        if read > most:
-            raise AudioError(_too_long(label, None, most / source_fs))
-        if isinstance(picked, int):
-            block = block[:, picked : picked + 1]
-        check_values(block, label, (read - len(block)) / source_fs)
-        clipped += int(np.count_nonzero(np.abs(block) >= top))
-        blocks.append(block.mean(axis=1, keepdims=True) if picked == "mix" else block)
-    if read == 0:
-        raise AudioError(f"{label}: the file holds no samples that can be read: record or export it again")
-    x = np.concatenate(blocks)
-    if target != source_fs:
-        x = soxr.resample(x, source_fs, target, quality="VHQ")
-        if len(x) == 0:
-            raise AudioError(
-                f"{label}: the file is too short for a sampling rate of {target} Hz: choose a higher one"
-            )
-    samples = torch.from_numpy(np.ascontiguousarray(x.T) * gain).to(dtype)
-    short = not unknown and announced - read > (_MP3_SLACK if kind == "MP3" else 0)
-    # The end of a FLAC of untold length looks like an error to libsndfile.
-    broken = broken and not (unknown and memory.tell() == len(data))
-    cut = broken or short or is_cut(data)
-    return Recording(
-        samples=samples if picked == "all" else samples[0],
-        fs=target,
-        name=label,
-        channels=channels,
-        source_fs=source_fs,
-        kind=kind,
-        encoding=encoding,
-        clipped=clipped,
-        truncated=cut,
-    )
 
 
 def full_scale_gain(full_scale_db: float) -> float:
@@ -285,24 +229,6 @@ def full_scale_gain(full_scale_db: float) -> float:
     return float(10.0 ** ((level - FULL_SCALE_DB) / 20.0))
 
 
-def check_format(opened: Any, label: str) -> tuple[str, str, float]:
-    """Return kind, encoding and the greatest sample of an opened file, or raise if it is not supported."""
-    kind, encoding = _KINDS.get(opened.format), str(opened.subtype)
-    channels, fs = int(opened.channels), int(opened.samplerate)
-    if kind is None:
-        raise AudioError(f"{label}: files of the kind {opened.format} are not supported: {ADVICE}")
-    if not 1 <= channels <= MAX_CHANNELS:
-        raise AudioError(
-            f"{label}: the file has {channels} channels, more than {MAX_CHANNELS}: export fewer of them"
-        )
-    if not RATE_RANGE[0] <= fs <= RATE_RANGE[1]:
-        raise AudioError(
-            f"{label}: its sampling rate of {fs} Hz is outside {RATE_RANGE[0]} to {RATE_RANGE[1]} Hz: "
-            "resample the file"
-        )
-    return kind, encoding, 1.0 - 2.0 ** (1 - _TOP_CODE[encoding]) if encoding in _TOP_CODE else 1.0
-
-
 def _picked(channel: str | int, channels: int, label: str) -> str | int:
     if isinstance(channel, str):
         return channel
@@ -314,37 +240,35 @@ def _picked(channel: str | int, channels: int, label: str) -> str | int:
     return channel
 
 
-def _blocks(opened: Any) -> Iterator[tuple[npt.NDArray[np.float64], bool]]:
-    """Yield blocks of shape (frames, channels); a decoding error ends them, and the last one says so."""
-    while True:
-        # On an error soundfile does not tell how far it came: what is no longer NaN was decoded.
-        block = np.full((_BLOCK, opened.channels), np.nan)
-        try:
-            found = opened.read(out=block)
-        except (soundfile.SoundFileError, RuntimeError):
-            yield block[: int(np.isfinite(block).all(axis=1).sum())], False
-            return
-        if len(found) == 0:
-            return
-        yield found, True
+def _chosen(block: npt.NDArray[np.float64], picked: str | int) -> npt.NDArray[np.float64]:
+    """Return what is kept of a block, shape (frames, channels kept)."""
+    if isinstance(picked, int):
+        return np.ascontiguousarray(block[:, picked : picked + 1])
+    if picked == "all":
+        return block
+    mean: npt.NDArray[np.float64] = block @ np.full((block.shape[1], 1), 1.0 / block.shape[1])
+    return mean
 
 
-def check_values(block: npt.NDArray[np.float64], label: str, start: float) -> None:
-    """Raise if samples that begin at a time in s are no pressures."""
-    if not np.isfinite(block).all():
-        raise AudioError(
-            f"{label}: the file holds NaN or infinite samples (within 0.1 s of {start:.1f} s): export it "
-            "again"
-        )
-    if len(block) and np.abs(block).max() > LOUDEST:
-        raise AudioError(
-            f"{label}: samples reach {np.abs(block).max():.1e} times full scale, more than {LOUDEST:.0e}: "
-            "scale the file to +-1 or to Pa"
-        )
+class _Bound:
+    """How many frames of a file are taken, and the sentence that refuses more."""
 
+    def __init__(self, decoder: Decoder, longest: float, most: float | None, kept: int, target: int) -> None:
+        self._decoder, self._most = decoder, math.inf if most is None else most
+        values = MAX_VALUES // kept
+        self._frames = int(min(longest * decoder.fs, values, values * decoder.fs / target))
 
-def _too_long(label: str, duration: float | None, limit: float) -> str:
-    lasts = (
-        "the sound is longer than" if duration is None else f"the sound lasts {duration:.1f} s, longer than"
-    )
-    return f"{label}: {lasts} the limit of {limit:g} s: cut it"
+    def check(self, frames: int, *, announced: bool = False) -> None:
+        """Raise if so many frames, announced or read so far, are too many."""
+        label, channels, fs = self._decoder.name, self._decoder.channels, self._decoder.fs
+        if frames * channels > self._most:
+            count = f"{frames * channels:,}" if announced else f"more than {self._most:,.0f}"
+            raise AudioError(
+                f"{label}: the file holds {count} samples ({channels} x {fs} Hz), the limit is "
+                f"{self._most:,.0f}: cut it, or export fewer channels or a lower sampling rate"
+            )
+        if frames > self._frames:
+            lasts = f"lasts {frames / fs:.1f} s," if announced else "is"
+            raise AudioError(
+                f"{label}: the sound {lasts} longer than the limit of {self._frames / fs:g} s: cut it"
+            )

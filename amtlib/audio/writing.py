@@ -14,7 +14,8 @@ import numpy.typing as npt
 import torch
 
 from amtlib.audio.contents import AudioError
-from amtlib.audio.reading import FULL_SCALE_DB, LOUDEST, MAX_CHANNELS, whole_rate
+from amtlib.audio.decoding import LOUDEST, MAX_CHANNELS
+from amtlib.audio.reading import FULL_SCALE_DB, whole_rate
 from amtlib.signals.frame import number, raised_cosine
 
 _BITS = {"PCM_16": 16, "PCM_24": 24, "FLOAT": 32}

@@ -6,6 +6,7 @@ Not here: the classic real pole-zero gammatone (:mod:`amtlib.filterbanks.drnl` h
 import math
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -18,6 +19,8 @@ from amtlib.scales import audfiltbw, erb2fc, erbspacebw, fc2erb
 
 _COMPLEX = {torch.float32: torch.complex64, torch.float64: torch.complex128}
 _POLY_TOLERANCE = 1e-6
+#: Values of the channels' responses that are held at once where their sum alone is wanted: 64 MB in complex64.
+_AT_ONCE = 2**23
 #: How often :meth:`GammatoneFilterbank.envelope_peaks` looks at an envelope in one over its channel's pole bandwidth.
 ENVELOPE_OVERSAMPLING = 8.0
 
@@ -216,8 +219,8 @@ class GammatoneFilterbank(nn.Module):
     def _coefficients(self) -> tuple[Tensor, Tensor]:
         return (self.poles, self.gains) if self.implementation == "sos" else (self.b, self.a)
 
-    def _evaluate(self, at: int | Tensor) -> Tensor:
-        first, second = self._coefficients
+    def _evaluate(self, at: int | Tensor, channels: slice = slice(None)) -> Tensor:
+        first, second = (each[channels] for each in self._coefficients)
         dtype = _COMPLEX[self.dtype]
         if self.implementation == "sos":
             return lti.allpole_response(first, second, self.n, at, dtype)
@@ -229,6 +232,16 @@ class GammatoneFilterbank(nn.Module):
             return self._evaluate(n_fft)
         key = ("response", n_fft, self.dtype)
         return self._cache.get(key, self._coefficients, lambda: self._evaluate(n_fft))
+
+    def _power_response(self, n_fft: int) -> Tensor:
+        """Sum of the channels' power gains on an FFT grid, shape (n_fft // 2 + 1,), a few channels at a time."""
+        rows = (self._evaluate(n_fft, part).abs().square().sum(0) for part in self._groups(n_fft))
+        return torch.stack(list(rows)).sum(0)
+
+    def _groups(self, samples: int) -> list[slice]:
+        """Return the channels in groups so small that `samples` values of each may be held at once."""
+        at_once = max(_AT_ONCE // samples, 1)
+        return [slice(first, first + at_once) for first in range(0, self.num_channels, at_once)]
 
     def _settle(self) -> int:
         """Find how long the slowest channel rings; raise if a learned pole has left the unit circle."""
@@ -588,9 +601,15 @@ class GammatoneFilterbank(nn.Module):
             raise ValueError(
                 f"y has shape {shape}; give ({self.num_channels}, T) or (batch, {self.num_channels}, T)"
             )
-        backwards = self._signal(y).flip(-1)
-        aligned = lti.filter_fft(backwards, self._response, self._settle(), per_channel=True).flip(-1)
-        return aligned.sum(-2) / self._mean_power()
+        channels, settle = self._signal(y), self._settle()
+        groups = self._groups(channels.shape[-1] + settle)
+
+        def aligned(part: slice) -> Tensor:
+            response = self._response if len(groups) == 1 else partial(self._evaluate, channels=part)
+            backwards = channels[..., part, :].flip(-1)
+            return lti.filter_fft(backwards, response, settle, per_channel=True).sum(-2).flip(-1)
+
+        return torch.stack([aligned(part) for part in groups]).sum(0) / self._mean_power()
 
     def round_trip(self, x: Tensor) -> Tensor:
         """
@@ -623,7 +642,7 @@ class GammatoneFilterbank(nn.Module):
 
         def zero_phase(n_fft: int) -> Tensor:
             # |H|^2 rings as long backwards as forwards: delayed by `settle`, it is a causal filter.
-            power = self._response(n_fft).abs().square().sum(0)
+            power = self._power_response(n_fft)
             turns = torch.arange(len(power), device=power.device, dtype=torch.float64) * (settle / n_fft)
             turn = torch.polar(torch.ones_like(turns), -2.0 * math.pi * (turns % 1.0)).to(
                 _COMPLEX[self.dtype]

@@ -7,6 +7,7 @@ long, to a server that has not noticed that a network is gone, or behind a proxy
 takes the place of the old one, which is closed.
 """
 
+import asyncio
 import contextlib
 import json
 import logging
@@ -19,6 +20,7 @@ from panel.io.server import WSHandler
 from panel.io.state import set_curdoc, state
 from tornado.websocket import WebSocketClosedError, WebSocketProtocol
 
+from app import site
 from app.server import clients
 from app.server.access import Visit
 from app.server.messages import Gate
@@ -76,22 +78,45 @@ class PageSocket(WSHandler):
 
     async def _async_open(self, token: str) -> None:
         try:
+            page = self._page()
             async with OPENINGS.turn(self._client):
-                if self.ws_connection is not None:  # it may have been left meanwhile
-                    await self._begin(token)
+                if not self._may_begin():
+                    return
+                first = asyncio.ensure_future(self._picture(page))
+                await asyncio.sleep(0)  # as far as it needs the loop; the rest is computed beside it
+            try:
+                await first
+                async with OPENINGS.turn(self._client):
+                    if self._may_begin():
+                        await self._begin(token)
+            finally:
+                site.forget(self._id)
         except Refused as refused:
             self._refuse(refused)
 
-    async def _begin(self, token: str) -> None:
+    def _page(self) -> str:
+        """Make the request one for the page itself: links, style sheets and scripts follow from its address."""
+        request = self.request
+        request.path = request.path.removesuffix("/ws")
+        request.uri = request.path + (f"?{request.query}" if request.query else "")
+        return str(request.path.rsplit("/", 1)[-1])
+
+    def _may_begin(self) -> bool:
+        """Return whether the page is still there; raise if there is no session for it."""
+        if self.ws_connection is None:
+            return False
         if not self._has_session():
             # A page that comes back would be given a new session, whose models are not those it shows.
             if self._comes_again():
                 raise Refused(NO_SUCH_SESSION, str(_TRIES))
             clients.may_begin_session(self._client)
-        # The page's own address, not that of its websocket: links, style sheets and scripts follow from it.
-        request = self.request
-        request.path = request.path.removesuffix("/ws")
-        request.uri = request.path + (f"?{request.query}" if request.query else "")
+        return True
+
+    async def _picture(self, page: str) -> None:
+        if not self._has_session():
+            await site.begin(page, self.request.query, self._id)
+
+    async def _begin(self, token: str) -> None:
         known = set(self.application_context.sessions)
         await super()._async_open(token)
         for session in set(self.application_context.sessions) - known:

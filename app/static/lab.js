@@ -171,6 +171,9 @@ function drawControls(parent, entries, store) {
 
 // ---------------------------------------------------------------- the controls
 
+// What takes longer than this, ms, is shown to be on its way.
+const SLOW_MS = 500
+
 /** Start what the parts share: sending changes one at a time, taking in answers, writing the link. */
 function startEngine(model, store, {values, defaults, derived, kept_when, foreign, permalink, frame}) {
   Object.assign(store, {values: {...values}, hidden: new Set(frame.hide), frame, permalink})
@@ -178,7 +181,7 @@ function startEngine(model, store, {values, defaults, derived, kept_when, foreig
   // One question at a time: the next message goes when the picture for the last one has come.
   // What has gone and is not answered yet stands in `sent`, under the number it went with.
   const sent = new Map()
-  let waiting = {}, pointed = null, busy = false, lost = false, sequence = 0, rescue = 0
+  let waiting = {}, pointed = null, busy = false, lost = false, sequence = 0, rescue = 0, slow = 0
   const send = () => {
     busy = true
     sequence += 1
@@ -190,6 +193,9 @@ function startEngine(model, store, {values, defaults, derived, kept_when, foreig
       model.send_msg({type: "point", ...pointed, sequence})
       pointed = null
     }
+    // The last picture stays until the new one is there; one that is not wanted any more shows it.
+    clearTimeout(slow)
+    slow = setTimeout(() => store.computing?.(true), SLOW_MS)
     // A lost answer must not silence the controls for good.
     clearTimeout(rescue)
     rescue = setTimeout(() => { busy = false; flush() }, 4000)
@@ -225,6 +231,8 @@ function startEngine(model, store, {values, defaults, derived, kept_when, foreig
   store.drawn = (number) => {
     if (number < sequence) return
     clearTimeout(rescue)
+    clearTimeout(slow)
+    store.computing?.(false)
     busy = false
     flush()
   }
@@ -492,10 +500,17 @@ function tools(model, el) {
   const playing = make("span", {class: "playing", role: "status"})
   let address = null
   const ask = (message) => store.ask(message)
+  let making = 0
+  const hear = (key) => {
+    clearTimeout(making)
+    making = setTimeout(() => { playing.textContent = "Making the sound …" }, SLOW_MS)
+    ask({type: "sound", key})
+  }
   const listen = sounds.map(([key, label, help]) =>
-    make("button", {type: "button", title: help, onclick: () => ask({type: "sound", key})}, `▶ ${label}`))
+    make("button", {type: "button", title: help, onclick: () => hear(key)}, `▶ ${label}`))
   const heard = make("span", {class: "fine"}, "Played at one safe level; dB SPL is the model’s level.")
   model.on("msg:custom", (message) => {
+    if (message.type === "sound" || message.type === "failed") clearTimeout(making)
     if (message.type === "sound") {
       if (address) URL.revokeObjectURL(address)
       address = URL.createObjectURL(new Blob([decode(message.data)], {type: "audio/wav"}))
@@ -513,8 +528,8 @@ function tools(model, el) {
     title: "Keep the present state as a dashed ghost behind the live one"}, "Pin as A")
   const swap = make("button", {type: "button", onclick: () => ask({type: "swap"})}, "Swap A and B")
   const unpin = make("button", {type: "button", onclick: () => ask({type: "unpin"})}, "Unpin")
-  const hearA = make("button", {type: "button", onclick: () => ask({type: "sound", key: "a"})}, "▶ A")
-  const hearB = make("button", {type: "button", onclick: () => ask({type: "sound", key: "b"})}, "▶ B")
+  const hearA = make("button", {type: "button", onclick: () => hear("a")}, "▶ A")
+  const hearB = make("button", {type: "button", onclick: () => hear("b")}, "▶ B")
   const fit = make("button", {type: "button", onclick: () => ask({type: "fit"}),
     title: "Set the axes to what is there now"}, "Fit axes")
 
@@ -665,6 +680,10 @@ async function figures(model, el) {
   const store = storeOf(content.id)
   startEngine(model, store, content.engine)
   const grid = make("div", {class: "figures"})
+  store.computing = (is) => {
+    grid.classList.toggle("computing", is)
+    grid.setAttribute("aria-busy", String(is))
+  }
   const style = make("style")
   el.append(style, make("div", {class: "room"}, grid))
   // Two labs may stand in one notebook: every model gets an id of its own.

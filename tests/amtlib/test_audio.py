@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+import soxr
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -195,6 +196,30 @@ def test_resampling_keeps_a_sound_and_its_time(source: int, target: int) -> None
     found = load(written(made, source, subtype="FLOAT"), fs=target, dtype=torch.float64).samples
     # The file's float32 and the resampler's own noise floor lie near 1e-7 of the peak.
     assert float((found - wanted).abs().max()) < 1e-6 * float(wanted.abs().max())
+
+
+@pytest.mark.parametrize(
+    ("source", "target"), [(44100, 32000), (655350, 32000), (655349, 44100), (2001, 48000), (44100, 44100)]
+)
+@pytest.mark.parametrize("channel", ["mix", "all", 1])
+def test_resampling_in_blocks_is_resampling_the_whole(source: int, target: int, channel: Any) -> None:
+    x = noise(7, 2, 20_000)
+    whole = x.float().double()
+    whole = {"mix": whole.mean(0, keepdim=True), "all": whole, 1: whole[1:]}[channel]
+    wanted = whole
+    if source != target:
+        wanted = torch.from_numpy(soxr.resample(whole.numpy().T, source, target, quality="VHQ").T)
+    found = load(written(x, source, subtype="FLOAT"), channel=channel, fs=target, dtype=torch.float64).samples
+    torch.testing.assert_close(
+        found.reshape(wanted.shape), wanted, rtol=0, atol=1e-14
+    )  # rounding of the mean
+
+
+def test_a_highest_rate_touches_only_what_lies_above_it() -> None:
+    for source, kept in [(44100, 44100), (48000, 48000), (96000, 48000)]:
+        recording = load(written(noise(1, 1, 9600), source), max_fs=48000)
+        assert (recording.fs, recording.source_fs) == (kept, source)
+        assert recording.duration == pytest.approx(9600 / source, abs=1 / kept)
 
 
 def test_what_lies_above_the_new_nyquist_frequency_is_gone() -> None:

@@ -2,6 +2,8 @@
 
 import io
 import math
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -90,13 +92,69 @@ def test_a_long_silence_in_a_small_file_is_refused_before_it_is_decoded() -> Non
         load(bomb)
 
 
+def of_untold_length(flac: bytes, frames: int = 0) -> bytes:
+    """A FLAC whose header tells another number of frames; 0 for unknown."""
+    lying = bytearray(flac)
+    lying[21] &= 0xF0  # STREAMINFO: the upper 4 of the 36 bits of the total number of frames
+    lying[22:26] = frames.to_bytes(4, "big")
+    return bytes(lying)
+
+
 def test_a_header_that_hides_the_length_does_not_help() -> None:
-    bomb = bytearray(encoded(np.zeros(8000 * 20, np.int16), 8000, "FLAC"))
-    bomb[21] &= 0xF0  # STREAMINFO: the 36 bits of the total number of samples, 0 for unknown
-    bomb[22:26] = bytes(4)
+    bomb = of_untold_length(encoded(np.zeros(8000 * 20, np.int16), 8000, "FLAC"))
     with pytest.raises(AudioError, match="longer than the limit of 10 s"):
-        load(bytes(bomb), max_duration=10.0)
-    assert load(bytes(bomb)).samples.numel() == 160_000
+        load(bomb, max_duration=10.0)
+    assert load(bomb).samples.numel() == 160_000
+
+
+@pytest.mark.parametrize(
+    ("frames", "says"), [(None, "holds 160,000 samples"), (0, "more than 100,000"), (20_000, None)]
+)
+def test_samples_are_bounded_whatever_the_header_tells(frames: int | None, says: str | None) -> None:
+    bomb = encoded(np.zeros((20_000, 8), np.int16), 48000, "FLAC")
+    bomb = bomb if frames is None else of_untold_length(bomb, frames)
+    limit = 100_000 if says else 160_000
+    if says is None:
+        assert load(bomb, max_samples=limit).samples.numel() == 20_000
+        return
+    with pytest.raises(
+        AudioError, match=rf"{says}.*8 x 48000 Hz.*limit is 100,000: .*lower sampling rate"
+    ) as problem:
+        load(bomb, max_samples=limit)
+    assert one_sentence(problem.value)
+
+
+def test_a_header_that_tells_too_little_is_not_believed() -> None:
+    bomb = of_untold_length(encoded(np.zeros((20_000, 8), np.int16), 48000, "FLAC"), 10)
+    try:
+        found = load(bomb, max_samples=100_000).samples.numel()
+    except AudioError as problem:
+        assert "more than 100,000" in str(problem)  # noqa: PT017 - either outcome is bounded
+    else:
+        assert found <= 100_000
+
+
+_PEAK = """
+import io, resource, sys
+import numpy as np, soundfile
+from amtlib.audio import load, wav_bytes
+buffer = io.BytesIO()
+with soundfile.SoundFile(buffer, "w", 655350, 4, "PCM_16", format="FLAC") as file:
+    for _ in range(16):
+        file.write(np.zeros((655350, 4), np.int16))
+load(wav_bytes(np.zeros(8000, np.int16), 8000), fs=32000)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+recording = load(buffer.getvalue(), fs=32000)
+print(recording.samples.numel(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+def test_memory_grows_with_the_result_not_with_the_file() -> None:
+    # Tracing Python's own memory does not see the decoder's and the resampler's: the process tells.
+    told = subprocess.run([sys.executable, "-c", _PEAK], capture_output=True, text=True, check=True).stdout
+    samples, kilobytes = map(int, told.split())
+    assert samples == 16 * 32000  # 2 MB; in the file 42 million, 336 MB in float64
+    assert kilobytes < 60_000
 
 
 def test_the_largest_decoded_size_bounds_upsampling_too() -> None:
@@ -188,6 +246,9 @@ def test_a_renamed_file_is_known_by_its_content(tmp_path: Path) -> None:
         ({"full_scale_db": math.inf}, ValueError, "full_scale_db"),
         ({"max_duration": 0.0}, ValueError, "max_duration"),
         ({"max_bytes": 0}, ValueError, "max_bytes"),
+        ({"max_samples": 0}, ValueError, "max_samples"),
+        ({"max_fs": 1000}, ValueError, "max_fs = 1000 Hz is outside 2000 to 768000"),
+        ({"fs": 8000, "max_fs": 8000}, ValueError, "exclude each other"),
         ({"dtype": torch.int16}, TypeError, "dtype"),
         ({"name": 3}, TypeError, "name"),
     ],

@@ -18,7 +18,7 @@ from app.controls import LabPart
 from app.labs.filterbank.model import FilterbankModel
 from app.labs.filterbank.view import FilterbankLab
 from app.shell import sentence, to_csv
-from app.stimulus import MAX_BYTES
+from app.uploads import MAX_BYTES
 from tests.app.conftest import Desk
 
 

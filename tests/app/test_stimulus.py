@@ -2,6 +2,8 @@
 
 import io
 import math
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ import soundfile
 import torch
 
 from amtlib import audio
+from amtlib.limits import VARIABLE, Limits
 from amtlib.signals import rms_level
 from app.labs.filterbank.model import Bank
 from app.stimulus import KINDS, Stimulus
@@ -157,6 +160,59 @@ def test_a_file_that_is_no_sound_leaves_the_old_one(content: bytes) -> None:
 def test_a_recording_beyond_the_limit_is_refused_with_the_limit() -> None:
     with pytest.raises(audio.AudioError, match="120"):
         Stimulus().take_upload("long.flac", sound_file(np.zeros(8000 * 130), 8000, "FLAC"))
+
+
+def test_a_file_of_more_samples_than_the_server_takes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, Limits(max_samples=1).to_environment())
+    stimulus = Stimulus()
+    stimulus.take_upload("short.flac", sound_file(np.zeros((120_000, 8)), 96000, "FLAC"))
+    with pytest.raises(audio.AudioError, match=r"1,000,016 samples \(8 x 96000 Hz\), the limit is 1,000,000"):
+        stimulus.take_upload("wide.flac", sound_file(np.zeros((125_002, 8)), 96000, "FLAC"))
+    assert stimulus.upload_name == "short.flac"
+
+
+def test_a_file_is_decoded_once_and_kept_at_the_rate_that_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    content, calls = sound_file(noise(1.0, 96000, 2), 96000), []
+    real = audio.load
+    monkeypatch.setattr(audio, "load", lambda *a, **k: calls.append(1) or real(*a, **k))
+    stimulus = Stimulus(rates=(32000,), duration=1.0)
+    recording = stimulus.take_upload("n.wav", content)
+    assert (recording.fs, recording.source_fs, recording.channels) == (32000, 96000, 2)
+    stimulus.render(32000)
+    assert calls == [1]
+    assert torch.equal(stimulus._recording(32000), real(content, fs=32000).samples)
+
+
+@pytest.mark.parametrize("source", [8000, 44100, 48000, 96000])
+@pytest.mark.parametrize("fs", RATES)
+def test_a_rate_made_of_the_kept_one_is_the_file_at_that_rate(source: int, fs: int) -> None:
+    t = np.arange(source) / source
+    content = sound_file(np.sin(6000 * np.pi * t) * np.sin(np.pi * t) ** 4 / 2, source, encoding="FLOAT")
+    stimulus = Stimulus(rates=RATES)
+    stimulus.take_upload("n.wav", content)
+    found, wanted = stimulus._recording(fs), audio.load(content, fs=fs).samples
+    # float32 between the two; twice the resampler's own floor
+    torch.testing.assert_close(found, wanted, rtol=0, atol=2e-6)
+
+
+def test_a_file_can_be_decoded_in_another_process() -> None:
+    stimulus = Stimulus(rates=(32000,))
+    content = sound_file(noise(0.5, 48000), 48000)
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        upload = pool.submit(stimulus.decode, "n.wav", content).result()
+        with pytest.raises(audio.AudioError, match=r"bad\.wav: this is text"):
+            pool.submit(stimulus.decode, "bad.wav", b"some words " * 50).result()
+    assert stimulus.upload_name is None
+    assert stimulus.accept(upload).name == "n.wav"
+    assert torch.equal(stimulus.render(32000), _taken(content).render(32000))
+
+
+def _taken(content: bytes) -> Stimulus:
+    stimulus = Stimulus(rates=(32000,))
+    stimulus.take_upload("n.wav", content)
+    return stimulus
 
 
 def test_a_silent_file_is_silent_and_no_error() -> None:

@@ -22,7 +22,7 @@ from amtlib.serving import TOKEN_S, ServeOptions, panel_command
 from app.server import clients, openings, pace, refusals
 from app.server.refusals import BAD_TOKEN, IN_USE, NO_SUCH_SESSION, Refused
 from app.server.sessions import LARGEST_PAYLOAD, LONGEST_TOKEN, session_of
-from benchmarks.load import Browser, Session
+from benchmarks.browser import Browser, Session
 from tests.serving import ROOT, Server, served
 from tests.wire import Wire, page, token_of
 

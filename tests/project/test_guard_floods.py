@@ -140,7 +140,7 @@ def test_a_client_that_keeps_too_many_pages_is_told_so(server: Server) -> None:
     assert f"{SESSIONS} pages of your address are kept" in closed.reason
 
 
-def test_who_opens_many_pages_at_once_keeps_another_waiting_for_two_turns(server: Server) -> None:
+def test_who_opens_many_pages_at_once_keeps_another_waiting_for_a_few_turns(server: Server) -> None:
     many = SESSIONS - 5
 
     async def at_once() -> int:

@@ -1,6 +1,7 @@
 """The files a newcomer installs from agree with each other."""
 
 import contextlib
+import importlib.util
 import io
 import os
 import re
@@ -9,22 +10,41 @@ import subprocess
 import sys
 import tomllib
 import zipfile
-from importlib.metadata import distributions
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, distributions, requires
+from itertools import chain
 from pathlib import Path
 
 import pytest
 import torch
 import yaml
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from amtlib.cli import build_parser, main
 
 ROOT = Path(__file__).resolve().parents[2]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PROJECT = PYPROJECT["project"]
+BUILD = PYPROJECT["build-system"]["requires"]
 EXTRAS = PROJECT["optional-dependencies"]
 README = (ROOT / "README.md").read_text()
 MAKEFILE = (ROOT / "Makefile").read_text()
 
+# What a GPU build of torch brings; each build names its own.
+CUDA = ("nvidia-", "triton", "cuda-")
+PLATFORMS = [
+    {"sys_platform": "linux", "platform_system": "Linux", "os_name": "posix"},
+    {"sys_platform": "darwin", "platform_system": "Darwin", "os_name": "posix"},
+    {"sys_platform": "win32", "platform_system": "Windows", "os_name": "nt"},
+    {"python_version": "3.14", "python_full_version": "3.14.0"},
+]
+
+has_all_extras = pytest.mark.skipif(
+    importlib.util.find_spec("jupyterlab") is None or sys.version_info >= (3, 12),
+    reason="only an environment with all extras, on the oldest Python, shows who asks for what",
+)
 in_ci = pytest.mark.skipif(
     not os.environ.get("AMTLAB_CI"), reason="outside CI a GPU build of torch is welcome"
 )
@@ -37,9 +57,37 @@ def serve_help() -> str:
     return printed.getvalue()
 
 
-def pins() -> dict[str, str]:
-    lines = (ROOT / "constraints.txt").read_text().splitlines()
-    return dict(line.split("==") for line in lines if line and not line.startswith("#"))
+def pins(path: str = "constraints.txt") -> dict[str, Requirement]:
+    """Read the one line that a file has for each package."""
+    lines = re.findall(r"^[^#\s].*?(?=\s+#|\s*\\?$)", (ROOT / path).read_text(), re.MULTILINE)
+    requirements = [Requirement(line) for line in lines]
+    found = {canonicalize_name(requirement.name): requirement for requirement in requirements}
+    assert len(found) == len(requirements), f"{path} names a package twice"
+    return found
+
+
+def version(pin: Requirement) -> str:
+    (specifier,) = pin.specifier
+    assert specifier.operator == "=="
+    return specifier.version
+
+
+def asked_for(lines: Iterable[str]) -> set[str]:
+    """Name all packages that the requirements bring on any platform, as far as those installed here tell."""
+    found: set[tuple[str, str]] = set()
+    left = [Requirement(line) for line in lines]
+    while left:
+        requirement = left.pop()
+        name = canonicalize_name(requirement.name)
+        asking = {(name, extra) for extra in ("", *requirement.extras)}
+        if asking <= found or name.startswith(CUDA):
+            continue
+        found |= asking
+        with contextlib.suppress(PackageNotFoundError):
+            settings = [{**platform, "extra": extra} for platform in PLATFORMS for _, extra in asking]
+            wanted = [Requirement(line) for line in requires(name) or []]
+            left += [one for one in wanted if not one.marker or any(map(one.marker.evaluate, settings))]
+    return {name for name, _ in found}
 
 
 def test_the_wheel_holds_the_library_alone(tmp_path: Path) -> None:
@@ -63,9 +111,43 @@ def test_environment_yml_asks_for_what_pyproject_asks_for() -> None:
 def test_every_requirement_is_pinned_to_a_version_it_allows(extra: str) -> None:
     for line in EXTRAS[extra] if extra else PROJECT["dependencies"]:
         requirement = Requirement(line)
-        pinned = pins().get(requirement.name)
+        pinned = pins().get(canonicalize_name(requirement.name))
         assert pinned is not None, f"{requirement.name} is not pinned in constraints.txt"
-        assert requirement.specifier.contains(pinned), f"{pinned} is not {line}"
+        assert requirement.specifier.contains(version(pinned)), f"{pinned} is not {line}"
+
+
+@has_all_extras
+def test_every_package_that_any_platform_asks_for_is_pinned_and_no_other() -> None:
+    assert pins().keys() == asked_for(chain(PROJECT["dependencies"], *EXTRAS.values()))
+
+
+@has_all_extras
+@pytest.mark.parametrize(
+    ("lock", "extras"), re.findall(r"-r (locks/\w+\.txt)\n.*-e '\.\[([a-z,]+)\]'", MAKEFILE)
+)
+def test_a_lock_holds_all_that_make_installs_with_it_but_torch(lock: str, extras: str) -> None:
+    wanted = [EXTRAS[extra] for extra in extras.split(",")]
+    assert pins(lock).keys() | {"torch"} == asked_for(chain(PROJECT["dependencies"], *wanted, BUILD))
+
+
+@in_ci
+def test_this_environment_holds_what_is_pinned_and_no_other() -> None:
+    here = {name: version(pin) for name, pin in pins().items() if not pin.marker or pin.marker.evaluate()}
+    installed = {canonicalize_name(found.name): Version(found.version).public for found in distributions()}
+    assert installed.keys() - {"amtlib", "pip"} == here.keys()
+    assert {name: installed[name] for name in here} == here
+
+
+@pytest.mark.parametrize("lock", sorted(path.name for path in (ROOT / "locks").glob("*.txt")))
+def test_a_lock_agrees_with_the_constraints_and_has_hashes_for_all(lock: str) -> None:
+    locked = pins(f"locks/{lock}")
+    assert locked == {name: pin for name, pin in pins().items() if name in locked}
+    entries = re.findall(
+        r"^[^#\s].*\n(?:    --hash=sha256:[0-9a-f]{64}.*\n)+",
+        (ROOT / "locks" / lock).read_text(),
+        re.MULTILINE,
+    )
+    assert len(entries) == len(locked)
 
 
 def test_the_library_asks_for_nothing_of_the_app() -> None:
@@ -75,8 +157,7 @@ def test_the_library_asks_for_nothing_of_the_app() -> None:
 
 @in_ci
 def test_torch_is_the_cpu_build_and_brings_no_cuda_packages() -> None:
-    names = {str(found.metadata["Name"]).lower() for found in distributions()}
-    assert not [name for name in names if name.startswith(("nvidia-", "triton", "cuda-"))]
+    assert not [found.name for found in distributions() if canonicalize_name(found.name).startswith(CUDA)]
     assert torch.version.cuda is None
 
 
@@ -93,6 +174,11 @@ def test_the_readme_names_the_two_commands() -> None:
 @pytest.mark.parametrize("extras", sorted(set(re.findall(r"-e '(\.\[[a-z,]+\])'", MAKEFILE))))
 def test_the_readme_installs_without_make_what_make_installs(extras: str) -> None:
     assert f"pip install -c constraints.txt -e '{extras}'" in README
+
+
+@pytest.mark.parametrize("lock", re.findall(r"-r (locks/\w+\.txt)", MAKEFILE))
+def test_the_readme_checks_the_hashes_that_make_checks(lock: str) -> None:
+    assert f"pip install --require-hashes --no-deps -r {lock}" in README
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from tornado.websocket import WebSocketClientConnection, websocket_connect
 from amtlib.cli import main
 from amtlib.serving import ServeOptions, panel_command, suitable_processes
 from app.server.warm import is_shared
-from benchmarks.load import Browser, Session
+from benchmarks.browser import Browser, Session
 from tests.login_site import LoginSite, login_site
 from tests.serving import ROOT, Server, served
 

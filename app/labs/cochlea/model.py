@@ -4,7 +4,7 @@ Not a page: see view.py. Every sweep is one call of the model on a batch of tone
 """
 
 import math
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -25,6 +25,8 @@ Array = NDArray[Any]
 FS = 44100
 #: Tones of the sweeps last this long, s; the level is read off the part after SETTLED.
 TONE, SETTLED = 0.06, 0.03
+#: Samples of all places together that are computed at once: 5 s of 9 places, some 60 MB.
+AT_ONCE = 2**21
 #: Where two tones sound together, the response is taken apart in a window of this length, s: bins of 20 Hz.
 WINDOW = 0.05
 #: Levels of the input/output curve, dB SPL.
@@ -289,7 +291,7 @@ class CochleaModel(LabModel):
     key_controls = ("t.cf", "t.level", "e.a_db")
 
     def __init__(self) -> None:
-        self.stimulus = Stimulus()
+        self.stimulus = Stimulus(rates=(FS,))
         self.ear = Ear()
         self.test = Test()
         self._middle_ear = ears.MiddleEarFilter(FS, dtype=torch.float64)
@@ -492,12 +494,26 @@ class CochleaModel(LabModel):
     @torch.no_grad()
     def basilar_membrane(self) -> tuple[Array, torch.Tensor]:
         """Return the places' frequencies and their velocities in m/s, shape ``(F, T)``."""
-        ends = scales.fc2erb(torch.tensor([250.0, 8000.0], dtype=torch.float64))
-        fc = scales.erb2fc(
-            torch.linspace(float(ends[0]), float(ends[1]), int(self.test.channels), dtype=torch.float64)
-        )
+        fc = self.places()
+        velocity, first = torch.empty(len(fc), len(self.sound())), 0
+        for part in self._by_places(fc):
+            velocity[first : first + len(part)] = part
+            first += len(part)
+        return fc, velocity
+
+    def _by_places(self, fc: Array) -> Iterator[torch.Tensor]:
+        """Yield the velocities of a few places at a time, so many that they need little memory."""
         stapes = self._middle_ear(self.sound().double()).float()
-        return fc.numpy(), self.bank(fc.numpy(), torch.float32)(stapes)
+        at_once = max(AT_ONCE // len(stapes), 1)
+        for first in range(0, len(fc), at_once):
+            self.check()
+            yield self.bank(fc[first : first + at_once], torch.float32)(stapes)
+
+    def places(self) -> Array:
+        """Return the places' frequencies in Hz, equally spaced on the ERB scale."""
+        ends = scales.fc2erb(torch.tensor([250.0, 8000.0], dtype=torch.float64))
+        steps = torch.linspace(float(ends[0]), float(ends[1]), int(self.test.channels), dtype=torch.float64)
+        return np.asarray(scales.erb2fc(steps).numpy())
 
     def place_sound(self) -> torch.Tensor:
         """Return the movement of the place under test, m/s, shape ``(T,)``."""
@@ -508,24 +524,30 @@ class CochleaModel(LabModel):
 
     def all_places(self) -> torch.Tensor:
         """Return the movements of all places, each run backwards through a gammatone of its place, added up."""
+        key = (*self._key("e.", "t.channels"), *self.stimulus.key())
+        return self.stage("all places", key, self._all_places, shared=True)
+
+    @torch.no_grad()
+    def _all_places(self) -> torch.Tensor:
         fc, velocity = self.basilar_membrane()
-        with torch.no_grad():
-            return GammatoneFilterbank(torch.from_numpy(fc), FS).resynthesise(velocity)
+        return GammatoneFilterbank(torch.from_numpy(fc), FS).resynthesise(velocity)
 
     @torch.no_grad()
     def _cochleagrams(self) -> Cochleagrams:
-        fc, velocity = self.basilar_membrane()
+        fc = self.places()
         key = (*self.stimulus.key(), self.test.channels)
         return Cochleagrams(
             fc=fc,
             duration=len(self.sound()) / FS,
-            drnl=decibels(short_time_rms(velocity)),
+            drnl=decibels(np.concatenate([short_time_rms(part) for part in self._by_places(fc)])),
             gammatone=self.stage("gammatone", key, lambda: self._gammatone(fc), shared=True),
         )
 
     def _gammatone(self, fc: Array) -> Array:
-        y = GammatoneFilterbank(torch.from_numpy(fc), FS)(self.sound())
-        return decibels(short_time_rms(y), signals.P_REF)
+        sound = self.sound()
+        groups = np.array_split(fc, max(len(fc) * len(sound) // AT_ONCE, 1))
+        rows = [short_time_rms(GammatoneFilterbank(torch.from_numpy(part), FS)(sound)) for part in groups]
+        return decibels(np.concatenate(rows), signals.P_REF)
 
     # ------------------------------------------------------------------ words
 

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from app import plots
+from app.background import Background
 from app.figures import packed, template
 from app.labs.cochlea.model import FS, TUNING_LEVELS, CochleaModel
 from app.plots import cochlea as figures
@@ -77,6 +78,8 @@ class CochleaLab(LabView):
         Query string of a permalink.
     served : bool
         Whether the lab is a page of its own (and owns the address bar) or stands in a notebook.
+    background : Background, optional
+        Where a served page's work is done; else where it is asked for.
     """
 
     slug = "cochlea"
@@ -98,9 +101,16 @@ class CochleaLab(LabView):
         "npz": ("NPZ", "All arrays of the experiment that is shown, for NumPy"),
     }
 
-    def __init__(self, model: CochleaModel | None = None, link: str = "", *, served: bool = False) -> None:
+    def __init__(
+        self,
+        model: CochleaModel | None = None,
+        link: str = "",
+        *,
+        served: bool = False,
+        background: Background | None = None,
+    ) -> None:
         self.lab = model or CochleaModel()
-        super().__init__(self.lab, link, served)
+        super().__init__(self.lab, link, served, background)
 
     def stimulus(self) -> Stimulus:
         """Return the stimulus that a dropped file goes to."""

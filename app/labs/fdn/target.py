@@ -3,6 +3,7 @@ Source: reverberation times and onset (20 dB below the peak) as in ISO 3382-1:20
 Not the rooms that come with the lab: :mod:`app.rooms`.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,7 +17,7 @@ from amtlib.fdn import FDNBuild
 from app.labs.fdn import findings
 from app.labs.fdn.settings import Training
 from app.rooms import ONSET, load_room
-from app.stimulus import MAX_BYTES
+from app.uploads import MAX_BYTES, max_samples
 
 Array = NDArray[Any]
 
@@ -38,6 +39,36 @@ class Own:
     late: float
 
 
+@dataclass(frozen=True)
+class RoomUpload:
+    """A dropped file, decoded: what was found in it, and the room that it holds."""
+
+    recording: audio.Recording
+    own: Own
+
+
+def decode_room(name: str, content: bytes) -> RoomUpload:
+    """Check and decode a user's impulse response; needs no model, so that any thread or process can do it.
+
+    Raises
+    ------
+    amtlib.audio.AudioError
+        With one sentence on what is wrong with the file.
+    """
+    recording = audio.load(
+        content, name=name, max_duration=MAX_ROOM, max_samples=max_samples(), max_bytes=MAX_BYTES
+    )
+    if not recording.samples.any():
+        raise audio.AudioError(f"{name} is silent; give an impulse response")
+    samples, late = from_direct_sound(recording.samples.double().numpy(), recording.fs)
+    if len(samples) < MIN_ROOM * recording.fs:
+        raise audio.AudioError(
+            f"{name} lasts {1000 * len(samples) / recording.fs:.3g} ms from its direct sound on; give an impulse "
+            f"response of {1000 * MIN_ROOM:g} ms or more"
+        )
+    return RoomUpload(recording, Own(recording.name, samples, recording.fs, late))
+
+
 class Room(Training):
     """The settings of the training, and the impulse response that a user dropped in."""
 
@@ -47,6 +78,11 @@ class Room(Training):
         self.own: Own | None = None
         super().__init__(**settings)
 
+    @property
+    def decode(self) -> Callable[[str, bytes], RoomUpload]:
+        """What decodes a file for `accept`, in any thread or process."""
+        return decode_room
+
     def take_upload(self, name: str, content: bytes) -> audio.Recording:
         """Make a file the room to match; what was there before stays if it cannot be read.
 
@@ -55,19 +91,14 @@ class Room(Training):
         amtlib.audio.AudioError
             With one sentence on what is wrong with the file.
         """
-        recording = audio.load(content, name=name, max_duration=MAX_ROOM, max_bytes=MAX_BYTES)
-        if not recording.samples.any():
-            raise audio.AudioError(f"{name} is silent; give an impulse response")
-        samples, late = from_direct_sound(recording.samples.double().numpy(), recording.fs)
-        if len(samples) < MIN_ROOM * recording.fs:
-            raise audio.AudioError(
-                f"{name} lasts {1000 * len(samples) / recording.fs:.3g} ms from its direct sound on; give an impulse "
-                f"response of {1000 * MIN_ROOM:g} ms or more"
-            )
-        self.own = Own(recording.name, samples, recording.fs, late)
+        return self.accept(self.decode(name, content))
+
+    def accept(self, upload: RoomUpload) -> audio.Recording:
+        """Make a file that `decode_room` has read the room to match; quick, for the thread that the model lives in."""
+        self.own = upload.own
         goal = self.goal if self.goal.startswith("match") else "match_mel_spectrogram"
         self.param.update(goal=goal, target="file", uploads=self.uploads + 1)
-        return recording
+        return upload.recording
 
     def response(self, fs: int) -> Array | None:
         """Return the room from its direct sound on, at a rate; None where there is no file yet."""

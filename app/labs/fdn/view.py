@@ -11,6 +11,8 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -21,6 +23,7 @@ from amtlib import audio, fdn
 from amtlib.fdn import FDNBuild
 from amtlib.jobs import Pool
 from amtlib.train import RemoteSteps, Snapshot, TrainingPlan, TrainingRun
+from app.background import Background, in_turn
 from app.figures import template
 from app.labs.fdn import drawing, findings, listening, words
 from app.labs.fdn.ear import SENSATION
@@ -77,14 +80,6 @@ def _draw() -> dict[str, Any]:
     }
 
 
-def _has_loop() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
-
-
 class FdnLab(LabView):
     """The FDN lab, ready to display in a notebook or to serve.
 
@@ -98,6 +93,8 @@ class FdnLab(LabView):
         Query string of a permalink.
     served : bool
         Whether the lab is a page of its own (and owns the address bar) or stands in a notebook.
+    background : Background, optional
+        Where a served page's work is done; else where it is asked for.
     """
 
     slug = "fdn"
@@ -124,23 +121,30 @@ class FdnLab(LabView):
         "checkpoint": ("Checkpoint", "The whole run, to go on with in Python: TrainingRun.load"),
     }
 
-    def __init__(self, model: FdnModel | None = None, link: str = "", *, served: bool = False) -> None:
+    def __init__(
+        self,
+        model: FdnModel | None = None,
+        link: str = "",
+        *,
+        served: bool = False,
+        background: Background | None = None,
+    ) -> None:
         self.lab = model or self.makes()
-        self._ticking: asyncio.Task[None] | None = None
+        self._ticking: Future[None] | None = None
         self._fresh: dict[str, tuple[Hashable, float]] = {}
         self._found: dict[str, tuple[Hashable, Any]] = {}
         self._busy: set[str] = set()
-        self._preparing = self._closed = self._stopping = False
+        self._preparing = self._stopping = False
         self._heard: dict[str, Sounding] = {}
         self._analysed: dict[str, Analysis] = {}
         self._sentence: tuple[str, str | None, float] = ("", None, 0.0)
-        self._task: asyncio.Task[None] | None = None
+        self._task: Future[None] | None = None
         #: Who does the steps of the present run, and by which plan.
         self._steps: tuple[TrainingPlan, RemoteSteps] | None = None
         self._pool: Pool | None = None
         self._due: dict[str, float] = {}
         self._ear: EarFigures | None = None
-        super().__init__(self.lab, link, served)
+        super().__init__(self.lab, link, served, background)
 
     def stimulus(self) -> Any:
         """Return what takes a dropped file: the room to match."""
@@ -208,7 +212,7 @@ class FdnLab(LabView):
             self._stopping = False
             run.start(by=self._stepper())
         elif action == "step" and run.state not in ("running", "finished"):  # a click faster than the page
-            if _has_loop():
+            if self.loop is not None:
                 run.start(1, by=self._stepper())
             else:  # a script, a test: it is done when this returns
                 run.step()
@@ -244,12 +248,13 @@ class FdnLab(LabView):
     def _prepare(self, action: str) -> None:
         """Make a run, which takes a moment the first time, then do what was asked."""
         self._stopping = False
-        if not _has_loop():
+        loop = self.loop
+        if loop is None:
             self._refresh(self._prepared(self.lab.prepare, action))
         elif not self._preparing:
             self._preparing = True
             self._refresh([])
-            self._task = asyncio.get_running_loop().create_task(self._prepare_aside(action))
+            self._task = asyncio.run_coroutine_threadsafe(self._prepare_aside(action), loop)
 
     async def _prepare_aside(self, action: str) -> None:
         found: list[str] | Exception
@@ -271,7 +276,7 @@ class FdnLab(LabView):
                 raise found
             return found
 
-        self._refresh(self._prepared(known, action))
+        await in_turn(self._background, lambda: self._refresh(self._prepared(known, action)))
 
     def _prepared(self, prepare: Callable[[], list[str]], action: str) -> list[str]:
         """Return the notes of a run that has just been made, and let it do what was asked."""
@@ -286,8 +291,9 @@ class FdnLab(LabView):
 
     def _watch(self) -> None:
         """Look at the run until it rests; without a loop (a script, a test) whoever runs it refreshes the page."""
-        if _has_loop() and (self._ticking is None or self._ticking.done()):
-            self._ticking = asyncio.get_running_loop().create_task(self._look())
+        loop = self.loop
+        if loop is not None and (self._ticking is None or self._ticking.done()):
+            self._ticking = asyncio.run_coroutine_threadsafe(self._look(), loop)
 
     async def _look(self) -> None:
         at_rest = 0
@@ -297,7 +303,10 @@ class FdnLab(LabView):
             if run is None:
                 return
             at_rest = 0 if self.lab.busy else at_rest + 1
-            self._refresh(self._with_notices(run))
+            await in_turn(self._background, partial(self._look_once, run))
+
+    def _look_once(self, run: TrainingRun) -> None:
+        self._refresh(self._with_notices(run))
 
     def _with_notices(self, run: TrainingRun) -> list[str]:
         """Return what was said when it began, which still holds, and what the steps have warned of since."""
@@ -316,7 +325,6 @@ class FdnLab(LabView):
 
     def close(self) -> None:
         """End the training: the page has been left."""
-        self._closed = True
         super().close()
         if self._ticking is not None:
             self._ticking.cancel()
@@ -330,16 +338,13 @@ class FdnLab(LabView):
         held = self._found.get(name)
         if held is not None and held[0] == key:
             return held[1]
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
+        loop = self.loop
+        if loop is None:
             self._found[name] = (key, make())
             return self._found[name][1]
         if name not in self._busy:
             self._busy.add(name)
-            task = loop.create_task(self._make(name, key, make))
-            # A failure is said where it happened (see `_make`); here it is only taken note of.
-            task.add_done_callback(lambda done: done.cancelled() or done.exception())
+            asyncio.run_coroutine_threadsafe(self._make(name, key, make), loop)
         return None
 
     async def _make(self, name: str, key: Hashable, make: Callable[[], Any]) -> None:
@@ -347,8 +352,12 @@ class FdnLab(LabView):
             made = await asyncio.to_thread(make)
         finally:
             self._busy.discard(name)
-        self._found[name] = (key, made)
-        self._refresh(self._notes)
+
+        def show() -> None:
+            self._found[name] = (key, made)
+            self._refresh(self._notes)
+
+        await in_turn(self._background, show)
 
     def _newest(self, name: str, key: Hashable, make: Callable[[], Any]) -> Any:
         """Return what was made last, be it for an earlier state: a thread makes what is newer, while a run goes on

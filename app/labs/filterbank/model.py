@@ -286,7 +286,7 @@ class FilterbankModel(LabModel):
     derived = ("f.spacing",)
 
     def __init__(self) -> None:
-        self.stimulus = Stimulus()
+        self.stimulus = Stimulus(rates=Bank.param["fs"].objects)
         self.bank = Bank()
         self.probe = Probe()
         super().__init__({"s": self.stimulus, "f": self.bank, "v": self.probe})
@@ -475,8 +475,12 @@ class FilterbankModel(LabModel):
 
     def resynthesis(self) -> torch.Tensor:
         """Return the channels put together again: each aligned by its own filter run backwards, then summed."""
-        with torch.no_grad():
-            return self.filterbank().round_trip(self.sound())
+        key = (*self._sound_key(), *self._bank_key())
+        return self.stage("resynthesis", key, self._resynthesis, shared=True)
+
+    @torch.no_grad()
+    def _resynthesis(self) -> torch.Tensor:
+        return self.filterbank().round_trip(self.sound())
 
     def summary(self) -> str:
         """Say in one line what is seen, for the page and for a screen reader."""

@@ -13,6 +13,7 @@ import torch
 
 from amtlib import audio
 from app import plots
+from app.background import Background
 from app.figures import every_line, packed, template
 from app.labs.filterbank.model import (
     FilterbankModel,
@@ -75,6 +76,8 @@ class FilterbankLab(LabView):
         Query string of a permalink.
     served : bool
         Whether the lab is a page of its own (and owns the address bar) or stands in a notebook.
+    background : Background, optional
+        Where a served page's work is done; else where it is asked for.
     """
 
     slug = "filterbank"
@@ -94,9 +97,16 @@ class FilterbankLab(LabView):
     grid = _GRID
     pointable = ("cochleagram",)
 
-    def __init__(self, model: FilterbankModel | None = None, link: str = "", *, served: bool = False) -> None:
+    def __init__(
+        self,
+        model: FilterbankModel | None = None,
+        link: str = "",
+        *,
+        served: bool = False,
+        background: Background | None = None,
+    ) -> None:
         self.lab = model or FilterbankModel()
-        super().__init__(self.lab, link, served)
+        super().__init__(self.lab, link, served, background)
 
     def stimulus(self) -> Stimulus:
         """Return the stimulus that a dropped file goes to."""

@@ -133,7 +133,9 @@ class LoudnessModel(LabModel):
 
     def __init__(self) -> None:
         # A tone of 1 kHz: the sound that the sone is defined by.
-        self.stimulus = Stimulus.starting_with(kind="tone", duration=0.5, highest_frequency=HIGHEST)
+        self.stimulus = Stimulus.starting_with(
+            kind="tone", duration=0.5, highest_frequency=HIGHEST, rates=(FS,)
+        )
         self.listener = Listener()
         self.inside = Inside()
         self.look = Look()

@@ -14,6 +14,7 @@ import torch
 from amtlib import audfiltbw, signals
 from amtlib.loudness.iso226 import iso226_contour
 from app import plots
+from app.background import Background
 from app.figures import template
 from app.labs.loudness.experiments import CONTOUR_FREQUENCIES, PHONS, SERIES_LEVELS
 from app.labs.loudness.model import FS, WINDOWS, LoudnessModel, sones
@@ -83,6 +84,8 @@ class LoudnessLab(LabView):
         Query string of a permalink.
     served : bool
         Whether the lab is a page of its own (and owns the address bar) or stands in a notebook.
+    background : Background, optional
+        Where a served page's work is done; else where it is asked for.
     """
 
     slug = "loudness"
@@ -100,10 +103,17 @@ class LoudnessLab(LabView):
         "npz": ("NPZ", "Loudness over time, all patterns and the experiment that is shown, for NumPy"),
     }
 
-    def __init__(self, model: LoudnessModel | None = None, link: str = "", *, served: bool = False) -> None:
+    def __init__(
+        self,
+        model: LoudnessModel | None = None,
+        link: str = "",
+        *,
+        served: bool = False,
+        background: Background | None = None,
+    ) -> None:
         self.lab = model or LoudnessModel()
         self._tops: dict[str, float] = dict.fromkeys(_TOPS, 0.0)
-        super().__init__(self.lab, link, served)
+        super().__init__(self.lab, link, served, background)
 
     def stimulus(self) -> Stimulus:
         """Return the stimulus that a dropped file goes to."""
