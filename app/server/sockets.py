@@ -202,6 +202,8 @@ class PageSocket(WSHandler):
             del _SEATS[self._id]
         if self._counted:
             clients.give_socket_back(self._client)
-        super().on_close()
+        # Bokeh may have found the connection closed before tornado did, and then fails here.
+        if self.connection is None or self.connection in self.application._clients:
+            super().on_close()
         if self._visit is not None:
             self._visit.over(self.close_code)

@@ -144,7 +144,7 @@ def test_who_opens_many_pages_at_once_keeps_another_waiting_for_a_few_turns(serv
     many = SESSIONS - 5
 
     async def at_once() -> int:
-        address = f"{server.url}/filterbank"
+        address = f"{server.url}/index"  # no lab: there is no picture that is computed between the turns
         tokens = [await asyncio.to_thread(token_of, address) for _ in range(many)]
         wires = list(await asyncio.gather(*(Wire.open(address, t, source="127.0.0.4") for t in tokens)))
         greeted: list[str] = []
@@ -156,7 +156,7 @@ def test_who_opens_many_pages_at_once_keeps_another_waiting_for_a_few_turns(serv
         waiting = [asyncio.create_task(greeting(wire, "flood")) for wire in wires]
         while len(greeted) < 3:  # they are being served
             await asyncio.sleep(0.01)
-        student = await opened(server, STUDENT)
+        student = await opened(server, STUDENT, link="index")
         before = len(greeted)
         await greeting(student, "student")
         found = greeted.index("student") - before
@@ -164,9 +164,8 @@ def test_who_opens_many_pages_at_once_keeps_another_waiting_for_a_few_turns(serv
         await left([*wires, student])
         return found
 
-    assert (
-        asyncio.run(at_once()) <= 3
-    )  # one in progress, one that was next, one whose greeting was on its way
+    # A page takes two turns, one for its picture, one for its session: before each, the one in progress and one more.
+    assert asyncio.run(at_once()) <= 5  # and one whose greeting was on its way
 
 
 # ---------------------------------------------------------------- how fast
