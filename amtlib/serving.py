@@ -42,6 +42,8 @@ KEEP_ALIVE_S = 25.0
 TOKEN_S = 12 * 3600
 #: Largest message from a browser, bytes; pieces of an uploaded file are smaller.
 MESSAGE_BYTES = 4 * 2**20
+#: Least length of a secret that servers share.
+SECRET_CHARACTERS = 32
 
 _APP_PACKAGES = ("bokeh", "holoviews", "panel", "panel_material_ui", "param", "psutil", "tornado", "yaml")
 _EVERY_ADDRESS = ("0.0.0.0", "::")
@@ -256,6 +258,16 @@ def _processes(options: ServeOptions) -> int:
     return suitable_processes("0.0.0.0" if options.origins else options.address)  # a proxy brings a class
 
 
+def _secret(given: str) -> str:
+    """Return what the server signs with: what was given, or what nobody can guess."""
+    if given and len(given) < SECRET_CHARACTERS:
+        raise CommandError(
+            f"AMTLAB_SECRET has {len(given)} characters, which can be guessed; fix: give {SECRET_CHARACTERS} or more, "
+            'such as the output of python -c "import secrets; print(secrets.token_hex(32))"'
+        )
+    return given or secrets.token_hex(32)
+
+
 def _environment(options: ServeOptions, processes: int) -> dict[str, str]:
     """Return what the server's processes learn from their environment: secrets would show in a command."""
     environment = {**_MEMORY, **os.environ}
@@ -266,6 +278,9 @@ def _environment(options: ServeOptions, processes: int) -> dict[str, str]:
     if options.trainings is not None:
         environment["AMTLAB_TRAININGS"] = str(options.trainings)
     environment[limits.VARIABLE] = options.limits.to_environment()
+    # Pages carry signed tokens, which each process checks.
+    environment["BOKEH_SECRET_KEY"] = _secret(environment.pop("AMTLAB_SECRET", ""))
+    environment["BOKEH_SIGN_SESSIONS"] = "true"
     environment["AMTLAB_HEALTH_DETAILS"] = "1" if options.health_details else ""
     environment["AMTLAB_TRAINING_MINUTES"] = f"{options.training_minutes:g}"
     if options.scheduler:

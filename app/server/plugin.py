@@ -11,7 +11,7 @@ from typing import Any
 
 from bokeh.server.tornado import BokehTornado
 
-from app.server import access, logins, pages, state
+from app.server import access, clients, logins, pages, routes, state
 from app.server.headers import SafeHeaders
 from app.server.health import HealthHandler
 from app.server.warm import is_shared, warm_up
@@ -19,6 +19,7 @@ from app.server.warm import is_shared, warm_up
 
 def _fit(server: BokehTornado) -> None:
     state.SERVERS.append(server)
+    routes.keep_needed(server)
     server.add_transform(SafeHeaders)
     logins.keep_capitals(server)
     log = os.environ.get("AMTLAB_ACCESS_LOG")
@@ -36,6 +37,7 @@ def _fitted(make: Any) -> Any:
     return made
 
 
+clients.install()
 pages.install()
 logins.install()
 BokehTornado.__init__ = _fitted(BokehTornado.__init__)

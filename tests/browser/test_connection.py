@@ -26,6 +26,8 @@ class Wire:
         self.waiting: list[str | bytes] = []
         #: Connect the n-th connection (from 1) through to the server; by default every one.
         self.passes: Callable[[int], bool] = lambda number: True
+        #: Code and reason that the others are closed with.
+        self.refusal: tuple[int, str | None] = NO_CODE, None
         #: Cut the wire after a frame from the server; by default never.
         self.cut_after: Callable[[str | bytes], bool] = lambda frame: False
         page.route_web_socket(re.compile("/ws"), self._connect)
@@ -33,7 +35,8 @@ class Wire:
     def _connect(self, route: WebSocketRoute) -> None:
         self.routes.append(route)
         if not self.passes(len(self.routes)):
-            route.close(code=NO_CODE)
+            code, reason = self.refusal
+            route.close(code=code, reason=reason)
             return
         behind, frames = route.connect_to_server(), 0
 
@@ -157,3 +160,13 @@ def test_a_page_behind_a_hub_opens_anew_when_its_server_has_another_life(
     expect(page.locator(".bk-Figure")).to_have_count(FIGURES, timeout=WAIT)
     expect(page.locator(".summary")).to_contain_text("at 72 dB SPL", timeout=WAIT)
     assert len(wire.routes) == 10  # one that was, eight in vain, and that of the page that opened anew
+
+
+def test_a_page_that_is_refused_says_why(page: Page, server: Server, wire: Wire) -> None:
+    wire.passes = lambda number: number == 1
+    wire.refusal = 4429, "150 pages are open from your address. Close some, then reload this one."
+    opened(page, server)
+    wire.cut()
+    line = page.get_by_text("150 pages are open from your address. Close some")
+    expect(line).to_be_visible(timeout=WAIT)
+    expect(line).to_contain_text("your settings stay in the address")

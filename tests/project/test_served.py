@@ -361,6 +361,16 @@ def test_with_a_password_nothing_is_shown_without_it(with_password: Server) -> N
 
 
 @posix
+@pytest.mark.parametrize(
+    "address", ["components/unittest.__main__/a/b/c", "filterbank/autoload.js", "filterbank/metadata"]
+)
+def test_with_a_password_too_no_address_is_served_that_no_page_needs(
+    with_password: Server, address: str
+) -> None:
+    assert Person().get(f"{with_password.url}/{address}")[0] == 404
+
+
+@posix
 @pytest.mark.parametrize(("protocol", "secure"), [("https", True), ("http", False)])
 def test_cookies_are_for_https_alone_where_the_page_is(
     with_password: Server, protocol: str, secure: bool

@@ -1,0 +1,165 @@
+"""Who asks: a client is a network address; what each has open, and whether it may have more.
+
+A proxy's clients are told apart by ``X-Forwarded-For``, which anybody can write: it is believed of a proxy on this
+machine and of those named in ``AMTLAB_PROXIES``, and only the last address in it, which the proxy itself has added.
+"""
+
+import ipaddress
+import logging
+import os
+from collections import Counter
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from tornado.httpserver import _HTTPRequestContext
+from tornado.httputil import HTTPHeaders
+from tornado.netutil import is_valid_ip
+
+from amtlib.limits import Limits
+from app.server.refusals import TOO_MANY, Refused
+
+_LOG = logging.getLogger("amtlab")
+
+
+def networks(text: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    """Return the addresses and networks that a text names.
+
+    Raises
+    ------
+    ValueError
+        If it names something else.
+
+    Examples
+    --------
+    >>> networks("192.0.2.7, 10.0.0.0/8")
+    [IPv4Network('192.0.2.7/32'), IPv4Network('10.0.0.0/8')]
+    """
+    try:
+        return [ipaddress.ip_network(each) for each in text.replace(",", " ").split()]
+    except ValueError as problem:
+        raise ValueError(
+            f"AMTLAB_PROXIES: {problem}; fix: give addresses or networks, such as 192.0.2.7, 10.0.0.0/8"
+        ) from None
+
+
+#: What each client may have.
+LIMITS = Limits.of_environment()
+#: Addresses and networks of proxies whose word on addresses is believed, beside this machine.
+_PROXIES = networks(os.environ.get("AMTLAB_PROXIES", ""))
+_SOCKETS: Counter[str] = Counter()
+_MADE_BY: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
+_UNKNOWN: set[str] = set()
+
+
+def client_of(address: str | None) -> str:
+    """Return the client behind an address: itself, or with IPv6 the network of 64 bits that one household has.
+
+    Examples
+    --------
+    >>> client_of("192.0.2.7"), client_of("::ffff:192.0.2.7"), client_of("2001:db8::1:2:3:4")
+    ('192.0.2.7', '192.0.2.7', '2001:db8::/64')
+    """
+    try:
+        found = ipaddress.ip_address((address or "").split("%")[0])
+    except ValueError:
+        return address or "unknown"
+    if isinstance(found, ipaddress.IPv6Address):
+        if found.ipv4_mapped is not None:
+            return str(found.ipv4_mapped)
+        return str(ipaddress.ip_network((found, 64), strict=False))
+    return str(found)
+
+
+# --- what a client has open --------------------------------------------------------------------------------
+
+
+def sockets_full(client: str, *, times: int = 1) -> bool:
+    """Return whether a client has as many connections as it may, or some times as many."""
+    return _SOCKETS[client] >= times * LIMITS.client_sockets
+
+
+def take_socket(client: str, *, instead: bool = False) -> None:
+    """Count a connection that a client opens.
+
+    Parameters
+    ----------
+    client : str
+    instead : bool
+        Whether it comes instead of one that counts still: a whole class may come back at once.
+
+    Raises
+    ------
+    Refused
+        If it has as many as it may.
+    """
+    if sockets_full(client, times=2 if instead else 1):
+        raise Refused(
+            TOO_MANY,
+            f"{_SOCKETS[client]} pages are open from your address. Close some, then reload this one.",
+        )
+    _SOCKETS[client] += 1
+
+
+def give_socket_back(client: str) -> None:
+    """Count a connection as closed."""
+    _SOCKETS[client] -= 1
+    if _SOCKETS[client] <= 0:
+        del _SOCKETS[client]
+
+
+def may_begin_session(client: str) -> None:
+    """Raise if a client has as many sessions as it may.
+
+    Raises
+    ------
+    Refused
+        With a sentence for the person.
+    """
+    kept = sum(owner == client for owner in _MADE_BY.values())
+    if kept >= LIMITS.client_sessions:
+        raise Refused(TOO_MANY, f"{kept} pages of your address are kept. Reload this one in two minutes.")
+
+
+def note_session(session: Any, client: str) -> None:
+    """Note whose a session is, for as long as it lives."""
+    _MADE_BY[session] = client
+
+
+# --- proxies -----------------------------------------------------------------------------------------------
+
+
+def _believed(address: str) -> bool:
+    try:
+        found = ipaddress.ip_address(address.split("%")[0])
+    except ValueError:
+        return address == "0.0.0.0" or not address  # a unix socket
+    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:
+        found = found.ipv4_mapped
+    return found.is_loopback or any(found in network for network in _PROXIES)
+
+
+def install() -> None:
+    """Let no client say by headers who it is; before the server is made.
+
+    Tornado takes such headers from anybody once it is behind a proxy, and ``X-Real-Ip``, which many proxies pass on
+    as it came, before ``X-Forwarded-For``, which they all write.
+    """
+    plain = _HTTPRequestContext._apply_xheaders
+
+    def careful(self: _HTTPRequestContext, headers: HTTPHeaders) -> None:
+        peer = self.remote_ip
+        plain(self, headers)  # the protocol, which harms nobody but who lies about it
+        last = headers.get("X-Forwarded-For", "").rsplit(",", 1)[-1].strip()
+        self.remote_ip = peer
+        if not is_valid_ip(last):
+            return
+        if _believed(peer):
+            self.remote_ip = last
+        elif peer not in _UNKNOWN and len(_UNKNOWN) < 10:
+            _UNKNOWN.add(peer)
+            _LOG.warning(
+                "%s says for whom it asks, and is not believed; if it is your proxy, name it in AMTLAB_PROXIES",
+                peer,
+            )
+
+    _HTTPRequestContext._apply_xheaders = careful  # type: ignore[method-assign]

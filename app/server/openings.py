@@ -1,0 +1,65 @@
+"""Who opens next: beginning a session takes the loop for a tenth of a second, so clients take turns at it.
+
+Not a limit on how many a client has open: see `clients.py`.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+
+class Turns:
+    """One at a time; whoever waits, waits for one turn of each other client, however many those have asked for.
+
+    Examples
+    --------
+    >>> async def opened() -> str:
+    ...     turns, order = Turns(), []
+    ...     async def one(client: str) -> None:
+    ...         async with turns.turn(client):
+    ...             order.append(client)
+    ...     await asyncio.gather(*map(one, "aaaab"))
+    ...     return "".join(order)
+    >>> asyncio.run(opened())
+    'aabaa'
+    """
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}  # in the order of their next turn
+        self._busy = False
+
+    @asynccontextmanager
+    async def turn(self, client: str) -> AsyncIterator[None]:
+        """Wait for a turn, and have it for the length of the block."""
+        if self._busy:
+            mine = asyncio.get_running_loop().create_future()
+            self._waiting.setdefault(client, deque()).append(mine)
+            try:
+                await mine
+            except asyncio.CancelledError:
+                if mine.done() and not mine.cancelled():
+                    self._next()
+                raise
+        self._busy = True
+        try:
+            yield
+        finally:
+            # Not at once: the loop first looks after what has come meanwhile.
+            asyncio.get_running_loop().call_soon(self._next)
+
+    def _next(self) -> None:
+        while self._waiting:
+            client = next(iter(self._waiting))
+            queue = self._waiting.pop(client)
+            first = queue.popleft()
+            if queue:
+                self._waiting[client] = queue  # behind the others
+            if not first.cancelled():
+                first.set_result(None)
+                return
+        self._busy = False
+
+
+#: Of this process.
+OPENINGS = Turns()

@@ -1,0 +1,43 @@
+"""Why the server closes a page's connection: codes for static/lab.js, and sentences that it shows.
+
+Not the closing of a server that ends: see `ending.py`.
+"""
+
+#: The token is not one of this server's, or too old.
+BAD_TOKEN = 4401
+#: What arrived is nothing that a page sends.
+NOT_FROM_A_PAGE = 4403
+#: This process does not have the session; lab.js then asks again, or opens the page anew.
+NO_SUCH_SESSION = 4404
+#: No answer for too long.
+SILENT = 4408
+#: The page has another connection.
+IN_USE = 4409
+#: Too much waits to be read.
+UNREAD = 4413
+#: The client has as much open as it may.
+TOO_MANY = 4429
+
+#: Longest reason that a websocket's closing can carry, bytes.
+LONGEST_REASON = 123
+
+
+def reason(sentence: str) -> str:
+    """Return a sentence as a closing can carry it.
+
+    Examples
+    --------
+    >>> reason("Reload the page.")
+    'Reload the page.'
+    >>> len(reason("ä" * 200).encode())
+    122
+    """
+    return sentence.encode()[:LONGEST_REASON].decode(errors="ignore")
+
+
+class Refused(Exception):
+    """The connection is closed; the message is a sentence for the person at the page."""
+
+    def __init__(self, code: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
