@@ -11,8 +11,7 @@ from typing import Any
 
 from bokeh.server.tornado import BokehTornado
 
-from app.server import access, clients, logins, pages, routes, state
-from app.server.headers import SafeHeaders
+from app.server import access, clients, headers, logins, pages, routes, state
 from app.server.health import HealthHandler
 from app.server.warm import is_shared, warm_up
 
@@ -20,7 +19,8 @@ from app.server.warm import is_shared, warm_up
 def _fit(server: BokehTornado) -> None:
     state.SERVERS.append(server)
     routes.keep_needed(server)
-    server.add_transform(SafeHeaders)
+    headers.know(server.websocket_origins)
+    server.add_transform(headers.SafeHeaders)
     logins.keep_capitals(server)
     log = os.environ.get("AMTLAB_ACCESS_LOG")
     if log:
