@@ -245,6 +245,7 @@ def panel_command(options: ServeOptions, root: Path) -> list[str]:
         command += ["--oauth-provider", options.oauth, "--oauth-error-template", str(server / "refused.html")]
     if options.basic_auth or options.oauth:
         command += ["--logout-template", str(server / "logout.html")]
+        command += ["--exclude-cookies", "amtlab-login"]  # or a page's HTML would hold all that a login needs
     for host in _hosts(options):
         command += ["--allow-websocket-origin", f"{host}:{options.port}"]
     for origin in options.origins:
