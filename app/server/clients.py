@@ -52,20 +52,26 @@ def client_of(address: str | None) -> str:
 # --- what a client has open --------------------------------------------------------------------------------
 
 
-def sockets_full(client: str) -> bool:
-    """Return whether a client has as many connections as it may."""
-    return _SOCKETS[client] >= LIMITS.client_sockets
+def sockets_full(client: str, *, times: int = 1) -> bool:
+    """Return whether a client has as many connections as it may, or some times as many."""
+    return _SOCKETS[client] >= times * LIMITS.client_sockets
 
 
-def take_socket(client: str) -> None:
+def take_socket(client: str, *, instead: bool = False) -> None:
     """Count a connection that a client opens.
+
+    Parameters
+    ----------
+    client : str
+    instead : bool
+        Whether it comes instead of one that counts still: a whole class may come back at once.
 
     Raises
     ------
     Refused
         If it has as many as it may.
     """
-    if sockets_full(client):
+    if sockets_full(client, times=2 if instead else 1):
         raise Refused(
             TOO_MANY,
             f"{_SOCKETS[client]} pages are open from your address. Close some, then reload this one.",

@@ -22,7 +22,8 @@ Check = Callable[[Any], bool]
 
 #: Longest header and metadata of a message, characters; Bokeh's have some 60.
 _LONGEST_HEADER = 300
-_MOST_EVENTS = 100
+#: Most changes in one message; pages send one.
+_MOST_EVENTS = 10
 _NOTHING = ({"type": "map"}, {"type": "map", "entries": []})
 
 
@@ -159,7 +160,7 @@ class Gate:
         if not (_is_map(header, "msgid", "msgtype") and _text(100)(header["msgid"])):
             raise _refused("a header")
         self._kind = header["msgtype"]
-        if self._kind not in {"PATCH-DOC", "PULL-DOC-REQ"}:
+        if self._kind not in ("PATCH-DOC", "PULL-DOC-REQ"):
             raise _refused("a kind of message")
 
     def _metadata(self, text: str) -> None:

@@ -1,11 +1,12 @@
 """A page's websocket: begins the session where it lands, and lets nobody else into it.
 
 Each connection needs the token that this server wrote into the page (`sessions.py`), which nobody but the page has:
-pages are never stored. Of two connections with the same token one is the page, the other a copy of it, so the second is
-refused; if it says that it comes ``again``, the first is asked for a sign of life, and gives way when there is none.
+pages are never stored. A session has one connection at a time. A second one with the same token is a copy of the page,
+and refused, unless it says that it comes ``again``: then it is the page itself, whose old connection may look alive for
+long, to a server that has not noticed that a network is gone, or behind a proxy that answers for its page; the new one
+takes the place of the old one, which is closed.
 """
 
-import asyncio
 import contextlib
 import json
 import logging
@@ -30,8 +31,6 @@ _LOG = logging.getLogger("amtlab")
 _PROCESSES = int(os.environ.get("AMTLAB_PROCESSES", "1"))
 #: How often a page asks for its session: any process may answer, with two all eight miss it in 0.4 % of cases.
 _TRIES = 1 if _PROCESSES == 1 else 4 * _PROCESSES
-#: Within which a connection that is asked for a sign of life answers, s.
-_SIGN_S = 1.0
 #: Pings without an answer, one every `amtlib.serving.KEEP_ALIVE_S`, before a connection counts as broken.
 _PINGS = 4
 #: The connection of each session of this process, by the session's id.
@@ -48,7 +47,6 @@ class PageSocket(WSHandler):
         self._counted = self._gone = False
         self._id = ""
         self._gate: Gate | None = None
-        self._heard = asyncio.Event()
 
     # ------------------------------------------------------------------ coming
 
@@ -65,9 +63,10 @@ class PageSocket(WSHandler):
         forget_wishes(self.request)
         server = self.application
         try:
-            clients.take_socket(self._client)
-            self._counted = True
             self._id = session_of(self._token, server.secret_key, server.session_token_expiration)
+            clients.take_socket(self._client, instead=self._comes_again() and self._id in _SEATS)
+            self._counted = True
+            self._take_seat()
         except Refused as refused:
             # A page of an earlier life of this server opens anew.
             old = refused.code == BAD_TOKEN and self._comes_again()
@@ -77,7 +76,6 @@ class PageSocket(WSHandler):
 
     async def _async_open(self, token: str) -> None:
         try:
-            await self._take_seat()
             async with OPENINGS.turn(self._client):
                 if self.ws_connection is not None:  # it may have been left meanwhile
                     await self._begin(token)
@@ -114,24 +112,13 @@ class PageSocket(WSHandler):
 
     # ------------------------------------------------------------------ one connection for each session
 
-    async def _take_seat(self) -> None:
+    def _take_seat(self) -> None:
         other = _SEATS.get(self._id)
-        if other is not None and other.ws_connection is not None:
-            if not self._comes_again() or await other._lives():
+        if other is not None and other.ws_connection is not None:  # not being closed already
+            if not self._comes_again():
                 raise Refused(IN_USE, "This page is open in another window. Open it anew from its address.")
             other._refuse(Refused(IN_USE, "The page has come back over another connection."))
-        if _SEATS.get(self._id) not in (other, None):  # a third one was faster
-            raise Refused(IN_USE, "This page is open in another window. Open it anew from its address.")
-        if not self._gone:
-            _SEATS[self._id] = self
-
-    async def _lives(self) -> bool:
-        """Ask the page for a sign of life."""
-        self._heard.clear()
-        with contextlib.suppress(WebSocketClosedError, TimeoutError):
-            super().ping(str(self.latest_pong))
-            await asyncio.wait_for(self._heard.wait(), _SIGN_S)
-        return self._heard.is_set()
+        _SEATS[self._id] = self
 
     def ping(self, data: str | bytes = b"") -> None:
         """Ask the page for a sign of life, as Bokeh does regularly; close the connection when there was none."""
@@ -139,11 +126,6 @@ class PageSocket(WSHandler):
             self._refuse(Refused(SILENT, "The page has given no sign of life."))
         else:
             super().ping(data)
-
-    def on_pong(self, data: bytes) -> None:
-        """Note a sign of life."""
-        self._heard.set()
-        super().on_pong(data)
 
     # ------------------------------------------------------------------ what is said
 

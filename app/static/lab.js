@@ -751,8 +751,9 @@ async function picture(store, kind, name) {
 
 // ---------------------------------------------------------------- the connection
 
-// What a server process closes a connection with whose session it does not have (app/server/pages.py).
-const NO_SUCH_SESSION = 4404
+// What a server process closes a connection with whose session it does not have, and the range of codes that come with
+// a sentence for the person (app/server/refusals.py).
+const NO_SUCH_SESSION = 4404, FIRST_REFUSAL = 4400, LAST_REFUSAL = 4499
 // A hub's jupyter-server-proxy passes on neither code nor reason. Where the server is gone, it breaks off (1006).
 const NOTHING_SAID = 1005, BARE_TRIES = 8
 const BAD_MESSAGE = 4002
@@ -764,14 +765,14 @@ function keepConnected(store) {
     style: "position: fixed; inset: auto 0 0 0; margin: 0; padding: 0.6rem; z-index: 2000; text-align: center; " +
       "background: #8a1c1c; color: #ffffff",
   })
-  let known = null, refused = 0
+  let known = null, refused = 0, told = ""
   const adopt = (connection) => {
     known = connection
     connection.args_string = [connection.args_string, "again=1"].filter(Boolean).join("&")
     // Bokeh would fetch the whole document, and fails at the arrays in it: what has changed is asked for below.
     connection._repull_session_doc = async (resolve) => resolve(connection.session)
     // A class does not come back in the same instant; a session may be in another process, which is asked soon.
-    connection._reconnect_delay = () => refused ? 200 : 1000 + 2000 * Math.random()
+    connection._reconnect_delay = () => told ? 10000 : refused ? 200 : 1000 + 2000 * Math.random()
     // Bokeh closes with 1002, which a browser refuses to its scripts, and then waits on for ever.
     connection._close_bad_protocol = (detail) => {
       console.error(`What the server sent could not be read: ${detail}`)
@@ -785,6 +786,8 @@ function keepConnected(store) {
       forget()
       connection._reconnection_attempts_left = 5
       const bare = event.code === NOTHING_SAID
+      const isTold = event.code >= FIRST_REFUSAL && event.code <= LAST_REFUSAL && event.code !== NO_SUCH_SESSION
+      told = isTold ? event.reason : ""
       if (event.code === NO_SUCH_SESSION || bare) refused += 1
       if (refused >= Number(event.reason || (bare ? BARE_TRIES : Infinity))) location.reload()
       else closed(event, reject)
@@ -794,12 +797,13 @@ function keepConnected(store) {
     page.on_event("connection_lost", (_, event) => {
       const connection = event.connection.deref()
       if (connection && connection !== known) adopt(connection)
-      line.textContent = "The connection to the server is lost. Trying again; your settings stay in the address."
+      line.textContent = `${told || "The connection to the server is lost."} Trying again; your settings stay in the address.`
       document.body.append(line)
       store.lost()
     })
     page.on_event("client_reconnected", () => {
       refused = 0
+      told = ""
       line.remove()
       store.found()
     })
