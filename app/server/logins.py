@@ -20,10 +20,9 @@ import panel.auth
 from bokeh.server.util import check_allowlist
 from panel.auth import BasicAuthProvider, BasicLoginHandler, LogoutHandler, OAuthLoginHandler
 from panel.config import config
-from panel.io.state import state
 from tornado.web import HTTPError, RequestHandler
 
-from app.server import access, clients
+from app.server import access, clients, state
 from app.server.tries import EndedLogins, Tries
 
 #: How long a login lasts unless PANEL_OAUTH_EXPIRY says otherwise, days: a day of lectures.
@@ -89,7 +88,7 @@ def way_on(asked: str, prefix: str) -> str:
 
 
 def _panels_way_on(asked: str | None) -> str:
-    return way_on(asked or "", state.base_url.rstrip("/"))
+    return way_on(asked or "", state.SERVERS[0].prefix)
 
 
 # --- passwords ---------------------------------------------------------------------------------------------
