@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import socket
 import struct
 import urllib.request
 from typing import Any, Self
@@ -48,11 +49,23 @@ class Wire:
 
     @classmethod
     async def open(
-        cls, address: str, token: str, *, source: str = "127.0.0.1", headers: dict[str, str] | None = None
+        cls,
+        address: str,
+        token: str,
+        *,
+        source: str = "127.0.0.1",
+        headers: dict[str, str] | None = None,
+        narrow: bool = False,
     ) -> Self:
-        """Shake hands at a page's address, from one of this machine's own."""
+        """Shake hands at a page's address, from one of this machine's own; ``narrow``: little fits into the wire."""
         parts = urlsplit(address)
-        reader, writer = await asyncio.open_connection("127.0.0.1", parts.port, local_addr=(source, 0))
+        own = socket.socket()
+        own.setblocking(False)
+        own.bind((source, 0))
+        if narrow:
+            own.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        await asyncio.get_running_loop().sock_connect(own, ("127.0.0.1", parts.port))
+        reader, writer = await asyncio.open_connection(sock=own)
         lines = {
             "Host": parts.netloc,
             "Origin": f"http://{parts.netloc}",
@@ -81,8 +94,9 @@ class Wire:
         wire = await cls.open(address, await asyncio.to_thread(token_of, address), **how)
         assert (await wire.message())[0] == "ACK"
         wire.say("PULL-DOC-REQ", {})
-        kind, content = await wire.message()
-        assert kind == "PULL-DOC-REPLY", content
+        kind = ""
+        while kind != "PULL-DOC-REPLY":  # what the page is told meanwhile comes before it
+            kind, content = await wire.message()
         wire.document = json.loads(content)["doc"]
         return wire
 
@@ -127,9 +141,11 @@ class Wire:
                     size = struct.unpack("!Q", await self._reader.readexactly(8))[0]
                 data = await self._reader.readexactly(size)
             except (asyncio.IncompleteReadError, ConnectionError):
+                await self.cut()
                 raise Closed(None, "cut") from None
             opcode = first & 15
             if opcode == CLOSE:
+                await self.cut()
                 code = struct.unpack("!H", data[:2])[0] if data else None
                 raise Closed(code, data[2:].decode())
             if opcode != PING:
@@ -161,7 +177,6 @@ class Wire:
                 while True:
                     await self.next()
             except Closed as closed:
-                await self.cut()
                 return closed
 
         return await asyncio.wait_for(read(), within_s)

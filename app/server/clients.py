@@ -19,12 +19,33 @@ from amtlib.limits import Limits
 from app.server.refusals import TOO_MANY, Refused
 
 _LOG = logging.getLogger("amtlab")
+
+
+def networks(text: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    """Return the addresses and networks that a text names.
+
+    Raises
+    ------
+    ValueError
+        If it names something else.
+
+    Examples
+    --------
+    >>> networks("192.0.2.7, 10.0.0.0/8")
+    [IPv4Network('192.0.2.7/32'), IPv4Network('10.0.0.0/8')]
+    """
+    try:
+        return [ipaddress.ip_network(each) for each in text.replace(",", " ").split()]
+    except ValueError as problem:
+        raise ValueError(
+            f"AMTLAB_PROXIES: {problem}; fix: give addresses or networks, such as 192.0.2.7, 10.0.0.0/8"
+        ) from None
+
+
 #: What each client may have.
 LIMITS = Limits.of_environment()
 #: Addresses and networks of proxies whose word on addresses is believed, beside this machine.
-_PROXIES = [
-    ipaddress.ip_network(each) for each in os.environ.get("AMTLAB_PROXIES", "").replace(",", " ").split()
-]
+_PROXIES = networks(os.environ.get("AMTLAB_PROXIES", ""))
 _SOCKETS: Counter[str] = Counter()
 _MADE_BY: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
 _UNKNOWN: set[str] = set()

@@ -66,6 +66,16 @@ def test_with_a_password_nothing_is_shown_without_it(with_password: Server) -> N
 
 
 @posix
+@pytest.mark.parametrize(
+    "address", ["components/unittest.__main__/a/b/c", "filterbank/autoload.js", "filterbank/metadata"]
+)
+def test_with_a_password_too_no_address_is_served_that_no_page_needs(
+    with_password: Server, address: str
+) -> None:
+    assert answer(with_password, f"/{address}")[0] == 404
+
+
+@posix
 def test_a_client_with_too_many_wrong_passwords_has_to_wait_and_nobody_else(with_password: Server) -> None:
     address = "192.0.2.2"
     # Of both processes together: each guess comes over a connection of its own.
