@@ -45,14 +45,12 @@ def test_of_one_kind_some_lines_a_minute_are_written_and_then_their_number(log: 
 
 
 def test_the_number_is_written_though_nothing_more_comes(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.server.bounded_log.WITHIN", -0.9)  # the timer then waits for 0.1 s
-    monkeypatch.setattr(log.filter, "sum_up", lambda: None)
+    monkeypatch.setattr("app.server.bounded_log.WITHIN", 0.5)  # the timer then waits for 1.5 s
     for _ in range(LINES + 5):
         log.logger.warning("refused")
-    monkeypatch.undo()
-    log.now = WITHIN + 1
+    log.now = 1.0
     assert log.filter._timer is not None
-    log.filter.sum_up()
+    log.filter._timer.join(20)
     assert log.lines()[-1] == "junk: ... and 5 more like those of the last minute"
 
 
