@@ -13,8 +13,9 @@ import pytest
 from bokeh.util.token import get_token_payload
 from tornado.web import create_signed_value
 
+from amtlib.cli import main
 from app.server.logins import LOGIN_COOKIE
-from tests.serving import Server, served
+from tests.serving import Server, free_port, served
 from tests.visitors import PASSWORD, Person, answer, listens, survivors
 from tests.wire import TOKEN, Closed, Wire
 
@@ -265,6 +266,14 @@ def test_junk_writes_a_bounded_log(with_password: Server) -> None:
     written = len(with_password.log()) - before
     print(f"{sent / 1e6:.1f} MB sent, {written / 1e3:.1f} kB written")
     assert 0 < written < 60_000
+
+
+def test_a_secret_that_can_be_guessed_signs_no_logins(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PANEL_COOKIE_SECRET", "secret")
+    assert main(["serve", "--port", str(free_port()), "--basic-auth", PASSWORD]) == 2
+    assert "PANEL_COOKIE_SECRET has 6 characters, which can be guessed" in capsys.readouterr().err
 
 
 @posix

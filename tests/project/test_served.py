@@ -98,7 +98,7 @@ def test_every_answer_tells_browsers_what_a_page_may_do(server: Server) -> None:
         assert headers["Referrer-Policy"] == "same-origin"
         assert headers["Server"] is None
         if headers["Content-Type"].startswith("text/html"):
-            assert "default-src 'self'" in headers["Content-Security-Policy"]
+            assert "default-src 'none'" in headers["Content-Security-Policy"]
             assert headers["X-Frame-Options"] == "SAMEORIGIN"
 
 
