@@ -245,6 +245,7 @@ def panel_command(options: ServeOptions, root: Path) -> list[str]:
         command += ["--oauth-provider", options.oauth, "--oauth-error-template", str(server / "refused.html")]
     if options.basic_auth or options.oauth:
         command += ["--logout-template", str(server / "logout.html")]
+        command += ["--exclude-cookies", "amtlab-login"]  # or a page's HTML would hold all that a login needs
     for host in _hosts(options):
         command += ["--allow-websocket-origin", f"{host}:{options.port}"]
     for origin in options.origins:
@@ -258,11 +259,12 @@ def _processes(options: ServeOptions) -> int:
     return suitable_processes("0.0.0.0" if options.origins else options.address)  # a proxy brings a class
 
 
-def _secret(given: str) -> str:
-    """Return what the server signs with: what was given, or what nobody can guess."""
+def _secret(variable: str) -> str:
+    """Return what the server signs with: what a variable of the environment holds, or what nobody can guess."""
+    given = os.environ.get(variable, "")
     if given and len(given) < SECRET_CHARACTERS:
         raise CommandError(
-            f"AMTLAB_SECRET has {len(given)} characters, which can be guessed; fix: give {SECRET_CHARACTERS} or more, "
+            f"{variable} has {len(given)} characters, which can be guessed; fix: give {SECRET_CHARACTERS} or more, "
             'such as the output of python -c "import secrets; print(secrets.token_hex(32))"'
         )
     return given or secrets.token_hex(32)
@@ -279,7 +281,8 @@ def _environment(options: ServeOptions, processes: int) -> dict[str, str]:
         environment["AMTLAB_TRAININGS"] = str(options.trainings)
     environment[limits.VARIABLE] = options.limits.to_environment()
     # Pages carry signed tokens, which each process checks.
-    environment["BOKEH_SECRET_KEY"] = _secret(environment.pop("AMTLAB_SECRET", ""))
+    environment.pop("AMTLAB_SECRET", None)
+    environment["BOKEH_SECRET_KEY"] = _secret("AMTLAB_SECRET")
     environment["BOKEH_SIGN_SESSIONS"] = "true"
     environment["AMTLAB_HEALTH_DETAILS"] = "1" if options.health_details else ""
     environment["AMTLAB_TRAINING_MINUTES"] = f"{options.training_minutes:g}"
@@ -307,7 +310,7 @@ def _environment(options: ServeOptions, processes: int) -> dict[str, str]:
     if (
         options.basic_auth or options.oauth
     ):  # equal in all processes; set it yourself to keep logins over a restart
-        environment.setdefault("PANEL_COOKIE_SECRET", secrets.token_hex(32))
+        environment["PANEL_COOKIE_SECRET"] = _secret("PANEL_COOKIE_SECRET")
         if importlib.util.find_spec("cryptography"):  # what the provider gave is then not readable in cookies
             key = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
             environment.setdefault("PANEL_OAUTH_ENCRYPTION", key)

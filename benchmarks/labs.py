@@ -129,12 +129,7 @@ def open_page(browser: Browser | BrowserContext, address: str) -> Page:
     page.set_viewport_size({"width": 1400, "height": 900})
     page.goto(address)
     # Six figures on the page, and the server idle again.
-    page.wait_for_function(
-        """() => { let n = 0; const walk = (r) => { for (const e of r.querySelectorAll("*")) {
-             if (e.classList?.contains("bk-Canvas")) n += 1; if (e.shadowRoot) walk(e.shadowRoot) } };
-             walk(document); return n >= 6 }""",
-        timeout=60_000,
-    )
+    page.locator(".bk-Canvas").nth(5).wait_for(state="attached", timeout=60_000)
     page.wait_for_timeout(1500)
     return page
 

@@ -82,6 +82,9 @@ class Wire:
         answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 30)
         status = int(answer.split()[1])
         if status != 101:
+            writer.transport.abort()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
             raise Closed(status, "no websocket")
         return cls(reader, writer)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import holoviews as hv
 import numpy as np
-from bokeh.models import BasicTicker, CustomJSTickFormatter, FixedTicker
+from bokeh.models import BasicTicker, FixedTicker, PrintfTickFormatter
 
 from app.plots.style import (
     BLUE,
@@ -81,9 +81,7 @@ def _named_ticks(plot: Any, element: Any) -> None:
     figure = plot.handles["plot"]
     axis = figure.yaxis[0]
     axis.ticker = FixedTicker(ticks=[0.1, 1, 10], name="loss-ticks")
-    axis.formatter = CustomJSTickFormatter(
-        code="return tick < 1e-3 ? tick.toExponential() : String(Number(tick.toPrecision(3)))"
-    )
+    axis.formatter = PrintfTickFormatter(format="%.3g")
     figure.ygrid[0].ticker = axis.ticker
 
 

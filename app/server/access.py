@@ -15,7 +15,8 @@ from typing import Any
 from tornado.web import RequestHandler
 
 _LOG = logging.getLogger("amtlab.access")
-_SERVER_LOG = logging.getLogger("tornado.access")
+#: What whoever serves has to see.
+SERVER_LOG = logging.getLogger("tornado.access")
 
 
 def open_log(path: str) -> None:
@@ -40,9 +41,9 @@ def note_request(handler: RequestHandler) -> None:
     """Note an answered request: what kind, where, status, and time in ms."""
     status, request = handler.get_status(), handler.request
     if status >= 500:  # these belong into the server's own log as well
-        _SERVER_LOG.error("%d %s %s", status, request.method, request.path)
+        SERVER_LOG.error("%d %s %s", status, request.method, request.path)
     took = round(1000 * request.request_time(), 1)
-    note("request", method=request.method, path=request.path[:200], status=status, ms=took)
+    note("request", method=(request.method or "")[:20], path=request.path[:200], status=status, ms=took)
 
 
 class Visit:

@@ -15,7 +15,7 @@ from panel.io.server import DocHandler, WSHandler, server_html_page_for_session
 from panel.io.state import set_curdoc
 from tornado.web import authenticated
 
-from app.server import clients
+from app.server import clients, headers
 from app.server.sessions import forget_wishes
 from app.server.sockets import PageSocket
 
@@ -57,7 +57,7 @@ class PageHandler(DocHandler):
         self.set_header("Content-Type", "text/html; charset=UTF-8")
         if key not in _SHELLS:
             _SHELLS[key] = await self._drawn()
-        self.write(self._token().join(_SHELLS[key]))
+        self.write(headers.permitted(self, self._token().join(_SHELLS[key])))
 
     async def head(self, *args: Any, **kwargs: Any) -> None:
         """Answer like `get`, without the page."""
@@ -78,7 +78,7 @@ class PageHandler(DocHandler):
                 template_variables=session.document.template_variables,
             )
         session.request_expiration()  # nobody will connect to it
-        return page.split(session.token)
+        return headers.marked(page).split(session.token)
 
     def _token(self) -> str:
         server = self.application

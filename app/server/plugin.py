@@ -11,8 +11,7 @@ from typing import Any
 
 from bokeh.server.tornado import BokehTornado
 
-from app.server import access, clients, logins, pages, routes, state
-from app.server.headers import SafeHeaders
+from app.server import access, bounded_log, clients, headers, logins, pages, routes, state
 from app.server.health import HealthHandler
 from app.server.warm import is_shared, warm_up
 
@@ -20,8 +19,9 @@ from app.server.warm import is_shared, warm_up
 def _fit(server: BokehTornado) -> None:
     state.SERVERS.append(server)
     routes.keep_needed(server)
-    server.add_transform(SafeHeaders)
-    logins.keep_capitals(server)
+    headers.know(server.websocket_origins)
+    server.add_transform(headers.SafeHeaders)
+    bounded_log.install()  # before the access log, which is meant to have a line for each request
     log = os.environ.get("AMTLAB_ACCESS_LOG")
     if log:
         access.open_log(log)

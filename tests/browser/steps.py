@@ -1,6 +1,10 @@
 """What several browser tests do on a page, and how long they wait for it."""
 
-from playwright.sync_api import Locator, Page, expect
+import contextlib
+import time
+from typing import Any
+
+from playwright.sync_api import Error, Locator, Page, expect
 
 from tests.serving import Server
 
@@ -31,9 +35,21 @@ def type_value(page: Page, name: str, value: float) -> None:
     number.press("Enter")
 
 
+def wait_until(page: Page, true: str, arg: Any = None) -> None:
+    """Wait until an expression of JavaScript is true.
+
+    Playwright's own `wait_for_function` compiles it in the page, which our pages allow nobody.
+    """
+    until = time.monotonic() + WAIT / 1000
+    while True:
+        with contextlib.suppress(Error):  # the page is on its way to another one
+            if page.evaluate(true, arg):
+                return
+        assert time.monotonic() < until, f"not true within {WAIT / 1000:g} s: {true}"
+        page.wait_for_timeout(50)
+
+
 def wait_for_query(page: Page, key: str, value: str) -> None:
-    page.wait_for_function(
-        "([key, value]) => new URLSearchParams(location.search).get(key) === value",
-        arg=[key, value],
-        timeout=WAIT,
+    wait_until(
+        page, "([key, value]) => new URLSearchParams(location.search).get(key) === value", [key, value]
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 
-from tests.browser.steps import FIGURES, WAIT, field, opened, type_value, wait_for_query
+from tests.browser.steps import FIGURES, WAIT, field, opened, type_value, wait_for_query, wait_until
 from tests.serving import Server
 
 #: What a browser calls a closing without a code.
@@ -156,7 +156,7 @@ def test_a_page_behind_a_hub_opens_anew_when_its_server_has_another_life(
     settle(page, 72)
     mark(page)
     wire.cut(NO_CODE)
-    page.wait_for_function("window.same === undefined", timeout=WAIT)
+    wait_until(page, "window.same === undefined")
     expect(page.locator(".bk-Figure")).to_have_count(FIGURES, timeout=WAIT)
     expect(page.locator(".summary")).to_contain_text("at 72 dB SPL", timeout=WAIT)
     assert len(wire.routes) == 10  # one that was, eight in vain, and that of the page that opened anew

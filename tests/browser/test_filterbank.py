@@ -12,7 +12,7 @@ import pytest
 import soundfile
 from playwright.sync_api import Browser, Download, Page, expect
 
-from tests.browser.steps import FIGURES, WAIT, field, opened, type_value, wait_for_query
+from tests.browser.steps import FIGURES, WAIT, field, opened, type_value, wait_for_query, wait_until
 from tests.serving import Server
 
 
@@ -205,7 +205,7 @@ def test_a_click_in_the_cochleagram_looks_there(open_lab: Callable[[str], Page])
     box = canvas.bounding_box()
     page.mouse.click(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.25)
     expect(page.locator(".summary")).not_to_have_text(before, timeout=WAIT)
-    page.wait_for_function("location.search.includes('v.frequency=') && location.search.includes('v.time=')")
+    wait_until(page, "location.search.includes('v.frequency=') && location.search.includes('v.time=')")
 
 
 # ---------------------------------------------------------------- files and sound
@@ -251,7 +251,8 @@ def test_listening_fetches_a_wav_that_plays(open_lab: Callable[[str], Page]) -> 
     page = open_lab("")
     expect(page.locator("audio")).to_be_hidden()  # nothing plays by itself
     page.get_by_role("button", name="Input").click()
-    page.wait_for_function(
+    wait_until(
+        page,
         """() => {
             const find = (root) => {
                 for (const node of root.querySelectorAll("*")) {
@@ -263,7 +264,6 @@ def test_listening_fetches_a_wav_that_plays(open_lab: Callable[[str], Page]) -> 
             window.player = find(document)
             return player?.src.startsWith("blob:") && player.duration > 0.99 && player.duration < 1.01 && !player.error
         }""",
-        timeout=WAIT,
     )
     head = page.evaluate(
         "async () => [...new Uint8Array(await (await fetch(player.src)).arrayBuffer()).slice(0, 36)]"
@@ -328,17 +328,13 @@ def test_a_pinned_state_is_a_ghost_and_stands_in_the_link(
     page.get_by_role("button", name="Pin as A").click()
     expect(page.get_by_role("button", name="Swap A and B")).to_be_visible(timeout=WAIT)
     expect(slider(page, "Channels")).to_have_value("40")
-    page.wait_for_function(
-        "new URLSearchParams(location.search).get('a')?.includes('f.bandwidth=2')", timeout=WAIT
-    )
+    wait_until(page, "new URLSearchParams(location.search).get('a')?.includes('f.bandwidth=2')")
     slider(page, "Bandwidth").focus()
     slider(page, "Bandwidth").press("Home")
     wait_for_query(page, "f.bandwidth", "0.1")
     page.get_by_role("button", name="Swap A and B").click()
     wait_for_query(page, "f.bandwidth", "2")
-    page.wait_for_function(
-        "new URLSearchParams(location.search).get('a')?.includes('f.bandwidth=0.1')", timeout=WAIT
-    )
+    wait_until(page, "new URLSearchParams(location.search).get('a')?.includes('f.bandwidth=0.1')")
     other = browser.new_context()
     try:
         copy = opened(other.new_page(), server, f"?{urlsplit(page.url).query}")
@@ -347,7 +343,7 @@ def test_a_pinned_state_is_a_ghost_and_stands_in_the_link(
     finally:
         other.close()
     page.get_by_role("button", name="Unpin").click()
-    page.wait_for_function("!new URLSearchParams(location.search).has('a')", timeout=WAIT)
+    wait_until(page, "!new URLSearchParams(location.search).has('a')")
     expect(page.get_by_role("button", name="Swap A and B")).to_be_hidden()
 
 
@@ -376,7 +372,7 @@ def test_a_teacher_hides_a_control_and_the_class_does_not_see_it(
     page.get_by_label("Students see: Order").uncheck()
     wait_for_query(page, "hide", "f.order")
     page.get_by_role("button", name="Pin as A").click()
-    page.wait_for_function("new URLSearchParams(location.search).has('a')", timeout=WAIT)
+    wait_until(page, "new URLSearchParams(location.search).has('a')")
     assert query_of(page)["hide"] == "f.order"
     expect(page.get_by_label("Students see: Order")).not_to_be_checked()
     other = browser.new_context()
@@ -391,7 +387,7 @@ def test_a_teacher_hides_a_control_and_the_class_does_not_see_it(
 def test_reset_brings_back_the_fresh_page(open_lab: Callable[[str], Page]) -> None:
     page = open_lab("?s.kind=tone&f.channels=64&lesson=click")
     page.get_by_role("button", name="Reset").click()
-    page.wait_for_function("location.search === ''", timeout=WAIT)
+    wait_until(page, "location.search === ''")
     expect(page.locator(".summary")).to_contain_text("Spoken sentence at 60")
     expect(page.locator(".lesson-card")).to_be_hidden()
 
@@ -417,7 +413,7 @@ def test_the_figures_follow_the_systems_dark_mode(
         page = context.new_page()
         page.on("pageerror", lambda error: problems.append(str(error)))
         opened(page, server)
-        page.wait_for_function(f"({GROUND})() < 80", timeout=WAIT)
+        wait_until(page, f"({GROUND})() < 80")
     finally:
         context.close()
 

@@ -11,18 +11,16 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
-from http.cookiejar import CookieJar
 
 import psutil
 import pytest
-from tornado.httpclient import HTTPClientError, HTTPRequest
+from tornado.httpclient import HTTPRequest
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from amtlib.cli import main
 from amtlib.serving import ServeOptions, panel_command, suitable_processes
 from app.server.warm import is_shared
 from benchmarks.browser import Browser, Session
-from tests.login_site import LoginSite, login_site
 from tests.serving import ROOT, Server, served
 
 TOKEN = re.compile(r'"token": ?"([^"]+)"')
@@ -100,7 +98,7 @@ def test_every_answer_tells_browsers_what_a_page_may_do(server: Server) -> None:
         assert headers["Referrer-Policy"] == "same-origin"
         assert headers["Server"] is None
         if headers["Content-Type"].startswith("text/html"):
-            assert "default-src 'self'" in headers["Content-Security-Policy"]
+            assert "default-src 'none'" in headers["Content-Security-Policy"]
             assert headers["X-Frame-Options"] == "SAMEORIGIN"
 
 
@@ -298,179 +296,3 @@ def test_processes_warm_up_by_themselves_where_splitting_a_warm_one_is_not_safe(
 def test_secrets_never_stand_in_the_command() -> None:
     command = panel_command(ServeOptions(basic_auth="a long secret"), ROOT)
     assert not any("secret" in argument for argument in command)
-
-
-# ---------------------------------------------------------------- logins
-
-
-class Person:
-    """A browser with cookies of its own."""
-
-    def __init__(self) -> None:
-        self.jar = CookieJar()
-        follows = urllib.request.HTTPCookieProcessor(self.jar)
-        self._browser = urllib.request.build_opener(urllib.request.ProxyHandler({}), follows)
-
-    def get(self, url: str, form: dict[str, str] | None = None) -> tuple[int, str, str]:
-        """Return status, the address the answer finally came from, and its text."""
-        body = None if form is None else urllib.parse.urlencode(form).encode()
-        try:
-            with self._browser.open(url, body, timeout=60) as answer:
-                return answer.status, answer.geturl(), answer.read().decode()
-        except urllib.error.HTTPError as refused:
-            with refused:
-                return refused.code, refused.geturl(), refused.read().decode()
-
-    @property
-    def cookies(self) -> str:
-        """What the browser would send along."""
-        return "; ".join(f"{cookie.name}={cookie.value}" for cookie in self.jar)
-
-
-def survivors(server: Server, how: signal.Signals) -> list[psutil.Process]:
-    """End the command, and return which of its processes are still there."""
-    children = psutil.Process(server.process.pid).children(recursive=True)
-    assert len(children) >= 3  # panel and its two processes
-    server.process.send_signal(how)
-    assert server.process.wait(15) == (0 if how == signal.SIGTERM else -how)
-    _, alive = psutil.wait_procs(children, timeout=10)
-    return alive
-
-
-@pytest.fixture(scope="module")
-def with_password(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    log = tmp_path_factory.mktemp("password") / "log.txt"
-    with served(
-        log, "--basic-auth", "Open Sesame", "--processes", "2", "--origin", "lab.example.edu"
-    ) as running:
-        yield running
-
-
-@posix
-def test_with_a_password_nothing_is_shown_without_it(with_password: Server) -> None:
-    person = Person()
-    _, where, login = person.get(f"{with_password.url}/filterbank")
-    assert "/login" in where
-    assert "any name will do" in login
-    form = {"username": "ann", "password": "open sesame"}
-    assert "Invalid username or password" in person.get(f"{with_password.url}/login", form)[2]
-    assert "token" in person.get(f"{with_password.url}/login", {**form, "password": "Open Sesame"})[2]
-    assert "You are logged out" in person.get(f"{with_password.url}/logout")[2]
-    assert "/login" in person.get(f"{with_password.url}/filterbank")[1]
-    assert json.loads(get(f"{with_password.url}/health")[1])["status"] == "ok"
-
-
-@posix
-@pytest.mark.parametrize(
-    "address", ["components/unittest.__main__/a/b/c", "filterbank/autoload.js", "filterbank/metadata"]
-)
-def test_with_a_password_too_no_address_is_served_that_no_page_needs(
-    with_password: Server, address: str
-) -> None:
-    assert Person().get(f"{with_password.url}/{address}")[0] == 404
-
-
-@posix
-@pytest.mark.parametrize(("protocol", "secure"), [("https", True), ("http", False)])
-def test_cookies_are_for_https_alone_where_the_page_is(
-    with_password: Server, protocol: str, secure: bool
-) -> None:
-    asked = urllib.request.Request(f"{with_password.url}/login", headers={"X-Forwarded-Proto": protocol})
-    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(asked, timeout=60) as answer:
-        cookie = answer.headers["Set-Cookie"]
-    assert ("Secure" in cookie) is secure
-    assert "SameSite=Lax" in cookie
-
-
-@posix
-def test_asked_to_end_the_command_leaves_no_process(
-    with_password: Server,
-) -> None:  # the last one that asks it
-    assert survivors(with_password, signal.SIGTERM) == []
-    assert not listens(with_password.port)
-
-
-@pytest.fixture(scope="module")
-def site() -> Iterator[LoginSite]:
-    with login_site() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def with_oauth(site: LoginSite, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    log = tmp_path_factory.mktemp("oauth") / "log.txt"
-    options = ["--oauth", "generic", "--prefix", "/amt", "--processes", "2"]
-    with served(log, *options, environment=site.environment) as running:
-        yield running
-
-
-@posix
-@pytest.mark.parametrize("name", ["ann", "Bea O'Neil"])
-def test_who_logs_in_elsewhere_comes_back_to_the_page_they_asked_for(
-    with_oauth: Server, site: LoginSite, name: str
-) -> None:
-    site.person, person = name, Person()
-    asked = f"{with_oauth.url}/amt/filterbank?s.level=50"
-    status, where, text = person.get(asked)
-    assert (status, where) == (200, asked)
-    assert "token" in text
-    assert site.asked[-1]["redirect_uri"] == f"{with_oauth.url}/amt/login"
-
-    async def kinds() -> set[str | None]:
-        found = set()
-        for _ in range(6):  # whichever process answers knows the cookie of the other
-            socket_, said = await connected(f"{with_oauth.url}/amt/filterbank", person.cookies)
-            await left(socket_)
-            found.add(said)
-        return found
-
-    assert asyncio.run(kinds()) == {"ACK"}
-
-
-@posix
-def test_a_page_needs_the_login_and_health_does_not(with_oauth: Server, site: LoginSite) -> None:
-    site.person = "ann"
-    person = Person()
-    person.get(f"{with_oauth.url}/amt/cochlea")
-    page = person.get(f"{with_oauth.url}/amt/cochlea")[2]
-    assert "You are logged out" in person.get(f"{with_oauth.url}/amt/logout")[2]
-    assert person.cookies == ""
-    asked = len(site.asked)
-    person.get(f"{with_oauth.url}/amt/cochlea")
-    assert len(site.asked) == asked + 1  # sent to log in again
-    token = TOKEN.search(page)
-    assert token
-    with pytest.raises(HTTPClientError, match="403"):  # not even with a page's own token
-        asyncio.run(socket_of(f"{with_oauth.url}/amt/cochlea", "", token[1], {}))
-    assert json.loads(get(f"{with_oauth.url}/amt/health")[1])["status"] == "ok"
-
-
-@posix
-def test_a_login_denied_elsewhere_is_said_in_a_sentence(with_oauth: Server, site: LoginSite) -> None:
-    site.person = None
-    status, _, text = Person().get(f"{with_oauth.url}/amt/filterbank")
-    assert status == 401
-    assert "The login did not work: you said no &lt;b&gt;to it&lt;/b&gt;" in text
-    assert "Try again" in text
-
-
-@posix
-@pytest.mark.parametrize("code", ["616E6E", "no code"])
-def test_a_login_that_nobody_here_began_is_refused(with_oauth: Server, code: str) -> None:
-    query = urllib.parse.urlencode({"code": code, "state": "of another"})
-    status, _, text = Person().get(f"{with_oauth.url}/amt/login?{query}")
-    assert status == 401
-    assert "The login did not work: OAuth state mismatch" in text
-
-
-@posix
-def test_no_login_left_a_traceback_in_the_log(with_oauth: Server) -> None:
-    assert "Traceback" not in with_oauth.log()
-
-
-@posix
-def test_however_the_command_is_killed_no_process_stays(
-    with_oauth: Server,
-) -> None:  # the last one that asks it
-    assert survivors(with_oauth, signal.SIGKILL) == []
-    assert not listens(with_oauth.port)
