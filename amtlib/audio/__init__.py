@@ -4,12 +4,14 @@ Not here: generators of sound (:mod:`amtlib.signals`) and playing: that is the b
 """
 
 from amtlib.audio.blocks import AudioBlocks, RateChange
+from amtlib.audio.containers import SUFFIXES
 from amtlib.audio.contents import AudioError
 from amtlib.audio.reading import FULL_SCALE_DB, Recording, load
 from amtlib.audio.writing import playback, save, wav_bytes
 
 __all__ = [
     "FULL_SCALE_DB",
+    "SUFFIXES",
     "AudioBlocks",
     "AudioError",
     "RateChange",

@@ -25,7 +25,7 @@ _MOST_VALUES = 2**22  # numbers of a block: 32 MB in float64
 
 class AudioBlocks:
     """
-    A sound file (WAV, FLAC, OGG, MP3 or AIFF) as a series of blocks; any length, in bounded memory.
+    A sound file of any kind that :func:`load` reads as a series of blocks; any length, in bounded memory.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class AudioBlocks:
     frames : int
         Frames read so far.
     announced : int or None
-        Frames that the header announces; None if it does not tell.
+        Frames that the file announces (MPEG frames are counted); None if it does not tell.
     clipped : int
         Samples at or beyond full scale so far.
     truncated : bool

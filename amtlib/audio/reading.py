@@ -41,8 +41,8 @@ class Recording:
     source_fs : int
         Sampling rate of the file, Hz.
     kind, encoding : str
-        ``'WAV'``, ``'FLAC'``, ``'OGG'``, ``'MP3'`` or ``'AIFF'``, and libsndfile's name of the encoding, as
-        ``'PCM_16'``.
+        libsndfile's names of the container, as ``'WAV'`` (all variants), ``'FLAC'``, ``'OGG'``, ``'MP3'`` (MPEG
+        audio of any layer), ``'AIFF'``, ``'CAF'``, ``'W64'``, and of the encoding, as ``'PCM_16'``.
     clipped : int
         Samples of the chosen channels (of all of them for a mix) at or beyond full scale: many mean
         distortion.
@@ -91,13 +91,14 @@ def load(
     max_bytes: int = 2**28,
     dtype: torch.dtype = torch.float32,
 ) -> Recording:
-    """Decode a sound file (WAV, FLAC, OGG, MP3 or AIFF; any bit depth, 1 to 8 channels, 2 to 768 kHz).
+    """Decode a sound file (all containers and encodings of libsndfile; 1 to 8 channels, 2 to 768 kHz).
 
     Files may come from anybody: the size is checked before the file is read, the announced length before it
     is decoded, and the true length while it is. Blocks are mixed and resampled as they are decoded, so that
     memory grows with the result (to about twice its size), not with what the file holds. A file that ends
-    early gives what it holds, with ``truncated=True``. (An MP3 of variable bit rate without the usual Xing
-    header may be read short: its length is the decoder's guess.)
+    early gives what it holds, with ``truncated=True``. A file is known by its content, whatever its name, and is as
+    long as what is in it: MPEG frames are counted, sizes that programs leave when they write to a pipe are no
+    promise, and several streams one behind another are one sound.
 
     Parameters
     ----------
