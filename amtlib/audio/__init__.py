@@ -6,7 +6,9 @@ Not here: generators of sound (:mod:`amtlib.signals`) and playing: that is the b
 from amtlib.audio.blocks import AudioBlocks, RateChange
 from amtlib.audio.containers import SUFFIXES
 from amtlib.audio.contents import AudioError
-from amtlib.audio.reading import FULL_SCALE_DB, Recording, load
+from amtlib.audio.mixing import Mix
+from amtlib.audio.reading import Recording, load
+from amtlib.audio.scale import FULL_SCALE_DB
 from amtlib.audio.writing import playback, save, wav_bytes
 
 __all__ = [
@@ -14,6 +16,7 @@ __all__ = [
     "SUFFIXES",
     "AudioBlocks",
     "AudioError",
+    "Mix",
     "RateChange",
     "Recording",
     "load",

@@ -246,7 +246,7 @@ def test_a_renamed_file_is_known_by_its_content(tmp_path: Path) -> None:
     [
         ({"channel": 1}, AudioError, "only channel 0"),
         ({"channel": -1}, AudioError, "channel = -1"),
-        ({"channel": "left"}, ValueError, "choose 'mix', 'all'"),
+        ({"channel": "left"}, ValueError, "choose 'mix', 'power', 'all'"),
         ({"channel": 1.5}, TypeError, "channel"),
         ({"channel": True}, TypeError, "channel"),
         ({"fs": 1000}, ValueError, "fs = 1000 Hz is outside 2000 to 768000"),
