@@ -123,5 +123,6 @@ def decode_upload(name: str, content: bytes, rates: Sequence[int] = RATES) -> Up
         max_duration=MAX_RECORDING,
         max_samples=max_samples(),
         max_bytes=MAX_BYTES,
+        warn=False,
     )
     return Upload(recording, hashlib.sha256(content).digest())

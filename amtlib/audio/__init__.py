@@ -4,14 +4,19 @@ Not here: generators of sound (:mod:`amtlib.signals`) and playing: that is the b
 """
 
 from amtlib.audio.blocks import AudioBlocks, RateChange
+from amtlib.audio.containers import SUFFIXES
 from amtlib.audio.contents import AudioError
-from amtlib.audio.reading import FULL_SCALE_DB, Recording, load
+from amtlib.audio.mixing import Mix
+from amtlib.audio.reading import Recording, load
+from amtlib.audio.scale import FULL_SCALE_DB
 from amtlib.audio.writing import playback, save, wav_bytes
 
 __all__ = [
     "FULL_SCALE_DB",
+    "SUFFIXES",
     "AudioBlocks",
     "AudioError",
+    "Mix",
     "RateChange",
     "Recording",
     "load",

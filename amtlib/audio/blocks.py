@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import numpy as np
 import soxr
@@ -17,7 +16,7 @@ import torch
 
 from amtlib.audio.contents import AudioError, file_label
 from amtlib.audio.decoding import BLOCK, Decoder
-from amtlib.audio.reading import FULL_SCALE_DB, full_scale_gain
+from amtlib.audio.scale import FULL_SCALE_DB, full_scale_gain
 from amtlib.signals.frame import number
 
 _MOST_VALUES = 2**22  # numbers of a block: 32 MB in float64
@@ -25,7 +24,7 @@ _MOST_VALUES = 2**22  # numbers of a block: 32 MB in float64
 
 class AudioBlocks:
     """
-    A sound file (WAV, FLAC, OGG, MP3 or AIFF) as a series of blocks; any length, in bounded memory.
+    A sound file of any kind that :func:`load` reads as a series of blocks; any length, in bounded memory.
 
     Parameters
     ----------
@@ -45,7 +44,7 @@ class AudioBlocks:
     frames : int
         Frames read so far.
     announced : int or None
-        Frames that the header announces; None if it does not tell.
+        Frames that the file announces (MPEG frames are counted); None if it does not tell.
     clipped : int
         Samples at or beyond full scale so far.
     truncated : bool
@@ -147,6 +146,8 @@ class RateChange:
         Sampling rates in Hz.
     channels : int
         Channels, at least 1.
+    dtype : torch.dtype
+        Of blocks and result, ``torch.float32`` or ``torch.float64``.
 
     Examples
     --------
@@ -156,21 +157,22 @@ class RateChange:
     torch.Size([1, 16000])
     """
 
-    def __init__(self, source: int, target: int, channels: int) -> None:
-        self._same = source == target
-        self._channels = channels
-        self._stream = None if self._same else soxr.ResampleStream(source, target, channels, quality="VHQ")
+    def __init__(self, source: int, target: int, channels: int, dtype: torch.dtype = torch.float32) -> None:
+        self._empty = torch.zeros(channels, 0, dtype=dtype)
+        self._stream = None
+        if source != target:
+            kind = "float64" if dtype == torch.float64 else "float32"
+            self._stream = soxr.ResampleStream(source, target, channels, dtype=kind, quality="VHQ")
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """Return what is known of the output after a block x, shape (channels, T)."""
-        return x if self._stream is None else self._next(x.T.contiguous().numpy(), False)
+        return x if self._stream is None else self._next(x.to(self._empty.dtype), False)
 
     def rest(self) -> torch.Tensor:
         """Return what is left after the last block."""
-        empty = np.zeros((0, self._channels), dtype=np.float32)
-        return torch.zeros(self._channels, 0) if self._stream is None else self._next(empty, True)
+        return self._empty if self._stream is None else self._next(self._empty, True)
 
-    def _next(self, x: Any, last: bool) -> torch.Tensor:
+    def _next(self, x: torch.Tensor, last: bool) -> torch.Tensor:
         assert self._stream is not None
-        y = self._stream.resample_chunk(x.astype(np.float32, copy=False), last=last)
-        return torch.from_numpy(np.ascontiguousarray(y.reshape(-1, self._channels).T))
+        y = self._stream.resample_chunk(x.T.contiguous().numpy(), last=last)
+        return torch.from_numpy(np.ascontiguousarray(y.reshape(-1, len(x)).T))

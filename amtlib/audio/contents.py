@@ -1,23 +1,12 @@
-"""The bytes of a sound file before decoding: fetched within a limit, named, recognised, and whole or cut off.
-Source: the signatures and page layouts of RIFF (RFC 2361), Ogg (RFC 3533), FLAC, AIFF and MPEG audio.
-Not here: decoding (:mod:`amtlib.audio.reading`).
+"""The bytes of a sound file before decoding: fetched within a limit, and named.
+Not here: what they are (:mod:`amtlib.audio.containers`), decoding (:mod:`amtlib.audio.decoding`).
 """
 
 import os
 import stat
-from mmap import mmap
 from pathlib import Path
 from typing import Any
 
-_FOREIGN = (
-    (b"PK", "a zip archive"),
-    (b"\x89PNG", "a PNG picture"),
-    (b"\xff\xd8\xff", "a JPEG picture"),
-    (b"GIF8", "a GIF picture"),
-    (b"%PDF", "a PDF document"),
-    (b"\x1f\x8b", "a gzip archive"),
-    (b"\x1aE\xdf\xa3", "a Matroska or WebM film"),
-)
 ADVICE = "pass a WAV, FLAC, OGG or MP3 file"
 
 
@@ -27,10 +16,10 @@ class AudioError(ValueError):
     Examples
     --------
     >>> try:
-    ...     check_signature(b"", "audio")
+    ...     contents(b"12345", "long.wav", largest=4)
     ... except AudioError as error:
     ...     print(error)
-    audio: the file is empty: pass a WAV, FLAC, OGG or MP3 file
+    long.wav: the file is larger than the limit of 4 bytes: shorten or compress it
     """
 
 
@@ -84,65 +73,3 @@ def file_label(name: str | None) -> str:
 
 def _megabytes(size: int) -> str:
     return f"{size / 1e6:.1f} MB" if size >= 100_000 else f"{size} bytes"
-
-
-def check_signature(data: bytes, label: str) -> None:
-    """Let only the kinds we support reach the decoder, and name what else the file seems to be."""
-    if not data:
-        raise AudioError(f"{label}: the file is empty: {ADVICE}")
-    known = (
-        (data[:4] in (b"RIFF", b"RIFX", b"RF64") and data[8:12] == b"WAVE")
-        or data[:4] in (b"fLaC", b"OggS")
-        or data[:3] == b"ID3"
-        or (data[:4] == b"FORM" and data[8:12] in (b"AIFF", b"AIFC"))
-        or (len(data) > 1 and data[0] == 0xFF and data[1] & 0xE6 == 0xE2)  # an MPEG frame, layer III
-    )
-    if known:
-        return
-    for start, what in _FOREIGN:
-        if data.startswith(start):
-            raise AudioError(f"{label}: this is {what}, not a sound file: {ADVICE}")
-    if len(data) < 12 and data[:4] in (b"RIFF", b"RIFX", b"RF64", b"FORM"):
-        raise AudioError(f"{label}: the file is cut off inside its header: {ADVICE}")
-    try:
-        data[:512].decode("utf-8")
-        what = "text" if b"\0" not in data[:512] else "not a sound file"
-    except UnicodeDecodeError as error:
-        # A character cut in two at the end of the excerpt is still text.
-        what = "text" if error.start >= 508 and b"\0" not in data[:512] else "not a sound file"
-    raise AudioError(f"{label}: this is {what}{', not a sound file' if what == 'text' else ''}: {ADVICE}")
-
-
-def is_cut(data: bytes | mmap) -> bool:
-    """Whether a WAV or Ogg file visibly lacks its end (other kinds show it in decoding).
-
-    Examples
-    --------
-    >>> is_cut(b"RIFF****WAVE" + b"data" + (100).to_bytes(4, "little") + b"only this")
-    True
-    """
-    return _riff_is_cut(data) or _ogg_is_cut(data)
-
-
-def _riff_is_cut(data: bytes | mmap) -> bool:
-    """Whether the data chunk of a little-endian WAV announces more than the file holds."""
-    if data[:4] != b"RIFF":
-        return False
-    at = 12
-    while at + 8 <= len(data):
-        size = int.from_bytes(data[at + 4 : at + 8], "little")
-        if data[at : at + 4] == b"data":
-            # Programs that write to a pipe leave the largest numbers there: not a promise.
-            return size < 0xFFFF_FF00 and at + 8 + size > len(data)
-        at += 8 + size + size % 2
-    return False
-
-
-def _ogg_is_cut(data: bytes | mmap) -> bool:
-    """Whether an Ogg file lacks its end: its last page is incomplete or not marked as the last one."""
-    if data[:4] != b"OggS":
-        return False
-    at = data.rfind(b"OggS")
-    segments = data[at + 26] if at + 26 < len(data) else 0
-    end = at + 27 + segments + sum(data[at + 27 : at + 27 + segments])
-    return at + 27 + segments > len(data) or end > len(data) or not data[at + 5] & 4

@@ -3,24 +3,24 @@ Source: formats as libsndfile decodes them.
 Not here: what becomes of the samples (:mod:`amtlib.audio.reading`, :mod:`amtlib.audio.blocks`).
 """
 
-import io
-import mmap
 import os
-from typing import Any
+from mmap import mmap
 
 import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from amtlib.audio.contents import ADVICE, AudioError, check_signature, is_cut
+from amtlib.audio.contents import ADVICE, AudioError
+from amtlib.audio.layout import layout
+from amtlib.audio.pieces import Pieces
 
 MAX_CHANNELS = 8
 RATE_RANGE = (2_000, 768_000)
 LOUDEST = 1e6  # times full scale; beyond it, the numbers are not pressures
 BLOCK = 4096  # frames decoded at a time
-_MP3_SLACK = 4 * 1152  # frames: libsndfile only guesses the length of an MP3 without a length in its header
-_KINDS = {"WAVEX": "WAV", "RF64": "WAV"} | {kind: kind for kind in ("WAV", "FLAC", "OGG", "MP3", "AIFF")}
-_TOP_CODE = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
+_TOP_CODE = {"PCM_S8": 8, "PCM_U8": 8} | {
+    f"{kind}_{bits}": bits for kind in ("PCM", "ALAC") for bits in (16, 20, 24, 32)
+}
 
 
 class Decoder:
@@ -64,30 +64,65 @@ class Decoder:
     (5000, 4096, 904, 0, False)
     """
 
-    def __init__(self, data: bytes | mmap.mmap, name: str, descriptor: int | None = None) -> None:
-        check_signature(data[:4096], name)
+    def __init__(self, data: bytes | mmap, name: str, descriptor: int | None = None) -> None:
         self.name = name
-        self._size = len(data)
-        self._cut = is_cut(data)
+        found = layout(data, name)
+        self._cut, self._counted, self._size = found.cut, found.frames, len(data)
+        plain = Pieces([(data, 0, len(data))]) if descriptor is None else descriptor
+        self._rest: list[Pieces | int] = [plain if file is None else file for file in found.files]
+        self._opened = self._next()
+        self.kind, self.channels, self.fs = (
+            found.kind,
+            int(self._opened.channels),
+            int(self._opened.samplerate),
+        )
+        self.encoding = found.encoding or str(self._opened.subtype)
+        self._check_format()
+        bits = _TOP_CODE.get(self.encoding)
+        self._top = 1.0 - 2.0 ** (1 - bits) if bits else 1.0
+        self.announced = self._counted if self._counted is not None else self._told()
         self.ended = self._broken = False
-        self._source = _Memory(data) if descriptor is None else descriptor
+        self.frames = 0
+        self.clipped = np.zeros(self.channels, dtype=np.int64)
+
+    def _next(self) -> "_Forwards":
+        """Open what is to be decoded next."""
+        self._source = self._rest.pop(0)
         try:
-            self._opened = _Forwards(self._source)
+            return _Forwards(self._source)
         except (soundfile.SoundFileError, RuntimeError, ValueError):
             # What libsndfile says names its own internals.
             raise AudioError(
-                f"{name}: the file is damaged at its beginning or its encoding is unknown: {ADVICE}"
+                f"{self.name}: the file is damaged at its beginning or its encoding is unknown: {ADVICE}"
             ) from None
-        try:
-            self.kind, self.encoding, self._top = _format(self._opened, name)
-        except AudioError:
+
+    def _told(self) -> int | None:
+        """Return the frames that the file announces, up to the first of its streams that is damaged."""
+        told, whole = [int(self._opened.frames)], []
+        for file in self._rest:
+            try:
+                with _Forwards(file) as part:
+                    told.append(int(part.frames))
+            except (soundfile.SoundFileError, RuntimeError, ValueError):
+                self._cut = True
+                break
+            whole.append(file)
+        self._rest = whole
+        return None if max(told) >= 2**62 else sum(told)  # libsndfile's way to say that it does not know
+
+    def _check_format(self) -> None:
+        """Close the file and raise if it has too many channels or an impossible rate."""
+        problem = ""
+        if not 1 <= self.channels <= MAX_CHANNELS:
+            problem = f"the file has {self.channels} channels, more than {MAX_CHANNELS}: export fewer of them"
+        elif not RATE_RANGE[0] <= self.fs <= RATE_RANGE[1]:
+            problem = (
+                f"its sampling rate of {self.fs} Hz is outside {RATE_RANGE[0]} to {RATE_RANGE[1]} Hz: "
+                "resample the file"
+            )
+        if problem:
             self._opened.close()
-            raise
-        self.channels, self.fs = int(self._opened.channels), int(self._opened.samplerate)
-        told = int(self._opened.frames)
-        self.announced = told if told < 2**62 else None  # libsndfile's way to say that it does not know
-        self.frames = 0
-        self.clipped = np.zeros(self.channels, dtype=np.int64)
+            raise AudioError(f"{self.name}: {problem}")
 
     def __enter__(self) -> "Decoder":
         """Return the decoder."""
@@ -109,7 +144,10 @@ class Decoder:
         AudioError
             If they are not finite, or absurdly large.
         """
-        if self.ended:
+        if self._counted is not None:
+            frames = min(frames, self._counted - self.frames)
+        if self.ended or frames == 0:
+            self.ended = True
             return np.zeros((0, self.channels))
         # On an error soundfile does not tell how far it came: what is no longer NaN was decoded.
         block = np.full((frames, self.channels), np.nan)
@@ -120,16 +158,28 @@ class Decoder:
             found = block if finite.all() else block[: int(np.argmin(finite))]
             self._broken = self.ended = True
             self._at_end = self._position() == self._size
+        if len(found) == 0 and self._rest and not self.ended:
+            self._go_on()
+            return self.read(frames)
         self.ended = self.ended or len(found) == 0
         self._check(found)
         self.frames += len(found)
         return found
 
+    def _go_on(self) -> None:
+        """Go on with the next of several streams in one file."""
+        self._opened.close()
+        self._opened = self._next()
+        if (self._opened.channels, self._opened.samplerate) != (self.channels, self.fs):
+            raise AudioError(
+                f"{self.name}: at {self.frames / self.fs:.1f} s the file goes on with {self._opened.channels} x "
+                f"{self._opened.samplerate} Hz instead of {self.channels} x {self.fs} Hz: split it there"
+            )
+
     @property
     def truncated(self) -> bool:
         """After the last block: whether the file ends before its announced end or is damaged there."""
-        slack = _MP3_SLACK if self.kind == "MP3" else 0
-        short = self.announced is not None and self.announced - self.frames > slack
+        short = self.announced is not None and self.frames < self.announced
         # The end of a FLAC of untold length looks like an error to libsndfile.
         broken = self._broken and not (self.announced is None and self._at_end)
         return self._cut or short or broken
@@ -165,16 +215,6 @@ class Decoder:
         return self._source.tell()
 
 
-class _Memory(io.BytesIO):
-    """Bytes that stay in place when a damaged header seeks wildly; an exception would be lost in C."""
-
-    def seek(self, offset: int, whence: int = 0, /) -> int:
-        try:
-            return super().seek(offset, whence)
-        except (ValueError, OverflowError):
-            return self.tell()
-
-
 class _Forwards(soundfile.SoundFile):  # type: ignore[misc]  # soundfile has no types
     """A file read from beginning to end.
 
@@ -182,27 +222,11 @@ class _Forwards(soundfile.SoundFile):  # type: ignore[misc]  # soundfile has no 
     time (measured: blocks of 4096 frames of a tone came back 5 dB too weak). What is not seekable is left alone.
     """
 
-    def __init__(self, source: _Memory | int) -> None:
+    def __init__(self, source: Pieces | int) -> None:
+        if isinstance(source, Pieces):
+            source.seek(0)
         super().__init__(source, closefd=False)
 
     def seekable(self) -> bool:
         """Return False: soundfile then leaves the position alone."""
         return False
-
-
-def _format(opened: Any, name: str) -> tuple[str, str, float]:
-    """Return kind, encoding and the greatest sample of an opened file, or raise if it is not supported."""
-    kind, encoding = _KINDS.get(opened.format), str(opened.subtype)
-    channels, fs = int(opened.channels), int(opened.samplerate)
-    if kind is None:
-        raise AudioError(f"{name}: files of the kind {opened.format} are not supported: {ADVICE}")
-    if not 1 <= channels <= MAX_CHANNELS:
-        raise AudioError(
-            f"{name}: the file has {channels} channels, more than {MAX_CHANNELS}: export fewer of them"
-        )
-    if not RATE_RANGE[0] <= fs <= RATE_RANGE[1]:
-        raise AudioError(
-            f"{name}: its sampling rate of {fs} Hz is outside {RATE_RANGE[0]} to {RATE_RANGE[1]} Hz: "
-            "resample the file"
-        )
-    return kind, encoding, 1.0 - 2.0 ** (1 - _TOP_CODE[encoding]) if encoding in _TOP_CODE else 1.0

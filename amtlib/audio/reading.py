@@ -5,21 +5,19 @@ Not here: writing and playing (:mod:`amtlib.audio.writing`), streaming, and meta
 
 import math
 import os
+import warnings
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO
 
-import numpy as np
-import numpy.typing as npt
-import soxr
 import torch
 
+from amtlib.audio.blocks import RateChange
 from amtlib.audio.contents import AudioError, contents
 from amtlib.audio.decoding import RATE_RANGE, Decoder
-from amtlib.signals.frame import P_REF, number
+from amtlib.audio.mixing import Channel, Mix, cancellation, check_channel
+from amtlib.audio.scale import FULL_SCALE_DB, full_scale_gain
+from amtlib.signals.frame import number
 from amtlib.signals.levels import rms_level
-
-FULL_SCALE_DB = 20.0 * math.log10(1.0 / P_REF)
-"""dB SPL of a file whose rms is 1 when its samples are taken as Pa: 93.98 dB."""
 
 MAX_VALUES = 2**27  # numbers kept at once: 1 GiB in float64
 
@@ -41,16 +39,20 @@ class Recording:
     source_fs : int
         Sampling rate of the file, Hz.
     kind, encoding : str
-        ``'WAV'``, ``'FLAC'``, ``'OGG'``, ``'MP3'`` or ``'AIFF'``, and libsndfile's name of the encoding, as
-        ``'PCM_16'``.
+        libsndfile's names of the container, as ``'WAV'`` (all variants), ``'FLAC'``, ``'OGG'``, ``'MP3'`` (MPEG
+        audio of any layer), ``'AIFF'``, ``'CAF'``, ``'W64'``, and of the encoding, as ``'PCM_16'``.
     clipped : int
         Samples of the chosen channels (of all of them for a mix) at or beyond full scale: many mean
         distortion.
     truncated : bool
         The file ends before its announced end or is damaged there; ``samples`` hold what could be read.
+    mix_loss : float
+        How much weaker a mix is than its channels, dB: 0 for equal ones, 3 for two unrelated ones, inf for
+        opposite ones.
 
     Examples
     --------
+    >>> import numpy as np
     >>> from amtlib.audio import wav_bytes
     >>> recording = load(wav_bytes(np.zeros(4000, dtype=np.int16), 8000), name="pause.wav")
     >>> recording.duration, recording.kind, recording.level
@@ -66,11 +68,17 @@ class Recording:
     encoding: str
     clipped: int
     truncated: bool
+    mix_loss: float = 0.0
 
     @property
     def duration(self) -> float:
         """Length in s."""
         return self.samples.shape[-1] / self.fs
+
+    @property
+    def cancellation(self) -> str:
+        """A sentence that says that the channels cancel in the mix; empty if they do not."""
+        return cancellation(self.name, self.channels, self.mix_loss)
 
     @property
     def level(self) -> float:
@@ -83,21 +91,23 @@ def load(
     *,
     fs: int | None = None,
     max_fs: int | None = None,
-    channel: Literal["mix", "all"] | int = "mix",
+    channel: Channel = "mix",
     full_scale_db: float = FULL_SCALE_DB,
     name: str | None = None,
     max_duration: float = 600.0,
     max_samples: float | None = None,
     max_bytes: int = 2**28,
     dtype: torch.dtype = torch.float32,
+    warn: bool = True,
 ) -> Recording:
-    """Decode a sound file (WAV, FLAC, OGG, MP3 or AIFF; any bit depth, 1 to 8 channels, 2 to 768 kHz).
+    """Decode a sound file (all containers and encodings of libsndfile; 1 to 8 channels, 2 to 768 kHz).
 
     Files may come from anybody: the size is checked before the file is read, the announced length before it
     is decoded, and the true length while it is. Blocks are mixed and resampled as they are decoded, so that
     memory grows with the result (to about twice its size), not with what the file holds. A file that ends
-    early gives what it holds, with ``truncated=True``. (An MP3 of variable bit rate without the usual Xing
-    header may be read short: its length is the decoder's guess.)
+    early gives what it holds, with ``truncated=True``. A file is known by its content, whatever its name, and is as
+    long as what is in it: MPEG frames are counted, sizes that programs leave when they write to a pipe are no
+    promise, and several streams one behind another are one sound.
 
     Parameters
     ----------
@@ -109,8 +119,9 @@ def load(
     max_fs : int
         Without ``fs``: highest sampling rate wanted, Hz, 2000 to 768000; a file of a higher one is resampled to it.
     channel : str or int
-        ``'mix'``, the mean of all channels (equal channels keep their level); one channel, counted from 0;
-        or ``'all'``.
+        ``'mix'``, the mean of all channels (equal channels keep their level, opposite ones cancel, of which a
+        warning tells); ``'power'``, of two channels the sum in power, whatever their phases (see :class:`Mix`); one
+        channel, counted from 0; or ``'all'``.
     full_scale_db : float
         dB SPL of a signal whose rms in the file is 1, 0 to 200. By default samples are pressures in Pa. A
         sine that just fits in the file lies 3.01 dB lower.
@@ -124,6 +135,8 @@ def load(
         Largest file to accept, bytes, from 1.
     dtype : torch.dtype
         ``torch.float32`` or ``torch.float64``.
+    warn : bool
+        Warn if channels cancel in a mix; ``False`` for a caller who shows :attr:`Recording.cancellation`.
 
     Returns
     -------
@@ -163,35 +176,30 @@ def load(
         raise ValueError("fs and max_fs exclude each other: leave one of them out")
     if dtype not in (torch.float32, torch.float64):
         raise TypeError(f"dtype must be torch.float32 or torch.float64, got {dtype}: choose one of them")
-    if isinstance(channel, bool) or not isinstance(channel, int | str):
-        raise TypeError(f"channel must be 'mix', 'all' or a whole number, got {channel!r}")
-    if isinstance(channel, str) and channel not in ("mix", "all"):
-        raise ValueError(f"channel = {channel!r} is unknown: choose 'mix', 'all' or a number from 0")
+    check_channel(channel)
     label, data = contents(file, name, largest)
     with Decoder(data, label) as decoder:
-        picked = _picked(channel, decoder.channels, label)
-        kept = decoder.channels if picked == "all" else 1
+        mix = Mix(channel, decoder.channels, decoder.fs, label)
         target = rate or min(decoder.fs, highest or decoder.fs)
-        bound = _Bound(decoder, longest, most, kept, target)
+        bound = _Bound(decoder, longest, most, mix.kept, target)
         bound.check(decoder.announced or 0, announced=True)
         # In float64 up to here, whatever the result's precision.
-        change = soxr.ResampleStream(decoder.fs, target, kept, dtype="float64", quality="VHQ")
+        change = RateChange(decoder.fs, target, mix.kept, torch.float64)
         pieces = []
         while not decoder.ended:
-            block = _chosen(decoder.read(), picked)
+            block = torch.from_numpy(decoder.read().T)
             bound.check(decoder.frames)
-            if target != decoder.fs:
-                block = change.resample_chunk(block, last=decoder.ended)
-            pieces.append(torch.from_numpy(np.ascontiguousarray(block.T) * gain).to(dtype))
+            pieces.append((change(mix(block)) * gain).to(dtype))
+        pieces += [(last * gain).to(dtype) for last in (change(mix.rest()), change.rest())]
         decoder.check_some()
         samples = torch.cat(pieces, -1)
         if not samples.shape[-1]:
             raise AudioError(
                 f"{label}: the file is too short for a sampling rate of {target} Hz: choose a higher one"
             )
-        clipped = decoder.clipped if isinstance(picked, str) else decoder.clipped[picked]
-        return Recording(
-            samples=samples if picked == "all" else samples[0],
+        clipped = decoder.clipped if isinstance(channel, str) else decoder.clipped[channel]
+        recording = Recording(
+            samples=samples if channel == "all" else samples[0],
             fs=target,
             name=label,
             channels=decoder.channels,
@@ -200,7 +208,11 @@ def load(
             encoding=decoder.encoding,
             clipped=int(clipped.sum()),
             truncated=decoder.truncated,
+            mix_loss=mix.loss,
         )
+    if warn and recording.cancellation:
+        warnings.warn(recording.cancellation, stacklevel=2)
+    return recording
 
 
 def whole_rate(fs: Any, name: str = "fs") -> int:
@@ -215,39 +227,6 @@ def whole_rate(fs: Any, name: str = "fs") -> int:
     if rate != int(rate):
         raise ValueError(f"{name} = {rate!r} Hz is not a whole number, as files need: round it")
     return int(rate)
-
-
-def full_scale_gain(full_scale_db: float) -> float:
-    """Return Pa for a sample of 1, or raise if the level of full scale is out of range.
-
-    Examples
-    --------
-    >>> full_scale_gain(FULL_SCALE_DB)
-    1.0
-    """
-    level = number(full_scale_db, "full_scale_db", 0.0, 200.0, unit="dB SPL")
-    return float(10.0 ** ((level - FULL_SCALE_DB) / 20.0))
-
-
-def _picked(channel: str | int, channels: int, label: str) -> str | int:
-    if isinstance(channel, str):
-        return channel
-    if not 0 <= channel < channels:
-        has = "only channel 0" if channels == 1 else f"channels 0 to {channels - 1}"
-        raise AudioError(
-            f"{label}: channel = {channel} does not exist, the file has {has}: choose one of these"
-        )
-    return channel
-
-
-def _chosen(block: npt.NDArray[np.float64], picked: str | int) -> npt.NDArray[np.float64]:
-    """Return what is kept of a block, shape (frames, channels kept)."""
-    if isinstance(picked, int):
-        return np.ascontiguousarray(block[:, picked : picked + 1])
-    if picked == "all":
-        return block
-    mean: npt.NDArray[np.float64] = block @ np.full((block.shape[1], 1), 1.0 / block.shape[1])
-    return mean
 
 
 class _Bound:

@@ -15,7 +15,8 @@ import torch
 
 from amtlib.audio.contents import AudioError
 from amtlib.audio.decoding import LOUDEST, MAX_CHANNELS
-from amtlib.audio.reading import FULL_SCALE_DB, whole_rate
+from amtlib.audio.reading import whole_rate
+from amtlib.audio.scale import FULL_SCALE_DB
 from amtlib.signals.frame import number, raised_cosine
 
 _BITS = {"PCM_16": 16, "PCM_24": 24, "FLOAT": 32}

@@ -69,7 +69,7 @@ def with_value(value: float) -> bytes:
         (encoded(np.zeros((10, 9)), 8000, "WAV"), "9 channels"),
         (encoded(np.zeros(10), 1000, "WAV"), "sampling rate of 1000 Hz"),
         (encoded(np.zeros(10), 1_000_000, "WAV"), "sampling rate of 1000000 Hz"),
-        (encoded(np.zeros(10), 8000, "AU"), "not a sound file"),
+        (b"OggS" + encoded(np.zeros(10), 8000, "AU"), "damaged at its beginning"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_refused_in_one_sentence(content: bytes, says: str) -> None:
@@ -188,7 +188,16 @@ def test_a_wav_written_to_a_pipe_is_not_called_truncated() -> None:
     assert not recording.truncated
 
 
-@pytest.mark.parametrize("content", [GOOD, FLAC, OGG[:9000], MP3[:9000]], ids=["WAV", "FLAC", "OGG", "MP3"])
+OTHERS = {
+    kind: encoded(NOISE[:3000], 8000, kind) for kind in ("AIFF", "CAF", "W64", "RF64", "AU", "VOC", "SDS")
+}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [GOOD, FLAC, OGG[:9000], MP3[:9000], *OTHERS.values()],
+    ids=["WAV", "FLAC", "OGG", "MP3", *OTHERS],
+)
 @given(data=st.data())
 def test_damage_anywhere_gives_a_recording_or_one_sentence(content: bytes, data: st.DataObject) -> None:
     broken = bytearray(content[: data.draw(st.integers(0, min(len(content), 3000)))])
@@ -237,7 +246,7 @@ def test_a_renamed_file_is_known_by_its_content(tmp_path: Path) -> None:
     [
         ({"channel": 1}, AudioError, "only channel 0"),
         ({"channel": -1}, AudioError, "channel = -1"),
-        ({"channel": "left"}, ValueError, "choose 'mix', 'all'"),
+        ({"channel": "left"}, ValueError, "choose 'mix', 'power', 'all'"),
         ({"channel": 1.5}, TypeError, "channel"),
         ({"channel": True}, TypeError, "channel"),
         ({"fs": 1000}, ValueError, "fs = 1000 Hz is outside 2000 to 768000"),

@@ -215,6 +215,13 @@ def _taken(content: bytes) -> Stimulus:
     return stimulus
 
 
+def test_channels_that_cancel_are_told_of_without_a_warning() -> None:
+    x = noise(0.5, 16000)
+    found = Stimulus().take_upload("wide.wav", sound_file(np.stack([x, -x], 1), 16000, encoding="FLOAT"))
+    assert found.cancellation.startswith("wide.wav: the mean of its 2 channels is silent, for they cancel")
+    assert Stimulus().take_upload("n.wav", sound_file(np.stack([x, x], 1), 16000)).cancellation == ""
+
+
 def test_a_silent_file_is_silent_and_no_error() -> None:
     stimulus = Stimulus()
     stimulus.take_upload("quiet.wav", sound_file(np.zeros(8000), 8000))

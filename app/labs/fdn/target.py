@@ -56,7 +56,7 @@ def decode_room(name: str, content: bytes) -> RoomUpload:
         With one sentence on what is wrong with the file.
     """
     recording = audio.load(
-        content, name=name, max_duration=MAX_ROOM, max_samples=max_samples(), max_bytes=MAX_BYTES
+        content, name=name, max_duration=MAX_ROOM, max_samples=max_samples(), max_bytes=MAX_BYTES, warn=False
     )
     if not recording.samples.any():
         raise audio.AudioError(f"{name} is silent; give an impulse response")
