@@ -143,7 +143,7 @@ class Worker:
         except (EOFError, ConnectionError):
             self._broken = True
             self._process.join(_END_WITHIN)
-            raise WorkerDied(f"the process that did the job {_end_of(self._process.exitcode)}") from None
+            raise WorkerDied(f"the process that did the job {end_of(self._process.exitcode)}") from None
         result = unpack(outcome)
         if good:
             return result
@@ -206,12 +206,12 @@ class Worker:
             self._pipe.send(word)
 
 
-def _end_of(status: int | None) -> str:
+def end_of(status: int | None) -> str:
     """Return how a process ended, as the rest of a sentence.
 
     Examples
     --------
-    >>> _end_of(-9)
+    >>> end_of(-9)
     'was killed (SIGKILL), perhaps for lack of memory'
     """
     if status is None or status >= 0:

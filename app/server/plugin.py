@@ -11,7 +11,7 @@ from typing import Any
 
 from bokeh.server.tornado import BokehTornado
 
-from app.server import access, logins, pages, state
+from app.server import access, connections, logins, pages, state
 from app.server.headers import SafeHeaders
 from app.server.health import HealthHandler
 from app.server.warm import is_shared, warm_up
@@ -36,6 +36,7 @@ def _fitted(make: Any) -> Any:
     return made
 
 
+connections.install()
 pages.install()
 logins.install()
 BokehTornado.__init__ = _fitted(BokehTornado.__init__)

@@ -1,0 +1,219 @@
+"""Faults that a server of a class meets, with real processes: the class goes on, and at most one page opens anew."""
+
+import asyncio
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+
+import psutil
+import pytest
+
+from benchmarks.load import Browser, Failed, Session
+from tests.serving import ROOT, Server, free_port, served
+from tests.waiting import until
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="several processes, and limits on them, are Linux's")
+
+#: Seconds that the servers here give a request.
+HEADER_S = 3.0
+TRAINING = "?n.lines=4&t.steps=100000&t.patience=100000"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Two processes where little is to be had: 256 files each, a full disk for the log, no home, no folder for
+    temporary files.
+    """
+    folder = tmp_path_factory.mktemp("faults")
+    environment = {"HOME": "/proc/nobody", "TMPDIR": "/proc/nothing", "XDG_CACHE_HOME": "/proc/nothing"}
+    options = ["--processes", "2", "--trainings", "1", "--access-log", "/dev/full"]
+    options += ["--header-time", f"{HEADER_S:g}", "--session-timeout", "10"]
+    with served(folder / "log.txt", *options, environment=environment, limits="ulimit -n 256") as running:
+        yield running
+
+
+def processes(server: Server) -> list[psutil.Process]:
+    """Return the server's processes, without the one that starts them and without workers."""
+    command = psutil.Process(server.process.pid)
+    (panel,) = [each for each in command.children() if "panel" in each.cmdline()]
+    return panel.children()
+
+
+def get(server: Server, path: str = "/", within_s: float = 20.0) -> str:
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with direct.open(f"{server.url}{path}", timeout=within_s) as answer:
+        return str(answer.read().decode())
+
+
+def pids_that_answer(server: Server, tries: int = 40) -> set[int]:
+    return {json.loads(get(server, "/health"))["pid"] for _ in range(tries)}
+
+
+async def visit(server: Server, slug: str, link: str = "") -> Session:
+    session = Session(Browser(server.url), slug, True)
+    await session.open(link)
+    return session
+
+
+def process_of(server: Server, session: Session) -> psutil.Process:
+    """Return the process that a page is connected to."""
+    assert session.socket is not None
+    port = session.socket.protocol.stream.socket.getsockname()[1]  # type: ignore[union-attr]
+    for each in processes(server):
+        if any(c.raddr and c.raddr.port == port for c in each.net_connections("tcp")):
+            return each
+    raise AssertionError("no process has the page's connection")
+
+
+async def values(session: Session) -> str:
+    """Return what a page is told when it has arrived."""
+    session.say(type="hello")
+    return await asyncio.wait_for(session._until('["values"'), 30)
+
+
+# ---------------------------------------------------------------- connections
+
+
+ASKING_SLOWLY = {
+    "nothing": b"",
+    "half a header": b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ",
+    "half a body": b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nname=",
+}
+
+
+@contextlib.contextmanager
+def many(server: Server, count: int, say: bytes) -> Iterator[list[socket.socket]]:
+    """Open so many connections that say so much and no more."""
+    opened = []
+    try:
+        for _ in range(count):
+            one = socket.create_connection(("127.0.0.1", server.port), 20)
+            opened.append(one)
+            with contextlib.suppress(OSError):  # it has given way already
+                one.sendall(say)
+        yield opened
+    finally:
+        for one in opened:
+            one.close()
+
+
+def closed(one: socket.socket) -> bool:
+    """Whether the other side has closed a connection."""
+    one.setblocking(False)
+    try:
+        return one.recv(2**16) == b"" or closed(one)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+
+
+@pytest.mark.parametrize("what", ASKING_SLOWLY)
+def test_hundreds_of_connections_that_ask_for_nothing_keep_nobody_waiting(server: Server, what: str) -> None:
+    async def one() -> None:
+        session = await visit(server, "cochlea")  # there before, and there afterwards
+        written, used = len(server.log()), sum(sum(each.cpu_times()[:2]) for each in processes(server))
+        began = time.monotonic()
+        with many(server, 600, ASKING_SLOWLY[what]) as opened:
+            for _ in range(10):
+                assert "<html" in await asyncio.to_thread(get, server, "/", 5.0)
+            newcomer = await asyncio.wait_for(visit(server, "cochlea"), 30)
+            await newcomer.leave()
+            assert await asyncio.to_thread(until, lambda: all(map(closed, opened)), HEADER_S + 20)
+        took = time.monotonic() - began
+        spent = sum(sum(each.cpu_times()[:2]) for each in processes(server)) - used
+        await session.set(**{"t.level": 50})
+        await session.leave()
+        assert spent < took  # of two; accepting in a circle takes both whole
+        assert len(server.log()) - written < 10_000
+
+    asyncio.run(one())
+
+
+def test_answers_that_nobody_takes_give_way_to_who_comes_later(server: Server) -> None:
+    ask = b"GET /static/js/bokeh.min.js HTTP/1.1\r\nHost: localhost\r\n\r\n" * 8  # more than a socket holds
+    with many(server, 500, ask):
+        assert until(lambda: "<html" in tried(server), 4 * HEADER_S)
+    assert "<html" in get(server)
+
+
+def tried(server: Server) -> str:
+    with contextlib.suppress(OSError):
+        return get(server, within_s=5.0)
+    return ""
+
+
+# ---------------------------------------------------------------- processes
+
+
+def test_a_log_on_a_full_disk_is_said_once_for_each_process(server: Server) -> None:
+    for _ in range(20):
+        get(server, "/health")
+    lines = [line for line in server.log().splitlines() if "/dev/full" in line]
+    assert 1 <= len(lines) <= 2
+    assert "No space left on device" in lines[0]
+    assert "Logging error" not in server.log()
+
+
+def test_a_killed_process_is_replaced_and_its_pages_come_back_by_their_links(server: Server) -> None:
+    async def killed() -> tuple[str, str]:
+        link = "?s.level=44"
+        session = await visit(server, "filterbank", link)
+        mine = await asyncio.to_thread(process_of, server, session)
+        mine.kill()
+        with pytest.raises(Failed, match="closed the session"):
+            await asyncio.wait_for(session.listen(), 20)
+        await session.leave()
+        began = time.monotonic()
+        while time.monotonic() < began + 2:  # while the other one is alone
+            await asyncio.to_thread(get, server)
+        again = await visit(server, "filterbank", link)
+        told = await values(again)
+        await again.leave()
+        return told, str(mine.pid)
+
+    before = {each.pid for each in processes(server)}
+    told, lost = asyncio.run(killed())
+    assert '["s.level",44' in told
+    assert until(lambda: len(processes(server)) == 2)
+    after = {each.pid for each in processes(server)}
+    assert len(after - before) == 1
+    assert int(lost) not in after
+    assert until(lambda: pids_that_answer(server) == after)
+    assert "amtlab: a server process was killed (SIGKILL)" in server.log()
+
+
+def test_while_one_process_stands_still_the_other_one_serves(server: Server) -> None:
+    still, other = processes(server)
+    still.suspend()
+    try:
+        assert pids_that_answer(server) == {other.pid}
+
+        async def one() -> None:
+            session = await visit(server, "loudness")
+            await session.set(**{"s.level": 50})
+            await session.leave()
+
+        asyncio.run(one())
+    finally:
+        still.resume()
+    assert until(lambda: still.pid in pids_that_answer(server))
+
+
+def test_the_end_of_what_starts_the_processes_leaves_nobody(
+    server: Server,
+) -> None:  # the last one that asks this server
+    children = psutil.Process(server.process.pid).children(recursive=True)
+    (panel,) = psutil.Process(server.process.pid).children()
+    panel.kill()
+    assert server.process.wait(20) == 1
+    _, alive = psutil.wait_procs(children, timeout=10)
+    assert not alive
