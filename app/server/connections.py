@@ -32,8 +32,9 @@ from app.server.processes import part
 
 #: Files that a process may have open at the same time, where the system lets it.
 MOST_FILES = 65_536
-#: The share of them that is kept from connections, for sounds, logs and the pipes of workers.
-KEPT_FREE = 0.25
+#: The share of them that connections may have. The answer to each may hold a file open as well; the rest is for sounds,
+#: logs and the pipes of workers.
+FOR_CONNECTIONS = 0.45
 #: Largest body of a request, bytes: a login; files come by websocket.
 BODY_BYTES = 2**16
 #: Sent data that nobody has confirmed for so long ends a connection, s. Every page is pinged more often.
@@ -127,7 +128,7 @@ class Connections(HTTPServer):
         settings.setdefault("max_body_size", BODY_BYTES)
         super().initialize(*args, **settings)
         #: File numbers from here on are not for connections.
-        self.most = int((1.0 - KEPT_FREE) * raise_file_limit())
+        self.most = int(FOR_CONNECTIONS * raise_file_limit())
         self._leaving = 0
         # Both in the order of time, with the moment since when.
         self._waiting: dict[Any, float] = {}

@@ -171,7 +171,8 @@ def test_a_killed_process_is_replaced_and_its_pages_come_back_by_their_links(ser
         mine.kill()
         with pytest.raises(Failed, match="closed the session"):
             await asyncio.wait_for(session.listen(), 20)
-        await session.leave()
+        session.close()
+        await session.browser.close()
         began = time.monotonic()
         while time.monotonic() < began + 2:  # while the other one is alone
             await asyncio.to_thread(get, server)
