@@ -40,4 +40,4 @@ class LogFile(WatchedFileHandler):
                 stream.close()
 
     def _say(self, what: str) -> None:
-        print(f"amtlab: the log {self.baseFilename} {what}", file=sys.stderr, flush=True)
+        sys.stderr.write(f"amtlab: the log {self.baseFilename} {what}\n")

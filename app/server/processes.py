@@ -21,7 +21,7 @@ COULD_NOT_BEGIN = 3
 
 
 def _say(sentence: str) -> None:
-    print(f"amtlab: {sentence}", file=sys.stderr, flush=True)
+    sys.stderr.write(f"amtlab: {sentence}\n")  # at once: several processes write there
 
 
 def _left_alone(seconds: float = 0.0) -> bool:

@@ -22,7 +22,7 @@ from app.server import processes
 
 processes.AT_ONCE, processes.WITHIN, processes.PAUSE = {at_once}, 60.0, {pause}
 processes.part(2)
-print("begun", time.monotonic(), flush=True)
+os.write(1, f"{{time.monotonic()}}\n".encode())
 {then}
 """
 
@@ -32,25 +32,25 @@ class Parted:
 
     def __init__(self, file: Path, then: str, at_once: int = 1000, pause: float = 0.01) -> None:
         lifeline, self._held = os.pipe()
-        self._file = file
-        with file.open("wb") as out:
+        self._begun, self._said = file, file.with_suffix(".errors")
+        with self._begun.open("wb") as out, self._said.open("wb") as errors:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", PART.format(at_once=at_once, pause=pause, then=then)],
                 cwd=ROOT,
                 env={**os.environ, "AMTLAB_LIFELINE": str(lifeline)},
                 pass_fds=[lifeline],
                 stdout=out,
-                stderr=subprocess.STDOUT,
+                stderr=errors,
             )
         os.close(lifeline)
 
     def begun(self) -> list[float]:
         """Return when the processes began, in order, s."""
-        return sorted(float(line.split()[1]) for line in self.said() if line.startswith("begun"))
+        return sorted(map(float, self._begun.read_text().split("\n")[:-1]))
 
     def said(self) -> list[str]:
         """Return the whole lines so far."""
-        return self._file.read_text().split("\n")[:-1]
+        return self._said.read_text().split("\n")[:-1]
 
     def leave(self) -> None:
         """Let the lifeline end, as when `amtlab serve` is gone."""
