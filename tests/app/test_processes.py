@@ -81,7 +81,7 @@ def part(tmp_path: Path) -> Iterator[object]:
 
 
 @pytest.mark.parametrize(
-    "then", ["os.kill(os.getpid(), signal.SIGKILL)", "sys.exit(1)", "os._exit(0)"], ids=["killed", "failed", "left"]
+    "then", ["os.kill(os.getpid(), signal.SIGKILL)", "os._exit(1)", "os._exit(0)"], ids=["killed", "failed", "left"]
 )
 def test_however_often_processes_are_lost_others_take_their_place(part: type[Parted], then: str) -> None:
     parted = part(f"time.sleep(0.01)\n{then}")
@@ -90,7 +90,7 @@ def test_however_often_processes_are_lost_others_take_their_place(part: type[Par
 
 
 def test_after_many_in_a_short_time_each_waits_and_that_is_said(part: type[Parted]) -> None:
-    parted = part("sys.exit(1)", at_once=10, pause=0.5)
+    parted = part("os._exit(1)", at_once=10, pause=0.5)
     assert until(lambda: len(parted.begun()) >= 15)
     at = parted.begun()
     assert at[11] - at[0] < 5 * 0.5
