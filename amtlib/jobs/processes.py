@@ -136,6 +136,7 @@ class Worker:
         self._process.start()
         theirs.close()  # or the pipe would not end with the process
         self._sending = threading.Lock()
+        self._handing: threading.Thread | None = None
         self._ready = self._broken = False
 
     @property
@@ -172,7 +173,8 @@ class Worker:
             if not self._ready and time.monotonic() > until:
                 raise TimeoutError(f"did not begin within {BEGIN_WITHIN:g} s")
         # Aside: one that is frozen does not read.
-        threading.Thread(target=self._hand_over, args=(job, call), name="call", daemon=True).start()
+        self._handing = threading.Thread(target=self._hand_over, args=(job, call), name="call", daemon=True)
+        self._handing.start()
         while True:
             word = self._next_word(SILENCE)
             if not word[0]:  # unless it was this process that stood still
@@ -220,6 +222,8 @@ class Worker:
             self._process.kill()
             self._process.join()
         self._broken = True
+        if self._handing is not None:  # ends with the process, and must not write into what is closed
+            self._handing.join(_END_WITHIN)
         self._pipe.close()
 
     def _send(self, word: tuple[Any, ...]) -> None:
