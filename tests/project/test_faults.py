@@ -3,9 +3,8 @@
 import asyncio
 import contextlib
 import json
-import os
 import re
-import signal
+import resource
 import socket
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from collections.abc import Iterator
 
 import psutil
 import pytest
+from tornado.httpclient import HTTPClientError
 
 from benchmarks.load import Browser, Failed, Session
 from tests.serving import ROOT, Server, free_port, served
@@ -209,6 +209,88 @@ def test_while_one_process_stands_still_the_other_one_serves(server: Server) -> 
     assert until(lambda: still.pid in pids_that_answer(server))
 
 
+def health_of(server: Server, process: psutil.Process) -> dict[str, float]:
+    """Return how busy a process is; either may answer."""
+    while True:
+        found: dict[str, float] = json.loads(get(server, "/health"))
+        if found["pid"] == process.pid:
+            return found
+
+
+def worker_of(process: psutil.Process) -> psutil.Process:
+    """Return the process that trains for a server process."""
+    found = [each for each in process.children(recursive=True) if "spawn_main" in " ".join(each.cmdline())]
+    return found[0]
+
+
+def test_a_frozen_training_worker_is_replaced_and_the_page_says_so(server: Server) -> None:
+    async def frozen() -> tuple[str, float]:
+        session = await visit(server, "fdn", TRAINING)
+        mine = await asyncio.to_thread(process_of, server, session)
+        session.say(type="work", do="play")
+        await asyncio.wait_for(session._until("Step 1"), 90)
+        worker = worker_of(mine)
+        worker.suspend()
+        began = time.monotonic()
+        said = await asyncio.wait_for(session._until("no sign of life"), 90)
+        took = time.monotonic() - began
+        assert not worker.is_running()
+        await asyncio.wait_for(session._until("Step "), 60)  # it goes on
+        # Stop answers, and frees the seat, while the next one is frozen as well.
+        another = worker_of(mine)
+        another.suspend()
+        session.say(type="work", do="stop")
+        assert await asyncio.to_thread(until, lambda: health_of(server, mine)["jobs"] == 0, 15)
+        session.say(type="work", do="play")
+        await asyncio.wait_for(session._until('"Pause"'), 60)
+        assert await asyncio.to_thread(until, lambda: worker_of(mine).pid != another.pid, 60)
+        worker_of(mine).suspend()
+        await session.leave()
+        assert await asyncio.to_thread(until, lambda: health_of(server, mine)["jobs"] == 0, 30)  # 10 s after the page
+        return said, took
+
+    said, took = asyncio.run(frozen())
+    assert re.search(r"gave no sign of life for 20 s and was killed; another one goes on from step \d+", said)
+    assert 15 < took < 60
+
+
+def test_little_memory_costs_requests_and_no_process(server: Server) -> None:
+    async def poor() -> None:
+        before = {each.pid for each in processes(server)}
+        session = await visit(server, "filterbank")
+        mine = await asyncio.to_thread(process_of, server, session)
+        written = len(server.log())
+        free = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+        resource.prlimit(mine.pid, resource.RLIMIT_AS, (mine.memory_info().vms + 2**22, free[1]))
+        failed = 0
+        try:
+            for duration in (1.0, 30.0, 2.0):
+                session.say(type="set", values={"s.duration": duration, "f.channels": 128}, sequence=1)
+            for _ in range(4):
+                for slug in ("loudness", "fdn", "cochlea"):
+                    try:
+                        other = await asyncio.wait_for(visit(server, slug), 10)
+                        other.say(type="work", do="play")
+                        await asyncio.wait_for(other.set(**{"s.duration": 20.0}), 5)
+                        await other.leave()
+                    except (Failed, OSError, TimeoutError, asyncio.IncompleteReadError, HTTPClientError):
+                        failed += 1
+        finally:
+            resource.prlimit(mine.pid, resource.RLIMIT_AS, free)
+        assert failed > 0  # or there was enough
+        assert {each.pid for each in processes(server)} == before
+        assert len(server.log()) - written < 200_000
+        session.close()
+        await session.browser.close()
+        assert await asyncio.to_thread(until, lambda: pids_that_answer(server) == before)
+        for _ in range(4):
+            again = await visit(server, "filterbank")
+            await again.set(**{"s.level": 50})
+            await again.leave()
+
+    asyncio.run(poor())
+
+
 def test_the_end_of_what_starts_the_processes_leaves_nobody(
     server: Server,
 ) -> None:  # the last one that asks this server
@@ -218,3 +300,32 @@ def test_the_end_of_what_starts_the_processes_leaves_nobody(
     assert server.process.wait(20) == 1
     _, alive = psutil.wait_procs(children, timeout=10)
     assert not alive
+
+
+# ---------------------------------------------------------------- the command
+
+
+def test_of_two_servers_on_one_port_one_is_ready_and_the_other_says_why_not(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    folder, port = tmp_path_factory.mktemp("two"), free_port()
+    command = [sys.executable, "-m", "amtlib.cli", "serve", "--port", str(port)]
+    logs = [folder / "one.txt", folder / "two.txt"]
+    both = []
+    try:
+        for log in logs:
+            with log.open("wb") as out:
+                both.append(subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=out, start_new_session=True))
+        assert until(lambda: any(each.poll() is not None for each in both))
+        assert until(lambda: any("is ready" in log.read_text() for log in logs))
+        lost = 0 if both[0].poll() is not None else 1
+        said = logs[lost].read_text()
+        assert both[lost].returncode == 2
+        assert f"port {port} on localhost cannot be used" in said
+        assert "is ready" not in said
+        assert "is ready" in logs[1 - lost].read_text()
+        assert both[1 - lost].poll() is None
+    finally:
+        for each in both:
+            each.terminate()
+        assert [each.wait(20) for each in both] is not None
