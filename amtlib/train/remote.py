@@ -213,7 +213,9 @@ class RemoteSteps:
         if ended:
             self._job = None
             if job.state == "over_budget":
-                run.setback = f"a step had not ended {OVERTIME:g} s after the time of the training, and was given up"
+                run.setback = (
+                    f"a step had not ended {OVERTIME:g} s after the time of the training, and was given up"
+                )
                 run.time_budget = run.seconds
             elif job.state != "cancelled":  # as when the pool's owner has left
                 news = job.result()

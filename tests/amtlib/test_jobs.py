@@ -395,7 +395,9 @@ def test_one_frozen_before_it_takes_a_large_call_keeps_nobody_waiting(short_sile
         assert pool.submit(does.length, bytes(2**22)).result(WAIT) == 2**22
         (worker,) = pool._place._all  # type: ignore[attr-defined]
         os.kill(worker._process.pid, signal.SIGSTOP)
-        assert pool.submit(does.length, bytes(2**22)).result(WAIT) == 2**22  # by another one, after the silence
+        assert (
+            pool.submit(does.length, bytes(2**22)).result(WAIT) == 2**22
+        )  # by another one, after the silence
 
 
 def test_processes_use_one_torch_thread_and_are_kept(processes: Pool) -> None:

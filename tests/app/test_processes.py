@@ -21,6 +21,7 @@ import os, signal, sys, time
 from app.server import processes
 
 processes.AT_ONCE, processes.WITHIN, processes.PAUSE = {at_once}, 60.0, {pause}
+processes.STILL = 2.0
 processes.part(2)
 os.write(1, f"{{time.monotonic()}} ".encode())
 {then}
@@ -81,7 +82,9 @@ def part(tmp_path: Path) -> Iterator[object]:
 
 
 @pytest.mark.parametrize(
-    "then", ["os.kill(os.getpid(), signal.SIGKILL)", "os._exit(1)", "os._exit(0)"], ids=["killed", "failed", "left"]
+    "then",
+    ["os.kill(os.getpid(), signal.SIGKILL)", "os._exit(1)", "os._exit(0)"],
+    ids=["killed", "failed", "left"],
 )
 def test_however_often_processes_are_lost_others_take_their_place(part: type[Parted], then: str) -> None:
     parted = part(f"time.sleep(0.01)\n{then}")
@@ -113,8 +116,19 @@ def test_a_set_up_that_fails_later_is_tried_again(part: type[Parted], tmp_path: 
     assert parted.process.poll() is None
 
 
+def test_one_that_stands_still_is_ended_and_replaced_and_one_that_does_not_stays(part: type[Parted]) -> None:
+    parted = part("while True:\n    processes._Own.place and processes._beat()\n    time.sleep(0.01)")
+    assert until(lambda: len(parted.begun()) >= 4)
+    said = parted.said()
+    assert said[0] == "amtlab: a server process has stood still for 2 s and is ended"
+    assert said[1].startswith("amtlab: a server process was killed (SIGKILL)")
+    assert all(
+        earlier + 1.5 < later for earlier, later in zip(parted.begun()[1:], parted.begun()[2:], strict=False)
+    )
+
+
 def test_when_the_command_is_gone_nothing_more_is_started(part: type[Parted]) -> None:
-    parted = part("os.read(int(os.environ['AMTLAB_LIFELINE']), 1)\nos._exit(0)")
+    parted = part("processes.STILL = 60.0\nos.read(int(os.environ['AMTLAB_LIFELINE']), 1)\nos._exit(0)")
     assert until(lambda: len(parted.begun()) == 2)
     parted.leave()
     assert parted.process.wait(20) == 0

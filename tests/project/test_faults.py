@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import json
 import re
 import resource
@@ -16,15 +17,18 @@ import psutil
 import pytest
 from tornado.httpclient import HTTPClientError
 
+from app.server.processes import STILL
 from benchmarks.load import Browser, Failed, Session
 from tests.serving import ROOT, Server, free_port, served
 from tests.waiting import until
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="several processes, and limits on them, are Linux's")
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux", reason="several processes, and limits on them, are Linux's"
+)
 
 #: Seconds that the servers here give a request.
 HEADER_S = 3.0
-TRAINING = "?n.lines=4&t.steps=100000&t.patience=100000"
+TRAINING = "?n.lines=16&t.steps=5000&t.patience=2000"
 
 
 @pytest.fixture(scope="module")
@@ -246,7 +250,9 @@ def test_a_frozen_training_worker_is_replaced_and_the_page_says_so(server: Serve
         assert await asyncio.to_thread(until, lambda: worker_of(mine).pid != another.pid, 60)
         worker_of(mine).suspend()
         await session.leave()
-        assert await asyncio.to_thread(until, lambda: health_of(server, mine)["jobs"] == 0, 30)  # 10 s after the page
+        assert await asyncio.to_thread(
+            until, lambda: health_of(server, mine)["jobs"] == 0, 30
+        )  # 10 s after the page
         return said, took
 
     said, took = asyncio.run(frozen())
@@ -254,6 +260,9 @@ def test_a_frozen_training_worker_is_replaced_and_the_page_says_so(server: Serve
     assert 15 < took < 60
 
 
+@pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning"
+)  # connections that a time-out cut
 def test_little_memory_costs_requests_and_no_process(server: Server) -> None:
     async def poor() -> None:
         before = {each.pid for each in processes(server)}
@@ -261,34 +270,47 @@ def test_little_memory_costs_requests_and_no_process(server: Server) -> None:
         mine = await asyncio.to_thread(process_of, server, session)
         written = len(server.log())
         free = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
-        resource.prlimit(mine.pid, resource.RLIMIT_AS, (mine.memory_info().vms + 2**22, free[1]))
+        (neighbour,) = [each for each in processes(server) if each != mine]
+        neighbour.suspend()
+        resource.prlimit(mine.pid, resource.RLIMIT_AS, (mine.memory_info().vms, free[1]))
         failed = 0
+
+        async def student(slug: str) -> None:
+            other = Session(Browser(server.url), slug, True)
+            try:
+                await other.open()
+                other.say(type="work", do="play")
+                await other.set(**{"s.duration": 20.0})
+            finally:
+                other.close()
+                await other.browser.close()
+
         try:
             for duration in (1.0, 30.0, 2.0):
                 session.say(type="set", values={"s.duration": duration, "f.channels": 128}, sequence=1)
             for _ in range(4):
                 for slug in ("loudness", "fdn", "cochlea"):
                     try:
-                        other = await asyncio.wait_for(visit(server, slug), 10)
-                        other.say(type="work", do="play")
-                        await asyncio.wait_for(other.set(**{"s.duration": 20.0}), 5)
-                        await other.leave()
+                        await asyncio.wait_for(student(slug), 5)
                     except (Failed, OSError, TimeoutError, asyncio.IncompleteReadError, HTTPClientError):
                         failed += 1
         finally:
             resource.prlimit(mine.pid, resource.RLIMIT_AS, free)
+            neighbour.resume()
         assert failed > 0  # or there was enough
-        assert {each.pid for each in processes(server)} == before
         assert len(server.log()) - written < 200_000
         session.close()
         await session.browser.close()
-        assert await asyncio.to_thread(until, lambda: pids_that_answer(server) == before)
+        # Python waits without end for a thread that had no memory to begin: such a process is replaced (`STILL`).
+        assert await asyncio.to_thread(until, lambda: len(pids_that_answer(server)) == 2, STILL + 90)
+        assert neighbour.pid in before & pids_that_answer(server)
         for _ in range(4):
             again = await visit(server, "filterbank")
             await again.set(**{"s.level": 50})
             await again.leave()
 
     asyncio.run(poor())
+    gc.collect()
 
 
 def test_the_end_of_what_starts_the_processes_leaves_nobody(
@@ -315,7 +337,9 @@ def test_of_two_servers_on_one_port_one_is_ready_and_the_other_says_why_not(
     try:
         for log in logs:
             with log.open("wb") as out:
-                both.append(subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=out, start_new_session=True))
+                both.append(
+                    subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=out, start_new_session=True)
+                )
         assert until(lambda: any(each.poll() is not None for each in both))
         assert until(lambda: any("is ready" in log.read_text() for log in logs))
         lost = 0 if both[0].poll() is not None else 1
