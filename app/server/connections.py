@@ -120,7 +120,7 @@ class Connections(HTTPServer):
     turned away in a sentence.
     """
 
-    def initialize(self, *args: Any, **settings: Any) -> None:  # type: ignore[override]
+    def initialize(self, *args: Any, **settings: Any) -> None:
         """Make the server; Tornado's way of an `__init__`."""
         self._patience = Limits.of_environment().header_time
         settings.setdefault("idle_connection_timeout", self._patience)
@@ -200,7 +200,7 @@ class Connections(HTTPServer):
             head = stream.read_until_regex(rb"\r?\n\r?\n", max_bytes=BODY_BYTES)
             await gen.with_timeout(timedelta(seconds=TURNED_AWAY_S), head)
             await stream.write(_TURNED_AWAY)
-        except (StreamClosedError, gen.TimeoutError, OSError):
+        except (StreamClosedError, TimeoutError, OSError):
             pass
         finally:
             stream.close()

@@ -20,21 +20,27 @@ class LogFile(WatchedFileHandler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a line, or leave it out."""
-        before, self._problem = self._problem, None
+        before, problem = self._problem, self._written(record)
+        self._problem = problem
+        if problem is not None and before is None:
+            reason = getattr(problem, "strerror", None) or problem
+            self._say(f"cannot be written ({reason}); its lines are left out until it can")
+        elif problem is None and before is not None:
+            self._say("is written again")
+
+    def _written(self, record: logging.LogRecord) -> BaseException | None:
+        """Write a line; return what came in between."""
+        self._problem = None
         try:
             super().emit(record)
         except OSError:
             self.handleError(record)
-        if self._problem is not None and before is None:
-            reason = getattr(self._problem, "strerror", None) or self._problem
-            self._say(f"cannot be written ({reason}); its lines are left out until it can")
-        elif self._problem is None and before is not None:
-            self._say("is written again")
+        return self._problem
 
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802, a name of Python's
+    def handleError(self, record: logging.LogRecord) -> None:
         """Note that a line could not be written."""
         self._problem = sys.exc_info()[1]
-        stream, self.stream = self.stream, None  # type: ignore[assignment]
+        stream, self.stream = self.stream, None
         if stream is not None:  # with what it still holds; the next line opens it anew
             with contextlib.suppress(OSError, ValueError):
                 stream.close()

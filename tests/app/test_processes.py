@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import psutil
@@ -21,7 +22,7 @@ import os, signal, sys, time
 from app.server import processes
 
 processes.AT_ONCE, processes.WITHIN, processes.PAUSE = {at_once}, 60.0, {pause}
-processes.STILL = 2.0
+processes.STILL = {still}
 processes.part(2)
 os.write(1, f"{{time.monotonic()}} ".encode())
 {then}
@@ -31,12 +32,14 @@ os.write(1, f"{{time.monotonic()}} ".encode())
 class Parted:
     """A process that has parted, and what its children have said."""
 
-    def __init__(self, file: Path, then: str, at_once: int = 1000, pause: float = 0.01) -> None:
+    def __init__(
+        self, file: Path, then: str, at_once: int = 1000, pause: float = 0.01, still: float = 60.0
+    ) -> None:
         lifeline, self._held = os.pipe()
         self._begun, self._said = file, file.with_suffix(".errors")
         with self._begun.open("wb") as out, self._said.open("wb") as errors:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", PART.format(at_once=at_once, pause=pause, then=then)],
+                [sys.executable, "-c", PART.format(at_once=at_once, pause=pause, still=still, then=then)],
                 cwd=ROOT,
                 env={**os.environ, "AMTLAB_LIFELINE": str(lifeline)},
                 pass_fds=[lifeline],
@@ -97,7 +100,7 @@ def test_after_many_in_a_short_time_each_waits_and_that_is_said(part: type[Parte
     assert until(lambda: len(parted.begun()) >= 15)
     at = parted.begun()
     assert at[11] - at[0] < 5 * 0.5
-    assert all(later - earlier >= 0.45 for earlier, later in zip(at[11:], at[12:], strict=False))
+    assert all(later - earlier >= 0.45 for earlier, later in pairwise(at[11:]))
     waits = [line for line in parted.said() if "10 were lost within 60 s before it" in line]
     assert waits[0].endswith("the next one is started in 0.5 s")
 
@@ -117,18 +120,18 @@ def test_a_set_up_that_fails_later_is_tried_again(part: type[Parted], tmp_path: 
 
 
 def test_one_that_stands_still_is_ended_and_replaced_and_one_that_does_not_stays(part: type[Parted]) -> None:
-    parted = part("while True:\n    processes._Own.place and processes._beat()\n    time.sleep(0.01)")
+    parted = part(
+        "while True:\n    processes._Own.place and processes._beat()\n    time.sleep(0.01)", still=2.0
+    )
     assert until(lambda: len(parted.begun()) >= 4)
     said = parted.said()
     assert said[0] == "amtlab: a server process has stood still for 2 s and is ended"
     assert said[1].startswith("amtlab: a server process was killed (SIGKILL)")
-    assert all(
-        earlier + 1.5 < later for earlier, later in zip(parted.begun()[1:], parted.begun()[2:], strict=False)
-    )
+    assert all(earlier + 1.5 < later for earlier, later in pairwise(parted.begun()[1:]))
 
 
 def test_when_the_command_is_gone_nothing_more_is_started(part: type[Parted]) -> None:
-    parted = part("processes.STILL = 60.0\nos.read(int(os.environ['AMTLAB_LIFELINE']), 1)\nos._exit(0)")
+    parted = part("os.read(int(os.environ['AMTLAB_LIFELINE']), 1)\nos._exit(0)")
     assert until(lambda: len(parted.begun()) == 2)
     parted.leave()
     assert parted.process.wait(20) == 0

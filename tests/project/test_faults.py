@@ -352,4 +352,5 @@ def test_of_two_servers_on_one_port_one_is_ready_and_the_other_says_why_not(
     finally:
         for each in both:
             each.terminate()
-        assert [each.wait(20) for each in both] is not None
+        for each in both:
+            each.wait(20)
