@@ -411,6 +411,7 @@ def _wait_until_ready(server: subprocess.Popen[bytes], options: ServeOptions) ->
     deadline = time.monotonic() + READY_WITHIN_S
     while time.monotonic() < deadline:
         if server.poll() is not None:
+            _require_free_port(options)  # another one may have been quicker
             raise CommandError("the server ended before it answered; its own message stands above")
         try:
             with direct.open(url, timeout=5):
@@ -457,13 +458,14 @@ def serve(options: ServeOptions) -> int:
     lifeline, held = (
         os.pipe()
     )  # ends of itself when this process dies, however it dies; see app/server/setup.py
-    warm, warm_end = os.pipe()  # takes a byte from each process that has warmed up
+    warm, warm_end = os.pipe()  # takes a byte from each process that is warm and listens
     processes = _processes(options)
     environment = _environment(options, processes)
     inherit: tuple[int, ...] = ()
     if os.name == "posix":
         environment["AMTLAB_LIFELINE"] = str(lifeline)
         environment["AMTLAB_READY"] = str(warm_end)
+        os.set_blocking(warm_end, False)  # nobody reads it once all are ready
         inherit = (lifeline, warm_end)
     print("Starting the labs ...", flush=True)
     with _signals_raise():

@@ -37,13 +37,21 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def served(
-    log_file: Path, *options: str, within_s: float = 180.0, environment: Mapping[str, str] | None = None
+    log_file: Path,
+    *options: str,
+    within_s: float = 180.0,
+    environment: Mapping[str, str] | None = None,
+    limits: str = "",
 ) -> Iterator[Server]:
-    """Serve the checkout's labs on a free port; yields once they answer, ends every process afterwards."""
+    """Serve the checkout's labs on a free port; yields once they answer, ends every process afterwards.
+
+    `limits` is a command of the shell that the server begins under, such as ``ulimit -n 256``.
+    """
     port = free_port()
+    begin = [] if not limits else ["sh", "-c", f'{limits}; exec "$@"', "sh"]
     with log_file.open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "amtlib.cli", "serve", "--port", str(port), *options],
+            [*begin, sys.executable, "-m", "amtlib.cli", "serve", "--port", str(port), *options],
             cwd=ROOT,
             env={**os.environ, **(environment or {})},
             stdin=subprocess.DEVNULL,

@@ -208,8 +208,12 @@ class ClusterPlace:
         raise PlaceLost(f"the scheduler at {self.address} has forgotten its tasks")
 
     def _stop(self, name: str, place: str) -> None:
-        # Runs in the worker's own loop, beside its tasks. A worker that is gone needs no stop.
-        self._client.run(stop_on_worker, name, workers=[place], on_error="ignore")
+        # Runs in the worker's own loop, beside its tasks. A worker that is gone needs no stop, a frozen one takes none:
+        # its seat here is free when the grace is over, and dask notices after its `worker-ttl`.
+        with contextlib.suppress(TimeoutError):
+            self._client.run(
+                stop_on_worker, name, workers=[place], on_error="ignore", callback_timeout=ANSWER_WITHIN
+            )
 
     def _sort(self, event: tuple[float, dict[str, Any]]) -> None:
         """Put a word that came from a worker into the inbox of its job."""

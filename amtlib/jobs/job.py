@@ -175,6 +175,8 @@ class Job(Generic[T]):
         How often it was begun: more than 1 after the death of a worker.
     dropped : int
         Items lost because nobody took them: the handle keeps the last 1000.
+    setback : str
+        Why the last worker that was lost is gone; '' if none was.
     error : BaseException or None
         What it failed with; :class:`Cancelled` or :class:`OverBudget` if it was ended.
 
@@ -200,6 +202,7 @@ class Job(Generic[T]):
         self.message = ""
         self.attempts = 0
         self.dropped = 0
+        self.setback = ""
         self.error: BaseException | None = None
         #: Set when it should stop; a thread's context looks at it directly.
         self.stopped = threading.Event()
@@ -351,8 +354,8 @@ class Job(Generic[T]):
             self._stop, self._kill = stop, kill
             late = self.ended
         if late:
-            stop()
             self._later(self._desk.grace, self._force)
+            stop()
 
     def detach(self) -> None:
         """Forget the worker: it does something else now."""
@@ -386,8 +389,8 @@ class Job(Generic[T]):
         with self._desk.lock:
             stop = self._stop
         if stop is not None:
-            stop()
             self._later(self._desk.grace, self._force)
+            stop()
         return True
 
     def _spent(self) -> None:

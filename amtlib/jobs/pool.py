@@ -81,7 +81,8 @@ class Pool:
         Jobs that run at a time, 1 to 1024. Default: one for each core; on a cluster, one for each of its threads.
     kind : {'process', 'thread'}
         'process': spawned processes with one torch thread each. They do not slow this process down and can be killed;
-        each takes some 3 s to begin and 250 MB, and is kept. Functions, arguments and results are pickled.
+        each takes some 3 s to begin and 250 MB, and is kept; one that gives no sign of life for 20 s, as when it was
+        suspended, is killed and replaced. Functions, arguments and results are pickled.
         'thread': threads of this process, for notebooks, tests and whatever cannot be pickled.
     per_owner : int, optional
         Jobs of one owner that run at a time. Default: as many as there are workers.
@@ -332,6 +333,7 @@ class Pool:
                     self._come_home(place, str(lost))
                 except WorkerDied as died:
                     deaths += 1  # some die before they can say that they have begun
+                    job.setback = str(died)
                     if max(job.attempts, deaths) >= job.allowed:
                         tried = f"; it was tried {job.allowed} times" if job.allowed > 1 else ""
                         job.settle("failed", error=WorkerDied(f"{died}{tried}"))

@@ -1,5 +1,5 @@
 """Spawned processes that do one job after the other, are told to stop, and can be killed.
-Source: our own, over `multiprocessing`.
+Source: our own, over `multiprocessing`. One that gives no sign of life for 20 s is killed and replaced.
 Not here: whose turn it is (:mod:`amtlib.jobs.pool`).
 """
 
@@ -10,6 +10,7 @@ import os
 import queue
 import signal
 import threading
+import time
 from collections.abc import Callable
 from multiprocessing import connection
 from typing import Any
@@ -24,6 +25,12 @@ _SPAWN = multiprocessing.get_context("spawn")
 _END_WITHIN = 0.5
 #: How often a job that waits for its process to begin looks whether it is still wanted, s.
 _LOOK = 0.05
+#: How often a process at work gives a sign of life, s.
+_BEAT = 1.0
+#: Seconds without a sign of life after which a process is taken for frozen, killed and replaced.
+SILENCE = 20.0
+#: The same for one that begins, and imports what it needs.
+BEGIN_WITHIN = 180.0
 
 
 class ProcessPlace:
@@ -129,6 +136,7 @@ class Worker:
         self._process.start()
         theirs.close()  # or the pipe would not end with the process
         self._sending = threading.Lock()
+        self._handing: threading.Thread | None = None
         self._ready = self._broken = False
 
     @property
@@ -140,10 +148,14 @@ class Worker:
         """Send a call and hear the process out; return the result or raise what was raised."""
         try:
             good, outcome = self._hear_out(job, call)
+        except TimeoutError as silence:
+            self.kill()
+            self._process.join(_END_WITHIN)
+            raise WorkerDied(f"the process that did the job {silence} and was killed") from None
         except (EOFError, ConnectionError):
             self._broken = True
             self._process.join(_END_WITHIN)
-            raise WorkerDied(f"the process that did the job {_end_of(self._process.exitcode)}") from None
+            raise WorkerDied(f"the process that did the job {end_of(self._process.exitcode)}") from None
         result = unpack(outcome)
         if good:
             return result
@@ -152,22 +164,35 @@ class Worker:
     def _hear_out(self, job: Job[Any], call: bytes) -> tuple[bool, bytes]:
         # A process that begins does not read yet: a large call, and whoever tells it to stop, would wait for it, and a
         # job that is given up meanwhile would cost the process, which cannot obey in time.
+        until = time.monotonic() + BEGIN_WITHIN
         while not self._ready:
             word = self._next_word(_LOOK)
             if job.ended:
                 return True, pack_value(None, "result")
             self._ready = word[0] == "ready"
-        self._send(("do", job.number, call))
-        if job.ended:  # if that was told before the call was sent, nobody has heard it
-            self.stop(job.number)
+            if not self._ready and time.monotonic() > until:
+                raise TimeoutError(f"did not begin within {BEGIN_WITHIN:g} s")
+        # Aside: one that is frozen does not read.
+        self._handing = threading.Thread(target=self._hand_over, args=(job, call), name="call", daemon=True)
+        self._handing.start()
         while True:
-            word = self._next_word(None)
+            word = self._next_word(SILENCE)
+            if not word[0]:  # unless it was this process that stood still
+                word = self._next_word(3.0 * _BEAT)
+            if not word[0]:
+                raise TimeoutError(f"gave no sign of life for {SILENCE:g} s")
             if word[0] == "end":
                 return word[1], word[2]
             if word[0] == "begin":
                 job.begin()
-                continue
-            job.hear(word if word[0] == "progress" else ("item", unpack(word[1])))
+            elif word[0] != "beat":
+                job.hear(word if word[0] == "progress" else ("item", unpack(word[1])))
+
+    def _hand_over(self, job: Job[Any], call: bytes) -> None:
+        with contextlib.suppress(OSError):  # it is gone: who hears it out says so
+            self._send(("do", job.number, call))
+            if job.ended:  # if that was told before the call was sent, nobody has heard it
+                self._send(("stop", job.number))
 
     def _next_word(self, within: float | None) -> tuple[Any, ...]:
         """Return what the process says next, ("",) if nothing for so many seconds; raise EOFError if it is gone."""
@@ -179,8 +204,7 @@ class Worker:
 
     def stop(self, number: int) -> None:
         """Tell the process to stop a job; nothing happens if it does another one by now."""
-        with contextlib.suppress(OSError):
-            self._send(("stop", number))
+        self._try_to_send(("stop", number))
 
     def kill(self) -> None:
         """Kill the process."""
@@ -189,8 +213,7 @@ class Worker:
 
     def ask_to_end(self) -> None:
         """Ask the process to end."""
-        with contextlib.suppress(OSError):
-            self._send(("end",))
+        self._try_to_send(("end",))
 
     def end(self) -> None:
         """Wait until the process has ended, kill it if it has not soon, and free what it held."""
@@ -199,19 +222,30 @@ class Worker:
             self._process.kill()
             self._process.join()
         self._broken = True
+        if self._handing is not None:  # ends with the process, and must not write into what is closed
+            self._handing.join(_END_WITHIN)
         self._pipe.close()
 
     def _send(self, word: tuple[Any, ...]) -> None:
         with self._sending:
             self._pipe.send(word)
 
+    def _try_to_send(self, word: tuple[Any, ...]) -> None:
+        # Not behind a call that is on its way: a frozen process takes nothing, and who leaves a page must not wait.
+        if self._sending.acquire(timeout=_LOOK):
+            try:
+                with contextlib.suppress(OSError):
+                    self._pipe.send(word)
+            finally:
+                self._sending.release()
 
-def _end_of(status: int | None) -> str:
+
+def end_of(status: int | None) -> str:
     """Return how a process ended, as the rest of a sentence.
 
     Examples
     --------
-    >>> _end_of(-9)
+    >>> end_of(-9)
     'was killed (SIGKILL), perhaps for lack of memory'
     """
     if status is None or status >= 0:
@@ -231,7 +265,8 @@ def serve(pipe: "connection.Connection[Any, Any]", preload: tuple[str, ...]) -> 
     ----------
     pipe : Connection
         Takes ('do', number, call), ('stop', number) and ('end',); gives ('ready',) once,
-        ('begin',), ('progress', share, message), ('item', bytes) and ('end', good, outcome).
+        ('begin',), ('progress', share, message), ('item', bytes) and ('end', good, outcome), and ('beat',) now and then
+        in between.
     preload : tuple of str
         Modules to import first.
     """
@@ -249,13 +284,25 @@ def serve(pipe: "connection.Connection[Any, Any]", preload: tuple[str, ...]) -> 
         with sending:
             pipe.send(word if word[0] != "item" else ("item", pack_value(word[1], "item")))
 
+    at_work = threading.Event()
+    threading.Thread(target=_beat, args=(at_work, tell), name="beat", daemon=True).start()
     tell(("ready",))
     while True:
         _, call, stopped = inbox.get()
         tell(("begin",))
+        at_work.set()
         good, outcome = carry_out(Context(stopped, tell), call)
+        at_work.clear()
         tell(("end", good, outcome))
         del call, outcome  # not held until the next job comes
+
+
+def _beat(at_work: threading.Event, tell: Callable[[tuple[Any, ...]], object]) -> None:
+    """Give signs of life while there is work: whoever waits for it cannot tell long work from a frozen process."""
+    with contextlib.suppress(OSError):  # the parent is gone, and so is this process in a moment
+        while at_work.wait():
+            tell(("beat",))
+            time.sleep(_BEAT)
 
 
 def _listen(

@@ -25,6 +25,9 @@ SLICE = 10.0
 TELL = 0.15
 #: How often the run that follows looks for them, s.
 LOOK = 0.02
+#: Seconds that a slice may take beyond the time that its run has left, by the clock on the wall: steps that do not end
+#: do not count as time.
+OVERTIME = 60.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,8 +137,9 @@ class RemoteSteps:
     Notes
     -----
     Work of the last moments before a pause is done again when the run goes on, to the same result. If a worker dies, or
-    a cluster is lost, another one goes on from there; one that dies before it has done anything is tried as often as
-    the pool's `retries` say.
+    a cluster is lost, another one goes on from there, and `run.notices` says so; one that dies before it has done
+    anything is tried as often as the pool's `retries` say. A worker process that freezes is noticed within 20 s. Where
+    a run has a time budget, a step that does not end is given up a minute after it, with reason 'time_budget'.
 
     Examples
     --------
@@ -158,6 +162,8 @@ class RemoteSteps:
         self._job: Job[News] | None = None
         self._asked: tuple[Any, ...] = ()
         self._since, self._from = 0.0, 0
+        #: The setback of the present job that the run has been told of.
+        self._known = ""
 
     @property
     def position(self) -> int:
@@ -190,6 +196,7 @@ class RemoteSteps:
         ):
             self.rest(run)
         if self._job is None:
+            self._known = ""
             self._asked, self._since, self._from = asked, time.monotonic(), run.steps_run
             try:
                 self._job = self._submit(run, quota)
@@ -197,12 +204,20 @@ class RemoteSteps:
                 time.sleep(LOOK)
                 return
         job = self._job
+        if job.setback and job.setback != self._known:
+            self._known = job.setback
+            run.setback = f"{job.setback}; another one goes on from step {run.steps_run}"
         # Asked first: what is sent before the end must be taken before the end is.
         ended = job.wait(LOOK)
         self._take(run, job)
         if ended:
             self._job = None
-            if job.state != "cancelled":  # as when the pool's owner has left
+            if job.state == "over_budget":
+                run.setback = (
+                    f"a step had not ended {OVERTIME:g} s after the time of the training, and was given up"
+                )
+                run.time_budget = run.seconds
+            elif job.state != "cancelled":  # as when the pool's owner has left
                 news = job.result()
                 if news.steps > run.steps_run or news.reason:
                     run.take(news)
@@ -221,11 +236,12 @@ class RemoteSteps:
 
     def _submit(self, run: TrainingRun, quota: int | None) -> "Job[News]":
         left = max(run.max_steps - run.steps_run, 0)
-        seconds = self.slice_s
+        seconds, budget = self.slice_s, None
         if run.time_budget is not None:
-            seconds = min(seconds, max(run.time_budget - run.seconds, 0.0))
+            left_s = max(run.time_budget - run.seconds, 0.0)
+            seconds, budget = min(seconds, left_s), left_s + OVERTIME
         order = Order(left if quota is None else min(left, quota), seconds, run.lr, run.max_steps)
-        return self.pool.submit(do_steps, self.plan, run.state_dict(), order, owner=self.owner)
+        return self.pool.submit(do_steps, self.plan, run.state_dict(), order, owner=self.owner, budget=budget)
 
 
 @dataclass(frozen=True)

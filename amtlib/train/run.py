@@ -106,6 +106,8 @@ class TrainingRun:
         The same as a sentence.
     error : Exception or None
         What a thread failed with.
+    setback : str
+        What became of a worker that did the steps elsewhere and was lost; '' if none was.
     max_steps, time_budget, lr
         May be set while it runs.
 
@@ -207,7 +209,7 @@ class TrainingRun:
             "shapes": str([tuple(p.shape) for p in self._descent.learned]),
         }  # fmt: skip
         self._callback = callback
-        self.reason, self.message = "", ""
+        self.reason, self.message, self.setback = "", "", ""
         self.error: BaseException | None = None
         self.seconds = 0.0
         self._pace = 0.0
@@ -549,8 +551,8 @@ class TrainingRun:
 
     @property
     def notices(self) -> list[str]:
-        """What the steps have warned of so far, as sentences; :mod:`warnings` had them too."""
-        return list(self._descent.notices)
+        """What the steps have warned of so far, as sentences (:mod:`warnings` had them too), and the last setback."""
+        return [*self._descent.notices, *([self.setback] if self.setback else [])]
 
     @property
     def progress(self) -> float:

@@ -9,10 +9,11 @@ import logging
 import os
 import time
 from datetime import UTC, datetime
-from logging.handlers import WatchedFileHandler
 from typing import Any
 
 from tornado.web import RequestHandler
+
+from app.server.logfile import LogFile
 
 _LOG = logging.getLogger("amtlab.access")
 #: What whoever serves has to see.
@@ -23,7 +24,7 @@ def open_log(path: str) -> None:
     """Write the log to a file, one JSON object a line; several processes may write to the same one."""
     open(path, "a", encoding="utf-8").close()  # what cannot be written is said before the first page
     # Each process opens it for itself: the one that only starts the others would keep a rotated file on the disk.
-    handler = WatchedFileHandler(path, encoding="utf-8", delay=True)
+    handler = LogFile(path, encoding="utf-8", delay=True)
     handler.setFormatter(logging.Formatter("%(message)s"))
     _LOG.handlers[:] = [handler]
     _LOG.setLevel(logging.INFO)

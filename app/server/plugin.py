@@ -11,7 +11,7 @@ from typing import Any
 
 from bokeh.server.tornado import BokehTornado
 
-from app.server import access, bounded_log, clients, headers, logins, pages, routes, state
+from app.server import access, bounded_log, clients, connections, headers, logins, pages, routes, state
 from app.server.health import HealthHandler
 from app.server.warm import is_shared, warm_up
 
@@ -38,6 +38,7 @@ def _fitted(make: Any) -> Any:
 
 
 clients.install()
+connections.install()
 pages.install()
 logins.install()
 BokehTornado.__init__ = _fitted(BokehTornado.__init__)

@@ -4,6 +4,7 @@ Source: our own. `panel serve --setup` runs it in each process.
 Not what all processes have in common: see `warm.py`. Not a module to import: it changes the whole process.
 """
 
+import contextlib
 import importlib
 import os
 import sys
@@ -26,6 +27,13 @@ def _join_cluster() -> None:
         print(f"amtlab: {problem}", file=sys.stderr, flush=True)
 
 
+def _tell_ready() -> None:
+    """Tell `amtlab serve`, which counts the processes that are ready, and later has no ear for those started again."""
+    if "AMTLAB_READY" in os.environ:
+        with contextlib.suppress(BlockingIOError):
+            os.write(int(os.environ["AMTLAB_READY"]), b".")
+
+
 def _begin() -> None:
     warm = importlib.import_module("app.server.warm")
     if not warm.is_shared():
@@ -35,8 +43,9 @@ def _begin() -> None:
     tornado_loop = importlib.import_module("tornado.ioloop").IOLoop.current()
     tornado_loop.add_callback(importlib.import_module("app.server.ending").end_well)
     tornado_loop.add_callback(importlib.import_module("app.server.memory").give_back)
-    if "AMTLAB_READY" in os.environ:
-        os.write(int(os.environ["AMTLAB_READY"]), b".")  # `amtlab serve` counts the processes that are ready
+    tornado_loop.add_callback(importlib.import_module("app.server.processes").give_signs_of_life)
+    # The loop runs once the port is this server's: a process that has warmed up may still find it taken.
+    tornado_loop.add_callback(_tell_ready)
 
 
 # First of all: whatever goes wrong later, no process outlives the command.
@@ -48,7 +57,6 @@ if "AMTLAB_LIFELINE" in os.environ:
 try:
     _begin()
 except Exception:
-    # One of several processes would go on and serve broken pages, and one that ends with an error is started
-    # again and again; after a plain end the command says that the server ended, below this traceback.
+    # It would go on and serve broken pages; the command says that the server ended, below this traceback.
     traceback.print_exc()
-    os._exit(0)
+    os._exit(importlib.import_module("app.server.processes").COULD_NOT_BEGIN)

@@ -4,6 +4,7 @@ import gc
 import importlib
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -326,6 +327,77 @@ def test_a_job_whose_processes_keep_dying_says_so(processes: Pool, tmp_path: Pat
         job.result(WAIT)
     assert len((tmp_path / "notes").read_text().splitlines()) == 2
     assert processes.submit(does.add, 2, 2).result(WAIT) == 4
+
+
+@pytest.fixture
+def short_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("amtlib.jobs.processes.SILENCE", 2.0)
+
+
+stops = pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="this system cannot suspend a process so")
+
+
+@stops
+def test_a_job_whose_process_freezes_is_begun_again_in_another_one(
+    processes: Pool, tmp_path: Path, short_silence: None
+) -> None:
+    job = processes.submit(does.freeze, 1, str(tmp_path / "notes"))
+    assert job.result(WAIT) == 1
+    assert job.attempts == 2
+    assert job.setback == "the process that did the job gave no sign of life for 2 s and was killed"
+    frozen, other = map(int, (tmp_path / "notes").read_text().split())
+    assert not psutil.pid_exists(frozen)
+    assert psutil.pid_exists(other)
+
+
+@stops
+def test_a_job_that_freezes_all_its_processes_says_so(
+    processes: Pool, tmp_path: Path, short_silence: None
+) -> None:
+    job = processes.submit(does.freeze, 9, str(tmp_path / "notes"))
+    with pytest.raises(WorkerDied, match="gave no sign of life for 2 s and was killed; it was tried 2 times"):
+        job.result(WAIT)
+
+
+def test_long_work_in_silence_is_no_frozen_process(processes: Pool, short_silence: None) -> None:
+    assert processes.submit(does.ignore, 7.0).result(WAIT) is None
+
+
+@stops
+@pytest.mark.parametrize("leaves", [False, True], ids=["stopped", "left"])
+def test_a_frozen_process_is_given_up_at_once_by_who_does_not_want_it(
+    processes: Pool, tmp_path: Path, leaves: bool
+) -> None:
+    job = processes.submit(does.freeze, 1, str(tmp_path / "notes"), owner="ann")
+    assert until(lambda: (tmp_path / "notes").exists() and job.state == "running")
+    time.sleep(0.2)
+    began = time.monotonic()
+    assert processes.close_owner("ann") if leaves else job.cancel()
+    assert job.state == "cancelled"
+    assert until(lambda: processes.running == 0)
+    assert time.monotonic() - began < 5.0  # grace 0.3 s and the end of a process; its silence would be 20 s
+    assert processes.submit(does.add, 2, 2).result(WAIT) == 4
+
+
+@stops
+def test_one_frozen_before_it_takes_a_large_call_keeps_nobody_waiting(short_silence: None) -> None:
+    with Pool(1, "process", grace=0.3) as pool:
+        assert pool.submit(does.add, 1, 1).result(WAIT) == 2
+        (worker,) = pool._place._all  # type: ignore[attr-defined]
+        os.kill(worker._process.pid, signal.SIGSTOP)
+        job = pool.submit(does.length, bytes(2**22), owner="ann")
+        assert until(lambda: pool.running == 1)
+        time.sleep(0.2)
+        began = time.monotonic()
+        assert pool.close_owner("ann") == 1
+        assert time.monotonic() - began < 0.5
+        assert job.state == "cancelled"
+        assert pool.submit(does.length, bytes(2**22)).result(WAIT) == 2**22
+        (worker,) = pool._place._all  # type: ignore[attr-defined]
+        os.kill(worker._process.pid, signal.SIGSTOP)
+        assert (
+            pool.submit(does.length, bytes(2**22)).result(WAIT) == 2**22
+        )  # by another one, after the silence
 
 
 def test_processes_use_one_torch_thread_and_are_kept(processes: Pool) -> None:

@@ -117,6 +117,24 @@ def test_cancelling_reaches_the_worker_within_half_a_second(pool: Pool) -> None:
     assert min(took) < 0.5  # the machine may be busy once, not always
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="this system cannot suspend a process so")
+def test_a_job_of_a_frozen_worker_can_be_given_up_and_frees_its_place(pool: Pool, tmp_path: Path) -> None:
+    notes = tmp_path / "notes"
+    job = pool.submit(does.freeze, 1, str(notes))
+    assert until(lambda: notes.exists() and notes.read_text().endswith("\n") and job.state == "running")
+    time.sleep(0.2)
+    try:
+        began = time.monotonic()
+        job.cancel()
+        assert job.state == "cancelled"
+        assert until(lambda: pool.running == 0)
+        assert time.monotonic() - began < 12.0  # 2.5 s for an answer to the stop, and the grace
+    finally:
+        os.kill(int(notes.read_text()), signal.SIGCONT)
+    assert pool.submit(does.add, 2, 2).result(WAIT) == 4
+    assert pool.problem == ""
+
+
 def test_sessions_take_turns_on_a_cluster_too(pool: Pool) -> None:
     busy = [pool.submit(does.obey, owner="ann") for _ in range(4)]
     bob = pool.submit(does.add, 1, 1, owner="bob")

@@ -1,6 +1,7 @@
 """Training in a pool's worker: the same numbers as here, live, and it rests, goes on, ends and fails as here."""
 
 import os
+import re
 import signal
 import threading
 import time
@@ -14,6 +15,7 @@ import torch
 from amtlib.fdn import design_fdn
 from amtlib.jobs import Pool, WorkerDied, open_pool
 from amtlib.train import RemoteSteps, Trainable, TrainingPlan, TrainingRun
+from amtlib.train.descent import Interrupted
 from amtlib.train.losses import MatchCochleagram
 from tests.waiting import WAIT, until
 
@@ -275,6 +277,51 @@ def test_a_killed_process_costs_its_slice_and_nothing_else(processes: Pool) -> N
     os.kill(worker._process.pid, signal.SIGKILL)
     assert there.join(WAIT)
     assert same(here, there)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="this system cannot suspend a process so")
+def test_a_frozen_process_costs_its_slice_and_that_is_said(
+    processes: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("amtlib.jobs.processes.SILENCE", 2.0)
+    asked = plan(max_steps=600, patience=600)
+    here, there = asked.run(), asked.run()
+    list(here)
+    there.start(by=RemoteSteps(asked, processes))
+    assert until(lambda: there.steps_run > 20)
+    (worker,) = processes._place._all  # type: ignore[attr-defined]
+    os.kill(worker._process.pid, signal.SIGSTOP)
+    assert there.join(WAIT)
+    assert same(here, there)
+    (said,) = there.notices
+    assert re.fullmatch(r".* no sign of life for 2 s and was killed; another one goes on from step \d+", said)
+
+
+def test_a_step_that_does_not_end_is_given_up_and_the_run_can_go_on(
+    threads: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("amtlib.train.remote.OVERTIME", 0.5)
+    step = TrainingRun.step_for
+
+    def endless(self: TrainingRun, other: Any) -> str:
+        if self.steps_run < 5:
+            return step(self, other)
+        assert until(other)
+        raise Interrupted
+
+    asked = plan(time_budget=5.0)
+    run = asked.run()
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(TrainingRun, "step_for", endless)
+        run.start(by=RemoteSteps(asked, threads))
+        assert run.join(WAIT)
+    assert (run.reason, run.error) == ("time_budget", None)
+    assert "a step had not ended" in run.notices[-1]
+    run.extend(3)
+    run.time_budget = None
+    run.start(by=RemoteSteps(asked, threads))
+    assert run.join(WAIT)
+    assert run.reason == "max_steps"
 
 
 def test_a_process_that_dies_again_and_again_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
