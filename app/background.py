@@ -24,6 +24,10 @@ THREADS = 32
 SWITCH_S = 0.0005
 
 
+class Superseded(Exception):
+    """What is being computed is not wanted any more: a newer request waits, or the page has been left."""
+
+
 @cache
 def _threads() -> ThreadPoolExecutor:
     """Return the threads of this process; made when first asked for, since threads do not survive a fork."""
@@ -93,11 +97,14 @@ class Background:
     def _one(self) -> None:
         with self._lock:
             work, future = self._waiting.popleft() if self._waiting else (None, None)
-        result, problem = None, None
+        result: Any = None
+        problem: Exception | None = None
         wanted = future is not None and future.set_running_or_notify_cancel()
         if work is not None and wanted:
             try:
                 result = work()
+            except Superseded as given_up:
+                problem = given_up
             except Exception as failure:
                 _LOG.exception("The work of a page failed")
                 problem = failure

@@ -12,15 +12,12 @@ from typing import Any, ClassVar
 import param
 import yaml
 
+from app.background import Superseded
 from app.quantity import Field, shortened
 from app.shared import SHARED
 
 #: Shared results of more bytes than this are held by `app.shared.SHARED` alone, which is bounded.
 _LARGE = 64_000
-
-
-class Superseded(Exception):
-    """What is being computed is not wanted any more: a newer request waits, or the page has been left."""
 
 
 @dataclass(frozen=True)

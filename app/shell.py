@@ -19,12 +19,12 @@ import torch
 from panel.viewable import Viewable, Viewer
 
 from amtlib import audio
-from app.background import Background, loop_of
+from app.background import Background, Superseded, loop_of
 from app.cell import cell_frame
 from app.controls import LabPart
 from app.figures import Scene
 from app.frame import SITE, Page, page_frame
-from app.lab import LabModel, Lesson, Superseded
+from app.lab import LabModel, Lesson
 from app.quantity import shortened
 from app.uploads import DECODING, MAX_BYTES, Arriving
 from app.work import Job, Work
