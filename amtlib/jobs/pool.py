@@ -64,6 +64,10 @@ class ThreadPlace:
             job.begin()
             return function(Context(job.stopped, job.hear), *arguments)
 
+    def notes(self) -> list[str]:
+        """Return nothing: there is nothing to know."""
+        return []
+
     def warm(self) -> None:
         """Do nothing: threads are ready."""
 
@@ -179,6 +183,11 @@ class Pool:
     def where(self) -> str:
         """Where the work is done, for people."""
         return repr(self._place)
+
+    @property
+    def notes(self) -> list[str]:
+        """What people should know, a sentence each: :attr:`problem`, and workers of a cluster that are left out."""
+        return [*([self.problem] if self.problem else []), *self._place.notes()]
 
     @property
     def workers(self) -> int:
