@@ -5,6 +5,7 @@ Not here: starting a cluster. `distributed` is imported when an address is confi
 
 import contextlib
 import importlib
+import inspect
 import queue
 import re
 import socket
@@ -18,6 +19,7 @@ from typing import Any
 
 import torch
 
+from amtlib.jobs import sameness
 from amtlib.jobs.job import Context, Job, WorkerDied
 from amtlib.jobs.place import PlaceLost, carry_out, pack, pack_value, unpack
 from amtlib.jobs.sameness import difference, own_amtlib
@@ -26,11 +28,10 @@ from amtlib.jobs.sameness import difference, own_amtlib
 ANSWER_WITHIN = 2.5
 #: Seconds between two looks at the cluster.
 LOOK_EVERY = 1.0
-#: Seconds that a worker has to say which amtlib it has, before it is asked again: it may have to import it first.
-COMPARE_WITHIN = 5.0
 #: Seconds without an answer, or without any worker, after which the cluster is given up.
 PATIENCE = 15.0
 
+_SAMENESS = inspect.getsource(sameness)
 _ADDRESS = re.compile(r"^(tcp|tls)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})$")
 
 
@@ -279,11 +280,12 @@ class ClusterPlace:
         return all(worker in self._differs for worker in there)
 
     def _amtlib_of(self, worker: str) -> Any:
-        """Return what a worker says of its amtlib, an exception if it has none that knows; None without an answer."""
+        """Return what a worker says of its amtlib, an exception if it cannot; None if it does not answer."""
         try:
             answers = self._client.run(
-                own_amtlib, workers=[worker], on_error="return", callback_timeout=COMPARE_WITHIN
-            )
+                eval, "exec(source, space) or space['own_amtlib']()", {"source": _SAMENESS, "space": {}},
+                workers=[worker], on_error="return", callback_timeout=ANSWER_WITHIN,
+            )  # fmt: skip
         except (OSError, TimeoutError):
             return None
         return answers.get(worker)
