@@ -15,6 +15,8 @@ from collections.abc import Callable, Hashable, Sequence
 from types import TracebackType
 from typing import Any, Literal, TypeVar
 
+import torch
+
 from amtlib.jobs.cluster import ClusterPlace, ClusterUnreachable, check_address
 from amtlib.jobs.fairness import FairQueue
 from amtlib.jobs.job import Context, Job, QueueFull, WorkerDied
@@ -61,6 +63,9 @@ class ThreadPlace:
             if call is None:  # it was ended in the meantime
                 return None
             function, arguments = pickle.loads(call) if isinstance(call, bytes) else call
+            # Only now do matrix products and FFTs of this new thread heed torch.set_num_threads: with another number
+            # of threads they come to other last bits.
+            torch.get_num_threads()
             job.begin()
             return function(Context(job.stopped, job.hear), *arguments)
 
