@@ -270,7 +270,7 @@ def name_of(varied: Settings) -> str:
     Names of different runs differ, though not every character is fit, and the longest are cut:
 
     >>> name_of({"target": "rooms/a.wav"}), name_of({"target": "rooms_a.wav"})
-    ('target=rooms_a.wav-1488b7b7', 'target=rooms_a.wav')
+    ('target=rooms_a.wav-...', 'target=rooms_a.wav')
     """
     text = ",".join(f"{name}={value}" for name, value in varied.items()) or "network"
     fit = re.sub(r"[^A-Za-z0-9.,=+_-]", "_", text)[:_LONGEST]
