@@ -105,7 +105,7 @@ class ClusterPlace:
             )
             until = time.monotonic() + PATIENCE
             while not self._look() and time.monotonic() < until:
-                pass
+                self._closed.wait(0.1)
         except (OSError, TimeoutError) as error:
             raise PlaceLost(f"the scheduler at {address} cannot be reached ({_reason(error)})") from None
         if self._differs and not self._workers:
@@ -220,7 +220,7 @@ class ClusterPlace:
             elif word[0] == "over":
                 good, outcome = self._outcome(future)
                 if good is None:
-                    self._leave_out({place: outcome.decode()})
+                    self._leave_out(dict([outcome.decode().split("\n")]))
                 return good, outcome
             elif self._lost:
                 raise PlaceLost(self._lost)
@@ -296,7 +296,7 @@ class ClusterPlace:
         for worker, answer in told.items():
             what = self._differs[worker] = difference(answer)
             if what:
-                self._workers.pop(worker, None)
+                self._workers = {other: n for other, n in self._workers.items() if other != worker}
                 others.setdefault(what, []).append(worker)
         for what, workers in others.items():
             more = f" (and {len(workers) - 1} more)" if len(workers) > 1 else ""
@@ -377,11 +377,11 @@ def on_worker(name: str, topic: str, call: bytes, wanted: str) -> tuple[bool | N
     Do a packed call in a task of the cluster; what it tells goes to the client as events.
 
     Nothing is done if the worker's amtlib is not the wanted one, as where a worker has taken the address of another:
-    then the first value is None, and the second says which it is.
+    then the first value is None, and the second says which worker it is, and what it has.
     """
-    if own_amtlib() != wanted:
-        return None, own_amtlib().encode()
     worker = importlib.import_module("distributed").get_worker()
+    if own_amtlib() != wanted:
+        return None, f"{worker.address}\n{own_amtlib()}".encode()
     torch.set_num_threads(1)
     stopped = _STOPS[name] = threading.Event()
 

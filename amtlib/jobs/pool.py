@@ -422,12 +422,14 @@ def open_pool(
     Warns
     -----
     ClusterUnreachable
-        If the scheduler does not answer within 5 s, or ``distributed`` is not installed.
+        If the scheduler does not answer within 5 s, ``distributed`` is not installed, or all workers have another
+        amtlib.
 
     Notes
     -----
-    The cluster's workers need this version of `amtlib` (``pip install 'amtlib[cluster]'``), and see the files that jobs
-    are told of under the same paths. There, a job that does not look at its context cannot be killed: its handle
+    The cluster's workers need this `amtlib` (``pip install 'amtlib[cluster]'``): those with other sources get no work,
+    which ``notes`` says; if all have, the work is done here. They see the files that jobs are told of under the same
+    paths. There, a job that does not look at its context cannot be killed: its handle
     ends at once, and its worker's thread is free when it returns.
 
     Examples

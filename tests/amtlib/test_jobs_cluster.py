@@ -23,7 +23,7 @@ from amtlib.audio import save
 from amtlib.batch import Analysis, analyse_corpus
 from amtlib.fdn import design_fdn
 from amtlib.jobs import Cancelled, ClusterUnreachable, Context, Pool, WorkerDied, open_pool
-from amtlib.jobs.cluster import ANSWER_WITHIN, LOOK_EVERY, on_worker
+from amtlib.jobs.cluster import ANSWER_WITHIN, LOOK_EVERY
 from amtlib.jobs.sameness import own_amtlib
 from amtlib.train import RemoteSteps, TrainingPlan
 from tests.serving import ROOT
@@ -307,10 +307,16 @@ def test_a_worker_with_another_amtlib_gets_no_work_whenever_it_joins(
         there.close()
 
 
-def test_a_worker_that_took_the_address_of_another_does_nothing_with_another_amtlib() -> None:
-    good, what = on_worker("name", "topic", b"no call", "amtlib 0.0.9 (sources 0123456789ab)")
-    assert good is None
-    assert what.decode() == own_amtlib()
+def test_a_worker_that_took_the_address_of_another_does_nothing_with_another_amtlib(
+    cluster: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_pool(cluster.scheduler_address, kind="thread") as pool:
+        wanted = "amtlib 0.0.9 (sources 0123456789ab)"
+        monkeypatch.setattr("amtlib.jobs.cluster.own_amtlib", lambda: wanted)  # from now on, here
+        monkeypatch.setattr("amtlib.jobs.sameness.own_amtlib", lambda: wanted)
+        monkeypatch.setattr("amtlib.jobs.cluster.PATIENCE", 1.0)
+        assert pool.submit(does.add, 1, 2).result(WAIT) == 3
+        assert "has had no worker that has the same amtlib for 1 s; the work goes on here" in pool.problem
 
 
 def test_a_job_whose_workers_were_replaced_goes_to_the_new_ones() -> None:
