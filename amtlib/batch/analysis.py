@@ -3,6 +3,7 @@ Source: the models' own; exact streams for filters, carried states for averages.
 Not here: many files (:mod:`amtlib.batch.corpus`), and pictures over time.
 """
 
+import functools
 import hashlib
 import math
 import os
@@ -32,6 +33,8 @@ VELOCITY_REF = 1e-9
 
 _FIELDS = ("free", "diffuse", "eardrum")
 _FRAMES_MS = (1, 2, 4)
+#: Lowest and highest channel, Hz
+_GAMMATONE_HZ, _DRNL_HZ = (50.0, 14000.0), (100.0, 8000.0)
 _BLOCK_S = 30.0
 #: Frames times ears that a loudness model works on at a time
 _FRAMES = 4096
@@ -85,9 +88,10 @@ class Analysis:
     def label(self) -> str:
         """All that the numbers depend on besides the sound, as text."""
         own = f"field={self.field}; frame={self.frame_ms} ms; " if self.model in MODELS[:2] else ""
-        return (
-            f"model={self.model}; {own}full_scale={self.full_scale_db:.6g} dB SPL; amtlib {version('amtlib')}"
-        )
+        return f"model={self.model}; {own}full_scale={self.full_scale_db:.6g} dB SPL; amtlib {_version()}"
+
+
+_version = functools.cache(functools.partial(version, "amtlib"))
 
 
 class _Measure(Protocol):
@@ -237,6 +241,25 @@ def band_centres(low: float, high: float) -> Tensor:
     return erb2fc(middle + steps.double())
 
 
+# Models are kept from file to file: to build one takes longer than a short file.
+
+
+@functools.cache
+def _gammatone(fs: int) -> GammatoneFilterbank:
+    return GammatoneFilterbank(band_centres(*_GAMMATONE_HZ), fs=fs)
+
+
+@functools.cache
+def _drnl(fs: int) -> tuple[MiddleEarFilter, DRNLFilterbank]:
+    return MiddleEarFilter(fs, dtype=torch.float64), DRNLFilterbank(band_centres(*_DRNL_HZ), fs=fs)
+
+
+@functools.lru_cache(4)
+def _loudness(model: Model, fs: int, field: str, frame_ms: int) -> Moore2016 | Glasberg2002:
+    kind = Moore2016 if model == "moore2016" else Glasberg2002
+    return kind(fs, field=field, segment_duration=frame_ms)
+
+
 class _Bands:
     """Mean squares of a filterbank's channels."""
 
@@ -260,9 +283,8 @@ class _Bands:
 
 class _Gammatone(_Bands):
     def __init__(self) -> None:
-        centres = band_centres(50.0, 14000.0)
-        super().__init__(centres, "level_db_{}hz", P_REF)
-        self._stream = GammatoneFilterbank(centres, fs=self.fs).stream((1,))
+        super().__init__(band_centres(*_GAMMATONE_HZ), "level_db_{}hz", P_REF)
+        self._stream = _gammatone(self.fs).stream((1,))
 
     def add(self, x: Tensor) -> None:
         self.take(self._stream.process(x))
@@ -273,10 +295,9 @@ class _DRNL(_Bands):
     piece = 44100
 
     def __init__(self) -> None:
-        centres = band_centres(100.0, 8000.0)
-        super().__init__(centres, "velocity_db_re_1nm_s_{}hz", VELOCITY_REF)
-        self._ear = MiddleEarFilter(self.fs, dtype=torch.float64).stream()
-        self._stream = DRNLFilterbank(centres, fs=self.fs).stream((1,))
+        super().__init__(band_centres(*_DRNL_HZ), "velocity_db_re_1nm_s_{}hz", VELOCITY_REF)
+        ear, bank = _drnl(self.fs)
+        self._ear, self._stream = ear.stream(), bank.stream((1,))
 
     def add(self, x: Tensor) -> None:
         self.take(self._stream.process(self._ear.process(x).squeeze(-2)))
@@ -289,8 +310,7 @@ class _Loudness:
     piece = round(_PIECE_S * fs)
 
     def __init__(self, analysis: Analysis, ears: int) -> None:
-        kind = Moore2016 if analysis.model == "moore2016" else Glasberg2002
-        self._model = kind(self.fs, field=analysis.field, segment_duration=analysis.frame_ms)
+        self._model = _loudness(analysis.model, self.fs, analysis.field, analysis.frame_ms)
         assert self._model.ear is not None
         self._ear = self._model.ear.stream()
         self._ears = ears

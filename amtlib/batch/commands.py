@@ -11,8 +11,9 @@ from pathlib import Path
 from amtlib.batch.analysis import Analysis
 from amtlib.batch.corpus import analyse_corpus
 from amtlib.batch.sweep import SHOWN, TABLE, sweep_networks
-from amtlib.batch.tables import Row, TableError, shown
+from amtlib.batch.tables import Row, shown
 from amtlib.batch.variants import SweepError, read_config, variants
+from amtlib.batch.writing import TableError
 from amtlib.jobs import ClusterUnreachable, Pool, open_pool
 from amtlib.serving import CommandError
 
@@ -58,7 +59,7 @@ def analyze(
     except (TableError, OSError) as error:
         raise CommandError(str(error)) from None
     failed = [row for row in rows if row["problem"]]
-    print(f"{out}: {len(rows) - len(failed)} of {len(rows)} files analysed with {analysis.model}")
+    print(f"{_plain(out)}: {len(rows) - len(failed)} of {len(rows)} files analysed with {analysis.model}")
     for row in failed:
         _say(f"{row['file']}: {row['problem']}")
     return 1 if failed else 0
@@ -90,16 +91,16 @@ def train(config: str, sweeps: Sequence[str], out: str, *, scheduler: str | None
         If nothing can be done.
     """
     try:
-        runs = variants(read_config(Path(config)), sweeps)
+        runs = variants(read_config(Path(config)), sweeps, Path(config).parent)
         with _pool(scheduler, workers) as pool:
             rows = sweep_networks(runs, out, pool)
     except KeyboardInterrupt:
         _say(f"stopped; finished networks stand in {out}, and the same command goes on from there")
         return INTERRUPTED
-    except (SweepError, OSError, ImportError) as error:
+    except (SweepError, TableError, OSError, ImportError) as error:
         raise CommandError(str(error)) from None
     print(_table(rows, list(runs[0][0])))
-    print(f"{Path(out) / TABLE}")
+    print(_plain(f"{Path(out) / TABLE}"))
     failed = [row for row in rows if row["problem"]]
     for row in failed:
         name = ", ".join(f"{varied}={row[varied]}" for varied in runs[0][0]) or "the network"
@@ -113,15 +114,25 @@ def _table(rows: list[Row], varied: list[str]) -> str:
 
 def _pool(scheduler: str | None, workers: int | None) -> Pool:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ClusterUnreachable)  # said below, without the line of code
+        warnings.simplefilter("ignore", ClusterUnreachable)  # said beside the bar, without the line of code
         try:
             pool = open_pool(scheduler, workers=workers)
         except ValueError as error:
             raise CommandError(str(error)) from None
-    if pool.problem:
-        _say(pool.problem)
     return pool
 
 
 def _say(text: str) -> None:
-    print(f"amtlab: {text}", file=sys.stderr)
+    print(f"amtlab: {_plain(text)}", file=sys.stderr)
+
+
+def _plain(text: str) -> str:
+    r"""
+    Return a text for a terminal, in which names of files could otherwise move about.
+
+    Examples
+    --------
+    >>> print(_plain("a\rb.wav"))
+    a\rb.wav
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

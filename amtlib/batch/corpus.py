@@ -3,54 +3,23 @@ Source: our own, over :mod:`amtlib.jobs`.
 Not here: what is done to one file (:mod:`amtlib.batch.analysis`).
 """
 
-import glob
 import os
-import queue
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from amtlib.audio.contents import file_label
 from amtlib.batch.analysis import Analysis, analyse_file, content_hash
 from amtlib.batch.bar import Bar
-from amtlib.batch.tables import Journal, Row, TableError, check_table, read_table, write_table
+from amtlib.batch.finding import find_files
+from amtlib.batch.journal import Journal
+from amtlib.batch.tables import Row, check_table, read_table, write_table
+from amtlib.batch.turns import in_turn
+from amtlib.batch.writing import TableError, only_run
 from amtlib.jobs import Job, Pool
 
-#: Endings of the files that are taken from folders.
-ENDINGS = (".wav", ".flac", ".ogg", ".oga", ".mp3", ".aif", ".aiff", ".aifc")
-
-
-def find_files(given: Iterable[str]) -> list[str]:
-    """
-    Return the files that are meant: files as they are, folders with all below them, patterns as they match.
-
-    Parameters
-    ----------
-    given : iterable of str
-        Files, folders, and patterns such as ``corpus/**/*.wav``.
-
-    Returns
-    -------
-    list of str
-        Each once, in order; names and patterns that match nothing as they were given.
-
-    Examples
-    --------
-    >>> find_files(["no_such_file.wav"])
-    ['no_such_file.wav']
-    """
-    found: dict[str, None] = {}
-    for name in given:
-        path = Path(name)
-        if path.is_dir():
-            below = sorted(p for p in path.rglob("*") if p.suffix.lower() in ENDINGS and p.is_file())
-            found |= dict.fromkeys(map(str, below))
-        elif not path.exists() and glob.has_magic(name):
-            matches = sorted(match for match in glob.glob(name, recursive=True) if Path(match).is_file())
-            found |= dict.fromkeys(matches or [name])
-        else:
-            found[name] = None
-    return list(found)
+#: What every table of ours has.
+_COLUMNS = ("file", "settings", "problem")
 
 
 def analyse_corpus(
@@ -60,12 +29,13 @@ def analyse_corpus(
     Analyse files and write a table, a row for each.
 
     Files whose content and settings have a row in the table already are not analysed again. Rows that come in are kept
-    in a journal beside the table, so that whatever ends the run costs only the files under way.
+    in a journal beside the table, so that whatever ends the run costs only the files under way. While it runs, nobody
+    else can write the table.
 
     Parameters
     ----------
     given : sequence of str
-        Files, folders and patterns, see :func:`find_files`.
+        Files, folders and patterns, see :func:`amtlib.batch.finding.find_files`.
     out : path
         The table, ending in .csv or .parquet.
     analysis : Analysis
@@ -83,7 +53,8 @@ def analyse_corpus(
     Raises
     ------
     TableError
-        If there is nothing to analyse, the table cannot be written, or holds results of other settings.
+        If there is nothing to analyse, the table cannot be written, is being written by another run, is not ours, or
+        holds results of other settings.
     KeyboardInterrupt
         Passed on, after the table was written with what had come in.
 
@@ -103,10 +74,12 @@ def analyse_corpus(
     if not files:
         raise TableError(f"there are no sound files in {', '.join(map(repr, given))}: give files or folders")
     bar = Bar(len(files), "files") if bar is None else bar
-    with Journal(table.with_name(f".{table.name}.journal")) as journal:
-        run = _Run(table, journal, analysis, files)
+    with only_run(table) as note, Journal(table.with_name(f".{table.name}.journal")) as journal:
+        run = _Run(table, journal, analysis, files, bar)
+        if note:
+            bar.say(f"amtlab: {note}")
         try:
-            run.work(pool, bar)
+            run.work(pool)
         finally:
             bar.close()
             run.write()
@@ -117,40 +90,29 @@ def analyse_corpus(
 class _Run:
     """Rows of a table, by file, and how those that are missing come in."""
 
-    def __init__(self, table: Path, journal: Journal, analysis: Analysis, files: list[str]) -> None:
-        self._table, self._journal, self._analysis, self._files = table, journal, analysis, files
-        earlier = (read_table(table) if table.exists() else []) + journal.rows
-        others = {row.get("settings") for row in earlier} - {analysis.label, None}
-        if others:
-            raise TableError(
-                f"{table.name} holds results of other settings ({others.pop()}), not of {analysis.label}: "
-                "give another name, or remove it"
-            )
+    def __init__(self, table: Path, journal: Journal, analysis: Analysis, files: list[str], bar: Bar) -> None:
+        self._table, self._journal, self._analysis = table, journal, analysis
+        self._files, self._bar = files, bar
+        earlier = read_table(table, _COLUMNS) if table.exists() else []
+        for path, rows in ((table, earlier), (journal.path, journal.rows)):
+            others = {row.get("settings") for row in rows} - {analysis.label, None}
+            if others:
+                raise TableError(
+                    f"{path.name} holds results of other settings ({others.pop()}), not of {analysis.label}: "
+                    "give another name, or remove it"
+                )
+        earlier = earlier + journal.rows
         self.rows: dict[str, Row] = {str(row.get("file")): row for row in earlier}
         self._known = {row["sha256"]: row for row in earlier if row.get("sha256") and not row.get("problem")}
-        self.skipped = 0
 
-    def work(self, pool: Pool, bar: Bar) -> None:
+    def work(self, pool: Pool) -> None:
         """Get a row for every file."""
-        over: queue.SimpleQueue[Job[Any]] = queue.SimpleQueue()
-        under_way: dict[Job[Any], str] = {}
-        done = 0
-        for name in self._files:
-            if self._has(name):
-                done += 1
-            else:
-                job: Job[Row] = pool.submit(analyse_file, name, self._analysis)
-                under_way[job] = name
-                job.add_done_callback(over.put)
-            done += self._take(over, under_way, None)
-            bar.show(done, done + sum(job.share for job in under_way if job.share))
-        if self.skipped:
-            bar.say(f"{self.skipped} of {len(self._files)} files are in {self._table.name} already")
-        while under_way:
-            running = [job for job in under_way if job.state == "running"]
-            message = running[0].message if running else ""
-            bar.show(done, done + sum(job.share for job in running), message)
-            done += self._take(over, under_way, 0.1)
+        for name, job in in_turn(pool, self._bar, analyse_file, self._missing()):
+            self._keep(name, self._row(name, job))
+        if self._bar.skipped:
+            self._bar.say(
+                f"{self._bar.skipped} of {len(self._files)} files are in {self._table.name} already"
+            )
 
     def write(self) -> None:
         """Write the table: the files given now in their order, before them those that were there."""
@@ -160,44 +122,44 @@ class _Run:
         if rows:
             write_table(self._table, rows)
 
-    def _has(self, name: str) -> bool:
-        """Whether the content of a file has a row already; files of equal content share one."""
-        if not self._known:
-            return False
-        try:
-            known = self._known.get(content_hash(name))
-        except OSError:
-            return False  # its job will say why
-        if known is None:
-            return False
-        self._keep({**known, "file": printable(name)})
-        self.skipped += 1
-        return True
-
-    def _take(
-        self, over: "queue.SimpleQueue[Job[Any]]", under_way: dict[Job[Any], str], timeout: float | None
-    ) -> int:
-        """Take in the jobs that have ended; wait for the first if a timeout says so."""
-        taken = 0
-        while True:
-            try:
-                job = over.get(timeout=timeout) if timeout and not taken else over.get_nowait()
-            except queue.Empty:
-                return taken
-            name = under_way.pop(job)
-            row: Row = {"file": printable(name)}
-            if job.error is None:
-                row |= {**job.result(), "problem": None}
+    def _missing(self) -> Iterator[tuple[str, tuple[str, Analysis]] | None]:
+        """Go through the calls that are to be made; None for each file that needs none."""
+        for name in self._files:
+            known = self._found(name)
+            if known is not None:
+                self._bar.skipped += 1
+                self._keep(name, known)
+                yield None
+            elif Path(name).is_dir():
+                self._keep(name, self._failed("the folder cannot be read: check its permissions"))
+                yield None
             else:
-                # The reader's sentences begin with the name, which stands in a column of its own.
-                problem = problem_of(job.error).removeprefix(f"{file_label(name)}: ")
-                row |= {"settings": self._analysis.label, "problem": problem}
-            self._keep(row)
-            taken += 1
+                yield name, (name, self._analysis)
 
-    def _keep(self, row: Row) -> None:
-        self.rows[str(row["file"])] = row
-        self._journal.add(row)
+    def _found(self, name: str) -> Row | None:
+        """Return the row that the content of a file has already; files of equal content share one."""
+        if not self._known or not Path(name).is_file():
+            return None
+        try:
+            return self._known.get(content_hash(name))
+        except OSError:
+            return None  # its job will say why
+
+    def _row(self, name: str, job: Job[Any]) -> Row:
+        if job.error is None:
+            return {**job.result(), "problem": None}
+        # The reader's sentences begin with the name, which stands in a column of its own.
+        return self._failed(problem_of(job.error).removeprefix(f"{file_label(name)}: "))
+
+    def _failed(self, problem: str) -> Row:
+        return {"settings": self._analysis.label, "problem": problem}
+
+    def _keep(self, name: str, row: Row) -> None:
+        row = {"file": printable(name), **{key: cell for key, cell in row.items() if key != "file"}}
+        self._bar.done += 1
+        if self.rows.get(printable(name)) != row:
+            self.rows[printable(name)] = row
+            self._journal.add(row)
 
 
 def problem_of(error: BaseException) -> str:

@@ -5,7 +5,6 @@ Not here: what is trained and how (:mod:`amtlib.train`), reading the settings (:
 
 import math
 import os
-import queue
 import time
 import warnings
 from collections.abc import Sequence
@@ -15,17 +14,22 @@ from typing import Any
 import torch
 
 from amtlib.audio import load
+from amtlib.batch.analysis import content_hash
 from amtlib.batch.bar import Bar
 from amtlib.batch.corpus import problem_of
-from amtlib.batch.tables import Row, write_table, write_text
+from amtlib.batch.tables import Row, read_table, write_table
+from amtlib.batch.turns import in_turn
 from amtlib.batch.variants import (
     Settings,
+    SweepError,
     build_keywords,
+    checks,
     name_of,
     train_keywords,
     trainable_of,
     tuple_of,
 )
+from amtlib.batch.writing import cannot_write, only_run, write_whole
 from amtlib.fdn import (
     build_to_json,
     colouration,
@@ -35,8 +39,9 @@ from amtlib.fdn import (
     transfer_function,
 )
 from amtlib.fdn.build import FDNBuild
-from amtlib.jobs import Context, Job, Pool
-from amtlib.train import build_fdn, extract_build, train_fdn
+from amtlib.jobs import Context, Pool
+from amtlib.train import TrainLog, build_fdn, extract_build, train_fdn
+from amtlib.train.settings import whole_number
 
 #: The table of a sweep, in its folder.
 TABLE = "sweep.csv"
@@ -49,6 +54,8 @@ SHOWN = {
     "sparsity": "sparsity",
     "seconds": "seconds",
 }
+#: What every table of a sweep has.
+_COLUMNS = ("network", "problem")
 _DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
@@ -76,6 +83,36 @@ def train_one(context: Context, settings: Settings) -> tuple[str, Row]:
         As building and training do.
     """
     began = time.monotonic()
+    steps = settings.get("max_steps", 2000)
+
+    def follow(step: Any) -> bool:
+        if context.cancelled:
+            return True
+        context.progress(0.95 * (step.index + 1) / max(steps, 1), f"loss {step.loss:.4g}")
+        return False
+
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        target = _target_hash(settings)
+        model, log = _train(settings, callback=follow)
+        context.check()
+        build = extract_build(model)
+    row: Row = {
+        "loss": float(log.best_loss),
+        "steps": log.steps_run,
+        "ended": log.reason,
+        **_measures(build),
+        "seconds": time.monotonic() - began,
+        "warnings": " ".join(dict.fromkeys(" ".join(str(w.message).split()) for w in heard)) or None,
+    }
+    # JSON has no infinity: a run without steps has no loss.
+    row = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()}
+    metadata = {"made_by": "amtlab train", "settings": settings, "target_sha256": target, "results": row}
+    return build_to_json(build, metadata=metadata), row
+
+
+def _train(settings: Settings, **more: Any) -> tuple[Any, TrainLog]:
+    """Build and train a network, with further keywords of :func:`amtlib.train.train_fdn`."""
     build_names, train_names = build_keywords(), train_keywords()
     given = {name: tuple_of(value) for name, value in settings.items()}
     if "dtype" in given:
@@ -89,37 +126,14 @@ def train_one(context: Context, settings: Settings) -> tuple[str, Row]:
         target = load(given["target"])
         given |= {"target": target.samples, "target_fs": float(target.fs)}
         train_names = train_names | {"target_fs"}
-    steps = given.get("max_steps", 2000)
+    model = build_fdn(**{name: value for name, value in given.items() if name in build_names})
+    told = {name: value for name, value in given.items() if name in train_names}
+    return model, train_fdn(model, mode, **(told | more))
 
-    def follow(step: Any) -> bool:
-        if context.cancelled:
-            return True
-        context.progress(0.95 * (step.index + 1) / max(steps, 1), f"loss {step.loss:.4g}")
-        return False
 
-    with warnings.catch_warnings(record=True) as heard:
-        warnings.simplefilter("always")
-        model = build_fdn(**{name: value for name, value in given.items() if name in build_names})
-        log = train_fdn(
-            model,
-            mode,
-            callback=follow,
-            **{name: value for name, value in given.items() if name in train_names},
-        )
-        context.check()
-        build = extract_build(model)
-    row: Row = {
-        "loss": float(log.best_loss),
-        "steps": log.steps_run,
-        "ended": log.reason,
-        **_measures(build),
-        "seconds": time.monotonic() - began,
-        "warnings": " ".join(dict.fromkeys(" ".join(str(w.message).split()) for w in heard)) or None,
-    }
-    # JSON has no infinity: a run without steps has no loss.
-    row = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()}
-    metadata = {"made_by": "amtlab train", "settings": settings, "results": row}
-    return build_to_json(build, metadata=metadata), row
+def _target_hash(settings: Settings) -> str | None:
+    target = settings.get("target")
+    return content_hash(target) if isinstance(target, str) else None
 
 
 def _measures(build: FDNBuild) -> Row:
@@ -165,8 +179,10 @@ def sweep_networks(
 
     Raises
     ------
-    OSError
-        If the folder cannot be written.
+    TableError
+        If the folder cannot be written, another sweep writes into it, or its ``sweep.csv`` is not ours.
+    SweepError
+        If a setting of the training is refused; nothing was trained then.
     KeyboardInterrupt
         Passed on, after the table was written with the runs that are done.
 
@@ -181,43 +197,54 @@ def sweep_networks(
     [(0, 'rng=0.json', 3, None), (1, 'rng=1.json', 3, None)]
     """
     home = Path(folder)
-    home.mkdir(parents=True, exist_ok=True)
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(home, error) from None
     bar = Bar(len(runs), "networks") if bar is None else bar
     rows: dict[int, Row] = {}
-    over: queue.SimpleQueue[Job[Any]] = queue.SimpleQueue()
-    under_way: dict[Job[Any], int] = {}
-    for i, (varied, whole) in enumerate(runs):
-        earlier = _earlier(home / f"{name_of(varied)}.json", whole)
-        if earlier is not None:
-            rows[i] = _row(varied, earlier)
-            continue
-        job = pool.submit(train_one, whole)
-        under_way[job] = i
-        job.add_done_callback(over.put)
-    if rows:
-        bar.say(f"{len(rows)} of {len(runs)} networks are in {home} already")
-    try:
-        while under_way:
-            running = [job for job in under_way if job.state == "running"]
-            message = running[0].message if running else ""
-            bar.show(len(rows), len(rows) + sum(job.share for job in running), message)
-            try:
-                job = over.get(timeout=0.1)
-            except queue.Empty:
-                continue
-            i = under_way.pop(job)
-            varied = runs[i][0]
-            if job.error is None:
-                text, found = job.result()
-                write_text(home / f"{name_of(varied)}.json", text)
-                rows[i] = _row(varied, found)
-            else:
-                rows[i] = {**varied, "network": None, "problem": problem_of(job.error)}
-    finally:
-        bar.close()
+    with only_run(home / TABLE) as note:
+        if note:
+            bar.say(f"amtlab: {note}")
+        if (home / TABLE).exists():
+            read_table(home / TABLE, _COLUMNS)  # raises if it is not ours, and would be lost
+        for i, (varied, whole) in enumerate(runs):
+            earlier = _earlier(home / f"{name_of(varied)}.json", whole)
+            if earlier is not None:
+                rows[i] = _row(varied, earlier)
+        bar.done = bar.skipped = len(rows)
         if rows:
-            write_table(home / TABLE, [rows[i] for i in sorted(rows)])
+            bar.say(f"{len(rows)} of {len(runs)} networks are in {home} already")
+        missing = [i for i in range(len(runs)) if i not in rows]
+        _check([runs[i] for i in missing])
+        try:
+            for i, job in in_turn(pool, bar, train_one, ((i, (runs[i][1],)) for i in missing)):
+                varied = runs[i][0]
+                if job.error is None:
+                    text, found = job.result()
+                    write_whole(home / f"{name_of(varied)}.json", text.encode())
+                    rows[i] = _row(varied, found)
+                else:
+                    rows[i] = {**varied, "network": None, "problem": problem_of(job.error)}
+                bar.done += 1
+        finally:
+            bar.close()
+            if rows:
+                write_table(home / TABLE, [rows[i] for i in sorted(rows)])
     return [rows[i] for i in range(len(runs))]
+
+
+def _check(runs: Sequence[tuple[Settings, Settings]]) -> None:
+    """Begin trainings and take no step, so that what they refuse is said before the first network is trained."""
+    for varied, whole in checks(runs):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # they stand in the table
+                whole_number(whole.get("max_steps", 0), "max_steps", 0)
+                _train(whole, max_steps=0)
+        except (TypeError, ValueError) as error:
+            which = f" (with {name_of(varied)})" if varied else ""
+            raise SweepError(f"no network can be trained with these settings{which}: {error}") from None
 
 
 def _row(varied: Settings, found: Row) -> Row:
@@ -225,10 +252,14 @@ def _row(varied: Settings, found: Row) -> Row:
 
 
 def _earlier(path: Path, settings: Settings) -> Row | None:
-    """Return the results in a network's file, if it is there and was trained with the same settings."""
+    """Return the results in a network's file, if it is there and was trained with the same settings and sound."""
     try:
         metadata = metadata_from_json(path.read_bytes())
+        same = metadata.get("target_sha256") == _target_hash(settings)
     except (OSError, ValueError):
         return None
-    found = metadata.get("results")
-    return found if metadata.get("settings") == settings and isinstance(found, dict) else None
+    found, before = metadata.get("results"), metadata.get("settings")
+    if not same or not isinstance(found, dict) or not isinstance(before, dict):
+        return None
+    # Where the sound lies does not matter, what it holds does.
+    return found if {**before, "target": None} == {**settings, "target": None} else None

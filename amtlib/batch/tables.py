@@ -1,4 +1,4 @@
-"""Tables of results: CSV or Parquet, written whole or not at all, and a journal of what has come in so far.
+"""Tables of results: CSV or Parquet, written whole or not at all.
 Source: RFC 4180 (CSV); Apache Parquet through pyarrow, an optional package.
 Not here: what stands in them.
 """
@@ -8,23 +8,23 @@ import csv
 import importlib
 import importlib.util
 import io
-import json
 import math
 import os
-import tempfile
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Collection, Iterable
 from pathlib import Path
-from typing import Any, TextIO, TypeAlias
+from typing import Any, TypeAlias
+
+from amtlib.batch.writing import TableError, write_whole
 
 Cell: TypeAlias = str | float | int | bool | None
 Row: TypeAlias = dict[str, Cell]
 
 #: Columns that hold text, whatever it looks like.
 _TEXT = {"file", "sha256", "settings", "problem", "network"}
-
-
-class TableError(ValueError):
-    """A table cannot be read or written; the message is one sentence that names the fix."""
+#: Beginnings of what spreadsheets run (wide ones in Japanese), and of what has the mark that stops them already.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20", "'")
+_QUOTED = re.compile('[,;"\t\r\n]')
 
 
 def check_table(path: str | os.PathLike[str]) -> Path:
@@ -34,14 +34,14 @@ def check_table(path: str | os.PathLike[str]) -> Path:
     Raises
     ------
     TableError
-        If it ends neither in .csv nor in .parquet, its folder does not exist, or pyarrow is missing.
+        If it ends neither in .csv nor in .parquet, its folder does not exist, it is no file, or pyarrow is missing.
 
     Examples
     --------
     >>> check_table("results.txt")
     Traceback (most recent call last):
     ...
-    amtlib.batch.tables.TableError: results.txt is no table: let its name end in .csv or .parquet
+    amtlib.batch.writing.TableError: results.txt is no table: let its name end in .csv or .parquet
     """
     found = Path(path)
     if found.suffix.lower() not in (".csv", ".parquet"):
@@ -55,31 +55,53 @@ def check_table(path: str | os.PathLike[str]) -> Path:
         raise TableError(f"there is no folder {found.parent}: make it first")
     if found.is_dir():
         raise TableError(f"{found} is a folder: give the name of a file")
-    return found
+    if found.exists() and not found.is_file():
+        raise TableError(f"{found} is no regular file: give another name")
+    # What a link leads to is replaced, not the link, and locked whatever its name here.
+    return found.resolve() if found.is_symlink() else found
 
 
-def read_table(path: Path) -> list[Row]:
+def read_table(path: Path, columns: Collection[str] = ()) -> list[Row]:
     """
     Read a table as :func:`write_table` writes it.
+
+    Parameters
+    ----------
+    path : Path
+        Ends in .csv or .parquet.
+    columns : collection of str
+        What it must have to be one of ours.
 
     Raises
     ------
     TableError
-        If it cannot be read.
+        If it cannot be read, or lacks a column.
     """
     try:
         if path.suffix.lower() == ".parquet":
-            rows: list[Row] = _parquet().read_table(path).to_pylist()
-            return rows
-        with path.open(encoding="utf-8", newline="") as file:
-            return [
-                {name: _cell(name, text) for name, text in row.items() if name is not None}
-                for row in csv.DictReader(file)
-            ]
+            table = _parquet().read_table(path)
+            found = list(table.column_names)
+            rows: list[Row] = table.to_pylist()
+        else:
+            found, rows = _read_csv(path)
     except Exception as error:  # pyarrow has many ways to say that a file is not its own
         raise TableError(
             f"{path.name} cannot be read ({error}): move it away, or give another name"
         ) from None
+    missing = [name for name in columns if name not in found]
+    if missing and found:
+        raise TableError(
+            f"{path.name} is another program's table, or was changed (it has no column {missing[0]!r}): "
+            "move it away, or give another name"
+        )
+    return rows
+
+
+def _read_csv(path: Path) -> tuple[list[str], list[Row]]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file, strict=True)
+        rows = [{name: _cell(name, text) for name, text in row.items() if name is not None} for row in reader]
+    return list(reader.fieldnames or ()), rows
 
 
 def write_table(path: Path, rows: Iterable[Row]) -> None:
@@ -95,58 +117,51 @@ def write_table(path: Path, rows: Iterable[Row]) -> None:
 
     Raises
     ------
-    OSError
+    TableError
         If it cannot be written.
+
+    Notes
+    -----
+    In CSV, a text that begins with ``=``, ``+``, ``-``, ``@``, a tab, a line break or ``'`` gets a ``'`` before it, so
+    that no spreadsheet takes the name of a file for a formula; :func:`read_table` takes it away. Parquet needs none.
 
     Examples
     --------
+    >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     write_table(Path(folder) / "t.csv", [{"file": "a", "level_db": -math.inf}, {"file": "b", "problem": "no"}])
+    ...     write_table(Path(folder) / "t.csv", [{"file": "=a", "level_db": -math.inf}, {"file": "b", "problem": "no"}])
+    ...     print((Path(folder) / "t.csv").read_text())
     ...     read_table(Path(folder) / "t.csv")
-    [{'file': 'a', 'level_db': -inf, 'problem': None}, {'file': 'b', 'level_db': None, 'problem': 'no'}]
+    file,level_db,problem
+    '=a,-inf,
+    b,,no
+    <BLANKLINE>
+    [{'file': '=a', 'level_db': -inf, 'problem': None}, {'file': 'b', 'level_db': None, 'problem': 'no'}]
     """
     found = list(rows)
     names = list(dict.fromkeys(name for row in found for name in row))
     if "problem" in names:  # last, where people look
         names.append(names.pop(names.index("problem")))
-    whole = [{name: row.get(name) for name in names} for row in found]
     if path.suffix.lower() == ".parquet":
+        whole = [{name: row.get(name) for name in names} for row in found]
         arrow = importlib.import_module("pyarrow")
         columns = {name: arrow.array([row[name] for row in whole], type=_kind(name, whole)) for name in names}
-        with _replacing(path) as new:
-            _parquet().write_table(arrow.table(columns), new)
+        content = io.BytesIO()
+        _parquet().write_table(arrow.table(columns), content)
+        write_whole(path, content.getvalue())
         return
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, names, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(whole)
-    write_text(path, text.getvalue())
+    lines = [",".join(map(_field, names))]
+    lines += [",".join(_field(row.get(name)) for name in names) for row in found]
+    write_whole(path, "".join(line + "\n" for line in lines).encode())
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a text file (UTF-8); one that is there is replaced when the new one is whole."""
-    with _replacing(path) as new:
-        new.write_text(text, encoding="utf-8", newline="\n")
-
-
-@contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """Give a new file's path in the same folder; move it into its place at the end, or remove it."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.absolute().parent)
-    os.close(handle)
-    new = Path(name)
-    try:
-        yield new
-        with new.open("rb") as file:
-            os.fsync(file.fileno())
-        if os.name == "posix":  # mkstemp lets nobody else read
-            umask = os.umask(0)
-            os.umask(umask)
-            new.chmod(0o666 & ~umask)
-        new.replace(path)
-    except BaseException:
-        new.unlink(missing_ok=True)
-        raise
+def _field(cell: Cell) -> str:
+    """Return a cell as it stands in CSV."""
+    if not isinstance(cell, str):
+        return "" if cell is None else str(cell)
+    text = f"'{cell}" if cell.startswith(_FORMULA) else cell
+    # Semicolons and tabs too: that is where spreadsheets of other languages begin a new cell.
+    return '"' + text.replace('"', '""') + '"' if _QUOTED.search(text) else text
 
 
 def _parquet() -> Any:
@@ -166,6 +181,8 @@ def _kind(name: str, rows: list[Row]) -> Any:
 def _cell(name: str, text: str | None) -> Cell:
     if not text:
         return None
+    if text.startswith("'"):
+        return text[1:]
     if name in _TEXT:
         return text
     if text in ("True", "False"):
@@ -174,65 +191,6 @@ def _cell(name: str, text: str | None) -> Cell:
         with contextlib.suppress(ValueError):
             return kind(text)
     return text
-
-
-class Journal:
-    """
-    Rows as they come in, beside the table they are meant for: what is in it survives whatever happens.
-
-    Parameters
-    ----------
-    path : Path
-        The file; one that is there is gone on with, but for a last line that was cut.
-
-    Attributes
-    ----------
-    rows : list of dict
-        What was in it when it was opened.
-
-    Examples
-    --------
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     with Journal(Path(folder) / "t.journal") as journal:
-    ...         journal.add({"file": "a", "level_db": 60.0})
-    ...     with Journal(Path(folder) / "t.journal") as journal:
-    ...         journal.rows
-    [{'file': 'a', 'level_db': 60.0}]
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.rows: list[Row] = []
-        if path.is_file():
-            for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-                with contextlib.suppress(json.JSONDecodeError):
-                    self.rows.append(json.loads(line))
-        self._file: TextIO | None = None
-
-    def add(self, row: Row) -> None:
-        """Write a row down."""
-        if self._file is None:
-            # After a line that was cut, a new one begins.
-            self._file = self.path.open("a", encoding="utf-8", newline="\n")
-            if self.rows:
-                self._file.write("\n")
-        self._file.write(json.dumps(row, ensure_ascii=True) + "\n")
-        self._file.flush()
-
-    def remove(self) -> None:
-        """Remove the file: its rows stand in the table now."""
-        self.__exit__()
-        self.path.unlink(missing_ok=True)
-
-    def __enter__(self) -> "Journal":
-        """Return the journal."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Close the file."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
 
 
 def shown(rows: list[Row], columns: dict[str, str]) -> str:

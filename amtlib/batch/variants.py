@@ -4,14 +4,17 @@ Not here: the training (:mod:`amtlib.batch.sweep`).
 """
 
 import difflib
+import hashlib
 import inspect
 import itertools
 import json
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from amtlib.audio import AudioBlocks
 from amtlib.fdn import design_fdn
 from amtlib.train import Trainable, build_fdn, train_fdn
 
@@ -20,9 +23,11 @@ Settings: TypeAlias = dict[str, Any]
 #: Other names of two keywords that say what they are.
 _ALIASES = {"lines": "N", "seed": "rng", "seeds": "rng"}
 #: Keywords that JSON cannot give, or that a sweep decides itself.
-_NOT_HERE = {"model", "criteria", "log", "train_dir", "callback", "output", "target_fs"}
+_NOT_HERE = {"model", "criteria", "loss", "log", "train_dir", "callback", "output", "target_fs"}
 _RANGE = re.compile(r"^(-?\d+)\.\.(-?\d+)(?:\.\.(\d+))?$")
 _MOST = 10_000
+#: Characters of a file's name before its ending.
+_LONGEST = 160
 
 
 class SweepError(ValueError):
@@ -88,12 +93,19 @@ def read_config(path: Path) -> Settings:
     settings = {_keyword(name, path.name): value for name, value in content.items()}
     if len(settings) < len(content):
         raise SweepError(f"{path.name} gives a setting under two names: leave one of them out")
-    if isinstance(settings.get("target"), str):
-        settings["target"] = str((path.parent / settings["target"]).absolute())
-    return settings
+    return _found(settings, path.parent)
 
 
-def variants(settings: Settings, sweeps: Sequence[str]) -> list[tuple[Settings, Settings]]:
+def _found(settings: Settings, folder: Path) -> Settings:
+    """Return settings with the path of a target that is given relative to a folder."""
+    if not isinstance(settings.get("target"), str):
+        return settings
+    return settings | {"target": str((folder / settings["target"]).absolute())}
+
+
+def variants(
+    settings: Settings, sweeps: Sequence[str], folder: str | os.PathLike[str] = "."
+) -> list[tuple[Settings, Settings]]:
     """
     Return every combination of the values of a sweep.
 
@@ -104,6 +116,8 @@ def variants(settings: Settings, sweeps: Sequence[str]) -> list[tuple[Settings, 
     sweeps : sequence of str
         ``name=values``, each name once; values are ``a,b,c``, or whole numbers ``first..last`` or
         ``first..last..step``, both ends included. A value that is no JSON is text.
+    folder : path
+        What a swept ``target`` is relative to: the folder of the JSON file, as for the one that stands in it.
 
     Returns
     -------
@@ -142,7 +156,8 @@ def variants(settings: Settings, sweeps: Sequence[str]) -> list[tuple[Settings, 
         # Delays say how many lines there are, so lines that vary go before them, and the other way round.
         both = {"N": "delays", "delays": "N"}
         dropped = {both[name] for name in varied if name in both}
-        whole = {name: value for name, value in settings.items() if name not in dropped} | varied
+        whole = {name: value for name, value in settings.items() if name not in dropped}
+        whole |= _found(varied, Path(folder))
         _check(whole, varied)
         runs.append((varied, whole))
     return runs
@@ -188,14 +203,37 @@ def _hashable(value: Any) -> Any:
 
 
 def _check(settings: Settings, varied: Settings) -> None:
-    """Make the network, which is quick, so that what it refuses is said before anything runs."""
+    """Make the network, which is quick, so that what it refuses is said before anything runs; look for the target."""
     wishes = _keywords(design_fdn)
     try:
+        if isinstance(settings.get("target"), str):
+            AudioBlocks(settings["target"]).__exit__(None, None, None)
         design_fdn(**{name: tuple_of(value) for name, value in settings.items() if name in wishes})
         trainable_of(settings.get("trainable"))
     except (TypeError, ValueError) as error:
         which = f" (with {name_of(varied)})" if varied else ""
         raise SweepError(f"no network can be made of these settings{which}: {error}") from None
+
+
+def checks(runs: Sequence[tuple[Settings, Settings]]) -> list[tuple[Settings, Settings]]:
+    """
+    Return the runs in which each value of each setting of a training occurs for the first time.
+
+    Examples
+    --------
+    >>> runs = variants({"N": 4}, ["lr=1,2", "optimizer=adam,lbfgs", "seed=1..9"])
+    >>> [varied for varied, _ in checks(runs)]
+    [{'lr': 1, 'optimizer': 'adam', 'rng': 1}, {'lr': 1, 'optimizer': 'lbfgs', 'rng': 1}, {'lr': 2, ..., 'rng': 1}]
+    """
+    seen: set[tuple[str, str]] = set()
+    found: list[tuple[Settings, Settings]] = []
+    for varied, whole in runs:
+        # Seeds and networks were made before.
+        new = {(name, repr(whole[name])) for name in whole if name in train_keywords() - {"rng"}} - seen
+        if new or not found:
+            seen |= new
+            found.append((varied, whole))
+    return found
 
 
 def tuple_of(value: Any) -> Any:
@@ -228,6 +266,12 @@ def name_of(varied: Settings) -> str:
     --------
     >>> name_of({"N": 8, "rng": 3}), name_of({})
     ('N=8,rng=3', 'network')
+
+    Names of different runs differ, though not every character is fit, and the longest are cut:
+
+    >>> name_of({"target": "rooms/a.wav"}), name_of({"target": "rooms_a.wav"})
+    ('target=rooms_a.wav-...', 'target=rooms_a.wav')
     """
-    text = ",".join(f"{name}={value}" for name, value in varied.items())
-    return re.sub(r"[^A-Za-z0-9.,=+-]", "_", text) or "network"
+    text = ",".join(f"{name}={value}" for name, value in varied.items()) or "network"
+    fit = re.sub(r"[^A-Za-z0-9.,=+_-]", "_", text)[:_LONGEST]
+    return fit if fit == text else f"{fit}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"

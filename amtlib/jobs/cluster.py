@@ -5,20 +5,24 @@ Not here: starting a cluster. `distributed` is imported when an address is confi
 
 import contextlib
 import importlib
+import inspect
 import queue
 import re
 import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType
 from typing import Any
 
 import torch
 
+from amtlib.jobs import sameness
 from amtlib.jobs.job import Context, Job, WorkerDied
 from amtlib.jobs.place import PlaceLost, carry_out, pack, pack_value, unpack
+from amtlib.jobs.sameness import difference, own_amtlib
 
 #: Seconds that a scheduler has to answer when a pool is opened: first its port, then itself.
 ANSWER_WITHIN = 2.5
@@ -27,6 +31,7 @@ LOOK_EVERY = 1.0
 #: Seconds without an answer, or without any worker, after which the cluster is given up.
 PATIENCE = 15.0
 
+_SAMENESS = inspect.getsource(sameness)
 _ADDRESS = re.compile(r"^(tcp|tls)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})$")
 
 
@@ -63,7 +68,7 @@ def _distributed() -> ModuleType:
 
 class ClusterPlace:
     """
-    The workers of a cluster.
+    The workers of a cluster that have the same amtlib as this process; others get no work, whenever they join.
 
     Parameters
     ----------
@@ -73,7 +78,7 @@ class ClusterPlace:
     Raises
     ------
     PlaceLost
-        If the scheduler does not answer within some 5 s, or `distributed` is missing.
+        If the scheduler does not answer within some 5 s, `distributed` is missing, or all workers have another amtlib.
     """
 
     def __init__(self, address: str) -> None:
@@ -81,7 +86,11 @@ class ClusterPlace:
         self._topic = f"amtlab-{uuid.uuid4().hex}"
         self._inboxes: dict[str, queue.SimpleQueue[tuple[Any, ...]]] = {}
         self._orphans: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
+        #: threads of the workers that may have work
         self._workers: dict[str, int] = {}
+        #: what is wrong with a worker, by address; '' if nothing
+        self._differs: dict[str, str] = {}
+        self._notes: list[str] = []
         self._seen = self._busy = time.monotonic()
         self._lost = ""
         self._closed = threading.Event()
@@ -94,9 +103,14 @@ class ClusterPlace:
                     address, timeout=ANSWER_WITHIN, set_as_default=False, name="amtlab"
                 ),
             )
-            self._look()
+            until = time.monotonic() + PATIENCE
+            while not self._look() and time.monotonic() < until:
+                self._closed.wait(0.1)
         except (OSError, TimeoutError) as error:
             raise PlaceLost(f"the scheduler at {address} cannot be reached ({_reason(error)})") from None
+        if self._differs and not self._workers:
+            self.close()
+            raise PlaceLost("; ".join(self._notes))
         self._client.subscribe_topic(self._topic, self._sort)
         threading.Thread(target=self._watch, name="amtlab cluster", daemon=True).start()
 
@@ -110,6 +124,10 @@ class ClusterPlace:
     def prepare(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> bytes:
         """Return the call as bytes."""
         return pack(function, arguments)
+
+    def notes(self) -> list[str]:
+        """Return which workers are left out, and why."""
+        return list(self._notes)
 
     def warm(self) -> None:
         """Do nothing: the workers are there."""
@@ -127,19 +145,34 @@ class ClusterPlace:
         call = job.call
         if call is None:
             return None
-        if self._lost:
-            raise PlaceLost(self._lost)
+        good: bool | None = None
+        while good is None:
+            if self._lost:
+                raise PlaceLost(self._lost)
+            good, outcome = self._try(job, call)
+        result = unpack(outcome)
+        if good:
+            return result
+        raise result
+
+    def _try(self, job: Job[Any], call: bytes) -> tuple[bool | None, bytes]:
+        """Have a job done by the workers of this moment; None if they turn out to be no longer there, or unfit."""
         name = f"amtlab-{uuid.uuid4().hex}"
         inbox: queue.SimpleQueue[tuple[Any, ...]] = queue.SimpleQueue()
         self._inboxes[name] = inbox
         job.attach(lambda: inbox.put(("stop",)), lambda: inbox.put(("leave",)))
+        future: Any = None
+        workers = list(self._workers)
         try:
-            future = self._client.submit(on_worker, name, self._topic, call, key=name, pure=False)
-            future.add_done_callback(lambda done: inbox.put(("over", done)))
             try:
-                good, outcome = self._hear_out(job, name, future, inbox)
+                if workers:
+                    arguments = (name, self._topic, call, own_amtlib())
+                    future = self._client.submit(on_worker, *arguments, key=name, pure=False, workers=workers)
+                    future.add_done_callback(lambda done: inbox.put(("over", done)))
+                return self._hear_out(job, name, future, inbox, workers)
             finally:
-                future.cancel()
+                if future is not None:
+                    future.cancel()
         except (OSError, TimeoutError) as error:
             raise PlaceLost(f"the scheduler at {self.address} is out of reach ({_reason(error)})") from None
         except Exception as error:
@@ -154,14 +187,15 @@ class ClusterPlace:
                 word = inbox.get()
                 if word[0] == "begin":
                     self._orphans.put((name, word[1]))
-        result = unpack(outcome)
-        if good:
-            return result
-        raise result
 
     def _hear_out(
-        self, job: Job[Any], name: str, future: Any, inbox: "queue.SimpleQueue[tuple[Any, ...]]"
-    ) -> tuple[bool, bytes]:
+        self,
+        job: Job[Any],
+        name: str,
+        future: Any,
+        inbox: "queue.SimpleQueue[tuple[Any, ...]]",
+        workers: Collection[str],
+    ) -> tuple[bool | None, bytes]:
         place = ""
         while True:
             try:
@@ -184,13 +218,18 @@ class ClusterPlace:
             elif word[0] == "leave":
                 return True, pack_value(None, "result")
             elif word[0] == "over":
-                return self._outcome(future)
+                good, outcome = self._outcome(future)
+                if good is None:
+                    self._leave_out(dict([outcome.decode().split("\n")]))
+                return good, outcome
             elif self._lost:
                 raise PlaceLost(self._lost)
+            elif self._workers and not any(worker in self._workers for worker in workers):
+                return None, b""  # dask would wait for these for ever, though there are others now
 
-    def _outcome(self, future: Any) -> tuple[bool, bytes]:
+    def _outcome(self, future: Any) -> tuple[bool | None, bytes]:
         if future.status == "finished":
-            found: tuple[bool, bytes] = future.result(timeout=PATIENCE)
+            found: tuple[bool | None, bytes] = future.result(timeout=PATIENCE)
             return found
         if future.status == "error":
             error = future.exception(timeout=PATIENCE)
@@ -226,11 +265,49 @@ class ClusterPlace:
 
     # ------------------------------------------------------------------ the cluster
 
-    def _look(self) -> None:
-        self._workers = dict(self._client.sync(self._client.scheduler.ncores, callback_timeout=ANSWER_WITHIN))
+    def _look(self) -> bool:
+        """Ask for the workers, and new ones for their amtlib; return whether all have told."""
+        ask = self._client.scheduler.ncores
+        there: dict[str, int] = dict(self._client.sync(ask, callback_timeout=ANSWER_WITHIN))
         self._seen = time.monotonic()
+        self._differs = {worker: what for worker, what in self._differs.items() if worker in there}
+        new = [worker for worker in there if worker not in self._differs]
+        if new:
+            with ThreadPoolExecutor(
+                min(len(new), 16)
+            ) as several:  # one that hangs does not hold the others up
+                told = dict(zip(new, several.map(self._amtlib_of, new), strict=True))
+            self._leave_out({worker: answer for worker, answer in told.items() if answer is not None})
+        self._workers = {worker: n for worker, n in there.items() if self._differs.get(worker) == ""}
         if self._workers or not self._inboxes:
             self._busy = self._seen
+        return all(worker in self._differs for worker in there)
+
+    def _amtlib_of(self, worker: str) -> Any:
+        """Return what a worker says of its amtlib, an exception if it cannot; None if it does not answer."""
+        try:
+            answers = self._client.run(
+                eval, "exec(source, space) or space['own_amtlib']()", {"source": _SAMENESS, "space": {}},
+                workers=[worker], on_error="return", callback_timeout=ANSWER_WITHIN,
+            )  # fmt: skip
+        except (OSError, TimeoutError):
+            return None
+        return answers.get(worker)
+
+    def _leave_out(self, told: dict[str, Any]) -> None:
+        """Note what workers say of their amtlib; those that have another are left out from now on."""
+        others: dict[str, list[str]] = {}
+        for worker, answer in told.items():
+            what = self._differs[worker] = difference(answer)
+            if what:
+                self._workers = {other: n for other, n in self._workers.items() if other != worker}
+                others.setdefault(what, []).append(worker)
+        for what, workers in others.items():
+            more = f" (and {len(workers) - 1} more)" if len(workers) > 1 else ""
+            self._notes.append(
+                f"the worker at {workers[0]}{more} {what}: it is left out until it has the same (install it there, and "
+                "start the worker anew)"
+            )
 
     def _watch(self) -> None:
         while not self._closed.wait(LOOK_EVERY):
@@ -245,7 +322,8 @@ class ClusterPlace:
                     self._lost = f"the scheduler at {self.address} has not answered for {PATIENCE:g} s"
                     return
             if time.monotonic() - self._busy > PATIENCE:
-                self._lost = f"the cluster at {self.address} has had no worker for {PATIENCE:g} s"
+                fit = " that has the same amtlib" if self._differs else ""
+                self._lost = f"the cluster at {self.address} has had no worker{fit} for {PATIENCE:g} s"
                 return
 
 
@@ -298,9 +376,16 @@ def _reason(error: BaseException) -> str:
 _STOPS: dict[str, threading.Event] = {}
 
 
-def on_worker(name: str, topic: str, call: bytes) -> tuple[bool, bytes]:
-    """Do a packed call in a task of the cluster; what it tells goes to the client as events."""
+def on_worker(name: str, topic: str, call: bytes, wanted: str) -> tuple[bool | None, bytes]:
+    """
+    Do a packed call in a task of the cluster; what it tells goes to the client as events.
+
+    Nothing is done if the worker's amtlib is not the wanted one, as where a worker has taken the address of another:
+    then the first value is None, and the second says which worker it is, and what it has.
+    """
     worker = importlib.import_module("distributed").get_worker()
+    if own_amtlib() != wanted:
+        return None, f"{worker.address}\n{own_amtlib()}".encode()
     torch.set_num_threads(1)
     stopped = _STOPS[name] = threading.Event()
 

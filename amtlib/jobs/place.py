@@ -40,6 +40,9 @@ class Place(Protocol):
             If all of the place is.
         """
 
+    def notes(self) -> list[str]:
+        """Return what people should know about the workers, a sentence each."""
+
     def warm(self) -> None:
         """Make ready for the first jobs; return at once."""
 

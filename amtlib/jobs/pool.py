@@ -15,6 +15,8 @@ from collections.abc import Callable, Hashable, Sequence
 from types import TracebackType
 from typing import Any, Literal, TypeVar
 
+import torch
+
 from amtlib.jobs.cluster import ClusterPlace, ClusterUnreachable, check_address
 from amtlib.jobs.fairness import FairQueue
 from amtlib.jobs.job import Context, Job, QueueFull, WorkerDied
@@ -61,8 +63,15 @@ class ThreadPlace:
             if call is None:  # it was ended in the meantime
                 return None
             function, arguments = pickle.loads(call) if isinstance(call, bytes) else call
+            # Only now do matrix products and FFTs of this new thread heed torch.set_num_threads: with another number
+            # of threads they come to other last bits.
+            torch.get_num_threads()
             job.begin()
             return function(Context(job.stopped, job.hear), *arguments)
+
+    def notes(self) -> list[str]:
+        """Return nothing: there is nothing to know."""
+        return []
 
     def warm(self) -> None:
         """Do nothing: threads are ready."""
@@ -180,6 +189,11 @@ class Pool:
     def where(self) -> str:
         """Where the work is done, for people."""
         return repr(self._place)
+
+    @property
+    def notes(self) -> list[str]:
+        """What people should know, a sentence each: :attr:`problem`, and workers of a cluster that are left out."""
+        return [*([self.problem] if self.problem else []), *self._place.notes()]
 
     @property
     def workers(self) -> int:
@@ -410,12 +424,14 @@ def open_pool(
     Warns
     -----
     ClusterUnreachable
-        If the scheduler does not answer within 5 s, or ``distributed`` is not installed.
+        If the scheduler does not answer within 5 s, ``distributed`` is not installed, or all workers have another
+        amtlib.
 
     Notes
     -----
-    The cluster's workers need this version of `amtlib` (``pip install 'amtlib[cluster]'``), and see the files that jobs
-    are told of under the same paths. There, a job that does not look at its context cannot be killed: its handle
+    The cluster's workers need this `amtlib` (``pip install 'amtlib[cluster]'``): those with other sources get no work,
+    which ``notes`` says; if all have, the work is done here. They see the files that jobs are told of under the same
+    paths. There, a job that does not look at its context cannot be killed: its handle
     ends at once, and its worker's thread is free when it returns.
 
     Examples

@@ -84,6 +84,10 @@ class ProcessPlace:
                 job.detach()
                 self._give(worker)
 
+    def notes(self) -> list[str]:
+        """Return nothing: there is nothing to know."""
+        return []
+
     def warm(self) -> None:
         """Begin all processes."""
         with self._lock:

@@ -22,9 +22,9 @@ def _join_cluster() -> None:
     """Open the pool on the cluster; whoever serves hears at once if it does not answer."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # said in a line below
-        problem = importlib.import_module("app.pool").TRAININGS.open().problem
-    if problem:
-        print(f"amtlab: {problem}", file=sys.stderr, flush=True)
+        notes = importlib.import_module("app.pool").TRAININGS.open().notes
+    for note in notes:
+        print(f"amtlab: {note}", file=sys.stderr, flush=True)
 
 
 def _tell_ready() -> None:

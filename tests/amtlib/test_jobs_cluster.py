@@ -1,10 +1,14 @@
 """Jobs on a real cluster of two workers: equal results, live words, stops, deaths, and a scheduler that is gone."""
 
 import asyncio
+import contextlib
 import importlib
 import os
+import re
+import shutil
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -20,7 +24,9 @@ from amtlib.batch import Analysis, analyse_corpus
 from amtlib.fdn import design_fdn
 from amtlib.jobs import Cancelled, ClusterUnreachable, Context, Pool, WorkerDied, open_pool
 from amtlib.jobs.cluster import ANSWER_WITHIN, LOOK_EVERY
+from amtlib.jobs.sameness import own_amtlib
 from amtlib.train import RemoteSteps, TrainingPlan
+from tests.serving import ROOT
 from tests.waiting import WAIT, until
 
 distributed = pytest.importorskip("distributed", reason="needs the extra 'cluster'")
@@ -28,6 +34,9 @@ distributed = pytest.importorskip("distributed", reason="needs the extra 'cluste
 # By a name that the workers find too: installed packages may bring a `tests` of their own.
 sys.path.append(str(Path(__file__).parent))
 does = importlib.import_module("job_functions")
+
+#: What a worker with the changed copy says of it.
+OTHER = r"amtlib \S+ \(sources [0-9a-f]{12}\)"
 
 
 @pytest.fixture(scope="module")
@@ -228,6 +237,120 @@ def test_a_cluster_without_workers_is_not_waited_for_forever(monkeypatch: pytest
     with lonely() as cluster, open_pool(cluster.scheduler_address, kind="thread") as pool:
         assert pool.submit(does.add, 1, 1).result(WAIT) == 2
         assert "has had no worker for 1 s; the work goes on here" in pool.problem
+
+
+def test_a_corpus_says_that_its_cluster_was_lost(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("amtlib.jobs.cluster.PATIENCE", 1.0)
+    save(tmp_path / "a.wav", 0.05 * torch.ones(4000), 16000)
+    with lonely() as cluster, open_pool(cluster.scheduler_address, kind="thread") as pool:
+        (row,) = analyse_corpus([str(tmp_path)], tmp_path / "t.csv", Analysis("gammatone"), pool)
+        assert row["problem"] is None
+        lost = f"amtlab: the cluster at {cluster.scheduler_address} has had no worker for 1 s; the work goes on here"
+        assert capsys.readouterr().err.splitlines().count(lost) == 1
+
+
+# --- another amtlib --------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def worker_with(path: Path, address: str) -> Iterator[None]:
+    """Start a worker as its command does, whose modules come from a folder first."""
+    options = ["--nthreads", "1", "--no-nanny", "--no-dashboard", "--local-directory", str(path)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "distributed.cli.dask_worker", address, *options],
+        env={**os.environ, "PYTHONPATH": f"{path}{os.pathsep}{Path(does.__file__).parent}"},
+        cwd=path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def copy_of_amtlib(folder: Path, *, changed: bool) -> Path:
+    """Copy the package; a changed one hears 3 dB less."""
+    folder.mkdir()
+    shutil.copytree(ROOT / "amtlib", folder / "amtlib", ignore=shutil.ignore_patterns("__pycache__"))
+    if changed:
+        source = folder / "amtlib" / "batch" / "analysis.py"
+        text = source.read_text()
+        assert "blocks.channels), P_REF)" in text
+        source.write_text(text.replace("blocks.channels), P_REF)", "blocks.channels), P_REF * 2**0.5)"))
+    return folder
+
+
+def test_a_worker_with_another_amtlib_gets_no_work_whenever_it_joins(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other, same = (
+        copy_of_amtlib(tmp_path / "other", changed=True),
+        copy_of_amtlib(tmp_path / "same", changed=False),
+    )
+    sounds = tmp_path / "sounds"
+    sounds.mkdir()
+    for i in range(4):
+        save(sounds / f"{i}.wav", 0.05 * torch.ones(4000) * (i + 1), 16000)
+    differs = rf"the worker at tcp://\S+ has {OTHER}, and here is {re.escape(own_amtlib())}: it is left out"
+    with lonely() as cluster:
+        address = cluster.scheduler_address
+        there = distributed.Client(address, set_as_default=False)
+        with worker_with(other, address):
+            there.wait_for_workers(1, timeout=WAIT)
+            with pytest.warns(ClusterUnreachable, match=differs + ".*; the work is done here"):
+                open_pool(address, workers=1, kind="thread").close()
+            # one that is as it should be, beside it
+            with worker_with(same, address):
+                there.wait_for_workers(2, timeout=WAIT)
+                with open_pool(address, kind="thread") as pool:
+                    assert pool.problem == ""
+                    assert pool.workers == 1
+                    rows = analyse_corpus([str(sounds)], tmp_path / "t.csv", Analysis("gammatone"), pool)
+                    assert re.search("amtlab: " + differs, capsys.readouterr().err)
+                    with Pool(1) as here:
+                        own = analyse_corpus([str(sounds)], tmp_path / "own.csv", Analysis("gammatone"), here)
+                    assert rows == own
+                    assert pool.problem == ""
+        # one that joins later
+        with worker_with(same, address):
+            assert until(lambda: len(there.scheduler_info()["workers"]) == 1, WAIT)
+            with open_pool(address, kind="thread") as pool, worker_with(other, address):
+                assert (pool.workers, pool.notes) == (1, [])
+                assert until(lambda: pool.notes, WAIT)
+                assert re.match(differs, pool.notes[0])
+                assert [pool.submit(does.add, i, 1).result(WAIT) for i in range(4)] == [1, 2, 3, 4]
+                assert pool.workers == 1
+        there.close()
+
+
+def test_a_worker_that_took_the_address_of_another_does_nothing_with_another_amtlib(
+    cluster: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_pool(cluster.scheduler_address, kind="thread") as pool:
+        wanted = "amtlib 0.0.9 (sources 0123456789ab)"
+        monkeypatch.setattr("amtlib.jobs.cluster.own_amtlib", lambda: wanted)  # from now on, here
+        monkeypatch.setattr("amtlib.jobs.sameness.own_amtlib", lambda: wanted)
+        monkeypatch.setattr("amtlib.jobs.cluster.PATIENCE", 1.0)
+        assert pool.submit(does.add, 1, 2).result(WAIT) == 3
+        assert "has had no worker that has the same amtlib for 1 s; the work goes on here" in pool.problem
+
+
+def test_a_job_whose_workers_were_replaced_goes_to_the_new_ones() -> None:
+    with lonely() as cluster:
+        cluster.scale(1)
+        cluster.wait_for_workers(1, timeout=WAIT)
+        with open_pool(cluster.scheduler_address, kind="thread") as pool:
+            job = pool.submit(does.obey)
+            assert until(job.items, WAIT)
+            waits = pool.submit(does.add, 1, 2)
+            (number,) = pool._place._client.run(os.getpid).values()  # type: ignore[attr-defined]
+            os.kill(number, signal.SIGKILL)  # its nanny starts another, with another address
+            assert until(lambda: job.attempts == 2, WAIT)
+            job.cancel()
+            assert waits.result(WAIT) == 3
+            assert pool.problem == ""
 
 
 def test_a_scheduler_that_is_not_there_is_one_sentence_and_work_is_done_here() -> None:

@@ -20,7 +20,9 @@ from amtlib import Glasberg2002, Moore2016
 from amtlib.audio import AudioBlocks, AudioError, RateChange, load, save
 from amtlib.batch import MODELS, Analysis, analyse_corpus, analyse_file
 from amtlib.batch.analysis import Cell
-from amtlib.batch.tables import Journal, TableError, check_table, read_table, write_table
+from amtlib.batch.journal import Journal
+from amtlib.batch.tables import check_table, read_table, write_table
+from amtlib.batch.writing import TableError
 from amtlib.cli import _MODELS, build_parser, main
 from amtlib.jobs import Context, Pool
 from amtlib.signals import tone
@@ -260,8 +262,8 @@ def test_a_table_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: py
     def fail(number: int) -> None:
         raise OSError("the disk is full")
 
-    monkeypatch.setattr("amtlib.batch.tables.os.fsync", fail)
-    with pytest.raises(OSError, match="the disk is full"):
+    monkeypatch.setattr("amtlib.batch.writing.os.fsync", fail)
+    with pytest.raises(TableError, match=r"t\.csv cannot be written \(the disk is full\)"):
         write_table(tmp_path / "t.csv", [{"file": "b"}])
     assert (tmp_path / "t.csv").read_bytes() == before
     assert len(list(tmp_path.iterdir())) == 1

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from amtlib.batch import read_config, sweep_networks, variants
 from amtlib.batch.tables import read_table
 from amtlib.batch.variants import SweepError
+from amtlib.batch.writing import TableError, only_run
 from amtlib.cli import main
 from amtlib.fdn import load_build, metadata_from_json
 from amtlib.jobs import Pool
@@ -26,6 +27,16 @@ from tests.interrupting import heeding
 from tests.serving import ROOT
 
 SMALL: dict[str, Any] = {"delays": [61, 73, 83], "rt": None, "nfft": 1024, "max_steps": 4, "lr": 0.01}
+
+
+MATCHING: dict[str, Any] = {
+    **SMALL, "rt": 0.02, "mode": "match_spectrogram", "target": "room.wav", "mss_nfft": [64]
+}  # fmt: skip
+
+
+def room(path: Path, seed: int = 0) -> None:
+    x = np.exp(-np.arange(1024) / 100.0) * np.random.default_rng(seed).standard_normal(1024)
+    soundfile.write(path, 0.1 * x, 48000)
 
 
 def sweep(runs: Any, folder: Path) -> list[dict[str, Any]]:
@@ -159,24 +170,120 @@ def test_what_is_done_is_not_done_again_unless_settings_differ(
     assert submitted == [1, 2, 0]
 
 
-def test_a_run_that_fails_stands_in_the_table_and_the_others_go_on(tmp_path: Path) -> None:
-    rows = sweep(variants(SMALL, ["mode=colorless,colourful"]), tmp_path)
+def test_a_run_that_fails_stands_in_the_table_and_the_others_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = train_fdn
+
+    def train(*arguments: Any, **given: Any) -> Any:
+        if given["rng"] == 1 and given["max_steps"]:
+            raise FloatingPointError("the loss is not finite at the start")
+        return real(*arguments, **given)
+
+    monkeypatch.setattr("amtlib.batch.sweep.train_fdn", train)
+    rows = sweep(variants(SMALL, ["seed=0..1"]), tmp_path)
     assert rows[0]["problem"] is None
-    assert "colourful" in rows[1]["problem"]
+    assert rows[1]["problem"] == "FloatingPointError: the loss is not finite at the start"
     table = read_table(tmp_path / "sweep.csv")
-    assert [row["network"] for row in table] == ["mode=colorless.json", None]
+    assert [row["network"] for row in table] == ["rng=0.json", None]
+
+
+@pytest.mark.parametrize(
+    ("sweeps", "complaint"),
+    [
+        (["mode=colorless,colourful"], r"\(with mode=colourful\): unknown training mode 'colourful'"),
+        (["seed=0..3", "optimizer=adam,downhill"], r"optimizer=downhill\): Unknown optimizer 'downhill'"),
+        (["objective=mse,variance"], r"objective=variance\): .*'variance'"),
+        (["lr=0.1,0"], r"lr=0\): lr = 0 must be finite and above 0"),
+        (["max_steps=3,many"], r"max_steps=many\): max_steps must be a whole number"),
+        (["dtype=float16"], r"dtype = 'float16' is unknown"),
+        (["frequencies=4"], "frequencies = 4 must be at least 16"),
+    ],
+)
+def test_what_no_training_takes_is_refused_before_the_first_network(
+    tmp_path: Path, sweeps: list[str], complaint: str
+) -> None:
+    with pytest.raises(SweepError, match=complaint):
+        sweep(variants(SMALL, sweeps), tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_loss_cannot_stand_in_a_config(tmp_path: Path) -> None:
+    with pytest.raises(SweepError, match="'loss' is no setting"):
+        read_config(config(tmp_path, {**SMALL, "loss": "FlatMagnitude"}))
 
 
 def test_a_network_is_trained_towards_the_sound_of_a_file(tmp_path: Path) -> None:
-    room = np.exp(-np.arange(1024) / 100.0) * np.random.default_rng(0).standard_normal(1024)
-    sound = tmp_path / "room.wav"
-    soundfile.write(sound, 0.1 * room, 48000)
-    path = config(
-        tmp_path, {**SMALL, "rt": 0.02, "mode": "match_spectrogram", "target": "room.wav", "mss_nfft": [64]}
-    )
+    room(tmp_path / "room.wav")
+    path = config(tmp_path, MATCHING)
     (row,) = sweep(variants(read_config(path), []), tmp_path / "out")
     assert row["problem"] is None
     assert row["loss"] > 0.0
+
+
+def test_a_network_is_trained_anew_when_its_sound_is_another_not_when_it_lies_elsewhere(
+    tmp_path: Path,
+) -> None:
+    room(tmp_path / "room.wav")
+    path = config(tmp_path, MATCHING)
+    (first,) = sweep(variants(read_config(path), []), tmp_path / "out")
+    (same,) = sweep(variants(read_config(path), []), tmp_path / "out")
+    assert same == first
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "room.wav").rename(tmp_path / "elsewhere" / "moved.wav")
+    path = config(tmp_path, {**MATCHING, "target": "elsewhere/moved.wav"})
+    (moved,) = sweep(variants(read_config(path), []), tmp_path / "out")
+    assert moved == first
+    room(tmp_path / "elsewhere" / "moved.wav", seed=1)
+    (replaced,) = sweep(variants(read_config(path), []), tmp_path / "out")
+    assert replaced["loss"] != first["loss"]
+
+
+def test_a_target_is_relative_to_its_config_wherever_it_is_given(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("amtlib.batch.commands.open_pool", lambda address, workers: Pool(1))
+    (tmp_path / "home" / "rooms").mkdir(parents=True)
+    (tmp_path / "elsewhere").mkdir()
+    for seed, name in enumerate(("room", "rooms/hall")):
+        room(tmp_path / "home" / f"{name}.wav", seed=seed)
+    path = config(tmp_path / "home", MATCHING)
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    arguments = ["train", str(path), "--out", str(tmp_path / "out"), "--sweep"]
+    assert main([*arguments, "target=room.wav,rooms/hall.wav"]) == 0
+    assert [row["target"] for row in read_table(tmp_path / "out" / "sweep.csv")] == [
+        "room.wav",
+        "rooms/hall.wav",
+    ]
+    capsys.readouterr()
+    assert main([*arguments, "target=room.wav,lost.wav"]) == 2
+    said = capsys.readouterr().err
+    assert said == (
+        "amtlab: no network can be made of these settings (with target=lost.wav): lost.wav: there is no such file: "
+        "check its name and folder\n"
+    )
+
+
+def test_a_second_sweep_into_a_folder_is_refused_meanwhile_and_a_foreign_table_is_left_alone(
+    tmp_path: Path,
+) -> None:
+    runs = variants(SMALL, [])
+    with (
+        only_run(tmp_path / "sweep.csv"),
+        pytest.raises(TableError, match=r"sweep\.csv is being written by another run"),
+    ):
+        sweep(runs, tmp_path)
+    (tmp_path / "sweep.csv").write_text("subject,score\nann,3\n")
+    with pytest.raises(TableError, match="another program's table"):
+        sweep(runs, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["sweep.csv"]
+    assert (tmp_path / "sweep.csv").read_text() == "subject,score\nann,3\n"
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(TableError, match=r"file/out cannot be written \(Not a directory\)"):
+        sweep(variants(SMALL, []), tmp_path / "file" / "out")
 
 
 # --- the command -----------------------------------------------------------------------------------------------
@@ -199,8 +306,11 @@ def test_the_command_prints_a_table_and_names_what_failed(
     assert " ".join(heading.split()) == "rng loss steps modal std/dB peak/dB sparsity seconds"
     assert [line.split()[0] for line in lines] == ["0", "1"]
     assert last == str(tmp_path / "out" / "sweep.csv")
-    assert main([*arguments, "--sweep", "optimizer=adam,downhill"]) == 1
-    assert "amtlab: rng=1, optimizer=downhill: Unknown optimizer 'downhill'" in capsys.readouterr().err
+    assert main([*arguments, "--sweep", "optimizer=adam,downhill"]) == 2
+    assert capsys.readouterr().err == (
+        "amtlab: no network can be trained with these settings (with rng=0,optimizer=downhill): Unknown optimizer "
+        "'downhill'. Use 'adam' or 'lbfgs'.\n"
+    )
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends a signal as a terminal does")
