@@ -647,9 +647,8 @@ class LabView(Viewer):
         with self._one_refresh():
             found = stimulus.accept(decoded)
         self._refresh([])
-        text = (
-            f"{found.name}: {found.duration:.2f} s, {found.source_fs:g} Hz. Drop another one to replace it."
-        )
+        said = (f"{found.name}: {found.duration:.2f} s, {found.source_fs:g} Hz.", found.cancellation)
+        text = " ".join([*filter(None, said), "Drop another one to replace it."])
         return {"type": "upload-done", "id": job, "text": text}
 
 
