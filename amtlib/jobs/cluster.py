@@ -224,6 +224,8 @@ class ClusterPlace:
                 return good, outcome
             elif self._lost:
                 raise PlaceLost(self._lost)
+            elif future is None and self._client.status != "running":  # nothing was sent that could tell
+                raise PlaceLost(f"the scheduler at {self.address} is out of reach")
             elif self._workers and not any(worker in self._workers for worker in workers):
                 return None, b""  # dask would wait for these for ever, though there are others now
 
