@@ -8,6 +8,7 @@ import asyncio
 import logging
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,12 +17,22 @@ from typing import Any
 
 _LOG = logging.getLogger("amtlab")
 
-#: Threads of a process. Each page occupies one at the most, so one that asks for the dearest picture holds up nobody
-#: else; where more pages compute at once, they take turns.
-THREADS = 32
+#: Threads of a process. Each page occupies one at the most, most of the time none, so that a page that asks for the
+#: dearest picture holds up nobody else; where more pages compute at once, they take turns.
+THREADS = 200
 #: How soon the loop gets Python's lock back from a thread that computes, s. With Python's own 5 ms a student's slider
 #: waits two to three times as long beside somebody's dearest picture (measured: p95 180 ms, with this 71 ms).
 SWITCH_S = 0.0005
+
+
+#: What took a page longer than this, s, is followed by as long a rest of that page while other pages work.
+RESTS_FROM_S, LONGEST_REST_S = 0.03, 1.0
+#: Other pages work if one of them did something so short a time ago, s.
+RECENT_S = 5.0
+#: What a message costs the loop that writes it, s a byte: counts as the page's own work.
+WRITING_S = 5e-8
+_LAST_WORK: dict[int, float] = {}
+_CURRENT = threading.local()
 
 
 class Superseded(Exception):
@@ -35,13 +46,74 @@ def _threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(THREADS, thread_name_prefix="page")
 
 
+class LargeTurns:
+    """One large computation at a time in a process, for each takes 100 MB or more; clients take turns.
+
+    Examples
+    --------
+    >>> turns = LargeTurns()
+    >>> with turns, turns:  # one who has the turn keeps it
+    ...     turns.waiting
+    0
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._holder, self._depth = 0, 0
+        self._waiting: list[tuple[str, threading.Event]] = []
+        self._served: dict[str, int] = {}
+        self._count = 0
+
+    @property
+    def waiting(self) -> int:
+        """How many wait."""
+        return len(self._waiting)
+
+    def __enter__(self) -> None:
+        me, owner, mine = threading.get_ident(), getattr(_CURRENT, "owner", ""), threading.Event()
+        with self._lock:
+            if self._holder in (0, me):
+                self._take(me, owner)
+                return
+            self._waiting.append((owner, mine))
+        mine.wait()
+        with self._lock:
+            self._take(me, owner)
+
+    def _take(self, me: int, owner: str) -> None:
+        self._holder, self._depth = me, self._depth + 1
+        self._count += 1
+        self._served[owner] = self._count
+
+    def __exit__(self, *_failure: object) -> None:
+        with self._lock:
+            self._depth -= 1
+            if self._depth:
+                return
+            self._holder = 0
+            if self._waiting:
+                # The client that has waited longest since its last turn; of its pages the one that came first.
+                following = min(self._waiting, key=lambda each: self._served.get(each[0], 0))
+                self._waiting.remove(following)
+                self._holder = -1  # handed on: nobody who comes now takes it
+                following[1].set()
+            else:
+                self._served.clear()
+
+
+#: The turns of this process.
+LARGE = LargeTurns()
+
+
 class Background:
     """The work of one page, done one piece after the other.
 
     Parameters
     ----------
     loop : asyncio.AbstractEventLoop
-        Sends what the work has to say (`send`), and runs its coroutines (`spawn`).
+        Sends what the work has to say (`send`).
+    owner : str
+        The client whose page it is: large computations of different clients take turns (`LARGE`).
 
     Attributes
     ----------
@@ -59,8 +131,10 @@ class Background:
     ['first', 'second']
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, owner: str = "") -> None:
         self.loop = loop
+        self.owner = owner
+        self._rests_until = self._cost = 0.0
         self._waiting: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
         self._running = False
         self._closed = False
@@ -81,8 +155,27 @@ class Background:
             self._waiting.append((work, future))
             if not self._running:
                 self._running = True
-                _threads().submit(self._one)
+                self._go_on()
         return future
+
+    def _go_on(self) -> None:
+        """Let a thread do the next piece, after the page's rest."""
+        rest = self._rests_until - time.monotonic()
+        if rest > 0:
+            self.loop.call_soon_threadsafe(lambda: self.loop.call_later(rest, self._submit))
+        else:
+            self._submit()
+
+    def _submit(self) -> None:
+        _threads().submit(self._one)
+
+    def _rest_after(self, took: float) -> None:
+        now = time.monotonic()
+        _LAST_WORK[id(self)] = now
+        took, self._cost = took + self._cost, 0.0
+        others = any(now - last < RECENT_S for page, last in list(_LAST_WORK.items()) if page != id(self))
+        if others and took > RESTS_FROM_S:
+            self._rests_until = now + min(took, LONGEST_REST_S)
 
     async def turn(self, work: Callable[[], Any]) -> Any:
         """Do this in its turn, and return what it returned.
@@ -100,6 +193,7 @@ class Background:
         result: Any = None
         problem: Exception | None = None
         wanted = future is not None and future.set_running_or_notify_cancel()
+        began, _CURRENT.owner = time.monotonic(), self.owner
         if work is not None and wanted:
             try:
                 result = work()
@@ -108,11 +202,12 @@ class Background:
             except Exception as failure:
                 _LOG.exception("The work of a page failed")
                 problem = failure
+        self._rest_after(time.monotonic() - began)
         with self._lock:
             # Others come first: the next piece goes to the end of the queue of all pages.
             self._running = bool(self._waiting)
             if self._running:
-                _threads().submit(self._one)
+                self._go_on()
         # Last: whoever waited for this finds the page at rest.
         if future is not None and wanted:
             if problem is None:
@@ -120,8 +215,9 @@ class Background:
             else:
                 future.set_exception(problem)
 
-    def send(self, deliver: Callable[[], None]) -> None:
-        """Let the loop deliver a message; messages keep their order."""
+    def send(self, deliver: Callable[[], None], size: int = 0) -> None:
+        """Let the loop deliver a message of so many bytes; messages keep their order."""
+        self._cost += size * WRITING_S
         if not self.loop.is_closed():
             self.loop.call_soon_threadsafe(deliver)
 
@@ -131,6 +227,7 @@ class Background:
             self._closed = True
             waiting = list(self._waiting)
             self._waiting.clear()
+        _LAST_WORK.pop(id(self), None)
         for _, future in waiting:
             future.cancel()
 

@@ -64,7 +64,7 @@ class LabPart(JSComponent):
         self._receive = receive
         self._document: weakref.ref[Document] | None = None
         #: Sends a message from the event loop, where the page works in threads.
-        self.outlet: Callable[[Callable[[], None]], None] | None = None
+        self.outlet: Callable[[Callable[[], None], int], None] | None = None
         super().__init__(sizing_mode="stretch_width", margin=0, **settings)
 
     def _get_properties(self, doc: Any) -> dict[str, Any]:
@@ -92,7 +92,8 @@ class LabPart(JSComponent):
         if self.outlet is None:
             self._send_msg(travelling)
         else:
-            self.outlet(lambda: self._deliver(travelling))
+            size = sum(len(each) for each in message.values() if isinstance(each, str | bytes))
+            self.outlet(lambda: self._deliver(travelling), size)
 
     def _deliver(self, travelling: dict[str, Any]) -> None:
         document = None if self._document is None else self._document()

@@ -12,12 +12,14 @@ from typing import Any, ClassVar
 import param
 import yaml
 
-from app.background import Superseded
+from app.background import LARGE, Superseded
 from app.quantity import Field, shortened
 from app.shared import SHARED
 
 #: Shared results of more bytes than this are held by `app.shared.SHARED` alone, which is bounded.
 _LARGE = 64_000
+#: Results of which more numbers are computed take 100 MB while they are.
+_MANY = 4e6
 
 
 @dataclass(frozen=True)
@@ -175,7 +177,9 @@ class LabModel(param.Parameterized):
         if self.outdated():
             raise Superseded
 
-    def stage(self, name: str, key: Hashable, make: Callable[[], Any], *, shared: bool = False) -> Any:
+    def stage(
+        self, name: str, key: Hashable, make: Callable[[], Any], *, shared: bool = False, values: float = 0
+    ) -> Any:
         """Return what `make` made for this key, made anew only when the key changed.
 
         Parameters
@@ -189,11 +193,21 @@ class LabModel(param.Parameterized):
         shared : bool
             Whether another session's will do. The key must then hold all that it follows from, of a user's own file
             the hash of its bytes (`app.stimulus.Stimulus.key`).
+        values : float
+            How many numbers are computed; of those with more than `_MANY`, a process makes one at a time.
         """
         held = self._stages.get(name)
         if held is not None and held[0] == key:
             return held[1]
         self.check()
+        if values > _MANY:
+            plain = make
+
+            def make() -> Any:
+                with LARGE:
+                    self.check()
+                    return plain()
+
         if not shared:
             made = make()
         else:

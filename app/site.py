@@ -46,7 +46,7 @@ PATIENCE = 0.8
 _BEGUN: dict[str, AnyLab] = {}
 
 
-async def begin(slug: str, link: str, session_id: str) -> None:
+async def begin(slug: str, link: str, session_id: str, owner: str = "") -> None:
     """Compute a page's first picture before its session is made, off the event loop.
 
     Parameters
@@ -57,11 +57,13 @@ async def begin(slug: str, link: str, session_id: str) -> None:
         Query of the page's address.
     session_id : str
         The session that `open_lab` will be called in; `forget` it if it is not made.
+    owner : str
+        The client whose page it is.
     """
     lab = next((lab for lab in LABS if lab.slug == slug), None)
     if lab is None:
         return
-    background = Background(asyncio.get_running_loop())
+    background = Background(asyncio.get_running_loop(), owner)
     _BEGUN[session_id] = lab(link=link, served=True, background=background)
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(background.turn(lambda: None), PATIENCE)

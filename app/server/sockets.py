@@ -114,7 +114,7 @@ class PageSocket(WSHandler):
 
     async def _picture(self, page: str) -> None:
         if not self._has_session():
-            await site.begin(page, self.request.query, self._id)
+            await site.begin(page, self.request.query, self._id, self._client)
 
     async def _begin(self, token: str) -> None:
         known = set(self.application_context.sessions)

@@ -10,11 +10,16 @@ from typing import Any
 import pytest
 
 from app import background as module
-from app.background import Background
+from app.background import Background, LargeTurns
 from app.controls import LabPart
 from app.labs.cochlea.view import CochleaLab
 from app.labs.filterbank.view import FilterbankLab
 from app.shell import LabView
+
+
+@pytest.fixture(autouse=True)
+def _no_other_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_LAST_WORK", {})
 
 
 def in_a_loop(do: Callable[[], Any]) -> Any:
@@ -223,3 +228,50 @@ def test_a_page_that_is_left_lets_go_of_what_it_computes(
     in_a_loop(left)
     assert not told
     assert not caplog.records
+
+
+def test_a_page_that_keeps_a_core_busy_rests_while_others_work_and_not_when_it_is_alone() -> None:
+    async def rests() -> tuple[float, float]:
+        loop = asyncio.get_running_loop()
+        busy, other = Background(loop), Background(loop)
+
+        async def twice() -> float:
+            await busy.turn(lambda: time.sleep(0.1))
+            began = time.monotonic()
+            await busy.turn(lambda: None)
+            return time.monotonic() - began
+
+        alone = await twice()
+        await other.turn(lambda: None)
+        return alone, await twice()
+
+    alone, beside = in_a_loop(rests)
+    assert beside > 0.09
+    assert alone < beside
+
+
+def test_large_computations_are_made_one_at_a_time_and_clients_take_turns() -> None:
+    turns, order, may_go, at_once = LargeTurns(), [], threading.Event(), []
+
+    async def all_of_them() -> None:
+        loop = asyncio.get_running_loop()
+
+        def large(name: str) -> None:
+            with turns:
+                may_go.wait(20)
+                at_once.append(name)
+                order.append(name)
+                assert at_once == [name]
+                at_once.clear()
+
+        pages = [Background(loop, owner) for owner in ("greedy", "greedy", "greedy", "modest")]
+        asked = []
+        for i, (page, name) in enumerate(zip(pages, ("g0", "g1", "g2", "m0"), strict=True)):
+            asked.append(page.do(lambda name=name: large(name)))
+            while turns.waiting < i:
+                await asyncio.sleep(0.001)
+        may_go.set()
+        await asyncio.gather(*map(asyncio.wrap_future, asked))
+
+    in_a_loop(all_of_them)
+    assert order == ["g0", "m0", "g1", "g2"]

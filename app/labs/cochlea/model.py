@@ -482,10 +482,15 @@ class CochleaModel(LabModel):
         )
 
     @property
+    def _values(self) -> float:
+        """How many numbers all places have."""
+        return float(self.test.channels * FS * self.stimulus.duration)
+
+    @property
     def cochleagrams(self) -> Cochleagrams:
         """The sound through all places of the ear, and through a linear gammatone filterbank beside it."""
         key = (*self._key("e.", "t.channels"), *self.stimulus.key())
-        return self.stage("cochleagrams", key, self._cochleagrams, shared=True)
+        return self.stage("cochleagrams", key, self._cochleagrams, shared=True, values=self._values)
 
     def sound(self) -> torch.Tensor:
         """Return the sound in Pa, shape ``(T,)``."""
@@ -525,7 +530,7 @@ class CochleaModel(LabModel):
     def all_places(self) -> torch.Tensor:
         """Return the movements of all places, each run backwards through a gammatone of its place, added up."""
         key = (*self._key("e.", "t.channels"), *self.stimulus.key())
-        return self.stage("all places", key, self._all_places, shared=True)
+        return self.stage("all places", key, self._all_places, shared=True, values=self._values)
 
     @torch.no_grad()
     def _all_places(self) -> torch.Tensor:

@@ -139,6 +139,7 @@ class FdnLab(LabView):
         self._analysed: dict[str, Analysis] = {}
         self._sentence: tuple[str, str | None, float] = ("", None, 0.0)
         self._task: Future[None] | None = None
+        self._aside = asyncio.Lock()
         #: Who does the steps of the present run, and by which plan.
         self._steps: tuple[TrainingPlan, RemoteSteps] | None = None
         self._pool: Pool | None = None
@@ -349,7 +350,10 @@ class FdnLab(LabView):
 
     async def _make(self, name: str, key: Hashable, make: Callable[[], Any]) -> None:
         try:
-            made = await asyncio.to_thread(make)
+            async with self._aside:  # one after the other: a page takes one core at the most
+                if self._closed:
+                    return
+                made = await asyncio.to_thread(make)
         finally:
             self._busy.discard(name)
 

@@ -333,6 +333,11 @@ class FilterbankModel(LabModel):
         return tuple(values[key] for key in values if key.startswith("f.") and key != "f.spacing")
 
     @property
+    def _values(self) -> float:
+        """How many numbers all channels have."""
+        return float(self.bank.channels * self.bank.fs * self.stimulus.duration)
+
+    @property
     def betamul(self) -> float:
         """Bandwidth multiplier of the filterbank, in ERB."""
         return float(self.bank.bandwidth * default_betamul(int(self.bank.order)))
@@ -388,7 +393,7 @@ class FilterbankModel(LabModel):
         scales = self.stimulus.scales
         gain = 10 ** ((float(self.stimulus.level) - REFERENCE_LEVEL) / 20) if scales else 1.0
         both = (fs, *self.stimulus.key(level=not scales), *self._bank_key())
-        shape, power = self.stage("envelope", both, self._envelope, shared=True)
+        shape, power = self.stage("envelope", both, self._envelope, shared=True, values=self._values)
         frequencies, responses = self.stage("responses", self._bank_key(), self._responses, shared=True)
         channel = self.channel
         one, delay, impulse = self.stage("impulse", (*self._bank_key(), channel), self._impulse)
@@ -476,7 +481,7 @@ class FilterbankModel(LabModel):
     def resynthesis(self) -> torch.Tensor:
         """Return the channels put together again: each aligned by its own filter run backwards, then summed."""
         key = (*self._sound_key(), *self._bank_key())
-        return self.stage("resynthesis", key, self._resynthesis, shared=True)
+        return self.stage("resynthesis", key, self._resynthesis, shared=True, values=self._values)
 
     @torch.no_grad()
     def _resynthesis(self) -> torch.Tensor:
