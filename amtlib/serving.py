@@ -125,6 +125,8 @@ class ServeOptions:
 #: glibc by default gives each array of some hundred kB back to the system and asks for it anew, page by page: a
 #: third of what a slider's move costs. Arrays above 64 MB, and what is free above 256 MB, still go back.
 _MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**26), "MALLOC_TRIM_THRESHOLD_": str(2**28)}
+#: NumPy's linear algebra would use all cores, and one student's network would hold up the pages of all others.
+_ONE_CORE = {"OPENBLAS_NUM_THREADS": "1"}
 
 
 # --- what to start -----------------------------------------------------------------------------------------
@@ -272,7 +274,7 @@ def _secret(variable: str) -> str:
 
 def _environment(options: ServeOptions, processes: int) -> dict[str, str]:
     """Return what the server's processes learn from their environment: secrets would show in a command."""
-    environment = {**_MEMORY, **os.environ}
+    environment = {**_MEMORY, **_ONE_CORE, **os.environ}
     environment["AMTLAB_MAX_UPLOAD_MB"] = f"{options.max_upload_mb:g}"
     environment["AMTLAB_PROCESSES"] = str(processes)
     environment["AMTLAB_FRAMES"] = " ".join(options.frames)

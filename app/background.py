@@ -221,6 +221,24 @@ class Background:
         if not self.loop.is_closed():
             self.loop.call_soon_threadsafe(deliver)
 
+    async def aside(self, work: Callable[[], Any], is_wanted: Callable[[], bool]) -> Any:
+        """Do long work beside the page's turn, as one of the large computations of the process.
+
+        Raises
+        ------
+        Superseded
+            If it is not wanted any more when its turn comes.
+        """
+
+        def in_its_turn() -> Any:
+            _CURRENT.owner = self.owner
+            with LARGE:
+                if not is_wanted():
+                    raise Superseded
+                return work()
+
+        return await asyncio.wrap_future(_threads().submit(in_its_turn))
+
     def close(self) -> None:
         """Forget what waits: the page has been left."""
         with self._lock:

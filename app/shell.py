@@ -90,7 +90,7 @@ class LabView(Viewer):
         self._background = background
         self._inbox: deque[dict[str, Any]] = deque()
         self._inbox_lock = threading.Lock()
-        self._skips = self._closed = False
+        self._skips = self._closed = self._absent = self._stale = False
         self.id = f"lab-{uuid.uuid4().hex[:12]}"
         self._served = served
         self._lesson: Lesson | None = None
@@ -125,9 +125,12 @@ class LabView(Viewer):
             background.do(lambda: self._first_picture(notes, pinned))
 
     def _first_picture(self, notes: list[str], pinned: dict[str, str] | None) -> None:
-        if pinned is not None:
-            notes += self._pin_state(pinned)
-        self._refresh(notes)
+        try:
+            if pinned is not None:
+                notes += self._pin_state(pinned)
+            self._refresh(notes)
+        except Superseded:
+            self._stale = True
 
     # ------------------------------------------------------------------ what a lab provides
 
@@ -394,6 +397,7 @@ class LabView(Viewer):
         """
         try:
             self.draw()
+            self._stale = False
             self._said, self._problem = self.summary(), ""
             task = self._lesson.task if self._lesson else None
             self._done = bool(task and task.is_done(self.measures()))
@@ -450,6 +454,10 @@ class LabView(Viewer):
         """The event loop of the page, or None in a script or a test without one."""
         return loop_of(self._background)
 
+    def connected(self, *, is_there: bool) -> None:
+        """Note whether somebody sees the page: what it shows is computed when they are back."""
+        self._absent = not is_there
+
     def close(self) -> None:
         """End what this page has running: it has been left."""
         self._closed = True
@@ -482,8 +490,12 @@ class LabView(Viewer):
         self._deal_with(message)
 
     def _is_outdated(self) -> bool:
-        """Whether nobody wants what is being computed: the page has been left, or its newest move waits behind."""
-        return self._closed or (self._skips and any(m.get("type") in _NEWEST_WINS for m in self._inbox))
+        """Whether nobody wants what is being computed: nobody sees the page, or its newest move waits behind."""
+        return (
+            self._closed
+            or self._absent
+            or (self._skips and any(m.get("type") in _NEWEST_WINS for m in self._inbox))
+        )
 
     def _deal_with(self, message: dict[str, Any]) -> None:
         """Deal with a message from the page; nothing it holds may end the session."""
@@ -491,7 +503,7 @@ class LabView(Viewer):
         try:
             self._receive(message)
         except Superseded:
-            pass  # whatever supersedes it draws the picture
+            self._stale = True  # whatever supersedes it draws the picture
         except Exception:
             _LOG.exception("A message of kind %s failed", shortened(message.get("type")))
             self._problem = "That did not work; the settings before it still hold. The server's log says why."
@@ -509,6 +521,8 @@ class LabView(Viewer):
             self._known = {**self._known, **{k: v for k, v in values.items() if k in self._known}}
             self._refresh(notes, answered=int(message["sequence"]))
         elif kind == "hello":
+            if self._stale:
+                self._refresh(self._notes)
             everything = {"values": self.model.values(), "scene": self.scene.whole(), **self._told}
             self.parts["figures"].tell({"type": "update", **everything})
         elif kind == "hide":

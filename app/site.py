@@ -9,6 +9,7 @@ import html
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
+from weakref import WeakValueDictionary
 
 import numpy as np
 import panel as pn
@@ -44,6 +45,8 @@ _STYLE = (Path(__file__).parent / "static" / "landing.css").read_text(encoding="
 PATIENCE = 0.8
 #: Pages whose picture has been begun and whose session has not, by the id of the session.
 _BEGUN: dict[str, AnyLab] = {}
+#: Pages of sessions.
+_PAGES: WeakValueDictionary[str, AnyLab] = WeakValueDictionary()
 
 
 async def begin(slug: str, link: str, session_id: str, owner: str = "") -> None:
@@ -76,6 +79,13 @@ def forget(session_id: str) -> None:
         view.close()
 
 
+def connected(session_id: str, *, is_there: bool) -> None:
+    """Let a page know whether it has a connection; one that nobody sees computes nothing new."""
+    view = _PAGES.get(session_id) or _BEGUN.get(session_id)
+    if view is not None:
+        view.connected(is_there=is_there)
+
+
 def open_lab(slug: str) -> None:
     """Serve a lab to the present session: what `begin` made for it, or else the lab as it opens without a link."""
     document = pn.state.curdoc
@@ -83,6 +93,8 @@ def open_lab(slug: str) -> None:
     view = _BEGUN.pop(context.id, None) if context is not None else None
     if view is None:
         view = next(lab for lab in LABS if lab.slug == slug)(served=True)
+    if context is not None:
+        _PAGES[context.id] = view
     # The session owns the view: what watches the model lives as long as the page does.
     pn.state.on_session_destroyed(lambda session_context: view.close())
     VIEWS.add(view)

@@ -180,8 +180,9 @@ def burn(url: str, number: int, seconds: float) -> tuple[list[float], str]:
     return asyncio.run(_burn(url, number, seconds))
 
 
-async def measure(server: Server, seconds: float, labs: list[str], seed: int) -> bool:
-    """Let the burner go through all kinds beside a class, and print a row for each."""
+async def measure(server: Server, seconds: float, labs: list[str], seed: int, of: list[str]) -> bool:
+    """Let the burner go through all kinds of some labs beside a class, and print a row for each."""
+    numbers = [number for number, kind in enumerate(KINDS) if kind.slug in of]
     print(
         f"one student of {STUDENTS + 1} asks for the dearest; load average {os.getloadavg()[0]:.1f}; targets of the "
         f"others' slider to update: p95 {TARGET_P95:g} ms, max {TARGET_WORST:g} ms"
@@ -197,7 +198,7 @@ async def measure(server: Server, seconds: float, labs: list[str], seed: int) ->
             rows: list[tuple[str, float, float, list[float], str]] = [
                 ("(nobody)", rest, time.monotonic(), [], "")
             ]
-            for number in range(-1, len(KINDS)):
+            for number in (-1, *numbers):
                 if number >= 0:
                     began = time.monotonic()
                     waits, problem = await loop.run_in_executor(burner, burn, server.url, number, seconds / 3)

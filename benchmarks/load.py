@@ -195,7 +195,9 @@ async def measure(server: Server, options: argparse.Namespace) -> bool:
     good = await costs(server, options.labs) if "costs" in options.scenarios else True
     for name in options.scenarios:
         if name == "burner":
-            good &= await burner.measure(server, options.seconds, options.labs, options.seed)
+            good &= await burner.measure(
+                server, options.seconds, options.labs, options.seed, options.dearest_of
+            )
         elif name == "attackers":
             good &= await attackers.measure(server, options.labs, options.seed, options.attacks)
         elif name != "costs":
@@ -222,6 +224,13 @@ def main() -> int:
     )
     parser.add_argument(
         "--returning", action="store_true", help="browsers that have the site's scripts already"
+    )
+    parser.add_argument(
+        "--dearest-of",
+        nargs="+",
+        choices=sorted(SLIDERS),
+        default=sorted(SLIDERS),
+        help="what the burner asks for",
     )
     parser.add_argument("--attacks", nargs="+", choices=list(ATTACKS), default=list(ATTACKS))
     parser.add_argument("--seed", type=int, default=0)

@@ -118,6 +118,7 @@ class PageSocket(WSHandler):
 
     async def _begin(self, token: str) -> None:
         known = set(self.application_context.sessions)
+        site.connected(self._id, is_there=True)
         await super()._async_open(token)
         for session in set(self.application_context.sessions) - known:
             clients.note_session(session, self._client)
@@ -200,6 +201,7 @@ class PageSocket(WSHandler):
         self._gone = True
         if _SEATS.get(self._id) is self:
             del _SEATS[self._id]
+            site.connected(self._id, is_there=False)
         if self._counted:
             clients.give_socket_back(self._client)
         # Bokeh may have found the connection closed before tornado did, and then fails here.

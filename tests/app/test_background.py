@@ -275,3 +275,22 @@ def test_large_computations_are_made_one_at_a_time_and_clients_take_turns() -> N
 
     in_a_loop(all_of_them)
     assert order == ["g0", "m0", "g1", "g2"]
+
+
+def test_a_page_that_nobody_sees_computes_nothing_new_and_draws_when_somebody_is_back(
+    told: list[dict[str, Any]],
+) -> None:
+    async def back() -> tuple[int, bool]:
+        view, page = await opened(FilterbankLab)
+        await ready(page)
+        view.connected(is_there=False)
+        told.clear()
+        view._guarded({"type": "set", "values": {"f.order": 2}, "sequence": 1})
+        await ready(page)
+        absent = len(told)
+        view.connected(is_there=True)
+        view._guarded({"type": "hello"})
+        await ready(page)
+        return absent, view.lab.bank.order == 2 and "cochleagram" in told[-1]["scene"]["data"]
+
+    assert in_a_loop(back) == (0, True)

@@ -23,7 +23,7 @@ from amtlib import audio, fdn
 from amtlib.fdn import FDNBuild
 from amtlib.jobs import Pool
 from amtlib.train import RemoteSteps, Snapshot, TrainingPlan, TrainingRun
-from app.background import Background, in_turn
+from app.background import Background, Superseded, in_turn
 from app.figures import template
 from app.labs.fdn import drawing, findings, listening, words
 from app.labs.fdn.ear import SENSATION
@@ -139,7 +139,6 @@ class FdnLab(LabView):
         self._analysed: dict[str, Analysis] = {}
         self._sentence: tuple[str, str | None, float] = ("", None, 0.0)
         self._task: Future[None] | None = None
-        self._aside = asyncio.Lock()
         #: Who does the steps of the present run, and by which plan.
         self._steps: tuple[TrainingPlan, RemoteSteps] | None = None
         self._pool: Pool | None = None
@@ -348,12 +347,17 @@ class FdnLab(LabView):
             asyncio.run_coroutine_threadsafe(self._make(name, key, make), loop)
         return None
 
+    async def _aside(self, make: Callable[[], Any]) -> Any:
+        if self._background is None:
+            return await asyncio.to_thread(make)
+        return await self._background.aside(make, lambda: not (self._closed or self._absent))
+
     async def _make(self, name: str, key: Hashable, make: Callable[[], Any]) -> None:
         try:
-            async with self._aside:  # one after the other: a page takes one core at the most
-                if self._closed:
-                    return
-                made = await asyncio.to_thread(make)
+            made = await self._aside(make)
+        except Superseded:
+            self._stale = True
+            return
         finally:
             self._busy.discard(name)
 
