@@ -112,7 +112,8 @@ class TrainingRun:
     Raises
     ------
     ValueError
-        If nothing is trainable, the mode is unknown, the target unfit, or a number out of range.
+        If nothing is trainable, the mode is unknown, the target unfit, a number out of range, or the network's loop
+        grows (:func:`amtlib.fdn.loop_gain`).
     TypeError
         If an argument has the wrong type.
 
@@ -120,7 +121,7 @@ class TrainingRun:
     -----
     UserWarning
         If time aliasing is above -40 dB in a matching mode, the target is cut, the penalty makes more than 90 % of the
-        matrix's gradient (at the first step), the run diverges, or a free matrix grew too large to be safe.
+        matrix's gradient (at the first step), the run diverges, or a free matrix has come to make the loop grow.
 
     See Also
     --------
@@ -321,7 +322,8 @@ class TrainingRun:
             self.reason = reason
             if reason in ("not_finite", "diverged"):
                 warnings.warn(self.message, UserWarning, stacklevel=3)
-            warn_of_growth(self._response, self._start)
+            if reason != "failed":
+                warn_of_growth(self._latest.build)
         with self._wake:
             self._wake.notify_all()
 

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from amtlib.fdn.build import FDNBuild
+from amtlib.fdn.stability import LoopGain, growing
 from amtlib.train.descent import OPTIMIZERS, Descent
 from amtlib.train.losses import Rendered, Term
 from amtlib.train.objectives import Criterion, output_domain
@@ -111,6 +112,9 @@ def check_start(
     mode: str | None, objective: str, response: Response, build: FDNBuild, *, in_time: bool
 ) -> None:
     """Raise or warn if the model does not suit the mode; see `TrainingRun`."""
+    grown = growing(build)
+    if grown is not None:
+        raise ValueError(f"the network's loop grows: {_described(grown)}")
     if objective == "power_variance" and not response.fused:
         raise ValueError(
             "objective 'power_variance' needs a model as build_fdn makes it, with frozen delays and filters, and "
@@ -135,17 +139,21 @@ def check_start(
         )
 
 
-def warn_of_growth(response: Response, build: FDNBuild) -> None:
-    """Warn if a free feedback matrix grew beyond what the filters hold down; see `TrainingRun`."""
-    if not response.fused:
-        return
-    with torch.no_grad():
-        norm = float(torch.linalg.matrix_norm(response.matrices().a, 2))
-    gain = response.gains.largest / response.gamma ** int(build.delays.min())
-    if norm > 1.0 + 1e-4 and norm * gain >= 1.0:
+def _described(grown: LoopGain) -> str:
+    return (
+        f"at {grown.frequency:.4g} Hz a round through it gains {grown.decibels:.3g} dB (a factor of {grown.gain:.4g}), "
+        f"and a mode rises by {grown.growth:.3g} dB per second; lower the filters there, or multiply the feedback "
+        f"matrix by {math.floor(9999.0 / grown.gain) / 1e4:.4f}"
+    )
+
+
+def warn_of_growth(build: FDNBuild) -> None:
+    """Warn if training a free feedback matrix has made the loop grow; see `TrainingRun`."""
+    grown = growing(build)
+    if grown is not None:
         warnings.warn(
-            f"the feedback matrix has grown to a norm of {norm:.4g}: the network may be unstable; scale it by "
-            f"{1.0 / norm:.4g}, or build the model with matrix='orthogonal'",
+            f"training has made the network's loop grow: {_described(grown)}, or build the model with "
+            "matrix='orthogonal'",
             UserWarning,
             stacklevel=4,
         )
