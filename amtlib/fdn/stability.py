@@ -152,7 +152,7 @@ def growing(build: FDNBuild) -> LoopGain | None:
 
 
 def _growth(build: FDNBuild, at: Array, radius: Array) -> float:
-    """Growth in dB/s of the fastest growing pole met by Newton's method from where the loop gains; 0 if there is none."""
+    """Growth in dB/s of the fastest growing pole that Newton's method meets from where the loop gains, or 0."""
     above = np.flatnonzero(radius > LOSSLESS)
     count = max(min(_STARTS // build.N**2, _MOST_STARTS), 8)
     strongest = above[np.argsort(radius[above])[-count:]]

@@ -4,6 +4,7 @@ Not here: what a step does (:mod:`amtlib.train.descent`).
 """
 
 import atexit
+import hashlib
 import math
 import os
 import threading
@@ -29,6 +30,7 @@ from amtlib.train.losses import Loss, Rendered, Term
 from amtlib.train.objectives import build_objective
 from amtlib.train.record import News, Snapshot, Step, Stepper, TrainLog
 from amtlib.train.response import Response
+from amtlib.train.rotations import turned, turned_and_flipped
 from amtlib.train.settings import (
     check_settings,
     check_start,
@@ -41,9 +43,22 @@ from amtlib.train.settings import (
 
 #: Parts of a network that may learn, by the letters of their matrices.
 _PARTS = {"feedback": "a", "input_gain": "b", "output_gain": "c", "direct": "d"}
+_PARAMETRISATIONS = {
+    turned: "orthogonal, determinant 1",
+    turned_and_flipped: "orthogonal, determinant -1 (reflection)",
+}
 #: Runs that were given a thread, and how long the interpreter waits for their steps under way when it ends, s.
 _STARTED: "weakref.WeakSet[TrainingRun]" = weakref.WeakSet()
 _END_WITHIN = 10.0
+
+
+def _digest(values: npt.NDArray[Any] | None) -> str:
+    """Name an array by shape, largest value and a hash, in which two that differ do."""
+    if values is None:
+        return "none"
+    # + 0.0: minus zero equals zero, and so must their bytes
+    found = hashlib.sha256((values.astype(np.float64) + 0.0).tobytes()).hexdigest()[:12]
+    return f"{values.shape}, up to {np.abs(values).max():.4g}, sha256 {found}"
 
 
 class TrainingRun:
@@ -185,7 +200,10 @@ class TrainingRun:
         )  # fmt: skip
         self._response = Response(model, leaves, source, fused=fused)
         in_time = domain == "time" or any(isinstance(c, Term) and c.reads == "time" for c, _, _ in losses)
-        check_start(mode, objective, self._response, self._start, in_time=in_time)
+        check_start(
+            mode, objective, self._response, self._start, in_time=in_time,
+            frequencies=frequencies,
+        )  # fmt: skip
         goal = None
         if domain == "time":
             goal = Rendered.of_response(
@@ -206,6 +224,9 @@ class TrainingRun:
             "nfft": int(model.nfft), "losses": ", ".join(self._descent.keys),
             "loss": None if loss is None else repr(loss),
             "shapes": str([tuple(p.shape) for p in self._descent.learned]),
+            "weights": str([weight for _, weight, _ in losses]),
+            "mss_nfft": str([int(size) for size in mss_nfft]) if str(mode).endswith("spectrogram") else None,
+            **self._network(leaves, goal),
         }  # fmt: skip
         self._callback = callback
         self.reason, self.message = "", ""
@@ -223,6 +244,27 @@ class TrainingRun:
         self._waiting = 0
         self._descent.given_up = lambda: self._ending
         self._latest = self._copy()
+
+    def _network(self, leaves: Any, goal: Rendered | None) -> dict[str, Any]:
+        """Say what is constant in the network and the target: parameters mean something else in another."""
+        start = self._start
+        constant = {
+            part: getattr(start, letter.upper())
+            for part, letter in _PARTS.items()
+            if not getattr(getattr(leaves, part), "param", torch.empty(0)).requires_grad
+        }
+        return {
+            "parametrisation": _PARAMETRISATIONS.get(leaves.feedback.map, "free entries"),
+            "delays": str(start.delays.tolist()),
+            "fs": start.fs,
+            "alias decay (gain per sample)": self._response.gamma,
+            "filters": _digest(start.filters),
+            "post_matrix": _digest(start.post_matrix),
+            "post_eq": _digest(start.post_eq),
+            "target": _digest(None if goal is None else goal.time.cpu().numpy()),
+            "trained": ", ".join(name for name in _PARTS if name not in constant),
+            **{name: _digest(value) for name, value in constant.items()},
+        }
 
     # ------------------------------------------------------------------ stepping
 
@@ -687,7 +729,7 @@ class TrainingRun:
         frequencies : array, shape (nfft / 2 + 1,)
             In Hz.
         magnitude : array, shape (nfft / 2 + 1, n_out), or (nfft / 2 + 1,) for one output
-            On the circle that the alias decay makes, of the first item of the batch.
+            Of the first `nfft` samples of the response, of the first item of the batch.
         """
         rendered = (self.snapshot() if snapshot is None else snapshot).rendered
         found = rendered.magnitude[0].double().cpu().numpy()
@@ -775,13 +817,27 @@ class TrainingRun:
         Raises
         ------
         ValueError
-            If the file is no checkpoint, or one of another kind of run.
+            If the file is no checkpoint, or one of another kind of run, network or target; names both values.
         RuntimeError
             If this run's own thread is running.
+
+        Warns
+        -----
+        UserWarning
+            If the learning rate is another one than this run's.
         """
         if self.state == "running":
             raise RuntimeError("the run is stepping in its own thread: call pause() first")
-        self.load_state_dict(read_checkpoint(path, self._same, self._response.source.device))
+        state = read_checkpoint(path, self._same, self._response.source.device)
+        here = self.lr
+        self.load_state_dict(state)
+        if self.lr != here:
+            warnings.warn(
+                f"the checkpoint goes on with lr = {self.lr:g}, this run was made with {here:g}: set lr after loading "
+                "to change it",
+                UserWarning,
+                stacklevel=2,
+            )
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that a run made in the same way needs to go on from here: plain values and tensors."""

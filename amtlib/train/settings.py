@@ -109,7 +109,13 @@ def check_terms(
 
 
 def check_start(
-    mode: str | None, objective: str, response: Response, build: FDNBuild, *, in_time: bool
+    mode: str | None,
+    objective: str,
+    response: Response,
+    build: FDNBuild,
+    *,
+    in_time: bool,
+    frequencies: int | None = None,
 ) -> None:
     """Raise or warn if the model does not suit the mode; see `TrainingRun`."""
     grown = growing(build)
@@ -128,6 +134,7 @@ def check_start(
             stacklevel=4,
         )
     if not in_time:
+        _warn_of_modes_unseen(response, build, frequencies)
         return
     level = response.wrapped_db()
     if level > _ALIAS_DB:
@@ -136,6 +143,31 @@ def check_start(
             f"response; raise nfft, or build the model with alias_decay_db={math.ceil(level + 60.0)}",
             UserWarning,
             stacklevel=4,
+        )
+
+
+def _warn_of_modes_unseen(response: Response, build: FDNBuild, frequencies: int | None) -> None:
+    """Warn if the modes of a lossless network lie too close together for its magnitude to show them."""
+    if build.filters is not None or response.gamma == 1.0:
+        return
+    spacing, bins = build.fs / build.order, build.fs / response.nfft
+    if bins > spacing:
+        need = 2 ** math.ceil(math.log2(build.order))
+        warnings.warn(
+            f"the modes of the network lie {spacing:.3g} Hz apart, and nfft = {response.nfft} tells apart {bins:.3g} Hz: "
+            f"what is made flat is not the modes; give nfft = {need} or more, or objective='power_variance'",
+            UserWarning,
+            stacklevel=5,
+        )
+    width = -math.log(response.gamma) * build.fs / math.pi
+    if frequencies is not None and width > spacing / 2.0:
+        db = max(math.floor(response.nfft / build.order * 0.5 * math.pi * 20.0 / math.log(10.0)), 1)
+        warnings.warn(
+            f"at drawn frequencies the modes, {spacing:.3g} Hz apart, are {width:.3g} Hz wide by the decay against time "
+            f"aliasing, so that training cannot see them: leave frequencies= out, build the model with "
+            f"alias_decay_db={db}, or give objective='power_variance'",
+            UserWarning,
+            stacklevel=5,
         )
 
 
