@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from amtlib.audio import load
+from amtlib.audio import Recording, load
 from amtlib.batch.bar import Bar
 from amtlib.batch.corpus import problem_of
 from amtlib.batch.tables import Row, write_table, write_text
@@ -85,9 +86,10 @@ def train_one(context: Context, settings: Settings) -> tuple[str, Row]:
     given.setdefault("device", "cpu")
     given["trainable"] = trainable_of(given.get("trainable"))
     mode = given.pop("mode", "colorless")
+    recording: Recording | None = None
     if isinstance(given.get("target"), str):
-        target = load(given["target"])
-        given |= {"target": target.samples, "target_fs": float(target.fs)}
+        recording = load(given["target"], channel="all")
+        given["target_fs"] = float(recording.fs)
         train_names = train_names | {"target_fs"}
     steps = given.get("max_steps", 2000)
 
@@ -100,6 +102,8 @@ def train_one(context: Context, settings: Settings) -> tuple[str, Row]:
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always")
         model = build_fdn(**{name: value for name, value in given.items() if name in build_names})
+        if recording is not None:
+            given["target"] = _for_outputs(recording, extract_build(model).n_out)
         log = train_fdn(
             model,
             mode,
@@ -120,6 +124,22 @@ def train_one(context: Context, settings: Settings) -> tuple[str, Row]:
     row = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()}
     metadata = {"made_by": "amtlab train", "settings": settings, "results": row}
     return build_to_json(build, metadata=metadata), row
+
+
+def _for_outputs(recording: Recording, outputs: int) -> Tensor:
+    """Return a target with a channel for each output of a network; one channel serves all, a mix is said."""
+    channels = recording.samples.reshape(-1, recording.samples.shape[-1])
+    if len(channels) == 1:
+        return channels[0]
+    if outputs == 1:
+        warnings.warn(
+            f"target has {len(channels)} channels, the network one output: it is trained towards their mean; give "
+            "output_gain as many rows as the target has channels to train towards each",
+            UserWarning,
+            stacklevel=2,
+        )
+        return channels.mean(dim=0)
+    return channels.mT
 
 
 def _measures(build: FDNBuild) -> Row:

@@ -21,7 +21,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from amtlib.fdn.build import FDNBuild
+from amtlib.fdn.build import FDNBuild, sampling_rate
 from amtlib.fdn.response import transfer_function
 from amtlib.train.build import extract_build, flamo_graph
 from amtlib.train.checkpoints import read_checkpoint, write_checkpoint
@@ -40,6 +40,7 @@ from amtlib.train.settings import (
     warn_of_growth,
     whole_number,
 )
+from amtlib.train.targets import without_pre_delay
 
 #: Parts of a network that may learn, by the letters of their matrices.
 _PARTS = {"feedback": "a", "input_gain": "b", "output_gain": "c", "direct": "d"}
@@ -121,6 +122,8 @@ class TrainingRun:
         The same as a sentence.
     error : Exception or None
         What a thread failed with.
+    pre_delay : float
+        Silence before the target that the network has no delay for, s: left out of training.
     max_steps, time_budget, lr
         May be set while it runs.
 
@@ -135,7 +138,7 @@ class TrainingRun:
     Warns
     -----
     UserWarning
-        If time aliasing is above -40 dB in a matching mode, the target is cut, the penalty makes more than 90 % of the
+        If time aliasing is above -40 dB in a matching mode, the target is cut or begins late, the penalty makes more than 90 % of the
         matrix's gradient (at the first step), the run diverges, or a free matrix has come to make the loop grow.
 
     See Also
@@ -192,6 +195,9 @@ class TrainingRun:
             model.set_dtype(dtype)
         self.model = model
         self._start = extract_build(model)
+        self.pre_delay = 0.0
+        if target is not None:
+            target = self._on_time(target, target_fs, leaves)
         source, wanted, losses, domain = build_objective(
             mode, target=target, criteria=criteria, sparsity_alpha=sparsity_alpha, mss_nfft=mss_nfft,
             fs=self._start.fs, nfft=int(model.nfft), n_in=self._start.n_in, n_out=self._start.n_out,
@@ -244,6 +250,23 @@ class TrainingRun:
         self._waiting = 0
         self._descent.given_up = lambda: self._ending
         self._latest = self._copy()
+
+    def _on_time(self, target: Any, target_fs: float | None, leaves: Any) -> Any:
+        """Return a target without the silence before it, and say so."""
+        start = self._start
+        direct = bool(start.D.any()) or (leaves.direct is not None and leaves.direct.param.requires_grad)
+        rate = start.fs if target_fs is None else sampling_rate(target_fs, "target_fs")
+        found, self.pre_delay = without_pre_delay(
+            target, rate, float(start.delays.min()) / start.fs, direct=direct
+        )
+        if self.pre_delay:
+            warnings.warn(
+                f"target begins {1e3 * self.pre_delay:.3g} ms later than the network can: that much is taken as "
+                "pre-delay and not trained (attribute pre_delay); delay the network's output by it",
+                UserWarning,
+                stacklevel=4,
+            )
+        return found
 
     def _network(self, leaves: Any, goal: Rendered | None) -> dict[str, Any]:
         """Say what is constant in the network and the target: parameters mean something else in another."""

@@ -596,17 +596,42 @@ def test_a_target_that_breaks_off_is_told() -> None:
         TrainingRun(short(), "match_spectrogram", target=np.ones(100), mss_nfft=(64,))
 
 
-def test_a_target_of_another_rate_is_resampled(room: np.ndarray) -> None:
-    times = np.arange(2000) / 96000.0
-    sound = np.sin(2 * np.pi * 1000 * times) * np.exp(-times / 0.002)
+@pytest.mark.parametrize("rate", [24000.0, 44100.0, 96000.0])
+def test_a_target_of_another_rate_keeps_its_gain_at_each_frequency(rate: float) -> None:
+    times = np.arange(round(0.02 * rate)) / rate
+    # a resonance at 1 kHz as a filter at this rate: its gain there is the sum of its samples against the tone
+    sound = np.sin(2 * np.pi * 1000 * times) * np.exp(-times / 0.002) / rate
     _, wanted, _, _ = build_objective(
         "match_spectrogram", target=sound, criteria=None, sparsity_alpha=0.0, mss_nfft=(64,), fs=48000.0, nfft=NFFT,
-        n_in=1, n_out=1, device="cpu", dtype=torch.float64, target_fs=96000.0,
+        n_in=1, n_out=1, device="cpu", dtype=torch.float64, target_fs=rate,
     )  # fmt: skip
-    half = np.arange(500) / 48000.0
-    expected = np.sin(2 * np.pi * 1000 * half) * np.exp(-half / 0.002)
-    # the jump of the envelope at 0 rings at half the sampling rate
-    assert np.abs(wanted[0, 20:500, 0].numpy() - expected[20:]).max() < 0.01
+
+    def gain(h: np.ndarray, fs: float) -> float:
+        return float(abs(np.exp(-2j * np.pi * 1000 / fs * np.arange(len(h))) @ h))
+
+    assert gain(wanted[0, :, 0].numpy(), 48000.0) == pytest.approx(gain(sound, rate), rel=0.01)
+
+
+@pytest.mark.parametrize("late", [480, 2400])
+def test_silence_before_a_target_is_kept_as_pre_delay(late: int, room: np.ndarray) -> None:
+    settings: dict[str, Any] = {"mss_nfft": (64,), "sparsity_alpha": 0.0}
+    plain = TrainingRun(short(), "match_spectrogram", target=room, **settings)
+    with pytest.warns(UserWarning, match=rf"target begins {late / 48:g} ms later .* taken as pre-delay"):
+        delayed = TrainingRun(
+            short(), "match_spectrogram", target=np.concatenate([np.zeros(late), room]), **settings
+        )
+    assert delayed.pre_delay == late / 48000
+    assert plain.pre_delay == 0.0
+    assert plain.target is not None
+    assert delayed.target is not None
+    assert torch.equal(delayed.target.time, plain.target.time)
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.int32, np.uint8])
+def test_a_target_of_integers_is_refused_with_what_to_divide_by(dtype: type, room: np.ndarray) -> None:
+    samples = np.round(100 * room / np.abs(room).max()).astype(dtype)
+    with pytest.raises(ValueError, match=f"divide them by {np.iinfo(dtype).max + 1}"):
+        TrainingRun(short(), "match_spectrogram", target=samples, mss_nfft=(64,))
 
 
 def test_more_than_one_output_without_colour_is_told() -> None:
