@@ -238,10 +238,16 @@ def _is_known(model: Any, leaves: Leaves) -> bool:
         frozen
         and isinstance(leaves.delay, dsp.parallelDelay)
         and bool(leaves.delay.isint)
-        and all(isinstance(part, dsp.parallelSOSFilter) for part in sections)
+        and all(isinstance(part, dsp.parallelSOSFilter) and _holds_sections(part) for part in sections)
         and all(type(part) is dsp.Gain for part in (leaves.input_gain, leaves.output_gain, leaves.direct))
         and type(leaves.feedback) is dsp.Matrix
     )
+
+
+def _holds_sections(part: Any) -> bool:
+    """Whether a filter leaf's values, its parameter mapped, are second-order sections."""
+    with torch.no_grad():
+        return bool(part.map(part.param).ndim == 3)
 
 
 def whole_delays(delay: Any) -> Tensor:

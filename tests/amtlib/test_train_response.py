@@ -274,3 +274,34 @@ def test_a_run_without_the_fast_path_takes_the_same_steps() -> None:
         run = TrainingRun(model, "colorless", sparsity_alpha=0.01, max_steps=5, lr=1e-2, fused=fused)
         losses.append([step.loss for step in run])
     assert losses[0] == pytest.approx(losses[1], rel=1e-9)
+
+
+class DecayingFilter(dsp.parallelSOSFilter):  # type: ignore[misc]  # flamo has no types
+    """As in graphs of pyFDN 0.5: the parameter is the decay time in s, from which a map makes the sections."""
+
+
+def with_mapped_filter(learns: bool) -> Any:
+    model = build_fdn(delays=[61, 73, 83, 97], rt=0.05, rng=1, nfft=NFFT, device="cpu", dtype=torch.float64)
+    delays = torch.tensor([61.0, 73.0, 83.0, 97.0], dtype=torch.float64)
+
+    def sections(rt: torch.Tensor) -> torch.Tensor:
+        gains = 10.0 ** (-3.0 * delays / (rt * 48000.0))
+        zero = torch.zeros_like(gains)
+        return torch.stack([gains, zero, zero, zero + 1.0, zero, zero])[None]
+
+    leaf = DecayingFilter(size=(4,), n_sections=1, nfft=NFFT, fs=48000, dtype=torch.float64)
+    leaf.param = torch.nn.Parameter(torch.tensor(0.05, dtype=torch.float64), requires_grad=learns)
+    leaf.map, leaf.requires_grad = sections, learns
+    model.get_core().branchA.feedback_loop.feedforward.filter = leaf
+    return model
+
+
+@pytest.mark.parametrize("learns", [False, True])
+def test_filters_behind_a_map_train_like_plain_sections(learns: bool) -> None:
+    plain = build_fdn(delays=[61, 73, 83, 97], rt=0.05, rng=1, nfft=NFFT, device="cpu", dtype=torch.float64)
+    expected = [step.loss for step in TrainingRun(plain, "colorless", max_steps=3)]
+    run = TrainingRun(with_mapped_filter(learns), "colorless", max_steps=3)
+    found = [step.loss for step in run]
+    assert run._response.fused is not learns
+    # the same filter; from the first step on the decay time may move too
+    assert found[: 1 if learns else 3] == pytest.approx(expected[: 1 if learns else 3], rel=1e-9)
