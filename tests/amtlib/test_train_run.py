@@ -65,7 +65,9 @@ def test_colorless_training_lowers_the_loss_and_keeps_the_matrix_orthogonal() ->
 
 
 @pytest.mark.parametrize("seed", range(5))
-@pytest.mark.parametrize("delays", [[187, 236, 298, 375], [100, 105, 298, 375], [101, 110, 117, 131, 144, 156]])
+@pytest.mark.parametrize(
+    "delays", [[187, 236, 298, 375], [100, 105, 298, 375], [101, 110, 117, 131, 144, 156]]
+)
 def test_the_default_colorless_call_makes_the_modes_more_even_from_every_start(
     delays: list[int], seed: int
 ) -> None:
@@ -78,7 +80,9 @@ def test_the_default_colorless_call_makes_the_modes_more_even_from_every_start(
 
 def test_modes_too_close_for_the_transform_are_told_before_the_first_step() -> None:
     network = build_fdn(delays=[1499, 1889, 2381, 2999], rt=None, rng=0, nfft=2**12, device="cpu")
-    with pytest.warns(UserWarning, match=r"lie 5\.47 Hz apart, and nfft = 4096 tells apart 11\.7 Hz.* nfft = 16384"):
+    with pytest.warns(
+        UserWarning, match=r"lie 5\.47 Hz apart, and nfft = 4096 tells apart 11\.7 Hz.* nfft = 16384"
+    ):
         TrainingRun(network, "colorless")
 
 
@@ -192,7 +196,8 @@ def test_terms_are_logged_unweighted_before_the_step() -> None:
     assert log.train_loss[0] == pytest.approx(total, rel=1e-6)
     response = render(extract_build(model()), NFFT / 48000)
     assert log.loss_log["mse_loss"][0] == pytest.approx(
-        float(np.square(np.abs(np.fft.rfft(response)) - 1.0).mean()), rel=5e-3  # what comes later wraps around: -60 dB
+        float(np.square(np.abs(np.fft.rfft(response)) - 1.0).mean()),
+        rel=5e-3,  # what comes later wraps around: -60 dB
     )
 
 
@@ -511,7 +516,10 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path: Path) -> None:
         ({"fs": 44100.0}, r"fs = 48000\.0, this run 44100\.0"),
         ({"rt": 0.03}, r"filters = '\(1, 6, 4\).*, this run '\(1, 6, 4\)"),
         ({"matrix": "random"}, "parametrisation = 'orthogonal, determinant 1', this run 'free entries'"),
-        ({"feedback": "householder"}, r"parametrisation = .*, this run 'orthogonal, determinant -1 \(reflection\)'"),
+        (
+            {"feedback": "householder"},
+            r"parametrisation = .*, this run 'orthogonal, determinant -1 \(reflection\)'",
+        ),
         ({"direct": 0.5}, "direct = .*, this run"),
         ({"trainable": Trainable(direct=True)}, "this run"),
         ({"alias_decay_db": 20.0}, "alias decay"),
@@ -543,7 +551,16 @@ def test_a_checkpoint_of_an_older_version_loads(tmp_path: Path) -> None:
     one.step()
     one.save(tmp_path / "one.pt")
     found = torch.load(tmp_path / "one.pt", weights_only=True)
-    old = ("mode", "objective", "optimizer", "frequencies", "nfft", "losses", "loss", "shapes")  # all that it held
+    old = (
+        "mode",
+        "objective",
+        "optimizer",
+        "frequencies",
+        "nfft",
+        "losses",
+        "loss",
+        "shapes",
+    )  # all that it held
     found["same"] = {name: found["same"][name] for name in old}
     torch.save(found, tmp_path / "old.pt")
     other = run()
@@ -555,7 +572,9 @@ def test_a_checkpoint_of_an_older_version_loads(tmp_path: Path) -> None:
 def test_a_checkpoint_with_another_learning_rate_says_which_it_goes_on_with(tmp_path: Path) -> None:
     run(lr=0.01).save(tmp_path / "one.pt")
     other = run(lr=0.1)
-    with pytest.warns(UserWarning, match=r"goes on with lr = 0\.01, this run was made with 0\.1: set lr after"):
+    with pytest.warns(
+        UserWarning, match=r"goes on with lr = 0\.01, this run was made with 0\.1: set lr after"
+    ):
         other.load(tmp_path / "one.pt")
     assert other.lr == 0.01
 

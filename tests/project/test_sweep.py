@@ -189,7 +189,9 @@ def test_channels_of_a_target_go_to_the_outputs_or_are_said_to_be_mixed(tmp_path
     path = config(tmp_path, {**settings, "output_gain": gains, "max_steps": 30, "lr": 0.01})
     (row,) = sweep(variants(read_config(path), []), tmp_path / "out")
     assert row["problem"] is None
-    mixed = "target has 2 channels, the network one output: it is trained towards their mean" in str(row["warnings"])
+    mixed = "target has 2 channels, the network one output: it is trained towards their mean" in str(
+        row["warnings"]
+    )
     assert mixed == (outputs == 1)
     network = json.loads(next((tmp_path / "out").glob("*.json")).read_text())
     rows = np.asarray(network["output_matrix"])

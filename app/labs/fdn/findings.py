@@ -85,7 +85,11 @@ def octave_times(response: Array, fs: int, highest: float = np.inf) -> tuple[Arr
     times = fdn.reverberation_time(response, fs)
     energy = np.square(fdn.octave_bands(response, fs, times.centres)).sum(1)
     empty = energy < 10 ** (_EMPTY / 10) * energy.max()
-    return times.centres, np.where(empty | (times.centres * 2**0.5 > highest), np.nan, np.where(np.isnan(times.t30), times.t20, times.t30))
+    return times.centres, np.where(
+        empty | (times.centres * 2**0.5 > highest),
+        np.nan,
+        np.where(np.isnan(times.t30), times.t20, times.t30),
+    )
 
 
 def room_analysis(response: Array, fs: int, highest: float = np.inf) -> Analysis:
