@@ -127,13 +127,19 @@ def make_shell(
     if build.post_eq is not None:
         parts["output_filter"] = _sections(build.post_eq, common, build.fs)
     core = system.Parallel(brA=system.Series(parts), brB=direct, sum_output=True)
-    if not time:
-        last = dsp.Transform(torch.abs, device=str(device), dtype=dtype)
-    elif alias_decay_db:
-        last = dsp.iFFTAntiAlias(nfft, alias_decay_db=alias_decay_db, device=str(device), dtype=dtype)
-    else:
-        last = dsp.iFFT(nfft, dtype=dtype)
+    last = output_layer(nfft, time=time, alias_decay_db=alias_decay_db, device=device, dtype=dtype)
     return system.Shell(core=core, input_layer=dsp.FFT(nfft, dtype=dtype), output_layer=last)
+
+
+def output_layer(
+    nfft: int, *, time: bool, alias_decay_db: float, device: torch.device | str, dtype: torch.dtype
+) -> Any:
+    """Return the last layer of a Shell: to samples, the decay against aliasing taken off, or to magnitudes."""
+    if not time:
+        return dsp.Transform(torch.abs, device=str(device), dtype=dtype)
+    if alias_decay_db:
+        return dsp.iFFTAntiAlias(nfft, alias_decay_db=alias_decay_db, device=str(device), dtype=dtype)
+    return dsp.iFFT(nfft, dtype=dtype)
 
 
 @dataclass(frozen=True)

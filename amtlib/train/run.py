@@ -76,7 +76,7 @@ class TrainingRun:
     loss : Loss, optional
         Instead of the mode's loss and penalty: losses of :mod:`amtlib.train.losses`, added and weighed.
     target : array, shape (T,), (T, n_out) or (T, n_out, n_in), optional
-        Impulse response to match, for the matching modes and for losses that compare.
+        Impulse response to match, for the matching modes and for losses that compare; unused for 'colorless'.
     target_fs : float, optional
         Its sampling rate in Hz, if it is not that of the model.
     objective : {'mse', 'power_variance'}
@@ -196,6 +196,8 @@ class TrainingRun:
         self.model = model
         self._start = extract_build(model)
         self.pre_delay = 0.0
+        if mode == "colorless":
+            target = None  # unused, as the specification has it
         if target is not None:
             target = self._on_time(target, target_fs, leaves)
         source, wanted, losses, domain = build_objective(

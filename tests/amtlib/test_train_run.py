@@ -319,11 +319,32 @@ def test_a_run_leaves_torchs_own_generator_alone() -> None:
     assert torch.equal(state, torch.get_rng_state())
 
 
-def test_the_layers_of_the_model_are_not_touched() -> None:
+def test_the_layers_of_the_model_are_not_touched_while_it_trains() -> None:
     network = model()
     layers = network.get_inputLayer(), network.get_outputLayer()
-    train_fdn(network, "colorless", max_steps=2, sparsity_alpha=0.05)
+    list(TrainingRun(network, "colorless", max_steps=2, sparsity_alpha=0.05))
     assert (network.get_inputLayer(), network.get_outputLayer()) == layers
+
+
+def test_training_in_one_call_leaves_the_output_that_matches_the_mode(room: np.ndarray) -> None:
+    # the specification: "train_fdn sets the output layer to match the mode"
+    x = torch.zeros(1, NFFT, 1)
+    x[:, 0] = 1.0
+    network = short()
+    train_fdn(network, "colorless", max_steps=1)
+    response = render(extract_build(network), NFFT / 48000)
+    np.testing.assert_allclose(
+        network(x)[0, :, 0].detach(), np.abs(np.fft.rfft(response)), atol=1e-4 * np.abs(response).max()
+    )
+    train_fdn(network, "match_spectrogram", target=room, mss_nfft=(64,), sparsity_alpha=0.0, max_steps=1)
+    assert network(x).shape == (1, NFFT, 1)
+    response = render(extract_build(network), NFFT / 48000)
+    np.testing.assert_allclose(network(x)[0, :, 0].detach(), response, atol=1e-5)  # float32
+
+
+def test_a_target_is_unused_for_colorless(room: np.ndarray) -> None:
+    losses = [train_fdn(model(), "colorless", target=t, max_steps=3).train_loss for t in (None, room)]
+    assert losses[0] == losses[1]
 
 
 @pytest.fixture
@@ -681,7 +702,6 @@ def test_a_free_matrix_that_grew_is_told() -> None:
         ({"mode": "match_spectrogram", "target": [1.0, 0.0], "mss_nfft": (64, 64)}, "names a length twice"),
         ({"mode": "match_spectrogram", "target": [1.0, 0.0], "frequencies": 64}, "is for mode 'colorless'"),
         ({"mode": "match_spectrogram", "target": [1.0, 0.0], "objective": "power_variance"}, "is for mode 'col"),
-        ({"target": [1.0]}, "mode 'colorless' has no target"),
         ({"objective": "flat"}, "unknown objective 'flat'"),
         ({"optimizer": "sgd"}, "Unknown optimizer 'sgd'. Use 'adam' or 'lbfgs'."),
         ({"lr": 0.0}, "lr = 0 must be finite and above 0"),
