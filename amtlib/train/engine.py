@@ -32,7 +32,7 @@ def train_fdn(
     loss: Loss | None = None,
     target: npt.ArrayLike | Tensor | None = None,
     criteria: Sequence[Any] | None = None,
-    sparsity_alpha: float = 0.2,
+    sparsity_alpha: float | None = None,
     mss_nfft: Sequence[int] = (256, 512, 1024),
     max_steps: int = 2000,
     lr: float = 0.001,

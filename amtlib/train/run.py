@@ -48,6 +48,8 @@ _PARAMETRISATIONS = {
     turned: "orthogonal, determinant 1",
     turned_and_flipped: "orthogonal, determinant -1 (reflection)",
 }
+#: Weight of the sparsity penalty in the specification.
+_SPARSITY = 0.2
 #: Runs that were given a thread, and how long the interpreter waits for their steps under way when it ends, s.
 _STARTED: "weakref.WeakSet[TrainingRun]" = weakref.WeakSet()
 _END_WITHIN = 10.0
@@ -85,9 +87,10 @@ class TrainingRun:
         2048 new frequencies each step. It follows the peaks, does not see gain, and gives flatter modes.
     criteria : list of (criterion, alpha, requires_model), optional
         Instead of the mode's loss and penalty. A criterion may be a loss of :mod:`amtlib.train.losses`, too.
-    sparsity_alpha : float
+    sparsity_alpha : float, optional
         Weight of the penalty on zeros of the feedback matrix, >= 0. More of it keeps more echoes, less of it
-        flattens more.
+        flattens more. Default: the specification's 0.2, but for matching modes no more than makes a tenth of the
+        match's gradient at the start (0.2 would leave the match a thousandth of it); `notices` has the weight.
     mss_nfft : tuple of int
         Window lengths of the spectrograms in samples.
     frequencies : int, optional
@@ -170,7 +173,7 @@ class TrainingRun:
         target_fs: float | None = None,
         objective: str = "mse",
         criteria: Sequence[Any] | None = None,
-        sparsity_alpha: float = 0.2,
+        sparsity_alpha: float | None = None,
         mss_nfft: Sequence[int] = (256, 512, 1024),
         frequencies: int | None = None,
         max_steps: int = 2000,
@@ -201,7 +204,8 @@ class TrainingRun:
         if target is not None:
             target = self._on_time(target, target_fs, leaves)
         source, wanted, losses, domain = build_objective(
-            mode, target=target, criteria=criteria, sparsity_alpha=sparsity_alpha, mss_nfft=mss_nfft,
+            mode, target=target, criteria=criteria, mss_nfft=mss_nfft,
+            sparsity_alpha=_SPARSITY if sparsity_alpha is None else sparsity_alpha,
             fs=self._start.fs, nfft=int(model.nfft), n_in=self._start.n_in, n_out=self._start.n_out,
             device=leaves.feedback.param.device, dtype=leaves.feedback.param.dtype, objective=objective,
             target_fs=target_fs, loss=loss,
@@ -225,6 +229,7 @@ class TrainingRun:
             lr=positive_number(lr, "lr"), patience=whole_number(patience, "patience", 1),
             tol=positive_number(tol, "tol", zero=True), seed=None if rng is None else int(rng),
             default_criteria=criteria is None and loss is None,
+            fit_penalty=sparsity_alpha is None and domain == "time",
         )  # fmt: skip
         #: what a checkpoint must agree with
         self._same = {

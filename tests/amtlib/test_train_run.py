@@ -622,7 +622,34 @@ def test_time_aliasing_is_told(room: np.ndarray) -> None:
 
 def test_a_penalty_that_outweighs_the_match_is_told(room: np.ndarray) -> None:
     with pytest.warns(UserWarning, match=r"the sparsity penalty makes (99|100)\S* % of the gradient"):
-        train_fdn(short(), "match_mel_spectrogram", target=room, mss_nfft=(64,), max_steps=1)
+        train_fdn(
+            short(), "match_mel_spectrogram", target=room, mss_nfft=(64,), max_steps=1, sparsity_alpha=0.2
+        )
+
+
+@pytest.mark.parametrize("mode", ["match_spectrogram", "match_mel_spectrogram"])
+def test_by_default_the_match_and_not_the_penalty_moves_the_matrix(mode: str, room: np.ndarray) -> None:
+    one = TrainingRun(short(), mode, target=room, mss_nfft=(64, 128), max_steps=60, lr=1e-2)
+    assert one.gradient_shares("feedback")["_ColorlessSparsity"] == pytest.approx(1.0 / 11.0, rel=1e-3)
+    assert "the sparsity penalty has the weight" in one.notices[0]
+    key = next(iter(one.log.loss_log))
+    list(one)
+    losses = one.log.loss_log[key]
+    assert min(losses) < 0.8 * losses[0]
+
+
+def test_a_fitted_penalty_is_that_of_the_checkpoint(tmp_path: Path, room: np.ndarray) -> None:
+    settings: dict[str, Any] = {"target": room, "mss_nfft": (64,), "max_steps": 6, "lr": 1e-2}
+    whole, half = (TrainingRun(short(), "match_spectrogram", **settings) for _ in range(2))
+    list(whole)
+    for _ in range(3):
+        half.step()
+    half.save(tmp_path / "half.pt")
+    # made from a network that has been trained, whose own fit is another
+    rest = TrainingRun(half.model, "match_spectrogram", **settings)
+    rest.load(tmp_path / "half.pt")
+    list(rest)
+    assert rest.log == whole.log
 
 
 def test_a_target_that_is_cut_is_told() -> None:
