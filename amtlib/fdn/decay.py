@@ -201,7 +201,8 @@ def noise_floor(h: Array) -> tuple[int, float, float]:
 
     References
     ----------
-    Lundeby, Vigran, Bietz and Vorlander (1995), "Uncertainties of measurements in room acoustics", Acustica 81, 344-355.
+    Lundeby, Vigran, Bietz and Vorlander (1995), "Uncertainties of measurements in room acoustics", Acustica 81,
+    344-355.
 
     Examples
     --------
@@ -297,7 +298,8 @@ def reverberation_time(
     Straight lines are fitted to the energy decay curve. Since a response that is cut off bends it down, the missing
     energy is estimated from the slope and added, until both agree: an exponential decay is found exactly although
     it is cut. Where the decay meets steady noise (:func:`noise_floor`) the response is cut there, and the energy of the
-    noise taken away from what comes before. A band rings for a few periods of its centre; decays shorter than that are its own.
+    noise taken away from what comes before. A band rings for a few periods of its centre; decays shorter than that
+    are its own.
 
     References
     ----------

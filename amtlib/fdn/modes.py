@@ -262,10 +262,10 @@ def modal_decomposition(build: FDNBuild, *, band: tuple[float, float] | None = N
     modes = Modes(s, residues, build.fs, build.order, math.nan)
     if band is not None or not len(s):
         return modes
-    error = _reconstruction_error(build, modes)
-    if error > _INCOMPLETE and count_states(build) <= MAX_STATES:
+    rebuilt = _reconstruction_error(build, modes)
+    if rebuilt > _INCOMPLETE and count_states(build) <= MAX_STATES:
         return _by_state(build, None, ValueError(LOST))
-    return Modes(s, residues, build.fs, build.order, error)
+    return Modes(s, residues, build.fs, build.order, rebuilt)
 
 
 def _by_state(build: FDNBuild, edges: tuple[float, float] | None, error: Exception) -> Modes:

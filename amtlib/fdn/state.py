@@ -1,5 +1,5 @@
 """Poles and residues of a small network from its whole state: every sample in its lines, every memory of its filters.
-Source: state-space form of a feedback delay network (Rocchesso and Smith 1997, IEEE Trans. Speech Audio Process. 5, 51-63).
+Source: state space of a feedback delay network (Rocchesso and Smith 1997, IEEE Trans. Speech Audio Process. 5, 51-63).
 Not here: large networks, whose modes are counted and followed (:mod:`amtlib.fdn.modes`).
 """
 
@@ -27,7 +27,7 @@ def count_states(build: FDNBuild) -> int:
     3
     """
     filters = [sos for sos in (build.filters, build.post_matrix) if sos is not None]
-    return build.order + sum(2 * sos.shape[0] * build.N for sos in filters)
+    return build.order + 2 * build.N * sum(len(sos) for sos in filters)
 
 
 def _memories(sos: Array | None, lines: int) -> tuple[Array, Array, Array, Array]:

@@ -83,10 +83,10 @@ def _check_nfft(nfft: Any, lines: int, dtype: torch.dtype) -> int:
         raise ValueError(
             f"nfft = {nfft} must be even and from 4 to {MAX_NFFT}: give a power of two such as 2**14"
         )
-    need = (nfft // 2 + 1) * lines * lines * (16 if dtype == torch.float64 else 8)
+    need = nfft // 2 * lines * lines * (16 if dtype == torch.float64 else 8)
     if need > MAX_BYTES:
         raise ValueError(
-            f"nfft = {nfft} with {lines} delay lines needs {need / 2**30:.1f} GiB for each of flamo's matrices, more "
+            f"nfft = {nfft} with {lines} delay lines needs {need / 2**30:.3g} GiB for each of flamo's matrices, more "
             f"than {MAX_BYTES / 2**30:g}: lower nfft or N"
         )
     return int(nfft)

@@ -411,8 +411,8 @@ class Descent:
         lower = alpha * _PENALTY_OF_MATCH * sizes[0] / sizes[1]
         self.criteria[1] = (criterion, lower, requires_model)
         self.notices.append(
-            f"the sparsity penalty has the weight {lower:.2g}, at which it makes a tenth of the gradient of the feedback "
-            f"matrix; sparsity_alpha={alpha:g} would make {100.0 * sizes[1] / sum(sizes):.4g} % of it"
+            f"the sparsity penalty has the weight {lower:.2g}, at which it makes a tenth of the gradient of the "
+            f"feedback matrix; sparsity_alpha={alpha:g} would make {100.0 * sizes[1] / sum(sizes):.4g} % of it"
         )
 
     def _warn_of_penalty(self, values: list[Tensor]) -> None:

@@ -162,7 +162,7 @@ def build_objective(
     sparsity_alpha : float
         Weight of the penalty on zeros of the feedback matrix, >= 0.
     mss_nfft : tuple of int
-        Window lengths of the spectrograms in samples, multiples of 8.
+        Window lengths of the spectrograms in samples, multiples of 4.
     fs, nfft, n_in, n_out, device, dtype
         Of the model.
     objective : {'mse', 'power_variance'}
@@ -282,4 +282,4 @@ def _of_mode(
         return _HEARD[mode]()
     sizes = tuple(mss_nfft)
     check_sizes(sizes, "mss_nfft", nfft)
-    return _SPECTROGRAMS[mode](sizes, fs, dtype, device)
+    return _SPECTROGRAMS[mode](tuple(int(size) for size in sizes), fs, dtype, device)

@@ -141,8 +141,9 @@ class TrainingRun:
     Warns
     -----
     UserWarning
-        If time aliasing is above -40 dB in a matching mode, the target is cut or begins late, the penalty makes more than 90 % of the
-        matrix's gradient (at the first step), the run diverges, or a free matrix has come to make the loop grow.
+        If time aliasing is above -40 dB in a matching mode, the target is cut or begins late, the modes of a lossless
+        network lie too close to be seen, the penalty makes more than 90 % of the matrix's gradient (at the first step),
+        the run diverges, or a free matrix has come to make the loop grow.
 
     See Also
     --------

@@ -154,8 +154,8 @@ def _warn_of_modes_unseen(response: Response, build: FDNBuild, frequencies: int 
     if bins > spacing:
         need = 2 ** math.ceil(math.log2(build.order))
         warnings.warn(
-            f"the modes of the network lie {spacing:.3g} Hz apart, and nfft = {response.nfft} tells apart {bins:.3g} Hz: "
-            f"what is made flat is not the modes; give nfft = {need} or more, or objective='power_variance'",
+            f"the modes of the network lie {spacing:.3g} Hz apart, and nfft = {response.nfft} tells apart {bins:.3g} "
+            f"Hz: what is made flat is not the modes; give nfft = {need} or more, or objective='power_variance'",
             UserWarning,
             stacklevel=5,
         )
@@ -163,8 +163,8 @@ def _warn_of_modes_unseen(response: Response, build: FDNBuild, frequencies: int 
     if frequencies is not None and width > spacing / 2.0:
         db = max(math.floor(response.nfft / build.order * 0.5 * math.pi * 20.0 / math.log(10.0)), 1)
         warnings.warn(
-            f"at drawn frequencies the modes, {spacing:.3g} Hz apart, are {width:.3g} Hz wide by the decay against time "
-            f"aliasing, so that training cannot see them: leave frequencies= out, build the model with "
+            f"at drawn frequencies the modes, {spacing:.3g} Hz apart, are {width:.3g} Hz wide by the decay against "
+            f"time aliasing, so that training cannot see them: leave frequencies= out, build the model with "
             f"alias_decay_db={db}, or give objective='power_variance'",
             UserWarning,
             stacklevel=5,

@@ -73,8 +73,8 @@ def prepare_target(
         raise ValueError(f"target holds {source.size} values, more than {MAX_VALUES}: cut it shorter")
     if isinstance(source, np.ndarray) and source.dtype.kind in "iu":
         raise ValueError(
-            f"target holds integers ({source.dtype}), the samples of a file: divide them by {np.iinfo(source.dtype).max + 1} for "
-            "a response in floats, or read the file by amtlib.audio.load"
+            f"target holds integers ({source.dtype}), the samples of a file: divide them by "
+            f"{np.iinfo(source.dtype).max + 1} for a response in floats, or read the file by amtlib.audio.load"
         )
     found = real_array(source, "target")
     if not 1 <= found.ndim <= 3 or len(found) < 1:

@@ -1,5 +1,6 @@
 """Flamo models of networks: what is built is what was asked for, and what is read back is what was built."""
 
+import math
 import subprocess
 import sys
 from collections import OrderedDict
@@ -204,6 +205,8 @@ def test_names_of_other_versions_are_read(filters: str, outputs: str) -> None:
         ({"N": 4, "nfft": 2**8 + 1}, "nfft = 257 must be even"),
         ({"N": 64, "nfft": 2**22}, "GiB for each of flamo's matrices"),
         ({"N": 4, "rt": 0.0}, "rt_dc = 0 s must lie above 0"),
+        ({"N": 4, "rt": math.inf}, "rt_dc = inf s is no decay: give rt=None for a lossless network"),
+        ({"N": 64, "nfft": 2**18, "device": "cpu"}, "needs 4 GiB for each of flamo's matrices, more than 2"),
         ({"N": 4, "rt": -1.0}, "rt_dc = -1 s must lie above 0"),
         ({"delays": [10, 0]}, "positive integer"),
         ({"delays": [10, 20.5]}, "delays must contain integers, got 20.5"),

@@ -767,6 +767,24 @@ def test_wrong_types_are_named(arguments: dict[str, Any], complaint: str) -> Non
         TrainingRun(model(), "colorless", **arguments)
 
 
+def test_numbers_of_numpy_are_numbers(room: np.ndarray) -> None:
+    plain = TrainingRun(short(), "match_spectrogram", target=room, sparsity_alpha=0.0, mss_nfft=(64, 300))
+    numpys = TrainingRun(
+        short(),
+        "match_spectrogram",
+        target=room,
+        sparsity_alpha=np.float32(0.0),  # type: ignore[arg-type]
+        mss_nfft=np.array([64, 300]),  # type: ignore[arg-type]
+        max_steps=np.int64(3),  # type: ignore[arg-type]
+    )
+    assert next(iter(numpys)).loss == next(iter(plain)).loss
+    weights = [np.float32(0.5), np.int64(1)]
+    run = TrainingRun(
+        model(), "colorless", criteria=[(Level(), weight, False) for weight in weights], max_steps=1
+    )
+    assert next(iter(run)).loss == pytest.approx(1.5 * run.log.loss_log["Level"][0])
+
+
 def test_nothing_trainable_is_refused() -> None:
     network = model(trainable=Trainable(False, False, False, False))
     with pytest.raises(ValueError, match="nothing is trainable"):

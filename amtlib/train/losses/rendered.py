@@ -165,7 +165,8 @@ class Rendered:
         """Magnitude spectrum, (batch, F, n_out)."""
         if self.gamma == 1.0 or not self.whole:
             return self.spectrum.abs()
-        return torch.fft.rfft(self.time, n=self.nfft, dim=1).abs()
+        spectrum: Tensor = torch.fft.rfft(self.time, n=self.nfft, dim=1)
+        return spectrum.abs()
 
     @cached_property
     def power_rows(self) -> Tensor:
