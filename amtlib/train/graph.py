@@ -14,6 +14,7 @@ from flamo.processor import dsp, system
 from torch import Tensor, nn
 
 from amtlib.fdn.build import Array, FDNBuild
+from amtlib.train.build import extract_build
 from amtlib.train.grid import decay_per_sample, delay_spectrum
 from amtlib.train.logarithm import skew_logarithm
 from amtlib.train.rotations import turned, turned_and_flipped
@@ -89,6 +90,45 @@ def _sections(sos: Array, common: dict[str, Any], fs: float) -> Any:
     return _assign(module, sos, False)
 
 
+class NetworkShell(system.Shell):  # type: ignore[misc]  # flamo has no types
+    """
+    flamo's Shell of a network, which can be copied, pickled and saved whole: it is built anew from its numbers.
+
+    Examples
+    --------
+    >>> import copy
+    >>> build = FDNBuild([[1.0]], [1.0], [1.0], 0.0, [9], 48000)
+    >>> model = make_shell(build, learns=(True,) * 4, orthogonal=True, nfft=64, time=True, device=torch.device("cpu"),
+    ...     dtype=torch.float32, alias_decay_db=60.0)
+    >>> int(copy.deepcopy(model).set_nfft(128).nfft), int(model.nfft)
+    (128, 64)
+    """
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Return how to build the model anew; graphs that have been changed are left to torch."""
+        leaves = read_leaves(self)
+        if not leaves.known:
+            return super().__reduce_ex__(protocol)
+        gains = (leaves.feedback, leaves.input_gain, leaves.output_gain, leaves.direct)
+        settings = {
+            "learns": tuple(bool(leaf.param.requires_grad) for leaf in gains),
+            "orthogonal": leaves.feedback.map in (turned, turned_and_flipped),
+            "nfft": int(self.nfft),
+            "time": type(self.get_outputLayer()) is not dsp.Transform,
+            "device": leaves.feedback.param.device,
+            "dtype": leaves.feedback.param.dtype,
+            "alias_decay_db": float(leaves.feedback.alias_decay_db),
+        }
+        state = {name: value.detach().clone() for name, value in self.state_dict().items()}
+        return _made_anew, (extract_build(self), settings, state)
+
+
+def _made_anew(build: FDNBuild, settings: dict[str, Any], state: dict[str, Tensor]) -> NetworkShell:
+    model: NetworkShell = make_shell(build, **settings)
+    model.load_state_dict(state)
+    return model
+
+
 def make_shell(
     build: FDNBuild,
     *,
@@ -128,7 +168,7 @@ def make_shell(
         parts["output_filter"] = _sections(build.post_eq, common, build.fs)
     core = system.Parallel(brA=system.Series(parts), brB=direct, sum_output=True)
     last = output_layer(nfft, time=time, alias_decay_db=alias_decay_db, device=device, dtype=dtype)
-    return system.Shell(core=core, input_layer=dsp.FFT(nfft, dtype=dtype), output_layer=last)
+    return NetworkShell(core=core, input_layer=dsp.FFT(nfft, dtype=dtype), output_layer=last)
 
 
 def output_layer(
