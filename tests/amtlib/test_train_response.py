@@ -280,7 +280,7 @@ class DecayingFilter(dsp.parallelSOSFilter):  # type: ignore[misc]  # flamo has 
     """As in graphs of pyFDN 0.5: the parameter is the decay time in s, from which a map makes the sections."""
 
 
-def with_mapped_filter(learns: bool) -> Any:
+def with_mapped_filter() -> Any:
     model = build_fdn(delays=[61, 73, 83, 97], rt=0.05, rng=1, nfft=NFFT, device="cpu", dtype=torch.float64)
     delays = torch.tensor([61.0, 73.0, 83.0, 97.0], dtype=torch.float64)
 
@@ -290,18 +290,15 @@ def with_mapped_filter(learns: bool) -> Any:
         return torch.stack([gains, zero, zero, zero + 1.0, zero, zero])[None]
 
     leaf = DecayingFilter(size=(4,), n_sections=1, nfft=NFFT, fs=48000, dtype=torch.float64)
-    leaf.param = torch.nn.Parameter(torch.tensor(0.05, dtype=torch.float64), requires_grad=learns)
-    leaf.map, leaf.requires_grad = sections, learns
+    leaf.param = torch.nn.Parameter(torch.tensor(0.05, dtype=torch.float64), requires_grad=False)
+    leaf.map = sections
     model.get_core().branchA.feedback_loop.feedforward.filter = leaf
     return model
 
 
-@pytest.mark.parametrize("learns", [False, True])
-def test_filters_behind_a_map_train_like_plain_sections(learns: bool) -> None:
+def test_filters_behind_a_map_train_like_plain_sections() -> None:
     plain = build_fdn(delays=[61, 73, 83, 97], rt=0.05, rng=1, nfft=NFFT, device="cpu", dtype=torch.float64)
     expected = [step.loss for step in TrainingRun(plain, "colorless", max_steps=3)]
-    run = TrainingRun(with_mapped_filter(learns), "colorless", max_steps=3)
-    found = [step.loss for step in run]
-    assert run._response.fused is not learns
-    # the same filter; from the first step on the decay time may move too
-    assert found[: 1 if learns else 3] == pytest.approx(expected[: 1 if learns else 3], rel=1e-9)
+    run = TrainingRun(with_mapped_filter(), "colorless", max_steps=3)
+    assert run._response.fused
+    assert [step.loss for step in run] == pytest.approx(expected, rel=1e-9)
