@@ -99,7 +99,7 @@ def test_training_refuses_a_matrix_that_amplifies(hadamard: FDNBuild) -> None:
 def test_training_takes_loops_that_do_not_grow(hadamard: FDNBuild) -> None:
     scale = np.geomspace(1.0, 30.0, 8)
     build = replace(hadamard, A=scale[:, None] * hadamard.A / scale)
-    model = trainable_from_build(build, matrix="random", nfft=2**10, device="cpu")
+    model = trainable_from_build(build, matrix="random", nfft=2**13, device="cpu")
     assert TrainingRun(model, "colorless").state == "ready"
 
 
