@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from amtlib.audio import load
+from amtlib.audio import Recording, load
 from amtlib.batch.analysis import content_hash
 from amtlib.batch.bar import Bar
 from amtlib.batch.corpus import problem_of
@@ -122,11 +123,14 @@ def _train(settings: Settings, **more: Any) -> tuple[Any, TrainLog]:
     given.setdefault("device", "cpu")
     given["trainable"] = trainable_of(given.get("trainable"))
     mode = given.pop("mode", "colorless")
+    recording: Recording | None = None
     if isinstance(given.get("target"), str):
-        target = load(given["target"])
-        given |= {"target": target.samples, "target_fs": float(target.fs)}
+        recording = load(given["target"], channel="all")
+        given["target_fs"] = float(recording.fs)
         train_names = train_names | {"target_fs"}
     model = build_fdn(**{name: value for name, value in given.items() if name in build_names})
+    if recording is not None:
+        given["target"] = _for_outputs(recording, extract_build(model).n_out)
     told = {name: value for name, value in given.items() if name in train_names}
     return model, train_fdn(model, mode, **(told | more))
 
@@ -134,6 +138,22 @@ def _train(settings: Settings, **more: Any) -> tuple[Any, TrainLog]:
 def _target_hash(settings: Settings) -> str | None:
     target = settings.get("target")
     return content_hash(target) if isinstance(target, str) else None
+
+
+def _for_outputs(recording: Recording, outputs: int) -> Tensor:
+    """Return a target with a channel for each output of a network; one channel serves all, a mix is said."""
+    channels = recording.samples.reshape(-1, recording.samples.shape[-1])
+    if len(channels) == 1:
+        return channels[0]
+    if outputs == 1:
+        warnings.warn(
+            f"target has {len(channels)} channels, the network one output: it is trained towards their mean; give "
+            "output_gain as many rows as the target has channels to train towards each",
+            UserWarning,
+            stacklevel=2,
+        )
+        return channels.mean(dim=0)
+    return channels.mT
 
 
 def _measures(build: FDNBuild) -> Row:

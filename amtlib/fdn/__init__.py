@@ -44,6 +44,7 @@ from amtlib.fdn.measures import (
 from amtlib.fdn.modes import Modes, modal_decomposition, modal_excitation_std
 from amtlib.fdn.process import process_fdn
 from amtlib.fdn.response import render, transfer_function
+from amtlib.fdn.stability import LoopGain, loop_gain
 
 __all__ = [
     "MATRICES",
@@ -51,6 +52,7 @@ __all__ = [
     "MAX_LINES",
     "Colouration",
     "FDNBuild",
+    "LoopGain",
     "Modes",
     "ReverberationTimes",
     "build_from_json",
@@ -66,6 +68,7 @@ __all__ = [
     "feedback_matrix",
     "first_order_absorption",
     "load_build",
+    "loop_gain",
     "magnitude_std",
     "matrices_for",
     "metadata_from_json",

@@ -18,6 +18,8 @@ _DEEPEST_DB = 3000.0
 
 def _gain_db(rt: Any, name: str, delays: npt.NDArray[np.int64], fs: float) -> Array:
     """Return the gain in dB of each line, -60 dB per `rt`."""
+    if isinstance(rt, float | np.floating) and rt == math.inf:
+        raise ValueError(f"{name} = inf s is no decay: give rt=None for a lossless network, or a finite time")
     seconds = finite_number(rt, name, 0.0, math.inf, "s")
     with np.errstate(over="ignore"):
         gain = -60.0 * delays / (seconds * fs)

@@ -340,7 +340,6 @@ def finite_number(value: Any, name: str, low: float, high: float, unit: str = ""
     found = float(value)
     if not low < found <= high or math.isinf(found):
         space = f" {unit}" if unit else ""
-        raise ValueError(
-            f"{name} = {found:g}{space} must lie above {low:g} and be at most {high:g}{space}: choose such a value"
-        )
+        above = "be finite" if math.isinf(high) else f"be at most {high:g}{space}"
+        raise ValueError(f"{name} = {found:g}{space} must lie above {low:g} and {above}: choose such a value")
     return found

@@ -16,7 +16,7 @@ from amtlib.fdn.response import Complex, loop_at, sections_at
 _ENTRIES = 2**18
 # Points on a circle around modes that coincide.
 _NODES = 32
-_LOST = (
+LOST = (
     "the modes could not be told apart while following the losses of this network: A may be too far from orthogonal, "
     "or a filter may ring longer than the delays; give an orthogonal matrix, or milder filters"
 )
@@ -225,7 +225,7 @@ def follow(
         some = Crossings(start.w[group], start.vectors[group], start.slopes[group])
         found = _together(build, _set_out(build, orthogonal, 1.0, some)[0], 0.5 * math.pi / build.order)
         if found is None:
-            raise ValueError(_LOST)
+            raise ValueError(LOST)
         parts.append(found)
     for steps in (1, 4, 16, 64):
         s, right, left = _set_out(build, orthogonal, 1.0 / steps, alone)
@@ -244,7 +244,7 @@ def follow(
             order = _apart(s, grouped)
         if order is not None and (not whole or count_poles(s[order]) == build.order):
             return s[order], right[order], left[order]
-    raise ValueError(_LOST)
+    raise ValueError(LOST)
 
 
 def count_poles(s: Complex) -> int:

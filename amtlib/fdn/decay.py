@@ -1,6 +1,7 @@
 """How a response dies away, in time and by octave: energy decay, reverberation times, density of its echoes.
-Source: Schroeder (1965), JASA 37, 409-412; ISO 3382-1:2009; Abel and Huang (2006), AES 121st Convention, 6985.
-Not here: responses with a noise floor (cut them where the noise begins), the network's own modes.
+Source: Schroeder (1965), JASA 37, 409-412; ISO 3382-1:2009; Abel and Huang (2006), AES 121st Convention, 6985;
+noise as in Lundeby et al. (1995), Acustica 81, 344-355, and Chu (1978), JASA 63, 1444-1450.
+Not here: the network's own modes.
 """
 
 import math
@@ -17,6 +18,9 @@ from amtlib.lti import fast_length
 
 # Start and end of the fits in dB (ISO 3382-1); T60 is the longest of them that the response holds.
 _FITS = {"edt": (0.0, -10.0), "t20": (-5.0, -25.0), "t30": (-5.0, -35.0), "full": (-5.0, -65.0)}
+# Where noise begins: windows per response, iterations, and dB: above the noise that a fit keeps, that the noise may
+# rise or fall, and that a fit's end must lie above the noise (ISO 3382-1).
+_WINDOWS, _ROUNDS, _ABOVE, _STEADY, _CLEAR = 200, 6, 7.0, 1.5, 10.0
 # A line through every n-th point of a smooth curve is the same line: more points only cost time.
 _FIT_POINTS = 4096
 # Gaussian noise spends this share of its time more than one standard deviation away from 0: erfc(1 / sqrt 2).
@@ -172,6 +176,75 @@ def _slope(level: Array, start: float, end: float) -> float:
     return float(centred @ y) / float(centred @ centred)
 
 
+def noise_floor(h: Array) -> tuple[int, float, float]:
+    """
+    Find where a response's decay sinks into steady noise.
+
+    Parameters
+    ----------
+    h : array, shape (T,)
+        Impulse response of one band and channel.
+
+    Returns
+    -------
+    end : int
+        Sample at which the decay, as a straight line in dB, meets the noise; T where there is none.
+    power : float
+        Mean square of the noise; 0 where there is none.
+    depth : float
+        How far below the start of the decay it lies, dB; infinite where there is none.
+
+    Notes
+    -----
+    After Lundeby et al.: the noise is estimated from the end, the decay is fitted down to 7 dB above it, and both again
+    from where they meet. What goes on falling behind that point, or lies in the last tenth, is decay and no noise.
+
+    References
+    ----------
+    Lundeby, Vigran, Bietz and Vorlander (1995), "Uncertainties of measurements in room acoustics", Acustica 81,
+    344-355.
+
+    Examples
+    --------
+    >>> t = np.arange(8000) / 8000
+    >>> noise = np.random.default_rng(0).standard_normal((2, 8000))
+    >>> end, power, _ = noise_floor(noise[0] * np.exp(-6.9078 * t / 0.5) + 0.01 * noise[1])
+    >>> round(end / 8000, 1), round(10 * math.log10(power))
+    (0.3, -40)
+    """
+    width = max(len(h) // _WINDOWS, 1)
+    count = len(h) // width
+    power = np.square(h[: count * width]).reshape(count, width).mean(axis=1)
+    peak = int(np.argmax(power))
+    noise, meets = float(power[-max(count // 10, 1) :].mean()), math.nan
+    none = (len(h), 0.0, math.inf)
+    if not noise > 0.0 or count < 20:
+        return none
+    for _ in range(_ROUNDS):
+        low = np.flatnonzero(power[peak:] < noise * 10.0 ** (_ABOVE / 10.0))
+        last = peak + int(low[0]) if len(low) else count
+        if last - peak < 3:
+            return none
+        at = np.arange(peak, last) + 0.5
+        slope, start = np.polyfit(at, 10.0 * np.log10(power[peak:last] + 1e-300), 1)
+        if not slope < 0.0:
+            return none
+        found = (10.0 * math.log10(noise) - start) / slope
+        if not found < 0.9 * count:
+            return none
+        # 5 dB of decay later nothing of it is left in the noise
+        behind = power[min(math.ceil(found - 5.0 / slope), math.floor(0.9 * count)) :]
+        noise = float(behind.mean())
+        if abs(found - meets) < 0.5:
+            break
+        meets = found
+    halves = [float(part.mean()) for part in np.array_split(behind, 2)]
+    # the spread of a mean of squares of noise, whose samples in a band depend on each other, is about 1 dB here
+    if not halves[1] > 0.0 or 10.0 * math.log10(halves[0] / halves[1]) > _STEADY:
+        return none
+    return min(int(found * width), len(h)), noise, float(-slope * (found - peak))
+
+
 def _time(energy: Array, length: float, start: float, end: float, per_second: float) -> float:
     """Decay time of one backward-integrated energy, with what was cut off at its end estimated from its slope."""
     missing = 0.0
@@ -203,7 +276,7 @@ def reverberation_time(
     Parameters
     ----------
     ir : array, shape (T, ...)
-        Impulse response, time first, without a noise floor.
+        Impulse response, time first; steady noise at its end is found and left out.
     fs : float
         Sampling rate in Hz.
     centres : array, or 'broadband', optional
@@ -212,7 +285,8 @@ def reverberation_time(
     Returns
     -------
     ReverberationTimes
-        NaN where a response is too short: the decay must reach 3 dB beyond the fit's end before the response ends.
+        NaN where a response is too short or too noisy: the decay must reach 3 dB beyond the fit's end before the
+        response ends, and 10 dB beyond it before it meets the noise.
 
     Raises
     ------
@@ -223,11 +297,15 @@ def reverberation_time(
     -----
     Straight lines are fitted to the energy decay curve. Since a response that is cut off bends it down, the missing
     energy is estimated from the slope and added, until both agree: an exponential decay is found exactly although
-    it is cut. A band rings for a few periods of its centre; decays shorter than that are its own.
+    it is cut. Where the decay meets steady noise (:func:`noise_floor`) the response is cut there, and the energy of the
+    noise taken away from what comes before. A band rings for a few periods of its centre; decays shorter than that
+    are its own.
 
     References
     ----------
     ISO 3382-1:2009, Annex A.
+    Lundeby et al. (1995), Acustica 81, 344-355 (where the noise begins).
+    Chu (1978), J. Acoust. Soc. Am. 63, 1444-1450 (taking its energy away).
 
     Examples
     --------
@@ -254,9 +332,15 @@ def reverberation_time(
                 raise ValueError(
                     f"channel {channel} is silent, so it has no decay: give a response with sound in each channel"
                 )
-            energy = np.cumsum(np.square(flat[band, ::-1, channel] / peak))[::-1][::step]
+            scaled = flat[band, :, channel] / peak
+            length, noise, depth = noise_floor(scaled)
+            scaled = scaled[:length]
+            # Chu: the noise's energy is taken away; what may be left below 0 at the end counts as nothing
+            energy = np.maximum(np.cumsum((np.square(scaled) - noise)[::-1])[::-1], 0.0)[::step]
             for name, (start, end) in _FITS.items():
-                times[name][band, channel] = _time(energy, h.shape[0] / step, start, end, rate / step)
+                if depth < _CLEAR - end or len(energy) < 3 or energy[0] <= 0.0:
+                    continue
+                times[name][band, channel] = _time(energy, length / step, start, end, rate / step)
     shaped = {name: value.reshape(len(at), *h.shape[1:]) for name, value in times.items()}
     t60 = np.where(np.isnan(shaped["full"]), shaped["t30"], shaped["full"])
     t60 = np.where(np.isnan(t60), shaped["t20"], t60)

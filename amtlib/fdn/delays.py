@@ -136,10 +136,10 @@ def sample_delay_lengths(
     if not coprime:
         lengths = np.maximum(rounded, 1)
     else:
-        # Long ones first: they have more neighbours to move to.
+        # Long ones first: they have more neighbours to move to. Of equal ones (clipped) the last, as pyFDN has it.
         lengths = np.empty(count, dtype=np.int64)
         chosen: list[int] = []
-        for position in np.argsort(-targets, kind="stable"):
+        for position in np.argsort(targets)[::-1]:
             length = _coprime_near(max(int(rounded[position]), 2), chosen)
             chosen.append(length)
             lengths[position] = length

@@ -131,7 +131,8 @@ def build_from_json(text: str | bytes, *, fs: float | None = None) -> FDNBuild:
     Warns
     -----
     UserWarning
-        If the document has fields that neither version knows; they are not used.
+        If the document has fields that neither version knows; they are not used. If it has filters, and `fs` is another
+        rate than its own.
 
     See Also
     --------
@@ -164,7 +165,17 @@ def build_from_json(text: str | bytes, *, fs: float | None = None) -> FDNBuild:
         isinstance(rate, bool) or not isinstance(rate, int | float) or not math.isfinite(rate)
     ):
         raise ValueError(f"sample_rate must be positive and finite, got {rate!r}: give a rate in Hz")
-    return FDNBuild(**fields, fs=sampling_rate(rate))
+    build = FDNBuild(**fields, fs=sampling_rate(rate))
+    own = content.get("sample_rate")
+    if isinstance(own, int | float) and own > 0 and own != build.fs and len(fields) > len(_ARRAYS):
+        warnings.warn(
+            f"the network was made for {own:g} Hz and is read for {build.fs:g} Hz: its filters stay as they are, so "
+            f"that decay times become {own / build.fs:.3g} times what they were, and frequencies "
+            f"{build.fs / own:.3g} times that; leave fs= out, or make its decay anew by with_decay",
+            UserWarning,
+            stacklevel=2,
+        )
+    return build
 
 
 def metadata_from_json(text: str | bytes) -> dict[str, Any]:

@@ -255,9 +255,10 @@ def colouration(build: FDNBuild) -> Colouration:
     if largest > 1.0 + 1e-5:
         raise ValueError(f"A amplifies by up to {largest:.6g}: give a matrix that keeps energy, with gain 1")
     core = replace(build, D=np.zeros((1, 1)), filters=None, post_eq=None, post_matrix=None)
+    modes = modal_decomposition(core)  # first: refuses at once what is too large
     response = transfer_function(core, 2 * POINTS, radius=1.0 / GAMMA)
     return Colouration(
-        modal_std=modal_excitation_std(modal_decomposition(core)),
+        modal_std=modal_excitation_std(modes),
         magnitude_std=magnitude_std(response),
         peak_to_rms=peak_to_rms(response),
         erb_std=erb_std(response, build.fs),

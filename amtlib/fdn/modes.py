@@ -12,10 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from amtlib.fdn.build import Array, FDNBuild
-from amtlib.fdn.continuation import follow, loop_with_slope
+from amtlib.fdn.continuation import LOST, follow, loop_with_slope
 from amtlib.fdn.eigenphases import SAME, Crossings, zero_crossings
 from amtlib.fdn.matrices import orthogonality_error
 from amtlib.fdn.response import Complex
+from amtlib.fdn.state import MAX_STATES, count_states, poles_of_state
 
 #: Largest (modes asked for) * N**2 of one call, about two minutes of work.
 MAX_WORK = 2**26
@@ -23,6 +24,8 @@ MAX_WORK = 2**26
 # Farther than this below the strongest, a mode is not reached by the input or not heard at the output.
 _UNREACHED_DB = -200.0
 _ENTRIES = 2**18
+# A sum of modes this far from the transfer function, as a share of it, lacks some that are heard.
+_INCOMPLETE = 0.01
 
 
 @dataclass(frozen=True)
@@ -178,7 +181,8 @@ def modal_decomposition(build: FDNBuild, *, band: tuple[float, float] | None = N
     Returns
     -------
     Modes
-        Exactly as many as the network has: the sum of the delays, conjugates included.
+        Exactly as many as the network has: the sum of the delays, conjugates included; with the poles of the filters
+        where these cannot be told from modes.
 
     Raises
     ------
@@ -197,7 +201,9 @@ def modal_decomposition(build: FDNBuild, *, band: tuple[float, float] | None = N
     which can be counted: none is missed, also where several coincide. Other losses are switched on in steps, each
     mode followed by Newton's method, and the count checked again. Filters have poles of their own, which are not
     among the modes; they matter only where a filter rings about as long as the delays, and
-    `Modes.reconstruction_error` then says so.
+    `Modes.reconstruction_error` then says so. Where modes cannot be followed, as into a filter's zero on the unit
+    circle (Butterworth filters have theirs at fs / 2), or lack more than 1 % of the response, networks of up to
+    1000 states get all their poles from the eigenvalues of the state.
 
     Poles agree with the eigenvalues of the state-space form to 1e-13 on small networks; 4472 modes of 8 lines took
     0.3 s.
@@ -239,8 +245,11 @@ def modal_decomposition(build: FDNBuild, *, band: tuple[float, float] | None = N
         weights = -start.slopes.astype(np.complex128)
         through = np.exp(-1j * start.w[:, None] * build.delays)
     else:
-        with np.errstate(all="ignore"):  # a point on a filter's own pole counts as a step that failed
-            s, right, left = follow(build, orthogonal, start, band is None)
+        try:
+            with np.errstate(all="ignore"):  # a point on a filter's own pole counts as a step that failed
+                s, right, left = follow(build, orthogonal, start, band is None)
+        except (ValueError, np.linalg.LinAlgError) as error:
+            return _by_state(build, None if band is None else (low, high), error)
         weights, through = np.empty_like(s), np.empty_like(right)
         step = max(1, _ENTRIES // build.N**2)
         for first in range(0, len(s), step):
@@ -253,7 +262,26 @@ def modal_decomposition(build: FDNBuild, *, band: tuple[float, float] | None = N
     modes = Modes(s, residues, build.fs, build.order, math.nan)
     if band is not None or not len(s):
         return modes
-    return Modes(s, residues, build.fs, build.order, _reconstruction_error(build, modes))
+    rebuilt = _reconstruction_error(build, modes)
+    if rebuilt > _INCOMPLETE and count_states(build) <= MAX_STATES:
+        return _by_state(build, None, ValueError(LOST))
+    return Modes(s, residues, build.fs, build.order, rebuilt)
+
+
+def _by_state(build: FDNBuild, edges: tuple[float, float] | None, error: Exception) -> Modes:
+    """All poles of a small network whose modes cannot be followed, those of its filters included; or the error."""
+    lost = ValueError(LOST)
+    if count_states(build) > MAX_STATES:
+        raise lost from error
+    s, residues = poles_of_state(build)
+    modes = Modes(s, residues, build.fs, build.order, math.nan)
+    rebuilt = _reconstruction_error(build, modes)
+    if not rebuilt < _INCOMPLETE:
+        raise lost from error
+    if edges is not None:
+        inside = (s.imag >= edges[0]) & (s.imag < edges[1])
+        return Modes(s[inside], residues[inside], build.fs, build.order, math.nan)
+    return Modes(s, residues, build.fs, build.order, rebuilt)
 
 
 def _checked_band(build: FDNBuild, band: Any) -> tuple[float, float]:

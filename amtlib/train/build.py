@@ -83,10 +83,10 @@ def _check_nfft(nfft: Any, lines: int, dtype: torch.dtype) -> int:
         raise ValueError(
             f"nfft = {nfft} must be even and from 4 to {MAX_NFFT}: give a power of two such as 2**14"
         )
-    need = (nfft // 2 + 1) * lines * lines * (16 if dtype == torch.float64 else 8)
+    need = nfft // 2 * lines * lines * (16 if dtype == torch.float64 else 8)
     if need > MAX_BYTES:
         raise ValueError(
-            f"nfft = {nfft} with {lines} delay lines needs {need / 2**30:.1f} GiB for each of flamo's matrices, more "
+            f"nfft = {nfft} with {lines} delay lines needs {need / 2**30:.3g} GiB for each of flamo's matrices, more "
             f"than {MAX_BYTES / 2**30:g}: lower nfft or N"
         )
     return int(nfft)
@@ -120,7 +120,7 @@ def trainable_from_build(
         FFT length in samples, even, 4 to 2**22.
     output : {'time', 'magnitude'}
         What ``model(x)`` gives: the response to x, of shape (batch, nfft, n_out), or the magnitude of its
-        spectrum, (batch, nfft / 2 + 1, n_out). Training does not depend on it.
+        spectrum, (batch, nfft / 2 + 1, n_out). Training does not depend on it; :func:`train_fdn` sets it.
     device : device, optional
         Default: 'cuda' if there is one, else 'cpu'.
     dtype : torch.dtype, optional
@@ -197,6 +197,35 @@ def trainable_from_build(
         dtype=kind,
         alias_decay_db=alias,
     )
+
+
+def set_output(model: Any, output: str) -> None:
+    """
+    Set what a model gives, as `output` of :func:`trainable_from_build` does.
+
+    Parameters
+    ----------
+    model : flamo Shell
+        Changed in place.
+    output : {'time', 'magnitude'}
+
+    Examples
+    --------
+    >>> model = build_fdn(N=4, rng=7, nfft=2**12)
+    >>> set_output(model, "magnitude")
+    >>> model(torch.zeros(1, 2**12, 1)).shape
+    torch.Size([1, 2049, 1])
+    """
+    graph = flamo_graph()
+    feedback = graph.read_leaves(model).feedback
+    layer = graph.output_layer(
+        int(model.nfft),
+        time=output == "time",
+        alias_decay_db=float(feedback.alias_decay_db),
+        device=feedback.param.device,
+        dtype=feedback.param.dtype,
+    )
+    model.set_outputLayer(layer)
 
 
 def build_fdn(

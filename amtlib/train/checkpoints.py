@@ -80,7 +80,8 @@ def read_checkpoint(path: Any, same: dict[str, Any], device: torch.device) -> di
     if found.get("version") != _VERSION:
         raise ValueError(f"{path} has version {found.get('version')!r}, this is {_VERSION}: update amtlib")
     for name, here in same.items():
-        there = found["same"].get(name)
+        # what older versions did not write cannot be compared
+        there = found["same"].get(name, here)
         if here != there:
             raise ValueError(
                 f"the checkpoint has {name} = {there!r}, this run {here!r}: make the run as it was"

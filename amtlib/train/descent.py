@@ -36,7 +36,8 @@ _DRAWN, _DENSE, _DENSE_GAMMA = 2048, 2**17, 0.9999
 _CHECK_EVERY, _CHECK_BINS = 20, 8192
 # A loss this many times the first one above the best, this many times in a row, is a run gone wrong.
 _FAR, _FAR_STEPS = 10.0, 10
-_PENALTY_SHARE = 0.9
+# A penalty with more of the gradient than this is warned of; one that is fitted has this much of the match's.
+_PENALTY_SHARE, _PENALTY_OF_MATCH = 0.9, 0.1
 
 
 def _keys(criteria: list[Criterion]) -> list[str]:
@@ -80,6 +81,10 @@ class Descent:
         Of the plateau.
     seed : int, optional
         For the frequencies.
+    default_criteria : bool
+        Whether the criteria are a match and a penalty, which must not outweigh it.
+    fit_penalty : bool
+        Whether the penalty's weight is lowered until it cannot.
 
     Notes
     -----
@@ -104,8 +109,10 @@ class Descent:
         tol: float,
         seed: int | None,
         default_criteria: bool,
+        fit_penalty: bool = False,
     ) -> None:
-        self.model, self.response, self.target, self.criteria = model, response, target, criteria
+        self.model, self.response, self.target = model, response, target
+        self._given, self.criteria = criteria, list(criteria)
         self.goal, self.domain, self.optimizer_name = goal, domain, optimizer
         self._fs = float(response.leaves.delay.fs)
         self._plain = [c for c, _, _ in criteria if not isinstance(c, Term | _ColorlessSparsity)]
@@ -159,6 +166,8 @@ class Descent:
             self._check_bins = self._draw(min(_CHECK_BINS, self._grid))
             if optimizer == "lbfgs":  # whose line search needs one and the same function
                 self._bins = self._draw(self._drawn)
+        if fit_penalty and self._watch:
+            self._fit_penalty()
 
     @property
     def lr(self) -> float:
@@ -382,19 +391,39 @@ class Descent:
             for parameter, value in zip(self.learned, values, strict=True):
                 parameter.copy_(value)
 
-    def _warn_of_penalty(self, values: list[Tensor]) -> None:
-        """Say so if the penalty, not the match, moves the feedback matrix."""
+    def _sizes(self, values: list[Tensor]) -> tuple[float, float] | None:
+        """Sizes of the gradients of the matrix by the match and by the weighted penalty; None if it is not trained."""
         p = self.response.parameters()["a"]
         if not p.requires_grad:
-            return
+            return None
         sizes = []
         for (_, alpha, _), value in zip(self.criteria, values, strict=True):
             (gradient,) = torch.autograd.grad(value, p, retain_graph=True, allow_unused=True)
             sizes.append(0.0 if gradient is None else abs(alpha) * float(gradient.norm()))
-        match, penalty = sizes[0], sum(sizes[1:])
+        return sizes[0], sum(sizes[1:])
+
+    def _fit_penalty(self) -> None:
+        """Lower the penalty's weight until it makes a tenth of the match's gradient of the matrix."""
+        sizes = self._sizes(self.loss(self._bins)[1])
+        if sizes is None or not all(map(math.isfinite, sizes)) or sizes[1] <= _PENALTY_OF_MATCH * sizes[0]:
+            return
+        criterion, alpha, requires_model = self.criteria[1]
+        lower = alpha * _PENALTY_OF_MATCH * sizes[0] / sizes[1]
+        self.criteria[1] = (criterion, lower, requires_model)
+        self.notices.append(
+            f"the sparsity penalty has the weight {lower:.2g}, at which it makes a tenth of the gradient of the "
+            f"feedback matrix; sparsity_alpha={alpha:g} would make {100.0 * sizes[1] / sum(sizes):.4g} % of it"
+        )
+
+    def _warn_of_penalty(self, values: list[Tensor]) -> None:
+        """Say so if the penalty, not the match, moves the feedback matrix."""
+        sizes = self._sizes(values)
+        if sizes is None:
+            return
+        match, penalty = sizes
         if penalty > 0.0 and penalty / (penalty + match) > _PENALTY_SHARE:
             alpha = self.criteria[1][1]
-            advice = alpha * match / penalty * 0.1 if match > 0.0 else 0.0
+            advice = alpha * match / penalty * _PENALTY_OF_MATCH if match > 0.0 else 0.0
             self._note(
                 f"the sparsity penalty makes {100.0 * penalty / (penalty + match):.4g} % of the gradient of the "
                 f"feedback matrix, {self.keys[0]} the rest: what is trained is the penalty; sparsity_alpha = "
@@ -418,6 +447,7 @@ class Descent:
             "losses": list(self.losses),
             "terms": {key: list(values) for key, values in self.terms.items()},
             "best_terms": self.best_terms,
+            "weights": [alpha for _, alpha, _ in self.criteria],
             "numbers": [
                 self.steps, self.best_loss, self.best_step, self._least, self._stuck, self._far, self._first, self._lr,
                 self._scale,
@@ -434,6 +464,12 @@ class Descent:
         self.losses = list(state["losses"])
         self.terms = {key: list(values) for key, values in state["terms"].items()}
         self.best_terms = dict(state["best_terms"])
+        # older versions had no others than those given
+        weights = state.get("weights", [alpha for _, alpha, _ in self._given])
+        self.criteria = [
+            (criterion, alpha, requires_model)
+            for (criterion, _, requires_model), alpha in zip(self._given, weights, strict=True)
+        ]
         numbers = state["numbers"]
         self.steps, self.best_loss, self.best_step, self._least, self._stuck, self._far = numbers[:6]
         self._first, self._lr, self._scale = numbers[6:]

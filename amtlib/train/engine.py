@@ -13,7 +13,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from amtlib.train.build import set_output
 from amtlib.train.losses import Loss
+from amtlib.train.objectives import output_domain
 from amtlib.train.record import Step, TrainLog
 from amtlib.train.run import TrainingRun
 
@@ -30,7 +32,7 @@ def train_fdn(
     loss: Loss | None = None,
     target: npt.ArrayLike | Tensor | None = None,
     criteria: Sequence[Any] | None = None,
-    sparsity_alpha: float = 0.2,
+    sparsity_alpha: float | None = None,
     mss_nfft: Sequence[int] = (256, 512, 1024),
     max_steps: int = 2000,
     lr: float = 0.001,
@@ -68,7 +70,8 @@ def train_fdn(
     Returns
     -------
     TrainLog
-        History of the losses, and why it ended. The model is left in the best state met.
+        History of the losses, and why it ended. The model is left in the best state met; with a `mode`, what
+        ``model(x)`` gives is set to match it: magnitudes for 'colorless', samples for the others.
 
     Raises
     ------
@@ -144,6 +147,8 @@ def train_fdn(
         torch.manual_seed(rng)
     for _ in run:
         pass
+    if mode is not None:
+        set_output(model, output_domain(mode))
     if log:
         sys.stderr.write(f"{run.message} It took {run.seconds:.3g} s.\n")
     return run.log

@@ -14,6 +14,7 @@ from flamo.processor import dsp, system
 from torch import Tensor, nn
 
 from amtlib.fdn.build import Array, FDNBuild
+from amtlib.train.build import extract_build
 from amtlib.train.grid import decay_per_sample, delay_spectrum
 from amtlib.train.logarithm import skew_logarithm
 from amtlib.train.rotations import turned, turned_and_flipped
@@ -89,6 +90,45 @@ def _sections(sos: Array, common: dict[str, Any], fs: float) -> Any:
     return _assign(module, sos, False)
 
 
+class NetworkShell(system.Shell):  # type: ignore[misc]  # flamo has no types
+    """
+    flamo's Shell of a network, which can be copied, pickled and saved whole: it is built anew from its numbers.
+
+    Examples
+    --------
+    >>> import copy
+    >>> build = FDNBuild([[1.0]], [1.0], [1.0], 0.0, [9], 48000)
+    >>> model = make_shell(build, learns=(True,) * 4, orthogonal=True, nfft=64, time=True, device=torch.device("cpu"),
+    ...     dtype=torch.float32, alias_decay_db=60.0)
+    >>> int(copy.deepcopy(model).set_nfft(128).nfft), int(model.nfft)
+    (128, 64)
+    """
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Return how to build the model anew; graphs that have been changed are left to torch."""
+        leaves = read_leaves(self)
+        if not leaves.known:
+            return super().__reduce_ex__(protocol)
+        gains = (leaves.feedback, leaves.input_gain, leaves.output_gain, leaves.direct)
+        settings = {
+            "learns": tuple(bool(leaf.param.requires_grad) for leaf in gains),
+            "orthogonal": leaves.feedback.map in (turned, turned_and_flipped),
+            "nfft": int(self.nfft),
+            "time": type(self.get_outputLayer()) is not dsp.Transform,
+            "device": leaves.feedback.param.device,
+            "dtype": leaves.feedback.param.dtype,
+            "alias_decay_db": float(leaves.feedback.alias_decay_db),
+        }
+        state = {name: value.detach().clone() for name, value in self.state_dict().items()}
+        return _made_anew, (extract_build(self), settings, state)
+
+
+def _made_anew(build: FDNBuild, settings: dict[str, Any], state: dict[str, Tensor]) -> NetworkShell:
+    model: NetworkShell = make_shell(build, **settings)
+    model.load_state_dict(state)
+    return model
+
+
 def make_shell(
     build: FDNBuild,
     *,
@@ -127,13 +167,19 @@ def make_shell(
     if build.post_eq is not None:
         parts["output_filter"] = _sections(build.post_eq, common, build.fs)
     core = system.Parallel(brA=system.Series(parts), brB=direct, sum_output=True)
+    last = output_layer(nfft, time=time, alias_decay_db=alias_decay_db, device=device, dtype=dtype)
+    return NetworkShell(core=core, input_layer=dsp.FFT(nfft, dtype=dtype), output_layer=last)
+
+
+def output_layer(
+    nfft: int, *, time: bool, alias_decay_db: float, device: torch.device | str, dtype: torch.dtype
+) -> Any:
+    """Return the last layer of a Shell: to samples, the decay against aliasing taken off, or to magnitudes."""
     if not time:
-        last = dsp.Transform(torch.abs, device=str(device), dtype=dtype)
-    elif alias_decay_db:
-        last = dsp.iFFTAntiAlias(nfft, alias_decay_db=alias_decay_db, device=str(device), dtype=dtype)
-    else:
-        last = dsp.iFFT(nfft, dtype=dtype)
-    return system.Shell(core=core, input_layer=dsp.FFT(nfft, dtype=dtype), output_layer=last)
+        return dsp.Transform(torch.abs, device=str(device), dtype=dtype)
+    if alias_decay_db:
+        return dsp.iFFTAntiAlias(nfft, alias_decay_db=alias_decay_db, device=str(device), dtype=dtype)
+    return dsp.iFFT(nfft, dtype=dtype)
 
 
 @dataclass(frozen=True)
@@ -238,10 +284,16 @@ def _is_known(model: Any, leaves: Leaves) -> bool:
         frozen
         and isinstance(leaves.delay, dsp.parallelDelay)
         and bool(leaves.delay.isint)
-        and all(isinstance(part, dsp.parallelSOSFilter) for part in sections)
+        and all(isinstance(part, dsp.parallelSOSFilter) and _holds_sections(part) for part in sections)
         and all(type(part) is dsp.Gain for part in (leaves.input_gain, leaves.output_gain, leaves.direct))
         and type(leaves.feedback) is dsp.Matrix
     )
+
+
+def _holds_sections(part: Any) -> bool:
+    """Whether a filter leaf's values, its parameter mapped, are second-order sections."""
+    with torch.no_grad():
+        return bool(part.map(part.param).ndim == 3)
 
 
 def whole_delays(delay: Any) -> Tensor:

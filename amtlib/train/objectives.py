@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeAlias
 
+import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
@@ -86,7 +87,7 @@ def check_weight(value: Any, name: str) -> float:
     >>> check_weight(1, "sparsity_alpha")
     1.0
     """
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         raise TypeError(f"{name} must be one real number, got {value!r}: pass a float")
     if not 0.0 <= value < math.inf:
         raise ValueError(f"{name} = {value:g} must be finite and at least 0: 0 switches it off")
@@ -106,7 +107,8 @@ def _check_criteria(criteria: Sequence[Any]) -> list[Criterion]:
             raise TypeError(
                 f"criteria hold {criterion!r}, which cannot be called: give an nn.Module or a function"
             )
-        if isinstance(alpha, bool) or not isinstance(alpha, int | float) or not math.isfinite(alpha):
+        real = isinstance(alpha, int | float | np.integer | np.floating) and not isinstance(alpha, bool)
+        if not real or not math.isfinite(alpha):
             raise ValueError(f"criteria hold the weight {alpha!r}: give a finite number")
         checked.append((criterion, float(alpha), bool(requires_model)))
     if not checked:
@@ -153,14 +155,14 @@ def build_objective(
         A flat magnitude, or the likeness of a room's response in linear or mel spectrograms, in what an ear makes of
         it, or in loudness. None with a `loss` of one's own.
     target : array, shape (T,), (T, n_out) or (T, n_out, n_in)
-        What the matching modes match; None for 'colorless'.
+        What the matching modes match; unused for 'colorless', whose target is a flat magnitude.
     criteria : list of (criterion, alpha, requires_model), or None
         Replaces the mode's losses and the penalty. Called ``criterion(y_pred, y_true)``, with the model as a third
         argument if `requires_model`; the losses of :mod:`amtlib.train.losses` are taken term by term.
     sparsity_alpha : float
         Weight of the penalty on zeros of the feedback matrix, >= 0.
     mss_nfft : tuple of int
-        Window lengths of the spectrograms in samples, multiples of 8.
+        Window lengths of the spectrograms in samples, multiples of 4.
     fs, nfft, n_in, n_out, device, dtype
         Of the model.
     objective : {'mse', 'power_variance'}
@@ -218,10 +220,6 @@ def build_objective(
     source = torch.zeros(1, nfft, n_in, device=place, dtype=kind)
     source[:, 0] = 1.0
     if domain == "magnitude":
-        if target is not None:
-            raise ValueError(
-                "mode 'colorless' has no target: its target is a flat magnitude; leave target= out"
-            )
         for criterion, _, _ in chosen or []:
             if isinstance(criterion, Term) and criterion.needs_target:
                 raise ValueError(
@@ -284,4 +282,4 @@ def _of_mode(
         return _HEARD[mode]()
     sizes = tuple(mss_nfft)
     check_sizes(sizes, "mss_nfft", nfft)
-    return _SPECTROGRAMS[mode](sizes, fs, dtype, device)
+    return _SPECTROGRAMS[mode](tuple(int(size) for size in sizes), fs, dtype, device)

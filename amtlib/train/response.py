@@ -71,13 +71,15 @@ class Response:
             )
 
     def _sections(self, leaf: Any, nfft: int, gamma: float) -> Tensor:
-        return sections_spectrum(leaf.param, nfft, gamma).to(self._complex)
+        # mapped: in graphs of pyFDN 0.5 the parameter is a decay time
+        return sections_spectrum(leaf.map(leaf.param), nfft, gamma).to(self._complex)
 
     def _gains(self, nfft: int, gamma: float, *, filters: bool) -> LoopGains:
         forward = delay_spectrum(self._delays, nfft, gamma)
         back = None
         if filters and self.leaves.filters is not None:
-            forward = forward * sections_spectrum(self.leaves.filters.param, nfft, gamma)
+            leaf = self.leaves.filters
+            forward = forward * sections_spectrum(leaf.map(leaf.param), nfft, gamma)
         if filters and self.leaves.post_matrix is not None:
             back = self._sections(self.leaves.post_matrix, nfft, gamma)
         return LoopGains(forward.to(self._complex), back)

@@ -4,6 +4,7 @@ Not here: what a step does (:mod:`amtlib.train.descent`).
 """
 
 import atexit
+import hashlib
 import math
 import os
 import threading
@@ -20,7 +21,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from amtlib.fdn.build import FDNBuild
+from amtlib.fdn.build import FDNBuild, sampling_rate
 from amtlib.fdn.response import transfer_function
 from amtlib.train.build import extract_build, flamo_graph
 from amtlib.train.checkpoints import read_checkpoint, write_checkpoint
@@ -29,6 +30,7 @@ from amtlib.train.losses import Loss, Rendered, Term
 from amtlib.train.objectives import build_objective
 from amtlib.train.record import News, Snapshot, Step, Stepper, TrainLog
 from amtlib.train.response import Response
+from amtlib.train.rotations import turned, turned_and_flipped
 from amtlib.train.settings import (
     check_settings,
     check_start,
@@ -38,12 +40,28 @@ from amtlib.train.settings import (
     warn_of_growth,
     whole_number,
 )
+from amtlib.train.targets import without_pre_delay
 
 #: Parts of a network that may learn, by the letters of their matrices.
 _PARTS = {"feedback": "a", "input_gain": "b", "output_gain": "c", "direct": "d"}
+_PARAMETRISATIONS = {
+    turned: "orthogonal, determinant 1",
+    turned_and_flipped: "orthogonal, determinant -1 (reflection)",
+}
+#: Weight of the sparsity penalty in the specification.
+_SPARSITY = 0.2
 #: Runs that were given a thread, and how long the interpreter waits for their steps under way when it ends, s.
 _STARTED: "weakref.WeakSet[TrainingRun]" = weakref.WeakSet()
 _END_WITHIN = 10.0
+
+
+def _digest(values: npt.NDArray[Any] | None) -> str:
+    """Name an array by shape, largest value and a hash, in which two that differ do."""
+    if values is None:
+        return "none"
+    # + 0.0: minus zero equals zero, and so must their bytes
+    found = hashlib.sha256((values.astype(np.float64) + 0.0).tobytes()).hexdigest()[:12]
+    return f"{values.shape}, up to {np.abs(values).max():.4g}, sha256 {found}"
 
 
 class TrainingRun:
@@ -60,7 +78,7 @@ class TrainingRun:
     loss : Loss, optional
         Instead of the mode's loss and penalty: losses of :mod:`amtlib.train.losses`, added and weighed.
     target : array, shape (T,), (T, n_out) or (T, n_out, n_in), optional
-        Impulse response to match, for the matching modes and for losses that compare.
+        Impulse response to match, for the matching modes and for losses that compare; unused for 'colorless'.
     target_fs : float, optional
         Its sampling rate in Hz, if it is not that of the model.
     objective : {'mse', 'power_variance'}
@@ -69,9 +87,10 @@ class TrainingRun:
         2048 new frequencies each step. It follows the peaks, does not see gain, and gives flatter modes.
     criteria : list of (criterion, alpha, requires_model), optional
         Instead of the mode's loss and penalty. A criterion may be a loss of :mod:`amtlib.train.losses`, too.
-    sparsity_alpha : float
+    sparsity_alpha : float, optional
         Weight of the penalty on zeros of the feedback matrix, >= 0. More of it keeps more echoes, less of it
-        flattens more.
+        flattens more. Default: the specification's 0.2, but for matching modes no more than makes a tenth of the
+        match's gradient at the start (0.2 would leave the match a thousandth of it); `notices` has the weight.
     mss_nfft : tuple of int
         Window lengths of the spectrograms in samples.
     frequencies : int, optional
@@ -108,21 +127,25 @@ class TrainingRun:
         What a thread failed with.
     setback : str
         What became of a worker that did the steps elsewhere and was lost; '' if none was.
+    pre_delay : float
+        Silence before the target that the network has no delay for, s: left out of training.
     max_steps, time_budget, lr
         May be set while it runs.
 
     Raises
     ------
     ValueError
-        If nothing is trainable, the mode is unknown, the target unfit, or a number out of range.
+        If nothing is trainable, the mode is unknown, the target unfit, a number out of range, or the network's loop
+        grows (:func:`amtlib.fdn.loop_gain`).
     TypeError
         If an argument has the wrong type.
 
     Warns
     -----
     UserWarning
-        If time aliasing is above -40 dB in a matching mode, the target is cut, the penalty makes more than 90 % of the
-        matrix's gradient (at the first step), the run diverges, or a free matrix grew too large to be safe.
+        If time aliasing is above -40 dB in a matching mode, the target is cut or begins late, the modes of a lossless
+        network lie too close to be seen, the penalty makes more than 90 % of the matrix's gradient (at the first step),
+        the run diverges, or a free matrix has come to make the loop grow.
 
     See Also
     --------
@@ -153,7 +176,7 @@ class TrainingRun:
         target_fs: float | None = None,
         objective: str = "mse",
         criteria: Sequence[Any] | None = None,
-        sparsity_alpha: float = 0.2,
+        sparsity_alpha: float | None = None,
         mss_nfft: Sequence[int] = (256, 512, 1024),
         frequencies: int | None = None,
         max_steps: int = 2000,
@@ -178,15 +201,24 @@ class TrainingRun:
             model.set_dtype(dtype)
         self.model = model
         self._start = extract_build(model)
+        self.pre_delay = 0.0
+        if mode == "colorless":
+            target = None  # unused, as the specification has it
+        if target is not None:
+            target = self._on_time(target, target_fs, leaves)
         source, wanted, losses, domain = build_objective(
-            mode, target=target, criteria=criteria, sparsity_alpha=sparsity_alpha, mss_nfft=mss_nfft,
+            mode, target=target, criteria=criteria, mss_nfft=mss_nfft,
+            sparsity_alpha=_SPARSITY if sparsity_alpha is None else sparsity_alpha,
             fs=self._start.fs, nfft=int(model.nfft), n_in=self._start.n_in, n_out=self._start.n_out,
             device=leaves.feedback.param.device, dtype=leaves.feedback.param.dtype, objective=objective,
             target_fs=target_fs, loss=loss,
         )  # fmt: skip
         self._response = Response(model, leaves, source, fused=fused)
         in_time = domain == "time" or any(isinstance(c, Term) and c.reads == "time" for c, _, _ in losses)
-        check_start(mode, objective, self._response, self._start, in_time=in_time)
+        check_start(
+            mode, objective, self._response, self._start, in_time=in_time,
+            frequencies=frequencies,
+        )  # fmt: skip
         goal = None
         if domain == "time":
             goal = Rendered.of_response(
@@ -200,6 +232,7 @@ class TrainingRun:
             lr=positive_number(lr, "lr"), patience=whole_number(patience, "patience", 1),
             tol=positive_number(tol, "tol", zero=True), seed=None if rng is None else int(rng),
             default_criteria=criteria is None and loss is None,
+            fit_penalty=sparsity_alpha is None and domain == "time",
         )  # fmt: skip
         #: what a checkpoint must agree with
         self._same = {
@@ -207,6 +240,9 @@ class TrainingRun:
             "nfft": int(model.nfft), "losses": ", ".join(self._descent.keys),
             "loss": None if loss is None else repr(loss),
             "shapes": str([tuple(p.shape) for p in self._descent.learned]),
+            "weights": str([weight for _, weight, _ in losses]),
+            "mss_nfft": str([int(size) for size in mss_nfft]) if str(mode).endswith("spectrogram") else None,
+            **self._network(leaves, goal),
         }  # fmt: skip
         self._callback = callback
         self.reason, self.message, self.setback = "", "", ""
@@ -224,6 +260,44 @@ class TrainingRun:
         self._waiting = 0
         self._descent.given_up = lambda: self._ending
         self._latest = self._copy()
+
+    def _on_time(self, target: Any, target_fs: float | None, leaves: Any) -> Any:
+        """Return a target without the silence before it, and say so."""
+        start = self._start
+        direct = bool(start.D.any()) or (leaves.direct is not None and leaves.direct.param.requires_grad)
+        rate = start.fs if target_fs is None else sampling_rate(target_fs, "target_fs")
+        found, self.pre_delay = without_pre_delay(
+            target, rate, float(start.delays.min()) / start.fs, direct=direct
+        )
+        if self.pre_delay:
+            warnings.warn(
+                f"target begins {1e3 * self.pre_delay:.3g} ms later than the network can: that much is taken as "
+                "pre-delay and not trained (attribute pre_delay); delay the network's output by it",
+                UserWarning,
+                stacklevel=4,
+            )
+        return found
+
+    def _network(self, leaves: Any, goal: Rendered | None) -> dict[str, Any]:
+        """Say what is constant in the network and the target: parameters mean something else in another."""
+        start = self._start
+        constant = {
+            part: getattr(start, letter.upper())
+            for part, letter in _PARTS.items()
+            if not getattr(getattr(leaves, part), "param", torch.empty(0)).requires_grad
+        }
+        return {
+            "parametrisation": _PARAMETRISATIONS.get(leaves.feedback.map, "free entries"),
+            "delays": str(start.delays.tolist()),
+            "fs": start.fs,
+            "alias decay (gain per sample)": self._response.gamma,
+            "filters": _digest(start.filters),
+            "post_matrix": _digest(start.post_matrix),
+            "post_eq": _digest(start.post_eq),
+            "target": _digest(None if goal is None else goal.time.cpu().numpy()),
+            "trained": ", ".join(name for name in _PARTS if name not in constant),
+            **{name: _digest(value) for name, value in constant.items()},
+        }
 
     # ------------------------------------------------------------------ stepping
 
@@ -323,7 +397,8 @@ class TrainingRun:
             self.reason = reason
             if reason in ("not_finite", "diverged"):
                 warnings.warn(self.message, UserWarning, stacklevel=3)
-            warn_of_growth(self._response, self._start)
+            if reason != "failed":
+                warn_of_growth(self._latest.build)
         with self._wake:
             self._wake.notify_all()
 
@@ -687,7 +762,7 @@ class TrainingRun:
         frequencies : array, shape (nfft / 2 + 1,)
             In Hz.
         magnitude : array, shape (nfft / 2 + 1, n_out), or (nfft / 2 + 1,) for one output
-            On the circle that the alias decay makes, of the first item of the batch.
+            Of the first `nfft` samples of the response, of the first item of the batch.
         """
         rendered = (self.snapshot() if snapshot is None else snapshot).rendered
         found = rendered.magnitude[0].double().cpu().numpy()
@@ -775,13 +850,27 @@ class TrainingRun:
         Raises
         ------
         ValueError
-            If the file is no checkpoint, or one of another kind of run.
+            If the file is no checkpoint, or one of another kind of run, network or target; names both values.
         RuntimeError
             If this run's own thread is running.
+
+        Warns
+        -----
+        UserWarning
+            If the learning rate is another one than this run's.
         """
         if self.state == "running":
             raise RuntimeError("the run is stepping in its own thread: call pause() first")
-        self.load_state_dict(read_checkpoint(path, self._same, self._response.source.device))
+        state = read_checkpoint(path, self._same, self._response.source.device)
+        here = self.lr
+        self.load_state_dict(state)
+        if self.lr != here:
+            warnings.warn(
+                f"the checkpoint goes on with lr = {self.lr:g}, this run was made with {here:g}: set lr after loading "
+                "to change it",
+                UserWarning,
+                stacklevel=2,
+            )
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that a run made in the same way needs to go on from here: plain values and tensors."""

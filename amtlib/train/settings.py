@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from amtlib.fdn.build import FDNBuild
+from amtlib.fdn.stability import LoopGain, growing
 from amtlib.train.descent import OPTIMIZERS, Descent
 from amtlib.train.losses import Rendered, Term
 from amtlib.train.objectives import Criterion, output_domain
@@ -108,9 +109,18 @@ def check_terms(
 
 
 def check_start(
-    mode: str | None, objective: str, response: Response, build: FDNBuild, *, in_time: bool
+    mode: str | None,
+    objective: str,
+    response: Response,
+    build: FDNBuild,
+    *,
+    in_time: bool,
+    frequencies: int | None = None,
 ) -> None:
     """Raise or warn if the model does not suit the mode; see `TrainingRun`."""
+    grown = growing(build)
+    if grown is not None:
+        raise ValueError(f"the network's loop grows: {_described(grown)}")
     if objective == "power_variance" and not response.fused:
         raise ValueError(
             "objective 'power_variance' needs a model as build_fdn makes it, with frozen delays and filters, and "
@@ -124,6 +134,7 @@ def check_start(
             stacklevel=4,
         )
     if not in_time:
+        _warn_of_modes_unseen(response, build, frequencies)
         return
     level = response.wrapped_db()
     if level > _ALIAS_DB:
@@ -135,17 +146,46 @@ def check_start(
         )
 
 
-def warn_of_growth(response: Response, build: FDNBuild) -> None:
-    """Warn if a free feedback matrix grew beyond what the filters hold down; see `TrainingRun`."""
-    if not response.fused:
+def _warn_of_modes_unseen(response: Response, build: FDNBuild, frequencies: int | None) -> None:
+    """Warn if the modes of a lossless network lie too close together for its magnitude to show them."""
+    if build.filters is not None or response.gamma == 1.0:
         return
-    with torch.no_grad():
-        norm = float(torch.linalg.matrix_norm(response.matrices().a, 2))
-    gain = response.gains.largest / response.gamma ** int(build.delays.min())
-    if norm > 1.0 + 1e-4 and norm * gain >= 1.0:
+    spacing, bins = build.fs / build.order, build.fs / response.nfft
+    if bins > spacing:
+        need = 2 ** math.ceil(math.log2(build.order))
         warnings.warn(
-            f"the feedback matrix has grown to a norm of {norm:.4g}: the network may be unstable; scale it by "
-            f"{1.0 / norm:.4g}, or build the model with matrix='orthogonal'",
+            f"the modes of the network lie {spacing:.3g} Hz apart, and nfft = {response.nfft} tells apart {bins:.3g} "
+            f"Hz: what is made flat is not the modes; give nfft = {need} or more, or objective='power_variance'",
+            UserWarning,
+            stacklevel=5,
+        )
+    width = -math.log(response.gamma) * build.fs / math.pi
+    if frequencies is not None and width > spacing / 2.0:
+        db = max(math.floor(response.nfft / build.order * 0.5 * math.pi * 20.0 / math.log(10.0)), 1)
+        warnings.warn(
+            f"at drawn frequencies the modes, {spacing:.3g} Hz apart, are {width:.3g} Hz wide by the decay against "
+            f"time aliasing, so that training cannot see them: leave frequencies= out, build the model with "
+            f"alias_decay_db={db}, or give objective='power_variance'",
+            UserWarning,
+            stacklevel=5,
+        )
+
+
+def _described(grown: LoopGain) -> str:
+    return (
+        f"at {grown.frequency:.4g} Hz a round through it gains {grown.decibels:.3g} dB (a factor of {grown.gain:.4g}), "
+        f"and a mode rises by {grown.growth:.3g} dB per second; lower the filters there, or multiply the feedback "
+        f"matrix by {math.floor(9999.0 / grown.gain) / 1e4:.4f}"
+    )
+
+
+def warn_of_growth(build: FDNBuild) -> None:
+    """Warn if training a free feedback matrix has made the loop grow; see `TrainingRun`."""
+    grown = growing(build)
+    if grown is not None:
+        warnings.warn(
+            f"training has made the network's loop grow: {_described(grown)}, or build the model with "
+            "matrix='orthogonal'",
             UserWarning,
             stacklevel=4,
         )

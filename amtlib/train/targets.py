@@ -3,6 +3,7 @@ Source: shapes of the specification (`pyFDN.train.train_fdn`).
 Not here: reading files (:mod:`amtlib.audio`).
 """
 
+import math
 import warnings
 from typing import Any
 
@@ -16,6 +17,8 @@ from amtlib.fdn.build import real_array, sampling_rate
 
 #: Longest target in samples and channels together: 23 minutes of one channel at 48 kHz.
 MAX_VALUES = 2**26
+# A response begins where it first comes this near to its peak: -20 dB (ISO 3382-1:2009).
+_ONSET = 0.1
 # What is cut off, or breaks off, below this level (dB) is not worth a word.
 _QUIET_DB = -60.0
 
@@ -43,7 +46,8 @@ def prepare_target(
     n_in, n_out : int
         Channels of the model.
     target_fs : float, optional
-        Sampling rate of the target in Hz, resampled to `fs` if it differs. Default: `fs`.
+        Sampling rate of the target in Hz; if it differs, the target is resampled to `fs` with its gain at each
+        frequency kept. Default: `fs`.
 
     Returns
     -------
@@ -52,7 +56,7 @@ def prepare_target(
     Raises
     ------
     ValueError
-        If the shape does not fit, a value is not finite, the target is silent, or too long for memory.
+        If the shape does not fit, a value is not finite, the target is silent or of integers, or too long for memory.
 
     Warns
     -----
@@ -67,6 +71,11 @@ def prepare_target(
     source: Any = target.detach().cpu().numpy() if isinstance(target, Tensor) else target
     if isinstance(source, np.ndarray) and source.size > MAX_VALUES:
         raise ValueError(f"target holds {source.size} values, more than {MAX_VALUES}: cut it shorter")
+    if isinstance(source, np.ndarray) and source.dtype.kind in "iu":
+        raise ValueError(
+            f"target holds integers ({source.dtype}), the samples of a file: divide them by "
+            f"{np.iinfo(source.dtype).max + 1} for a response in floats, or read the file by amtlib.audio.load"
+        )
     found = real_array(source, "target")
     if not 1 <= found.ndim <= 3 or len(found) < 1:
         raise ValueError(
@@ -88,6 +97,7 @@ def prepare_target(
     if rate != fs:
         flat = found.reshape(len(found), -1)
         found = np.asarray(soxr.resample(flat, rate, fs, quality="VHQ")).reshape(-1, *found.shape[1:])
+        found = found * (rate / fs)  # a filter at a lower rate needs larger samples for the same gain
     _warn_of_cut(found, nfft, fs)
     whole = np.zeros((nfft, *found.shape[1:]))
     whole[: len(found)] = found[:nfft]
@@ -96,6 +106,52 @@ def prepare_target(
     if whole.ndim == 2:
         return torch.from_numpy(whole[None].copy())
     return torch.from_numpy(np.ascontiguousarray(whole.transpose(2, 0, 1)))
+
+
+def without_pre_delay(
+    target: npt.ArrayLike | Tensor, fs: float, earliest: float, *, direct: bool
+) -> tuple[Any, float]:
+    """
+    Cut the silence before a target that no network of these delays could answer with.
+
+    Parameters
+    ----------
+    target : array, shape (T, ...)
+        Impulse response, time first.
+    fs : float
+        Its sampling rate in Hz.
+    earliest : float
+        When the network's lines first answer, s.
+    direct : bool
+        Whether it has a direct path, which answers at once.
+
+    Returns
+    -------
+    target : array, shape (T', ...)
+        As it is if it begins (first comes within 20 dB of its peak) no later than `earliest`; else without what comes
+        before, so that it begins where the network does.
+    pre_delay : float
+        What was cut, s.
+
+    References
+    ----------
+    ISO 3382-1:2009 (onset, 20 dB below the peak).
+
+    Examples
+    --------
+    >>> without_pre_delay([0.0, 0.0, 0.0, 1.0, 0.5], 1000.0, 0.001, direct=True)
+    (array([1. , 0.5]), 0.003)
+    """
+    source: Any = target.detach().cpu().numpy() if isinstance(target, Tensor) else target
+    size = np.abs(np.asarray(source, dtype=np.float64))
+    if not 1 <= size.ndim <= 3 or not size.size or not np.isfinite(size).all() or not size.any():
+        return target, 0.0  # prepare_target says what is wrong
+    size = size.reshape(len(size), -1).max(axis=1)
+    onset = int(np.argmax(size >= _ONSET * size.max()))
+    if onset / fs <= earliest:
+        return target, 0.0
+    cut = onset if direct else onset - math.floor(earliest * fs + 1e-6)
+    return np.asarray(source)[cut:], cut / fs
 
 
 def _warn_of_cut(found: npt.NDArray[np.float64], nfft: int, fs: float) -> None:

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from amtlib.fdn import (
     FDNBuild,
     build_from_json,
     build_to_json,
+    design_fdn,
     load_build,
     metadata_from_json,
     save_build,
@@ -187,7 +189,7 @@ def test_the_other_versions_names_of_filters_are_never_dropped_silently():
 
 
 def test_a_sampling_rate_may_be_given_instead_of_the_documents():
-    content = json.loads(build_to_json(full()))
+    content = json.loads(build_to_json(replace(full(), filters=None, post_eq=None, post_matrix=None)))
     assert build_from_json(json.dumps(content), fs=96000).fs == 96000.0
     del content["sample_rate"]
     assert build_from_json(json.dumps(content), fs=32000).fs == 32000.0
@@ -277,3 +279,13 @@ def test_wrong_types_are_refused_as_such():
         build_to_json(full(), metadata=[1])  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="choose 1 or 2"):
         build_to_json(full(), version=3)
+
+
+def test_a_rate_that_changes_the_decay_of_a_file_is_told() -> None:
+    text = build_to_json(design_fdn(N=4, rt=(2.0, 1.0), rng=0))
+    with pytest.warns(
+        UserWarning, match=r"made for 48000 Hz and is read for 96000 Hz.* decay times become 0\.5 times"
+    ):
+        assert build_from_json(text, fs=96000).fs == 96000.0
+    assert build_from_json(text, fs=48000.0).fs == 48000.0
+    assert build_from_json(build_to_json(design_fdn(N=4, rt=None, rng=0)), fs=96000).fs == 96000.0

@@ -18,6 +18,7 @@ from amtlib.fdn import (
     render,
     reverberation_time,
 )
+from amtlib.fdn.decay import noise_floor
 
 FS = 48000
 
@@ -146,3 +147,36 @@ def test_more_lines_mix_sooner():
 def test_bad_responses_are_refused(call: Any, message: str):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def noisy(rt: float, seconds: float, noise_db: float, seed: int = 0) -> np.ndarray:
+    """A room that decays by 60 dB in rt s, with steady noise so far below its start."""
+    rng = np.random.default_rng(seed)
+    t = np.arange(round(seconds * 48000)) / 48000
+    decay = rng.standard_normal(len(t)) * 10.0 ** (-3.0 * t / rt)
+    return np.asarray(decay + 10.0 ** (-noise_db / 20.0) * rng.standard_normal(len(t)))
+
+
+@pytest.mark.parametrize(
+    ("rt", "seconds", "noise_db"), [(0.5, 2.0, 50.0), (1.0, 2.0, 50.0), (1.5, 3.0, 60.0)]
+)
+def test_noise_behind_a_response_does_not_change_its_times(
+    rt: float, seconds: float, noise_db: float
+) -> None:
+    found = reverberation_time(noisy(rt, seconds, noise_db), 48000, "broadband")
+    # the spread of a time fitted to one draw of noise, about 2 % here
+    assert [found.t20[0], found.t30[0]] == pytest.approx([rt, rt], rel=0.05)
+
+
+def test_a_decay_hidden_by_noise_is_unknown() -> None:
+    # ISO 3382-1: the noise lies at least 10 dB below the end of the fit, -25 dB for T20
+    found = reverberation_time(noisy(1.0, 2.0, 30.0), 48000, "broadband")
+    assert np.isnan([found.t20[0], found.t30[0], found.t60[0]]).all()
+
+
+def test_a_decay_that_goes_on_is_no_noise() -> None:
+    t = np.arange(96000) / 48000
+    response = np.random.default_rng(0).standard_normal(96000) * (
+        10.0 ** (-10.0 * t) + 0.01 * 10.0 ** (-1.5 * t)
+    )
+    assert noise_floor(response) == (96000, 0.0, math.inf)

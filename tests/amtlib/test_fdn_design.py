@@ -260,3 +260,10 @@ def test_a_network_of_one_line_works():
     assert isinstance(build, FDNBuild)
     assert build.A.tolist() == [[1.0]]
     assert sparsity(build.A) == 0.0
+
+
+def test_lengths_that_are_clipped_alike_become_those_of_the_peer() -> None:
+    # printed by pyFDN 0.5.0; several of the 16 targets are clipped to the same end of the range
+    expected = [421, 367, 409, 431, 389, 403, 373, 401, 433, 420, 407, 397, 419, 383, 379, 391]
+    found = sample_delay_lengths(16, (400, 420), distribution="lognormal", coprime=True, rng=3)
+    assert found.tolist() == expected

@@ -149,6 +149,33 @@ def test_modes_follow_losses_that_change_with_frequency(name: str):
     assert modes.reconstruction_error < 1e-8
 
 
+@pytest.mark.parametrize(
+    ("kind", "section"),
+    [
+        # scipy.signal.butter(2, 0.4), (1, 0.5) and (1, 0.05, 'highpass') as sos: zeros at fs / 2 or at 0
+        ("butter 2", [0.20657208, 0.41314417, 0.20657208, 1.0, -0.36952738, 0.19581571]),
+        ("butter 1", [0.5, 0.5, 0.0, 1.0, 0.0, 0.0]),
+        ("highpass", [0.92699522, -0.92699522, 0.0, 1.0, -0.85399045, 0.0]),
+    ],
+)
+def test_filters_with_zeros_on_the_circle_have_modes(kind: str, section: list[float]) -> None:
+    build = design_fdn(delays=[41, 53, 61, 73], rt=None, feedback="hadamard", rng=0)
+    sos = (
+        np.repeat(np.array(section)[None, :, None], 4, axis=2)
+        * np.array([0.95] * 3 + [1.0] * 3)[None, :, None]
+    )
+    build = replace(build, filters=sos)
+    modes = modal_decomposition(build)
+    poles = np.linalg.eigvals(state_matrix(build))
+    # the memories that a filter does not use are eigenvalues at 0, and no poles
+    assert worst_distance(all_poles(modes), poles[np.abs(poles) > 1e-3]) < 1e-9
+    assert modes.reconstruction_error < 1e-9
+    n = np.arange(1, 500)
+    both = np.where(modes.is_real, 1.0, 2.0)
+    rebuilt = (both * modes.residues[:, 0, 0] * modes.poles ** n[:, None]).sum(axis=1).real
+    np.testing.assert_allclose(rebuilt, render(build, 500 / build.fs)[1:], atol=1e-9)
+
+
 def test_modes_that_meet_on_the_real_axis_and_part_are_all_found():
     build = design_fdn(delays=[11, 17, 23, 31], rt=0.05, rng=3)
     dip = np.array([0.9, -0.85, 0.3, 1.0, -0.9, 0.4])[:, None] * np.ones(4)

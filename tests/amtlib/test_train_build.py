@@ -1,5 +1,8 @@
 """Flamo models of networks: what is built is what was asked for, and what is read back is what was built."""
 
+import copy
+import io
+import math
 import subprocess
 import sys
 from collections import OrderedDict
@@ -204,6 +207,8 @@ def test_names_of_other_versions_are_read(filters: str, outputs: str) -> None:
         ({"N": 4, "nfft": 2**8 + 1}, "nfft = 257 must be even"),
         ({"N": 64, "nfft": 2**22}, "GiB for each of flamo's matrices"),
         ({"N": 4, "rt": 0.0}, "rt_dc = 0 s must lie above 0"),
+        ({"N": 4, "rt": math.inf}, "rt_dc = inf s is no decay: give rt=None for a lossless network"),
+        ({"N": 64, "nfft": 2**18, "device": "cpu"}, "needs 4 GiB for each of flamo's matrices, more than 2"),
         ({"N": 4, "rt": -1.0}, "rt_dc = -1 s must lie above 0"),
         ({"delays": [10, 0]}, "positive integer"),
         ({"delays": [10, 20.5]}, "delays must contain integers, got 20.5"),
@@ -248,3 +253,26 @@ def test_a_logarithm_is_refused_where_there_is_none() -> None:
 def test_importing_the_package_does_not_load_flamo() -> None:
     code = "import sys, amtlib.train; sys.exit('flamo' in sys.modules)"
     assert subprocess.run([sys.executable, "-W", "ignore", "-c", code], timeout=120).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"rt": None, "feedback": "householder", "output": "magnitude"},
+        {"rt": (0.2, 0.1), "trainable": Trainable(feedback=False, direct=True), "direct": 0.5},
+        {"rt": 0.2, "matrix": "random", "dtype": torch.float64},
+    ],
+)
+def test_a_model_can_be_copied_and_saved_whole(settings: dict[str, Any]) -> None:
+    model = build_fdn(N=4, rng=7, nfft=2**10, device="cpu", **settings)
+    file = io.BytesIO()
+    torch.save(model, file)
+    file.seek(0)
+    x = torch.zeros(1, 2**10, 1, dtype=model.dtype)
+    x[:, 0] = 1.0
+    longer = copy.deepcopy(model).set_nfft(2**11)  # before it is used: flamo keeps what it has computed
+    assert longer(torch.nn.functional.pad(x, (0, 0, 0, 2**10))).shape[1] in (2**11, 2**10 + 1)
+    for other in (copy.deepcopy(model), torch.load(file, weights_only=False)):
+        assert extract_build(other) == extract_build(model)
+        assert torch.equal(other(x), model(x))
+        assert [p.requires_grad for p in other.parameters()] == [p.requires_grad for p in model.parameters()]

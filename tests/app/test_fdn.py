@@ -26,6 +26,7 @@ from app.labs.fdn.findings import Analysis
 from app.labs.fdn.goals import GOALS, TERMS
 from app.labs.fdn.model import FdnModel
 from app.labs.fdn.settings import checked_delays
+from app.labs.fdn.target import decay_times
 from app.labs.fdn.view import FdnLab
 from app.rooms import ROOMS
 
@@ -792,3 +793,21 @@ def test_every_lesson_opens_without_a_problem_and_its_task_is_not_yet_done(
         assert set(lesson.hide) <= set(page.lab.fields)
         if lesson.task:
             assert not lesson.task.is_done(dict.fromkeys(lesson.task.checks, 0.0) | dict(page.measures()))
+
+
+def test_a_room_whose_decay_is_hidden_by_noise_leaves_the_times_unknown(lab: FdnModel) -> None:
+    rng = np.random.default_rng(0)
+    t = np.arange(2 * 48000) / 48000
+    times = {}
+    for noise_db in (50.0, 25.0):  # ISO 3382-1: 35 dB are needed for T20
+        room = rng.standard_normal(len(t)) * 10.0 ** (-3.0 * t / 0.5)
+        room += 10.0 ** (-noise_db / 20.0) * rng.standard_normal(len(t))
+        times[noise_db] = decay_times(room, 48000)
+    assert times[25.0] is None
+    assert times[50.0] is not None
+    assert times[50.0] == pytest.approx((0.5, 0.5), rel=0.1)
+    before = (lab.network.rt, lab.network.rt_high)
+    buffer = io.BytesIO()
+    soundfile.write(buffer, 0.1 * room, 48000, format="WAV", subtype="FLOAT")
+    lab.training.take_upload("noisy.wav", buffer.getvalue())
+    assert (lab.network.rt, lab.network.rt_high) == before

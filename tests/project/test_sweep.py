@@ -286,6 +286,25 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
         sweep(variants(SMALL, []), tmp_path / "file" / "out")
 
 
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_channels_of_a_target_go_to_the_outputs_or_are_said_to_be_mixed(tmp_path: Path, outputs: int) -> None:
+    rng = np.random.default_rng(0)
+    room = np.exp(-np.arange(1024) / 100.0)[:, None] * rng.standard_normal((1024, 2))
+    soundfile.write(tmp_path / "room.wav", 0.1 * room, 48000)
+    gains = np.full((outputs, 3), 0.5).tolist()  # equal: only the target can make them differ
+    settings = {**SMALL, "rt": 0.02, "mode": "match_spectrogram", "target": "room.wav", "mss_nfft": [64]}
+    path = config(tmp_path, {**settings, "output_gain": gains, "max_steps": 30, "lr": 0.01})
+    (row,) = sweep(variants(read_config(path), []), tmp_path / "out")
+    assert row["problem"] is None
+    mixed = "target has 2 channels, the network one output: it is trained towards their mean" in str(
+        row["warnings"]
+    )
+    assert mixed == (outputs == 1)
+    network = json.loads(next((tmp_path / "out").glob("*.json")).read_text())
+    rows = np.asarray(network["output_matrix"])
+    assert len(np.unique(rows, axis=0)) == outputs
+
+
 # --- the command -----------------------------------------------------------------------------------------------
 
 

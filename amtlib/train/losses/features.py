@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass
 from functools import lru_cache
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -100,7 +101,7 @@ def _spectrogram(
 
 def check_sizes(sizes: tuple[int, ...], name: str = "sizes", nfft: int | None = None) -> None:
     """
-    Raise unless these are window lengths: distinct multiples of 8 from 32, below twice `nfft` where that is known.
+    Raise unless these are window lengths: distinct multiples of 4 from 32, below twice `nfft` where that is known.
 
     Examples
     --------
@@ -112,11 +113,11 @@ def check_sizes(sizes: tuple[int, ...], name: str = "sizes", nfft: int | None = 
     if len(set(sizes)) != len(sizes):
         raise ValueError(f"{name} = {sizes} names a length twice: give each once")
     for size in sizes:
-        if isinstance(size, bool) or not isinstance(size, int):
+        if isinstance(size, bool) or not isinstance(size, int | np.integer):
             raise TypeError(f"{name} must hold whole numbers, got {size!r}: pass ints")
-        if size < 32 or size % 8 or (nfft is not None and size // 2 >= nfft):
+        if size < 32 or size % 4 or (nfft is not None and size // 2 >= nfft):
             below = "" if nfft is None else f" to below twice nfft = {2 * nfft}"
-            raise ValueError(f"{name} holds {size}: give multiples of 8 from 32{below}")
+            raise ValueError(f"{name} holds {size}: give multiples of 4 from 32{below}")
 
 
 @dataclass(frozen=True, repr=False)
@@ -127,7 +128,7 @@ class Spectrograms(Shown):
     Parameters
     ----------
     sizes : tuple of int
-        Window lengths in samples, multiples of 8.
+        Window lengths in samples, multiples of 4.
     """
 
     sizes: tuple[int, ...] = (256, 512, 1024)
@@ -150,7 +151,7 @@ class MelSpectrograms(Shown):
     Parameters
     ----------
     sizes : tuple of int
-        Window lengths in samples, multiples of 8.
+        Window lengths in samples, multiples of 4.
     """
 
     sizes: tuple[int, ...] = (256, 512, 1024)

@@ -79,7 +79,7 @@ class MatchSpectrogram(Term):
     Parameters
     ----------
     sizes : tuple of int
-        Window lengths in samples, multiples of 8 from 32 to below twice the response.
+        Window lengths in samples, multiples of 4 from 32 to below twice the response.
 
     See Also
     --------
@@ -105,7 +105,7 @@ class MatchMelSpectrogram(Term):
     Parameters
     ----------
     sizes : tuple of int
-        Window lengths in samples, multiples of 8 from 32 to below twice the response.
+        Window lengths in samples, multiples of 4 from 32 to below twice the response.
 
     See Also
     --------

@@ -70,7 +70,8 @@ class Rendered:
     Attributes
     ----------
     magnitude : Tensor, shape (batch, F, n_out)
-        Of the spectrum.
+        Of `time`: a decay against aliasing is taken off, for it would widen modes until none can be told apart. Where
+        only some frequencies are known, of the spectrum as it is.
     time : Tensor, shape (batch, nfft, n_out)
         Impulse responses, the decay against aliasing taken off.
     rows : Tensor, shape (batch * n_out, nfft)
@@ -161,8 +162,11 @@ class Rendered:
 
     @cached_property
     def magnitude(self) -> Tensor:
-        """Magnitude of the spectrum, (batch, F, n_out)."""
-        return self.spectrum.abs()
+        """Magnitude spectrum, (batch, F, n_out)."""
+        if self.gamma == 1.0 or not self.whole:
+            return self.spectrum.abs()
+        spectrum: Tensor = torch.fft.rfft(self.time, n=self.nfft, dim=1)
+        return spectrum.abs()
 
     @cached_property
     def power_rows(self) -> Tensor:

@@ -108,7 +108,7 @@ class MelSpectrogram(_Frames):
     Parameters
     ----------
     sizes : tuple of int
-        Window lengths in samples, multiples of 8.
+        Window lengths in samples, multiples of 4.
     fs : float
         Sampling rate in Hz.
     dtype, device

@@ -79,11 +79,17 @@ class Analysis:
 
 
 def octave_times(response: Array, fs: int, highest: float = np.inf) -> tuple[Array, Array]:
-    """Return octaves in Hz and their T30 in s; NaN where a band holds no sound, or reaches above `highest` Hz."""
+    """Return octaves in Hz and their T30 in s, T20 where noise hides more; NaN where a band holds no sound, or reaches
+    above `highest` Hz.
+    """
     times = fdn.reverberation_time(response, fs)
     energy = np.square(fdn.octave_bands(response, fs, times.centres)).sum(1)
     empty = energy < 10 ** (_EMPTY / 10) * energy.max()
-    return times.centres, np.where(empty | (times.centres * 2**0.5 > highest), np.nan, times.t30)
+    return times.centres, np.where(
+        empty | (times.centres * 2**0.5 > highest),
+        np.nan,
+        np.where(np.isnan(times.t30), times.t20, times.t30),
+    )
 
 
 def room_analysis(response: Array, fs: int, highest: float = np.inf) -> Analysis:

@@ -158,16 +158,23 @@ class FdnModel(LabModel):
         if training.target == "file" and own is not None and "t.uploads" in changed and own.late > 1e-3:
             notes.append(f"The first {1000 * own.late:.0f} ms, before the direct sound, were cut off.")
         if not {"n.rt", "n.rt_high"} & changed:
-            network.rt, network.rt_high = self.stage(
+            times = self.stage(
                 "times of the room",
                 self.room_key(),
                 lambda: decay_times(room, self.fs, training.highest),
                 shared=training.target != "file",
             )
-            notes.append(
-                f"The network got the room's level and reverberation times: {network.rt:g} s, {network.rt_high:g} s at "
-                "the top."
-            )
+            if times is None:
+                notes.append(
+                    "The room's reverberation times are unknown: its decay is too short, or sinks into noise too soon. "
+                    f"The network keeps its own: {network.rt:g} s, {network.rt_high:g} s at the top."
+                )
+            else:
+                network.rt, network.rt_high = times
+                notes.append(
+                    "The network got the room's level and reverberation times: "
+                    f"{network.rt:g} s, {network.rt_high:g} s at the top."
+                )
         if "t.nfft" not in changed:
             longest = max(training.param.nfft.objects)
             wanted = min(len(room), 48000 if self.fs == 48000 else self.fs)

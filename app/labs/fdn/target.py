@@ -134,16 +134,17 @@ def from_direct_sound(response: Array, fs: float) -> tuple[Array, float]:
     return response[direct:], direct / fs
 
 
-def decay_times(room: Array, fs: int, highest: float = np.inf) -> tuple[float, float]:
-    """Return the reverberation times of a network that decays as a room: at 0 Hz and at half the rate, s.
+def decay_times(room: Array, fs: int, highest: float = np.inf) -> tuple[float, float] | None:
+    """Return the reverberation times of a network that decays as a room: at 0 Hz and at half the rate, s; None where
+    no octave's decay comes far enough out of the noise.
 
     The lower one is the median of the octaves up to 1 kHz, the upper one what makes all octaves differ least.
     """
-    found = findings.room_analysis(room, fs, highest)
-    known = np.isfinite(found.t30)
-    times, centres = found.t30[known], found.centres[known]
+    centres, times = findings.octave_times(room, fs, highest)
+    known = np.isfinite(times)
+    times, centres = times[known], centres[known]
     if not len(times):
-        return 1.0, 0.5
+        return None
     low = float(np.clip(np.median(times[centres <= 1000] if (centres <= 1000).any() else times), 0.2, 10))
     tried = np.geomspace(0.1, min(2 * low, 10), 60)
     errors = [np.abs(np.log(_t30(low, high, fs, centres) / times)).mean() for high in tried]
