@@ -105,7 +105,7 @@ def _step_by_step(x: Tensor, attack: float, release: float, initial: Tensor) -> 
         rows = x.double().transpose(0, 1).reshape(frames, -1).T.tolist()
         starts = initial.double().flatten().tolist()
         followed = [_follow(row, start, attack, release) for row, start in zip(rows, starts, strict=True)]
-        y = torch.tensor(followed, dtype=torch.float64).reshape(count, channels, frames)
+        y = torch.tensor(followed, dtype=torch.float64, device=x.device).reshape(count, channels, frames)
         return y.transpose(1, 2).to(x.dtype)
     wanted = np.ascontiguousarray(x.detach().numpy().swapaxes(0, 1))
     out = np.empty_like(wanted)

@@ -19,6 +19,7 @@ from amtlib.lti.filtering import (
     lfilter,
     sosfilt,
 )
+from amtlib.lti.products import full_precision, product
 from amtlib.lti.resampling import resample
 from amtlib.lti.responses import (
     allpole_response,
@@ -61,8 +62,10 @@ __all__ = [
     "filter_around",
     "filter_complex",
     "filter_fft",
+    "full_precision",
     "lfilter",
     "pole_radius",
+    "product",
     "rational_response",
     "resample",
     "settling_samples",
