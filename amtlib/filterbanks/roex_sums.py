@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from amtlib.lti import product
+from amtlib.lti import first_derivatives_only, product
 
 # The reference's limit: a filter takes nothing from above five times its centre frequency.
 _LIMIT_ABOVE = 4.0
@@ -254,9 +254,9 @@ class _SumOnGrid(torch.autograd.Function):
         return _sum_in_blocks(power, Parameters(steepness, reference, least), tables)
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        power, *parameters = ctx.saved_tensors
+    @first_derivatives_only
+    def backward(ctx: Any, saved: tuple[Tensor, ...], gradient: Tensor) -> tuple[Tensor | None, ...]:
+        power, *parameters = saved
         p, tables = Parameters(*parameters), ctx.tables
         to_power = torch.empty_like(power)
         to_parameters = torch.zeros(3, dtype=torch.float64, device=power.device)

@@ -30,7 +30,7 @@ CASES: dict[str, tuple[dict[str, Any], Callable[[], tuple[Tensor, ...]]]] = {
     "DRNLFilterbank": ({"fc": [500.0, 3000.0], "fs": 32000, "dtype": torch.float32}, lambda: (1e-4 * TONE,)),
     "ERBIntegration": (
         {},
-        lambda: (1e-6 * (1.0 + BINS.cos()), 15.625 * BINS),
+        lambda: (1e-6 * (1.5 + BINS.cos()), 15.625 * BINS),
     ),
     "ExcitationPattern": ({}, lambda: (60.0 * ONES,)),
     "FastDRNLFilterbank": ({"fc": [500.0, 3000.0], "fs": 32000}, lambda: (1e-4 * TONE,)),
@@ -152,6 +152,32 @@ def test_no_autocast_changes_a_gradient(name: str):
     expected = gradients()
     with torch.autocast("cpu", torch.bfloat16):
         agree(gradients(), expected)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_second_derivatives_are_right_or_refused(name: str):
+    module = build(name, dtype=torch.float64)
+    x, *more = (t.double() for t in CASES[name][1]())
+    torch.manual_seed(0)
+    along, weights = (torch.randn_like(x) * x.abs().amax() for _ in range(2))
+
+    scales = [float(t.abs().amax()) for t in run(module, name, torch.float64)]
+
+    def gradient(at: Tensor, again: bool) -> Tensor:
+        found = zip(tensors(module(at, *more)), scales, strict=True)
+        value = sum((t / scale).square().sum() for t, scale in found if t.requires_grad)
+        return (torch.autograd.grad(value, at, create_graph=again)[0] * weights).sum()
+
+    given = x.clone().requires_grad_()
+    try:
+        (second,) = torch.autograd.grad(gradient(given, True), given)
+    except RuntimeError as refusal:
+        assert "first derivatives only" in str(refusal)  # noqa: PT017
+        return
+    step = 1e-6
+    sides = [gradient((x + sign * step * along).requires_grad_(), False) for sign in (1.0, -1.0)]
+    expected = float(sides[0] - sides[1]) / (2.0 * step)
+    assert float((second * along).sum()) == pytest.approx(expected, rel=1e-3)
 
 
 @pytest.mark.parametrize(("name", "learnable"), EVERY)
