@@ -12,9 +12,10 @@ from torch import Tensor, nn
 
 from amtlib import lti
 from amtlib.ears.tables import Array
+from amtlib.modules import RealModule
 
 
-class EarFilter(nn.Module):
+class EarFilter(RealModule):
     """
     FIR filter of a given magnitude response, with minimum phase or no phase.
 
@@ -80,7 +81,7 @@ class EarFilter(nn.Module):
         compensate_delay: bool = True,
         dtype: torch.dtype = torch.float32,
     ) -> None:
-        super().__init__()
+        super().__init__(dtype)
         if not math.isfinite(fs) or fs <= 0.0:
             raise ValueError(f"fs = {fs} Hz is no sampling rate; give a finite number > 0, such as 44100")
         if isinstance(order, bool) or not isinstance(order, int | np.integer):
@@ -89,12 +90,10 @@ class EarFilter(nn.Module):
             raise ValueError(f"order = {order}; give an even number >= 2, such as 512")
         if phase not in ("minimum", "zero"):
             raise ValueError(f"phase = {phase!r} is unknown; give 'minimum' or 'zero'")
-        if dtype not in (torch.float32, torch.float64):
-            raise ValueError(f"dtype = {dtype} is not supported; give torch.float32 or torch.float64")
-        self.fs, self.order, self.phase, self.dtype = float(fs), int(order), phase, dtype
+        self.fs, self.order, self.phase = float(fs), int(order), phase
         self.compensate_delay = bool(compensate_delay)
         self.delay = self.order // 2 if phase == "zero" and self.compensate_delay else 0
-        self.register_buffer("taps", torch.tensor(self._make_taps(target), dtype=dtype))
+        self._table("taps", torch.tensor(self._make_taps(target), dtype=torch.float64))
         self._cache = lti.ResponseCache()
 
     def _make_taps(self, target: Callable[[Array], Array]) -> Array:
@@ -207,15 +206,6 @@ class EarFilter(nn.Module):
             return lti.check_signal(chunk, self.dtype, device) if chunk.numel() else chunk.to(self.taps)
 
         return lti.Stream(self._response, self.order, check=check)
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "EarFilter":
-        """Let ``.to(dtype)``, ``.double()``, ``.float()`` change the dtype of signals; refuse half precision."""
-        wanted = fn(torch.empty(0, dtype=self.dtype, device=self.taps.device)).dtype
-        if wanted not in (torch.float32, torch.float64):
-            raise ValueError(f"cannot convert to {wanted}; {type(self).__name__} works in float32 or float64")
-        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        self.dtype = wanted
-        return self
 
     def extra_repr(self) -> str:
         """Return the main settings, for printing the module."""

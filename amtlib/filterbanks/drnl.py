@@ -5,13 +5,13 @@ Not here: the outer and middle ear in front of it (:mod:`amtlib.ears`); the trun
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from amtlib import lti
 from amtlib.filterbanks.broken_stick import broken_stick
@@ -21,6 +21,7 @@ from amtlib.filterbanks.drnl_parameters import (
     characteristic_frequencies,
     parameters_at,
 )
+from amtlib.modules import RealModule
 from amtlib.scales import audfiltbw
 
 _COMPLEX = {torch.float32: torch.complex64, torch.float64: torch.complex128}
@@ -50,7 +51,7 @@ class DRNLOutput(NamedTuple):
     nonlinear: Tensor
 
 
-class DRNLFilterbank(nn.Module):
+class DRNLFilterbank(RealModule):
     """
     Bank of dual-resonance nonlinear filters: stapes velocity in, basilar-membrane velocity out.
 
@@ -146,7 +147,7 @@ class DRNLFilterbank(nn.Module):
     b: Tensor
     c: Tensor
 
-    _learns: tuple[str, ...] = NAMES
+    _fixed: tuple[str, ...] = ()
     _filters_from: tuple[str, ...] = NAMES[:7]
 
     def __init__(
@@ -161,17 +162,11 @@ class DRNLFilterbank(nn.Module):
         *,
         parameters: DRNLParameters | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(dtype)
         if not math.isfinite(fs) or fs <= 0.0:
             raise ValueError(f"fs = {fs} Hz is no sampling rate; give a finite number > 0, such as 44100")
         if model not in ORDERS:
             raise ValueError(f"model = {model!r} is unknown; give 'paulick2024' or 'jepsen2008'")
-        if not isinstance(dtype, torch.dtype):
-            raise TypeError(
-                f"dtype = {dtype!r} is a {type(dtype).__name__}; give torch.float32 or torch.float64"
-            )
-        if dtype not in _COMPLEX:
-            raise ValueError(f"dtype = {dtype} is not supported; give torch.float32 or torch.float64")
         centre = characteristic_frequencies(fc, float(fs), n_channels)
         usual = parameters_at(centre, subject)
         if parameters is not None and not isinstance(parameters, DRNLParameters):
@@ -181,8 +176,7 @@ class DRNLFilterbank(nn.Module):
         self.subject, self.model = subject, model
         self.n_gt_lin, self.n_lp_lin, self.n_gt_nlin, self.n_lp_nlin = ORDERS[model]
         self.learnable = bool(learnable)
-        self.dtype = dtype
-        self.register_buffer("fc", centre.to(dtype))
+        self._table("fc", centre)
         for name in NAMES:
             value = getattr(usual if parameters is None else parameters, name).detach()
             if value.shape != centre.shape:
@@ -190,11 +184,11 @@ class DRNLFilterbank(nn.Module):
                     f"parameters.{name} has shape {tuple(value.shape)}, fc has {len(centre)} channels; "
                     f"give ({len(centre)},)"
                 )
-            value = value.to(device=centre.device, dtype=dtype, copy=True)
-            if self.learnable and name in self._learns:
-                self.register_parameter(name, nn.Parameter(value))
+            value = value.to(centre.device)
+            if name in self._fixed:
+                self._table(name, value)
             else:
-                self.register_buffer(name, value)
+                self._keep(name, value, self.learnable)
         self._filters = lti.ResponseCache()
         self._verdict = lti.ResponseCache()
         self._check()
@@ -558,18 +552,9 @@ class DRNLFilterbank(nn.Module):
         """
         return DRNLStream(self, tuple(batch_shape))
 
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "DRNLFilterbank":
-        """Let ``.to(dtype)``, ``.double()``, ``.float()`` change the dtype of signals too; refuse half precision."""
-        wanted = fn(torch.empty(0, dtype=self.dtype, device=self.fc.device)).dtype
-        if wanted not in _COMPLEX:
-            raise ValueError(f"cannot convert to {wanted}; {type(self).__name__} works in float32 or float64")
-        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        self.dtype = wanted
-        return self
-
     def extra_repr(self) -> str:
         """Return the main settings, for printing the module."""
-        low, high = float(self.fc.min()), float(self.fc.max())
+        low, high = (float(f) for f in self._built["fc"].aminmax())
         return (
             f"num_channels={self.num_channels}, fs={self.fs:g} Hz, fc_range=({low:.1f}, {high:.1f}) Hz, "
             f"subject={self.subject!r}, model={self.model!r}, learnable={self.learnable}, dtype={self.dtype}"

@@ -171,7 +171,7 @@ def parameters_at(
     """
     if subject not in SUBJECTS:
         raise ValueError(f"subject = {subject!r} is unknown; give 'NH' (normal hearing) or 'HIx' (a = 0)")
-    places = torch.as_tensor(fc).detach().to(torch.float64)
+    places = torch.as_tensor(fc, dtype=torch.float64).detach()
     wrong = places[~(torch.isfinite(places) & (places > 0.0))]
     if places.ndim != 1 or places.numel() == 0 or len(wrong):
         what = f"{float(wrong[0])} Hz" if len(wrong) else f"shape {tuple(places.shape)}"

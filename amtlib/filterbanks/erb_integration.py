@@ -9,7 +9,9 @@ import math
 import torch
 from torch import Tensor, nn
 
-from amtlib.filterbanks.precision import RealModule, check_rate, check_values
+from amtlib import lti
+from amtlib.filterbanks.precision import check_rate, check_values
+from amtlib.modules import RealModule
 from amtlib.scales import erbrate2f, f2erbrate
 
 #: reference pressure in Pa
@@ -116,8 +118,8 @@ class ERBIntegration(RealModule):
         self.learnable = bool(learnable)
         self.softness = 0.25
         self.n_erb_bands = len(centres)
-        self._keep("erb_centers", centres, False)
-        self._keep("fc_erb", erbrate2f(centres), False)
+        self._table("erb_centers", centres)
+        self._table("fc_erb", erbrate2f(centres))
         self._keep("bandwidth_scale", torch.ones(()), self.learnable)
         self._keep("integration_weights", torch.ones(self.n_erb_bands), self.learnable)
 
@@ -164,7 +166,7 @@ class ERBIntegration(RealModule):
                 wrong = float(value[~torch.isfinite(value)][0])
                 raise ValueError(f"{name} has become {wrong}; lower the learning rate or clip its gradient")
         grid, width = self._grid(freqs, psd.shape[-1])
-        power = psd @ (self._masks(grid, width) * width).to(psd.dtype) * self.integration_weights
+        power = lti.product(psd, (self._masks(grid, width) * width).to(psd.dtype)) * self.integration_weights
         floor = P_REF**2 * 10.0 ** (SILENCE_DB / 10.0)
         return 10.0 * torch.log10(power.clamp_min(floor)) - 20.0 * math.log10(P_REF)
 

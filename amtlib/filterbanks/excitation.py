@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from amtlib.filterbanks.erb_integration import SILENCE_DB, channels_repr, erb_channels
-from amtlib.filterbanks.precision import RealModule, check_values
+from amtlib.filterbanks.precision import check_values
+from amtlib.modules import RealModule
 from amtlib.scales import erbrate2f
 
 _SLOPES = ("upper_slope_base", "lower_slope_base", "upper_slope_per_db", "lower_slope_per_db")
@@ -124,9 +125,9 @@ class ExcitationPattern(RealModule):
         self.learnable = bool(learnable)
         self.max_attenuation_db = max_attenuation_db
         self.n_erb_bands = len(centres)
-        self._keep("erb_centers", centres, False)
-        self._keep("fc_erb", erbrate2f(centres), False)
-        self._keep("level_ref", torch.tensor(60.0), False)
+        self._table("erb_centers", centres)
+        self._table("fc_erb", erbrate2f(centres))
+        self._keep("level_ref", torch.tensor(60.0, dtype=torch.float64), False)
         for name, value in zip(_SLOPES, (27.0, 11.0, -0.37, -0.20), strict=True):
             self._keep(name, torch.tensor(value, dtype=torch.float64), self.learnable)
 

@@ -4,6 +4,7 @@ Not here: a better approximation: the exact filterbank is as fast.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -70,7 +71,7 @@ class FastDRNLFilterbank(DRNLFilterbank):
     ir_nlin_2: Tensor
     ir_lp_nlin: Tensor
 
-    _learns = ("a", "b", "c")
+    _fixed = NAMES[:7]
     _filters_from = (*NAMES[:7], *_RESPONSES)
 
     def __init__(
@@ -99,8 +100,7 @@ class FastDRNLFilterbank(DRNLFilterbank):
             lowpasses = lti.butterworth_response(cutoff, self.n_lp_nlin, n_fft)
             linear = super()._evaluate(n_fft).beside
             for name, exact in zip(_RESPONSES, (linear, gammatones, gammatones, lowpasses), strict=True):
-                stored = torch.fft.irfft(exact, n=n_fft)[..., : self.ir_length].to(dtype)
-                self.register_buffer(name, stored.contiguous())
+                self._table(name, torch.fft.irfft(exact, n=n_fft)[..., : self.ir_length])
 
     def _evaluate(self, at: int | Tensor) -> lti.Transfers:
         """Transfer functions of the stored impulse responses."""
@@ -116,6 +116,10 @@ class FastDRNLFilterbank(DRNLFilterbank):
         dtype = torch.complex64 if self.dtype == torch.float32 else torch.complex128
         beside, before, again, lowpass = (transform(getattr(self, name)) for name in _RESPONSES)
         return lti.Transfers(before, again * lowpass, beside)
+
+    def configuration(self) -> dict[str, Any]:
+        """Return the arguments that the module was built with, and what its filters were made from."""
+        return {**super().configuration(), **{name: self._built[name].tolist() for name in self._fixed}}
 
     def _settle(self) -> int:
         # Responses that `ir_length` did not cut die out where the exact ones do; the two after the stick add up.

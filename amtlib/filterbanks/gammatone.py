@@ -5,7 +5,7 @@ Not here: the classic real pole-zero gammatone (:mod:`amtlib.filterbanks.drnl` h
 
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, cast
 
@@ -15,17 +15,19 @@ import torch
 from torch import Tensor, nn
 
 from amtlib import lti
+from amtlib.modules import RealModule
 from amtlib.scales import audfiltbw, erb2fc, erbspacebw, fc2erb
 
 _COMPLEX = {torch.float32: torch.complex64, torch.float64: torch.complex128}
 _POLY_TOLERANCE = 1e-6
+_COEFFICIENTS = ("poles", "gains", "b", "a")
 #: Values of the channels' responses that are held at once where their sum alone is wanted: 64 MB in complex64.
 _AT_ONCE = 2**23
 #: How often :meth:`GammatoneFilterbank.envelope_peaks` looks at an envelope in one over its channel's pole bandwidth.
 ENVELOPE_OVERSAMPLING = 8.0
 
 
-class GammatoneFilterbank(nn.Module):
+class GammatoneFilterbank(RealModule):
     """
     Bank of gammatone filters: twice the real part of a cascade of `n` equal complex one-pole sections per
     channel.
@@ -49,7 +51,9 @@ class GammatoneFilterbank(nn.Module):
         equivalent rectangular bandwidth exactly 1 ERB for every n: 1.01859 for n = 4. (The specification has
         1.019 for all n.)
     learnable : bool
-        Make the coefficients parameters: ``poles`` and ``gains`` (2F complex numbers), or ``b`` and ``a``.
+        Make the coefficients parameters: ``poles`` and ``gains`` (2F complex numbers), or ``b`` and ``a``. The
+        parameters hold pairs of real numbers, shape (..., 2), as optimisers and file formats want them; the
+        attributes show them as complex numbers, and so do their gradients ``poles.grad`` and ``gains.grad``.
     dtype : torch.dtype
         torch.float32 or torch.float64, of the signals.
     implementation : {'sos', 'poly'}
@@ -104,7 +108,7 @@ class GammatoneFilterbank(nn.Module):
     >>> bank(torch.randn(2, 16000)).shape
     torch.Size([2, 30, 16000])
     >>> learner = GammatoneFilterbank((100.0, 8000.0), fs=16000, learnable=True)
-    >>> sum(p.numel() for p in learner.parameters())
+    >>> learner.poles.numel() + learner.gains.numel()
     60
     """
 
@@ -126,7 +130,7 @@ class GammatoneFilterbank(nn.Module):
         *,
         max_pole_magnitude: float | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(dtype)
         if not math.isfinite(fs) or fs <= 0.0:
             raise ValueError(f"fs = {fs} Hz is no sampling rate; give a finite number > 0, such as 44100")
         if isinstance(n, bool) or not isinstance(n, int | np.integer):
@@ -135,12 +139,6 @@ class GammatoneFilterbank(nn.Module):
             raise ValueError(f"n = {n} is no filter order; give an int >= 1, usually 4")
         if betamul is not None and not (math.isfinite(betamul) and betamul > 0.0):
             raise ValueError(f"betamul = {betamul} is no bandwidth in ERB; give a finite number > 0, or None")
-        if not isinstance(dtype, torch.dtype):
-            raise TypeError(
-                f"dtype = {dtype!r} is a {type(dtype).__name__}; give torch.float32 or torch.float64"
-            )
-        if dtype not in _COMPLEX:
-            raise ValueError(f"dtype = {dtype} is not supported; give torch.float32 or torch.float64")
         if implementation not in ("sos", "poly"):
             raise ValueError(f"implementation = {implementation!r} is unknown; give 'sos' or 'poly'")
         if max_pole_magnitude is not None:
@@ -158,10 +156,9 @@ class GammatoneFilterbank(nn.Module):
         self.n = int(n)
         self.betamul = default_betamul(self.n) if betamul is None else float(betamul)
         self.learnable = bool(learnable)
-        self.dtype = dtype
         self.implementation = implementation
         self.max_pole_magnitude = max_pole_magnitude
-        self.register_buffer("fc", centre.to(dtype))
+        self._table("fc", centre)
         self._cache = lti.ResponseCache()
 
         magnitude = torch.exp(-2.0 * math.pi / self.fs * self.betamul * audfiltbw(centre))
@@ -172,18 +169,41 @@ class GammatoneFilterbank(nn.Module):
         poles = torch.polar(magnitude, 2.0 * math.pi / self.fs * centre)
         gains = (1.0 - magnitude).to(torch.complex128)
         if implementation == "sos":
-            self._keep("poles", poles)
-            self._keep("gains", gains)
+            self._keep_complex("poles", poles)
+            self._keep_complex("gains", gains)
         else:
-            self._keep("b", (gains**self.n).unsqueeze(-1))
-            self._keep("a", _power_of_section(poles, self.n))
+            self._keep_complex("b", (gains**self.n).unsqueeze(-1))
+            self._keep_complex("a", _power_of_section(poles, self.n))
             self._warn_of_rounding(centre, poles, gains)
 
-    def _keep(self, name: str, value: Tensor) -> None:
-        if self.learnable:
-            self.register_parameter(name, nn.Parameter(value))
+    def _keep_complex(self, name: str, value: Tensor) -> None:
+        # As pairs of real numbers, which optimisers, gradient scalers and file formats take
+        super()._keep(name, torch.view_as_real(value), self.learnable, exact=True)
+
+    def __getattr__(self, name: str) -> Any:
+        value: Any = super().__getattr__(name)
+        if name not in _COEFFICIENTS:
+            return value
+        viewed = torch.view_as_complex(value)
+        if value.is_leaf and value.grad is not None:
+            viewed.grad = torch.view_as_complex(value.grad)
+        return viewed
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _COEFFICIENTS and isinstance(value, Tensor) and value.is_complex():
+            stored = self._stored(name)
+            assert stored is not None
+            with torch.no_grad():
+                stored.copy_(torch.view_as_real(value.detach().resolve_conj()))
         else:
-            self.register_buffer(name, value)
+            super().__setattr__(name, value)
+
+    def _translate(self, state_dict: dict[str, Any], prefix: str, saved: dict[str, Any]) -> None:
+        """Take the complex tensors that a state once held."""
+        for name in _COEFFICIENTS:
+            value = state_dict.get(prefix + name)
+            if isinstance(value, Tensor) and value.is_complex():
+                state_dict[prefix + name] = torch.view_as_real(value.resolve_conj())
 
     def _warn_of_rounding(self, centre: Tensor, poles: Tensor, gains: Tensor) -> None:
         """Compare the polynomial with the cascade it was made from, over the pass band of every channel."""
@@ -657,32 +677,15 @@ class GammatoneFilterbank(nn.Module):
         """Mean over the bank's range, on the ERB scale, of the power gain of analysis and resynthesis."""
         low, high = self.fc.double().aminmax()
         grid = erb2fc(
-            torch.lerp(fc2erb(low), fc2erb(high), torch.linspace(0, 1, 256, device=low.device).double())
+            torch.lerp(
+                fc2erb(low), fc2erb(high), torch.linspace(0, 1, 256, dtype=torch.float64, device=low.device)
+            )
         )
         return self._evaluate(grid * (2.0 * math.pi / self.fs)).abs().square().sum(0).mean()
 
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "GammatoneFilterbank":
-        """Let ``.to(dtype)``, ``.double()``, ``.float()`` change the dtype of signals alone."""
-        device = self.fc.device
-        probes = [fn(torch.empty(0, dtype=dtype, device=device)) for dtype in (torch.float32, torch.float64)]
-        wanted = probes[0 if self.dtype == torch.float32 else 1].dtype
-        if wanted not in _COMPLEX:
-            raise ValueError(f"cannot convert to {wanted}; {type(self).__name__} works in float32 or float64")
-        converts = probes[0].dtype == probes[1].dtype
-
-        def keep_complex(tensor: Tensor) -> Tensor:
-            # A change of dtype would throw the imaginary parts away; a move is followed.
-            if tensor.is_complex() and converts:
-                return tensor.to(probes[0].device)
-            return fn(tensor)
-
-        super()._apply(keep_complex, recurse)  # type: ignore[no-untyped-call]
-        self.dtype = wanted
-        return self
-
     def extra_repr(self) -> str:
         """Return the main settings, for printing the module."""
-        low, high = float(self.fc.min()), float(self.fc.max())
+        low, high = (float(f) for f in self._built["fc"].aminmax())
         text = (
             f"num_channels={self.num_channels}, fs={self.fs:g} Hz, n={self.n}, "
             f"fc_range=({low:.1f}, {high:.1f}) Hz, betamul={self.betamul:.4g}, learnable={self.learnable}, "

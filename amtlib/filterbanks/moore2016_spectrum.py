@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from amtlib import lti
-from amtlib.filterbanks.precision import RealModule, check_whole
+from amtlib.filterbanks.precision import check_whole
+from amtlib.modules import RealModule
 
 _FS = 32000
 _SEGMENT = 2048
@@ -190,14 +191,14 @@ class Moore2016Spectrum(RealModule):
         for index, length in enumerate(self.window_lengths):
             margin = (_SEGMENT - length) // 2
             window = torch.hann_window(length, periodic=False, dtype=torch.float64)
-            self._keep(f"window_{index}", torch.nn.functional.pad(window, (margin, margin)), False)
+            self._table(f"window_{index}", torch.nn.functional.pad(window, (margin, margin)))
         limits = torch.tensor(_LIMITS, dtype=torch.float64)
         self._keep("freq_limits", limits, self.learnable)
-        self._keep("threshold_max_minus", torch.tensor(60.0), self.learnable)
-        self._keep("threshold_absolute", torch.tensor(-30.0), self.learnable)
+        self._keep("threshold_max_minus", torch.tensor(60.0, dtype=torch.float64), self.learnable)
+        self._keep("threshold_absolute", torch.tensor(-30.0, dtype=torch.float64), self.learnable)
         # A smooth step stands midway between the two bins that the initial limit separates.
         offsets = (torch.ceil(limits / _SPACING) - 0.5) * _SPACING - limits
-        self.register_buffer("_offsets", offsets.to(dtype), persistent=False)
+        self._table("_offsets", offsets)
         self._cache, self._plans = lti.ResponseCache(), lti.ResponseCache()
 
     def forward(self, audio: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -307,7 +308,7 @@ class Moore2016Spectrum(RealModule):
         >>> Moore2016Spectrum().frame_times(2200)
         tensor([0.0320, 0.0330, 0.0340, 0.0350], dtype=torch.float64)
         """
-        starts = torch.arange(self.n_frames(samples), dtype=torch.float64) * self.hop_length
+        starts = torch.arange(self.n_frames(samples), dtype=torch.float64, device="cpu") * self.hop_length
         return (starts + _SEGMENT / 2) / _FS
 
     def dense(self, audio: Tensor, start: int = 0, stop: int | None = None) -> DenseSpectrum:
@@ -461,7 +462,7 @@ class Moore2016Spectrum(RealModule):
             margin = (_SEGMENT - length) // 2
             inner = segment[..., margin : segment.shape[-1] - margin]
             frames = inner.unfold(-1, length, self.hop_length)
-            real, imaginary = (frames @ part.transform).chunk(2, dim=-1)
+            real, imaginary = lti.product(frames, part.transform).chunk(2, dim=-1)
             power = real.square() + imaginary.square()
             parts.append(power if part.share is None else power * part.share)
         ends = [part.last for part in plan]

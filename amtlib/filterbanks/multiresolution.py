@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from amtlib import lti
-from amtlib.filterbanks.precision import RealModule, check_rate
+from amtlib.filterbanks.precision import check_rate
+from amtlib.modules import RealModule
 
 _LENGTHS = (2048, 1024, 512, 256, 128, 64)
 _THRESHOLDS = (500.0, 1000.0, 2000.0, 4000.0, 8000.0)
@@ -136,12 +137,12 @@ class MultiResolutionFFT(RealModule):
         self.window_power: dict[int, float] = {}
         for length in self.window_lengths:
             window = torch.hann_window(length, dtype=torch.float64)
-            self._keep(f"window_{length}", window, False)
+            self._table(f"window_{length}", window)
             self.window_power[length] = float(window.square().sum())
         thresholds = _thresholds(freq_thresholds, len(self.window_lengths), rate)
         spacing = rate / longest
         self._keep("freq_thresholds", thresholds, self.learnable)
-        self._keep("_offsets", (torch.ceil(thresholds / spacing) - 0.5) * spacing - thresholds, False)
+        self._table("_offsets", (torch.ceil(thresholds / spacing) - 0.5) * spacing - thresholds)
 
     @property
     def windows(self) -> dict[int, Tensor]:
@@ -297,7 +298,7 @@ class MultiResolutionFFT(RealModule):
         tensor([0.0000, 0.0320, 0.0640, 0.0960, 0.1280], dtype=torch.float64)
         """
         hop = self.hop_lengths[self.window_lengths[0]]
-        return torch.arange(1 + samples // hop, dtype=torch.float64) * (hop / float(self.fs))
+        return torch.arange(1 + samples // hop, dtype=torch.float64, device="cpu") * (hop / float(self.fs))
 
     def extra_repr(self) -> str:
         """Return the main settings, for printing the module."""
@@ -333,7 +334,7 @@ def _thresholds(given: Sequence[float] | Tensor | None, windows: int, fs: float)
                 "frequencies in Hz"
             )
         given = _THRESHOLDS[: windows - 1]
-    thresholds = torch.as_tensor(given).detach().double()
+    thresholds = torch.as_tensor(given, dtype=torch.float64).detach()
     if thresholds.shape != (windows - 1,):
         raise ValueError(
             f"freq_thresholds has shape {tuple(thresholds.shape)}, there are {windows} windows; give "

@@ -1,69 +1,14 @@
-"""Modules that compute in one real dtype, float32 or float64, and checks of what they are given.
+"""Checks of what modules are given: whole numbers, sampling rates, spectral values.
 Source: none; plain bookkeeping.
 Not here: signals (:func:`amtlib.lti.check_signal`) and what the modules compute.
 """
 
 import math
-from collections.abc import Callable
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-
-_REAL = (torch.float32, torch.float64)
-
-
-class RealModule(nn.Module):
-    """
-    A module whose parameters, buffers and results share one real dtype.
-
-    ``.to(dtype)``, ``.double()`` and ``.float()`` change it; half precision is refused.
-
-    Parameters
-    ----------
-    dtype : torch.dtype
-        torch.float32 or torch.float64.
-
-    Raises
-    ------
-    ValueError
-        If the dtype is another one.
-    TypeError
-        If it is no dtype.
-
-    Examples
-    --------
-    >>> RealModule(torch.float32).double().dtype
-    torch.float64
-    """
-
-    def __init__(self, dtype: torch.dtype) -> None:
-        super().__init__()
-        if not isinstance(dtype, torch.dtype):
-            raise TypeError(
-                f"dtype = {dtype!r} is a {type(dtype).__name__}; give torch.float32 or torch.float64"
-            )
-        if dtype not in _REAL:
-            raise ValueError(f"dtype = {dtype} is not supported; give torch.float32 or torch.float64")
-        self.dtype = dtype
-
-    def _keep(self, name: str, value: Tensor, learns: bool) -> None:
-        """Register a value as a parameter if it learns, as a buffer if not."""
-        value = value.to(self.dtype, copy=True)
-        if learns:
-            self.register_parameter(name, nn.Parameter(value))
-        else:
-            self.register_buffer(name, value)
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
-        """Let the dtype follow a conversion, and refuse half precision before anything is converted."""
-        wanted = fn(torch.empty(0, dtype=self.dtype)).dtype
-        if wanted not in _REAL:
-            raise ValueError(f"cannot convert to {wanted}; {type(self).__name__} works in float32 or float64")
-        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        self.dtype = wanted
-        return self
+from torch import Tensor
 
 
 def check_whole(value: Any, name: str, least: int, unit: str) -> int:

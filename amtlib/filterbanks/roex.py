@@ -9,7 +9,6 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from amtlib.filterbanks.precision import RealModule
 from amtlib.filterbanks.roex_sums import (
     Filters,
     Parameters,
@@ -19,6 +18,7 @@ from amtlib.filterbanks.roex_sums import (
     sum_freely,
     sum_on_grid,
 )
+from amtlib.modules import RealModule
 from amtlib.scales import erbrate2f
 
 _EPSILON = 1e-12  # power, -120 dB: what silence comes to
@@ -160,6 +160,7 @@ class Moore2016ExcitationPattern(RealModule):
             )
         if centred_on not in ("channel", "component"):
             raise ValueError(f"centred_on = {centred_on!r} is unknown; give 'channel' or 'component'")
+        self.erb_lower, self.erb_upper, self.erb_step = float(erb_lower), float(erb_upper), float(erb_step)
         self.spreading_limit_octaves = None if limit is None else float(limit)
         self.learnable = bool(learnable)
         self.centred_on = centred_on
@@ -167,16 +168,16 @@ class Moore2016ExcitationPattern(RealModule):
         self.n_channels = math.ceil(steps - 1e-9) + 1
         erb = erb_lower + erb_step * torch.arange(self.n_channels, dtype=torch.float64)
         fc = erbrate2f(erb)
-        self._keep("erb_channels", erb, learns=False)
-        self._keep("fc_channels", fc, learns=False)
-        self._keep("p_channels", slope(fc), learns=False)
+        self._table("erb_channels", erb)
+        self._table("fc_channels", fc)
+        self._table("p_channels", slope(fc))
         self.p1000 = float(slope(torch.tensor(1000.0, dtype=torch.float64)))
         for name, value in (("level_dep_factor", 0.35), ("reference_level", 51.0), ("min_p_lower", 0.1)):
             self._keep(name, torch.tensor(value, dtype=torch.float64), learns=self.learnable)
 
     def extra_repr(self) -> str:
         """Say which channels these are."""
-        low, high = float(self.fc_channels[0]), float(self.fc_channels[-1])
+        low, high = (float(f) for f in self._built["fc_channels"].aminmax())
         return (
             f"{self.n_channels} channels, {low:.4g} to {high:.5g} Hz, "
             f"spreading_limit_octaves={self.spreading_limit_octaves}, centred_on={self.centred_on!r}, "

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from amtlib.lti import first_derivatives_only, product
+
 # The reference's limit: a filter takes nothing from above five times its centre frequency.
 _LIMIT_ABOVE = 4.0
 # Exponent of pairs that do not take part in a tile: e^-t and t e^-t are 0 whatever the level.
@@ -209,7 +211,7 @@ class _Skirts:
 
     def __init__(self, power: Tensor, p: Parameters, tables: Tables) -> None:
         self.tables = tables
-        total = power @ tables.near if tables.near is not None else power
+        total = product(power, tables.near) if tables.near is not None else power
         self.total = total.clamp_min(_LEAST)
         self.above = self.total.log10().mul_(10.0).sub_(p.reference)  # X - reference, dB
         self.ratio = 1.0 - p.steepness * self.above
@@ -231,12 +233,12 @@ class _Skirts:
 
 
 def _sum_block(power: Tensor, p: Parameters, tables: Tables) -> Tensor:
-    out = power @ tables.fixed
+    out = product(power, tables.fixed)
     column = power.unsqueeze(-1)
     for c, k, exponent, _ in _Skirts(power, p, tables).tiles():
         weights = torch.exp(exponent)
         weights.addcmul_(exponent, weights, value=-1.0)
-        out[:, c] += torch.bmm(weights, column[:, k]).squeeze(-1)
+        out[:, c] += product(weights, column[:, k]).squeeze(-1)
     return out
 
 
@@ -252,9 +254,9 @@ class _SumOnGrid(torch.autograd.Function):
         return _sum_in_blocks(power, Parameters(steepness, reference, least), tables)
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        power, *parameters = ctx.saved_tensors
+    @first_derivatives_only
+    def backward(ctx: Any, saved: tuple[Tensor, ...], gradient: Tensor) -> tuple[Tensor | None, ...]:
+        power, *parameters = saved
         p, tables = Parameters(*parameters), ctx.tables
         to_power = torch.empty_like(power)
         to_parameters = torch.zeros(3, dtype=torch.float64, device=power.device)
@@ -267,7 +269,7 @@ class _SumOnGrid(torch.autograd.Function):
 
 def _gradients_block(power: Tensor, p: Parameters, tables: Tables, gradient: Tensor) -> tuple[Tensor, Tensor]:
     skirts = _Skirts(power, p, tables)
-    to_power = gradient @ tables.fixed.mT
+    to_power = product(gradient, tables.fixed.mT)
     to_ratio = torch.zeros_like(power)
     to_least = power.new_zeros(())
     for c, k, exponent, held in skirts.tiles():
@@ -285,7 +287,7 @@ def _gradients_block(power: Tensor, p: Parameters, tables: Tables, gradient: Ten
     to_steepness = -(to_ratio * skirts.above).sum()
     to_above = to_ratio.mul_(-p.steepness)
     to_total = (_PER_NEPER * to_above / skirts.total).masked_fill_(skirts.total <= _LEAST, 0.0)
-    to_power += to_total @ tables.near.mT if tables.near is not None else to_total
+    to_power += product(to_total, tables.near.mT) if tables.near is not None else to_total
     return to_power, torch.stack((to_steepness, -to_above.sum(), -to_least)).double()
 
 
@@ -308,7 +310,7 @@ def sum_on_grid(power: Tensor, p: Parameters, tables: Tables) -> Tensor:
     # Rows of as many components are much alike: frames of a steady tone, of its onset. Silent ones come first.
     order = counts.argsort()[int((counts == 0).sum()) :]
     if not len(order):
-        return power @ tables.fixed
+        return product(power, tables.fixed)
     rows = _ROWS.get(power.device.type, _ROWS_GPU)
     parts = [_sum_present(power[order[at : at + rows]], p, tables) for at in range(0, len(order), rows)]
     found = torch.cat(parts) if len(parts) > 1 else parts[0]
@@ -328,12 +330,12 @@ def _sum_present(power: Tensor, p: Parameters, tables: Tables) -> Tensor:
 
 
 def _sum_freely_block(f: Tensor, power: Tensor, p: Parameters, filters: Filters) -> Tensor:
-    total = power if filters.on_component else (around(f) @ power.unsqueeze(-1)).squeeze(-1)
+    total = power if filters.on_component else product(around(f), power.unsqueeze(-1)).squeeze(-1)
     level = 10.0 * total.clamp_min(_LEAST).log10()
     g, slopes, moving, counts = filters.distances(f)
     ratio = (1.0 - p.steepness * (level - p.reference)).unsqueeze(-2)
     slopes = torch.where(moving, torch.maximum(slopes * ratio, p.least), slopes)
-    return (torch.where(counts, roex(slopes * g), 0.0) @ power.unsqueeze(-1)).squeeze(-1)
+    return product(torch.where(counts, roex(slopes * g), 0.0), power.unsqueeze(-1)).squeeze(-1)
 
 
 def sum_freely(f: Tensor, power: Tensor, p: Parameters, filters: Filters) -> Tensor:

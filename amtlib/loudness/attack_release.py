@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
+
+from amtlib.lti import first_derivatives_only
 
 #: Values worked on at a time: below what torch spreads over threads, and small enough to stay in the cache
 _BLOCK_VALUES = 32_000
@@ -74,9 +75,9 @@ class _AttackRelease(torch.autograd.Function):
         return y
 
     @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        x, attack, release, initial, y, rising = ctx.saved_tensors
+    @first_derivatives_only
+    def backward(ctx: Any, saved: tuple[Tensor, ...], grad: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        x, attack, release, initial, y, rising = saved
         rate = torch.where(rising, attack, release)
         # With g the derivative by y[n]: g[n] = grad[n] + (1 - a[n+1]) g[n+1], the same recurrence backwards
         total = torch.empty_like(grad)
@@ -105,7 +106,7 @@ def _step_by_step(x: Tensor, attack: float, release: float, initial: Tensor) -> 
         rows = x.double().transpose(0, 1).reshape(frames, -1).T.tolist()
         starts = initial.double().flatten().tolist()
         followed = [_follow(row, start, attack, release) for row, start in zip(rows, starts, strict=True)]
-        y = torch.tensor(followed, dtype=torch.float64).reshape(count, channels, frames)
+        y = torch.tensor(followed, dtype=torch.float64, device=x.device).reshape(count, channels, frames)
         return y.transpose(1, 2).to(x.dtype)
     wanted = np.ascontiguousarray(x.detach().numpy().swapaxes(0, 1))
     out = np.empty_like(wanted)

@@ -158,16 +158,16 @@ class SpatialSmoothing(Stage):
             If `specific` is no tensor.
         """
         x = self._pattern(specific, "specific", self.sigma)
-        return x @ self._matrix(x.shape[-1])
+        return lti.product(x, self._matrix(x.shape[-1]))
 
     def get_parameters(self) -> dict[str, float]:
         """Return 'kernel_width' and 'sigma'."""
-        return {"kernel_width": self.kernel_width, "sigma": float(self._value("sigma"))}
+        return {"kernel_width": self.kernel_width, "sigma": float(self._value("sigma").detach())}
 
     def extra_repr(self) -> str:
         """Return the main settings, for printing the module."""
         return (
-            f"kernel_width={self.kernel_width:g} Cam, sigma={float(self.sigma.detach()):.4g}, "
+            f"kernel_width={self.kernel_width:g} Cam, sigma={self._shown('sigma', '.4g')}, "
             f"erb_step={self.erb_step:g} Cam, learnable={self.learnable}, dtype={self.dtype}"
         )
 
@@ -255,11 +255,11 @@ class BinauralInhibition(Stage):
 
     def get_parameters(self) -> dict[str, float]:
         """Return 'p'."""
-        return {"p": float(self._value("p"))}
+        return {"p": float(self._value("p").detach())}
 
     def extra_repr(self) -> str:
         """Return the main settings, for printing the module."""
-        return f"p={float(self.p.detach()):.4f}, learnable={self.learnable}, dtype={self.dtype}"
+        return f"p={self._shown('p', '.4f')}, learnable={self.learnable}, dtype={self.dtype}"
 
 
 class Moore2016BinauralLoudness(Stage):

@@ -14,11 +14,12 @@ from torch.utils.checkpoint import checkpoint
 from amtlib import lti
 from amtlib.ears import OuterMiddleEarFilter
 from amtlib.filterbanks.moore2016_spectrum import Moore2016Spectrum
-from amtlib.filterbanks.precision import RealModule, check_values
+from amtlib.filterbanks.precision import check_values
 from amtlib.filterbanks.roex import Moore2016ExcitationPattern
 from amtlib.loudness.results import Cancelled
 from amtlib.loudness.specific import Moore2016SpecificLoudness, SpecificLoudness
 from amtlib.lti.resampling import resample
+from amtlib.modules import RealModule
 
 Progress: TypeAlias = Callable[[float], object]
 Stop: TypeAlias = Callable[[], bool]
@@ -229,7 +230,7 @@ class Cochlea(RealModule):
         >>> Moore2016(pad=True).frame_times(3), Moore2016().frame_times(1)
         (tensor([0.0000, 0.0010, 0.0020]), tensor([0.0320]))
         """
-        starts = torch.arange(frames, dtype=torch.float64) * self.spectrum.hop_length
+        starts = torch.arange(frames, dtype=torch.float64, device="cpu") * self.spectrum.hop_length
         centres = (starts + _SEGMENT / 2) / _FS
         return (centres - (_SEGMENT / 2 / _FS if self.pad else 0.0)).to(self.specific.C)
 

@@ -169,7 +169,7 @@ def equal_loudness_steps(
             raise ValueError(
                 f"phon = {phon} is out of range; give 0 to 130, or sone=... for quieter contours"
             )
-        target = float(_loudness(model, torch.tensor([1000.0]), torch.tensor([float(phon)])))
+        target = float(_loudness(model, *torch.tensor([[1000.0], [float(phon)]], dtype=torch.float64)))
         return _search(model, at, target, float(phon), tolerance_db)
     if not (math.isfinite(sone) and sone > 0.0):
         raise ValueError(f"sone = {sone} is no loudness to find levels for; give a finite number > 0")

@@ -297,7 +297,8 @@ class Moore2016(Cochlea):
         Notes
         -----
         A steady sound's short- and long-term loudness tend to what this gives. Through audio a tone is spread
-        over several components, which changes its loudness a little: by -0.7 % for 1 kHz at 40 dB SPL.
+        over several components, which lowers its loudness, the more the louder it is: for 1 kHz by 0.8 % at 40 dB SPL,
+        2.3 % at 60, 5.5 % at 80 and 9.2 % at 100. The table of :func:`sone2phon` belongs to tones heard as audio.
 
         Examples
         --------

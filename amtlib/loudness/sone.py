@@ -121,8 +121,10 @@ def sone2phon(sone: Tensor | float) -> Tensor | float:
         phon = torch.where(wanted <= ends[0], 0.0, phon)
         above = wanted >= ends[-1]
         phon = torch.where(above, 120.0 + (wanted - ends[-1]) / _slope(torch.full_like(phon, 120.0)), phon)
-    # One step of Newton's method: exact already, it hands on the gradient 1 / slope
+    # Steps of Newton's method, exact already: the first hands on the gradient 1 / slope, the second further derivatives
     found = phon + (wanted - wanted.detach()) / slope
+    if found.requires_grad:
+        found = found + (wanted - _log_sone(found)) / _slope(found)
     return found.to(given.dtype)
 
 
@@ -140,7 +142,7 @@ def _log_sone(phon: Tensor) -> Tensor:
 def _slope(phon: Tensor) -> Tensor:
     """Derivative of ln(sone) by phon, the end's above 120 phon."""
     coefficients = _cubics()[0].to(phon.device)
-    step = phon.floor().clamp(0, 119).long()
+    step = phon.detach().floor().clamp(0, 119).long()
     t = (phon - step).clamp(max=1.0)
     c = coefficients[step]
     return c[..., 1] + t * (2.0 * c[..., 2] + t * 3.0 * c[..., 3])

@@ -49,8 +49,8 @@ class _Compression(Stage):
         self._constant("alpha", torch.tensor(channels.alpha), 0.01, 1.0)
         self._constant("A", torch.tensor(channels.A), 1e-3, 1e3)
         self._constant("threshold_db", torch.tensor(channels.threshold_db), -20.0, 120.0)
-        self._keep("frequencies", torch.tensor(channels.frequencies), False)
-        self._keep("erb_numbers", torch.tensor(channels.erb_numbers), False)
+        self._table("frequencies", torch.tensor(channels.frequencies))
+        self._table("erb_numbers", torch.tensor(channels.erb_numbers))
 
     def forward(self, excitation: Tensor) -> Tensor:
         """
@@ -98,16 +98,16 @@ class _Compression(Stage):
         dict
             'n_channels', 'C', and the least and greatest 'alpha', 'A' and 'threshold_db' (with _min and _max).
         """
-        found: dict[str, float | int] = {"n_channels": self.n_channels, "C": float(self._value("C"))}
+        found: dict[str, float | int] = {"n_channels": self.n_channels, "C": float(self._value("C").detach())}
         for name in ("alpha", "A", "threshold_db"):
-            values = self._value(name)
+            values = self._value(name).detach()
             found[f"{name}_min"], found[f"{name}_max"] = float(values.min()), float(values.max())
         return found
 
     def extra_repr(self) -> str:
         """Return the main settings, for printing the module."""
         return (
-            f"n_channels={self.n_channels}, C={float(self.C.detach()):.6g}, learnable={self.learnable}, "
+            f"n_channels={self.n_channels}, C={self._shown('C', '.6g')}, learnable={self.learnable}, "
             f"dtype={self.dtype}"
         )
 

@@ -8,7 +8,8 @@ import math
 import torch
 from torch import Tensor
 
-from amtlib.filterbanks.precision import RealModule, check_values
+from amtlib.filterbanks.precision import check_values
+from amtlib.modules import RealModule
 
 
 class Stage(RealModule):

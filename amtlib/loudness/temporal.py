@@ -148,7 +148,7 @@ class Moore2016AGC(Stage):
 
     def get_parameters(self) -> dict[str, float]:
         """Return 'attack_alpha' and 'release_alpha'."""
-        return {name: float(self._value(name)) for name in ("attack_alpha", "release_alpha")}
+        return {name: float(self._value(name).detach()) for name in ("attack_alpha", "release_alpha")}
 
     def time_constants(self, frame_step: float = _STEP) -> tuple[float, float]:
         """
@@ -178,8 +178,8 @@ class Moore2016AGC(Stage):
     def extra_repr(self) -> str:
         """Return the main settings, for printing the module."""
         return (
-            f"attack_alpha={float(self.attack_alpha.detach()):.6g}, "
-            f"release_alpha={float(self.release_alpha.detach()):.6g}, learnable={self.learnable}, "
+            f"attack_alpha={self._shown('attack_alpha', '.6g')}, "
+            f"release_alpha={self._shown('release_alpha', '.6g')}, learnable={self.learnable}, "
             f"dtype={self.dtype}"
         )
 

@@ -11,6 +11,7 @@ with an FFT: below 1e-6 of it in float32 and 1e-13 in float64, also before a sou
 
 from amtlib.lti.around import Paths, Transfers, filter_around
 from amtlib.lti.cache import ResponseCache
+from amtlib.lti.derivatives import first_derivatives_only
 from amtlib.lti.filtering import (
     Stream,
     check_signal,
@@ -19,6 +20,7 @@ from amtlib.lti.filtering import (
     lfilter,
     sosfilt,
 )
+from amtlib.lti.products import full_precision, product
 from amtlib.lti.resampling import resample
 from amtlib.lti.responses import (
     allpole_response,
@@ -61,8 +63,11 @@ __all__ = [
     "filter_around",
     "filter_complex",
     "filter_fft",
+    "first_derivatives_only",
+    "full_precision",
     "lfilter",
     "pole_radius",
+    "product",
     "rational_response",
     "resample",
     "settling_samples",

@@ -20,6 +20,8 @@ WORK_BYTES = 256_000_000
 """Default bound on the work memory of one call; the output comes on top."""
 
 _COMPLEX = {torch.float32: torch.complex64, torch.float64: torch.complex128}
+#: Integers that are samples of a file where they are audio: they are no pressure
+_SAMPLES = (torch.uint8, torch.int8, torch.int16, torch.int32)
 
 
 def fast_length(n: int) -> int:
@@ -62,7 +64,7 @@ def check_signal(x: Tensor, dtype: torch.dtype, device: torch.device, name: str 
     Parameters
     ----------
     x : Tensor, shape (..., T)
-        Real signal with T >= 1; integers are converted.
+        Real signal with T >= 1; whole numbers in int64, as Python's own come, are converted.
     dtype : torch.dtype
         torch.float32 or torch.float64.
     device : torch.device
@@ -80,7 +82,8 @@ def check_signal(x: Tensor, dtype: torch.dtype, device: torch.device, name: str 
     TypeError
         If `x` is no tensor.
     ValueError
-        If `x` is complex, empty, on another device, or has non-finite samples.
+        If `x` is complex, in one of the integer types of sound files, empty, on another device, or has non-finite
+        samples.
 
     Examples
     --------
@@ -91,6 +94,13 @@ def check_signal(x: Tensor, dtype: torch.dtype, device: torch.device, name: str 
         raise TypeError(f"{name} is a {type(x).__name__}; give a torch.Tensor of samples, time last")
     if x.is_complex():
         raise ValueError(f"{name} has dtype {x.dtype}; signals are real: give its real part")
+    if x.dtype in _SAMPLES:
+        unsigned = x.dtype == torch.uint8
+        full = f"({name} - 128.0) / 128" if unsigned else f"{name} / {torch.iinfo(x.dtype).max + 1}"
+        raise ValueError(
+            f"{name} has dtype {x.dtype}: samples of a file, not pressure in Pa; {full} has full scale 1, which "
+            "times the pressure at full scale is in Pa"
+        )
     if x.device.type != device.type or (device.index is not None and x.device != device):
         raise ValueError(
             f"{name} is on {x.device}, the filters are on {device}; move one of them with .to(...)"

@@ -492,3 +492,13 @@ def test_models_do_not_share_what_one_of_them_changes() -> None:
     again = Moore2016(dtype=torch.float64)
     assert torch.equal(again.specific.alpha, before[0])
     assert torch.equal(again.ear.taps, before[1])
+
+
+@pytest.mark.parametrize(("level", "share"), [(40.0, 0.8), (60.0, 2.3), (80.0, 5.5), (100.0, 9.2)])
+def test_a_tone_heard_as_audio_is_softer_than_its_component_by_what_the_note_says(level: float, share: float):
+    model = Moore2016(segment_duration=4)
+    time = torch.arange(16000, dtype=torch.float64) / 32000
+    tone = (20e-6 * 2**0.5 * 10 ** (level / 20) * torch.sin(2 * torch.pi * 1000 * time)).float()
+    heard = model(torch.stack([tone, tone])).short_term[-1]
+    steady = model.stationary(torch.tensor([1000.0]), torch.tensor([level])).total
+    assert 100.0 * float(1.0 - heard / steady) == pytest.approx(share, abs=0.1)

@@ -413,3 +413,10 @@ def test_gradients_of_sone_and_phon_are_right():
     phon = torch.tensor([0.3, 40.7, 99.1, 119.5, 130.2], dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(phon2sone, (phon,))
     assert torch.autograd.gradcheck(sone2phon, (phon2sone(phon.detach()).requires_grad_(),))
+
+
+@pytest.mark.parametrize(("sone", "second"), [(0.05, -1992.0), (1.2, -7.37), (5.0, -0.590)])
+def test_phon_has_second_derivatives(sone: float, second: float):
+    """The values are finite differences of sone2phon."""
+    found = torch.autograd.functional.hessian(sone2phon, torch.tensor(sone, dtype=torch.float64))
+    assert float(found) == pytest.approx(second, rel=1e-3)
