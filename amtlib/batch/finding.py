@@ -9,11 +9,8 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-#: Endings of the files that are taken from folders.
-ENDINGS = frozenset((
-    ".wav", ".wave", ".bwf", ".bw64", ".rf64", ".w64", ".flac", ".ogg", ".oga", ".opus", ".mp3",
-    ".aif", ".aiff", ".aifc", ".au", ".snd", ".caf",
-))  # fmt: skip
+from amtlib.audio import SUFFIXES
+
 #: Folders in which systems and archivers keep what is theirs; what begins with a dot is skipped too.
 _RUBBISH = {"__MACOSX", "$RECYCLE.BIN", "System Volume Information", "lost+found", "@eaDir", "#recycle"}
 
@@ -44,7 +41,7 @@ def find_files(given: Iterable[str]) -> list[str]:
     for name in given:
         if os.path.isdir(name):
             below = (Path(file) for file in _below(name))
-            meant = sorted(path for path in below if path.suffix.lower() in ENDINGS or path.is_dir())
+            meant = sorted(path for path in below if path.suffix.lower() in SUFFIXES or path.is_dir())
             found |= dict.fromkeys(map(str, meant))
         elif not os.path.lexists(name) and glob.has_magic(name):
             found |= dict.fromkeys(sorted(_matches(name)) or [name])

@@ -17,10 +17,11 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from amtlib.audio import SUFFIXES
 from amtlib.batch import Analysis, analyse_corpus
 from amtlib.batch.analysis import Cell
 from amtlib.batch.bar import Bar
-from amtlib.batch.finding import ENDINGS, find_files
+from amtlib.batch.finding import find_files
 from amtlib.batch.journal import Journal
 from amtlib.batch.tables import read_table, write_table
 from amtlib.batch.turns import in_turn
@@ -266,7 +267,7 @@ def test_a_table_of_another_program_is_refused_and_left_alone(tmp_path: Path, en
 @posix
 def test_all_that_can_be_a_sound_is_found_once_and_rubbish_and_loops_are_not(tmp_path: Path) -> None:
     sounds = tmp_path / "sounds"
-    meant = [f"a{ending}" for ending in sorted(ENDINGS)] + ["B.WAVE", "deep/c.opus", "linked/d.bwf"]
+    meant = [f"a{ending}" for ending in sorted(SUFFIXES)] + ["B.WAVE", "deep/c.opus", "linked/d.bwf"]
     rubbish = [
         "._a.wav",
         "__MACOSX/a.wav",
@@ -286,7 +287,7 @@ def test_all_that_can_be_a_sound_is_found_once_and_rubbish_and_loops_are_not(tmp
     found = find_files([str(sounds)])
     assert found == sorted(found, key=Path)
     assert sorted(found) == sorted(str(sounds / name) for name in [*meant, "lost.wav"])
-    assert {".opus", ".wave", ".bwf"} <= ENDINGS
+    assert {".opus", ".wave", ".bwf"} <= set(SUFFIXES)
     by_pattern = [name for name in meant if name.endswith((".opus", ".bwf"))]
     patterns = [f"{sounds}/**/*.opus", f"{sounds}/**/*.bwf"]
     assert sorted(find_files(patterns)) == sorted(str(sounds / name) for name in by_pattern)
