@@ -16,7 +16,8 @@ from amtlib.ears import OuterMiddleEarFilter
 from amtlib.filterbanks.moore2016_spectrum import Moore2016Spectrum
 from amtlib.filterbanks.precision import check_values
 from amtlib.filterbanks.roex import Moore2016ExcitationPattern
-from amtlib.loudness.results import Cancelled
+from amtlib.loudness.results import Cancelled, StationaryLoudness
+from amtlib.loudness.sone import Cubics, cubics
 from amtlib.loudness.specific import Moore2016SpecificLoudness, SpecificLoudness
 from amtlib.lti.resampling import resample
 from amtlib.modules import RealModule
@@ -89,6 +90,7 @@ class Cochlea(RealModule):
             dtype=dtype,
             joint_maximum=joint_maximum,
         )
+        self._scales = lti.ResponseCache()
         self.excitation = excitation
         self.specific = specific
 
@@ -261,6 +263,56 @@ class Cochlea(RealModule):
         freqs, power = self.spectrum.dense(x, start, stop)
         excitation = self.excitation.forward_grid(freqs, power)
         return excitation, self.specific(excitation)
+
+    def phon_scale(self, stationary: bool = False) -> Cubics:
+        """
+        Work out how loud a 1-kHz tone of each level is by this model: what :func:`amtlib.sone2phon` reads.
+
+        Parameters
+        ----------
+        stationary : bool
+            By its component, as ``stationary`` has it, and not heard as audio.
+
+        Returns
+        -------
+        tuple of two Tensors
+            ln(sone) over 0 to 130 phon, as :func:`amtlib.loudness.sone.cubics` gives it, kept while parameters stay.
+
+        Raises
+        ------
+        ValueError
+            If loudness does not grow with level.
+
+        Examples
+        --------
+        >>> from amtlib import Glasberg2002, sone2phon
+        >>> model = Glasberg2002()
+        >>> round(sone2phon(float(model.stationary(torch.tensor([1000.0]), torch.tensor([80.0])).total), model,
+        ...                 stationary=True), 3)
+        80.0
+        """
+        state = [*self.parameters(), *self.buffers()]
+        return self._scales.get((stationary, self.dtype), state, lambda: self._phon_scale(stationary))
+
+    def _phon_scale(self, stationary: bool) -> Cubics:
+        device = self.specific.C.device
+        levels = torch.arange(131, dtype=torch.float64, device=device).unsqueeze(-1)
+        if stationary:
+            sone = self.stationary(torch.tensor([1000.0], dtype=self.dtype, device=device), levels).total
+        else:
+            gain = 1.0 if self.ear is None else self.ear.frequency_response([1000.0]).abs()
+            angle = 2.0 * math.pi * 1000.0 / _FS * torch.arange(_SEGMENT, dtype=torch.float64, device=device)
+            peak = gain * 10.0 ** ((levels - PASCAL_DB) / 20.0)
+            sone = self._both_ears(self._block((peak * angle.sin()).to(self.dtype), 0, 1)[1][:, 0])
+        return cubics(sone.double().log().cpu().numpy())
+
+    def stationary(self, freqs: Tensor, levels: Tensor) -> StationaryLoudness:
+        """Predict the loudness of a steady sound from its components; each model has its own."""
+        raise NotImplementedError
+
+    def _both_ears(self, specific: Tensor) -> Tensor:
+        """Loudness of patterns, shape (..., C), that all ears hear; each model has its own."""
+        raise NotImplementedError
 
     def _learns(self) -> bool:
         return any(parameter.requires_grad for parameter in self.parameters())

@@ -279,6 +279,9 @@ class Glasberg2002(Cochlea):
             one + other,
         )
 
+    def _both_ears(self, specific: Tensor) -> Tensor:
+        return specific.sum(-1) * (self.integration.erb_step * self.integration.ears)
+
     def extra_repr(self) -> str:
         """Return the main settings, for printing the module."""
         return (

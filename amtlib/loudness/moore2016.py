@@ -332,6 +332,10 @@ class Moore2016(Cochlea):
             heard.total,
         )
 
+    def _both_ears(self, specific: Tensor) -> Tensor:
+        total: Tensor = self.binaural(specific, specific)[0]
+        return total
+
     def extra_repr(self) -> str:
         """Return the main settings, for printing the module."""
         return (

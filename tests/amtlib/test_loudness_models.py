@@ -19,6 +19,7 @@ from amtlib import (
     MultiResolutionFFT,
     SpecificLoudness,
     signals,
+    sone2phon,
 )
 from amtlib.loudness import Cancelled
 
@@ -502,3 +503,19 @@ def test_a_tone_heard_as_audio_is_softer_than_its_component_by_what_the_note_say
     heard = model(torch.stack([tone, tone])).short_term[-1]
     steady = model.stationary(torch.tensor([1000.0]), torch.tensor([level])).total
     assert 100.0 * float(1.0 - heard / steady) == pytest.approx(share, abs=0.1)
+
+
+@pytest.mark.parametrize("kind", [Glasberg2002, Moore2016])
+@pytest.mark.parametrize("level", [40.0, 80.0, 100.0, 110.0, 115.0, 120.0])
+def test_a_tone_of_1_khz_has_as_many_phon_as_its_level_by_the_model_that_hears_it(kind: Any, level: float):
+    """By the definition of the phon."""
+    model = kind()
+    time = torch.arange(8000, dtype=torch.float64) / 32000
+    tone = (20e-6 * 2**0.5 * 10 ** (level / 20) * torch.sin(2 * torch.pi * 1000 * time)).float()
+    if kind is Moore2016:
+        heard = model(torch.stack([tone, tone])).short_term
+    else:
+        heard = model(tone, return_stages=True).instantaneous
+    assert float(sone2phon(heard[-1], model)) == pytest.approx(level, abs=0.1)
+    steady = model.stationary(torch.tensor([1000.0]), torch.tensor([level])).total
+    assert float(sone2phon(steady, model, stationary=True)) == pytest.approx(level, abs=0.01)
