@@ -122,13 +122,11 @@ class Background:
 
     Examples
     --------
-    >>> async def both():
-    ...     page, found = Background(asyncio.get_running_loop()), []
-    ...     page.do(lambda: found.append("first"))
-    ...     await page.turn(lambda: found.append("second"))
-    ...     return found
-    >>> asyncio.run(both())
-    ['first', 'second']
+    >>> page = Background(asyncio.new_event_loop())
+    >>> page.do(lambda: 6 * 7).result()
+    42
+    >>> page.close()
+    >>> page.loop.close()
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, owner: str = "") -> None:

@@ -35,6 +35,8 @@ _LOG = logging.getLogger("amtlab")
 _FRAME_KEYS = ("lesson", "hide", "a")
 #: Keys that others put into the address and that a link keeps.
 _FOREIGN_KEYS = ("theme",)
+#: Said where memory or a disk is full.
+_NO_ROOM = "The server has no room at the moment"
 #: Kinds of messages of which the newest alone matters: the moves of a slider or of the pointer.
 _NEWEST_WINS = ("set", "point")
 #: Messages of one page that may wait.
@@ -614,6 +616,12 @@ class LabView(Viewer):
         except (ValueError, KeyError) as problem:
             self.parts["tools"].tell({"type": "failed", "text": sentence(problem)})
             return
+        except (MemoryError, OSError):
+            _LOG.exception("A file could not be made")
+            self.parts["tools"].tell(
+                {"type": "failed", "text": f"{_NO_ROOM} for this file. Try again later."}
+            )
+            return
         self.parts["tools"].tell(
             {"type": "file", "name": name, "mime": mime, "data": base64.b64encode(content).decode()}
         )
@@ -629,7 +637,7 @@ class LabView(Viewer):
             answer = {"type": "upload-failed", "id": job, "text": f"{name} did not arrive; try again."}
         except (MemoryError, OSError):
             _LOG.exception("A file could not be taken")
-            text = f"The server has no room for {name} at the moment; try again, or drop a shorter file."
+            text = f"{_NO_ROOM} for {name}. Try again later, or drop a shorter file."
             answer = {"type": "upload-failed", "id": job, "text": text}
         if answer is not None and answer["type"] == "upload-failed":
             self._forget_upload()

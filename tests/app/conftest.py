@@ -1,7 +1,5 @@
 """A lab's page without a browser: messages go in as the page sends them, and come out into a list."""
 
-import asyncio
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,6 +7,7 @@ import pytest
 from app.controls import LabPart
 from app.labs.filterbank.view import FilterbankLab
 from app.shared import SHARED
+from tests.loops import no_loop_of_another_test as no_loop_of_another_test
 
 
 class Desk:
@@ -49,15 +48,6 @@ class Desk:
 @pytest.fixture(autouse=True)
 def _nothing_shared_with_other_tests() -> None:
     SHARED.clear()
-
-
-@pytest.fixture(autouse=True)
-def _no_loop_of_another_test() -> Iterator[None]:
-    """Hide the event loop that Playwright's synchronous interface leaves running in a process of browser tests."""
-    running = asyncio._get_running_loop()
-    asyncio._set_running_loop(None)
-    yield
-    asyncio._set_running_loop(running)
 
 
 @pytest.fixture

@@ -562,6 +562,24 @@ def test_a_file_too_large_is_refused_at_its_first_piece(desk: Desk) -> None:
     assert answer["text"] == f"big.wav is too large; the limit is {MAX_BYTES // 2**20} MB."
 
 
+@pytest.mark.parametrize("problem", [MemoryError(), OSError(28, "No space left on device")])
+def test_a_server_without_room_says_so_and_goes_on(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, problem: Exception
+) -> None:
+    def full(*_given: object) -> None:
+        raise problem
+
+    with monkeypatch.context() as patch:
+        patch.setattr("app.shell.Arriving.add", full)
+        (refused,) = upload(desk, "tone.wav", whistle())
+        patch.setattr(desk.lab, "export", full)
+        (no_file,) = desk.send("export", key="wav")
+    assert (refused["type"], no_file["type"]) == ("upload-failed", "failed")
+    assert refused["text"].startswith("The server has no room at the moment for tone.wav.")
+    assert no_file["text"].startswith("The server has no room at the moment for this file.")
+    assert upload(desk, "tone.wav", whistle())[-1]["type"] == "upload-done"
+
+
 def test_a_piece_out_of_place_is_dropped(desk: Desk) -> None:
     content = whistle()
     first = base64.b64encode(content[:1000]).decode()

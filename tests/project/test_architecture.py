@@ -21,6 +21,7 @@ RANK = {
     "train": 3,
     "jobs": 3,
     "limits": 0,
+    "modules": 0,
     "serving": 4,
     "batch": 4,
     "cli": 5,

@@ -134,7 +134,7 @@ class Excitation(Shown):
 
     def __call__(self, rendered: Rendered) -> tuple[Tensor, ...]:
         """Return (batch * n_out, bands)."""
-        rows = rendered.magnitude.mT.flatten(0, 1)
+        rows = rendered.spectrum.abs().mT.flatten(0, 1)
         pools = _pooled_weights(rendered.fs, rows.shape[-1], rendered.dtype, rendered.device)
         levels: Tensor = _BandLevels.apply(rows, *pools)  # type: ignore[no-untyped-call]
         return (levels,)

@@ -170,8 +170,8 @@ class Rendered:
 
     @cached_property
     def power_rows(self) -> Tensor:
-        """Power spectra, (batch * n_out, F)."""
-        return self.magnitude.mT.flatten(0, 1).square()
+        """Power spectra, (batch * n_out, F), with the decay against aliasing: smooth enough to compare powers by."""
+        return self.spectrum.abs().mT.flatten(0, 1).square()
 
     @cached_property
     def time(self) -> Tensor:
