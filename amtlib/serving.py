@@ -123,8 +123,13 @@ class ServeOptions:
 
 
 #: glibc by default gives each array of some hundred kB back to the system and asks for it anew, page by page: a
-#: third of what a slider's move costs. Arrays above 64 MB, and what is free above 256 MB, still go back.
-_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**26), "MALLOC_TRIM_THRESHOLD_": str(2**28)}
+#: third of what a slider's move costs. Arrays above 64 MB, and what is free above 256 MB, still go back. Two arenas
+#: serve all threads of pages: each would keep what it has freed.
+_MEMORY = {
+    "MALLOC_MMAP_THRESHOLD_": str(2**26),
+    "MALLOC_TRIM_THRESHOLD_": str(2**28),
+    "MALLOC_ARENA_MAX": "2",
+}
 #: NumPy's linear algebra would use all cores, and one student's network would hold up the pages of all others.
 _ONE_CORE = {"OPENBLAS_NUM_THREADS": "1"}
 

@@ -26,6 +26,7 @@ from app.figures import Scene
 from app.frame import SITE, Page, page_frame
 from app.lab import LabModel, Lesson
 from app.quantity import shortened
+from app.server.memory import trim
 from app.uploads import DECODING, MAX_BYTES, Arriving
 from app.work import Job, Work
 
@@ -666,6 +667,7 @@ class LabView(Viewer):
         self._upload = None
         with DECODING:
             decoded = stimulus.decode(name, arriving.take())
+            trim()  # a file takes several times what is kept of it
         with self._one_refresh():
             found = stimulus.accept(decoded)
         self._refresh([])

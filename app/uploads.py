@@ -22,8 +22,8 @@ RATES = (16000, 22050, 32000, 44100, 48000)
 
 #: Bytes of an unfinished upload that are kept in memory; what is longer goes to a temporary file.
 _IN_MEMORY = 2**20
-#: Files that this process decodes at the same time, however many pages send one: each takes memory.
-DECODING = threading.BoundedSemaphore(2)
+#: One file is decoded at a time in a process, however many pages send one: each takes memory.
+DECODING = threading.Lock()
 
 
 class Arriving:

@@ -11,6 +11,7 @@ attacker who is refused is a result; a class that waits is not.
 import asyncio
 import contextlib
 import ipaddress
+import logging
 import multiprocessing
 import os
 import socket
@@ -25,6 +26,8 @@ from benchmarks.attacks import LONGEST_S, attack, prepare
 from benchmarks.classroom import COLUMNS, TARGET_P95, TARGET_WORST, class_at_work, others
 from benchmarks.server import Server
 
+#: What asyncio says of every write to a connection that the server has closed.
+logging.getLogger("asyncio").setLevel(logging.ERROR)
 STUDENTS = 29
 SOURCE = "127.0.0.2"
 #: What the server may hold above its rest, MB, whatever comes.

@@ -15,11 +15,12 @@ EVERY = 10.0
 _RUNNING: list[PeriodicCallback] = []
 
 
-def _trim() -> None:
+def trim() -> None:
+    """Give back to the system what this process holds in reserve."""
     # Only the GNU C library has the function; others keep less in reserve.
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
+    give = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if give is not None:
+        give(0)
 
 
 def give_back() -> None:
@@ -29,5 +30,5 @@ def give_back() -> None:
         # takes half a second, or puts off looking until much has been left.
         gc.collect()
         gc.freeze()
-        _RUNNING.append(PeriodicCallback(_trim, 1000 * EVERY))
+        _RUNNING.append(PeriodicCallback(trim, 1000 * EVERY))
         _RUNNING[0].start()
