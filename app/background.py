@@ -23,8 +23,6 @@ THREADS = 200
 #: How soon the loop gets Python's lock back from a thread that computes, s. With Python's own 5 ms a student's slider
 #: waits two to three times as long beside somebody's dearest picture (measured: p95 180 ms, with this 71 ms).
 SWITCH_S = 0.0005
-
-
 #: What took a page longer than this, s, is followed by as long a rest of that page while other pages work.
 RESTS_FROM_S, LONGEST_REST_S = 0.03, 1.0
 #: Other pages work if one of them did something so short a time ago, s.
@@ -169,6 +167,8 @@ class Background:
 
     def _rest_after(self, took: float) -> None:
         now = time.monotonic()
+        if self._closed:  # it is no page any more that others would make room for
+            return
         _LAST_WORK[id(self)] = now
         took, self._cost = took + self._cost, 0.0
         others = any(now - last < RECENT_S for page, last in list(_LAST_WORK.items()) if page != id(self))

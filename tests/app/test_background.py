@@ -228,6 +228,7 @@ def test_a_page_that_is_left_lets_go_of_what_it_computes(
     in_a_loop(left)
     assert not told
     assert not caplog.records
+    assert not module._LAST_WORK
 
 
 def test_a_page_that_keeps_a_core_busy_rests_while_others_work_and_not_when_it_is_alone() -> None:
