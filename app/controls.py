@@ -16,7 +16,7 @@ from panel.custom import JSComponent
 from panel.io.state import set_curdoc
 from panel.theme.base import Design
 
-from app.figures import bundled
+from app.figures.wire import bundled
 
 _STATIC = Path(__file__).parent / "static"
 

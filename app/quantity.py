@@ -69,6 +69,28 @@ class Quantity(param.Number):
             raise ValueError(f"{self.label} is {val}; give a whole number.")
 
 
+#: Steps of a logarithmic slider, before values that are equal when rounded become one. The page's own has as many.
+LOG_STEPS = 400
+
+
+def rungs(quantity: Quantity) -> list[float]:
+    """Return the values that a logarithmic slider stops at: rounded, each once, from lowest to highest.
+
+    Examples
+    --------
+    >>> rungs(Quantity(2, bounds=(1, 4), step=1, scale="log"))
+    [1, 2.0, 3.0, 4]
+    """
+    low, high = quantity.bounds
+    between = set()
+    for i in range(1, LOG_STEPS):
+        raw = low * (high / low) ** (i / LOG_STEPS)
+        rounded = float(f"{round(float(f'{raw:.3g}') / quantity.step) * quantity.step:.10g}")
+        if low < rounded < high:
+            between.add(rounded)
+    return [low, *sorted(between), high]
+
+
 class Written(param.String):
     """A few words or numbers that a user types, such as ``"809, 877, 937"``.
 

@@ -14,7 +14,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, Protocol
 from urllib.parse import parse_qsl, urlencode
 
+import holoviews as hv
 import numpy as np
+import panel as pn
 import torch
 from panel.viewable import Viewable, Viewer
 
@@ -22,12 +24,14 @@ from amtlib import audio
 from app.background import Background, Superseded, loop_of
 from app.cell import cell_frame
 from app.controls import LabPart
-from app.figures import Scene
+from app.figures import FigureSet, LiveFigures
+from app.figures.wire import Scene
 from app.frame import SITE, Page, page_frame
 from app.lab import LabModel, Lesson
 from app.quantity import shortened
 from app.server.memory import trim
 from app.uploads import DECODING, MAX_BYTES, Arriving
+from app.widget import control
 from app.work import Job, Work
 
 _LOG = logging.getLogger("amtlab")
@@ -44,6 +48,10 @@ _NEWEST_WINS = ("set", "point")
 _MOST_WAITING = 64
 #: Longest link that is read, characters.
 _LONGEST_LINK = 4000
+
+
+#: Moves the figures that stand by themselves.
+_Redrawn = hv.streams.Stream.define("Redrawn", version=0)
 
 
 class TakesFiles(Protocol):
@@ -72,10 +80,9 @@ class LabView(Viewer):
     lessons: ClassVar[Mapping[str, Lesson]] = {}
     #: The lesson that a page opens with whose address says nothing.
     opens_with: ClassVar[str] = ""
+    figures: ClassVar[FigureSet]
     #: CSS of the grid that the figures stand in; each figure's name is its area.
     grid: ClassVar[str] = ""
-    #: Figures in which a click or a drag looks closer (`pointed`).
-    pointable: ClassVar[tuple[str, ...]] = ()
     #: Whether a state can be pinned and compared with another one.
     compares: ClassVar[bool] = True
     #: The section of controls that takes a dropped file, and what its box says.
@@ -108,7 +115,8 @@ class LabView(Viewer):
         self._updating = False
         self._work: Work | None = None
         self._known: dict[str, Any] = {}
-        self.scene = Scene()
+        self.live = LiveFigures(self.figures)
+        self._redrawn = _Redrawn()
         notes, pinned = self._open_link(link)
         self._notes: list[str] = []
         self.parts = {
@@ -137,20 +145,13 @@ class LabView(Viewer):
 
     # ------------------------------------------------------------------ what a lab provides
 
-    def figures(self) -> str:
-        """Return the figures' template, see `app.figures.template`."""
-        raise NotImplementedError(f"{type(self).__name__} must make its figures")
-
-    def draw(self) -> None:
-        """Put the model's present result into the scene."""
-        raise NotImplementedError(f"{type(self).__name__} must draw its figures")
-
-    def draw_pinned(self, shown: bool) -> None:
-        """Keep the present curves as ghosts, or clear them."""
-        raise NotImplementedError(f"{type(self).__name__} must draw what is pinned")
+    def reads(self) -> Any:
+        """Return what the figures read from."""
+        return self.model
 
     def fit(self) -> None:
-        """Set the axes' limits to what is there now."""
+        """Set limits and colours to what is there now."""
+        self.live.fit()
 
     def pointed(self, figure: str, x: float, y: float) -> list[str]:
         """Look closer at a place of a figure, in its axes' units; return what is to be said about it."""
@@ -197,6 +198,47 @@ class LabView(Viewer):
     def __panel__(self) -> Viewable:
         """Lay the lab out for a notebook cell."""
         return cell_frame(self.parts)
+
+    def figure(self, name: str) -> hv.DynamicMap:
+        """Return one figure by itself, live: it follows the lab's parameters, on a page or in a cell of one's own.
+
+        Parameters
+        ----------
+        name : str
+            One of `figures`.
+
+        Examples
+        --------
+        >>> from app.labs.filterbank.view import FilterbankLab
+        >>> lab = FilterbankLab()
+        >>> lab.figure("excitation")
+        :DynamicMap   []
+        >>> lab.figure("waveform") + lab.figure("cochleagram")
+        :Layout
+           .DynamicMap.I  :DynamicMap   []
+           .DynamicMap.II :DynamicMap   []
+        """
+        figure = self.figures[name]
+        last: list[hv.Overlay] = []
+
+        def drawn(version: int) -> hv.Overlay:
+            try:
+                last[:] = [self.live.at(figure.name, self.reads())]
+            except ValueError as problem:
+                if not last:
+                    raise
+                last[0] = last[0].opts(title=sentence(problem))  # the last good picture stays
+            return last[0]
+
+        return hv.DynamicMap(drawn, streams=[self._redrawn])
+
+    def control(self, key: str, **settings: Any) -> pn.widgets.Widget:
+        """Return a widget for one parameter, such as ``"s.level"``; see :func:`app.widget.control`."""
+        return control(self.model, key, **settings)
+
+    def table(self, name: str) -> str:
+        """Return what a figure shows as comma-separated columns with units, a block a layer."""
+        return self.live.csv(name, self.reads())
 
     def page(self) -> Page:
         """Lay the lab out as a page of its own."""
@@ -295,7 +337,7 @@ class LabView(Viewer):
             "exports": [[key, label, doc] for key, (label, doc) in self.exports.items()],
             "pinned": self._pinned is not None,
             "compares": self.compares,
-            "fits": type(self).fit is not LabView.fit,
+            "fits": type(self).fit is not LabView.fit or self.live.rises,
             "work": self.transport(),
             "code": self.model.code() if self._code_open else "",
         }
@@ -355,11 +397,11 @@ class LabView(Viewer):
         computing = self._background is not None and self._background.busy
         return {
             "id": self.id,
-            "template": self.figures(),
+            "template": self.figures.template(),
             "grid": self.grid,
-            "pointable": list(self.pointable),
+            "pointable": [figure.name for figure in self.figures.values() if figure.pointable],
             "late": computing or self.late(),
-            "scene": Scene().whole() if computing else self.scene.whole(),
+            "scene": Scene().whole() if computing else self.live.scene.whole(),
             # The figures are always drawn, the drawer of a phone is not: they start what the parts share.
             "engine": {
                 "values": self.model.values(),
@@ -399,7 +441,7 @@ class LabView(Viewer):
         All that a change moves goes out in one message, so that the page never shows half of it.
         """
         try:
-            self.draw()
+            self.live.draw(self.reads())
             self._stale = False
             self._said, self._problem = self.summary(), ""
             task = self._lesson.task if self._lesson else None
@@ -420,11 +462,13 @@ class LabView(Viewer):
         ):
             if content != self._told.get(kind):
                 message[kind] = self._told[kind] = content
-        changes = self.scene.changes()
+        changes = self.live.scene.changes()
         if changes is not None:
             message["scene"] = changes
         if message:
             self.parts["figures"].tell({"type": "update", **message})
+        if self._redrawn.subscribers:
+            self._redrawn.event(version=self._redrawn.version + 1)
 
     def _give_up_stale_work(self) -> None:
         job = self.job()
@@ -526,7 +570,7 @@ class LabView(Viewer):
         elif kind == "hello":
             if self._stale:
                 self._refresh(self._notes)
-            everything = {"values": self.model.values(), "scene": self.scene.whole(), **self._told}
+            everything = {"values": self.model.values(), "scene": self.live.scene.whole(), **self._told}
             self.parts["figures"].tell({"type": "update", **everything})
         elif kind == "hide":
             self._hidden = tuple(key for key in map(str, message["keys"]) if key in self.model.fields)
@@ -565,7 +609,7 @@ class LabView(Viewer):
         notes: list[str] = []
         if kind == "unpin":
             self._pinned = self._pinned_sound = None
-            self.draw_pinned(shown=False)
+            self.live.unpin()
         elif kind == "pin":
             notes = self._pin_state(self.model.state())
         elif self._pinned is not None:
@@ -580,9 +624,8 @@ class LabView(Viewer):
         def there_and_back() -> list[str]:
             notes = self.model.restore(state)
             try:
-                self.draw()
+                self.live.pin(self.reads())
                 self._pinned_sound = self.compared_sound()
-                self.draw_pinned(shown=True)
                 self._pinned = dict(state)
             except ValueError as problem:
                 self._pinned = None

@@ -1,5 +1,5 @@
 """The page of the FDN lab: a transport to train with, losses and response live, decay, modes and echoes when it rests.
-Source: figures from `app.plots.fdn`, numbers from model.py and findings.py.
+Source: figures from figures.py, numbers from model.py and picture.py.
 Not training: the run has a thread of its own; this looks at it a few times a second and never holds it up.
 """
 
@@ -10,7 +10,7 @@ import math
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
@@ -20,19 +20,13 @@ import numpy as np
 import torch
 
 from amtlib import audio, fdn
-from amtlib.fdn import FDNBuild
 from amtlib.jobs import Pool
-from amtlib.train import RemoteSteps, Snapshot, TrainingPlan, TrainingRun
-from app.background import Background, Superseded, in_turn
-from app.figures import template
-from app.labs.fdn import drawing, findings, listening, words
-from app.labs.fdn.ear import SENSATION
-from app.labs.fdn.ear_drawing import EAR, ECHOES, EarFigures
-from app.labs.fdn.findings import Analysis, Sounding
-from app.labs.fdn.goals import TERMS
+from amtlib.train import RemoteSteps, TrainingPlan, TrainingRun
+from app.background import Background, in_turn
+from app.labs.fdn import listening, words
+from app.labs.fdn.figures import EAR, FIGURES, MEASURED
 from app.labs.fdn.model import FdnModel
-from app.plots import ear as ear_figures
-from app.plots import fdn as figures
+from app.labs.fdn.picture import Observer, Picture
 from app.pool import LONG, TRAININGS
 from app.shell import LabView, sentence, to_csv
 
@@ -40,8 +34,6 @@ _LOG = logging.getLogger("amtlab")
 
 #: How often the page looks at a run, s.
 LOOK = 0.16
-#: What follows a run that goes on gets this share of the time at the most: training comes first.
-SHARE = 0.03
 #: A new line of words comes no sooner, s, while a run goes on.
 SAID = 2.0
 _IDLE = {"running": False, "share": 0.0, "left": None, "text": ""}
@@ -57,27 +49,9 @@ _GRID = """
 #: What the ear hears stands where decay, modes and echoes stand otherwise.
 PLACES = "".join(
     f'.figures > [data-name="{name}"] {{ grid-area: {place}; }}\n'
-    for names in (ECHOES, EAR)
+    for names in (MEASURED, EAR)
     for place, name in zip(("one", "two", "three", "four", "five"), names, strict=False)
 )
-
-
-def _draw() -> dict[str, Any]:
-    """Draw the figures with stand-in data: what is to be seen comes with each page's scene."""
-    return {
-        "loss": figures.losses(),
-        "response": figures.response(),
-        "matrix": figures.matrix(),
-        "decay": figures.decay(),
-        "times": figures.times(),
-        "modes": figures.modes(),
-        "density": figures.density(),
-        "coch-start": ear_figures.cochleagram("coch-start", "Before", SENSATION),
-        "coch-now": ear_figures.cochleagram("coch-now", "Now", SENSATION),
-        "coch-target": ear_figures.cochleagram("coch-target", "Room", SENSATION),
-        "heard": ear_figures.excitation(),
-        "shares": ear_figures.shares(),
-    }
 
 
 class FdnLab(LabView):
@@ -101,6 +75,7 @@ class FdnLab(LabView):
     title = "FDN"
     question = "How does a network of delays become a room?"
     lessons = FdnModel.lessons
+    figures = FIGURES
     grid = _GRID + PLACES
     #: What it is the page of, where no model is given.
     makes: ClassVar[type[FdnModel]] = FdnModel
@@ -131,32 +106,37 @@ class FdnLab(LabView):
     ) -> None:
         self.lab = model or self.makes()
         self._ticking: Future[None] | None = None
-        self._fresh: dict[str, tuple[Hashable, float]] = {}
-        self._found: dict[str, tuple[Hashable, Any]] = {}
-        self._busy: set[str] = set()
         self._preparing = self._stopping = False
-        self._heard: dict[str, Sounding] = {}
-        self._analysed: dict[str, Analysis] = {}
         self._sentence: tuple[str, str | None, float] = ("", None, 0.0)
         self._task: Future[None] | None = None
         #: Who does the steps of the present run, and by which plan.
         self._steps: tuple[TrainingPlan, RemoteSteps] | None = None
         self._pool: Pool | None = None
-        self._due: dict[str, float] = {}
-        self._ear: EarFigures | None = None
+        self._picture: Picture | None = None
+        self._observer = Observer(
+            self.lab,
+            background,
+            refresh=lambda: self._refresh(self._notes),
+            leave=self._leave,
+            is_wanted=lambda: not (self._closed or self._absent),
+        )
         super().__init__(self.lab, link, served, background)
 
     def stimulus(self) -> Any:
         """Return what takes a dropped file: the room to match."""
         return self.lab.training
 
-    def figures(self) -> str:
-        """Return the template of the figures."""
-        return template("fdn", _draw, lambda found: None)
+    def reads(self) -> Picture:
+        """Return what is known now: the figures read from it."""
+        self._picture = self._observer.picture()
+        return self._picture
+
+    def _leave(self) -> None:
+        self._stale = True
 
     def late(self) -> bool:
         """Whether a thread is still at something that belongs into the first picture."""
-        return bool(self._busy)
+        return self._observer.making
 
     # ------------------------------------------------------------------ transport
 
@@ -331,143 +311,6 @@ class FdnLab(LabView):
         self.lab.discard()
         TRAININGS.leave(self.id)
 
-    # ------------------------------------------------------------------ what takes longer
-
-    def _later(self, name: str, key: Hashable, make: Callable[[], Any]) -> Any:
-        """Return what `make` makes, or None while a thread is at it; without a loop it is made here and now."""
-        held = self._found.get(name)
-        if held is not None and held[0] == key:
-            return held[1]
-        loop = self.loop
-        if loop is None:
-            self._found[name] = (key, make())
-            return self._found[name][1]
-        if name not in self._busy:
-            self._busy.add(name)
-            asyncio.run_coroutine_threadsafe(self._make(name, key, make), loop)
-        return None
-
-    async def _aside(self, make: Callable[[], Any]) -> Any:
-        if self._background is None:
-            return await asyncio.to_thread(make)
-        return await self._background.aside(make, lambda: not (self._closed or self._absent))
-
-    async def _make(self, name: str, key: Hashable, make: Callable[[], Any]) -> None:
-        try:
-            made = await self._aside(make)
-        except Superseded:
-            self._stale = True
-            return
-        finally:
-            self._busy.discard(name)
-
-        def show() -> None:
-            self._found[name] = (key, made)
-            self._refresh(self._notes)
-
-        await in_turn(self._background, show)
-
-    def _newest(self, name: str, key: Hashable, make: Callable[[], Any]) -> Any:
-        """Return what was made last, be it for an earlier state: a thread makes what is newer, while a run goes on
-        seldom enough not to slow it.
-        """
-        held = self._found.get(name)
-        wanted = held is None or held[0] != key
-        if wanted and not (self.lab.busy and time.monotonic() < self._due.get(name, 0.0)):
-
-            def timed() -> Any:
-                began = time.monotonic()
-                made = make()
-                now = time.monotonic()
-                self._due[name] = now + (now - began) / SHARE
-                return made
-
-            self._later(name, key, timed)
-            held = self._found.get(name)
-        return None if held is None else held[1]
-
-    def _follow(self, name: str, key: Hashable, draw: Callable[[], None]) -> None:
-        """Draw what follows the network, if it changed; while a run goes on, seldom enough not to slow it."""
-        held, due = self._fresh.get(name, (None, 0.0))
-        running = self.lab.busy
-        began = time.monotonic()
-        if held == key or (running and began < due):
-            return
-        draw()
-        now = time.monotonic()
-        self._fresh[name] = (key, now + (now - began) / SHARE)
-
-    # ------------------------------------------------------------------ drawing
-
-    def draw(self) -> None:
-        """Put the present results into the scene."""
-        lab, scene = self.lab, self.scene
-        snapshot = lab.snapshot
-        moment, build, busy = lab.moment(snapshot), lab.now(snapshot), lab.busy
-        whole, terms = ([], {}) if lab.run is None else lab.run.losses()
-        drawing.draw_losses(scene, whole, self._terms(terms), float(self._last_step()))
-        drawing.draw_matrix(scene, build.A, fdn.orthogonality_error(build.A))
-        if busy:
-            self._follow("response", (moment, "live"), lambda: self._draw_live_response(build))
-        self._follow("seen", (moment, lab.goal, lab.nfft, lab.lossless), self._draw_seen)
-        self._follow("sound", (moment, lab.room_key()), lambda: self._draw_soundings(snapshot))
-        self._draw_analyses(snapshot, moment, busy)
-        hears = lab.hearing.view == "ear"
-        for name in (*ECHOES, *EAR):
-            scene.set(name, visible=(name in EAR) == hears and (name != "coch-target" or lab.goal.room))
-        if self._ear is None:  # a page is drawn before its scene is whole
-            self._ear = EarFigures(lab, scene, self._newest)
-        if hears:
-            self._ear.draw(snapshot, moment, TERMS, float(self._last_step()))
-
-    def _last_step(self) -> int:
-        run = self.lab.run
-        return int(self.lab.training.steps) if run is None else run.max_steps
-
-    def _terms(self, terms: Mapping[str, Sequence[float]]) -> dict[str, Sequence[float]]:
-        """Return the terms as they add up, by what the page calls them."""
-        found: dict[str, Sequence[float]] = {}
-        weights = self.lab.weights()
-        for key, values in terms.items():
-            name, weight = TERMS.get(key, key), weights.get(key)
-            if weight is None:
-                found[name] = values
-            else:
-                found[f"{name} × {weight:g}"] = [weight * value for value in values]
-        return found
-
-    def _draw_live_response(self, build: FDNBuild) -> None:
-        drawing.draw_live_response(self.scene, findings.magnitudes(build, findings.LIVE), self.lab.fs)
-
-    def _draw_seen(self) -> None:
-        lab = self.lab
-        on_a_grid = lab.run is not None and lab.goal.bins and not lab.goal.room
-        seen = lab.run.spectrum(lab.snapshot)[1] if lab.run is not None and on_a_grid else None
-        drawing.draw_seen(self.scene, seen, lab.fs)
-
-    def _draw_soundings(self, snapshot: Snapshot | None) -> None:
-        lab = self.lab
-        start = lab.start_sounding()
-        now = start if snapshot is None else lab.sounding(lab.now(snapshot))
-        self._heard = {"start": start, "now": now}
-        drawing.draw_soundings(self.scene, {**self._heard, "target": lab.room_sounding()})
-
-    def _draw_analyses(self, snapshot: Snapshot | None, moment: Hashable, busy: bool) -> None:
-        lab = self.lab
-        start = self._later("start", lab.start_key(), lab.start_analysis)
-        now = None if busy else start
-        if not busy and snapshot is not None and snapshot.step:
-            build = lab.now(snapshot)
-            now = self._later("now", (lab.start_key(), moment), lambda: lab.analysis(build))
-        room = self._later("room", lab.room_key(), lab.room_analysis) if lab.goal.room else None
-        drawing.draw_times(self.scene, {"start": start, "now": now, "target": room}, busy)
-        drawing.draw_modes(self.scene, start, now, busy)
-        trained = snapshot is not None and snapshot.step > 0
-        self._analysed = {"start": start, "now": now} if start and now and trained else {}
-
-    def draw_pinned(self, shown: bool) -> None:
-        """There is nothing to pin: the start stays in every figure."""
-
     # ------------------------------------------------------------------ words, sound, files
 
     def measures(self) -> Mapping[str, float]:
@@ -487,13 +330,15 @@ class FdnLab(LabView):
         if run is not None and run.steps_run:
             log = run.log
             found["loss_fall"] = log.train_loss[0] / max(log.best_loss, 1e-12)
-        if self._ear is not None:
-            found |= words.heard_measures(self._ear.heard)
-        for which, analysis in self._analysed.items():
+        picture = self._picture
+        if picture is None:
+            return found
+        found |= words.heard_measures(picture.heard)
+        for which, analysis in picture.trained.items():
             found[f"modal_std_{which}"] = analysis.modal_std
             found[f"peak_{which}_db"] = analysis.peak_db
             found[f"decay_{which}_db"] = analysis.decay_error
-            found[f"echoes_{which}"] = self._heard[which].echoes
+            found[f"echoes_{which}"] = picture.sounds[which].echoes
         return found
 
     def summary(self) -> str:
@@ -507,10 +352,11 @@ class FdnLab(LabView):
         if held and state == said_in == "running" and now < due:
             return held
         text = self.lab.summary()
-        if self._analysed:
-            text = f"{text} {self.lab.differences(self._analysed, self._heard)}"
-        if self._ear is not None and self.lab.hearing.view == "ear" and run is not None and run.steps_run:
-            text = f"{text} {words.heard(self._ear.heard)}".rstrip()
+        picture = self._picture
+        if picture is not None and (trained := picture.trained):
+            text = f"{text} {self.lab.differences(trained, picture.sounds)}"
+        if picture is not None and picture.hears and run is not None and run.steps_run:
+            text = f"{text} {words.heard(picture.heard)}".rstrip()
         self._sentence = (text, state, now + SAID)
         return text
 

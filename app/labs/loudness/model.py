@@ -647,3 +647,8 @@ def sones(sone: float) -> str:
     """Write a loudness for a person: sone, and phon beside it."""
     digits = 3 if sone < 1 else 2 if sone < 10 else 1
     return f"{sone:.{digits}f} sone ({phon(sone):.0f} phon)"
+
+
+def plain(sone: float) -> str:
+    """Write a loudness with three digits, and never in powers of ten."""
+    return f"{sone:.{max(0, 2 - math.floor(math.log10(sone)))}f}" if sone >= 1e-3 else "0"

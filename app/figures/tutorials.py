@@ -10,8 +10,14 @@ import holoviews as hv
 import numpy as np
 
 from amtlib.train.losses import CochleagramPicture
-from app.plots.filterbank import image_bounds
-from app.plots.style import BLUE, COMMON, GREEN, GREY, ORANGE, erb_number, framed, frequency_ticks
+from app.figures.axes import erb_number, frequency_ticks
+from app.figures.figure import dress
+from app.figures.layers import edges
+from app.figures.theme import BLUE, GREEN, GREY, MAGNITUDE, ORANGE, SIGNED_REVERSED
+
+
+def _dressed(plot: Any, _element: Any) -> None:
+    dress(plot.handles["plot"])
 
 
 def curves(
@@ -99,9 +105,9 @@ def curves(
             show_grid=True,
             default_tools=["save"],
             tools=["box_zoom", "reset"],
-            hooks=[framed("curves")],
+            hooks=[_dressed],
+            responsive=True,
             **limits,
-            **COMMON,
         )
     )
 
@@ -148,7 +154,7 @@ def matrices(
         ).relabel(name)
         drawn.append(
             image.opts(
-                cmap="PuOr_r",
+                cmap=SIGNED_REVERSED,
                 clim=(-limit, limit),
                 clabel="",
                 colorbar=name == list(named)[-1],
@@ -159,7 +165,7 @@ def matrices(
                 xlabel=xlabel,
                 ylabel=ylabel if not drawn else "",
                 default_tools=[],
-                hooks=[compact],
+                hooks=[_dressed],
             )
         )
     return hv.Layout(drawn).opts(shared_axes=False, toolbar=None).cols(len(drawn))
@@ -197,16 +203,17 @@ def cochleagrams(
         raise ValueError(f"{len(named)} cochleagrams are not one figure; give 1 to 4")
     drawn: list[Any] = []
     for name, picture in named.items():
-        left, bottom, right, top = image_bounds(picture.frequencies, picture.times[-1] + picture.times[0])
+        bottom, top = edges(erb_number(picture.frequencies))
+        right = picture.times[-1] + picture.times[0]
         image = hv.Image(
             picture.sensation[::-1],
-            bounds=(left, bottom, right, top),
+            bounds=(0.0, bottom, right, top),
             kdims=[hv.Dimension("time", label="Time", unit="s"), "channel"],
             vdims=hv.Dimension("level", label="Level above threshold", unit="dB"),
         ).relabel(name)
         drawn.append(
             image.opts(
-                cmap="viridis",
+                cmap=MAGNITUDE,
                 clim=(0.0, limit),
                 clabel="",
                 colorbar=name == list(named)[-1],
@@ -217,17 +224,7 @@ def cochleagrams(
                 ylabel="" if drawn else "Channel (Hz)",
                 yticks=frequency_ticks((125, 250, 500, 1000, 2000, 4000, 8000, 16000)),
                 default_tools=[],
-                hooks=[compact],
+                hooks=[_dressed],
             )
         )
     return hv.Layout(drawn).opts(shared_axes=False, toolbar=None).cols(len(drawn))
-
-
-def compact(plot: Any, element: Any) -> None:
-    """Set a small figure's words like those of the others."""
-    figure = plot.handles["plot"]
-    for axis in (*figure.xaxis, *figure.yaxis):
-        axis.axis_label_text_font_style = "normal"
-        axis.axis_label_text_font_size = "12px"
-        axis.minor_tick_line_color = None
-    figure.title.text_font_size = "13px"

@@ -1,51 +1,12 @@
-"""Figures that open cheaply and move fast: HoloViews draws once a process, browsers get copies, sliders send data.
-Source: our own measurements (benchmarks/labs.py): six HoloViews plots built for each session cost 0.6 CPU-s to open
-and 17 to 50 ms a plot and move; as one shared template they cost nothing to open and 0.1 ms a plot and move.
-Not a place for what a figure looks like: that is `app.plots`.
+"""What figures send to a page: data by source, properties by model, limits by axis, packed small.
+Source: our own measurements (benchmarks/labs.py).
+Not what is sent: see live.py.
 """
 
-import json
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-import holoviews as hv
 import numpy as np
-from bokeh.document import Document
-
-_TEMPLATES: dict[str, str] = {}
-_LOCK = threading.Lock()
-
-
-def template(
-    key: str, draw: Callable[[], Mapping[str, Any]], link: Callable[[Mapping[str, Any]], None]
-) -> str:
-    """Return figures as text that a browser can build from, drawn when this process needs them first.
-
-    Parameters
-    ----------
-    key : str
-        Name of the set; equal keys share one drawing.
-    draw : callable
-        Returns HoloViews elements by name. The data they hold is only a stand-in of the right kind.
-    link : callable
-        Takes the finished Bokeh figures by name and joins the axes that move together.
-
-    Returns
-    -------
-    str
-        A Bokeh document as JSON, one root a figure, each named.
-    """
-    with _LOCK:
-        if key not in _TEMPLATES:
-            figures = {name: hv.render(element, backend="bokeh") for name, element in draw().items()}
-            link(figures)
-            document = Document()
-            for name, figure in figures.items():
-                figure.name = name
-                document.add_root(figure)
-            _TEMPLATES[key] = json.dumps(document.to_json(deferred=False), separators=(",", ":"))
-        return _TEMPLATES[key]
 
 
 class Scene:

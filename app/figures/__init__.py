@@ -1,0 +1,54 @@
+"""Figures declared as data: axes, layers and theme, from which pages, notebooks and tables are made."""
+
+from app.figures.axes import Array, Axis, Rising, erb_number, frequency_ticks, next_step
+from app.figures.decimation import COLUMNS, cells, envelope_outline, peak_columns
+from app.figures.figure import Figure
+from app.figures.layers import (
+    Area,
+    Bars,
+    Curve,
+    Guides,
+    Histogram,
+    Image,
+    Layer,
+    Lines,
+    Points,
+    Stems,
+    Words,
+    compared,
+)
+from app.figures.live import FigureSet, LiveFigures
+from app.figures.theme import Style
+from app.figures.tutorials import cochleagrams, curves, matrices
+
+__all__ = [
+    "COLUMNS",
+    "Area",
+    "Array",
+    "Axis",
+    "Bars",
+    "Curve",
+    "Figure",
+    "FigureSet",
+    "Guides",
+    "Histogram",
+    "Image",
+    "Layer",
+    "Lines",
+    "LiveFigures",
+    "Points",
+    "Rising",
+    "Stems",
+    "Style",
+    "Words",
+    "cells",
+    "cochleagrams",
+    "compared",
+    "curves",
+    "envelope_outline",
+    "erb_number",
+    "frequency_ticks",
+    "matrices",
+    "next_step",
+    "peak_columns",
+]

@@ -1,0 +1,289 @@
+"""A figure, declared once: axes, layers, title. Pages, notebooks, pictures and tables all come from the declaration.
+
+Not the sending: `app.figures.live` keeps what a page shows up to date. Not one lab's figures: see its figures.py.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import holoviews as hv
+import numpy as np
+from bokeh.models import BasicTicker, ColumnDataSource, FixedTicker, PrintfTickFormatter, Range1d
+
+from app.figures.axes import Array, Axis, Limits
+from app.figures.layers import Image, Layer
+from app.figures.theme import (
+    LABEL_SIZE,
+    LEFT,
+    LEGEND_SIZE,
+    RIGHT,
+    RIGHT_OF_COLOURS,
+    TICK_SIZE,
+    TITLE_SIZE,
+)
+
+# Elements need a backend before their options can be set; in a server this has happened already.
+if hv.Store.current_backend != "bokeh" or "bokeh" not in hv.Store.renderers:
+    # In a notebook this sends BokehJS along: a classroom may be offline, and the figures must show there too.
+    hv.extension("bokeh", logo=False, inline=True)
+# WebGL draws specks onto thin lines, and an image wider than the largest texture kills the whole page.
+hv.renderer("bokeh").webgl = False
+
+_CORNERS = {"", "top_left", "top_right", "bottom_left", "bottom_right"}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure of a lab.
+
+    Parameters
+    ----------
+    name : str
+        Of letters, digits, "_" and "-": of the figure in the page's grid, in `lab.figure` and in files.
+    title : str or callable
+        What is seen; or what says so when called with what the figure reads from.
+    x, y : Axis
+    layers : sequence of Layer
+        From the one behind to the one in front.
+    shown : callable, optional
+        Whether the figure is shown; it is always where this is not given. One that is not shown computes nothing.
+    height : int
+        px.
+    legend : str
+        The corner that the legend stands in, such as ``"top_right"``; none where it is empty.
+    legend_columns : int
+    grid : bool
+        Whether lines are drawn behind the layers to read values from.
+    zooms : str
+        Directions in which a part can be drawn larger: ``"xy"``, ``"x"`` or none.
+    pointable : bool
+        Whether a click or a drag in it looks closer, see `LabView.pointed`.
+    wide_left : bool
+        Whether the axis at its left gets the room that it has in the other figures.
+
+    Raises
+    ------
+    ValueError
+        If the name is no name, two layers have the same one, or the legend stands in no corner.
+    """
+
+    name: str
+    title: str | Callable[[Any], str]
+    x: Axis
+    y: Axis
+    layers: Sequence[Layer]
+    shown: Callable[[Any], bool] | None = None
+    height: int = 262
+    legend: str = ""
+    legend_columns: int = 1
+    grid: bool = True
+    zooms: str = "xy"
+    pointable: bool = False
+    wide_left: bool = True
+
+    def __post_init__(self) -> None:
+        if not self.name.replace("-", "_").isidentifier():
+            raise ValueError(f"{self.name!r} is no name of a figure; use letters, digits, _ and -.")
+        names = [layer.name for layer in self.layers]
+        if double := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(
+                f"Figure {self.name} has several layers called {', '.join(double)}; rename them."
+            )
+        if not names:
+            raise ValueError(f"Figure {self.name} has no layers; give at least one.")
+        if self.legend not in _CORNERS:
+            raise ValueError(
+                f"Figure {self.name} has its legend at {self.legend!r}; choose one of "
+                f"{', '.join(sorted(_CORNERS - {''}))}."
+            )
+
+    @property
+    def image(self) -> Image | None:
+        """The layer of coloured cells, if there is one."""
+        return next((layer for layer in self.layers if isinstance(layer, Image)), None)
+
+    def is_shown(self, state: Any) -> bool:
+        """Whether the figure is shown in a state."""
+        return self.shown is None or self.shown(state)
+
+    def heading(self, state: Any) -> str:
+        """Return the title in a state."""
+        return self.title(state) if callable(self.title) else self.title
+
+    def blank(self) -> hv.Overlay:
+        """Return the figure without values, as pages get it."""
+        elements = [layer.element(layer.nothing, self.x, self.y, layer.legend) for layer in self.layers]
+        title = self.name if callable(self.title) else self.title
+        return self._dressed(elements, title, self.x.stand_in(), self.y.stand_in(), {})
+
+    def at(self, state: Any, pinned: dict[str, Any] | None = None) -> hv.Overlay:
+        """Return the figure in a state, as a HoloViews overlay."""
+        elements, labels = [], {}
+        for layer in self.layers:
+            values = self.values_of(layer, state, pinned)
+            # The label of an element tells HoloViews which curve of the last frame it is, so it stays the same.
+            element = layer.element(values, self.x, self.y, layer.legend)
+            if isinstance(layer, Image):
+                element = element.opts(clim=layer.between(state))
+            elements.append(element)
+            if layer.label:
+                shown = layer.label(state) if callable(layer.label) else layer.label
+                labels[layer.name] = shown if len(element) else ""
+        return self._dressed(
+            elements, self.heading(state), self.x.between(state), self.y.between(state), labels
+        )
+
+    def values_of(self, layer: Layer, state: Any, pinned: dict[str, Any] | None) -> Any:
+        """Return what one layer shows."""
+        return (pinned or {}).get(layer.name, layer.nothing) if layer.pinned else layer.values(state)
+
+    def tables(
+        self, state: Any, pinned: dict[str, Any] | None = None
+    ) -> Iterator[tuple[str, dict[str, Array]]]:
+        """Give the columns of every layer that shows something, under the layer's name."""
+        for layer in self.layers:
+            table = layer.table(self.values_of(layer, state, pinned), self.x, self.y)
+            if all(len(column) for column in table.values()):
+                yield layer.name, table
+
+    def csv(self, state: Any, pinned: dict[str, Any] | None = None) -> str:
+        """Return what the figure shows as text: a title, then the columns of each layer, headed by name and unit."""
+        parts = [f"# {self.heading(state)}"]
+        for name, table in self.tables(state, pinned):
+            rows = zip(*(_written(column) for column in table.values()), strict=True)
+            parts += [f"# {name}", ",".join(f'"{heading}"' for heading in table), *map(",".join, rows)]
+        return "\n".join(parts) + "\n"
+
+    def _dressed(
+        self, elements: list[Any], title: str, x: Limits, y: Limits, labels: Mapping[str, str]
+    ) -> hv.Overlay:
+        tools = {"xy": ["box_zoom", "reset"], "x": ["xbox_zoom", "reset"]}.get(self.zooms, [])
+        more: dict[str, Any] = {}
+        for key, axis in (("xticks", self.x), ("yticks", self.y)):
+            if axis.ticks is None or not callable(axis.ticks):
+                more[key] = axis.marks()
+        return hv.Overlay(elements).opts(
+            hv.opts.Overlay(
+                title=title,
+                height=self.height,
+                responsive=True,
+                fontscale=1.0,
+                framewise=False,
+                axiswise=True,
+                xlabel=self.x.shown,
+                ylabel=self.y.shown,
+                xlim=tuple(sorted(x)),
+                ylim=tuple(sorted(y)),
+                invert_xaxis=self.x.flipped,
+                invert_yaxis=self.y.flipped,
+                logx=self.x.scale == "log",
+                logy=self.y.scale == "log",
+                show_grid=self.grid,
+                show_legend=bool(self.legend),
+                default_tools=["save"],
+                tools=tools,
+                hooks=[partial(self._finish, x=x, y=y, labels=labels)],
+                **(
+                    {"legend_position": self.legend, "legend_cols": self.legend_columns}
+                    if self.legend
+                    else {}
+                ),
+                **{key: ticks for key, ticks in more.items() if ticks is not None},
+            )
+        )
+
+    def _finish(self, plot: Any, _element: Any, *, x: Limits, y: Limits, labels: Mapping[str, str]) -> None:
+        """Set what HoloViews has no options for, and name what pages change."""
+        figure = plot.handles["plot"]
+        dress(figure)
+        figure.name = self.name
+        figure.min_border_left = LEFT if self.wide_left else 40
+        figure.min_border_right = RIGHT
+        for axis, declared in ((figure.xaxis[0], self.x), (figure.yaxis[0], self.y)):
+            if not declared.numbered:
+                axis.update(major_label_text_font_size="0px", major_tick_line_color=None)
+        self._set_tickers(figure)
+        items = self._name_models(plot, figure)
+        for name, label in labels.items():
+            if name in items:
+                items[name].update(label={"value": label}, visible=bool(label))
+        _move(figure.x_range, x)
+        _move(figure.y_range, y)
+
+    def _set_tickers(self, figure: Any) -> None:
+        for side, axis, shown, lines in (
+            ("x", figure.xaxis[0], self.x, figure.xgrid),
+            ("y", figure.yaxis[0], self.y, figure.ygrid),
+        ):
+            if callable(shown.ticks):
+                axis.ticker = FixedTicker(ticks=[0.1, 1, 10], name=f"{self.name}/{side}-ticks")
+                axis.formatter = PrintfTickFormatter(format="%.3g")
+            elif shown.scale == "linear" and shown.ticks is None and self.height < 120:
+                axis.ticker = BasicTicker(desired_num_ticks=3, num_minor_ticks=0)
+            elif shown.scale == "linear" and shown.ticks is None and shown.whole:
+                axis.ticker = BasicTicker(min_interval=1, num_minor_ticks=0)
+            for grid in lines:
+                grid.ticker = axis.ticker
+
+    def _name_models(self, plot: Any, figure: Any) -> dict[str, Any]:
+        """Name the models that pages change; return the items of the legend by layer."""
+        by_source = {}
+        for part, layer in zip(plot.subplots.values(), self.layers, strict=True):
+            source = part.handles["source"]
+            if isinstance(source, ColumnDataSource):
+                source.name = f"{self.name}/{layer.name}-data"
+                by_source[source.id] = layer.name
+            if "color_mapper" in part.handles:
+                part.handles["color_mapper"].name = f"{self.name}/{layer.name}-colours"
+        found = {}
+        for item in (item for legend in figure.legend for item in legend.items if item.renderers):
+            layer_name = by_source[item.renderers[0].data_source.id]
+            item.name = f"{self.name}/{layer_name}-legend"
+            found[layer_name] = item
+        return found
+
+
+def dress(figure: Any) -> None:
+    """Give a drawn figure what HoloViews has no options for: type sizes, a calm frame, a toolbar out of the way."""
+    # Scrolling or swiping past a figure must move the page, not the figure, until a tool is chosen.
+    figure.toolbar.update(logo=None, autohide=True, active_scroll=None, active_drag=None)
+    figure.outline_line_alpha = 0.3
+    figure.title.text_font_size = TITLE_SIZE
+    for axis in (*figure.xaxis, *figure.yaxis):
+        axis.update(
+            axis_label_text_font_style="normal",
+            axis_label_text_font_size=LABEL_SIZE,
+            major_label_text_font_size=TICK_SIZE,
+            minor_tick_line_color=None,
+        )
+    for legend in figure.legend:
+        legend.update(
+            label_text_font_size=LEGEND_SIZE,
+            glyph_height=12,
+            glyph_width=16,
+            label_height=12,
+            spacing=0,
+            padding=4,
+            margin=4,
+        )
+
+
+def _move(drawn: Any, limits: Limits) -> None:
+    """Move the limits of a figure that is drawn already, but not where somebody has zoomed and they stay the same."""
+    if isinstance(drawn, Range1d) and (drawn.reset_start, drawn.reset_end) != limits:
+        start, end = limits
+        drawn.update(start=start, end=end, reset_start=start, reset_end=end)
+
+
+def leave_room_for_colours(figure: Any) -> None:
+    """Give a drawn figure without a colour bar the margin of those that have one."""
+    figure.min_border_right = RIGHT_OF_COLOURS
+
+
+def _written(column: Array) -> list[str]:
+    """Return a column as text; numbers with nine digits."""
+    if np.issubdtype(column.dtype, np.number):
+        return [f"{value:.9g}" for value in column]
+    return ['"' + str(value).replace('"', '""') + '"' for value in column]

@@ -1,0 +1,186 @@
+"""Figures that open cheaply and move fast: HoloViews draws them once a process, browsers get copies, moves send data.
+Source: our own measurements, see ARCHITECTURE.md and benchmarks/wire.py.
+Not what a figure shows: see figure.py.
+"""
+
+import json
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import holoviews as hv
+from bokeh.document import Document
+
+from app.figures.axes import Rising
+from app.figures.figure import Figure, leave_room_for_colours
+from app.figures.layers import Image
+from app.figures.wire import Scene
+
+_TEMPLATES: dict[tuple[int, ...], str] = {}
+_LOCK = threading.Lock()
+
+
+class FigureSet(Mapping[str, Figure]):
+    """The figures of a lab by name, checked when they are declared.
+
+    Parameters
+    ----------
+    figures : iterable of Figure
+
+    Raises
+    ------
+    ValueError
+        If two figures have the same name.
+
+    Examples
+    --------
+    >>> from app.figures import Axis, Curve, Figure
+    >>> line = Curve("line", lambda state: ([0.0, 1.0], [0.0, state]))
+    >>> found = FigureSet([Figure("one", "A line", Axis("x", "Time", "s"), Axis("y", "Level", "dB"), [line])])
+    >>> list(found)
+    ['one']
+    """
+
+    def __init__(self, figures: Iterable[Figure] = ()) -> None:
+        self._figures: dict[str, Figure] = {}
+        for figure in figures:
+            if figure.name in self._figures:
+                raise ValueError(f"Two figures are called {figure.name}; rename one.")
+            self._figures[figure.name] = figure
+        self._template = ""
+
+    def __getitem__(self, name: str) -> Figure:
+        try:
+            return self._figures[name]
+        except KeyError:
+            known = ", ".join(self._figures) or "none"
+            raise KeyError(f"There is no figure called {name!r}; the figures are {known}.") from None
+
+    def __iter__(self) -> Any:
+        return iter(self._figures)
+
+    def __len__(self) -> int:
+        return len(self._figures)
+
+    def template(self) -> str:
+        """Return the figures without values as a Bokeh document in JSON, one root a figure; made once a process."""
+        with _LOCK:
+            if not self._template:
+                self._template = self._drawn()
+            return self._template
+
+    def _drawn(self) -> str:
+        document, ranges, coloured = Document(), {}, set()
+        for figure in self.values():
+            if figure.image is not None:
+                coloured |= {figure.x.name}
+        for figure in self.values():
+            drawn = hv.render(figure.blank(), backend="bokeh")
+            if figure.image is None and figure.x.name in coloured:
+                leave_room_for_colours(drawn)
+            if figure.x.scale != "names":
+                drawn.x_range = ranges.setdefault(figure.x.name, drawn.x_range)
+            drawn.y_range = ranges.setdefault(figure.y.name, drawn.y_range)
+            drawn.name = figure.name
+            document.add_root(drawn)
+        return json.dumps(document.to_json(deferred=False), separators=(",", ":"))
+
+
+class LiveFigures:
+    """What one page's figures show now, and what was pinned.
+
+    Parameters
+    ----------
+    figures : FigureSet
+
+    Attributes
+    ----------
+    scene : Scene
+        What the page shows, and what of it has not been sent yet.
+    """
+
+    def __init__(self, figures: FigureSet) -> None:
+        self.figures = figures
+        self.scene = Scene()
+        self._pinned: dict[str, dict[str, Any]] = {name: {} for name in figures}
+        self._held: dict[str, float] = {}
+
+    def draw(self, state: Any) -> None:
+        """Put a state into the scene: all of it, or, where something cannot be computed, nothing.
+
+        Raises
+        ------
+        ValueError
+            What the layers raise: the settings do not fit together.
+        """
+        for put in [step for figure in self.figures.values() for step in self._steps(figure, state)]:
+            put()
+
+    def _steps(self, figure: Figure, state: Any) -> list[Callable[[], None]]:
+        """Return what puts a figure into the scene."""
+        scene, name = self.scene, figure.name
+        shown = figure.is_shown(state)
+        steps: list[Callable[[], None]] = []
+        if figure.shown is not None:
+            steps.append(lambda: scene.set(name, visible=shown))
+        if not shown:
+            return steps
+        x, y = figure.x, figure.y
+
+        def put(do: Callable[..., None], *args: Any, **columns: Any) -> None:
+            steps.append(lambda: do(*args, **columns))
+
+        for layer in figure.layers:
+            source = f"{name}/{layer.name}"
+            values = figure.values_of(layer, state, self._pinned[name])
+            if isinstance(layer, Image):
+                between = layer.between(state)
+                put(scene.data, source, **layer.coloured(values, x, y, between))
+                if callable(layer.colours):
+                    put(scene.set, f"{source}-colours", low=between[0], high=between[1])
+            else:
+                put(scene.data, source, **layer.columns(values, x, y))
+            for part, properties in layer.properties(state).items():
+                put(scene.set, f"{source}-{part}", **properties)
+        if callable(figure.title):
+            put(scene.set, f"{name}.title", text=figure.title(state))
+        for side, axis in (("x", x), ("y", y)):
+            if callable(axis.limits) or isinstance(axis.limits, Rising):
+                key = f"{name}.{side}_range"
+                limits = axis.between(state, self._held.get(key, 0.0))
+                self._held[key] = max(limits)
+                put(scene.limits, key, *limits)
+            if callable(axis.ticks):
+                put(
+                    scene.set, f"{name}/{side}-ticks", ticks=[float(t) for t in axis.place(axis.ticks(state))]
+                )
+        return steps
+
+    def pin(self, state: Any) -> None:
+        """Keep what the pinned layers of all figures show in a state."""
+        self._pinned = {
+            name: {layer.name: layer.values(state) for layer in figure.layers if layer.pinned}
+            for name, figure in self.figures.items()
+        }
+
+    def unpin(self) -> None:
+        """Forget what was pinned."""
+        self._pinned = {name: {} for name in self.figures}
+
+    @property
+    def rises(self) -> bool:
+        """Whether some limits move in steps, so that there is something to fit."""
+        axes = [axis for figure in self.figures.values() for axis in (figure.x, figure.y)]
+        return any(isinstance(axis.limits, Rising) for axis in axes)
+
+    def fit(self) -> None:
+        """Let the limits that move in steps go to what is there now."""
+        self._held.clear()
+
+    def at(self, name: str, state: Any) -> hv.Overlay:
+        """Return a figure in a state as a HoloViews overlay, with what is pinned."""
+        return self.figures[name].at(state, self._pinned[name])
+
+    def csv(self, name: str, state: Any) -> str:
+        """Return what a figure shows in a state as comma-separated columns with units."""
+        return self.figures[name].csv(state, self._pinned[name])

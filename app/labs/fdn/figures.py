@@ -1,0 +1,420 @@
+"""The figures of the FDN lab: losses, response, matrix, decay, modes and echoes, and what an ear makes of them.
+Source: live training curves are TensorFlow Playground's idea.
+Not when something is computed: see picture.py, from which the figures read.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from amtlib import fdn
+from app.figures import (
+    Array,
+    Axis,
+    Curve,
+    Figure,
+    FigureSet,
+    Guides,
+    Histogram,
+    Image,
+    Layer,
+    cells,
+)
+from app.figures.theme import (
+    BEFORE,
+    BLUE,
+    GREY,
+    LIVE,
+    ORANGE,
+    ROOM,
+    SIGNED_REVERSED,
+    TERMS,
+    Style,
+)
+from app.labs.fdn.ear import SENSATION
+from app.labs.fdn.findings import EDGES, Sounding
+from app.labs.fdn.picture import Picture
+
+Values = tuple[Array, Array]
+
+#: Losses below this share of the highest are not drawn: the axis is logarithmic.
+_DEEPEST = 1e-6
+#: Points of a curve of losses.
+_POINTS = 600
+#: Columns and rows of the matrix are counted from 1.
+_NOTHING: Values = (np.zeros(0), np.zeros(0))
+_OCTAVES = (63, 125, 250, 500, 1000, 2000, 4000, 8000, 16000)
+_HEARD_SPAN = (60.0, 17000.0)
+_HEARD_TICKS = (125, 250, 500, 1000, 2000, 4000, 8000, 16000)
+_STATES = (("start", BEFORE, "start"), ("target", ROOM, "room"), ("now", LIVE, "now"))
+
+
+def _is_heard(picture: Picture) -> bool:
+    return picture.hears
+
+
+def _is_measured(picture: Picture) -> bool:
+    return not picture.hears
+
+
+def _by_state(values: Callable[[Any], Values], find: Callable[[Picture, str], Any]) -> list[Layer]:
+    """Return a curve each of the start, the room and now: `values` of what `find` finds, as far as it is known."""
+
+    def of(which: str) -> Callable[[Picture], Values]:
+        def known(picture: Picture) -> Values:
+            found = find(picture, which)
+            return _NOTHING if found is None else values(found)
+
+        return known
+
+    return [Curve(which, of(which), style, label) for which, style, label in _STATES]
+
+
+# ------------------------------------------------------------------ the training
+
+
+def _loss_curve(values: Sequence[float]) -> Values:
+    """Return steps and losses, thinned out; the last one is always there."""
+    losses = np.asarray(values, dtype=float)
+    step = max(len(losses) // _POINTS, 1)
+    at = np.unique(np.append(np.arange(0, len(losses), step), np.arange(len(losses))[-1:])).astype(int)
+    at = at[losses[at] > 0]
+    return at, losses[at]
+
+
+def _term(i: int) -> Callable[[Picture], Values]:
+    def values(picture: Picture) -> Values:
+        terms = list(picture.terms.values())
+        return _loss_curve(terms[i]) if i < len(terms) else _NOTHING
+
+    return values
+
+
+def _name_of(i: int, names: Callable[[Picture], Sequence[str]]) -> Callable[[Picture], str]:
+    def label(picture: Picture) -> str:
+        known = list(names(picture))
+        return known[i] if i < len(known) else f"term {i + 1}"
+
+    return label
+
+
+def _loss_span(picture: Picture) -> tuple[float, float]:
+    shown = [picture.losses, *picture.terms.values()]
+    known = np.concatenate([np.asarray(values, dtype=float) for values in shown])
+    known = known[known > 0]
+    if not len(known):
+        return 0.01, 1.0
+    return max(float(known.min()), _DEEPEST * float(known.max())), float(known.max())
+
+
+def _loss_ticks(picture: Picture) -> list[float]:
+    return log_ticks(*_loss_span(picture))
+
+
+def _loss_limits(picture: Picture) -> tuple[float, float]:
+    (low, high), ticks = _loss_span(picture), _loss_ticks(picture)
+    return min(ticks[0], low), max(ticks[-1], high)
+
+
+def log_ticks(low: float, high: float) -> list[float]:
+    """Return round numbers around and between two limits: 1, 2 and 5 of each decade, fewer where there are many.
+
+    Examples
+    --------
+    >>> log_ticks(0.3, 4.0), log_ticks(0.002, 4.0)
+    ([0.2, 0.5, 1.0, 2.0, 5.0], [0.001, 0.01, 0.1, 1.0, 10.0])
+    """
+    decades = math.log10(high / low)
+    digits = (1.0, 2.0, 5.0) if decades < 2 else (1.0, 3.0) if decades < 3 else (1.0,)
+    exponents = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 2)
+    ticks = [float(f"{digit}e{exponent}") for exponent in exponents for digit in digits]
+    first = max(i for i, tick in enumerate(ticks) if tick <= low)
+    last = min(i for i, tick in enumerate(ticks) if tick >= high)
+    return ticks[first : max(last, first + 1) + 1]
+
+
+STEP = Axis("step", "Step", limits=lambda picture: (0.0, float(picture.last_step)))
+
+LOSS = Figure(
+    "loss",
+    "Loss",
+    STEP,
+    Axis("loss", "Loss", limits=_loss_limits, scale="log", ticks=_loss_ticks),
+    [
+        *(
+            Curve(f"term-{i}", _term(i), style, _name_of(i, lambda picture: list(picture.terms)))
+            for i, style in enumerate(TERMS)
+        ),
+        Curve("whole", lambda picture: _loss_curve(picture.losses), LIVE, "loss"),
+    ],
+    legend="top_right",
+)
+
+RESPONSE = Figure(
+    "response",
+    lambda picture: picture.response_title,
+    Axis("frequency", "Frequency", "Hz", (40.0, 24000.0), "log", _OCTAVES),
+    Axis("magnitude", "Highest level", "dB re mean power", (-25.0, 15.0)),
+    [
+        Curve("start", lambda picture: picture.responses["start"], Style(GREY, width=0.8), "start"),
+        Curve(
+            "seen",
+            lambda picture: picture.responses["seen"],
+            Style(ORANGE, width=1.0),
+            "now, as training sees it",
+        ),
+        Curve("now", lambda picture: picture.responses["now"], Style(BLUE, width=1.0), "now"),
+    ],
+    legend="bottom_left",
+)
+
+
+def _weights(picture: Picture) -> tuple[Array, Array, Array]:
+    lines = np.arange(1.0, len(picture.matrix) + 1)
+    return lines, lines, picture.matrix
+
+
+def _lines(picture: Picture) -> tuple[float, float]:
+    return 0.5, len(picture.matrix) + 0.5
+
+
+def _matrix_title(picture: Picture) -> str:
+    error = fdn.orthogonality_error(picture.matrix)
+    return f"Feedback matrix (orthogonal to {max(error, 1e-16):.0e})"
+
+
+MATRIX = Figure(
+    "matrix",
+    _matrix_title,
+    Axis("from_line", "From delay line", limits=_lines, whole=True),
+    Axis("to_line", "To delay line", limits=_lines, whole=True, flipped=True),
+    [Image("weights", _weights, colours=(-1.0, 1.0), measures="Weight", unit="", colour_map=SIGNED_REVERSED)],
+    grid=False,
+    zooms="",
+)
+
+# ------------------------------------------------------------------ what is measured of the sound
+
+
+def _longest(picture: Picture) -> tuple[float, float]:
+    return 0.0, max(float(each.decay_times[-1]) for each in picture.sounds.values() if each is not None)
+
+
+DECAY = Figure(
+    "decay",
+    "Energy decay",
+    Axis("decay_time", "Time", "s", _longest),
+    Axis("energy", "Energy left", "dB", (-70.0, 3.0)),
+    _by_state(
+        lambda sound: (sound.decay_times, np.maximum(sound.decay, -200.0)),
+        lambda picture, which: picture.sounds.get(which),
+    ),
+    shown=_is_measured,
+    legend="top_right",
+)
+
+
+def _known_times(analysis: Any) -> Values:
+    known = np.isfinite(analysis.t30)
+    return analysis.centres[known], analysis.t30[known]
+
+
+def _longest_time(picture: Picture) -> tuple[float, float]:
+    times = [_known_times(each)[1].max(initial=0.0) for each in picture.analyses.values() if each is not None]
+    return 0.0, math.ceil(2.4 * max([0.5, *times])) / 2
+
+
+TIMES = Figure(
+    "times",
+    lambda picture: (
+        "T30 by octave: now when training rests" if picture.busy else "Reverberation time by octave (T30)"
+    ),
+    Axis("octave", "Frequency", "Hz", (50.0, 20000.0), "log", _OCTAVES),
+    Axis("t30", "T30", "s", _longest_time),
+    _by_state(_known_times, lambda picture, which: picture.analyses.get(which)),
+    shown=_is_measured,
+    legend="bottom_left",
+)
+
+
+def _modes(which: str) -> Callable[[Picture], Values]:
+    def values(picture: Picture) -> Values:
+        found = picture.analyses.get(which)
+        return (np.zeros(1), np.zeros(0)) if found is None else (EDGES, found.histogram)
+
+    return values
+
+
+def _modes_title(picture: Picture) -> str:
+    start, now = picture.analyses.get("start"), picture.analyses.get("now")
+    if picture.busy:
+        return "Modes: now when training rests"
+    if start is None or now is None:
+        return "Excitation of all modes: counting …"
+    return f"{now.modes} resonances: spread {start.modal_std:.1f} → {now.modal_std:.1f} dB"
+
+
+def _most_modes(picture: Picture) -> tuple[float, float]:
+    shares = [_modes(which)(picture)[1].max(initial=0.0) for which in ("start", "now")]
+    return 0.0, 5.0 * math.ceil(max(5.0, *shares) / 5)
+
+
+MODES = Figure(
+    "modes",
+    _modes_title,
+    Axis("mode_excitation", "Excitation", "dB re mean", (-30.0, 15.0)),
+    Axis("modes", "Share of modes", "%", _most_modes),
+    [
+        Histogram("start", _modes("start"), Style(GREY, width=1.0, alpha=0.45), "start"),
+        Histogram("now", _modes("now"), Style(BLUE, width=1.0, alpha=0.5), "now"),
+    ],
+    shown=_is_measured,
+    legend="top_left",
+)
+
+
+def _density_title(picture: Picture) -> str:
+    start, now = picture.sounds.get("start"), picture.sounds.get("now")
+    if start is None or now is None:
+        return "Echo density: 1 is as dense as noise"
+    return f"Echo density (noise: 1), at 0.1 s {start.echoes:.2f} → {now.echoes:.2f}"
+
+
+def _densest(picture: Picture) -> tuple[float, float]:
+    highest = [1.2]
+    for sound in picture.sounds.values():
+        if sound is not None:
+            shown = (sound.density_times >= 0.01) & (sound.density_times <= 1)
+            highest.append(float(sound.density[shown].max(initial=0.0)))
+    return 0.0, math.ceil(10 * max(highest) + 1) / 10
+
+
+def _density(sound: Sounding) -> Values:
+    return sound.density_times, sound.density
+
+
+DENSITY = Figure(
+    "density",
+    _density_title,
+    Axis("density_time", "Time", "s", (0.01, 1.0), "log", (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)),
+    Axis("density", "Normalised echo density", limits=_densest),
+    [
+        Guides("noise", lambda picture: 1.0, across="y"),
+        *_by_state(_density, lambda picture, which: picture.sounds.get(which)),
+    ],
+    shown=_is_measured,
+    legend="bottom_right",
+)
+
+# ------------------------------------------------------------------ what an ear makes of it
+
+_TITLES = {"start": "Before", "now": "Now", "target": "Room"}
+
+
+def _cochleagram(which: str) -> Figure:
+    """Return the figure of how far above threshold each channel of the ear is over time."""
+
+    def values(picture: Picture) -> Any:
+        heard = picture.heard.get(which)
+        if heard is None:
+            return None
+        return cells(0.0, heard.duration, heard.sensation.shape[1]), heard.frequencies, heard.sensation
+
+    def title(picture: Picture) -> str:
+        heard, room = picture.heard.get(which), picture.heard.get("target")
+        if which == "target" or heard is None or room is None:
+            return _TITLES[which]
+        distance = heard.distance(room)
+        return (
+            _TITLES[which] if math.isnan(distance) else f"{_TITLES[which]}: {distance:.2f} dB from the room’s"
+        )
+
+    def span(picture: Picture) -> tuple[float, float]:
+        heard = picture.heard.get(which)
+        return 0.0, 1.0 if heard is None else heard.duration
+
+    return Figure(
+        f"coch-{which}",
+        title,
+        Axis(f"heard_time_{which}", "Time", "s", span),
+        Axis(f"heard_place_{which}", "Centre frequency", "Hz", _HEARD_SPAN, "erb", _HEARD_TICKS),
+        [Image("sensation", values, colours=SENSATION, measures="Level above threshold")],
+        shown=(lambda picture: picture.hears and picture.has_room) if which == "target" else _is_heard,
+        grid=False,
+        zooms="",
+    )
+
+
+def _heard_title(picture: Picture) -> str:
+    start, now, room = (picture.heard.get(which) for which in ("start", "now", "target"))
+    if start is None or now is None:
+        return "Excitation pattern"
+    aim = f"; room {room.colour:.2f}" if room is not None else ""
+    return f"Uneven by {start.colour:.2f} → {now.colour:.2f} dB{aim}"
+
+
+def _furthest(picture: Picture) -> tuple[float, float]:
+    far = [float(np.abs(heard.excitation).max()) for heard in picture.heard.values() if heard is not None]
+    top = 3.0 * math.ceil(max([3.0, *far]) / 3)
+    return -top, top
+
+
+HEARD = Figure(
+    "heard",
+    _heard_title,
+    Axis("pattern_place", "Centre frequency", "Hz", _HEARD_SPAN, "erb", _HEARD_TICKS),
+    Axis("pattern", "Excitation", "dB re mean", _furthest),
+    _by_state(
+        lambda heard: (heard.places, heard.excitation), lambda picture, which: picture.heard.get(which)
+    ),
+    shown=_is_heard,
+    legend="bottom_left",
+)
+
+
+def _share(i: int) -> Callable[[Picture], Values]:
+    def values(picture: Picture) -> Values:
+        shares = list(picture.shares.values())
+        return (np.asarray(picture.share_steps), 100 * np.asarray(shares[i])) if i < len(shares) else _NOTHING
+
+    return values
+
+
+SHARES = Figure(
+    "shares",
+    "Which term teaches",
+    STEP,
+    Axis("share", "Share of the gradient", "%", (0.0, 130.0), ticks=(0, 25, 50, 75, 100)),
+    [
+        Guides("half", lambda picture: 50.0, across="y"),
+        *(
+            Curve(f"term-{i}", _share(i), style, _name_of(i, lambda picture: list(picture.shares)))
+            for i, style in enumerate(TERMS)
+        ),
+    ],
+    shown=_is_heard,
+    legend="top_right",
+)
+
+#: The figures of the ear, and those that they stand in for.
+EAR = ("coch-start", "coch-now", "coch-target", "heard", "shares")
+MEASURED = ("decay", "times", "modes", "density")
+
+FIGURES = FigureSet(
+    [
+        LOSS,
+        RESPONSE,
+        MATRIX,
+        DECAY,
+        TIMES,
+        MODES,
+        DENSITY,
+        _cochleagram("start"),
+        _cochleagram("now"),
+        _cochleagram("target"),
+        HEARD,
+        SHARES,
+    ]
+)

@@ -1,0 +1,80 @@
+"""One setting of a lab as a Panel widget, for pages and cells that a teacher puts together.
+Not the lab's own controls: those are drawn by the page itself and cost a fraction of a widget.
+"""
+
+from typing import Any
+
+import panel as pn
+import param
+
+from app.controls import Plain
+from app.lab import LabModel
+from app.quantity import Quantity, Written, rungs
+
+
+def control(model: LabModel, key: str, **settings: Any) -> pn.widgets.Widget:
+    """Return a widget that sets one parameter of a lab and follows it.
+
+    Parameters
+    ----------
+    model : LabModel
+    key : str
+        Of the parameter, such as ``"s.level"``; `LabModel.fields` has them all.
+    **settings
+        Of the widget, such as ``width``.
+
+    Raises
+    ------
+    KeyError
+        If the lab has no such parameter; the message lists those that it has.
+
+    Examples
+    --------
+    >>> from app.labs.filterbank.model import FilterbankModel
+    >>> lab = FilterbankModel()
+    >>> slider = control(lab, "f.bandwidth")
+    >>> slider.value = 2.0
+    >>> lab.bank.bandwidth
+    2.0
+    """
+    if key not in model.fields:
+        raise KeyError(f"There is no setting {key!r}; choose one of {', '.join(model.fields)}.")
+    field = model.fields[key]
+    widget = _made(field.parameter, field.value, settings)
+
+    def set_model(event: Any) -> None:
+        model.update({key: event.new})
+        follow()  # a value that was refused or moved goes back to what holds
+
+    def follow(*_events: Any) -> None:
+        widget.value = _nearest(widget, field.value)
+
+    widget.param.watch(set_model, "value")
+    field.owner.param.watch(follow, field.name)
+    return widget
+
+
+def _made(parameter: Any, value: Any, settings: dict[str, Any]) -> pn.widgets.Widget:
+    label = parameter.label
+    common = {"design": Plain, **settings}
+    if isinstance(parameter, Quantity):
+        name = f"{label} ({parameter.unit})" if parameter.unit else label
+        low, high = parameter.bounds
+        if parameter.scale == "log":
+            options = rungs(parameter)
+            nearest = min(options, key=lambda rung: abs(rung - value))
+            return pn.widgets.DiscreteSlider(name=name, options=options, value=nearest, **common)
+        kind = pn.widgets.IntSlider if parameter.whole else pn.widgets.FloatSlider
+        return kind(name=name, start=low, end=high, step=parameter.step, value=value, **common)
+    if isinstance(parameter, param.Selector):
+        options = parameter.names or {str(option): option for option in parameter.objects}
+        return pn.widgets.Select(name=label, options=dict(options), value=value, **common)
+    if isinstance(parameter, Written):
+        return pn.widgets.TextInput(name=label, value=value, **common)
+    return pn.widgets.Checkbox(name=label, value=value, **common)
+
+
+def _nearest(widget: pn.widgets.Widget, value: Any) -> Any:
+    if not isinstance(widget, pn.widgets.DiscreteSlider):
+        return value
+    return min(widget.options, key=lambda rung: abs(rung - value))
