@@ -145,6 +145,11 @@ class LabView(Viewer):
 
     # ------------------------------------------------------------------ what a lab provides
 
+    @property
+    def scene(self) -> Scene:
+        """What the page's figures show, as it travels."""
+        return self.live.scene
+
     def reads(self) -> Any:
         """Return what the figures read from."""
         return self.model
@@ -401,7 +406,7 @@ class LabView(Viewer):
             "grid": self.grid,
             "pointable": [figure.name for figure in self.figures.values() if figure.pointable],
             "late": computing or self.late(),
-            "scene": Scene().whole() if computing else self.live.scene.whole(),
+            "scene": Scene().whole() if computing else self.scene.whole(),
             # The figures are always drawn, the drawer of a phone is not: they start what the parts share.
             "engine": {
                 "values": self.model.values(),
@@ -462,7 +467,7 @@ class LabView(Viewer):
         ):
             if content != self._told.get(kind):
                 message[kind] = self._told[kind] = content
-        changes = self.live.scene.changes()
+        changes = self.scene.changes()
         if changes is not None:
             message["scene"] = changes
         if message:
@@ -570,7 +575,7 @@ class LabView(Viewer):
         elif kind == "hello":
             if self._stale:
                 self._refresh(self._notes)
-            everything = {"values": self.model.values(), "scene": self.live.scene.whole(), **self._told}
+            everything = {"values": self.model.values(), "scene": self.scene.whole(), **self._told}
             self.parts["figures"].tell({"type": "update", **everything})
         elif kind == "hide":
             self._hidden = tuple(key for key in map(str, message["keys"]) if key in self.model.fields)

@@ -42,12 +42,20 @@ def control(model: LabModel, key: str, **settings: Any) -> pn.widgets.Widget:
     field = model.fields[key]
     widget = _made(field.parameter, field.value, settings)
 
+    following = False
+
     def set_model(event: Any) -> None:
-        model.update({key: event.new})
-        follow()  # a value that was refused or moved goes back to what holds
+        if not following:  # a slider stops near a value, not always at it
+            model.update({key: event.new})
+            follow()  # a value that was refused or moved goes back to what holds
 
     def follow(*_events: Any) -> None:
-        widget.value = _nearest(widget, field.value)
+        nonlocal following
+        following = True
+        try:
+            widget.value = _nearest(widget, field.value)
+        finally:
+            following = False
 
     widget.param.watch(set_model, "value")
     field.owner.param.watch(follow, field.name)
@@ -63,15 +71,15 @@ def _made(parameter: Any, value: Any, settings: dict[str, Any]) -> pn.widgets.Wi
         if parameter.scale == "log":
             options = rungs(parameter)
             nearest = min(options, key=lambda rung: abs(rung - value))
-            return pn.widgets.DiscreteSlider(name=name, options=options, value=nearest, **common)
+            return pn.widgets.DiscreteSlider(label=name, options=options, value=nearest, **common)
         kind = pn.widgets.IntSlider if parameter.whole else pn.widgets.FloatSlider
-        return kind(name=name, start=low, end=high, step=parameter.step, value=value, **common)
+        return kind(label=name, start=low, end=high, step=parameter.step, value=value, **common)
     if isinstance(parameter, param.Selector):
         options = parameter.names or {str(option): option for option in parameter.objects}
-        return pn.widgets.Select(name=label, options=dict(options), value=value, **common)
+        return pn.widgets.Select(label=label, options=dict(options), value=value, **common)
     if isinstance(parameter, Written):
-        return pn.widgets.TextInput(name=label, value=value, **common)
-    return pn.widgets.Checkbox(name=label, value=value, **common)
+        return pn.widgets.TextInput(label=label, value=value, **common)
+    return pn.widgets.Checkbox(label=label, value=value, **common)
 
 
 def _nearest(widget: pn.widgets.Widget, value: Any) -> Any:

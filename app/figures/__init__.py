@@ -19,7 +19,7 @@ from app.figures.layers import (
 )
 from app.figures.live import FigureSet, LiveFigures
 from app.figures.theme import Style
-from app.figures.tutorials import cochleagrams, curves, matrices
+from app.figures.tutorials import cochleagrams, curves, filters, level_map, matrices, waveform
 
 __all__ = [
     "COLUMNS",
@@ -47,8 +47,11 @@ __all__ = [
     "curves",
     "envelope_outline",
     "erb_number",
+    "filters",
     "frequency_ticks",
+    "level_map",
     "matrices",
     "next_step",
     "peak_columns",
+    "waveform",
 ]

@@ -278,7 +278,7 @@ def _move(drawn: Any, limits: Limits) -> None:
 
 
 def leave_room_for_colours(figure: Any) -> None:
-    """Give a drawn figure without a colour bar the margin of those that have one."""
+    """Give a drawn figure the margin that a colour bar needs, so that figures above each other share one axis."""
     figure.min_border_right = RIGHT_OF_COLOURS
 
 

@@ -5,6 +5,7 @@ Not what a figure shows: see figure.py.
 
 import json
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -70,20 +71,21 @@ class FigureSet(Mapping[str, Figure]):
             return self._template
 
     def _drawn(self) -> str:
-        document, ranges, coloured = Document(), {}, set()
-        for figure in self.values():
-            if figure.image is not None:
-                coloured |= {figure.x.name}
+        document, ranges = Document(), {}
+        coloured = {figure.x.name for figure in self.values() if figure.image is not None}
+        above = Counter(figure.x.name for figure in self.values())
         for figure in self.values():
             drawn = hv.render(figure.blank(), backend="bokeh")
-            if figure.image is None and figure.x.name in coloured:
+            if figure.x.name in coloured and above[figure.x.name] > 1:
                 leave_room_for_colours(drawn)
             if figure.x.scale != "names":
                 drawn.x_range = ranges.setdefault(figure.x.name, drawn.x_range)
             drawn.y_range = ranges.setdefault(figure.y.name, drawn.y_range)
             drawn.name = figure.name
             document.add_root(drawn)
-        return json.dumps(document.to_json(deferred=False), separators=(",", ":"))
+        written = document.to_json(deferred=False)
+        written.pop("defs", None)  # of Panel's own models: figures have none, and a page defines them anyway
+        return json.dumps(written, separators=(",", ":"))
 
 
 class LiveFigures:

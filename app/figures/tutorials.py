@@ -10,10 +10,11 @@ import holoviews as hv
 import numpy as np
 
 from amtlib.train.losses import CochleagramPicture
-from app.figures.axes import erb_number, frequency_ticks
-from app.figures.figure import dress
-from app.figures.layers import edges
-from app.figures.theme import BLUE, GREEN, GREY, MAGNITUDE, ORANGE, SIGNED_REVERSED
+from app.figures.axes import OCTAVES, Array, Axis, erb_number, frequency_ticks
+from app.figures.decimation import cells, envelope_outline, peak_columns
+from app.figures.figure import Figure, dress
+from app.figures.layers import Curve, Image, Lines, edges
+from app.figures.theme import BLUE, GREEN, GREY, MAGNITUDE, ORANGE, SIGNED_REVERSED, Style
 
 
 def _dressed(plot: Any, _element: Any) -> None:
@@ -228,3 +229,94 @@ def cochleagrams(
             )
         )
     return hv.Layout(drawn).opts(shared_axes=False, toolbar=None).cols(len(drawn))
+
+
+def filters(frequencies: Array, gains: Array, channel: int, *, title: str) -> hv.Element:
+    """Draw the magnitude response of every filter of a bank, one of them in front.
+
+    Parameters
+    ----------
+    frequencies : ndarray, shape ``(K,)``
+        Hz.
+    gains : ndarray, shape ``(F, K)``
+        dB.
+    channel : int
+        Index of the one in front.
+    title : str
+
+    Examples
+    --------
+    >>> filters(np.array([100.0, 1000.0]), np.zeros((3, 2)), 1, title="Three filters")
+    :Overlay
+       .Path.I  :Path   [frequency,gain]
+       .Curve.I :Curve   [frequency]   (Gain)
+    """
+    layers = [
+        Lines("all", lambda _: (frequencies, gains), Style(GREY, width=1.0, alpha=0.55)),
+        Curve("one", lambda _: (frequencies, gains[channel])),
+    ]
+    x = Axis("frequency", "Frequency", "Hz", (20.0, 20000.0), "erb", OCTAVES[2:])
+    return Figure("filters", title, x, Axis("gain", "Gain", "dB", (-60.0, 6.0)), layers).at(None)
+
+
+def level_map(
+    levels: Array,
+    fc: Array,
+    duration: float,
+    *,
+    limits: tuple[float, float],
+    span: tuple[float, float],
+    title: str = "Cochleagram (dB SPL)",
+) -> hv.Element:
+    """Draw the level in every channel over time.
+
+    Parameters
+    ----------
+    levels : ndarray, shape ``(F, M)``
+        dB SPL.
+    fc : ndarray, shape ``(F,)``
+        Centre frequencies in Hz, equally far apart on the ERB scale.
+    duration : float
+        s.
+    limits : tuple of float
+        Levels of the darkest and the brightest colour, dB SPL.
+    span : tuple of float
+        Lowest and highest frequency of the axis, Hz.
+    title : str
+
+    Examples
+    --------
+    >>> level_map(np.zeros((2, 3)), np.array([500.0, 600.0]), 1.0, limits=(0, 60), span=(400.0, 700.0))
+    :Overlay
+       .Image.I :Image   [time,channel]   (Level)
+    """
+    reduced = peak_columns(levels)
+    middles = cells(0.0, duration, reduced.shape[1])
+    image = Image("levels", lambda _: (middles, fc, reduced), colours=limits, unit="dB SPL")
+    x = Axis("time", "Time", "s", (0.0, duration))
+    y = Axis("channel", "Channel’s centre frequency", "Hz", span, "erb")
+    return Figure("cochleagram", title, x, y, [image], height=330, grid=False).at(None)
+
+
+def waveform(x: Array, fs: float, *, title: str = "Sound pressure over time") -> hv.Element:
+    """Draw a sound's pressure over time.
+
+    Parameters
+    ----------
+    x : ndarray, shape ``(T,)``
+        Pa.
+    fs : float
+        Hz.
+    title : str
+
+    Examples
+    --------
+    >>> waveform(np.zeros(100), 8000)
+    :Overlay
+       .Curve.I :Curve   [time]   (Pressure)
+    """
+    duration, top = len(x) / fs, 1050 * float(np.abs(x).max()) or 1.0
+    layer = Curve("sound", lambda _: envelope_outline(1000 * x, 0.0, duration), Style(BLUE, width=1.0))
+    across = Axis("time", "Time", "s", (0.0, duration), labelled=False)
+    up = Axis("pressure", "Pressure", "mPa", (-top, top))
+    return Figure("waveform", title, across, up, [layer], height=130).at(None)

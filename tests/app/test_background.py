@@ -127,7 +127,7 @@ def test_a_page_opens_at_once_with_a_link_whose_picture_takes_long(told: list[di
     assert not early["scene"]["data"]
     assert early["engine"]["values"]["s.level"] == 44
     assert words == "Computing the picture …"
-    assert "cochleagram" in whole["scene"]["data"]
+    assert "cochleagram/levels" in whole["scene"]["data"]
 
 
 def test_of_the_moves_that_wait_the_newest_values_are_drawn_once(told: list[dict[str, Any]]) -> None:
@@ -292,6 +292,6 @@ def test_a_page_that_nobody_sees_computes_nothing_new_and_draws_when_somebody_is
         view.connected(is_there=True)
         view._guarded({"type": "hello"})
         await ready(page)
-        return absent, view.lab.bank.order == 2 and "cochleagram" in told[-1]["scene"]["data"]
+        return absent, view.lab.bank.order == 2 and "cochleagram/levels" in told[-1]["scene"]["data"]
 
     assert in_a_loop(back) == (0, True)

@@ -238,7 +238,7 @@ def test_a_cell_that_was_still_being_drawn_is_told_what_changed_meanwhile(told: 
     assert told[0]["values"]["e.a_db"] == -20
     assert told[0]["words"]["summary"] == view.lab.summary()
     np.testing.assert_allclose(
-        told[0]["scene"]["data"]["io-total"]["io_response"], view.lab.input_output.total
+        told[0]["scene"]["data"]["io/total"]["velocity"], view.lab.input_output.total, rtol=1e-6
     )
 
 
@@ -253,8 +253,8 @@ def test_a_pinned_ear_stays_while_the_live_one_moves(told: list[dict[str, Any]])
     before = view.lab.input_output.total
     view._receive({"type": "pin"})
     view._receive({"type": "set", "values": {"e.a_db": -30}, "sequence": 1})
-    np.testing.assert_allclose(view.scene.columns("io-pinned")["io_response"], before)
-    assert not np.allclose(view.scene.columns("io-total")["io_response"], before)
+    np.testing.assert_allclose(view.scene.columns("io/total-pinned")["velocity"], before, rtol=1e-6)
+    assert not np.allclose(view.scene.columns("io/total")["velocity"], before)
 
 
 def test_exports_hold_what_is_on_the_page() -> None:

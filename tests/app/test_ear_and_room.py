@@ -11,7 +11,7 @@ from app.controls import LabPart
 from app.labs.ear_and_room.model import EarAndRoomModel
 from app.labs.ear_and_room.view import EarAndRoomLab
 from app.labs.fdn import ear
-from app.labs.fdn.ear_drawing import EAR, ECHOES
+from app.labs.fdn.figures import EAR, MEASURED
 from app.labs.fdn.goals import GOALS, HEARING_GOALS, TERMS
 from app.labs.fdn.model import FdnModel
 
@@ -167,22 +167,22 @@ def test_the_ear_s_figures_stand_in_for_the_echoes(page: EarAndRoomLab) -> None:
 
     assert shown() == set(EAR)
     page.lab.update({"h.view": "echoes"})
-    assert shown() == set(ECHOES)
+    assert shown() == set(MEASURED)
 
 
 def test_without_a_room_there_is_no_picture_of_one(page: EarAndRoomLab) -> None:
     page.lab.update({"t.goal": "excitation"})
     assert page.scene.whole()["set"]["coch-target"] == {"visible": False}
-    assert not len(page.scene.columns("heard-target")["heard_x"])
+    assert not len(page.scene.columns("heard/target")["pattern_place"])
 
 
 def test_cochleagrams_change_with_training_and_shares_add_up(page: EarAndRoomLab) -> None:
-    before = page.scene.columns("coch-now")["image"]["packed"]
+    before = page.scene.columns("coch-now/sensation")["image"]["packed"]
     trained(page.lab)
     page.refresh()
-    assert not np.array_equal(page.scene.columns("coch-now")["image"]["packed"], before)
-    np.testing.assert_array_equal(page.scene.columns("coch-start")["image"]["packed"], before)
-    shares = [page.scene.columns(f"shares-{i}")["shares_y"] for i in range(4)]
+    assert not np.array_equal(page.scene.columns("coch-now/sensation")["image"]["packed"], before)
+    np.testing.assert_array_equal(page.scene.columns("coch-start/sensation")["image"]["packed"], before)
+    shares = [page.scene.columns(f"shares/term-{i}")["share"] for i in range(4)]
     assert sum(float(values[-1]) for values in shares if len(values)) == pytest.approx(100, abs=1e-3)
     assert "To the ear: cochleagram" in page.summary()
 
@@ -191,7 +191,7 @@ def test_shares_of_another_run_begin_anew(page: EarAndRoomLab) -> None:
     trained(page.lab)
     page.refresh()
     page.lab.update({"n.seed": 3})
-    assert not any(len(page.scene.columns(f"shares-{i}")["shares_x"]) for i in range(4))
+    assert not any(len(page.scene.columns(f"shares/term-{i}")["share"]) for i in range(4))
 
 
 # ------------------------------------------------------------------ the story

@@ -572,18 +572,18 @@ def test_train_after_the_end_adds_steps(page: FdnLab) -> None:
 
 def test_what_rests_only_at_the_end_is_blank_while_a_run_goes_on(page: FdnLab) -> None:
     page.act("step")
-    assert len(page.scene.columns("modes-now")["top"])
+    assert len(page.scene.columns("modes/now")["top"])
     page.lab.update({"t.steps": 5000, "t.patience": 2000})
     page.act("play")
     page.refresh()
-    assert not len(page.scene.columns("modes-now")["top"])
-    assert not len(page.scene.columns("times-now")["times_x"])
+    assert not len(page.scene.columns("modes/now")["top"])
+    assert not len(page.scene.columns("times/now")["octave"])
     assert "when training rests" in page.scene.whole()["set"]["modes.title"]["text"]
     page.act("stop")
     assert page.lab.run is not None
     assert page.lab.run.join(5)
     page.refresh()
-    assert len(page.scene.columns("modes-now")["top"])
+    assert len(page.scene.columns("modes/now")["top"])
     assert "resonances" in page.scene.whole()["set"]["modes.title"]["text"]
 
 
@@ -701,14 +701,14 @@ def test_a_run_that_cannot_be_made_ready_says_so_and_can_be_tried_again(
 def test_the_page_shows_losses_matrix_and_modes_of_the_run(page: FdnLab) -> None:
     for _ in range(5):
         page.act("step")
-    drawn = page.scene.columns("loss-whole")
-    np.testing.assert_allclose(drawn["loss_y"], page.lab.run.log.train_loss, rtol=1e-5)
-    assert page.scene.columns("modes-now")["top"].sum() == pytest.approx(100)
-    assert page.scene.columns("matrix")["dw"] == [4]
-    assert len(page.scene.columns("times-now")["times_x"]) >= 6
+    drawn = page.scene.columns("loss/whole")
+    np.testing.assert_allclose(drawn["loss"], page.lab.run.log.train_loss, rtol=1e-5)
+    assert page.scene.columns("modes/now")["top"].sum() == pytest.approx(100)
+    assert page.scene.columns("matrix/weights")["dw"] == [4]
+    assert len(page.scene.columns("times/now")["octave"]) >= 6
     named = page.scene.whole()["set"]
-    assert named["loss-0-legend"]["label"]["value"] == "variance of power"
-    assert named["loss-1-legend"]["label"]["value"] == "sparseness of the matrix × 1"
+    assert named["loss/term-0-legend"]["label"]["value"] == "variance of power"
+    assert named["loss/term-1-legend"]["label"]["value"] == "sparseness of the matrix × 1"
 
 
 def test_every_file_reads_back_as_the_network(page: FdnLab) -> None:

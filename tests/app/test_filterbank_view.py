@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as limits
 from hypothesis import strategies as st
 
-from app import plots
+from app import figures
 from app.controls import LabPart
 from app.labs.filterbank.model import FilterbankModel
 from app.labs.filterbank.view import FilterbankLab
@@ -167,23 +167,23 @@ def test_a_move_sends_less_than_the_budget(desk: Desk, fs: int, move: dict[str, 
 
 
 def test_looking_at_another_channel_does_not_send_the_picture_again(desk: Desk) -> None:
-    assert "cochleagram" not in desk.put(v__frequency=3000)["scene"]["data"]
+    assert "cochleagram/levels" not in desk.put(v__frequency=3000)["scene"]["data"]
 
 
 def test_no_picture_is_wider_than_a_screen_shows(desk: Desk) -> None:
     for duration in (0.05, 0.13, 1, 10):
         desk.put(s__duration=duration, s__kind="white")
-        image = desk.lab.scene.columns("cochleagram")["image"]
+        image = desk.lab.scene.columns("cochleagram/levels")["image"]
         assert image["packed"].shape[0] == 40
         assert image["packed"].shape[1] <= 500
 
 
 def test_the_picture_sent_is_the_cochleagram(desk: Desk) -> None:
     desk.put(s__kind="tone", s__duration=0.1, f__high=4000)
-    image = desk.lab.scene.columns("cochleagram")["image"]
+    image = desk.lab.scene.columns("cochleagram/levels")["image"]
     low, high = image["low"], image["high"]
     shown = low + image["packed"] * (high - low) / 255
-    levels = np.clip(plots.peak_columns(desk.lab.lab.result.levels), low, high)
+    levels = np.clip(figures.peak_columns(desk.lab.lab.result.levels), low, high)
     assert shown.shape == levels.shape
     assert np.abs(shown - levels).max() <= (high - low) / 255 * 0.51
 
@@ -374,18 +374,21 @@ def test_whatever_is_no_dictionary_is_ignored() -> None:
 
 
 def test_a_pinned_state_stays_as_a_ghost_while_the_live_one_moves(desk: Desk) -> None:
-    before = desk.lab.scene.columns("excitation")
+    before = desk.lab.scene.columns("excitation/level")
     desk.send("pin")
     desk.put(f__bandwidth=3)
-    ghost, live = desk.lab.scene.columns("excitation-pinned"), desk.lab.scene.columns("excitation")
-    assert np.array_equal(ghost["excitation"], before["excitation"])
-    assert not np.array_equal(live["excitation"], before["excitation"])
+    ghost, live = (
+        desk.lab.scene.columns("excitation/level-pinned"),
+        desk.lab.scene.columns("excitation/level"),
+    )
+    assert np.array_equal(ghost["level"], before["level"])
+    assert not np.array_equal(live["level"], before["level"])
 
 
 def test_unpinning_clears_the_ghost(desk: Desk) -> None:
     desk.send("pin")
     desk.send("unpin")
-    for name in ("excitation-pinned", "response-pinned", "impulse-pinned"):
+    for name in ("excitation/level-pinned", "responses/channel-pinned", "impulse/fine-pinned"):
         assert all(len(column) == 0 for column in desk.lab.scene.columns(name).values())
 
 
@@ -666,7 +669,7 @@ def test_a_link_shows_what_it_pins(desk: Desk) -> None:
     assert lab._pinned == {"f.bandwidth": "1.5", "f.low": "200"}
     assert lab.lab.bank.bandwidth == 3
     assert lab.lab.bank.low == 80
-    assert len(lab.scene.columns("excitation-pinned")["excitation"]) == 40
+    assert len(lab.scene.columns("excitation/level-pinned")["level"]) == 40
 
 
 def test_a_pinned_state_goes_into_the_link(desk: Desk) -> None:

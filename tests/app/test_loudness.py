@@ -10,10 +10,13 @@ import torch
 
 from amtlib import Moore2016
 from app.controls import LabPart
+from app.figures import next_step
 from app.labs.loudness import experiments
+from app.labs.loudness.experiments import PHONS
+from app.labs.loudness.figures import area_of
 from app.labs.loudness.model import LoudnessModel, phon
 from app.labs.loudness.settings import VIEWS
-from app.labs.loudness.view import LoudnessLab, area_of, next_step
+from app.labs.loudness.view import LoudnessLab
 from app.work import Work
 
 
@@ -404,8 +407,8 @@ def test_the_page_computes_contours_and_says_how_far_it_is(told: list[dict[str, 
     page._guarded({"type": "work", "do": "run"})
     tools = [message["tools"] for message in told if "tools" in message]
     assert tools[-1]["work"] is None  # done: there is nothing to press
-    drawn = page.scene.columns("contour-2")
-    assert len(drawn["contour_x"]) > 20
+    drawn = page.scene.columns(f"contours/model-{PHONS[2]}")
+    assert len(drawn["contour_frequency"]) > 20
 
 
 def test_axes_of_loudness_move_seldom_and_hold_the_curve(told: list[dict[str, Any]]) -> None:
@@ -490,11 +493,11 @@ def test_pinning_keeps_a_ghost_of_every_experiment(told: list[dict[str, Any]]) -
     page.lab.update({"v.view": "growth", "s.level": 70})
     page._guarded({"type": "pin"})
     page.lab.update({"v.view": "masking", "v.level": 40})
-    ghost = page.scene.columns("masking-pinned")["masking_y"]
+    ghost = page.scene.columns("masking/pinned")["masked_level"]
     page.lab.update({"v.level": 70})
     assert ghost == pytest.approx(page.lab.masking.masked)
     page._guarded({"type": "unpin"})
-    assert not len(page.scene.columns("masking-pinned")["masking_y"])
+    assert not len(page.scene.columns("masking/pinned")["masked_level"])
 
 
 def test_finished_contours_say_how_far_they_are_from_the_standard(lab: LoudnessModel) -> None:
