@@ -14,11 +14,12 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
 import webbrowser
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -140,7 +141,7 @@ _ONE_CORE = {"OPENBLAS_NUM_THREADS": "1"}
 def _checkout() -> Path:
     """Return the folder that holds `amtlib` and `app` side by side."""
     root = Path(__file__).resolve().parent.parent
-    if not (root / "app" / "pages" / "index.py").is_file():
+    if not (root / "app" / "site.py").is_file():
         raise CommandError(
             "the labs are not beside the library: they run from a checkout, not from an installed wheel; "
             "fix: clone the repository, then in it run: python -m pip install -c constraints.txt -e '.[app]'"
@@ -206,7 +207,29 @@ def suitable_processes(address: str) -> int:
     return max(1, min(cores, room, MOST_PROCESSES))
 
 
-def panel_command(options: ServeOptions, root: Path) -> list[str]:
+def write_scripts(root: Path, folder: Path) -> list[Path]:
+    """Write the scripts that the server runs for each page: the landing page, and one lab for each folder of them.
+
+    Parameters
+    ----------
+    root : pathlib.Path
+        The checkout: the folder that holds ``app``.
+    folder : pathlib.Path
+        Where the scripts are written. A page's address is its script's name.
+
+    Returns
+    -------
+    list of pathlib.Path
+        The scripts, the landing page first.
+    """
+    labs = sorted(view.parent.name for view in (root / "app" / "labs").glob("*/view.py"))
+    calls = {"index": "open_landing()", **{lab: f"open_lab({lab!r})" for lab in labs}}
+    for name, call in calls.items():
+        (folder / f"{name}.py").write_text(f"import app.site\n\napp.site.{call}\n", encoding="utf-8")
+    return [folder / f"{name}.py" for name in calls]
+
+
+def panel_command(options: ServeOptions, root: Path, scripts: Sequence[Path] = ()) -> list[str]:
     """Return the `panel serve` command that serves the labs of a checkout.
 
     Parameters
@@ -215,6 +238,8 @@ def panel_command(options: ServeOptions, root: Path) -> list[str]:
         What to serve, and how.
     root : pathlib.Path
         The checkout: the folder that holds ``app``.
+    scripts : sequence of pathlib.Path
+        The pages' scripts, see `write_scripts`.
 
     Returns
     -------
@@ -227,9 +252,8 @@ def panel_command(options: ServeOptions, root: Path) -> list[str]:
     >>> command[command.index("--port") + 1]
     '8000'
     """
-    pages = sorted(path for path in (root / "app" / "pages").glob("*.py") if not path.name.startswith("_"))
     timeout_ms = round(options.session_timeout_s * 1000)
-    command = [sys.executable, "-m", "panel", "serve", *(str(page) for page in pages)]
+    command = [sys.executable, "-m", "panel", "serve", *map(str, scripts)]
     command += ["--index", "index"]  # `/` is the landing page itself
     command += ["--setup", str(root / "app" / "server" / "setup.py")]
     command += ["--plugins", "app.server.plugin"]
@@ -475,11 +499,11 @@ def serve(options: ServeOptions) -> int:
         os.set_blocking(warm_end, False)  # nobody reads it once all are ready
         inherit = (lifeline, warm_end)
     print("Starting the labs ...", flush=True)
-    with _signals_raise():
+    with tempfile.TemporaryDirectory(prefix="amtlab-pages-") as folder, _signals_raise():
         server = None
         try:
             server = subprocess.Popen(
-                panel_command(replace(options, processes=processes), root),
+                panel_command(replace(options, processes=processes), root, write_scripts(root, Path(folder))),
                 cwd=root,
                 env=environment,
                 stdin=subprocess.DEVNULL,

@@ -7,6 +7,7 @@ import asyncio
 import base64
 import contextlib
 import logging
+import math
 import threading
 import uuid
 from collections import deque
@@ -70,14 +71,37 @@ class TakesFiles(Protocol):
 class LabView(Viewer):
     """The page of one lab over one model; displays itself in a notebook, `page` makes it a served page.
 
-    A subclass sets ``slug``, ``title``, ``question``, ``grid``, ``sounds`` and ``exports``, makes its figures
-    (`figures`), fills them (`draw`, `draw_pinned`), and renders sounds and files by key.
+    A subclass sets ``makes``, ``slug``, ``title``, ``question``, ``figures`` and ``grid``, and may render ``sounds``
+    and ``exports`` by key.
+
+    Parameters
+    ----------
+    model : LabModel, optional
+        State and numbers; a fresh one where none is given. Setting its parameters moves the page.
+    link : str
+        Query string of a permalink.
+    served : bool
+        Whether the lab is a page of its own (and owns the address bar) or stands in a notebook.
+    background : Background, optional
+        Where a served page's work is done; else where it is asked for.
+
+    Attributes
+    ----------
+    model, lab : LabModel
+        The same, by the name that all pages know and by the one that a lab's own code and cells use.
     """
+
+    #: What it is the page of.
+    makes: ClassVar[type[Any]]
+    lab: Any
 
     slug: ClassVar[str]
     title: ClassVar[str]
     question: ClassVar[str]
-    lessons: ClassVar[Mapping[str, Lesson]] = {}
+    #: Place on the landing page; labs with the same are sorted by title.
+    order: ClassVar[float] = math.inf
+    #: Returns the picture on the landing page: SVG, drawn once a process.
+    picture: ClassVar[Callable[[], str]] = staticmethod(lambda: "")
     #: The lesson that a page opens with whose address says nothing.
     opens_with: ClassVar[str] = ""
     figures: ClassVar[FigureSet]
@@ -93,10 +117,16 @@ class LabView(Viewer):
     exports: ClassVar[Mapping[str, tuple[str, str]]] = {}
 
     def __init__(
-        self, model: LabModel, link: str, served: bool, background: Background | None = None
+        self,
+        model: LabModel | None = None,
+        link: str = "",
+        *,
+        served: bool = False,
+        background: Background | None = None,
     ) -> None:
         super().__init__()
-        self.model = model
+        self.model: LabModel = model or self.makes()
+        self.lab = self.model
         self._background = background
         self._inbox: deque[dict[str, Any]] = deque()
         self._inbox_lock = threading.Lock()
@@ -126,11 +156,11 @@ class LabView(Viewer):
             "tools": LabPart(self._tools_content, self._guarded, kind="tools"),
         }
         self._told: dict[str, dict[str, Any]] = {}
-        model.param.watch(self._model_changed, "version")
+        self.model.param.watch(self._model_changed, "version")
         if background is None:
             self._first_picture(notes, pinned)
         else:
-            model.outdated = self._is_outdated
+            self.model.outdated = self._is_outdated
             for part in self.parts.values():
                 part.outlet = background.send
             background.do(lambda: self._first_picture(notes, pinned))

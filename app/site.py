@@ -1,41 +1,63 @@
 """The site: which labs there are, the landing page, and what each served script does.
 Source: our own.
-Not a lab: those are in labs/, one folder each; adding one is a folder, a line here and a script in pages/.
+Not a lab: those are in labs/, one folder each, which are found here.
 """
 
 import asyncio
 import contextlib
 import html
+import importlib
+import pkgutil
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeAlias
+from types import ModuleType
 from weakref import WeakValueDictionary
 
-import numpy as np
 import panel as pn
-import torch
 import yaml
 
-from amtlib import GammatoneFilterbank, __version__, fdn, scales
+import app.labs
+from amtlib import __version__
 from app.background import Background
 from app.controls import LabPart
 from app.frame import SITE, page_frame
-from app.labs.cochlea.model import CochleaModel
-from app.labs.cochlea.view import CochleaLab
-from app.labs.ear_and_room.model import EarAndRoomModel
-from app.labs.ear_and_room.view import EarAndRoomLab
-from app.labs.fdn import findings
-from app.labs.fdn.ear import SENSATION
-from app.labs.fdn.model import FdnModel
-from app.labs.fdn.view import FdnLab
-from app.labs.filterbank.view import FilterbankLab
-from app.labs.loudness.model import LoudnessModel
-from app.labs.loudness.view import LoudnessLab
 from app.server.state import VIEWS
+from app.shell import LabView
 
-AnyLab: TypeAlias = FilterbankLab | CochleaLab | LoudnessLab | FdnLab | EarAndRoomLab
+
+def find_labs(labs: ModuleType) -> tuple[type[LabView], ...]:
+    """Return the labs of a package: of each folder the one that its view.py makes, in the order of the landing page.
+
+    Parameters
+    ----------
+    labs : module
+        A package with one folder a lab, such as :mod:`app.labs`.
+
+    Raises
+    ------
+    ValueError
+        If a view.py makes no lab with the name of its folder as ``slug``.
+    """
+    found = []
+    for folder in pkgutil.iter_modules(labs.__path__):
+        view = importlib.import_module(f"{labs.__name__}.{folder.name}.view")
+        made = [
+            each
+            for each in vars(view).values()
+            if isinstance(each, type) and issubclass(each, LabView) and each.__module__ == view.__name__
+        ]
+        named = [each for each in made if each.slug == folder.name]
+        if not named:
+            raise ValueError(
+                f"{view.__file__} makes no lab with slug = {folder.name!r}, the name of its folder; it makes "
+                f"{', '.join(each.__name__ for each in made) or 'none'}."
+            )
+        found += named
+    return tuple(sorted(found, key=lambda lab: (lab.order, lab.title)))
+
+
 #: In the order of the landing page. Each opens without a model of its own: `lab(link=..., served=True)`.
-LABS: tuple[type[AnyLab], ...] = (FilterbankLab, CochleaLab, LoudnessLab, FdnLab, EarAndRoomLab)
+LABS = find_labs(app.labs)
 
 _EVIDENCE = Path(__file__).with_name("evidence.yaml")
 _STYLE = (Path(__file__).parent / "static" / "landing.css").read_text(encoding="utf-8")
@@ -44,9 +66,9 @@ _STYLE = (Path(__file__).parent / "static" / "landing.css").read_text(encoding="
 #: How long a page waits for its first picture, s; one that takes longer comes after it.
 PATIENCE = 0.8
 #: Pages whose picture has been begun and whose session has not, by the id of the session.
-_BEGUN: dict[str, AnyLab] = {}
+_BEGUN: dict[str, LabView] = {}
 #: Pages of sessions.
-_PAGES: WeakValueDictionary[str, AnyLab] = WeakValueDictionary()
+_PAGES: WeakValueDictionary[str, LabView] = WeakValueDictionary()
 
 
 async def begin(slug: str, link: str, session_id: str, owner: str = "") -> None:
@@ -112,7 +134,7 @@ def open_landing() -> None:
 @cache
 def landing_html() -> str:
     """Return the landing page's content: plain HTML, so that thirty students can open it at once."""
-    cards = "".join(_card(lab) for lab in LABS)
+    cards = "".join(lab_card(lab) for lab in LABS)
     evidence = yaml.safe_load(_EVIDENCE.read_text(encoding="utf-8"))
     rows = "".join(
         f"<tr><th scope='row'>{html.escape(row['what'])}</th><td>{html.escape(row['against'])}</td>"
@@ -146,14 +168,15 @@ def landing_html() -> str:
 </article>"""
 
 
-def _card(lab: type[AnyLab]) -> str:
+def lab_card(lab: type[LabView]) -> str:
+    """Return a lab's card on the landing page."""
     lessons = "".join(
         f"<li><a href='{lab.slug}?lesson={html.escape(slug)}'>{html.escape(lesson.title)}</a></li>"
-        for slug, lesson in lab.lessons.items()
+        for slug, lesson in lab.makes.lessons.items()
     )
     return f"""
 <div class="card">
-  <a class="picture" href="{lab.slug}" aria-label="Open the {lab.title} lab">{_PICTURES[lab.slug]()}</a>
+  <a class="picture" href="{lab.slug}" aria-label="Open the {lab.title} lab">{lab.picture()}</a>
   <div class="text">
     <h2><a href="{lab.slug}">{html.escape(lab.title)}</a></h2>
     <p>{html.escape(lab.question)}</p>
@@ -161,87 +184,3 @@ def _card(lab: type[AnyLab]) -> str:
     <ul>{lessons}</ul>
   </div>
 </div>"""
-
-
-def _filters_picture(width: int = 360, height: int = 150) -> str:
-    """Draw the responses of a gammatone filterbank as a small picture: real ones, computed here."""
-    bank = GammatoneFilterbank((80.0, 8000.0), fs=32000)
-    axis = torch.linspace(2.0, 35.0, 320, dtype=torch.float64)
-    gains = 20 * torch.log10(bank.frequency_response(scales.erb2fc(axis)).abs().clamp_min(1e-6))
-    across = np.linspace(0, width, len(axis))
-    down = np.clip(-gains.numpy() / 40, 0, 1.02) * (height - 12) + 8
-    lines = "".join(
-        "<polyline points='"
-        + " ".join(f"{x:.1f},{y:.1f}" for x, y in zip(across, row, strict=True) if y < height - 4)
-        + f"' class='{'strong' if i == len(down) // 2 else 'weak'}'/>"
-        for i, row in enumerate(down)
-    )
-    return f"<svg viewBox='0 0 {width} {height}' role='img' aria-hidden='true'>{lines}</svg>"
-
-
-def _compression_picture(width: int = 360, height: int = 150) -> str:
-    """Draw the input/output curves of a normal ear and of one without outer hair cells."""
-    curve = CochleaModel().input_output
-    across = curve.levels / curve.levels[-1] * width
-
-    def line(values: np.ndarray[Any, Any], look: str) -> str:
-        down = height - 8 - (values + 10) / 125 * (height - 16)
-        points = " ".join(f"{x:.1f},{y:.1f}" for x, y in zip(across, down, strict=True) if y < height)
-        return f"<polyline points='{points}' class='{look}'/>"
-
-    lines = line(curve.linear, "weak") + line(curve.total, "strong")
-    return f"<svg viewBox='0 0 {width} {height}' role='img' aria-hidden='true'>{lines}</svg>"
-
-
-def _loudness_picture(width: int = 360, height: int = 150) -> str:
-    """Draw the excitation of a tone at five levels: louder ones lean towards high frequencies."""
-    excitation = LoudnessModel().series.excitation
-    across = np.linspace(0, width, excitation.shape[1])
-    down = height - 6 - np.clip(excitation + 5, 0, None) / 110 * (height - 16)
-    lines = "".join(
-        "<polyline points='"
-        + " ".join(f"{x:.1f},{y:.1f}" for x, y in zip(across, row, strict=True))
-        + f"' class='{'strong' if i == len(down) - 1 else 'weak'}'/>"
-        for i, row in enumerate(down)
-    )
-    return f"<svg viewBox='0 0 {width} {height}' role='img' aria-hidden='true'>{lines}</svg>"
-
-
-def _network_picture(width: int = 360, height: int = 150) -> str:
-    """Draw how strongly the modes of a network are excited, before training: what stands out rings."""
-    modes = fdn.modal_decomposition(findings.bare(FdnModel().start), band=(300.0, 900.0))
-    excitation = modes.excitation_db.ravel()
-    across = (modes.frequencies - 300) / 600 * width
-    down = height - 6 - np.clip(excitation - excitation.max() + 45, 0, None) / 45 * (height - 16)
-    lines = "".join(
-        f"<polyline points='{x:.1f},{height - 4} {x:.1f},{y:.1f}' class='{'strong' if y < 0.22 * height else 'weak'}'/>"
-        for x, y in zip(across, down, strict=True)
-    )
-    return f"<svg viewBox='0 0 {width} {height}' role='img' aria-hidden='true'>{lines}</svg>"
-
-
-def _heard_picture(width: int = 360, height: int = 150) -> str:
-    """Draw how the room of the lab sinks below an ear's threshold: low channels at the bottom, time to the right."""
-    heard = EarAndRoomModel().room_heard()
-    assert heard is not None
-    rows, columns = heard.sensation.shape
-    step = 4  # 40 ms a cell
-    levels = heard.sensation[:, : columns // step * step].reshape(rows, -1, step).mean(-1) / SENSATION[1]
-    across, down = width / levels.shape[1], height / rows
-    cells = "".join(
-        f"<rect x='{i * across:.1f}' y='{height - (row + 1) * down:.1f}' width='{across + 0.2:.1f}' "
-        f"height='{down + 0.2:.1f}' class='cell' fill-opacity='{level:.2f}'/>"
-        for row, line in enumerate(levels)
-        for i, level in enumerate(line)
-        if level > 0.02
-    )
-    return f"<svg viewBox='0 0 {width} {height}' role='img' aria-hidden='true'>{cells}</svg>"
-
-
-_PICTURES = {
-    "filterbank": _filters_picture,
-    "cochlea": _compression_picture,
-    "loudness": _loudness_picture,
-    "fdn": _network_picture,
-    "ear_and_room": _heard_picture,
-}

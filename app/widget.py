@@ -2,6 +2,7 @@
 Not the lab's own controls: those are drawn by the page itself and cost a fraction of a widget.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import panel as pn
@@ -53,7 +54,8 @@ def control(model: LabModel, key: str, **settings: Any) -> pn.widgets.Widget:
         nonlocal following
         following = True
         try:
-            widget.value = _nearest(widget, field.value)
+            stops = widget.options if isinstance(widget, pn.widgets.DiscreteSlider) else ()
+            widget.value = _nearest(stops, field.value) if stops else field.value
         finally:
             following = False
 
@@ -69,9 +71,10 @@ def _made(parameter: Any, value: Any, settings: dict[str, Any]) -> pn.widgets.Wi
         name = f"{label} ({parameter.unit})" if parameter.unit else label
         low, high = parameter.bounds
         if parameter.scale == "log":
-            options = rungs(parameter)
-            nearest = min(options, key=lambda rung: abs(rung - value))
-            return pn.widgets.DiscreteSlider(label=name, options=options, value=nearest, **common)
+            stops = rungs(parameter)
+            return pn.widgets.DiscreteSlider(
+                label=name, options=stops, value=_nearest(stops, value), **common
+            )
         kind = pn.widgets.IntSlider if parameter.whole else pn.widgets.FloatSlider
         return kind(label=name, start=low, end=high, step=parameter.step, value=value, **common)
     if isinstance(parameter, param.Selector):
@@ -82,7 +85,5 @@ def _made(parameter: Any, value: Any, settings: dict[str, Any]) -> pn.widgets.Wi
     return pn.widgets.Checkbox(label=label, value=value, **common)
 
 
-def _nearest(widget: pn.widgets.Widget, value: Any) -> Any:
-    if not isinstance(widget, pn.widgets.DiscreteSlider):
-        return value
-    return min(widget.options, key=lambda rung: abs(rung - value))
+def _nearest(stops: Sequence[float], value: float) -> float:
+    return min(stops, key=lambda stop: abs(stop - value))

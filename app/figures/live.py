@@ -71,7 +71,8 @@ class FigureSet(Mapping[str, Figure]):
             return self._template
 
     def _drawn(self) -> str:
-        document, ranges = Document(), {}
+        document = Document()
+        ranges: dict[str, Any] = {}
         coloured = {figure.x.name for figure in self.values() if figure.image is not None}
         above = Counter(figure.x.name for figure in self.values())
         for figure in self.values():

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from amtlib.cli import main
-from amtlib.serving import ServeOptions, panel_command
+from amtlib.serving import ServeOptions, panel_command, write_scripts
+from app.site import LABS
 from tests.serving import ROOT, free_port
 
 
@@ -105,10 +106,9 @@ def test_a_teachers_options_reach_the_server() -> None:
     assert {"localhost:8000", "127.0.0.1:8000", "lab.example.edu"} <= set(origins)
 
 
-def test_every_page_is_served_and_the_landing_page_is_the_index() -> None:
-    command = panel_command(ServeOptions(), ROOT)
-    pages = {path.name for path in (ROOT / "app" / "pages").glob("[!_]*.py")}
-    assert {
-        Path(argument).name for argument in command if "/app/pages/" in Path(argument).as_posix()
-    } == pages
+def test_every_page_is_served_and_the_landing_page_is_the_index(tmp_path: Path) -> None:
+    scripts = write_scripts(ROOT, tmp_path)
+    command = panel_command(ServeOptions(), ROOT, scripts)
+    assert {path.stem for path in scripts} == {"index", *(lab.slug for lab in LABS)}
+    assert set(map(str, scripts)) <= set(command)
     assert command[command.index("--index") + 1] == "index"

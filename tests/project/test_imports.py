@@ -35,10 +35,10 @@ def import_without(refused: str, modules: list[str]) -> subprocess.CompletedProc
 
 
 def modules_of(package: str) -> list[str]:
-    """Name every module of a package, less the pages: scripts for a server, whose views are in the list."""
+    """Name every module of a package."""
     paths = sorted((ROOT / package).rglob("*.py"))
     names = [path.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".") for path in paths]
-    return [name.removesuffix(".__init__") for name in names if not name.startswith("app.pages.")]
+    return [name.removesuffix(".__init__") for name in names]
 
 
 def test_nothing_imports_torchaudio() -> None:

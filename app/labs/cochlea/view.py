@@ -9,9 +9,9 @@ from typing import ClassVar
 import numpy as np
 import torch
 
-from app.background import Background
 from app.labs.cochlea.figures import FIGURES
 from app.labs.cochlea.model import FS, CochleaModel
+from app.labs.cochlea.picture import card
 from app.shell import LabView, to_csv
 from app.stimulus import Stimulus
 
@@ -35,24 +35,15 @@ _GRID = (
 
 
 class CochleaLab(LabView):
-    """The cochlea lab, ready to display in a notebook or to serve.
+    """The cochlea lab, ready to display in a notebook or to serve."""
 
-    Parameters
-    ----------
-    model : CochleaModel, optional
-        State and numbers; a fresh one where none is given. Setting its parameters moves the page.
-    link : str
-        Query string of a permalink.
-    served : bool
-        Whether the lab is a page of its own (and owns the address bar) or stands in a notebook.
-    background : Background, optional
-        Where a served page's work is done; else where it is asked for.
-    """
-
+    lab: CochleaModel
+    makes = CochleaModel
     slug = "cochlea"
+    order = 2
+    picture = staticmethod(card)
     title = "Cochlea"
     question = "What does the ear do to level?"
-    lessons = CochleaModel.lessons
     figures = FIGURES
     grid = _GRID
     sounds: ClassVar[dict[str, tuple[str, str]]] = {
@@ -67,17 +58,6 @@ class CochleaLab(LabView):
         "csv": ("CSV", "The input/output curves, one line a level"),
         "npz": ("NPZ", "All arrays of the experiment that is shown, for NumPy"),
     }
-
-    def __init__(
-        self,
-        model: CochleaModel | None = None,
-        link: str = "",
-        *,
-        served: bool = False,
-        background: Background | None = None,
-    ) -> None:
-        self.lab = model or CochleaModel()
-        super().__init__(self.lab, link, served, background)
 
     def stimulus(self) -> Stimulus:
         """Return the stimulus that a dropped file goes to."""

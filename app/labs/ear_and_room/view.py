@@ -4,6 +4,7 @@ Not another lab: it differs in its order, its lessons and where it begins.
 """
 
 from app.labs.ear_and_room.model import EarAndRoomModel
+from app.labs.ear_and_room.picture import card
 from app.labs.fdn.view import PLACES, FdnLab
 
 _GRID = """
@@ -18,22 +19,13 @@ _GRID = """
 
 
 class EarAndRoomLab(FdnLab):
-    """The lab of ear and room, ready to display in a notebook or to serve.
-
-    Parameters
-    ----------
-    model : EarAndRoomModel, optional
-        State, network and run; a fresh one where none is given. Setting its parameters moves the page.
-    link : str
-        Query string of a permalink. A page without one opens with the first chapter of its story.
-    served : bool
-        Whether the lab is a page of its own (and owns the address bar) or stands in a notebook.
-    """
+    """The lab of ear and room, ready to display in a notebook or to serve."""
 
     slug = "ear_and_room"
+    order = 5
+    picture = staticmethod(card)
     title = "Ear and room"
     question = "Does it sound right to this ear?"
-    lessons = EarAndRoomModel.lessons
     opens_with = "room"
     upload_section = "Room and goal"
     grid = _GRID + PLACES

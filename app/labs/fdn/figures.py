@@ -1,6 +1,6 @@
 """The figures of the FDN lab: losses, response, matrix, decay, modes and echoes, and what an ear makes of them.
 Source: live training curves are TensorFlow Playground's idea.
-Not when something is computed: see picture.py, from which the figures read.
+Not when something is computed: see observer.py, from which the figures read.
 """
 
 import math
@@ -35,7 +35,7 @@ from app.figures.theme import (
 )
 from app.labs.fdn.ear import SENSATION
 from app.labs.fdn.findings import EDGES, Sounding
-from app.labs.fdn.picture import Picture
+from app.labs.fdn.observer import Observed
 
 Values = tuple[Array, Array]
 
@@ -51,20 +51,20 @@ _HEARD_TICKS = (125, 250, 500, 1000, 2000, 4000, 8000, 16000)
 _STATES = (("start", BEFORE, "start"), ("target", ROOM, "room"), ("now", LIVE, "now"))
 
 
-def _is_heard(picture: Picture) -> bool:
-    return picture.hears
+def _is_heard(observed: Observed) -> bool:
+    return observed.hears
 
 
-def _is_measured(picture: Picture) -> bool:
-    return not picture.hears
+def _is_measured(observed: Observed) -> bool:
+    return not observed.hears
 
 
-def _by_state(values: Callable[[Any], Values], find: Callable[[Picture, str], Any]) -> list[Layer]:
+def _by_state(values: Callable[[Any], Values], find: Callable[[Observed, str], Any]) -> list[Layer]:
     """Return a curve each of the start, the room and now: `values` of what `find` finds, as far as it is known."""
 
-    def of(which: str) -> Callable[[Picture], Values]:
-        def known(picture: Picture) -> Values:
-            found = find(picture, which)
+    def of(which: str) -> Callable[[Observed], Values]:
+        def known(observed: Observed) -> Values:
+            found = find(observed, which)
             return _NOTHING if found is None else values(found)
 
         return known
@@ -84,24 +84,24 @@ def _loss_curve(values: Sequence[float]) -> Values:
     return at, losses[at]
 
 
-def _term(i: int) -> Callable[[Picture], Values]:
-    def values(picture: Picture) -> Values:
-        terms = list(picture.terms.values())
+def _term(i: int) -> Callable[[Observed], Values]:
+    def values(observed: Observed) -> Values:
+        terms = list(observed.terms.values())
         return _loss_curve(terms[i]) if i < len(terms) else _NOTHING
 
     return values
 
 
-def _name_of(i: int, names: Callable[[Picture], Sequence[str]]) -> Callable[[Picture], str]:
-    def label(picture: Picture) -> str:
-        known = list(names(picture))
+def _name_of(i: int, names: Callable[[Observed], Sequence[str]]) -> Callable[[Observed], str]:
+    def label(observed: Observed) -> str:
+        known = list(names(observed))
         return known[i] if i < len(known) else f"term {i + 1}"
 
     return label
 
 
-def _loss_span(picture: Picture) -> tuple[float, float]:
-    shown = [picture.losses, *picture.terms.values()]
+def _loss_span(observed: Observed) -> tuple[float, float]:
+    shown = [observed.losses, *observed.terms.values()]
     known = np.concatenate([np.asarray(values, dtype=float) for values in shown])
     known = known[known > 0]
     if not len(known):
@@ -109,12 +109,12 @@ def _loss_span(picture: Picture) -> tuple[float, float]:
     return max(float(known.min()), _DEEPEST * float(known.max())), float(known.max())
 
 
-def _loss_ticks(picture: Picture) -> list[float]:
-    return log_ticks(*_loss_span(picture))
+def _loss_ticks(observed: Observed) -> list[float]:
+    return log_ticks(*_loss_span(observed))
 
 
-def _loss_limits(picture: Picture) -> tuple[float, float]:
-    (low, high), ticks = _loss_span(picture), _loss_ticks(picture)
+def _loss_limits(observed: Observed) -> tuple[float, float]:
+    (low, high), ticks = _loss_span(observed), _loss_ticks(observed)
     return min(ticks[0], low), max(ticks[-1], high)
 
 
@@ -135,7 +135,7 @@ def log_ticks(low: float, high: float) -> list[float]:
     return ticks[first : max(last, first + 1) + 1]
 
 
-STEP = Axis("step", "Step", limits=lambda picture: (0.0, float(picture.last_step)))
+STEP = Axis("step", "Step", limits=lambda observed: (0.0, float(observed.last_step)))
 
 LOSS = Figure(
     "loss",
@@ -144,44 +144,44 @@ LOSS = Figure(
     Axis("loss", "Loss", limits=_loss_limits, scale="log", ticks=_loss_ticks),
     [
         *(
-            Curve(f"term-{i}", _term(i), style, _name_of(i, lambda picture: list(picture.terms)))
+            Curve(f"term-{i}", _term(i), style, _name_of(i, lambda observed: list(observed.terms)))
             for i, style in enumerate(TERMS)
         ),
-        Curve("whole", lambda picture: _loss_curve(picture.losses), LIVE, "loss"),
+        Curve("whole", lambda observed: _loss_curve(observed.losses), LIVE, "loss"),
     ],
     legend="top_right",
 )
 
 RESPONSE = Figure(
     "response",
-    lambda picture: picture.response_title,
+    lambda observed: observed.response_title,
     Axis("frequency", "Frequency", "Hz", (40.0, 24000.0), "log", _OCTAVES),
     Axis("magnitude", "Highest level", "dB re mean power", (-25.0, 15.0)),
     [
-        Curve("start", lambda picture: picture.responses["start"], Style(GREY, width=0.8), "start"),
+        Curve("start", lambda observed: observed.responses["start"], Style(GREY, width=0.8), "start"),
         Curve(
             "seen",
-            lambda picture: picture.responses["seen"],
+            lambda observed: observed.responses["seen"],
             Style(ORANGE, width=1.0),
             "now, as training sees it",
         ),
-        Curve("now", lambda picture: picture.responses["now"], Style(BLUE, width=1.0), "now"),
+        Curve("now", lambda observed: observed.responses["now"], Style(BLUE, width=1.0), "now"),
     ],
     legend="bottom_left",
 )
 
 
-def _weights(picture: Picture) -> tuple[Array, Array, Array]:
-    lines = np.arange(1.0, len(picture.matrix) + 1)
-    return lines, lines, picture.matrix
+def _weights(observed: Observed) -> tuple[Array, Array, Array]:
+    lines = np.arange(1.0, len(observed.matrix) + 1)
+    return lines, lines, observed.matrix
 
 
-def _lines(picture: Picture) -> tuple[float, float]:
-    return 0.5, len(picture.matrix) + 0.5
+def _lines(observed: Observed) -> tuple[float, float]:
+    return 0.5, len(observed.matrix) + 0.5
 
 
-def _matrix_title(picture: Picture) -> str:
-    error = fdn.orthogonality_error(picture.matrix)
+def _matrix_title(observed: Observed) -> str:
+    error = fdn.orthogonality_error(observed.matrix)
     return f"Feedback matrix (orthogonal to {max(error, 1e-16):.0e})"
 
 
@@ -198,8 +198,8 @@ MATRIX = Figure(
 # ------------------------------------------------------------------ what is measured of the sound
 
 
-def _longest(picture: Picture) -> tuple[float, float]:
-    return 0.0, max(float(each.decay_times[-1]) for each in picture.sounds.values() if each is not None)
+def _longest(observed: Observed) -> tuple[float, float]:
+    return 0.0, max(float(each.decay_times[-1]) for each in observed.sounds.values() if each is not None)
 
 
 DECAY = Figure(
@@ -209,7 +209,7 @@ DECAY = Figure(
     Axis("energy", "Energy left", "dB", (-70.0, 3.0)),
     _by_state(
         lambda sound: (sound.decay_times, np.maximum(sound.decay, -200.0)),
-        lambda picture, which: picture.sounds.get(which),
+        lambda observed, which: observed.sounds.get(which),
     ),
     shown=_is_measured,
     legend="top_right",
@@ -221,43 +221,45 @@ def _known_times(analysis: Any) -> Values:
     return analysis.centres[known], analysis.t30[known]
 
 
-def _longest_time(picture: Picture) -> tuple[float, float]:
-    times = [_known_times(each)[1].max(initial=0.0) for each in picture.analyses.values() if each is not None]
+def _longest_time(observed: Observed) -> tuple[float, float]:
+    times = [
+        _known_times(each)[1].max(initial=0.0) for each in observed.analyses.values() if each is not None
+    ]
     return 0.0, math.ceil(2.4 * max([0.5, *times])) / 2
 
 
 TIMES = Figure(
     "times",
-    lambda picture: (
-        "T30 by octave: now when training rests" if picture.busy else "Reverberation time by octave (T30)"
+    lambda observed: (
+        "T30 by octave: now when training rests" if observed.busy else "Reverberation time by octave (T30)"
     ),
     Axis("octave", "Frequency", "Hz", (50.0, 20000.0), "log", _OCTAVES),
     Axis("t30", "T30", "s", _longest_time),
-    _by_state(_known_times, lambda picture, which: picture.analyses.get(which)),
+    _by_state(_known_times, lambda observed, which: observed.analyses.get(which)),
     shown=_is_measured,
     legend="bottom_left",
 )
 
 
-def _modes(which: str) -> Callable[[Picture], Values]:
-    def values(picture: Picture) -> Values:
-        found = picture.analyses.get(which)
+def _modes(which: str) -> Callable[[Observed], Values]:
+    def values(observed: Observed) -> Values:
+        found = observed.analyses.get(which)
         return (np.zeros(1), np.zeros(0)) if found is None else (EDGES, found.histogram)
 
     return values
 
 
-def _modes_title(picture: Picture) -> str:
-    start, now = picture.analyses.get("start"), picture.analyses.get("now")
-    if picture.busy:
+def _modes_title(observed: Observed) -> str:
+    start, now = observed.analyses.get("start"), observed.analyses.get("now")
+    if observed.busy:
         return "Modes: now when training rests"
     if start is None or now is None:
         return "Excitation of all modes: counting …"
     return f"{now.modes} resonances: spread {start.modal_std:.1f} → {now.modal_std:.1f} dB"
 
 
-def _most_modes(picture: Picture) -> tuple[float, float]:
-    shares = [_modes(which)(picture)[1].max(initial=0.0) for which in ("start", "now")]
+def _most_modes(observed: Observed) -> tuple[float, float]:
+    shares = [_modes(which)(observed)[1].max(initial=0.0) for which in ("start", "now")]
     return 0.0, 5.0 * math.ceil(max(5.0, *shares) / 5)
 
 
@@ -275,16 +277,16 @@ MODES = Figure(
 )
 
 
-def _density_title(picture: Picture) -> str:
-    start, now = picture.sounds.get("start"), picture.sounds.get("now")
+def _density_title(observed: Observed) -> str:
+    start, now = observed.sounds.get("start"), observed.sounds.get("now")
     if start is None or now is None:
         return "Echo density: 1 is as dense as noise"
     return f"Echo density (noise: 1), at 0.1 s {start.echoes:.2f} → {now.echoes:.2f}"
 
 
-def _densest(picture: Picture) -> tuple[float, float]:
+def _densest(observed: Observed) -> tuple[float, float]:
     highest = [1.2]
-    for sound in picture.sounds.values():
+    for sound in observed.sounds.values():
         if sound is not None:
             shown = (sound.density_times >= 0.01) & (sound.density_times <= 1)
             highest.append(float(sound.density[shown].max(initial=0.0)))
@@ -301,8 +303,8 @@ DENSITY = Figure(
     Axis("density_time", "Time", "s", (0.01, 1.0), "log", (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)),
     Axis("density", "Normalised echo density", limits=_densest),
     [
-        Guides("noise", lambda picture: 1.0, across="y"),
-        *_by_state(_density, lambda picture, which: picture.sounds.get(which)),
+        Guides("noise", lambda observed: 1.0, across="y"),
+        *_by_state(_density, lambda observed, which: observed.sounds.get(which)),
     ],
     shown=_is_measured,
     legend="bottom_right",
@@ -316,14 +318,14 @@ _TITLES = {"start": "Before", "now": "Now", "target": "Room"}
 def _cochleagram(which: str) -> Figure:
     """Return the figure of how far above threshold each channel of the ear is over time."""
 
-    def values(picture: Picture) -> Any:
-        heard = picture.heard.get(which)
+    def values(observed: Observed) -> Any:
+        heard = observed.heard.get(which)
         if heard is None:
             return None
         return cells(0.0, heard.duration, heard.sensation.shape[1]), heard.frequencies, heard.sensation
 
-    def title(picture: Picture) -> str:
-        heard, room = picture.heard.get(which), picture.heard.get("target")
+    def title(observed: Observed) -> str:
+        heard, room = observed.heard.get(which), observed.heard.get("target")
         if which == "target" or heard is None or room is None:
             return _TITLES[which]
         distance = heard.distance(room)
@@ -331,8 +333,8 @@ def _cochleagram(which: str) -> Figure:
             _TITLES[which] if math.isnan(distance) else f"{_TITLES[which]}: {distance:.2f} dB from the room’s"
         )
 
-    def span(picture: Picture) -> tuple[float, float]:
-        heard = picture.heard.get(which)
+    def span(observed: Observed) -> tuple[float, float]:
+        heard = observed.heard.get(which)
         return 0.0, 1.0 if heard is None else heard.duration
 
     return Figure(
@@ -341,22 +343,22 @@ def _cochleagram(which: str) -> Figure:
         Axis(f"heard_time_{which}", "Time", "s", span),
         Axis(f"heard_place_{which}", "Centre frequency", "Hz", _HEARD_SPAN, "erb", _HEARD_TICKS),
         [Image("sensation", values, colours=SENSATION, measures="Level above threshold")],
-        shown=(lambda picture: picture.hears and picture.has_room) if which == "target" else _is_heard,
+        shown=(lambda observed: observed.hears and observed.has_room) if which == "target" else _is_heard,
         grid=False,
         zooms="",
     )
 
 
-def _heard_title(picture: Picture) -> str:
-    start, now, room = (picture.heard.get(which) for which in ("start", "now", "target"))
+def _heard_title(observed: Observed) -> str:
+    start, now, room = (observed.heard.get(which) for which in ("start", "now", "target"))
     if start is None or now is None:
         return "Excitation pattern"
     aim = f"; room {room.colour:.2f}" if room is not None else ""
     return f"Uneven by {start.colour:.2f} → {now.colour:.2f} dB{aim}"
 
 
-def _furthest(picture: Picture) -> tuple[float, float]:
-    far = [float(np.abs(heard.excitation).max()) for heard in picture.heard.values() if heard is not None]
+def _furthest(observed: Observed) -> tuple[float, float]:
+    far = [float(np.abs(heard.excitation).max()) for heard in observed.heard.values() if heard is not None]
     top = 3.0 * math.ceil(max([3.0, *far]) / 3)
     return -top, top
 
@@ -367,17 +369,19 @@ HEARD = Figure(
     Axis("pattern_place", "Centre frequency", "Hz", _HEARD_SPAN, "erb", _HEARD_TICKS),
     Axis("pattern", "Excitation", "dB re mean", _furthest),
     _by_state(
-        lambda heard: (heard.places, heard.excitation), lambda picture, which: picture.heard.get(which)
+        lambda heard: (heard.places, heard.excitation), lambda observed, which: observed.heard.get(which)
     ),
     shown=_is_heard,
     legend="bottom_left",
 )
 
 
-def _share(i: int) -> Callable[[Picture], Values]:
-    def values(picture: Picture) -> Values:
-        shares = list(picture.shares.values())
-        return (np.asarray(picture.share_steps), 100 * np.asarray(shares[i])) if i < len(shares) else _NOTHING
+def _share(i: int) -> Callable[[Observed], Values]:
+    def values(observed: Observed) -> Values:
+        shares = list(observed.shares.values())
+        return (
+            (np.asarray(observed.share_steps), 100 * np.asarray(shares[i])) if i < len(shares) else _NOTHING
+        )
 
     return values
 
@@ -388,9 +392,9 @@ SHARES = Figure(
     STEP,
     Axis("share", "Share of the gradient", "%", (0.0, 130.0), ticks=(0, 25, 50, 75, 100)),
     [
-        Guides("half", lambda picture: 50.0, across="y"),
+        Guides("half", lambda observed: 50.0, across="y"),
         *(
-            Curve(f"term-{i}", _share(i), style, _name_of(i, lambda picture: list(picture.shares)))
+            Curve(f"term-{i}", _share(i), style, _name_of(i, lambda observed: list(observed.shares)))
             for i, style in enumerate(TERMS)
         ),
     ],

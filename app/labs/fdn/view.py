@@ -1,5 +1,5 @@
 """The page of the FDN lab: a transport to train with, losses and response live, decay, modes and echoes when it rests.
-Source: figures from figures.py, numbers from model.py and picture.py.
+Source: figures from figures.py, numbers from model.py and observer.py.
 Not training: the run has a thread of its own; this looks at it a few times a second and never holds it up.
 """
 
@@ -26,7 +26,8 @@ from app.background import Background, in_turn
 from app.labs.fdn import listening, words
 from app.labs.fdn.figures import EAR, FIGURES, MEASURED
 from app.labs.fdn.model import FdnModel
-from app.labs.fdn.picture import Observer, Picture
+from app.labs.fdn.observer import Observed, Observer
+from app.labs.fdn.picture import card
 from app.pool import LONG, TRAININGS
 from app.shell import LabView, sentence, to_csv
 
@@ -58,27 +59,17 @@ class FdnLab(LabView):
     """The FDN lab, ready to display in a notebook or to serve.
 
     Whoever steps ``model.run`` in a cell calls `refresh` to see it.
-
-    Parameters
-    ----------
-    model : FdnModel, optional
-        State, network and run; a fresh one where none is given. Setting its parameters moves the page.
-    link : str
-        Query string of a permalink.
-    served : bool
-        Whether the lab is a page of its own (and owns the address bar) or stands in a notebook.
-    background : Background, optional
-        Where a served page's work is done; else where it is asked for.
     """
 
     slug = "fdn"
+    order = 4
+    picture = staticmethod(card)
     title = "FDN"
     question = "How does a network of delays become a room?"
-    lessons = FdnModel.lessons
     figures = FIGURES
     grid = _GRID + PLACES
-    #: What it is the page of, where no model is given.
-    makes: ClassVar[type[FdnModel]] = FdnModel
+    lab: FdnModel
+    makes = FdnModel
     compares = False
     upload_section = "Goal"
     upload_words = "Drop an impulse response here, or choose one"
@@ -112,7 +103,7 @@ class FdnLab(LabView):
         #: Who does the steps of the present run, and by which plan.
         self._steps: tuple[TrainingPlan, RemoteSteps] | None = None
         self._pool: Pool | None = None
-        self._picture: Picture | None = None
+        self._observed: Observed | None = None
         self._observer = Observer(
             self.lab,
             background,
@@ -120,16 +111,16 @@ class FdnLab(LabView):
             leave=self._leave,
             is_wanted=lambda: not (self._closed or self._absent),
         )
-        super().__init__(self.lab, link, served, background)
+        super().__init__(self.lab, link, served=served, background=background)
 
     def stimulus(self) -> Any:
         """Return what takes a dropped file: the room to match."""
         return self.lab.training
 
-    def reads(self) -> Picture:
+    def reads(self) -> Observed:
         """Return what is known now: the figures read from it."""
-        self._picture = self._observer.picture()
-        return self._picture
+        self._observed = self._observer.observed()
+        return self._observed
 
     def _leave(self) -> None:
         self._stale = True
@@ -330,15 +321,15 @@ class FdnLab(LabView):
         if run is not None and run.steps_run:
             log = run.log
             found["loss_fall"] = log.train_loss[0] / max(log.best_loss, 1e-12)
-        picture = self._picture
-        if picture is None:
+        observed = self._observed
+        if observed is None:
             return found
-        found |= words.heard_measures(picture.heard)
-        for which, analysis in picture.trained.items():
+        found |= words.heard_measures(observed.heard)
+        for which, analysis in observed.trained.items():
             found[f"modal_std_{which}"] = analysis.modal_std
             found[f"peak_{which}_db"] = analysis.peak_db
             found[f"decay_{which}_db"] = analysis.decay_error
-            found[f"echoes_{which}"] = picture.sounds[which].echoes
+            found[f"echoes_{which}"] = observed.networks[which].echoes
         return found
 
     def summary(self) -> str:
@@ -352,11 +343,11 @@ class FdnLab(LabView):
         if held and state == said_in == "running" and now < due:
             return held
         text = self.lab.summary()
-        picture = self._picture
-        if picture is not None and (trained := picture.trained):
-            text = f"{text} {self.lab.differences(trained, picture.sounds)}"
-        if picture is not None and picture.hears and run is not None and run.steps_run:
-            text = f"{text} {words.heard(picture.heard)}".rstrip()
+        observed = self._observed
+        if observed is not None and (trained := observed.trained):
+            text = f"{text} {self.lab.differences(trained, observed.networks)}"
+        if observed is not None and observed.hears and run is not None and run.steps_run:
+            text = f"{text} {words.heard(observed.heard)}".rstrip()
         self._sentence = (text, state, now + SAID)
         return text
 

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 
 from amtlib import audio
-from app.background import Background
 from app.figures import erb_number
 from app.labs.filterbank.figures import FIGURES
 from app.labs.filterbank.model import FilterbankModel, frequency_text
+from app.labs.filterbank.picture import card
 from app.shell import LabView, to_csv
 from app.stimulus import Stimulus
 
@@ -38,21 +38,13 @@ _GRID = """
 
 
 class FilterbankLab(LabView):
-    """The filterbank lab, ready to display in a notebook or to serve.
+    """The filterbank lab, ready to display in a notebook or to serve."""
 
-    Parameters
-    ----------
-    model : FilterbankModel, optional
-        State and numbers; a fresh one where none is given. Setting its parameters moves the page.
-    link : str
-        Query string of a permalink.
-    served : bool
-        Whether the lab is a page of its own (and owns the address bar) or stands in a notebook.
-    background : Background, optional
-        Where a served page's work is done; else where it is asked for.
-    """
-
+    lab: FilterbankModel
+    makes = FilterbankModel
     slug = "filterbank"
+    order = 1
+    picture = staticmethod(card)
     title = "Filterbank"
     question = "How does the ear split sound into frequencies?"
     sounds: ClassVar[dict[str, tuple[str, str]]] = {
@@ -65,20 +57,8 @@ class FilterbankLab(LabView):
         "npz": ("NPZ", "All arrays of the page, for NumPy"),
         "wav": ("WAV", "The input, calibrated: 1.0 in the file is 1 Pa"),
     }
-    lessons = FilterbankModel.lessons
     figures = FIGURES
     grid = _GRID
-
-    def __init__(
-        self,
-        model: FilterbankModel | None = None,
-        link: str = "",
-        *,
-        served: bool = False,
-        background: Background | None = None,
-    ) -> None:
-        self.lab = model or FilterbankModel()
-        super().__init__(self.lab, link, served, background)
 
     def stimulus(self) -> Stimulus:
         """Return the stimulus that a dropped file goes to."""

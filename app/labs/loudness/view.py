@@ -11,9 +11,9 @@ import numpy as np
 import torch
 
 from amtlib import signals
-from app.background import Background
 from app.labs.loudness.figures import FIGURES
 from app.labs.loudness.model import FS, LoudnessModel
+from app.labs.loudness.picture import card
 from app.shell import LabView, to_csv
 from app.stimulus import Stimulus
 from app.work import Job
@@ -38,24 +38,15 @@ _GRID = (
 
 
 class LoudnessLab(LabView):
-    """The loudness lab, ready to display in a notebook or to serve.
+    """The loudness lab, ready to display in a notebook or to serve."""
 
-    Parameters
-    ----------
-    model : LoudnessModel, optional
-        State and numbers; a fresh one where none is given. Setting its parameters moves the page.
-    link : str
-        Query string of a permalink.
-    served : bool
-        Whether the lab is a page of its own (and owns the address bar) or stands in a notebook.
-    background : Background, optional
-        Where a served page's work is done; else where it is asked for.
-    """
-
+    lab: LoudnessModel
+    makes = LoudnessModel
     slug = "loudness"
+    order = 3
+    picture = staticmethod(card)
     title = "Loudness"
     question = "How loud is it, and why?"
-    lessons = LoudnessModel.lessons
     figures = FIGURES
     grid = _GRID
     sounds: ClassVar[dict[str, tuple[str, str]]] = {
@@ -66,17 +57,6 @@ class LoudnessLab(LabView):
         "csv": ("CSV", "Excitation and specific loudness at the moment, one line a channel"),
         "npz": ("NPZ", "Loudness over time, all patterns and the experiment that is shown, for NumPy"),
     }
-
-    def __init__(
-        self,
-        model: LoudnessModel | None = None,
-        link: str = "",
-        *,
-        served: bool = False,
-        background: Background | None = None,
-    ) -> None:
-        self.lab = model or LoudnessModel()
-        super().__init__(self.lab, link, served, background)
 
     def stimulus(self) -> Stimulus:
         """Return the stimulus that a dropped file goes to."""

@@ -1,0 +1,279 @@
+"""What the FDN lab's figures read from: what is known now of the network, and when what is not known is computed.
+
+While a run goes on, what follows it gets a small share of the time: quick findings are made here and now, seldom; slow
+ones in a thread, and the last one stays until the next is there.
+"""
+
+import asyncio
+import math
+import time
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from amtlib.fdn import FDNBuild
+from amtlib.train import Snapshot
+from app.background import Background, Superseded, in_turn, loop_of
+from app.figures import Array
+from app.labs.fdn import findings
+from app.labs.fdn.ear import Heard
+from app.labs.fdn.findings import Analysis, Sounding
+from app.labs.fdn.goals import TERMS
+from app.labs.fdn.model import FdnModel
+
+#: What follows a run that goes on gets this share of the time at the most: training comes first.
+SHARE = 0.03
+_NOTHING = (np.zeros(0), np.zeros(0))
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What is known of the network at one moment; keys of mappings are "start", "now" and "target"."""
+
+    matrix: Array
+    """Feedback matrix, ``(N, N)``"""
+    losses: Sequence[float]
+    terms: Mapping[str, Sequence[float]]
+    """Weighted terms of the loss, by what the page calls them"""
+    step: int
+    last_step: int
+    responses: Mapping[str, tuple[Array, Array]]
+    """Frequencies in Hz and levels in dB re mean power, of "start", "now" and "seen" by the training"""
+    response_title: str
+    sounds: Mapping[str, Sounding | None]
+    analyses: Mapping[str, Analysis | None]
+    heard: Mapping[str, Heard | None]
+    share_steps: Sequence[int]
+    shares: Mapping[str, Sequence[float]]
+    """Share of each term in the gradient, by what the page calls the term"""
+    busy: bool
+    hears: bool
+    """Whether the figures of the ear are shown"""
+    has_room: bool
+
+    @property
+    def networks(self) -> dict[str, Sounding]:
+        """What the network sounds like at the start and now."""
+        return {
+            which: sound for which, sound in self.sounds.items() if sound is not None and which != "target"
+        }
+
+    @property
+    def trained(self) -> dict[str, Analysis]:
+        """Findings on start and now, once something has been trained and both are known."""
+        start, now = self.analyses["start"], self.analyses["now"]
+        return {} if not self.step or start is None or now is None else {"start": start, "now": now}
+
+
+class Observer:
+    """Finds out what a page's figures show, as a run goes on.
+
+    Parameters
+    ----------
+    lab : FdnModel
+    background : Background, optional
+        Of a served page; without one, and without a running loop, everything is computed where it is asked for.
+    refresh : callable
+        Called when something that was computed in a thread is there.
+    leave : callable
+        Called where nobody wants what was being computed.
+    is_wanted : callable
+        Whether somebody still sees the page.
+    """
+
+    def __init__(
+        self,
+        lab: FdnModel,
+        background: Background | None,
+        refresh: Callable[[], None],
+        leave: Callable[[], None],
+        is_wanted: Callable[[], bool],
+    ) -> None:
+        self._lab, self._background = lab, background
+        self._refresh, self._leave, self._is_wanted = refresh, leave, is_wanted
+        self._found: dict[str, tuple[Hashable, Any]] = {}
+        self._due: dict[str, float] = {}
+        self._making: set[str] = set()
+        self._response_title = "Response"
+        self._run: Any = None
+        self._share_steps: list[int] = []
+        self._shares: dict[str, list[float]] = {}
+
+    @property
+    def making(self) -> bool:
+        """Whether a thread is still at something."""
+        return bool(self._making)
+
+    def observed(self) -> Observed:
+        """Return what is known now; what is not known is begun."""
+        lab = self._lab
+        snapshot = lab.snapshot
+        moment, build, busy = lab.moment(snapshot), lab.now(snapshot), lab.busy
+        hears = lab.hearing.view == "ear"
+        losses, terms = ([], {}) if lab.run is None else lab.run.losses()
+        sounds = self._seldom("sounds", (moment, lab.room_key()), lambda: self._sounds(snapshot))
+        analyses = self._analyses(snapshot, moment, busy)
+        heard = self._heard(snapshot, moment) if hears else {}
+        if hears:
+            self._note_shares(snapshot, moment)
+        return Observed(
+            matrix=build.A,
+            losses=losses,
+            terms=self._named(terms),
+            step=0 if snapshot is None else snapshot.step,
+            last_step=int(lab.training.steps) if lab.run is None else lab.run.max_steps,
+            responses=self._responses(moment, build, busy, analyses),
+            response_title=self._response_title,
+            sounds=sounds,
+            analyses=analyses,
+            heard=heard,
+            share_steps=self._share_steps,
+            shares=self._shares,
+            busy=busy,
+            hears=hears,
+            has_room=lab.goal.room,
+        )
+
+    def _named(self, terms: Mapping[str, Sequence[float]]) -> dict[str, Sequence[float]]:
+        """Return the terms as they add up, by what the page calls them."""
+        found: dict[str, Sequence[float]] = {}
+        weights = self._lab.weights()
+        for key, values in terms.items():
+            name, weight = TERMS.get(key, key), weights.get(key)
+            if weight is None:
+                found[name] = values
+            else:
+                found[f"{name} × {weight:g}"] = [weight * value for value in values]
+        return found
+
+    def _responses(
+        self, moment: Hashable, build: FDNBuild, busy: bool, analyses: Mapping[str, Analysis | None]
+    ) -> dict[str, tuple[Array, Array]]:
+        lab = self._lab
+        start, now = analyses["start"], analyses["now"]
+        live = self._found.get("live", (None, _NOTHING))[1]
+        if busy:
+            live = self._seldom("live", moment, lambda: self._live_response(build))
+        elif start is not None and now is not None:
+            live = (now.frequencies, now.magnitude)
+            self._response_title = f"Response: highest peak {start.peak_db:.1f} → {now.peak_db:.1f} dB"
+        return {
+            "start": _NOTHING if start is None else (start.frequencies, start.magnitude),
+            "now": live,
+            "seen": self._seldom("seen", (moment, lab.goal, lab.nfft, lab.lossless), self._seen),
+        }
+
+    def _live_response(self, build: FDNBuild) -> tuple[Array, Array]:
+        """Return the response of a network that is being trained, less finely than of one that rests."""
+        magnitude = findings.magnitudes(build, findings.LIVE)
+        level = 20 * np.log10(magnitude.max() / np.sqrt(np.mean(np.square(magnitude))))
+        self._response_title = f"Response: highest peak about {level:.1f} dB now"
+        return findings.drawn(magnitude, self._lab.fs)
+
+    def _seen(self) -> tuple[Array, Array]:
+        """Return the response as training sees it, on its own frequencies, where it sees any."""
+        lab = self._lab
+        if lab.run is None or not lab.goal.bins or lab.goal.room:
+            return _NOTHING
+        return findings.drawn(lab.run.spectrum(lab.snapshot)[1], lab.fs)
+
+    def _sounds(self, snapshot: Snapshot | None) -> dict[str, Sounding | None]:
+        lab = self._lab
+        start = lab.start_sounding()
+        now = start if snapshot is None else lab.sounding(lab.now(snapshot))
+        return {"start": start, "now": now, "target": lab.room_sounding()}
+
+    def _analyses(
+        self, snapshot: Snapshot | None, moment: Hashable, busy: bool
+    ) -> dict[str, Analysis | None]:
+        lab = self._lab
+        start = self._aside("start", lab.start_key(), lab.start_analysis)
+        now = None if busy else start
+        if not busy and snapshot is not None and snapshot.step:
+            build = lab.now(snapshot)
+            now = self._aside("now", (lab.start_key(), moment), lambda: lab.analysis(build))
+        room = self._aside("room", lab.room_key(), lab.room_analysis) if lab.goal.room else None
+        return {"start": start, "now": now, "target": room}
+
+    def _heard(self, snapshot: Snapshot | None, moment: Hashable) -> dict[str, Heard | None]:
+        lab, key = self._lab, self._lab.ear_key()
+        start = now = self._newest("heard before", key, lab.start_heard)
+        if snapshot is not None and snapshot.step:
+            build = lab.now(snapshot)
+            now = self._newest("heard now", (key, moment), lambda: lab.heard(build))
+        room = self._newest("heard in the room", key, lab.room_heard) if lab.goal.room else None
+        return {"start": start, "now": now, "target": room}
+
+    def _note_shares(self, snapshot: Snapshot | None, moment: Hashable) -> None:
+        run = self._lab.run
+        if run is not self._run:
+            self._run, self._share_steps, self._shares = run, [], {}
+        if run is None or snapshot is None or not snapshot.step:
+            return
+        step = snapshot.step
+        newest = self._newest("shares", moment, lambda: (run, step, run.gradient_shares()))
+        of, at, found = newest or (None, 0, {})
+        if of is run and (not self._share_steps or at > self._share_steps[-1]):
+            self._share_steps = [*self._share_steps, at]
+            for name, share in found.items():
+                self._shares.setdefault(TERMS.get(name, name), []).append(share)
+
+    # ------------------------------------------------------------------ now, later, or seldom
+
+    def _seldom(self, name: str, key: Hashable, make: Callable[[], Any]) -> Any:
+        """Return what `make` makes, or, while a run goes on and it was made a moment ago, the last that it made."""
+        held = self._found.get(name)
+        if held is not None and (held[0] == key or (self._lab.busy and time.monotonic() < self._due[name])):
+            return held[1]
+        self._found[name] = (key, self._timed(name, make))
+        return self._found[name][1]
+
+    def _timed(self, name: str, make: Callable[[], Any]) -> Any:
+        began = time.monotonic()
+        made = make()
+        now = time.monotonic()
+        self._due[name] = now + (now - began) / SHARE
+        return made
+
+    def _aside(self, name: str, key: Hashable, make: Callable[[], Any]) -> Any:
+        """Return what `make` makes, or None while a thread is at it; without a loop it is made here and now."""
+        held = self._found.get(name)
+        if held is not None and held[0] == key:
+            return held[1]
+        loop = loop_of(self._background)
+        if loop is None:
+            self._found[name] = (key, make())
+            return self._found[name][1]
+        if name not in self._making:
+            self._making.add(name)
+            asyncio.run_coroutine_threadsafe(self._make(name, key, make), loop)
+        return None
+
+    def _newest(self, name: str, key: Hashable, make: Callable[[], Any]) -> Any:
+        """Return what was made last, be it of an earlier state; what is newer is made in a thread, seldom."""
+        held = self._found.get(name)
+        is_newest = held is not None and held[0] == key
+        if not is_newest and not (self._lab.busy and time.monotonic() < self._due.get(name, -math.inf)):
+            self._aside(name, key, lambda: self._timed(name, make))
+            held = self._found.get(name)
+        return None if held is None else held[1]
+
+    async def _make(self, name: str, key: Hashable, make: Callable[[], Any]) -> None:
+        try:
+            if self._background is None:
+                made = await asyncio.to_thread(make)
+            else:
+                made = await self._background.aside(make, self._is_wanted)
+        except Superseded:
+            self._leave()
+            return
+        finally:
+            self._making.discard(name)
+
+        def show() -> None:
+            self._found[name] = (key, made)
+            self._refresh()
+
+        await in_turn(self._background, show)

@@ -1,3 +1,0 @@
-from app.site import open_lab
-
-open_lab("filterbank")
