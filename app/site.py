@@ -17,9 +17,6 @@ import torch
 import yaml
 
 from amtlib import GammatoneFilterbank, __version__, fdn, scales
-from app.background import Background
-from app.controls import LabPart
-from app.frame import SITE, page_frame
 from app.labs.cochlea.model import CochleaModel
 from app.labs.cochlea.view import CochleaLab
 from app.labs.ear_and_room.model import EarAndRoomModel
@@ -31,6 +28,9 @@ from app.labs.fdn.view import FdnLab
 from app.labs.filterbank.view import FilterbankLab
 from app.labs.loudness.model import LoudnessModel
 from app.labs.loudness.view import LoudnessLab
+from app.page.background import Background
+from app.page.layout import SITE, page_frame
+from app.page.part import LabPart
 from app.server.state import VIEWS
 
 AnyLab: TypeAlias = FilterbankLab | CochleaLab | LoudnessLab | FdnLab | EarAndRoomLab

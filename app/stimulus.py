@@ -15,8 +15,8 @@ import soxr
 import torch
 
 from amtlib import audio, signals
+from app.page.upload import MAX_RECORDING, RATES, Upload, decode_upload
 from app.quantity import Quantity
-from app.uploads import MAX_RECORDING, RATES, Upload, decode_upload
 
 #: A short sentence made with a free synthesiser; its origin is told in assets/ORIGIN.md.
 SPEECH = Path(__file__).parent / "assets" / "speech.flac"

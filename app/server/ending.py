@@ -26,7 +26,7 @@ async def farewell() -> None:
     """Tell every open page, end what it computes, and close its connection."""
     for view in list(state.VIEWS):
         try:
-            view.tell_problem(FAREWELL)
+            view.show_problem(FAREWELL)
             view.close()
         except Exception:
             _LOG.exception("A page could not be told that the server ends")

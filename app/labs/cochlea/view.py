@@ -12,11 +12,12 @@ import numpy as np
 import torch
 
 from app import plots
-from app.background import Background
 from app.figures import packed, template
 from app.labs.cochlea.model import FS, TUNING_LEVELS, CochleaModel
+from app.page.background import Background
+from app.page.listen import to_csv
+from app.page.view import LabView
 from app.plots import cochlea as figures
-from app.shell import LabView, to_csv
 from app.stimulus import Stimulus
 
 _BESIDE = ("slope", "tuning", "suppression", "distortion")

@@ -13,7 +13,6 @@ import torch
 
 from amtlib import audio
 from app import plots
-from app.background import Background
 from app.figures import every_line, packed, template
 from app.labs.filterbank.model import (
     FilterbankModel,
@@ -21,8 +20,10 @@ from app.labs.filterbank.model import (
     envelope_level,
     frequency_text,
 )
+from app.page.background import Background
+from app.page.listen import to_csv
+from app.page.view import LabView
 from app.plots import Array
-from app.shell import LabView, to_csv
 from app.stimulus import Stimulus
 
 _GRID = """

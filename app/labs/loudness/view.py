@@ -14,12 +14,13 @@ import torch
 from amtlib import audfiltbw, signals
 from amtlib.loudness.iso226 import iso226_contour
 from app import plots
-from app.background import Background
 from app.figures import template
 from app.labs.loudness.experiments import CONTOUR_FREQUENCIES, PHONS, SERIES_LEVELS
 from app.labs.loudness.model import FS, WINDOWS, LoudnessModel, sones
+from app.page.background import Background
+from app.page.listen import to_csv
+from app.page.view import LabView
 from app.plots import loudness as figures
-from app.shell import LabView, to_csv
 from app.stimulus import Stimulus
 from app.work import Job
 
