@@ -11,6 +11,7 @@ import signal
 import sys
 
 from app.server import state
+from app.upstream import open_sockets
 
 _LOG = logging.getLogger("amtlab")
 
@@ -31,12 +32,7 @@ async def farewell() -> None:
         except Exception:
             _LOG.exception("A page could not be told that the server ends")
     await asyncio.sleep(0.1)  # what was told is on its way
-    sockets = {
-        connection._socket
-        for server in state.SERVERS
-        for connection in getattr(server, "_clients", ())
-        if connection._socket is not None
-    }
+    sockets = open_sockets(state.SERVERS)
     for socket in sockets:
         with contextlib.suppress(Exception):
             socket.close(1001, "The server is ending")
