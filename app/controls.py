@@ -1,6 +1,6 @@
 """The parts of a lab's page, each one light component: controls, words, figures, tools.
 Source: our own measurements (benchmarks/labs.py): a widget costs 5 to 15 ms to open, and a lab has thirty.
-Not the logic: what a message means is decided in `app.shell`; what is drawn, in static/lab.js.
+Not the logic: what a message means is decided in `app.shell`; what is drawn, in page/js.
 """
 
 import weakref
@@ -17,6 +17,7 @@ from panel.io.state import set_curdoc
 from panel.theme.base import Design
 
 from app.figures import bundled
+from app.page.script import SCRIPT
 
 _STATIC = Path(__file__).parent / "static"
 
@@ -36,7 +37,7 @@ def without_links(properties: dict[str, Any]) -> dict[str, Any]:
 
 
 class LabPart(JSComponent):
-    """One part of the page, drawn from plain data by static/lab.js.
+    """One part of the page, drawn from plain data by the script of the page.
 
     Parameters
     ----------
@@ -51,7 +52,7 @@ class LabPart(JSComponent):
     kind = param.Selector(default="controls", objects=["controls", "words", "figures", "tools", "frame"])
     content = param.Dict(default={})
 
-    _esm: ClassVar[Path] = _STATIC / "lab.js"
+    _esm: ClassVar[str] = SCRIPT
     _stylesheets: ClassVar[list[str]] = [(_STATIC / "lab.css").read_text(encoding="utf-8")]
 
     def __init__(
