@@ -1,7 +1,7 @@
 """The parts of a lab's page, each one light component: controls, words, figures, tools.
 
 One component for each part, not one for each control: a widget costs 5 to 15 ms to open, and a lab has thirty
-(benchmarks/labs.py). What a message does is in :mod:`app.page.view`; what is drawn, in static/lab.js.
+(benchmarks/labs.py). What a message does is in :mod:`app.page.view`; what is drawn, in page/js.
 """
 
 import weakref
@@ -14,13 +14,14 @@ from bokeh.document import Document
 from panel.io.state import set_curdoc
 
 from app.figures import bundled
+from app.page.script import SCRIPT
 from app.upstream import SuppliedComponent
 
-_STATIC = Path(__file__).parents[1] / "static"
+_STYLE = Path(__file__).parents[1] / "static" / "lab.css"
 
 
 class LabPart(SuppliedComponent):
-    """One part of the page, drawn from plain data by static/lab.js.
+    """One part of the page, drawn from plain data by the script of the page.
 
     Parameters
     ----------
@@ -34,8 +35,8 @@ class LabPart(SuppliedComponent):
 
     kind = param.Selector(default="controls", objects=["controls", "words", "figures", "tools", "frame"])
 
-    _esm: ClassVar[Path] = _STATIC / "lab.js"
-    _stylesheets: ClassVar[list[str]] = [(_STATIC / "lab.css").read_text(encoding="utf-8")]
+    _esm: ClassVar[str] = SCRIPT
+    _stylesheets: ClassVar[list[str]] = [_STYLE.read_text(encoding="utf-8")]
 
     def __init__(
         self,

@@ -1,6 +1,6 @@
 """What a lab's page and the server send each other, and what each part of the page is drawn from: plain data.
 
-The browser's half is static/lab.js. What a page may send is checked before Bokeh reads it, by the table
+The browser's half is page/js. What a page may send is checked before Bokeh reads it, by the table
 `app.server.messages.LAB_MESSAGES`, whose fields are those of the messages here (tests/app/test_protocol.py).
 """
 
