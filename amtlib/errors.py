@@ -76,7 +76,9 @@ class OutOfRange(ArgumentError):
         """Return the sentence with this label instead of the argument's name."""
         space = f" {self.unit}" if self.unit else ""
         name = labels.get(self.name, self.name)
-        return f"{name} = {self.value:g}{space} is outside {self.low:g} to {self.high:g}{space}: {self.fix}"
+        limits = (self.value, self.low, self.high)
+        value, low, high = (f"{each:g}" if isinstance(each, float) else str(each) for each in limits)
+        return f"{name} = {value}{space} is outside {low} to {high}{space}: {self.fix}"
 
     def __reduce__(self) -> tuple[type["OutOfRange"], tuple[object, ...]]:  # type: ignore[override]
         return type(self), (self.name, self.value, self.low, self.high, self.unit, self.fix)

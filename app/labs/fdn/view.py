@@ -313,10 +313,12 @@ class FdnLab(LabView):
 
     def _with_notices(self, run: TrainingRun) -> list[str]:
         """Return what was said when it began, which still holds, and what the steps have warned of since."""
-        told = [words.told(text) for text in run.notices]
+        found = [words.warning(each) for each in run.warned]
+        if run.setback:
+            found.append(sentence(ValueError(run.setback)))
         if self._pool is not None and self._pool.problem:  # of a cluster
-            told.append(sentence(ValueError(self._pool.problem)))
-        return [*self.status.notes, *(text for text in told if text not in self.status.notes)]
+            found.append(sentence(ValueError(self._pool.problem)))
+        return [*self.status.notes, *(text for text in found if text not in self.status.notes)]
 
     def refresh(self) -> None:
         """Show the state that the model is in: for cells and scripts that step ``model.run`` themselves."""
