@@ -47,7 +47,8 @@ def warning(found: Warning) -> str:
                 "Give a longer recording, or choose fewer points of the transform."
             )
         case TimeAliasing():
-            return f"What outlasts the transform wraps around, {found.level:.0f} dB re the response. Choose more points."
+            level = f"{found.level:.0f} dB"
+            return f"What outlasts the transform wraps around, {level} re the response. Choose more points."
     return sentence(ValueError(str(found)))
 
 
