@@ -41,12 +41,16 @@ def joined(folder: Path, entry: str) -> str:
         if name in exports:
             return
         text = _COMMENT.sub("", (folder / f"{name}.js").read_text(encoding="utf-8"))
-        imports = [(list(filter(None, re.split(r"[\s,]+", names))), file) for names, file in _IMPORT.findall(text)]
+        imports = [
+            (list(filter(None, re.split(r"[\s,]+", names))), file) for names, file in _IMPORT.findall(text)
+        ]
         for names, file in imports:
             add(file, (*importers, name))
             missing = set(names) - set(exports[file])
             if missing:
-                raise ValueError(f"{name}.js imports {', '.join(sorted(missing))}, which {file}.js does not export")
+                raise ValueError(
+                    f"{name}.js imports {', '.join(sorted(missing))}, which {file}.js does not export"
+                )
         exports[name] = _EXPORT.findall(text)
         body = _EXPORT.sub("", _IMPORT.sub("", text))
         unknown = _UNKNOWN.search(body)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from amtlib.serving import MESSAGE_BYTES
-from app.page.script import SCRIPT
+from app.page import script
 from app.server.messages import LAB_MESSAGES
 from app.server.refusals import NOT_FROM_A_PAGE
 from tests.serving import Server, served
@@ -235,5 +235,5 @@ def test_what_pages_send_by_themselves_is_taken(server: Server) -> None:
 
 
 def test_the_list_of_messages_is_that_of_the_script() -> None:
-    sent = re.findall(r"(?:\bsend|\bsend_msg|\bask)\(\{type: \"(\w+)\"", SCRIPT)
+    sent = re.findall(r"(?:\bsend|\bsend_msg|\bask)\(\{type: \"(\w+)\"", script.SCRIPT)
     assert set(sent) == LAB_MESSAGES.keys()
