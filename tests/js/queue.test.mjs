@@ -101,6 +101,19 @@ test("an answer that is lost blocks the controls for four seconds, no longer", (
   assert.deepEqual(sent[1], set({level: 62}, 2))
 })
 
+test("the four seconds begin anew with every question", (context) => {
+  const timers = fakeTimers(context)
+  queue.set("level", 61)
+  queue.set("level", 62)
+  timers.tick(3000)
+  queue.ask({type: "pin"})  // sends the second
+  queue.set("level", 63)
+  timers.tick(3999)
+  assert.equal(sent.length, 3)
+  timers.tick(1)
+  assert.deepEqual(sent[3], set({level: 63}, 3))
+})
+
 test("a picture that came in time needs no rescue", (context) => {
   const timers = fakeTimers(context)
   queue.set("level", 61)
@@ -137,6 +150,16 @@ test("without a connection nothing is sent, and the newest values go when it is 
   assert.deepEqual(sent.slice(1), [set({level: 62, order: 3}, 2)])
   queue.answered(2)
   assert.deepEqual(queue.underWay(), {})
+})
+
+test("what is moved first after the connection broke waits for the next one", (context) => {
+  fakeTimers(context)
+  queue.lost()
+  queue.set("level", 61)
+  queue.point({figure: "map", x: 1, y: 1})
+  assert.deepEqual(sent, [])
+  queue.found()
+  assert.deepEqual(sent, [set({level: 61}, 1)])
 })
 
 test("what was answered before the connection broke does not go again", (context) => {
