@@ -11,6 +11,7 @@ import playwright
 import pytest
 
 from app.page.script import SCRIPT, joined
+from app.server.messages import LAB_MESSAGES
 from tests.js import typescript
 from tests.serving import ROOT
 
@@ -64,6 +65,22 @@ def test_the_types_of_the_modules_are_right_those_of_bokehjs_among_them(node: st
     }
     (tmp_path / "tsconfig.json").write_text(json.dumps(config), encoding="utf-8")
     run(node, typescript.TSC, "--project", tmp_path)
+
+
+def messages(union: str) -> dict[str, set[str]]:
+    """Return the fields of each kind of message in one of the unions of types.ts."""
+    types = (JS / "types.ts").read_text(encoding="utf-8")
+    found = re.search(rf"^export type {union} =\n((?:  \|.*\n)+)", types, re.MULTILINE)
+    assert found, f"types.ts has no union {union}"
+    return {
+        kind: set(re.findall(r"(\w+)\??: ", fields))
+        for kinds, fields in re.findall(r"\{type: ([^,}]+)(.*)\}", found[1])
+        for kind in re.findall(r'"([\w-]+)"', kinds)
+    }
+
+
+def test_the_page_sends_the_messages_that_the_server_lets_pass_with_their_fields() -> None:
+    assert messages("Message") == {kind: set(fields) for kind, fields in LAB_MESSAGES.items()}
 
 
 # ---------------------------------------------------------------- one script of many modules
