@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import param
 import yaml
 
-from app.background import LARGE, Superseded
+from app.page.background import LARGE, Superseded
 from app.quantity import Field, shortened
 from app.shared import SHARED
 
@@ -109,7 +109,7 @@ class LabModel(param.Parameterized):
         self._holding = 0
         self._dirty: set[str] = set()
         self._given: set[str] = set()
-        self._unsaid: list[str] = []
+        self._notes: list[str] = []
         self._snapshot: dict[str, Any] | None = None
         self._stages: dict[str, tuple[Hashable, Any]] = {}
         self.fields: dict[str, Field] = {}
@@ -125,12 +125,12 @@ class LabModel(param.Parameterized):
         for event in events:
             prefix = next(p for p, part in self.parts.items() if part is event.obj)
             self._dirty.add(f"{prefix}.{event.name}")
-        if not self._holding:  # set from a cell, or by a dropped file: nobody asked for the notes yet
-            self._unsaid += self._settle()
+        if not self._holding:  # set from a cell, or by a dropped file
+            self._notes += self._settle()
 
-    def unsaid(self) -> list[str]:
-        """Return the notes of changes whose maker did not take them, once."""
-        notes, self._unsaid = self._unsaid, []
+    def take_notes(self) -> list[str]:
+        """Return, once, the notes of changes that were made without `update` or `restore`, as from a notebook."""
+        notes, self._notes = self._notes, []
         return notes
 
     def _settle(self) -> list[str]:
@@ -253,10 +253,11 @@ class LabModel(param.Parameterized):
         return {
             key: entry.text()
             for key, entry in self.fields.items()
-            if key not in self.derived and (not entry.is_default or self._is_kept(key))
+            if key not in self.derived and (not entry.is_default or self.is_kept(key))
         }
 
-    def _is_kept(self, key: str) -> bool:
+    def is_kept(self, key: str) -> bool:
+        """Whether a setting stands in states and links even at its default, see `kept_when`."""
         when = self.kept_when.get(key)
         return when is not None and all(self.fields[k].value in values for k, values in when.items())
 

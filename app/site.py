@@ -18,11 +18,11 @@ import yaml
 
 import app.labs
 from amtlib import __version__
-from app.background import Background
-from app.controls import LabPart
-from app.frame import SITE, page_frame
+from app.page.background import Background
+from app.page.layout import SITE, page_frame
+from app.page.part import LabPart
+from app.page.view import LabView
 from app.server.state import VIEWS
-from app.shell import LabView
 
 
 def find_labs(labs: ModuleType) -> tuple[type[LabView], ...]:

@@ -3,7 +3,6 @@ Source: :mod:`amtlib.signals` and :mod:`amtlib.audio`; this is only the choice b
 Not a picker: the controls that set these parameters are built from their declarations.
 """
 
-import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
@@ -15,8 +14,9 @@ import soxr
 import torch
 
 from amtlib import audio, signals
+from amtlib.errors import ArgumentError
+from app.page.upload import MAX_RECORDING, RATES, Upload, decode_upload
 from app.quantity import Quantity
-from app.uploads import MAX_RECORDING, RATES, Upload, decode_upload
 
 #: A short sentence made with a free synthesiser; its origin is told in assets/ORIGIN.md.
 SPEECH = Path(__file__).parent / "assets" / "speech.flac"
@@ -97,6 +97,8 @@ KINDS: dict[str, Kind] = {
 }
 #: Parameters in ms on the page, in s in the library.
 _MILLISECONDS = {"gap", "delay"}
+#: What no control of the stimulus sets, in the words of a page.
+_RATE_LABELS = {"fs": "the sampling rate", "fs/2": "half the sampling rate"}
 
 
 #: Settings in the order of a page's controls.
@@ -395,19 +397,9 @@ class Stimulus(param.Parameterized):
         positional, named = self._arguments(kind, level)
         try:
             return kind.function(*positional, **named, fs=fs)
-        except ValueError as problem:
-            raise ValueError(self._in_words_of_the_page(str(problem), kind)) from problem
-
-    def _in_words_of_the_page(self, text: str, kind: Kind) -> str:
-        """Rewrite a sentence of the library's with the labels that stand beside the sliders."""
-        labels = {argument: f"“{self.param[name].label}”" for argument, name in kind.arguments.items()}
-        for argument, label in {
-            **labels,
-            "fs / 2": "half the sampling rate",
-            "fs": "the sampling rate",
-        }.items():
-            text = re.sub(rf"(?<![\w“]){re.escape(argument)}(?![\w”])", label, text)
-        return text
+        except ArgumentError as problem:  # said with the labels that stand beside the sliders
+            labels = {argument: f"“{self.param[name].label}”" for argument, name in kind.arguments.items()}
+            raise ValueError(problem.worded({**_RATE_LABELS, **labels})) from problem
 
     def _arguments(self, kind: Kind, level: float) -> tuple[list[Any], dict[str, Any]]:
         values = {}

@@ -15,7 +15,7 @@ from typing import Any
 
 from amtlib.jobs import Cancelled, Context, OverBudget, QueueFull, WorkerDied
 from amtlib.jobs import Job as PoolJob
-from app.background import Background, in_turn, loop_of
+from app.page.background import Background, in_turn, loop_of
 from app.pool import SHORT_WORK
 
 _LOG = logging.getLogger("amtlab")

@@ -21,7 +21,7 @@ from benchmarks.browser import Browser, Failed, Session
 LONGEST_S = 60.0
 #: How long clients that only hold on to the server do so, s.
 HOLD_S = 15.0
-#: Bytes of a file in one message, as static/lab.js sends them.
+#: Bytes of a file in one message, as page/js sends them.
 PIECE = 512 * 1024
 #: Rates and formats of ordinary stereo recordings of 119 s: 21, 34 and 46 MB.
 ORDINARY = [(44_100, "PCM_16"), (48_000, "PCM_24"), (48_000, "FLOAT")]

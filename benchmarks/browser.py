@@ -1,4 +1,4 @@
-"""One student's browser without a browser: pages, scripts, websocket and the messages of static/lab.js."""
+"""One student's browser without a browser: pages, scripts, websocket and the messages of page/js."""
 
 import asyncio
 import contextlib
@@ -107,7 +107,7 @@ class Session:
         await self._message("ACK")
 
     def say(self, **message: Any) -> None:
-        """Send one of the messages of static/lab.js."""
+        """Send one of the messages of page/js."""
         values = [["model", {"id": self.part}], ["data", _encoded(message)]]
         event = {"type": "event", "name": "data_event", "values": {"type": "map", "entries": values}}
         self._patch({"kind": "MessageSent", "msg_type": "bokeh_event", "msg_data": event})

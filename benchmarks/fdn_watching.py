@@ -13,20 +13,20 @@ import time
 
 import torch
 
-from app.controls import LabPart
 from app.labs.fdn.view import FdnLab
+from app.page.part import LabPart
 from app.pool import TRAININGS
 
 
 async def trained(steps: int, watched: bool) -> tuple[float, float, float]:
     """Return seconds a step, drawings a second and the share of this process's time of one run."""
-    told = 0
+    sent = 0
 
-    def tell(self: LabPart, message: object) -> None:
-        nonlocal told
-        told += 1
+    def send(self: LabPart, message: object) -> None:
+        nonlocal sent
+        sent += 1
 
-    LabPart.tell = tell  # type: ignore[method-assign]
+    LabPart.send = send  # type: ignore[method-assign]
     page = FdnLab(link=f"t.steps={steps}&t.patience=2000")
     await asyncio.sleep(4)  # what the page looks for at the start is found
     if watched:
@@ -40,13 +40,13 @@ async def trained(steps: int, watched: bool) -> tuple[float, float, float]:
     run = page.lab.run
     while not run.steps_run:
         await asyncio.sleep(0.001)
-    told, began, busy, since = 0, time.perf_counter(), time.process_time(), run.steps_run
+    sent, began, busy, since = 0, time.perf_counter(), time.process_time(), run.steps_run
     while not run.reason:
         await asyncio.sleep(0.005)
     spent, busy = time.perf_counter() - began, time.process_time() - busy
     assert watched == (page._steps is not None)
     page.close()
-    return spent / (steps - since), told / spent, busy / spent
+    return spent / (steps - since), sent / spent, busy / spent
 
 
 def main() -> None:

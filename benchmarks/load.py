@@ -4,7 +4,7 @@ Run: python benchmarks/load.py [30 60 100 training] [--processes 2] [--seconds 3
     python benchmarks/load.py burner      one student asks for the dearest pictures (benchmarks/burner.py)
     python benchmarks/load.py attackers   strangers attack (benchmarks/attackers.py)
 No browser is needed:
-each student speaks what a browser speaks (page, scripts, websocket, document, then the messages of static/lab.js),
+each student speaks what a browser speaks (page, scripts, websocket, document, then the messages of page/js),
 every 3 s moves one slider and waits for the picture. Prints, beside its target: page ready and slider to update (p50,
 p95), errors, lost sessions, the server's CPU, and its memory by session: what the cache that all share may hold is
 filled first, so that what is added is the sessions' own. Students share the machine with the server unless --url

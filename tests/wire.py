@@ -125,7 +125,7 @@ class Wire:
         self.say("PATCH-DOC", {"events": list(events)})
 
     def tell(self, part: str, **message: Any) -> None:
-        """Send one of the messages of static/lab.js."""
+        """Send one of the messages of page/js."""
         self.patch(told(part, **message))
 
     # ------------------------------------------------------------------ receiving
@@ -212,7 +212,7 @@ class Wire:
 
 
 def told(part: str, **message: Any) -> dict[str, Any]:
-    """Return the event that carries a message of static/lab.js."""
+    """Return the event that carries a message of page/js."""
     values = [["model", {"id": part}], ["data", _encoded(message)]]
     event = {"type": "event", "name": "data_event", "values": {"type": "map", "entries": values}}
     return {"kind": "MessageSent", "msg_type": "bokeh_event", "msg_data": event}

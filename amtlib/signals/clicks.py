@@ -7,6 +7,7 @@ import math
 
 import torch
 
+from amtlib.errors import ArgumentError
 from amtlib.signals.frame import Frame, amplitude, number
 
 
@@ -61,8 +62,8 @@ def click(
     wide = _width(width, frame)
     start = round(number(onset, "onset", 0.0, 600.0, unit="s") * frame.fs)
     if start + wide > frame.n:
-        raise ValueError(
-            f"a click of {wide} samples at onset = {onset:g} s ends after the duration of "
+        raise ArgumentError(
+            f"a click of {wide} samples at {{onset}} = {onset:g} s ends after the {{duration}} of "
             f"{frame.n / frame.fs:g} s: begin it earlier or lengthen the sound"
         )
     x = torch.zeros(frame.n, dtype=torch.float64)
@@ -121,8 +122,8 @@ def click_train(
     clicks = number(rate, "rate", -math.inf, math.inf, unit="Hz")
     fastest = frame.fs / (wide + 2)  # rounding may bring two clicks one sample closer
     if not 0.0 < clicks <= fastest:
-        raise ValueError(
-            f"rate = {clicks:g} Hz must lie above 0 and not above {fastest:g} Hz for clicks of {wide} "
+        raise ArgumentError(
+            f"{{rate}} = {clicks:g} Hz must lie above 0 and not above {fastest:g} Hz for clicks of {wide} "
             "samples: lower the rate or narrow the clicks"
         )
     begin = number(onset, "onset", 0.0, 600.0, unit="s")
@@ -130,8 +131,8 @@ def click_train(
     starts = torch.round((begin + torch.arange(count, dtype=torch.float64) / clicks) * frame.fs).long()
     starts = starts[starts + wide <= frame.n]
     if starts.numel() == 0:
-        raise ValueError(
-            f"no click fits: the first, {wide} samples at onset = {begin:g} s, ends after the duration of "
+        raise ArgumentError(
+            f"no click fits: the first, {wide} samples at {{onset}} = {begin:g} s, ends after the {{duration}} of "
             f"{frame.n / frame.fs:g} s: begin it earlier or lengthen the sound"
         )
     x = torch.zeros(frame.n, dtype=torch.float64)
@@ -176,8 +177,8 @@ def _width(width: float, frame: Frame) -> int:
     seconds = number(width, "width", -math.inf, math.inf, unit="s")
     samples = round(seconds * frame.fs) if 0.0 < seconds <= 600.0 else 0
     if samples < 1:
-        raise ValueError(
-            f"width = {seconds:g} s must hold a sample at fs = {frame.fs:g} Hz and not exceed 600 s: "
+        raise ArgumentError(
+            f"{{width}} = {seconds:g} s must hold a sample at {{fs}} = {frame.fs:g} Hz and not exceed 600 s: "
             f"choose at least {1 / frame.fs:g} s"
         )
     return samples

@@ -10,6 +10,8 @@ from typing import Any
 
 import torch
 
+from amtlib.errors import ArgumentError, OutOfRange
+
 P_REF = 20e-6
 MAX_DURATION = 600.0
 MAX_SAMPLES = 2**27
@@ -29,11 +31,7 @@ def number(value: Any, name: str, low: float, high: float, unit: str = "", advic
         raise TypeError(f"{name} must be one real number, got {type(value).__name__}: pass a float or an int")
     found = float(value)
     if not low <= found <= high:  # false for NaN too
-        space = f" {unit}" if unit else ""
-        raise ValueError(
-            f"{name} = {found:g}{space} is outside {low:g} to {high:g}{space}: "
-            + (advice or "choose a value in that range")
-        )
+        raise OutOfRange(name, found, low, high, unit, advice)
     return found
 
 
@@ -49,7 +47,7 @@ def whole(value: Any, name: str, low: int, high: int) -> int:
         raise TypeError(f"{name} must be a whole number, got {value!r}: pass an int")
     found = int(value)
     if not low <= found <= high:
-        raise ValueError(f"{name} = {found} is outside {low} to {high}: choose a whole number in that range")
+        raise OutOfRange(name, found, low, high, fix="choose a whole number in that range")
     return found
 
 
@@ -78,8 +76,8 @@ def ramp_samples(total: int, fs: float, ramp: Any) -> int:
         )
     seconds = float(ramp)
     if not 0.0 <= seconds < math.inf or 2 * round(seconds * fs) > total + 1:
-        raise ValueError(
-            f"ramp = {seconds:g} s is outside 0 to {total / fs / 2:g} s (half of the sound's "
+        raise ArgumentError(
+            f"{{ramp}} = {seconds:g} s is outside 0 to {total / fs / 2:g} s (half of the sound's "
             f"{total / fs:g} s): shorten the ramps or lengthen the sound"
         )
     # Half a sample of rounding may make two ramps one sample too long for an odd length.
@@ -121,13 +119,13 @@ class Frame:
         rate = number(fs, "fs", *RATE_RANGE, unit="Hz")
         n = round(seconds(duration, "duration", MAX_DURATION) * rate)
         if n < 1:
-            raise ValueError(
-                f"duration = {duration:g} s holds no sample at fs = {rate:g} Hz: choose at least "
+            raise ArgumentError(
+                f"{{duration}} = {duration:g} s holds no sample at {{fs}} = {rate:g} Hz: choose at least "
                 f"{1 / rate:g} s"
             )
         if n > MAX_SAMPLES:
-            raise ValueError(
-                f"duration = {duration:g} s at fs = {rate:g} Hz makes {n} samples, more than {MAX_SAMPLES}: "
+            raise ArgumentError(
+                f"{{duration}} = {duration:g} s at {{fs}} = {rate:g} Hz makes {n} samples, more than {MAX_SAMPLES}: "
                 f"choose at most {MAX_SAMPLES / rate:g} s"
             )
         if dtype not in (torch.float32, torch.float64):
@@ -138,9 +136,9 @@ class Frame:
         """Return a frequency in Hz that the sampling rate can carry (0 < value < fs/2), or raise."""
         found = number(value, name, -math.inf, math.inf, unit="Hz")
         if not 0.0 < found < self.fs / 2:
-            raise ValueError(
-                f"{name} = {found:g} Hz must lie above 0 and below fs/2 = {self.fs / 2:g} Hz: "
-                "lower the frequency or raise fs"
+            raise ArgumentError(
+                f"{{{name}}} = {found:g} Hz must lie above 0 and below {{fs/2}} = {self.fs / 2:g} Hz: "
+                "lower the frequency or raise {fs}"
             )
         return found
 
@@ -172,8 +170,8 @@ def seconds(value: Any, name: str, high: float) -> float:
     """
     found = number(value, name, -math.inf, math.inf, unit="s")
     if not 0.0 < found <= high:
-        raise ValueError(
-            f"{name} = {found:g} s must lie above 0 and not above {high:g} s: choose such a time"
+        raise ArgumentError(
+            f"{{{name}}} = {found:g} s must lie above 0 and not above {high:g} s: choose such a time"
         )
     return found
 

@@ -7,6 +7,7 @@ import math
 
 import torch
 
+from amtlib.errors import ArgumentError
 from amtlib.signals.frame import (
     MAX_DURATION,
     Frame,
@@ -214,7 +215,7 @@ def gap_in_noise(
     middle = number(total / 2 if centre is None else centre, "centre", 0.0, total, unit="s")
     start = round(middle * frame.fs - silent / 2)
     if silent and (start - edge < 0 or start + silent + edge > frame.n):
-        raise ValueError(
+        raise ArgumentError(
             f"a gap of {gap:g} s with edges of {gap_ramp:g} s around {middle:g} s does not fit in "
             f"{total:g} s: shorten or move the gap, or lengthen the sound"
         )
@@ -280,8 +281,8 @@ def iterated_rippled_noise(
     rms = amplitude(level)
     late = number(delay, "delay", -math.inf, math.inf, unit="s")
     if not 2.0 / frame.fs < late < frame.n / frame.fs:
-        raise ValueError(
-            f"delay = {late:g} s must lie above 2/fs = {2 / frame.fs:g} s and below the duration of "
+        raise ArgumentError(
+            f"{{delay}} = {late:g} s must lie above 2/{{fs}} = {2 / frame.fs:g} s and below the {{duration}} of "
             f"{frame.n / frame.fs:g} s: choose such a delay"
         )
     times = whole(iterations, "iterations", 0, 64)
@@ -352,7 +353,7 @@ def tone_in_noise(
     else:
         samples = round(seconds(tone_duration, "tone_duration", MAX_DURATION) * frame.fs)
     if samples < 1 or start + samples > frame.n:
-        raise ValueError(
+        raise ArgumentError(
             f"a tone of {samples / frame.fs:g} s from {start / frame.fs:g} s does not fit in {total:g} s "
             "of noise: shorten it, begin it earlier, or lengthen the noise"
         )
@@ -388,17 +389,17 @@ def _band(
     top = number(frame.fs / 2 if high is None else high, "high", -math.inf, math.inf, unit="Hz")
     if not ((bottom > 0.0 or bottom == lowest) and bottom < top <= frame.fs / 2):
         relation = "<=" if lowest == 0.0 else "<"
-        raise ValueError(
-            f"low = {bottom:g} Hz and high = {top:g} Hz must satisfy 0 {relation} low < high <= fs/2 = "
-            f"{frame.fs / 2:g} Hz: move the edges or raise fs"
+        raise ArgumentError(
+            f"{{low}} = {bottom:g} Hz and {{high}} = {top:g} Hz must satisfy 0 {relation} {{low}} < {{high}} <= "
+            f"{{fs/2}} = {frame.fs / 2:g} Hz: move the edges or raise {{fs}}"
         )
     frequencies = _frequencies(frame)
     slack = 1e-9 * frame.fs / frame.n  # a line that lies on an edge belongs to the band in spite of rounding
     inside = (frequencies >= bottom - slack) & (frequencies <= top + slack)
     if not bool(inside.any()):
-        raise ValueError(
-            f"no spectral line falls between low = {bottom:g} Hz and high = {top:g} Hz, as lines lie "
-            f"1/duration = {frame.fs / frame.n:g} Hz apart: widen the band or lengthen the sound"
+        raise ArgumentError(
+            f"no spectral line falls between {{low}} = {bottom:g} Hz and {{high}} = {top:g} Hz, as lines lie "
+            f"1/{{duration}} = {frame.fs / frame.n:g} Hz apart: widen the band or lengthen the sound"
         )
     return frequencies, inside
 

@@ -8,6 +8,7 @@ from typing import Literal
 
 import torch
 
+from amtlib.errors import ArgumentError
 from amtlib.signals.frame import Frame, amplitude, angle_of, generator, number, whole
 
 Phases = Literal["sine", "cosine", "alternating", "schroeder+", "schroeder-", "random"]
@@ -176,17 +177,19 @@ def harmonic_complex(
     last = top if highest is None else whole(highest, "highest", 1, 2**31)
     if first > top or last > top:
         name, found = ("lowest", first) if first > top else ("highest", last)
-        raise ValueError(
-            f"{name} = {found} puts a harmonic of {base:g} Hz at {found * base:g} Hz, not below fs/2 = "
-            f"{frame.fs / 2:g} Hz: choose at most {top}, or raise fs"
+        raise ArgumentError(
+            f"{{{name}}} = {found} puts a harmonic of {base:g} Hz at {found * base:g} Hz, not below {{fs/2}} = "
+            f"{frame.fs / 2:g} Hz: choose at most {top}, or raise {{fs}}"
         )
     if last < first:
-        raise ValueError(
-            f"highest = {last} is below lowest = {first}: choose highest at least as large as lowest"
+        raise ArgumentError(
+            f"{{highest}} = {last} is below {{lowest}} = {first}: choose {{highest}} at least as large as {{lowest}}"
         )
     count = last - first + 1
     if count > _MOST_HARMONICS:
-        raise ValueError(f"{count} harmonics are more than {_MOST_HARMONICS}: raise f0 or lower highest")
+        raise ArgumentError(
+            f"{count} harmonics are more than {_MOST_HARMONICS}: raise {{f0}} or lower {{highest}}"
+        )
     offsets = _offsets(phases, first, count, seed)
     return frame.finish(_harmonic_sum(frame, base, first, offsets).mul_(rms * math.sqrt(2.0 / count)))
 
@@ -244,9 +247,9 @@ def am_tone(
     carrier = frame.frequency(frequency, "frequency")
     rate = frame.frequency(modulation_frequency, "modulation_frequency")
     if rate >= carrier or carrier + rate >= frame.fs / 2:
-        raise ValueError(
-            f"modulation_frequency = {rate:g} Hz puts sidebands at {carrier - rate:g} and "
-            f"{carrier + rate:g} Hz, not inside 0 to fs/2 = {frame.fs / 2:g} Hz: choose below "
+        raise ArgumentError(
+            f"{{modulation_frequency}} = {rate:g} Hz puts sidebands at {carrier - rate:g} and "
+            f"{carrier + rate:g} Hz, not inside 0 to {{fs/2}} = {frame.fs / 2:g} Hz: choose below "
             f"{min(carrier, frame.fs / 2 - carrier):g} Hz"
         )
     m = number(depth, "depth", 0.0, 1.0)
@@ -311,17 +314,17 @@ def fm_tone(
     rate = frame.frequency(modulation_frequency, "modulation_frequency")
     wide = number(deviation, "deviation", -math.inf, math.inf, unit="Hz")
     if not 0.0 <= wide < carrier:
-        raise ValueError(
-            f"deviation = {wide:g} Hz must lie from 0 to below the carrier of {carrier:g} Hz: choose a "
+        raise ArgumentError(
+            f"{{deviation}} = {wide:g} Hz must lie from 0 to below the carrier of {carrier:g} Hz: choose a "
             "smaller one"
         )
     index = wide / rate
     # The Bessel function J_k(index) falls below 1e-4 past k = index + 4.2 index^(1/3) + 1 (Airy's asymptote).
     edge = carrier + wide + rate * (1.0 + 4.2 * index ** (1.0 / 3.0)) if wide > 0.0 else carrier
     if edge >= frame.fs / 2:
-        raise ValueError(
-            f"sidebands up to {edge:g} Hz would be aliased at fs/2 = {frame.fs / 2:g} Hz: lower frequency = "
-            f"{carrier:g} Hz, modulation_frequency = {rate:g} Hz or deviation = {wide:g} Hz, or raise fs"
+        raise ArgumentError(
+            f"sidebands up to {edge:g} Hz would be aliased at {{fs/2}} = {frame.fs / 2:g} Hz: lower {{frequency}} = "
+            f"{carrier:g} Hz, {{modulation_frequency}} = {rate:g} Hz or {{deviation}} = {wide:g} Hz, or raise {{fs}}"
         )
     start = angle_of(modulation_phase, "modulation_phase")
     swing = index * (torch.sin(frame.angle(rate, start)) - math.sin(start))

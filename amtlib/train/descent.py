@@ -23,6 +23,7 @@ from amtlib.train.losses import (
     _ColorlessSparsity,
 )
 from amtlib.train.losses.composition import unique
+from amtlib.train.notices import PenaltyDominates, PenaltyLowered, TrainingWarning
 from amtlib.train.objectives import Criterion
 from amtlib.train.record import Step
 from amtlib.train.response import Matrices, Response
@@ -147,8 +148,8 @@ class Descent:
             for name, p in response.parameters().items()
             if dense and name in "bc" and p.requires_grad
         ]
-        #: What steps have warned of, as sentences: a page shows them, whichever thread steps.
-        self.notices: list[str] = []
+        #: What steps have warned of: a page shows it, whichever thread steps.
+        self.notices: list[TrainingWarning] = []
         #: Whether they go to :mod:`warnings` as well: not where they are told to another process, which does that.
         self.warns = True
         self._watch = default_criteria and len(criteria) > 1
@@ -410,10 +411,7 @@ class Descent:
         criterion, alpha, requires_model = self.criteria[1]
         lower = alpha * _PENALTY_OF_MATCH * sizes[0] / sizes[1]
         self.criteria[1] = (criterion, lower, requires_model)
-        self.notices.append(
-            f"the sparsity penalty has the weight {lower:.2g}, at which it makes a tenth of the gradient of the "
-            f"feedback matrix; sparsity_alpha={alpha:g} would make {100.0 * sizes[1] / sum(sizes):.4g} % of it"
-        )
+        self.notices.append(PenaltyLowered(lower, alpha, 100.0 * sizes[1] / sum(sizes)))
 
     def _warn_of_penalty(self, values: list[Tensor]) -> None:
         """Say so if the penalty, not the match, moves the feedback matrix."""
@@ -424,16 +422,13 @@ class Descent:
         if penalty > 0.0 and penalty / (penalty + match) > _PENALTY_SHARE:
             alpha = self.criteria[1][1]
             advice = alpha * match / penalty * _PENALTY_OF_MATCH if match > 0.0 else 0.0
-            self._note(
-                f"the sparsity penalty makes {100.0 * penalty / (penalty + match):.4g} % of the gradient of the "
-                f"feedback matrix, {self.keys[0]} the rest: what is trained is the penalty; sparsity_alpha = "
-                f"{advice:.1g} instead of {alpha:g} gives it a tenth"
-            )
+            share = 100.0 * penalty / (penalty + match)
+            self._note(PenaltyDominates(share, self.keys[0], alpha, advice))
 
-    def _note(self, notice: str) -> None:
+    def _note(self, notice: TrainingWarning) -> None:
         self.notices.append(notice)
         if self.warns:
-            warnings.warn(notice, UserWarning, stacklevel=6)
+            warnings.warn(notice, stacklevel=6)
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that a continuation needs, as plain values and tensors."""

@@ -86,17 +86,18 @@ class TrainingPlan:
         )
         return TrainingRun(model, self.mode, **self.settings)
 
-    def run_and_warnings(self) -> tuple[TrainingRun, list[str]]:
+    def run_and_warnings(self) -> tuple[TrainingRun, list[Warning]]:
         """
         Return a run as planned, and what making it warned of, which :mod:`warnings` does not hear.
 
         Returns
         -------
         run : TrainingRun
-        warnings : list of str
-            Texts of the UserWarnings, such as that the target was cut.
+        warnings : list of UserWarning
+            Such as that the target was cut (:class:`amtlib.train.notices.TargetCut`).
         """
-        me, caught = threading.get_ident(), []
+        me = threading.get_ident()
+        caught: list[Warning] = []
         # Threads share what shows warnings, hence the lock, and the look at whose warning it is.
         with _WARNING, warnings.catch_warnings():
             warnings.simplefilter("always", UserWarning)
@@ -104,7 +105,7 @@ class TrainingPlan:
 
             def show(message: Any, category: type[Warning], *where: Any) -> None:
                 if threading.get_ident() == me and issubclass(category, UserWarning):
-                    caught.append(str(message))
+                    caught.append(message)
                 else:
                     passed_on(message, category, *where)
 

@@ -27,6 +27,7 @@ from amtlib.train.build import extract_build, flamo_graph
 from amtlib.train.checkpoints import read_checkpoint, write_checkpoint
 from amtlib.train.descent import Descent, Interrupted
 from amtlib.train.losses import Loss, Rendered, Term
+from amtlib.train.notices import TrainingWarning
 from amtlib.train.objectives import build_objective
 from amtlib.train.record import News, Snapshot, Step, Stepper, TrainLog
 from amtlib.train.response import Response
@@ -627,7 +628,12 @@ class TrainingRun:
     @property
     def notices(self) -> list[str]:
         """What the steps have warned of so far, as sentences (:mod:`warnings` had them too), and the last setback."""
-        return [*self._descent.notices, *([self.setback] if self.setback else [])]
+        return [*map(str, self._descent.notices), *([self.setback] if self.setback else [])]
+
+    @property
+    def warned(self) -> list[TrainingWarning]:
+        """What the steps have warned of so far, with its numbers as fields."""
+        return list(self._descent.notices)
 
     @property
     def progress(self) -> float:

@@ -14,6 +14,7 @@ from amtlib.fdn.build import FDNBuild
 from amtlib.fdn.stability import LoopGain, growing
 from amtlib.train.descent import OPTIMIZERS, Descent
 from amtlib.train.losses import Rendered, Term
+from amtlib.train.notices import TimeAliasing
 from amtlib.train.objectives import Criterion, output_domain
 from amtlib.train.response import Response
 
@@ -138,12 +139,7 @@ def check_start(
         return
     level = response.wrapped_db()
     if level > _ALIAS_DB:
-        warnings.warn(
-            f"time aliasing: what lasts longer than nfft = {response.nfft} wraps around at {level:.0f} dB of the "
-            f"response; raise nfft, or build the model with alias_decay_db={math.ceil(level + 60.0)}",
-            UserWarning,
-            stacklevel=4,
-        )
+        warnings.warn(TimeAliasing(response.nfft, level, math.ceil(level + 60.0)), stacklevel=4)
 
 
 def _warn_of_modes_unseen(response: Response, build: FDNBuild, frequencies: int | None) -> None:

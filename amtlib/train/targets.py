@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from amtlib.fdn.build import real_array, sampling_rate
+from amtlib.train.notices import TargetBreaksOff, TargetCut
 
 #: Longest target in samples and channels together: 23 minutes of one channel at 48 kHz.
 MAX_VALUES = 2**26
@@ -159,19 +160,9 @@ def _warn_of_cut(found: npt.NDArray[np.float64], nfft: int, fs: float) -> None:
     if len(found) > nfft:
         lost = 10.0 * np.log10(max(energy[nfft:].sum(), 1e-300) / energy.sum())
         if lost > _QUIET_DB:
-            warnings.warn(
-                f"target is {len(found) / fs:.3g} s long, nfft = {nfft} holds {nfft / fs:.3g} s: the rest, "
-                f"{lost:.0f} dB of its energy, is cut off; raise nfft to keep it",
-                UserWarning,
-                stacklevel=3,
-            )
+            warnings.warn(TargetCut(len(found) / fs, nfft / fs, nfft, float(lost)), stacklevel=3)
         return
     end = energy[-max(len(energy) // 50, 1) :]
     level = 10.0 * np.log10(max(end.max(), 1e-300) / energy.max())
     if len(found) < nfft and level > _QUIET_DB and len(found) > 1:
-        warnings.warn(
-            f"target breaks off at {level:.0f} dB of its peak and is followed by silence up to nfft = {nfft}: the "
-            "silence is learned too; give more of it, or lower nfft",
-            UserWarning,
-            stacklevel=3,
-        )
+        warnings.warn(TargetBreaksOff(float(level), nfft), stacklevel=3)

@@ -11,6 +11,7 @@ import signal
 import sys
 
 from app.server import state
+from app.upstream import open_sockets
 
 _LOG = logging.getLogger("amtlab")
 
@@ -26,17 +27,12 @@ async def farewell() -> None:
     """Tell every open page, end what it computes, and close its connection."""
     for view in list(state.VIEWS):
         try:
-            view.tell_problem(FAREWELL)
+            view.show_problem(FAREWELL)
             view.close()
         except Exception:
             _LOG.exception("A page could not be told that the server ends")
     await asyncio.sleep(0.1)  # what was told is on its way
-    sockets = {
-        connection._socket
-        for server in state.SERVERS
-        for connection in getattr(server, "_clients", ())
-        if connection._socket is not None
-    }
+    sockets = open_sockets(state.SERVERS)
     for socket in sockets:
         with contextlib.suppress(Exception):
             socket.close(1001, "The server is ending")

@@ -15,7 +15,7 @@ EVERY = 10.0
 _RUNNING: list[PeriodicCallback] = []
 
 
-def trim() -> None:
+def return_memory() -> None:
     """Give back to the system what this process holds in reserve."""
     # Only the GNU C library has the function; others keep less in reserve.
     give = getattr(ctypes.CDLL(None), "malloc_trim", None)
@@ -30,5 +30,5 @@ def give_back() -> None:
         # takes half a second, or puts off looking until much has been left.
         gc.collect()
         gc.freeze()
-        _RUNNING.append(PeriodicCallback(trim, 1000 * EVERY))
+        _RUNNING.append(PeriodicCallback(return_memory, 1000 * EVERY))
         _RUNNING[0].start()

@@ -1,4 +1,4 @@
-"""What a page may say: the messages of static/lab.js and what Bokeh and the page's frame send by themselves.
+"""What a page may say: the messages of page/js and what Bokeh and the page's frame send by themselves.
 
 Anything else is refused before Bokeh looks at it. Bokeh's protocol lets a client change every property of every model
 and bring models of its own, code that browsers run among them; none of our pages does. The list was found by recording
@@ -63,7 +63,7 @@ def _names(value: Any) -> bool:
     return isinstance(value, list) and len(value) <= 300 and all(map(_text(100), value))
 
 
-#: Kind of message of static/lab.js -> its fields.
+#: Kind of message of page/js -> its fields.
 LAB_MESSAGES: Final[Mapping[str, Mapping[str, Check]]] = {
     "set": {"values": _settings, "sequence": _count},
     "point": {"figure": _text(100), "x": _number, "y": _number, "sequence": _count},

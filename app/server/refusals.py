@@ -1,4 +1,4 @@
-"""Why the server closes a page's connection: codes for static/lab.js, and sentences that it shows.
+"""Why the server closes a page's connection: codes for page/js/reconnection.js, and sentences that it shows.
 
 Not the closing of a server that ends: see `ending.py`.
 """
@@ -7,7 +7,7 @@ Not the closing of a server that ends: see `ending.py`.
 BAD_TOKEN = 4401
 #: What arrived is nothing that a page sends.
 NOT_FROM_A_PAGE = 4403
-#: This process does not have the session; lab.js then asks again, or opens the page anew.
+#: This process does not have the session; the page then asks again, or opens anew.
 NO_SUCH_SESSION = 4404
 #: No answer for too long.
 SILENT = 4408

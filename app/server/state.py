@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 if TYPE_CHECKING:
-    from app.shell import LabView
+    from app.page.view import LabView
 
 #: The server of this process, once it is made (a list, for it is made after this module).
 SERVERS: list[Any] = []

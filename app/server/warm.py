@@ -57,9 +57,7 @@ def warm_up() -> None:
     # A laptop that slept, or a network that dropped, finds its page again.
     pn.config.reconnect = True
     logging.getLogger("asyncio").addFilter(_no_news_of_closed_windows)
-    # Which style sheets the bundle of widgets has: asked of every class at every opening, some 150 looks at the disk.
-    material = importlib.import_module("panel_material_ui.base").MaterialComponent
-    material._bundle_css = list(material._bundle_css)
+    importlib.import_module("app.upstream").remember_style_sheets()
     # Every page once: draws the figures that all sessions share, and fails here if it fails at all.
     site = importlib.import_module("app.site")
     site.landing_html()

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from app.controls import LabPart
 from app.labs.filterbank.view import FilterbankLab
+from app.page.part import LabPart
 from app.shared import SHARED
 from tests.loops import no_loop_of_another_test as no_loop_of_another_test
 
@@ -26,7 +26,7 @@ class Desk:
     def send(self, kind: Any, **content: Any) -> list[dict[str, Any]]:
         """Send one message, let the lab deal with it as in the server, return its answers."""
         self.told.clear()
-        self.lab._guarded({"type": kind, **content})
+        self.lab.receive({"type": kind, **content})
         return list(self.told)
 
     def put(self, **settings: Any) -> dict[str, Any]:
@@ -38,11 +38,11 @@ class Desk:
 
     def words(self) -> dict[str, Any]:
         """Return what stands above the figures now."""
-        return self.lab._words_content()
+        return self.lab.contents.words()
 
     def frame(self) -> dict[str, Any]:
         """Return what the link holds besides the settings."""
-        return self.lab._frame_content()
+        return self.lab.contents.controls_state()
 
 
 @pytest.fixture(autouse=True)
@@ -53,5 +53,5 @@ def _nothing_shared_with_other_tests() -> None:
 @pytest.fixture
 def desk(monkeypatch: pytest.MonkeyPatch) -> Desk:
     told: list[dict[str, Any]] = []
-    monkeypatch.setattr(LabPart, "tell", lambda self, message: told.append(message))
+    monkeypatch.setattr(LabPart, "send", lambda self, message: told.append(message))
     return Desk(told)

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from app import background as module
-from app.background import Background, LargeTurns
-from app.controls import LabPart
 from app.labs.cochlea.view import CochleaLab
 from app.labs.filterbank.view import FilterbankLab
-from app.shell import LabView
+from app.page import background as module
+from app.page.background import Background, LargeTurns
+from app.page.part import LabPart
+from app.page.view import LabView
 
 
 @pytest.fixture(autouse=True)
@@ -102,7 +102,7 @@ def test_work_that_fails_is_said_in_the_log_and_the_next_is_done(caplog: pytest.
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
-    monkeypatch.setattr(LabPart, "tell", lambda self, message: found.append(message))
+    monkeypatch.setattr(LabPart, "send", lambda self, message: found.append(message))
     return found
 
 
@@ -117,10 +117,10 @@ def test_a_page_opens_at_once_with_a_link_whose_picture_takes_long(told: list[di
         page = Background(asyncio.get_running_loop())
         page.do(lambda: may_draw.wait(20))
         view: LabView = FilterbankLab(link="?s.kind=tone&s.level=44", served=True, background=page)
-        early, words = view._figures_content(), view._words_content()["summary"]
+        early, words = view.contents.figures(), view.contents.words()["summary"]
         may_draw.set()
         await ready(page)
-        return early, words, view._figures_content()
+        return early, words, view.contents.figures()
 
     early, words, whole = in_a_loop(content)
     assert early["late"]  # the page asks again
@@ -138,8 +138,8 @@ def test_of_the_moves_that_wait_the_newest_values_are_drawn_once(told: list[dict
         may_go = threading.Event()
         page.do(lambda: may_go.wait(20))
         for i in range(10):
-            view._guarded({"type": "set", "values": {"s.level": 40 + i}, "sequence": i})
-        view._guarded({"type": "set", "values": {"f.order": 2}, "sequence": 10})
+            view.receive({"type": "set", "values": {"s.level": 40 + i}, "sequence": i})
+        view.receive({"type": "set", "values": {"f.order": 2}, "sequence": 10})
         may_go.set()
         await ready(page)
         assert (view.lab.stimulus.level, view.lab.bank.order) == (49, 2)
@@ -153,13 +153,13 @@ def test_a_button_keeps_its_place_between_moves(told: list[dict[str, Any]]) -> N
         view, page = await opened(FilterbankLab)
         may_go = threading.Event()
         page.do(lambda: may_go.wait(20))
-        view._guarded({"type": "set", "values": {"s.level": 50}, "sequence": 1})
-        view._guarded({"type": "pin"})
-        view._guarded({"type": "set", "values": {"s.level": 70}, "sequence": 2})
+        view.receive({"type": "set", "values": {"s.level": 50}, "sequence": 1})
+        view.receive({"type": "pin"})
+        view.receive({"type": "set", "values": {"s.level": 70}, "sequence": 2})
         may_go.set()
         await ready(page)
         assert view.lab.stimulus.level == 70
-        return view._pinned["s.level"] if view._pinned else None
+        return view.comparison.state["s.level"] if view.comparison.state else None
 
     assert in_a_loop(pinned) == "50"
 
@@ -185,9 +185,9 @@ def test_a_picture_that_a_newer_move_supersedes_is_given_up(
             return plain()
 
         monkeypatch.setattr(lab, "_input_output", slow)
-        view._guarded({"type": "set", "values": {"t.cf": 1111}, "sequence": 1})
+        view.receive({"type": "set", "values": {"t.cf": 1111}, "sequence": 1})
         await asyncio.to_thread(begun.wait, 20)
-        view._guarded({"type": "set", "values": {"t.cf": 2222}, "sequence": 2})
+        view.receive({"type": "set", "values": {"t.cf": 2222}, "sequence": 2})
         may_go.set()
         await ready(page)
         return [message["answered"] for message in told if "answered" in message]
@@ -204,7 +204,7 @@ def test_more_messages_than_a_person_sends_are_left_out(told: list[dict[str, Any
         may_go = threading.Event()
         page.do(lambda: may_go.wait(20))
         for _ in range(500):
-            view._guarded({"type": "hello"})
+            view.receive({"type": "hello"})
         waiting = len(view._inbox)
         may_go.set()
         await ready(page)
@@ -286,11 +286,11 @@ def test_a_page_that_nobody_sees_computes_nothing_new_and_draws_when_somebody_is
         await ready(page)
         view.connected(is_there=False)
         told.clear()
-        view._guarded({"type": "set", "values": {"f.order": 2}, "sequence": 1})
+        view.receive({"type": "set", "values": {"f.order": 2}, "sequence": 1})
         await ready(page)
         absent = len(told)
         view.connected(is_there=True)
-        view._guarded({"type": "hello"})
+        view.receive({"type": "hello"})
         await ready(page)
         return absent, view.lab.bank.order == 2 and "cochleagram/levels" in told[-1]["scene"]["data"]
 

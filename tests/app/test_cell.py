@@ -5,7 +5,7 @@ from bokeh.document import Document
 from bokeh.models import ImportedStyleSheet, Model
 from pyviz_comms import Comm
 
-from app.shell import LabView
+from app.page.view import LabView
 from app.site import LABS
 
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from amtlib import DRNLFilterbank
-from app.controls import LabPart
 from app.labs.cochlea.model import EXPERIMENTS, CochleaModel
 from app.labs.cochlea.view import CochleaLab
+from app.page.part import LabPart
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def lab() -> CochleaModel:
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     messages: list[dict[str, Any]] = []
-    monkeypatch.setattr(LabPart, "tell", lambda self, message: messages.append(message))
+    monkeypatch.setattr(LabPart, "send", lambda self, message: messages.append(message))
     return messages
 
 
@@ -215,10 +215,10 @@ def test_a_lesson_s_task_can_be_done(slug: str, solution: dict[str, Any]) -> Non
 def test_every_experiment_draws_within_the_budget(experiment: str, told: list[dict[str, Any]]) -> None:
     view = CochleaLab(served=True)
     told.clear()
-    view._receive({"type": "set", "values": {"t.experiment": experiment}, "sequence": 1})
-    view._receive({"type": "set", "values": {"e.a_db": -7}, "sequence": 2})
+    view.handle({"type": "set", "values": {"t.experiment": experiment}, "sequence": 1})
+    view.handle({"type": "set", "values": {"e.a_db": -7}, "sequence": 2})
     assert [m["answered"] for m in told if "answered" in m] == [1, 2]
-    assert not view._problem
+    assert not view.status.problem
 
     def size(value: Any) -> int:
         if isinstance(value, np.ndarray):
@@ -234,7 +234,7 @@ def test_a_cell_that_was_still_being_drawn_is_told_what_changed_meanwhile(told: 
     view = CochleaLab()
     view.lab.update({"e.a_db": -20})
     told.clear()
-    view._receive({"type": "hello"})
+    view.handle({"type": "hello"})
     assert told[0]["values"]["e.a_db"] == -20
     assert told[0]["words"]["summary"] == view.lab.summary()
     np.testing.assert_allclose(
@@ -244,15 +244,15 @@ def test_a_cell_that_was_still_being_drawn_is_told_what_changed_meanwhile(told: 
 
 def test_a_click_on_the_curve_sets_the_level(told: list[dict[str, Any]]) -> None:
     view = CochleaLab(served=True)
-    view._receive({"type": "point", "figure": "io", "x": 71.3, "y": 50.0, "sequence": 1})
+    view.handle({"type": "point", "figure": "io", "x": 71.3, "y": 50.0, "sequence": 1})
     assert view.lab.test.level == 71
 
 
 def test_a_pinned_ear_stays_while_the_live_one_moves(told: list[dict[str, Any]]) -> None:
     view = CochleaLab(served=True)
     before = view.lab.input_output.total
-    view._receive({"type": "pin"})
-    view._receive({"type": "set", "values": {"e.a_db": -30}, "sequence": 1})
+    view.handle({"type": "pin"})
+    view.handle({"type": "set", "values": {"e.a_db": -30}, "sequence": 1})
     np.testing.assert_allclose(view.scene.columns("io/total-pinned")["velocity"], before, rtol=1e-6)
     assert not np.allclose(view.scene.columns("io/total")["velocity"], before)
 
@@ -270,5 +270,5 @@ def test_exports_hold_what_is_on_the_page() -> None:
 def test_every_sound_can_be_heard(key: str, told: list[dict[str, Any]]) -> None:
     view = CochleaLab(served=True)
     view.lab.update({"s.duration": 0.2})
-    view._receive({"type": "sound", "key": key})
+    view.handle({"type": "sound", "key": key})
     assert told[-1]["type"] == "sound"

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.controls import LabPart
 from app.labs.ear_and_room.model import EarAndRoomModel
 from app.labs.ear_and_room.view import EarAndRoomLab
 from app.labs.fdn import ear
 from app.labs.fdn.figures import EAR, MEASURED
 from app.labs.fdn.goals import GOALS, HEARING_GOALS, TERMS
 from app.labs.fdn.model import FdnModel
+from app.page.part import LabPart
 
 #: A short training of a small network towards the smallest room.
 QUICK = {
@@ -34,7 +34,7 @@ def lab() -> EarAndRoomModel:
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     messages: list[dict[str, Any]] = []
-    monkeypatch.setattr(LabPart, "tell", lambda self, message: messages.append(message))
+    monkeypatch.setattr(LabPart, "send", lambda self, message: messages.append(message))
     return messages
 
 
@@ -199,7 +199,7 @@ def test_shares_of_another_run_begin_anew(page: EarAndRoomLab) -> None:
 
 def test_a_page_whose_address_says_nothing_opens_with_the_story(told: list[dict[str, Any]]) -> None:
     def story(link: str) -> Any:
-        return EarAndRoomLab(link=link, served=True)._words_content()["story"]
+        return EarAndRoomLab(link=link, served=True).contents.words()["story"]
 
     first = story("?theme=dark")
     assert first["slug"] == "room"

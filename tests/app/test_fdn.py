@@ -20,7 +20,6 @@ from hypothesis import strategies as st
 from amtlib import audio, fdn
 from amtlib.audio import AudioError
 from amtlib.train import TrainingRun
-from app.controls import LabPart
 from app.labs.fdn import findings, listening
 from app.labs.fdn.findings import Analysis
 from app.labs.fdn.goals import GOALS, TERMS
@@ -28,6 +27,7 @@ from app.labs.fdn.model import FdnModel
 from app.labs.fdn.settings import checked_delays
 from app.labs.fdn.target import decay_times
 from app.labs.fdn.view import FdnLab
+from app.page.part import LabPart
 from app.rooms import ROOMS
 
 #: Small and quick.
@@ -65,7 +65,7 @@ def lab() -> FdnModel:
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     messages: list[dict[str, Any]] = []
-    monkeypatch.setattr(LabPart, "tell", lambda self, message: messages.append(message))
+    monkeypatch.setattr(LabPart, "send", lambda self, message: messages.append(message))
     return messages
 
 
@@ -208,7 +208,7 @@ def test_warnings_of_the_library_come_in_the_words_of_the_page(page: FdnLab) -> 
     with pytest.warns(UserWarning, match="sparsity penalty"):
         page.act("step")
     page._refresh(page._with_notices(page.lab.run))
-    text = " ".join(page._notes)
+    text = " ".join(page.status.notes)
     assert "The density term makes" in text
     assert "alpha" not in text
 
@@ -613,35 +613,35 @@ def test_words_say_what_training_changed_and_agree_about_the_loss(page: FdnLab) 
     assert run is not None
     assert run.join(60)
     page.refresh()
-    assert f"Loss from {run.log.train_loss[0]:.4g} to {run.log.best_loss:.4g}" in page._said
-    assert "echo density at 0.1 s" in page._said
-    assert page._said.count("loss") + page._said.count("Loss") == 1
+    assert f"Loss from {run.log.train_loss[0]:.4g} to {run.log.best_loss:.4g}" in page.status.summary
+    assert "echo density at 0.1 s" in page.status.summary
+    assert page.status.summary.count("loss") + page.status.summary.count("Loss") == 1
 
 
 def test_an_impossible_matrix_is_told_of_once(page: FdnLab) -> None:
     page._change(lambda: page.lab.update({"n.lines": 6, "n.matrix": "hadamard"}))
     page._refresh([])
     page.act("play")
-    words = page._words_content()
+    words = page.contents.words()
     assert words["problem"]
     assert words["problem"] not in words["notes"]
 
 
 def test_there_is_no_button_for_a_room_where_there_is_none(page: FdnLab) -> None:
-    assert page._tools_content()["silent"] == ["room"]
+    assert page.contents.tools()["silent"] == ["room"]
     page.lab.update({"t.goal": "match_spectrogram"})
-    assert page._tools_content()["silent"] == []
+    assert page.contents.tools()["silent"] == []
 
 
 def test_a_link_to_a_dropped_file_says_that_it_must_be_dropped_again(told: list[dict[str, Any]]) -> None:
     page = FdnLab(link="t.goal=match_mel_spectrogram&t.target=file")
-    assert any("drop it here again" in note for note in page._notes)
+    assert any("drop it here again" in note for note in page.status.notes)
     assert page.lab.training.target != "file"
 
 
 def test_a_dropped_file_tells_what_it_changed(page: FdnLab) -> None:
-    page._receive(piece("room.wav", wav(decaying(0.4, 24000), 24000)))
-    assert any("reverberation times: 0." in note for note in page._notes)
+    page.handle(piece("room.wav", wav(decaying(0.4, 24000), 24000)))
+    assert any("reverberation times: 0." in note for note in page.status.notes)
 
 
 def test_listening_does_not_touch_the_run(page: FdnLab) -> None:
@@ -694,7 +694,7 @@ def test_a_run_that_cannot_be_made_ready_says_so_and_can_be_tried_again(
 
     monkeypatch.setattr(page.lab, "prepare", broken)
     asyncio.run(press())
-    assert page._notes == ["The training could not be made ready; the server's log says why."]
+    assert page.status.notes == ["The training could not be made ready; the server's log says why."]
     assert [action for action, _ in page.transport()["buttons"]] == ["play", "step"]
 
 
@@ -776,10 +776,10 @@ def test_the_task_of_a_lesson_can_be_done(
 ) -> None:
     page = FdnLab(link=f"lesson={slug}")
     page.lab.update(solution)
-    assert not page._done
+    assert not page.status.task_done
     run_to_the_end(page.lab)
     page._refresh([])
-    assert page._done, page.measures()
+    assert page.status.task_done, page.measures()
 
 
 def test_every_lesson_opens_without_a_problem_and_its_task_is_not_yet_done(
@@ -787,9 +787,9 @@ def test_every_lesson_opens_without_a_problem_and_its_task_is_not_yet_done(
 ) -> None:
     page = FdnLab()
     for lesson in page.lab.lessons.values():
-        page._change(lambda lesson=lesson: page._enter(lesson))
+        page._change(lambda lesson=lesson: page.link.enter(lesson))
         page._refresh([])
-        assert page._problem == ""
+        assert page.status.problem == ""
         assert set(lesson.hide) <= set(page.lab.fields)
         if lesson.task:
             assert not lesson.task.is_done(dict.fromkeys(lesson.task.checks, 0.0) | dict(page.measures()))

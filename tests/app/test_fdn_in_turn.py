@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from amtlib.train import TrainingRun
-from app.controls import LabPart
 from app.labs.fdn.view import FdnLab
+from app.page.part import LabPart
 from app.pool import TRAININGS
 
 QUICK = {"n.lines": 4, "t.steps": 30, "t.rate": 0.01}
@@ -22,7 +22,7 @@ LONG = {**QUICK, "t.steps": 5000, "t.patience": 2000}
 def _one_worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("AMTLAB_TRAININGS", "1")
     monkeypatch.delenv("AMTLAB_SCHEDULER", raising=False)
-    monkeypatch.setattr(LabPart, "tell", lambda self, message: None)
+    monkeypatch.setattr(LabPart, "send", lambda self, message: None)
     TRAININGS.close()
     yield
     TRAININGS.close()
@@ -201,10 +201,10 @@ def test_a_cluster_that_does_not_answer_is_said_in_a_sentence_and_the_training_g
         page.act("play")
         with pytest.warns(UserWarning, match="cannot be reached"):
             await until(lambda: page.lab.run is not None and page.lab.run.state == "finished")
-        await until(lambda: any("cannot be reached" in note for note in page._notes))
+        await until(lambda: any("cannot be reached" in note for note in page.status.notes))
         page.close()
 
     asyncio.run(press())
-    (note,) = [note for note in page._notes if "cannot be reached" in note]
+    (note,) = [note for note in page.status.notes if "cannot be reached" in note]
     assert note.startswith("The scheduler at tcp://127.0.0.1:9 cannot be reached")
     assert note.endswith("the work is done here.")

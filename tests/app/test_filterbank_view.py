@@ -14,11 +14,12 @@ from hypothesis import settings as limits
 from hypothesis import strategies as st
 
 from app import figures
-from app.controls import LabPart
 from app.labs.filterbank.model import FilterbankModel
 from app.labs.filterbank.view import FilterbankLab
-from app.shell import sentence, to_csv
-from app.uploads import MAX_BYTES
+from app.page.listen import to_csv
+from app.page.part import LabPart
+from app.page.problems import sentence
+from app.page.upload import MAX_BYTES
 from tests.app.conftest import Desk
 
 
@@ -228,7 +229,7 @@ def test_while_the_settings_do_not_fit_the_page_keeps_saying_why(
     lab = desk.open(link)
     why = desk.words()["problem"]
     told = desk.send(message["kind"], **{k: v for k, v in message.items() if k != "kind"})
-    assert lab._problem == why
+    assert lab.status.problem == why
     if "sequence" in message:
         assert told[-1]["answered"] == 3
 
@@ -247,7 +248,7 @@ def test_the_code_can_be_open_while_the_settings_do_not_fit(desk: Desk) -> None:
         (answer,) = desk.send("set", values=values, sequence=1)
         assert answer["answered"] == 1
     assert "frequency" not in desk.words()["problem"]
-    assert "signals.tone(500" in desk.lab._tools_content()["code"]
+    assert "signals.tone(500" in desk.lab.contents.tools()["code"]
 
 
 MALFORMED = [
@@ -285,7 +286,7 @@ MALFORMED = [
 @pytest.mark.parametrize("message", MALFORMED, ids=lambda message: str(message)[:60])
 def test_no_message_ends_the_session_or_changes_the_state(desk: Desk, message: dict[str, Any]) -> None:
     before = desk.lab.model.values()
-    desk.lab._guarded(message)
+    desk.lab.receive(message)
     assert desk.lab.model.values() == before
     for told in desk.told:
         for text in (told.get("text", ""), told.get("words", {}).get("problem", "")):
@@ -406,11 +407,11 @@ def test_swapping_twice_is_where_one_was(desk: Desk) -> None:
     desk.open("?f.low=200&f.bandwidth=2")
     desk.send("pin")
     desk.put(f__bandwidth=1, f__low=100, s__kind="white")
-    live, pinned = desk.lab.model.values(), desk.lab._pinned
+    live, pinned = desk.lab.model.values(), desk.lab.comparison.state
     desk.send("swap")
     assert desk.lab.model.state() == pinned
     desk.send("swap")
-    assert (desk.lab.model.values(), desk.lab._pinned) == (live, pinned)
+    assert (desk.lab.model.values(), desk.lab.comparison.state) == (live, pinned)
 
 
 def test_swap_without_a_pin_does_nothing(desk: Desk) -> None:
@@ -573,7 +574,7 @@ def test_a_server_without_room_says_so_and_goes_on(
         raise problem
 
     with monkeypatch.context() as patch:
-        patch.setattr("app.shell.Arriving.add", full)
+        patch.setattr("app.page.upload.Arriving.add", full)
         (refused,) = upload(desk, "tone.wav", whistle())
         patch.setattr(desk.lab, "export", full)
         (no_file,) = desk.send("export", key="wav")
@@ -666,7 +667,7 @@ def test_the_longest_honest_link_is_read(desk: Desk) -> None:
 
 def test_a_link_shows_what_it_pins(desk: Desk) -> None:
     lab = desk.open("?f.bandwidth=3&" + urlencode({"a": "f.bandwidth=1.5&f.low=200"}))
-    assert lab._pinned == {"f.bandwidth": "1.5", "f.low": "200"}
+    assert lab.comparison.state == {"f.bandwidth": "1.5", "f.low": "200"}
     assert lab.lab.bank.bandwidth == 3
     assert lab.lab.bank.low == 80
     assert len(lab.scene.columns("excitation/level-pinned")["level"]) == 40
@@ -675,34 +676,34 @@ def test_a_link_shows_what_it_pins(desk: Desk) -> None:
 def test_a_pinned_state_goes_into_the_link(desk: Desk) -> None:
     desk.put(f__bandwidth=2)
     (answer,) = desk.send("pin")
-    assert parse_qs(answer["controls"]["pinned"]) == {"f.bandwidth": ["2"]}
+    assert parse_qs(parse_qs(answer["link"])["a"][0]) == {"f.bandwidth": ["2"]}
 
 
 def test_a_fresh_state_can_be_pinned_by_a_link(desk: Desk) -> None:
     (answer,) = desk.send("pin")
-    assert answer["controls"]["pinned"] == ""  # and not None, which is no pin
-    assert desk.open("?f.bandwidth=3&a=")._pinned == {}
-    assert desk.open("?f.bandwidth=3")._pinned is None
+    assert answer["link"] == "a="  # and not "", which is no pin
+    assert desk.open("?f.bandwidth=3&a=").comparison.state == {}
+    assert desk.open("?f.bandwidth=3").comparison.state is None
 
 
 def test_a_lesson_in_a_link_sets_and_hides(desk: Desk) -> None:
     lab = desk.open("?lesson=impaired-ear&f.bandwidth=1")
     assert lab.lab.bank.bandwidth == 1
     assert lab.lab.bank.channels == 60
-    assert lab._frame_content()["hide"] == ["f.order", "f.fs", "f.spacing"]
+    assert lab.contents.controls_state()["hide"] == ["f.order", "f.fs", "f.spacing"]
 
 
 def test_a_teachers_hide_replaces_the_lessons(desk: Desk) -> None:
     lab = desk.open("?lesson=impaired-ear&hide=s.level,nothing")
-    assert lab._frame_content()["hide"] == ["s.level"]
+    assert lab.contents.controls_state()["hide"] == ["s.level"]
     assert len(desk.words()["notes"]) == 1
-    assert desk.open("?lesson=impaired-ear&hide=")._frame_content()["hide"] == []
+    assert desk.open("?lesson=impaired-ear&hide=").contents.controls_state()["hide"] == []
 
 
 def test_what_a_teacher_hides_survives_a_pin(desk: Desk) -> None:
     desk.send("hide", keys=["f.order"])
     desk.send("pin")
-    assert desk.lab._frame_content()["hide"] == ["f.order"]
+    assert desk.lab.contents.controls_state()["hide"] == ["f.order"]
 
 
 # ---------------------------------------------------------------- lessons
@@ -728,7 +729,7 @@ def test_leaving_a_lesson_takes_its_card_away_and_keeps_the_settings(desk: Desk)
     desk.send("lesson", slug="")
     assert desk.words()["story"] is None
     assert desk.lab.lab.bank.bandwidth == 3
-    assert desk.lab._frame_content()["hide"] == []
+    assert desk.lab.contents.controls_state()["hide"] == []
 
 
 # ---------------------------------------------------------------- words
@@ -756,8 +757,9 @@ def test_the_summary_names_sound_peak_and_channel(desk: Desk) -> None:
 
 
 def test_the_page_is_told_its_controls_once_with_all_they_need(desk: Desk) -> None:
-    content = desk.lab._controls_content()
+    content = desk.lab.contents.controls()
     assert [s["title"] for s in content["sections"]] == ["Sound", "Filterbank", "Close-up"]
-    engine = desk.lab._figures_content()["engine"]
-    assert engine["values"].keys() == engine["defaults"].keys() == desk.lab.model.fields.keys()
+    engine = desk.lab.contents.figures()["engine"]
+    assert engine["values"].keys() == desk.lab.model.fields.keys()
+    assert engine["link"] == ""
     assert [entry["key"] for entry in desk.words()["quick"]] == list(FilterbankModel.key_controls)

@@ -18,7 +18,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.controls import LabPart
+from app.page.part import LabPart
 from app.shared import SHARED
 from app.site import LABS
 
@@ -81,7 +81,7 @@ told: list[dict[str, Any]] = []
 
 @pytest.fixture(autouse=True)
 def _told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(LabPart, "tell", lambda self, message: told.append(message))
+    monkeypatch.setattr(LabPart, "send", lambda self, message: told.append(message))
     told.clear()
     torch.set_num_threads(1)
 
@@ -103,7 +103,7 @@ def texts(value: Any) -> Iterator[str]:
 
 def lives(view: Any) -> None:
     """Check that the page says nothing that only a programmer wants to read, and answers to a slider."""
-    for text in texts([view._words_content(), view._tools_content(), told]):
+    for text in texts([view.contents.words(), view.contents.tools(), told]):
         assert "Traceback" not in text
         assert 'File "/' not in text
         assert "object at 0x" not in text
@@ -136,7 +136,7 @@ def server_state() -> str:
 @pytest.fixture(scope="module", autouse=True)
 def _the_server_stays_as_it_was() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(LabPart, "tell", lambda self, message: None)
+        patch.setattr(LabPart, "send", lambda self, message: None)
         SHARED.clear()
         before = server_state()
         yield
@@ -184,7 +184,7 @@ def test_any_query_opens_a_page_that_lives(slug: str, data: st.DataObject) -> No
 @pytest.mark.parametrize("slug", SLUGS)
 def test_a_link_of_a_megabyte_is_left_out_in_one_sentence(slug: str) -> None:
     view = opened(slug, "?s.level=" + quote("9" * 2**20))
-    assert any("was left out" in note for note in view._notes)
+    assert any("was left out" in note for note in view.status.notes)
     lives(view)
     view.close()
 
@@ -269,11 +269,11 @@ def test_a_control_set_to_nonsense_keeps_its_value_and_says_so(slug: str) -> Non
     for key in KEYS[slug]:
         before = view.model.fields[key].value
         for bad in (None, [], {}, float("nan"), "<script>"):
-            view._guarded({"type": "set", "values": {key: bad}, "sequence": 1})
+            view.receive({"type": "set", "values": {key: bad}, "sequence": 1})
             if (
                 view.model.fields[key].value != before
             ):  # text where text is free, and a flag takes what it is given
-                view._guarded({"type": "set", "values": {key: before}, "sequence": 1})
+                view.receive({"type": "set", "values": {key: before}, "sequence": 1})
     lives(view)
     view.close()
 
@@ -383,13 +383,13 @@ HELD: dict[str, Any] = {}
 @pytest.mark.parametrize("slug", SLUGS)
 def test_what_one_session_does_another_does_not_see(slug: str) -> None:
     mine, yours = opened(slug), opened(slug)
-    before = (yours.model.values(), yours._words_content()["summary"])
+    before = (yours.model.values(), yours.contents.words()["summary"])
     upload(mine, "mine.wav", wav(0.1 * np.random.default_rng(1).standard_normal(1600)))
-    mine._guarded({"type": "set", "values": 5, "sequence": 1})
-    assert mine._problem
-    yours._guarded({"type": "set", "values": {}, "sequence": 1})
-    assert not yours._problem
-    assert (yours.model.values(), yours._words_content()["summary"]) == before
+    mine.receive({"type": "set", "values": 5, "sequence": 1})
+    assert mine.status.problem
+    yours.receive({"type": "set", "values": {}, "sequence": 1})
+    assert not yours.status.problem
+    assert (yours.model.values(), yours.contents.words()["summary"]) == before
     fresh = opened(slug)
     assert fresh.model.values() == before[0]
     for view in (mine, yours, fresh):

@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from amtlib import Moore2016
-from app.controls import LabPart
 from app.figures import next_step
 from app.labs.loudness import experiments
 from app.labs.loudness.experiments import PHONS
@@ -17,6 +16,7 @@ from app.labs.loudness.figures import area_of
 from app.labs.loudness.model import LoudnessModel, phon
 from app.labs.loudness.settings import VIEWS
 from app.labs.loudness.view import LoudnessLab
+from app.page.part import LabPart
 from app.work import Work
 
 
@@ -28,7 +28,7 @@ def lab() -> LoudnessModel:
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     messages: list[dict[str, Any]] = []
-    monkeypatch.setattr(LabPart, "tell", lambda self, message: messages.append(message))
+    monkeypatch.setattr(LabPart, "send", lambda self, message: messages.append(message))
     return messages
 
 
@@ -404,7 +404,7 @@ def test_each_view_draws_its_own_figure(told: list[dict[str, Any]], view: str) -
 
 def test_the_page_computes_contours_and_says_how_far_it_is(told: list[dict[str, Any]]) -> None:
     page = LoudnessLab(link="v.view=contours")
-    page._guarded({"type": "work", "do": "run"})
+    page.receive({"type": "work", "do": "run"})
     tools = [message["tools"] for message in told if "tools" in message]
     assert tools[-1]["work"] is None  # done: there is nothing to press
     drawn = page.scene.columns(f"contours/model-{PHONS[2]}")
@@ -491,12 +491,12 @@ def test_what_nobody_hears_is_said_so(lab: LoudnessModel) -> None:
 def test_pinning_keeps_a_ghost_of_every_experiment(told: list[dict[str, Any]]) -> None:
     page = LoudnessLab()
     page.lab.update({"v.view": "growth", "s.level": 70})
-    page._guarded({"type": "pin"})
+    page.receive({"type": "pin"})
     page.lab.update({"v.view": "masking", "v.level": 40})
     ghost = page.scene.columns("masking/pinned")["masked_level"]
     page.lab.update({"v.level": 70})
     assert ghost == pytest.approx(page.lab.masking.masked)
-    page._guarded({"type": "unpin"})
+    page.receive({"type": "unpin"})
     assert not len(page.scene.columns("masking/pinned")["masked_level"])
 
 

@@ -11,7 +11,7 @@ import holoviews as hv
 import pytest
 from bokeh.document import Document
 
-from app.shell import LabView
+from app.page.view import LabView
 from app.site import LABS, find_labs, lab_card, landing_html
 
 
@@ -36,7 +36,7 @@ import param
 from app.figures import Axis, Curve, Figure, FigureSet
 from app.lab import LabModel, Lesson, Section
 from app.quantity import Quantity
-from app.shell import LabView
+from app.page.view import LabView
 
 
 class Line(param.Parameterized):

@@ -11,6 +11,7 @@ LIBRARY = sorted((ROOT / "amtlib").rglob("*.py"))
 # A module may import its own rank and those below; the library's front door (`__init__`) may import all.
 RANK = {
     "scales": 0,
+    "errors": 0,
     "lti": 0,
     "signals": 1,
     "audio": 1,

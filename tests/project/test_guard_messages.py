@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from amtlib.serving import MESSAGE_BYTES
+from app.page import script
 from app.server.messages import LAB_MESSAGES
 from app.server.refusals import NOT_FROM_A_PAGE
-from tests.serving import ROOT, Server, served
+from tests.serving import Server, served
 from tests.wire import Closed, Wire, token_of, told
 
 
@@ -234,6 +235,5 @@ def test_what_pages_send_by_themselves_is_taken(server: Server) -> None:
 
 
 def test_the_list_of_messages_is_that_of_the_script() -> None:
-    script = (ROOT / "app" / "static" / "lab.js").read_text(encoding="utf-8")
-    sent = re.findall(r"(?:send_msg|\bask)\(\{type: \"(\w+)\"", script)
+    sent = re.findall(r"(?:\bsend|\bsend_msg|\bask)\(\{type: \"(\w+)\"", script.SCRIPT)
     assert set(sent) == LAB_MESSAGES.keys()

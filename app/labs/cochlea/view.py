@@ -12,7 +12,8 @@ import torch
 from app.labs.cochlea.figures import FIGURES
 from app.labs.cochlea.model import FS, CochleaModel
 from app.labs.cochlea.picture import card
-from app.shell import LabView, to_csv
+from app.page.listen import to_csv
+from app.page.view import LabView
 from app.stimulus import Stimulus
 
 _BESIDE = ("slope", "tuning", "suppression", "distortion")

@@ -267,13 +267,13 @@ class FdnModel(LabModel):
         if not any(self.trained().values()):
             raise ValueError("Nothing is trained: tick the feedback matrix, the input or the output gains.")
         key, plan = self._config(), self._plan()
-        run, told = plan.run_and_warnings()
+        run, warned = plan.run_and_warnings()
         if key != self._config():
             raise ValueError(
                 "The settings changed while the training was being made ready; press Train again."
             )
         self.run, self.plan, self._run_key, self._run_number = run, plan, key, next(_RUNS)
-        return [words.told(text) for text in told]
+        return [words.warning(each) for each in warned]
 
     def trained(self) -> dict[str, bool]:
         """Return what is trained, as `Trainable` calls it."""

@@ -15,13 +15,13 @@ import numpy as np
 
 from amtlib.fdn import FDNBuild
 from amtlib.train import Snapshot
-from app.background import Background, Superseded, in_turn, loop_of
 from app.figures import Array
 from app.labs.fdn import findings
 from app.labs.fdn.ear import Heard
 from app.labs.fdn.findings import Analysis, Sounding
 from app.labs.fdn.goals import TERMS
 from app.labs.fdn.model import FdnModel
+from app.page.background import Background, Superseded, in_turn, loop_of
 
 #: What follows a run that goes on gets this share of the time at the most: training comes first.
 SHARE = 0.03

@@ -16,8 +16,8 @@ from amtlib import audio, fdn
 from amtlib.fdn import FDNBuild
 from app.labs.fdn import findings
 from app.labs.fdn.settings import Training
+from app.page.upload import MAX_BYTES, max_samples
 from app.rooms import ONSET, load_room
-from app.uploads import MAX_BYTES, max_samples
 
 Array = NDArray[Any]
 

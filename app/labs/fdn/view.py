@@ -22,14 +22,17 @@ import torch
 from amtlib import audio, fdn
 from amtlib.jobs import Pool
 from amtlib.train import RemoteSteps, TrainingPlan, TrainingRun
-from app.background import Background, in_turn
 from app.labs.fdn import listening, words
 from app.labs.fdn.figures import EAR, FIGURES, MEASURED
 from app.labs.fdn.model import FdnModel
 from app.labs.fdn.observer import Observed, Observer
 from app.labs.fdn.picture import card
+from app.page.background import Background, in_turn
+from app.page.listen import to_csv
+from app.page.problems import sentence
+from app.page.protocol import Work
+from app.page.view import LabView
 from app.pool import LONG, TRAININGS
-from app.shell import LabView, sentence, to_csv
 
 _LOG = logging.getLogger("amtlab")
 
@@ -37,7 +40,7 @@ _LOG = logging.getLogger("amtlab")
 LOOK = 0.16
 #: A new line of words comes no sooner, s, while a run goes on.
 SAID = 2.0
-_IDLE = {"running": False, "share": 0.0, "left": None, "text": ""}
+_IDLE: Work = {"buttons": [], "running": False, "share": 0.0, "left": None, "text": ""}
 _GRID = """
 .figures { grid-template-columns: repeat(3, minmax(0, 1fr));
            grid-template-areas: "corner corner corner" "loss response matrix" "one two three" "four five ."; }
@@ -107,7 +110,7 @@ class FdnLab(LabView):
         self._observer = Observer(
             self.lab,
             background,
-            refresh=lambda: self._refresh(self._notes),
+            refresh=lambda: self._refresh(self.status.notes),
             leave=self._leave,
             is_wanted=lambda: not (self._closed or self._absent),
         )
@@ -131,21 +134,21 @@ class FdnLab(LabView):
 
     # ------------------------------------------------------------------ transport
 
-    def transport(self) -> dict[str, Any]:
+    def transport(self) -> Work:
         """Return the buttons that the run has now, and how far it is."""
         if self._preparing:  # a button, so that who pressed Train by key does not lose their place
-            return {"buttons": [["wait", "Getting ready …"]], **_IDLE, "running": True}
+            return {**_IDLE, "buttons": [["wait", "Getting ready …"]], "running": True}
         run = self.lab.run
         if run is None:
-            return {"buttons": [["play", "Train"], ["step", "One step"]], **_IDLE}
+            return {**_IDLE, "buttons": [["play", "Train"], ["step", "One step"]]}
         if run.state == "running" and (before := self._before()):
             text = f"waiting, {before} before you"
             share = run.progress
-            return {"buttons": [["stop", "Stop"]], **_IDLE, "running": True, "share": share, "text": text}
+            return {**_IDLE, "buttons": [["stop", "Stop"]], "running": True, "share": share, "text": text}
         buttons = self._buttons(run)
         if not run.steps_run:
             text = "a worker gets ready" if self.lab.busy and self._pool is not None else ""
-            return {"buttons": buttons, **_IDLE, "running": self.lab.busy, "text": text}
+            return {**_IDLE, "buttons": buttons, "running": self.lab.busy, "text": text}
         pace = run.seconds / run.steps_run
         text = f"step {run.steps_run} of {run.max_steps}, {1000 * pace:.0f} ms each"
         running = run.state == "running"
@@ -281,14 +284,16 @@ class FdnLab(LabView):
 
     def _with_notices(self, run: TrainingRun) -> list[str]:
         """Return what was said when it began, which still holds, and what the steps have warned of since."""
-        told = [words.told(text) for text in run.notices]
+        found = [words.warning(each) for each in run.warned]
+        if run.setback:
+            found.append(sentence(ValueError(run.setback)))
         if self._pool is not None and self._pool.problem:  # of a cluster
-            told.append(sentence(ValueError(self._pool.problem)))
-        return [*self._notes, *(text for text in told if text not in self._notes)]
+            found.append(sentence(ValueError(self._pool.problem)))
+        return [*self.status.notes, *(text for text in found if text not in self.status.notes)]
 
     def refresh(self) -> None:
         """Show the state that the model is in: for cells and scripts that step ``model.run`` themselves."""
-        self._refresh(self._notes)
+        self._refresh(self.status.notes)
 
     def arrived(self) -> None:
         """Let the pool begin its workers: by the time in which somebody has read the page, they are there."""

@@ -4,36 +4,15 @@ Not the numbers: those are in findings.py.
 """
 
 import math
-import re
 from collections.abc import Mapping
 
 from amtlib.fdn import FDNBuild
 from amtlib.train import TrainingRun
+from amtlib.train.notices import PenaltyDominates, TargetBreaksOff, TargetCut, TimeAliasing
 from app.labs.fdn.ear import Heard
 from app.labs.fdn.findings import Analysis, Sounding
+from app.page.problems import sentence
 
-#: What the library says of its arguments, and what the page says of its controls.
-_WARNINGS = (
-    (
-        r"the sparsity penalty makes (?P<share>[\d.]+) % .* sparsity_alpha = (?P<advice>\S+) instead",
-        "The density term makes {share} % of what moves the matrix, so it decides nearly alone. "
-        "A weight of {advice} gives it a tenth.",
-    ),
-    (
-        r"target is (?P<long>\S+) s long, nfft = \d+ holds (?P<held>\S+) s: the rest, (?P<level>-?\d+) dB",
-        "Only the first {held} s of the room's {long} s are matched; the rest holds {level} dB of its energy. "
-        "More points of the transform keep more.",
-    ),
-    (
-        r"target breaks off at (?P<level>-?\d+) dB",
-        "The room breaks off {level} dB re its peak, and the silence after it is learned too. "
-        "Give a longer recording, or choose fewer points of the transform.",
-    ),
-    (
-        r"time aliasing: .* at (?P<level>-?\d+) dB",
-        "What outlasts the transform wraps around, {level} dB re the response. Choose more points.",
-    ),
-)
 _ENDS = {
     "max_steps": "All {steps} steps are done.",
     "plateau": "The loss no longer falls: ended after {steps} steps.",
@@ -43,19 +22,34 @@ _ENDS = {
 }
 
 
-def told(warning: str) -> str:
-    """Return what the library warns of in the words of the page.
+def warning(found: Warning) -> str:
+    """Return what training warns of in the words of the page's controls.
 
     Examples
     --------
-    >>> told("target breaks off at -12 dB of its peak and is followed by silence up to nfft = 4096: the silence")
+    >>> warning(TargetBreaksOff(level=-12.0, nfft=4096))
     'The room breaks off -12 dB re its peak, and the silence after it is learned too. Give a longer recording, or ...
     """
-    for pattern, sentence in _WARNINGS:
-        found = re.match(pattern, warning)
-        if found:
-            return sentence.format(**found.groupdict())
-    return f"{warning[:1].upper()}{warning[1:].rstrip('.')}."
+    match found:
+        case PenaltyDominates():
+            return (
+                f"The density term makes {found.share:.4g} % of what moves the matrix, so it decides nearly alone. "
+                f"A weight of {found.advice:.1g} gives it a tenth."
+            )
+        case TargetCut():
+            return (
+                f"Only the first {found.held:.3g} s of the room's {found.duration:.3g} s are matched; the rest holds "
+                f"{found.level:.0f} dB of its energy. More points of the transform keep more."
+            )
+        case TargetBreaksOff():
+            return (
+                f"The room breaks off {found.level:.0f} dB re its peak, and the silence after it is learned too. "
+                "Give a longer recording, or choose fewer points of the transform."
+            )
+        case TimeAliasing():
+            level = f"{found.level:.0f} dB"
+            return f"What outlasts the transform wraps around, {level} re the response. Choose more points."
+    return sentence(ValueError(str(found)))
 
 
 def summary(start: FDNBuild, run: TrainingRun | None, fs: int) -> str:

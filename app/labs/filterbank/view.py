@@ -14,7 +14,8 @@ from app.figures import erb_number
 from app.labs.filterbank.figures import FIGURES
 from app.labs.filterbank.model import FilterbankModel, frequency_text
 from app.labs.filterbank.picture import card
-from app.shell import LabView, to_csv
+from app.page.listen import to_csv
+from app.page.view import LabView
 from app.stimulus import Stimulus
 
 _GRID = """

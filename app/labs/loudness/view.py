@@ -14,7 +14,8 @@ from amtlib import signals
 from app.labs.loudness.figures import FIGURES
 from app.labs.loudness.model import FS, LoudnessModel
 from app.labs.loudness.picture import card
-from app.shell import LabView, to_csv
+from app.page.listen import to_csv
+from app.page.view import LabView
 from app.stimulus import Stimulus
 from app.work import Job
 

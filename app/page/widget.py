@@ -8,9 +8,9 @@ from typing import Any
 import panel as pn
 import param
 
-from app.controls import Plain
 from app.lab import LabModel
 from app.quantity import Quantity, Written, rungs
+from app.upstream import Unstyled
 
 
 def control(model: LabModel, key: str, **settings: Any) -> pn.widgets.Widget:
@@ -66,7 +66,7 @@ def control(model: LabModel, key: str, **settings: Any) -> pn.widgets.Widget:
 
 def _made(parameter: Any, value: Any, settings: dict[str, Any]) -> pn.widgets.Widget:
     label = parameter.label
-    common = {"design": Plain, **settings}
+    common = {"design": Unstyled, **settings}
     if isinstance(parameter, Quantity):
         name = f"{label} ({parameter.unit})" if parameter.unit else label
         low, high = parameter.bounds

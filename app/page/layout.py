@@ -1,14 +1,15 @@
-"""The frame of every page: title bar, drawer, light and dark; panel-material-ui does the work.
-Source: our own measurements for what is switched off.
-Not what stands in it: see `app.shell` for the labs and `app.site` for the landing page.
+"""Two layouts: a page with title bar, drawer, light and dark (panel-material-ui does the work), and a notebook's cell.
+
+What stands in them: :mod:`app.page.view` for the labs, :mod:`app.site` for the landing page.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import panel as pn
-import panel_material_ui as pmui
-import param
-from panel.util import edit_readonly
+
+from app.page.part import LabPart
+from app.upstream import OfflineColumn, OfflineRow, Page, Unstyled
 
 SITE = "AMT Lab"
 
@@ -17,21 +18,6 @@ _THEME = {"chart_style": "classic", "palette": {"primary": {"main": "#0b63b0"}}}
 _DARK = {"chart_style": "classic", "palette": {"primary": {"main": "#7cb8f2"}}}
 # The same bar in both: the light accent of the dark theme would glare.
 _BAR = {".MuiAppBar-root": {"backgroundColor": "#0b4f8f", "backgroundImage": "none", "color": "#ffffff"}}
-
-
-class Page(pmui.Page):
-    """A page that is not told whether the server is busy.
-
-    The original links itself to Panel's busy state, which is one for the whole server, and never lets go: each
-    move of one student's slider would then cost 1 ms for every page that was ever opened (measured).
-    """
-
-    busy = param.Parameter(default=False, readonly=True, allow_refs=False)
-
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(**settings)
-        with edit_readonly(self):
-            self.busy = False
 
 
 def page_frame(title: str, sidebar: list[Any], main: list[Any]) -> Page:
@@ -48,3 +34,15 @@ def page_frame(title: str, sidebar: list[Any], main: list[Any]) -> Page:
         sx=_BAR,
         site_url="./",
     )
+
+
+def cell_frame(parts: Mapping[str, LabPart]) -> pn.Row:
+    """Lay the parts of a lab out for a notebook's cell: controls at the left, the rest beside them."""
+    for part in parts.values():
+        part.design = Unstyled
+    side = OfflineColumn(
+        parts["controls"], design=Unstyled, width=310, height=820, styles={"overflow-y": "auto"}
+    )
+    rest = [parts[kind] for kind in ("words", "figures", "tools")]
+    main = OfflineColumn(*rest, design=Unstyled, sizing_mode="stretch_width")
+    return OfflineRow(side, main, design=Unstyled, sizing_mode="stretch_width")

@@ -1,0 +1,126 @@
+"""What the parts of a lab's page are drawn from, as plain data of the structures in :mod:`app.page.protocol`."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from app.figures.wire import Scene
+from app.page.protocol import (
+    ControlsContent,
+    ControlsState,
+    FiguresContent,
+    Story,
+    ToolsContent,
+    UploadBox,
+    WordsContent,
+)
+from app.page.upload import MAX_BYTES
+
+if TYPE_CHECKING:
+    from app.page.view import LabView
+
+
+@dataclass
+class Status:
+    """The words of the present state: what is seen, why it cannot be computed, notes, and whether the task is done."""
+
+    summary: str = ""
+    problem: str = ""
+    notes: list[str] = field(default_factory=list)
+    task_done: bool = False
+
+
+class Contents:
+    """The content of each part of one page, at the moment that it is asked for."""
+
+    def __init__(self, lab: "LabView") -> None:
+        self._lab = lab
+
+    def controls(self) -> ControlsContent:
+        """Return what the controls are drawn from."""
+        lab = self._lab
+        box: UploadBox = {
+            "bytes": MAX_BYTES,
+            "page": lab.served,
+            "section": lab.upload_section,
+            "words": lab.upload_words,
+        }
+        return {
+            "id": lab.id,
+            "sections": lab.model.schema(),
+            "lessons": [[slug, lesson.title] for slug, lesson in lab.model.lessons.items()],
+            "upload": None if lab.stimulus() is None else box,
+        }
+
+    def controls_state(self) -> ControlsState:
+        """Return what of the controls changes."""
+        lesson = self._lab.link.lesson
+        return {"lesson": lesson.slug if lesson else "", "hide": list(self._lab.link.hidden)}
+
+    def words(self) -> WordsContent:
+        """Return what the words above the figures are drawn from."""
+        lab, status = self._lab, self._lab.status
+        quick = lab.model.key_controls if lab.served else ()
+        return {
+            "id": lab.id,
+            "summary": status.summary,
+            "problem": status.problem,
+            "notes": [note for note in status.notes if note != status.problem],
+            "story": self._story(),
+            "done": status.task_done,
+            "quick": [lab.model.fields[key].schema() for key in quick],
+        }
+
+    def _story(self) -> Story | None:
+        lesson, following = self._lab.link.lesson, self._lab.link.next_lesson
+        if lesson is None:
+            return None
+        return {
+            "slug": lesson.slug,
+            "title": lesson.title,
+            "text": lesson.text,
+            "questions": [list(pair) for pair in lesson.questions],
+            "task": lesson.task.text if lesson.task else "",
+            "done": lesson.task.done if lesson.task else "",
+            "next": [following.slug, following.title] if following else None,
+        }
+
+    def tools(self) -> ToolsContent:
+        """Return what the tools under the figures are drawn from."""
+        lab = self._lab
+        return {
+            "id": lab.id,
+            "file": f"amtlab-{lab.slug}",
+            "sounds": [[key, label, doc] for key, (label, doc) in lab.sounds.items()],
+            "silent": lab.silent(),
+            "exports": [[key, label, doc] for key, (label, doc) in lab.exports.items()],
+            "pinned": lab.comparison.state is not None,
+            "compares": lab.compares,
+            "fits": lab.fits,
+            "work": lab.transport(),
+            "code": lab.model.code() if lab.code_open else "",
+        }
+
+    def figures(self) -> FiguresContent:
+        """Return what the figures are drawn from, and what the parts share."""
+        lab = self._lab
+        # A picture that takes long comes after the page, which asks for it as soon as it listens.
+        computing = lab.computing
+        return {
+            "id": lab.id,
+            "template": lab.figures.template(),
+            "grid": lab.grid,
+            "pointable": [figure.name for figure in lab.figures.values() if figure.pointable],
+            "late": computing or lab.late(),
+            "scene": Scene().whole() if computing else lab.scene.whole(),
+            # The figures are always drawn, the drawer of a phone is not: they start what the parts share.
+            "engine": {
+                "values": lab.model.values(),
+                "link": self.link(),
+                "permalink": lab.served,
+                "frame": self.controls_state(),
+            },
+        }
+
+    def link(self) -> str:
+        """Return the query of an address that opens what is there now."""
+        return self._lab.link.write(self._lab.comparison.in_link)

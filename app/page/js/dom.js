@@ -1,0 +1,72 @@
+// Elements of the page, and the little that the browser lacks around them.
+
+/** @typedef {Node | string | null | undefined | false} Child */
+
+/**
+ * Make an element. A listener stands under `on...`, what is false or null is left out.
+ * @template {keyof HTMLElementTagNameMap} T
+ * @param {T} tag
+ * @param {Record<string, unknown>} [attributes]
+ * @param {...Child} children
+ * @returns {HTMLElementTagNameMap[T]}
+ */
+export function make(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag)
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === false || value == null) continue
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), /** @type {EventListener} */ (value))
+    else if (name in node && !name.includes("-") && typeof value !== "string") Object.assign(node, {[name]: value})
+    else node.setAttribute(name, value === true ? "" : String(value))
+  }
+  node.append(...children.filter((child) => child != null && child !== false))
+  return node
+}
+
+/**
+ * @param {Record<string, unknown>} attributes `onclick` among them
+ * @param {...Child} children
+ * @returns {HTMLButtonElement}
+ */
+export function button(attributes, ...children) {
+  return make("button", {type: "button", ...attributes}, ...children)
+}
+
+let identifiers = 0
+
+/**
+ * @param {string} stem
+ * @returns {string} an id that nothing else on the page has
+ */
+export function freshId(stem) {
+  identifiers += 1
+  return `${stem}-${identifiers}`
+}
+
+/**
+ * Run when something has been typed, once or twice. In JupyterLab the Enter key is no end of it for the browser.
+ * @param {HTMLInputElement} box
+ * @param {() => void} run
+ */
+export function whenTyped(box, run) {
+  box.addEventListener("change", run)
+  box.addEventListener("keydown", (event) => { if (event.key === "Enter") run() })
+}
+
+/**
+ * @param {string} base64
+ * @returns {Uint8Array<ArrayBuffer>}
+ */
+export function decode(base64) {
+  return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0))
+}
+
+/**
+ * @param {string} name
+ * @param {string} mime
+ * @param {BlobPart} content
+ */
+export function download(name, mime, content) {
+  const address = URL.createObjectURL(new Blob([content], {type: mime}))
+  make("a", {href: address, download: name}).click()
+  setTimeout(() => URL.revokeObjectURL(address), 10000)
+}

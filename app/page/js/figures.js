@@ -1,0 +1,91 @@
+// The figures, made from their template and filled with the page's scene. They start the page's engine: they are always
+// drawn, the drawer of a phone is not.
+
+/** @import {Figure} from "@bokehjs/models/plots" */
+/** @import {Answer, FigureView, FiguresContent, Part, Scene, Store} from "./types" */
+
+import {keepConnected} from "./connection.js"
+import {freshId, make} from "./dom.js"
+import {startEngine} from "./engine.js"
+import {adaptPage} from "./frame.js"
+import {paint} from "./paint.js"
+import {applyScene, figuresOf} from "./scene.js"
+
+/**
+ * @param {Part<FiguresContent>} model
+ * @param {HTMLElement} el
+ * @param {Store} store
+ * @returns {Promise<void>}
+ */
+export async function figures(model, el, store) {
+  const content = model.content
+  const engine = startEngine((message) => model.send_msg(message), store, content.engine)
+  if (store.permalink) {
+    adaptPage()
+    keepConnected(engine)
+  }
+  const grid = make("div", {class: "figures"})
+  store.showComputing = (is) => {
+    grid.classList.toggle("computing", is)
+    grid.setAttribute("aria-busy", String(is))
+  }
+  const style = make("style")
+  el.append(style, make("div", {class: "room"}, grid))
+  // Two labs may stand in one notebook: every model gets an id of its own.
+  const text = content.template.replace(/"id":"(p\d+)"/g, `"id":"${freshId(content.id)}-$1"`)
+  const document = Bokeh.require("document").Document.from_json(JSON.parse(text))
+  const plots = figuresOf(document)
+  /** @type {Scene[]} */
+  const early = []
+  store.receivers.scene = (scene) => early.push(scene)
+  model.on("msg:custom", (/** @type {Answer} */ answer) => {
+    if (answer.type !== "update") return
+    engine.receive(answer)
+    const {answered} = answer
+    // The page asks again only when this picture is drawn.
+    if (answered !== undefined) requestAnimationFrame(() => {
+      engine.drawn(answered)
+      window.dispatchEvent(new CustomEvent("amtlab-drawn", {detail: answered}))
+    })
+  })
+  applyScene(document, content.scene, true)
+  store.corner = make("div", {class: "corner"})
+  grid.append(store.corner)
+  store.receivers.corner?.()
+  const targets = plots.map((figure) => make("div", {"data-name": figure.name}))
+  grid.append(...targets)
+  // A figure stands in the area of its name, unless the lab's own rules say otherwise.
+  const areas = plots.map(({name}) => `.figures > [data-name="${name}"] { grid-area: ${name}; min-width: 0 }`)
+  style.textContent = areas.join("\n") + content.grid
+  paint(document, grid)
+  const views = await Bokeh.embed.add_document_standalone(document, grid, targets)
+  store.views = plots.map((figure) => /** @type {FigureView} */ (/** @type {unknown} */ (views.get(figure))))
+  store.receivers.scene = (scene) => applyScene(document, scene)
+  for (const scene of early) applyScene(document, scene)
+  // In a notebook, cells run on while this one is being drawn: what they changed meanwhile is asked for.
+  if (!store.permalink || content.late) model.send_msg({type: "hello"})
+  const repaint = new MutationObserver(() => paint(document, grid))
+  repaint.observe(grid.ownerDocument.documentElement, {attributes: true, attributeFilter: ["class"]})
+  for (const figure of plots) if (content.pointable.includes(figure.name ?? "")) followPointer(figure, store)
+}
+
+/**
+ * Look closer at a place of a figure that is clicked, dragged over or, where that is asked for, pointed at.
+ * @param {Figure} figure
+ * @param {Store} store
+ */
+function followPointer(figure, store) {
+  /** @param {{x: number, y: number}} event */
+  const look = ({x, y}) => {
+    if (Number.isFinite(x)) store.engine?.point({figure: figure.name ?? "", x, y})
+  }
+  let isDragging = false
+  figure.on_event("tap", look)
+  figure.on_event("panstart", () => { isDragging = figure.toolbar.active_drag == null })
+  figure.on_event("pan", (event) => { if (isDragging) look(event) })
+  figure.on_event("mousemove", (event) => {
+    const {x_range, y_range} = figure
+    const isInside = event.x > x_range.start && event.x < x_range.end && event.y > y_range.start && event.y < y_range.end
+    if (store.values["v.follow"] && isInside) look(event)
+  })
+}

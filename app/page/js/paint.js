@@ -1,0 +1,40 @@
+// Figures in the colours of the page around them.
+
+/** @import {Document} from "@bokehjs/document" */
+/** @import {Figure} from "@bokehjs/models/plots" */
+
+import {figuresOf} from "./scene.js"
+
+/**
+ * @param {Document} document
+ * @param {Element} ground
+ */
+export function paint(document, ground) {
+  const style = getComputedStyle(ground)
+  const colors = {
+    ink: style.color,
+    paper: style.getPropertyValue("--paper").trim() || "#ffffff",
+    faint: style.getPropertyValue("--line").trim() || "#cccccc",
+  }
+  for (const figure of figuresOf(document)) paintFigure(figure, colors)
+}
+
+/**
+ * @param {Figure} figure
+ * @param {{ink: string, paper: string, faint: string}} colors
+ */
+function paintFigure(figure, {ink, paper, faint}) {
+  figure.setv({background_fill_color: paper, border_fill_color: null, outline_line_color: faint})
+  if (figure.title && typeof figure.title !== "string") figure.title.setv({text_color: ink})
+  const beside = [figure.left, figure.right, figure.above, figure.below].flat()
+  for (const part of [...beside, ...figure.center]) {
+    if (part.type === "ColorBar")
+      part.setv({major_label_text_color: ink, title_text_color: ink, background_fill_color: null})
+    else if (part.type === "Legend")
+      part.setv({label_text_color: ink, background_fill_color: paper, background_fill_alpha: 0.8, border_line_color: null})
+    else if ("axis_label_text_color" in part)
+      part.setv({axis_label_text_color: ink, major_label_text_color: ink, axis_line_color: faint, major_tick_line_color: faint})
+    else if ("grid_line_color" in part && part.grid_line_color !== null)
+      part.setv({grid_line_color: faint})
+  }
+}

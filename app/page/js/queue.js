@@ -1,0 +1,100 @@
+// One question at a time: the next message goes when the picture for the last one is drawn, so that a fast drag never
+// queues pictures that nobody will see.
+
+/** @import {Message, Point, Value, Values} from "./types" */
+
+// What takes longer than this, ms, is shown to be on its way.
+export const SLOW_MS = 500
+// A lost answer must not silence the controls for good: after so long, ms, the next question goes without it.
+const RESCUE_MS = 4000
+
+/**
+ * @typedef {object} Queue
+ * @property {(key: string, value: Value) => void} set
+ * @property {(place: Point) => void} point
+ * @property {(message: Message) => void} ask send what a button says, after whatever was moved before it
+ * @property {(number: number) => void} answered the server has taken all up to this number
+ * @property {(number: number) => void} drawn the picture for this number is on the page
+ * @property {() => void} lost the connection has broken
+ * @property {() => void} found there is a connection again
+ * @property {() => Values} underWay the values that the server has not answered yet
+ */
+
+/**
+ * @param {(message: Message) => void} send
+ * @param {(is: boolean) => void} showComputing called with true where a picture takes long, with false when it is there
+ * @returns {Queue}
+ */
+export function createQueue(send, showComputing) {
+  // What has been sent and not answered yet, by the number of its message.
+  /** @type {Map<number, Values>} */
+  const sent = new Map()
+  /** @type {Values} */
+  let waiting = {}
+  /** @type {Point | null} */
+  let pointed = null
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let rescue
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let slow
+  let busy = false, lost = false, sequence = 0
+
+  const isWaiting = () => Object.keys(waiting).length > 0
+  const sendNext = () => {
+    busy = true
+    sequence += 1
+    if (isWaiting()) {
+      send({type: "set", values: waiting, sequence})
+      sent.set(sequence, waiting)
+      waiting = {}
+    } else if (pointed) {
+      send({type: "point", ...pointed, sequence})
+      pointed = null
+    }
+    // The last picture stays until the new one is there, and is marked where that takes long.
+    clearTimeout(slow)
+    slow = setTimeout(() => showComputing(true), SLOW_MS)
+    clearTimeout(rescue)
+    rescue = setTimeout(() => { busy = false; flush() }, RESCUE_MS)
+  }
+  const flush = () => {
+    if (!busy && !lost && (pointed || isWaiting())) sendNext()
+  }
+  const underWay = () => Object.assign({}, ...sent.values(), waiting)
+  return {
+    set(key, value) {
+      waiting[key] = value
+      flush()
+    },
+    point(place) {
+      pointed = place
+      flush()
+    },
+    ask(message) {
+      if (!lost && isWaiting()) sendNext()
+      send(message)
+    },
+    answered(number) {
+      for (const earlier of [...sent.keys()]) if (earlier <= number) sent.delete(earlier)
+    },
+    drawn(number) {
+      if (number < sequence) return
+      clearTimeout(rescue)
+      clearTimeout(slow)
+      showComputing(false)
+      busy = false
+      flush()
+    },
+    lost() {
+      lost = true
+      clearTimeout(rescue)
+      waiting = underWay()
+      sent.clear()
+    },
+    found() {
+      lost = busy = false
+      flush()
+    },
+    underWay,
+  }
+}

@@ -1,0 +1,41 @@
+// What the parts of one page share: the present values, and what wants to know of a change.
+
+/** @import {Store} from "./types" */
+
+/** @type {Map<string, Store>} */
+const stores = new Map()
+
+/**
+ * @param {string} id of the page
+ * @returns {Store}
+ */
+export function storeOf(id) {
+  let store = stores.get(id)
+  if (!store) {
+    store = {
+      values: {}, frame: {lesson: "", hide: []}, hidden: new Set(), permalink: false, editing: false,
+      watchers: new Set(), receivers: {}, starting: [], corner: null, views: [], showComputing: () => {}, engine: null,
+    }
+    stores.set(id, store)
+  }
+  return store
+}
+
+/**
+ * Run when the page's engine has started: a part may be drawn before the figures, which start it.
+ * @param {Store} store
+ * @param {() => void} run
+ */
+export function whenStarted(store, run) {
+  if (store.starting) store.starting.push(run)
+  else run()
+}
+
+/**
+ * Tell everything that shows values what has moved.
+ * @param {Store} store
+ * @param {Set<string>} [moved] keys; none of them where only what is shown has changed
+ */
+export function notify(store, moved = new Set()) {
+  for (const watcher of store.watchers) watcher(moved)
+}

@@ -1,0 +1,120 @@
+// What stands under the figures: comparing two states, keeping pictures and data, the code; and the player in the
+// figures' corner.
+
+/** @import {Answer, Message, Part, Store, ToolsContent} from "./types" */
+
+import {button, decode, download, make} from "./dom.js"
+import {picture} from "./picture.js"
+import {SLOW_MS} from "./queue.js"
+import {workBar} from "./work.js"
+
+/** @typedef {(message: Message) => void} Ask */
+
+/**
+ * @param {string} label
+ * @param {...(HTMLElement | null)} nodes
+ * @returns {HTMLElement}
+ */
+function group(label, ...nodes) {
+  return make("div", {class: "group", role: "group", "aria-label": label},
+    make("span", {class: "label"}, label), ...nodes)
+}
+
+/**
+ * @param {Part<ToolsContent>} model
+ * @param {HTMLElement} el
+ * @param {Store} store
+ */
+export function tools(model, el, store) {
+  const {sounds, exports, file, compares, fits} = model.content
+  /** @type {Ask} */
+  const ask = (message) => store.engine?.ask(message)
+  const {player, status, hear} = playerFor(model, ask)
+  const listen = sounds.map(([key, label, help]) => button({title: help, onclick: () => hear(key)}, `▶ ${label}`))
+  const pin = button({onclick: () => ask({type: "pin"}),
+    title: "Keep the present state as a dashed ghost behind the live one"}, "Pin as A")
+  const whilePinned = [
+    button({onclick: () => ask({type: "swap"})}, "Swap A and B"),
+    button({onclick: () => ask({type: "unpin"})}, "Unpin"),
+    button({onclick: () => hear("a")}, "▶ A"),
+    button({onclick: () => hear("b")}, "▶ B"),
+  ]
+  const fit = button({onclick: () => ask({type: "fit"}), title: "Set the axes to what is there now"}, "Fit axes")
+  const keep = [
+    button({onclick: () => picture(store.views, "png", file)}, "PNG"),
+    button({onclick: () => picture(store.views, "svg", file)}, "SVG"),
+    ...exports.map(([key, label, help]) => button({title: help, onclick: () => ask({type: "export", key})}, label)),
+  ]
+  const work = workBar(ask)
+  const code = codeBox(ask)
+  /** @param {ToolsContent} content */
+  const draw = (content) => {
+    for (const node of whilePinned) node.hidden = !content.pinned
+    sounds.forEach(([key], i) => { listen[i].hidden = content.silent.includes(key) })
+    code.draw(content.code)
+    work.draw(content.work)
+  }
+  store.receivers.tools = draw
+  draw(model.content)
+  const compare = compares ? group("Compare", pin, ...whilePinned, fits ? fit : null) : null
+  el.append(make("div", {class: "tools"}, make("div", {class: "row"}, compare, group("Keep", ...keep)), code.node))
+
+  const note = make("span", {class: "fine"}, "Played at one safe level; dB SPL is the model’s level.")
+  const ears = make("div", {class: "listen"}, work.node, group("Listen", ...listen), player, status, note)
+  const place = () => (store.corner ?? el).prepend(ears)
+  store.receivers.corner = place
+  place()
+}
+
+/**
+ * @param {Part<ToolsContent>} model
+ * @param {Ask} ask
+ * @returns {{player: HTMLElement, status: HTMLElement, hear: (key: string) => void}}
+ */
+function playerFor(model, ask) {
+  const player = make("audio", {controls: true, preload: "none", "aria-label": "Player"})
+  player.hidden = true
+  const status = make("span", {class: "playing", role: "status"})
+  let address = ""
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let slow
+  model.on("msg:custom", (/** @type {Answer} */ answer) => {
+    if (answer.type === "sound" || answer.type === "failed") clearTimeout(slow)
+    if (answer.type === "sound") {
+      if (address) URL.revokeObjectURL(address)
+      address = URL.createObjectURL(new Blob([decode(answer.data)], {type: "audio/wav"}))
+      player.src = address
+      status.textContent = answer.title
+      player.hidden = false
+      player.play().catch(() => { status.textContent = `${answer.title}: press play` })
+    }
+    if (answer.type === "file") download(answer.name, answer.mime, decode(answer.data))
+    if (answer.type === "failed") status.textContent = answer.text
+  })
+  return {player, status, hear: (key) => {
+    clearTimeout(slow)
+    slow = setTimeout(() => { status.textContent = "Making the sound …" }, SLOW_MS)
+    ask({type: "sound", key})
+  }}
+}
+
+/**
+ * @param {Ask} ask
+ * @returns {{node: HTMLElement, draw: (text: string) => void}}
+ */
+function codeBox(ask) {
+  const code = make("code")
+  const status = make("span", {class: "said", role: "status"})
+  const copy = async () => {
+    try {
+      await navigator.clipboard.writeText(code.textContent ?? "")
+      status.textContent = "Copied"
+    } catch {
+      status.textContent = "Select the text and copy it"
+    }
+  }
+  const node = make("details", {class: "code"}, make("summary", {}, "Show the code"),
+    button({onclick: copy}, "Copy"), status, make("pre", {tabindex: "0", "aria-label": "Code"}, code))
+  node.addEventListener("toggle", () => ask({type: "code", open: node.open}))
+  return {node, draw: (text) => { if (code.textContent !== text) code.textContent = text }}
+}

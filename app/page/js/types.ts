@@ -1,0 +1,277 @@
+// What a page and its server say to each other, and what the parts of one page share. For the check of types alone:
+// no browser gets this file. `@bokehjs` are the declarations that come with the bokeh package.
+
+import type {Document} from "@bokehjs/document"
+import type * as embed from "@bokehjs/embed"
+import type {DataSource} from "@bokehjs/models/sources"
+import type {LegendItem} from "@bokehjs/models/annotations/legend_item"
+
+declare global {
+  const Bokeh: {
+    documents: Document[]
+    embed: typeof embed
+    require(name: "document"): typeof import("@bokehjs/document")
+    require(name: "core/util/ndarray"): typeof import("@bokehjs/core/util/ndarray")
+  }
+}
+
+export type Value = number | string | boolean
+export type Values = Record<string, Value>
+
+/** One control, as `Field.schema` describes it. */
+export type Entry = NumberEntry | ChoiceEntry | FlagEntry | TextEntry
+
+interface AnyEntry {
+  key: string
+  label: string
+  help: string
+  /** The control is shown while each of these other settings has one of these values. */
+  when?: Record<string, Value[]> | null
+}
+
+export interface NumberEntry extends AnyEntry {
+  kind: "number"
+  default: number
+  min: number
+  max: number
+  step: number
+  scale: "linear" | "log"
+  unit: string
+}
+
+export interface ChoiceEntry extends AnyEntry {
+  kind: "choice"
+  default: Value
+  /** Value and name of each option. */
+  options: [Value, string][]
+}
+
+export interface FlagEntry extends AnyEntry {
+  kind: "flag"
+  default: boolean
+}
+
+export interface TextEntry extends AnyEntry {
+  kind: "text"
+  default: string
+}
+
+/** Messages of the page; `app.server.messages` lets no others pass. */
+export type Message =
+  | {type: "set", values: Values, sequence: number}
+  | {type: "point", figure: string, x: number, y: number, sequence: number}
+  | {type: "hide", keys: string[]}
+  | {type: "lesson", slug: string}
+  | {type: "work", do: string}
+  | {type: "code", open: boolean}
+  | {type: "sound" | "export", key: string}
+  | {type: "upload", id: string, name: string, size: number, start: number, data: string}
+  | {type: "hello" | "reset" | "pin" | "unpin" | "swap" | "fit"}
+
+/** Messages of the server. */
+export type Answer =
+  | Update
+  | {type: "sound", title: string, data: string}
+  | {type: "file", name: string, mime: string, data: string}
+  | {type: "failed", text: string}
+  | {type: "upload-more", id: string}
+  | {type: "upload-done" | "upload-failed", id: string, text: string}
+
+/** What has changed, all of it together. */
+export interface Update {
+  type: "update"
+  /** Number of the newest question that this answers. */
+  answered?: number
+  values?: Values
+  controls?: ControlsState
+  words?: WordsContent
+  tools?: ToolsContent
+  scene?: Scene
+  /** The query of the page's address, without the question mark. */
+  link?: string
+}
+
+/** What the parts of a page receive; `frame` and `corner` come from other parts of the same page. */
+export interface Receivers {
+  values?: (fresh: Values) => void
+  controls?: (fresh: ControlsState) => void
+  words?: (fresh: WordsContent) => void
+  tools?: (fresh: ToolsContent) => void
+  scene?: (fresh: Scene) => void
+  link?: (fresh: string) => void
+  frame?: () => void
+  corner?: () => void
+}
+
+export interface ControlsState {
+  /** Slug of the lesson, or nothing. */
+  lesson: string
+  /** Keys of the controls that students do not see. */
+  hide: string[]
+}
+
+export interface WordsContent {
+  id: string
+  summary: string
+  problem: string
+  notes: string[]
+  story: Story | null
+  done: boolean
+  /** Controls that stand under the words. */
+  quick: Entry[]
+}
+
+export interface Story {
+  slug: string
+  title: string
+  text: string
+  questions: [string, string][]
+  task: string
+  done: string
+  /** Slug and title of the lesson after this one. */
+  next: [string, string] | null
+}
+
+export interface ToolsContent {
+  id: string
+  /** Name of the files, without an ending. */
+  file: string
+  /** Key, label and help of each. */
+  sounds: [string, string, string][]
+  exports: [string, string, string][]
+  compares: boolean
+  fits: boolean
+  pinned: boolean
+  /** Keys of the sounds that there are not in the present state. */
+  silent: string[]
+  code: string
+  work: Work | null
+}
+
+export interface Work {
+  /** Action and label of each button. */
+  buttons: [string, string][]
+  running: boolean
+  /** 0 to 1. */
+  share: number
+  /** In seconds. */
+  left: number | null
+  text: string
+}
+
+/** Where an array stands in the bytes of a scene. */
+export interface Place {
+  dtype: "uint8" | "int32" | "float32" | "float64"
+  shape: number[]
+  from: number
+  to: number
+}
+
+/** What the figures show: properties by model, limits by axis, columns by data source. */
+export interface Scene {
+  set: Record<string, Record<string, unknown>>
+  limits: Record<string, [number, number]>
+  data: Record<string, Record<string, unknown>>
+  bytes?: Uint8Array
+}
+
+/** BokehJS's `ndarray`, as far as scenes need it. */
+export type MakeArray = (init: ArrayBuffer | ArrayLike<number>, form: {dtype: Place["dtype"], shape: number[]}) => unknown
+
+export type LegendItems = (LegendItem & {renderers: {data_source: DataSource}[]})[]
+
+export interface Point {
+  figure: string
+  x: number
+  y: number
+}
+
+export interface EngineContent {
+  values: Values
+  link: string
+  /** Whether the page has an address of its own, which a cell of a notebook has not. */
+  permalink: boolean
+  frame: ControlsState
+}
+
+export interface ControlsContent {
+  id: string
+  sections: {title: string, open: boolean, controls: Entry[]}[]
+  /** Slug and title of each lesson. */
+  lessons: [string, string][]
+  upload: UploadBox | null
+}
+
+export interface UploadBox {
+  bytes: number
+  /** Whether the whole page takes a dropped file. */
+  page: boolean
+  /** Title of the section of controls where the box stands. */
+  section: string
+  words: string
+}
+
+export interface FiguresContent {
+  id: string
+  /** A Bokeh document as JSON, one root a figure. */
+  template: string
+  /** CSS of the grid that the figures stand in. */
+  grid: string
+  pointable: string[]
+  late: boolean
+  scene: Scene
+  engine: EngineContent
+}
+
+/** One part of a page, as Panel hands it to `render`. */
+export interface Part<Content> {
+  kind: string
+  content: Content
+  send_msg(message: Message): void
+  on(event: "msg:custom", callback: (message: Answer) => void): void
+}
+
+/** What the parts of one page share. */
+export interface Store {
+  values: Values
+  frame: ControlsState
+  hidden: Set<string>
+  permalink: boolean
+  /** Whether a lesson is being made. */
+  editing: boolean
+  /** Called with the keys that moved; with none of them where only what is shown changed. */
+  watchers: Set<(moved?: Set<string>) => void>
+  receivers: Receivers
+  /** What runs when the engine starts; null afterwards. */
+  starting: (() => void)[] | null
+  /** The corner of the figures where the player stands. */
+  corner: HTMLElement | null
+  /** The views of the figures. */
+  views: FigureView[]
+  showComputing(is: boolean): void
+  engine: Engine | null
+}
+
+/** A view of a figure, as far as a picture of it needs one. */
+export interface FigureView {
+  el: HTMLElement
+  export(type: "png", hidpi: boolean): {canvas: HTMLCanvasElement}
+  export(type: "svg"): {ctx: {get_serialized_svg(fix_named_entities: boolean): string}}
+}
+
+export interface Engine {
+  /** Change a setting. */
+  set(key: string, value: Value): void
+  /** Look at a place of a figure. */
+  point(place: Point): void
+  /** Send what a button says, after whatever was moved before it. */
+  ask(message: Message): void
+  hide(key: string, hidden: boolean): void
+  receive(update: Update): void
+  /** The picture of the question with this number is drawn. */
+  drawn(answered: number): void
+  lost(): void
+  found(): void
+  /** Path and query of the present state. */
+  address(): string
+}

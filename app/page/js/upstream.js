@@ -1,0 +1,49 @@
+// Everything of BokehJS that is private and that the page uses or replaces, seen in BokehJS 3.9.2 (client/connection).
+// tests/app/test_js.py fails where BokehJS no longer has or calls one of these.
+
+/** @import {ClientConnection} from "@bokehjs/client/connection" */
+/** @import {ConnectionLost} from "@bokehjs/core/bokeh_events" */
+/** @import {Reconnection} from "./reconnection.js" */
+
+const BAD_MESSAGE = 4002
+
+/**
+ * @param {ConnectionLost} event
+ * @returns {ClientConnection | undefined}
+ */
+export function connectionOf(event) {
+  return event["connection"].deref()
+}
+
+/**
+ * Let a page's own rules say when and how a connection is made again.
+ * @param {ClientConnection} connection
+ * @param {Reconnection} reconnection
+ */
+export function adopt(connection, reconnection) {
+  const query = [connection.args_string, "again=1"].filter(Boolean).join("&")
+  Object.assign(connection, {args_string: query})  // which the server tells from a page that opens
+  // BokehJS would fetch the whole document, and fails at the arrays in it: the page asks for what has changed.
+  connection["_repull_session_doc"] = async (resolve) => {
+    if (connection.session) resolve(connection.session)
+  }
+  // BokehJS's own delay doubles with every try, without an end.
+  connection["_reconnect_delay"] = () => reconnection.delay()
+  // BokehJS closes with 1002, which a browser refuses to its scripts, and then waits on for ever.
+  connection["_close_bad_protocol"] = (detail) => {
+    console.error(`What the server sent could not be read: ${detail}`)
+    connection.socket?.close(BAD_MESSAGE)
+  }
+  // BokehJS keeps a message that was cut in the middle, which swallows the start of what the next connection brings.
+  const Receiver = /** @type {new () => unknown} */ (connection["_receiver"].constructor)
+  const forget = () => Object.assign(connection, {_receiver: new Receiver()})
+  forget()
+  // BokehJS gives up after five tries in vain, and knows nothing of the codes that the server closes with.
+  const closed = connection["_on_close"].bind(connection)
+  connection["_on_close"] = (event, reject) => {
+    forget()
+    connection["_reconnection_attempts_left"] = 5
+    if (reconnection.closed(event)) location.reload()
+    else closed(event, reject)
+  }
+}

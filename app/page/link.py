@@ -1,0 +1,180 @@
+"""The link of a lab: all of its state as the query of an address, read when a page opens, written after each change.
+
+The only reader and the only writer: the browser shows what it is sent. The settings in a link are those that differ
+from a fresh lab's, or from those of the lesson it names; the idea of a state that is all in the address is TensorFlow
+Playground's.
+"""
+
+from collections.abc import Iterable, Mapping
+from numbers import Real
+from typing import Any
+from urllib.parse import parse_qsl, quote_plus
+
+import numpy as np
+
+from app.lab import LabModel, Lesson
+from app.quantity import shortened
+
+#: Keys of a link that are not settings: the lesson, the controls to hide, and the state that is pinned as A.
+_OWN_KEYS = ("lesson", "hide", "a")
+#: Keys that others put into the address and that a link keeps.
+_FOREIGN_KEYS = ("theme",)
+#: Longest link that is read, characters.
+_LONGEST = 4000
+
+
+class Link:
+    """What a page's address says: settings, lesson, hidden controls, and a pinned state.
+
+    Parameters
+    ----------
+    model : LabModel
+        Receives the settings that are read, and has those that are written.
+    opens_with : str
+        The lesson that an address opens which says nothing.
+
+    Attributes
+    ----------
+    lesson : Lesson or None
+        The lesson that is open.
+    hidden : tuple of str
+        Keys of the controls that are hidden.
+
+    Examples
+    --------
+    >>> from app.labs.filterbank.model import FilterbankModel
+    >>> link = Link(FilterbankModel())
+    >>> link.read("?f.order=2&s.level=55&theme=dark")
+    ([], None)
+    >>> link.write(pinned={"f.order": "3"})
+    'theme=dark&s.level=55&f.order=2&a=f.order%3D3'
+    """
+
+    def __init__(self, model: LabModel, opens_with: str = "") -> None:
+        self.lesson: Lesson | None = None
+        self.hidden: tuple[str, ...] = ()
+        self._model = model
+        self._opens_with = opens_with
+        self._foreign: dict[str, str] = {}
+        self._defaults = {key: entry.parameter.default for key, entry in model.fields.items()}
+        self._expected = self._defaults
+
+    def read(self, text: str) -> tuple[list[str], dict[str, str] | None]:
+        """Apply a link as far as it makes sense.
+
+        Parameters
+        ----------
+        text : str
+            The query of an address, with or without its question mark.
+
+        Returns
+        -------
+        list of str
+            A sentence for each thing in it that was not taken, or that moved something else.
+        dict or None
+            The state that it pins as A.
+        """
+        if len(text) > _LONGEST:
+            return [f"The link has {len(text)} characters, more than {_LONGEST}, and was left out."], None
+        query = _parsed(text.lstrip("?"))
+        self._foreign = {key: query.pop(key) for key in _FOREIGN_KEYS if key in query}
+        notes = []
+        slug = query.get("lesson", "" if query else self._opens_with)
+        if slug in self._model.lessons:
+            notes += self.enter(self._model.lessons[slug])
+        elif slug:
+            notes.append(f"There is no lesson {shortened(slug)} here; the rest of the link was applied.")
+        if "hide" in query:
+            asked = [key for key in query["hide"].split(",") if key]
+            self.hide(asked)
+            if len(self.hidden) < len(asked):
+                notes.append("The link hides controls that this lab does not have; they were left out.")
+        pinned = None
+        if "a" in query:
+            pinned = {key: value for key, value in _parsed(query["a"]).items() if key in self._model.fields}
+        state = {key: value for key, value in query.items() if key not in _OWN_KEYS}
+        file = [key for key in ("s.kind", "t.target") if state.get(key) == "file"]
+        if file:
+            del state[file[0]]
+            notes.append("The link was made with a sound file, which links do not carry; drop it here again.")
+        return notes + self._model.update(state), pinned
+
+    def write(self, pinned: Mapping[str, str] | None = None) -> str:
+        """Return the query, without question mark, of an address that opens what is there now; "" for a fresh lab."""
+        query = dict(self._foreign)
+        if self.lesson is not None:
+            query["lesson"] = self.lesson.slug
+        hidden = sorted(set(self.hidden))
+        if hidden != sorted(self.lesson.hide if self.lesson is not None else ()):
+            query["hide"] = ",".join(hidden)
+        model, expected = self._model, self._expected
+        for key, value in model.values().items():
+            if (value != expected[key] or model.is_kept(key)) and key not in model.derived:
+                query[key] = _text(value)
+        if pinned is not None:
+            query["a"] = _joined(pinned)
+        return _joined(query)
+
+    def enter(self, lesson: Lesson | None) -> list[str]:
+        """Open a lesson, or leave the one that is open and keep its settings; return the model's notes."""
+        self.lesson = lesson
+        self.hidden = lesson.hide if lesson else ()
+        # What the lesson itself sets need not stand in the link, but a way back from it must.
+        of_lesson = lesson.state if lesson else {}
+        fields = self._model.fields
+        self._expected = self._defaults | {key: fields[key].parse(value) for key, value in of_lesson.items()}
+        return self._model.restore(lesson.state) if lesson else []
+
+    def leave(self) -> None:
+        """Show every control, and no lesson."""
+        self.enter(None)
+
+    def hide(self, keys: Iterable[str]) -> None:
+        """Hide these controls and no others; keys of controls that there are not are left out."""
+        self.hidden = tuple(key for key in keys if key in self._model.fields)
+
+    @property
+    def next_lesson(self) -> Lesson | None:
+        """The lesson after the present one."""
+        if self.lesson is None:
+            return None
+        slugs = list(self._model.lessons)
+        later = slugs[slugs.index(self.lesson.slug) + 1 :]
+        return self._model.lessons[later[0]] if later else None
+
+
+def _parsed(query: str) -> dict[str, str]:
+    return dict(parse_qsl(query, keep_blank_values=True))
+
+
+def _joined(query: Mapping[str, str]) -> str:
+    """Write a query as a browser's ``URLSearchParams`` does, but for the comma, which stays readable.
+
+    Examples
+    --------
+    >>> _joined({"hide": "s.level,f.order", "a": "x*~ =1"})
+    'hide=s.level,f.order&a=x*%7E+%3D1'
+    """
+    return "&".join(f"{_quoted(key)}={_quoted(text)}" for key, text in query.items())
+
+
+def _quoted(text: str) -> str:
+    return quote_plus(text, safe="*,", errors="replace").replace("~", "%7E")
+
+
+def _text(value: Any) -> str:
+    """Write a setting as a browser would: the links of all versions of the labs look alike.
+
+    Examples
+    --------
+    >>> [_text(value) for value in (True, 1.0, -0.25, 3e-07, 1e-05, "pink")]
+    ['true', '1', '-0.25', '3e-7', '0.00001', 'pink']
+    """
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if not isinstance(value, Real):
+        return str(value)
+    number = float(value)
+    if number == 0 or 1e-6 <= abs(number) < 1e21:
+        return np.format_float_positional(abs(number) if number == 0 else number, trim="-")
+    return repr(number).replace("e-0", "e-")

@@ -1,0 +1,88 @@
+"""What leaves a lab for the ear or the disk: sounds at one safe level, and exported files, as messages to the page."""
+
+import base64
+import logging
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+from amtlib import audio
+from app.page.compare import Comparison, Heard
+from app.page.problems import NO_ROOM, sentence
+from app.page.protocol import Failed, File, Sound
+
+_LOG = logging.getLogger("amtlab")
+
+
+class Audible(Protocol):
+    """What a lab's page provides by key."""
+
+    def sound(self, key: str) -> tuple[str, torch.Tensor, int]:
+        """Return title, samples and rate of a sound."""
+        ...
+
+    def compared_sound(self) -> Heard | None:
+        """Return the sound that stands for the present state in a comparison by ear."""
+        ...
+
+    def level_dbfs(self, key: str) -> float:
+        """Return the rms at which a sound is played, dB re full scale."""
+        ...
+
+    def export(self, key: str) -> tuple[str, str, bytes]:
+        """Return file name, MIME type and content of an export."""
+        ...
+
+
+class Listening:
+    """Makes the sounds and files that a page asks for.
+
+    Parameters
+    ----------
+    lab : Audible
+        The page.
+    comparison : Comparison
+        Has the sound of A.
+    """
+
+    def __init__(self, lab: Audible, comparison: Comparison) -> None:
+        self._lab = lab
+        self._comparison = comparison
+
+    def sound(self, key: str) -> Sound | Failed:
+        """Return the sound with that key, ready to play; "a" and "b" are those of the comparison, if it has any."""
+        try:
+            title, samples, fs = self._compared(key) or self._lab.sound(key)
+        except (ValueError, KeyError) as problem:
+            return {"type": "failed", "text": sentence(problem)}
+        data = audio.wav_bytes(audio.playback(samples, fs, level_dbfs=self._lab.level_dbfs(key)), fs)
+        return {"type": "sound", "title": title, "data": base64.b64encode(data).decode()}
+
+    def _compared(self, key: str) -> tuple[str, torch.Tensor, int] | None:
+        found = None
+        if key == "a":
+            found = self._comparison.sound
+        elif key == "b":
+            found = self._lab.compared_sound()
+        return None if found is None else ("A, pinned" if key == "a" else "B, now", *found)
+
+    def file(self, key: str) -> File | Failed:
+        """Return the exported file with that key."""
+        try:
+            name, mime, content = self._lab.export(key)
+        except (ValueError, KeyError) as problem:
+            return {"type": "failed", "text": sentence(problem)}
+        except (MemoryError, OSError):
+            _LOG.exception("A file could not be made")
+            return {"type": "failed", "text": f"{NO_ROOM} for this file. Try again later."}
+        return {"type": "file", "name": name, "mime": mime, "data": base64.b64encode(content).decode()}
+
+
+def to_csv(columns: Mapping[str, np.ndarray[Any, Any]], comment: str = "") -> bytes:
+    """Write columns of equal length as CSV, with a comment line that says where they come from."""
+    lines = [f"# {comment}"] if comment else []
+    lines.append(",".join(columns))
+    lines += [",".join(f"{v:.9g}" for v in row) for row in zip(*columns.values(), strict=True)]
+    return ("\n".join(lines) + "\n").encode()

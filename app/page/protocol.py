@@ -1,0 +1,252 @@
+"""What a lab's page and the server send each other, and what each part of the page is drawn from: plain data.
+
+The browser's half is page/js. What a page may send is checked before Bokeh reads it, by the table
+`app.server.messages.LAB_MESSAGES`, whose fields are those of the messages here (tests/app/test_protocol.py).
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final, Literal, NotRequired, TypeAlias, TypedDict
+
+# ---------------------------------------------------------------- from the page
+
+
+class Set(TypedDict):
+    """Controls that were moved; answered by an `Update` with the same number."""
+
+    type: Literal["set"]
+    values: dict[str, Any]
+    sequence: int
+
+
+class Point(TypedDict):
+    """A place of a figure, in its axes' units, that is looked at closer; answered like `Set`."""
+
+    type: Literal["point"]
+    figure: str
+    x: float
+    y: float
+    sequence: int
+
+
+class Hide(TypedDict):
+    """The controls that a teacher hides: these and no others."""
+
+    type: Literal["hide"]
+    keys: list[str]
+
+
+class OpenLesson(TypedDict):
+    """A lesson to open; "" leaves the present one."""
+
+    type: Literal["lesson"]
+    slug: str
+
+
+class Command(TypedDict):
+    """A button, or the page's wish for all that there is ("hello")."""
+
+    type: Literal["hello", "reset", "pin", "unpin", "swap", "fit"]
+
+
+class Transport(TypedDict):
+    """A button of what takes time, see `Work`."""
+
+    type: Literal["work"]
+    do: str
+
+
+class ShowCode(TypedDict):
+    """Whether the code is unfolded."""
+
+    type: Literal["code"]
+    open: bool
+
+
+class AskFor(TypedDict):
+    """A sound to play, or a file to keep."""
+
+    type: Literal["sound", "export"]
+    key: str
+
+
+class Piece(TypedDict):
+    """A piece of a dropped file, in base 64; the next one is sent when it is asked for."""
+
+    type: Literal["upload"]
+    id: str
+    name: str
+    size: int
+    start: int
+    data: str
+
+
+FromPage: TypeAlias = Set | Point | Hide | OpenLesson | Command | Transport | ShowCode | AskFor | Piece
+#: Kind of message -> its structure.
+FROM_PAGE: Final[Mapping[str, type[Any]]] = {
+    "set": Set,
+    "point": Point,
+    "hide": Hide,
+    "lesson": OpenLesson,
+    **dict.fromkeys(("hello", "reset", "pin", "unpin", "swap", "fit"), Command),
+    "work": Transport,
+    "code": ShowCode,
+    **dict.fromkeys(("sound", "export"), AskFor),
+    "upload": Piece,
+}
+#: Kinds of which the newest alone matters: moves of a slider or of the pointer.
+NEWEST_WINS: Final = ("set", "point")
+
+# ---------------------------------------------------------------- what the parts show
+
+
+class ControlsState(TypedDict):
+    """What of the controls changes."""
+
+    lesson: str
+    hide: list[str]
+
+
+class UploadBox(TypedDict):
+    """Where a file may be dropped."""
+
+    bytes: int
+    page: bool
+    section: str
+    words: str
+
+
+class ControlsContent(TypedDict):
+    """What the part of the controls is drawn from."""
+
+    id: str
+    sections: list[dict[str, Any]]
+    lessons: list[list[str]]
+    upload: UploadBox | None
+
+
+class Story(TypedDict):
+    """A lesson's card. ``next`` is key and title of the lesson after it."""
+
+    slug: str
+    title: str
+    text: str
+    questions: list[list[str]]
+    task: str
+    done: str
+    next: list[str] | None
+
+
+class WordsContent(TypedDict):
+    """What the line of words above the figures is drawn from."""
+
+    id: str
+    summary: str
+    problem: str
+    notes: list[str]
+    story: Story | None
+    done: bool
+    quick: list[dict[str, Any]]
+
+
+class Work(TypedDict):
+    """The buttons of what takes time, ``[action, label]``, and how far it is.
+
+    ``share`` is 0 to 1, ``left`` seconds or None, ``text`` a few words beside it.
+    """
+
+    buttons: list[list[str]]
+    running: bool
+    share: float
+    left: float | None
+    text: str
+
+
+class ToolsContent(TypedDict):
+    """What the tools under the figures are drawn from: listen, compare, keep, code. Lists hold key, label, help."""
+
+    id: str
+    file: str
+    sounds: list[list[str]]
+    silent: list[str]
+    exports: list[list[str]]
+    pinned: bool
+    compares: bool
+    fits: bool
+    work: Work | None
+    code: str
+
+
+class Engine(TypedDict):
+    """What the page's parts share. ``link`` is the query of the address, "" for a fresh lab."""
+
+    values: dict[str, Any]
+    link: str
+    permalink: bool
+    frame: ControlsState
+
+
+class FiguresContent(TypedDict):
+    """What the figures are drawn from, and the engine that the other parts wait for."""
+
+    id: str
+    template: str
+    grid: str
+    pointable: list[str]
+    late: bool
+    scene: dict[str, dict[str, Any]]
+    engine: Engine
+
+
+# ---------------------------------------------------------------- to the page
+
+
+class Update(TypedDict):
+    """All that a change moves, in one message, so that the page never shows half of it."""
+
+    type: Literal["update"]
+    answered: NotRequired[int]
+    values: NotRequired[dict[str, Any]]
+    link: NotRequired[str]
+    words: NotRequired[WordsContent]
+    tools: NotRequired[ToolsContent]
+    controls: NotRequired[ControlsState]
+    scene: NotRequired[dict[str, dict[str, Any]]]
+
+
+class Sound(TypedDict):
+    """A sound to play: a WAV file in base 64."""
+
+    type: Literal["sound"]
+    title: str
+    data: str
+
+
+class File(TypedDict):
+    """A file to keep, in base 64."""
+
+    type: Literal["file"]
+    name: str
+    mime: str
+    data: str
+
+
+class Failed(TypedDict):
+    """Why there is no sound or no file."""
+
+    type: Literal["failed"]
+    text: str
+
+
+class UploadMore(TypedDict):
+    """The next piece of a file may come."""
+
+    type: Literal["upload-more"]
+    id: str
+
+
+class UploadEnd(TypedDict):
+    """A file is there, or why it was not taken."""
+
+    type: Literal["upload-done", "upload-failed"]
+    id: str
+    text: str

@@ -1,0 +1,502 @@
+"""A lab's page: what a lab provides, two ways to show it, and one answer to each message.
+
+What all labs share is done by the objects that a page owns: `Link`, `Comparison`, `Uploads`, `Listening`. A lab says
+what its figures are (see labs/filterbank/view.py).
+"""
+
+import asyncio
+import contextlib
+import logging
+import math
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, ClassVar, cast
+
+import holoviews as hv
+import panel as pn
+import torch
+from panel.viewable import Viewable, Viewer
+
+from amtlib import audio
+from app.figures import FigureSet, LiveFigures
+from app.figures.wire import Scene
+from app.lab import LabModel
+from app.page.background import Background, Superseded, loop_of
+from app.page.compare import Comparison
+from app.page.content import Contents, Status
+from app.page.inbox import Inbox
+from app.page.layout import SITE, cell_frame, page_frame
+from app.page.link import Link
+from app.page.listen import Listening
+from app.page.part import LabPart
+from app.page.problems import sentence
+from app.page.protocol import (
+    NEWEST_WINS,
+    Piece,
+    Set,
+    Update,
+)
+from app.page.protocol import Work as WorkContent
+from app.page.upload import TakesFiles, Uploads
+from app.page.widget import control
+from app.quantity import shortened
+from app.upstream import Page
+from app.work import Job, Work
+
+_LOG = logging.getLogger("amtlab")
+
+
+#: Moves the figures that stand by themselves.
+_Redrawn = hv.streams.Stream.define("Redrawn", version=0)
+
+
+class LabView(Viewer):
+    """The page of one lab over one model; displays itself in a notebook, `page` makes it a served page.
+
+    A subclass sets ``makes``, ``slug``, ``title``, ``question``, ``figures`` and ``grid``, and may render ``sounds``
+    and ``exports`` by key.
+
+    Parameters
+    ----------
+    model : LabModel, optional
+        State and numbers; a fresh one where none is given. Setting its parameters moves the page.
+    link : str
+        Query string of a permalink.
+    served : bool
+        Whether the lab is a page of its own (and owns the address bar) or stands in a notebook.
+    background : Background, optional
+        Where a served page's work is done; else where it is asked for.
+
+    Attributes
+    ----------
+    model, lab : LabModel
+        The same, by the name that all pages know and by the one that a lab's own code and cells use.
+    """
+
+    #: What it is the page of.
+    makes: ClassVar[type[Any]]
+    lab: Any
+    slug: ClassVar[str]
+    title: ClassVar[str]
+    question: ClassVar[str]
+    #: Place on the landing page; labs with the same are sorted by title.
+    order: ClassVar[float] = math.inf
+    #: Returns the picture on the landing page: SVG, drawn once a process.
+    picture: ClassVar[Callable[[], str]] = staticmethod(lambda: "")
+    figures: ClassVar[FigureSet]
+    #: The lesson that a page opens with whose address says nothing.
+    opens_with: ClassVar[str] = ""
+    #: CSS of the grid that the figures stand in; each figure's name is its area.
+    grid: ClassVar[str] = ""
+    #: Whether a state can be pinned and compared with another one.
+    compares: ClassVar[bool] = True
+    #: The section of controls that takes a dropped file, and the words in its box.
+    upload_section: ClassVar[str] = "Sound"
+    upload_words: ClassVar[str] = "Drop a sound file here, or choose one"
+    #: key -> (label on the button, what it is)
+    sounds: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    exports: ClassVar[Mapping[str, tuple[str, str]]] = {}
+
+    def __init__(
+        self,
+        model: LabModel | None = None,
+        link: str = "",
+        *,
+        served: bool = False,
+        background: Background | None = None,
+    ) -> None:
+        super().__init__()
+        self.model: LabModel = model or self.makes()
+        self.lab = self.model
+        self.live = LiveFigures(self.figures)
+        self._redrawn = _Redrawn()
+        self.id = f"lab-{uuid.uuid4().hex[:12]}"
+        self.served = served
+        self._background = background
+        self._inbox = Inbox()
+        # Whether what is being computed may be given up for a newer move; whether the page has been left; whether it
+        # has no connection; whether its picture is not the present one.
+        self._skips = self._closed = self._absent = self._stale = False
+        self._updating = False
+        self.code_open = False
+        self.status = Status("" if background is None else "Computing the picture …")
+        self._work: Work | None = None
+        #: What the page has been sent and shows: parts by name, and values by key.
+        self._sent: dict[str, Any] = {}
+        self._sent_values: dict[str, Any] = {}
+        self.link = Link(self.model, self.opens_with if served else "")
+        notes, pinned = self.link.read(link)
+        self.comparison = Comparison(self, pinned)
+        self.listening = Listening(self, self.comparison)
+        self.uploads = Uploads(self.stimulus, self._accept)
+        self.contents = Contents(self)
+        self.parts = {
+            "controls": LabPart(self.contents.controls, self.receive, kind="controls"),
+            "words": LabPart(self.contents.words, self.receive, kind="words"),
+            "figures": LabPart(self.contents.figures, self.receive, kind="figures"),
+            "tools": LabPart(self.contents.tools, self.receive, kind="tools"),
+        }
+        self.model.param.watch(self._model_changed, "version")
+        if background is None:
+            self._show(notes)
+        else:
+            self.model.outdated = self._is_outdated
+            for part in self.parts.values():
+                part.schedule = background.send
+            background.do(lambda: self._show(notes))
+
+    def _show(self, notes: list[str]) -> None:
+        """Draw the picture that the page opens with, or the present one where another was given up."""
+        try:
+            if self.comparison.asked_for is not None:
+                notes = notes + self._change(lambda: self.comparison.pin(self.comparison.asked_for))
+            self._refresh(notes)
+        except Superseded:
+            self.status.notes, self._stale = notes, True
+
+    # ------------------------------------------------------------------ what a lab provides
+
+    @property
+    def scene(self) -> Scene:
+        """What the page's figures show, as it travels."""
+        return self.live.scene
+
+    def reads(self) -> Any:
+        """Return what the figures read from."""
+        return self.model
+
+    def fit(self) -> None:
+        """Set limits and colours to what is there now."""
+        self.live.fit()
+
+    def pointed(self, figure: str, x: float, y: float) -> list[str]:
+        """Look closer at a place of a figure, in its axes' units; return what is to be said about it."""
+        return []
+
+    def late(self) -> bool:
+        """Whether results may arrive between the page's first picture and its connection: it then asks again."""
+        return False
+
+    def measures(self) -> Mapping[str, float]:
+        """Return the numbers that a lesson's task can ask for."""
+        return {}
+
+    def summary(self) -> str:
+        """Return the line of words above the figures."""
+        raise NotImplementedError(f"{type(self).__name__} must say what is seen")
+
+    def sound(self, key: str) -> tuple[str, torch.Tensor, int]:
+        """Return title, samples and rate of the sound with that key."""
+        raise KeyError(key)
+
+    def silent(self) -> list[str]:
+        """Return the keys of sounds that there are not in the present state."""
+        return []
+
+    def level_dbfs(self, key: str) -> float:
+        """Return the rms at which the sound with that key is played, dB re full scale."""
+        return -26.0
+
+    def compared_sound(self) -> tuple[torch.Tensor, int] | None:
+        """Return the sound that stands for the present state in a comparison by ear, and its rate."""
+        return None
+
+    def export(self, key: str) -> tuple[str, str, bytes]:
+        """Return file name, MIME type and content of the export with that key."""
+        raise KeyError(key)
+
+    def stimulus(self) -> TakesFiles | None:
+        """Return what a dropped file goes to, if the lab takes any."""
+        return None
+
+    def job(self) -> Job | None:
+        """Return what the page computes only when asked, in the present state, if there is something."""
+        return None
+
+    def transport(self) -> WorkContent | None:
+        """Return the buttons of what takes time, and how far it is; None where there is nothing of the kind."""
+        job = self.job()
+        if job is None or job.done:
+            return None
+        if self._work is None:
+            return {"buttons": [["run", job.label]], "running": False, "share": 0.0, "left": None, "text": ""}
+        return cast(WorkContent, {"buttons": [["stop", "Stop"]], **self._work.state()})
+
+    def act(self, action: str) -> None:
+        """Do what a button of the transport says: begin the present state's job ("run"), or stop it ("stop")."""
+        job = self.job()
+        if action == "stop" and self._work is not None:
+            self._work.stop()
+        elif action == "run" and job is not None and (self._work is None or not self._work.running):
+            self._work = Work(job, self.id, self._show_progress, self._background)
+            self._work.start()
+        self._refresh([])
+
+    def arrived(self) -> None:
+        """Make ready what a served page may soon need and takes long to begin; returns at once."""
+
+    # ------------------------------------------------------------------ two ways to show it
+
+    def __panel__(self) -> Viewable:
+        """Lay the lab out for a notebook cell."""
+        return cell_frame(self.parts)
+
+    def figure(self, name: str) -> hv.DynamicMap:
+        """Return one figure by itself, live: it follows the lab's parameters, on a page or in a cell of one's own.
+
+        Parameters
+        ----------
+        name : str
+            One of `figures`.
+
+        Raises
+        ------
+        KeyError
+            If there is no such figure; the message names those that there are.
+
+        Examples
+        --------
+        >>> from app.labs.filterbank.view import FilterbankLab
+        >>> lab = FilterbankLab()
+        >>> lab.figure("excitation")
+        :DynamicMap   []
+        >>> lab.figure("waveform") + lab.figure("cochleagram")
+        :Layout
+           .DynamicMap.I  :DynamicMap   []
+           .DynamicMap.II :DynamicMap   []
+        """
+        figure = self.figures[name]
+        last: list[hv.Overlay] = []
+
+        def drawn(version: int) -> hv.Overlay:
+            try:
+                last[:] = [self.live.at(figure.name, self.reads())]
+            except ValueError as problem:
+                if not last:
+                    raise
+                last[0] = last[0].opts(title=sentence(problem))  # the last good picture stays
+            return last[0]
+
+        return hv.DynamicMap(drawn, streams=[self._redrawn])
+
+    def control(self, key: str, **settings: Any) -> pn.widgets.Widget:
+        """Return a widget for one parameter, such as ``"s.level"``; see :func:`app.page.widget.control`."""
+        return control(self.model, key, **settings)
+
+    def table(self, name: str) -> str:
+        """Return what a figure shows as comma-separated columns with units, a block a layer."""
+        return self.live.csv(name, self.reads())
+
+    def page(self) -> Page:
+        """Lay the lab out as a page of its own."""
+        return page_frame(
+            f"{self.title} · {SITE}",
+            sidebar=[self.parts["controls"]],
+            main=[self.parts["words"], self.parts["figures"], self.parts["tools"]],
+        )
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop | None:
+        """The event loop of the page, or None in a script or a test without one."""
+        return loop_of(self._background)
+
+    @property
+    def computing(self) -> bool:
+        """Whether the page's work goes on."""
+        return self._background is not None and self._background.busy
+
+    @property
+    def fits(self) -> bool:
+        """Whether the lab can set its axes' limits to what is there."""
+        return type(self).fit is not LabView.fit or self.live.rises
+
+    def connected(self, *, is_there: bool) -> None:
+        """Note whether somebody sees the page: what it shows is computed when they are back."""
+        self._absent = not is_there
+
+    def close(self) -> None:
+        """End what this page has running: it has been left."""
+        self._closed = True
+        if self._background is not None:
+            self._background.close()
+        self.uploads.forget()
+        self._stop_work()
+
+    # ------------------------------------------------------------------ one change, one answer
+
+    def _model_changed(self, _event: Any) -> None:
+        if not self._updating:
+            self._refresh([])
+
+    @contextlib.contextmanager
+    def _one_refresh(self) -> Iterator[None]:
+        """Let the model change several times without a drawing in between."""
+        self._updating = True
+        try:
+            yield
+        finally:
+            self._updating = False
+
+    def _change(self, make: Callable[[], list[str] | None]) -> list[str]:
+        """Run what changes the model; return its notes."""
+        with self._one_refresh(), contextlib.suppress(ValueError):
+            return make() or []
+        return []  # the settings do not fit together: `_refresh` says why
+
+    def _refresh(self, notes: list[str], answered: int | None = None) -> None:
+        """Show the present state; where it cannot be computed, say why and keep the last good picture."""
+        try:
+            self.live.draw(self.reads())
+            self._stale = False
+            self.status.summary, self.status.problem = self.summary(), ""
+            task = self.link.lesson.task if self.link.lesson else None
+            self.status.task_done = bool(task and task.is_done(self.measures()))
+        except ValueError as problem:
+            self.status.problem = sentence(problem)
+        self.status.notes = notes + self.model.take_notes()
+        self._stop_work(unless_for=self.job())
+        update: Update = {"type": "update"}
+        if answered is not None:
+            update["answered"] = answered
+        values = self.model.values()
+        if values != self._sent_values:
+            changed = {key: v for key, v in values.items() if self._sent_values.get(key) != v}
+            update["values"], self._sent_values = changed, values
+        changes = self.scene.changes()
+        if changes is not None:
+            update["scene"] = changes
+        self._send(
+            update,
+            words=self.contents.words(),
+            tools=self.contents.tools(),
+            controls=self.contents.controls_state(),
+        )
+        if self._redrawn.subscribers:
+            self._redrawn.event(version=self._redrawn.version + 1)
+
+    def _send(self, update: Update, **parts: Any) -> None:
+        """Send an update with those of the parts, and the link, that the page does not show yet, if there is any."""
+        for name, content in {**parts, "link": self.contents.link()}.items():
+            if content != self._sent.get(name):
+                self._sent[name] = content
+                update = cast(Update, {**update, name: content})
+        if len(update) > 1:
+            self.parts["figures"].send(update)
+
+    def _stop_work(self, unless_for: Job | None = None) -> None:
+        """Stop the work under way, unless it is for this job."""
+        if self._work is not None and (unless_for is None or unless_for.key != self._work.job.key):
+            work, self._work = self._work, None  # first, so that its end is not drawn as if it were wanted
+            work.stop()
+
+    def _show_progress(self, work: Work) -> None:
+        """Show how far the work is; draw anew when it has ended."""
+        if work is not self._work:
+            return
+        if work.running:
+            self._send({"type": "update"}, tools=self.contents.tools())
+            return
+        self._work = None
+        self._refresh([sentence(ValueError(work.problem))] if work.problem else [])
+
+    def show_problem(self, text: str) -> None:
+        """Say what happens to the server itself where problems are said."""
+        self.status.problem = text
+        self._send({"type": "update"}, words=self.contents.words())
+
+    def _accept(self, decoded: Any) -> audio.Recording:
+        """Make a decoded file the lab's sound and show it."""
+        target = self.stimulus()
+        assert target is not None
+        with self._one_refresh():
+            found = target.accept(decoded)
+        self._refresh([])
+        return found
+
+    # ------------------------------------------------------------------ messages from the page
+
+    def receive(self, message: dict[str, Any]) -> None:
+        """Take a message from the page: handle it in its turn, or at once where there is no background."""
+        if self._background is None:
+            self._handle_safely(message)
+        elif self._inbox.put(message):
+            self._background.do(lambda: self._handle_safely(self._inbox.take()))
+
+    def _is_outdated(self) -> bool:
+        """Whether nobody wants what is being computed: nobody sees the page, or its newest move waits behind."""
+        return self._closed or self._absent or (self._skips and self._inbox.has_move())
+
+    def _handle_safely(self, message: dict[str, Any]) -> None:
+        """Handle a message; nothing it holds may end the session."""
+        self._skips = message.get("type") in NEWEST_WINS
+        try:
+            self.handle(message)
+        except Superseded:
+            self._stale = True  # whatever supersedes it draws the picture
+        except Exception:
+            _LOG.exception("A message of kind %s failed", shortened(message.get("type")))
+            self.status.problem = (
+                "That did not work; the settings before it still hold. The server's log says why."
+            )
+            self.status.notes = []
+            update: Update = {"type": "update"}
+            if isinstance(message.get("sequence"), int):
+                update["answered"] = message["sequence"]
+            self._send(update, words=self.contents.words())
+
+    def handle(self, message: dict[str, Any]) -> None:
+        """Do what a message asks for, see `app.page.protocol.FROM_PAGE`."""
+        model, link, comparison, tools = self.model, self.link, self.comparison, self.parts["tools"]
+        match message.get("type"):
+            case "set":
+                self._set(cast(Set, message))
+            case "point":
+                place = str(message["figure"]), float(message["x"]), float(message["y"])
+                self._change(lambda: self.pointed(*place))
+                self._refresh([], answered=int(message["sequence"]))
+            case "hello":
+                if self._stale:
+                    self._show(self.status.notes)
+                self._sent.setdefault("link", self.contents.link())
+                everything = {"values": model.values(), "scene": self.scene.whole(), **self._sent}
+                self.parts["figures"].send({"type": "update", **everything})
+            case "hide":
+                link.hide(map(str, message["keys"]))
+                self._sent["controls"] = self.contents.controls_state()  # the page has done it already
+                self._send({"type": "update"})
+            case "reset":
+                link.leave()
+                self._refresh(self._change(lambda: model.restore({})))
+            case "lesson":
+                lesson = model.lessons.get(str(message["slug"]))
+                self._refresh(self._change(lambda: link.enter(lesson)))
+            case "pin":
+                self._refresh(self._change(comparison.pin))
+            case "unpin":
+                comparison.unpin()
+                self._refresh([])
+            case "swap":
+                self._refresh(self._change(comparison.swap))
+            case "fit":
+                self._change(self.fit)
+                self._refresh([])
+            case "work":
+                self.act(str(message["do"]))
+            case "code":
+                self.code_open = bool(message["open"])
+                self._refresh([])
+            case "sound":
+                tools.send(self.listening.sound(str(message["key"])))
+            case "export":
+                tools.send(self.listening.file(str(message["key"])))
+            case "upload":
+                answer = self.uploads.take(cast(Piece, message))
+                if answer is not None:
+                    self.parts["controls"].send(answer)
+
+    def _set(self, message: Set) -> None:
+        values = dict(message["values"])
+        notes = self._change(lambda: self.model.update(values))
+        # What the page now shows: the values it sent; whatever differs from them is sent back.
+        self._sent_values |= {key: value for key, value in values.items() if key in self._sent_values}
+        self._refresh(notes, answered=int(message["sequence"]))

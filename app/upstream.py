@@ -1,0 +1,107 @@
+"""What pages need of Panel and Bokeh beyond what these offer: each override and private member, with its reason.
+
+Seen in Panel 1.9, panel-material-ui 0.16 and Bokeh 3.9; tests/app/test_upstream.py fails where a newer one differs.
+Not the server's own handlers of requests and websockets: those stand in :mod:`app.server`, and the same test lists
+what they rely on.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import panel as pn
+import panel_material_ui as pmui
+import param
+from bokeh.document import Document
+from bokeh.events import Event
+from bokeh.models import ImportedStyleSheet
+from panel.custom import JSComponent
+from panel.io.state import set_curdoc
+from panel.theme.base import Design
+from panel.util import edit_readonly
+from panel_material_ui.base import MaterialComponent
+
+
+class Page(pmui.Page):
+    """A page that does not follow whether the server is busy.
+
+    Panel links each page to its busy state, which is one for the whole server, and never unlinks it: each move of one
+    student's slider would cost 1 ms for every page that was ever opened (measured).
+    """
+
+    busy = param.Parameter(default=False, readonly=True, allow_refs=False)
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        with edit_readonly(self):
+            self.busy = False
+
+
+class Unstyled(Design):
+    """No design, for a notebook: the parts bring their own style, and there may be no network.
+
+    With panel-material-ui imported, Panel would otherwise wrap a cell in a component fetched from its host.
+    """
+
+
+def _own_styles(properties: dict[str, Any]) -> dict[str, Any]:
+    """Return a component's properties without the style sheets that a browser would have to fetch."""
+    sheets = properties.get("stylesheets", [])
+    return {
+        **properties,
+        "stylesheets": [each for each in sheets if not isinstance(each, ImportedStyleSheet)],
+    }
+
+
+class _OwnStyles:
+    """A layout that asks for no style sheet by its address: Panel names those of its host."""
+
+    def _get_properties(self, doc: Document | None) -> dict[str, Any]:
+        return _own_styles(super()._get_properties(doc))  # type: ignore[misc]
+
+
+class OfflineRow(_OwnStyles, pn.Row):
+    """A row without style sheets from elsewhere."""
+
+
+class OfflineColumn(_OwnStyles, pn.Column):
+    """A column without style sheets from elsewhere."""
+
+
+class SuppliedComponent(JSComponent):
+    """A component whose ``content`` is made when it is shown, and which handles messages alone.
+
+    Panel compares and copies a parameter at each change, which for all that a lab shows costs more than the model does;
+    here later changes travel as messages only. And around each message Panel sets its busy state, which no page shows:
+    it costs more than reading the message.
+    """
+
+    content = param.Dict(default={})
+
+    def supply(self) -> dict[str, Any]:
+        """Return what the component shows when it appears."""
+        raise NotImplementedError(f"{type(self).__name__} must supply its content")
+
+    def shown_in(self, document: Document | None) -> None:
+        """Note the document that the component is shown in."""
+
+    def _get_properties(self, doc: Document | None) -> dict[str, Any]:
+        self.shown_in(doc)
+        with param.parameterized.discard_events(self):
+            self.content = self.supply()
+        properties: dict[str, Any] = super()._get_properties(doc)
+        return _own_styles(properties) if self.design is Unstyled else properties
+
+    def _process_bokeh_event(self, doc: Document, event: Event) -> None:
+        with set_curdoc(doc):
+            self._process_event(event)
+
+
+def remember_style_sheets() -> None:
+    """Look once which style sheets panel-material-ui has: it asks every class at every opening, 150 times the disk."""
+    MaterialComponent._bundle_css = list(MaterialComponent._bundle_css)
+
+
+def open_sockets(servers: Iterable[Any]) -> set[Any]:
+    """Return the websockets of these Bokeh servers; Bokeh has no public list of them."""
+    connections = (each for server in servers for each in getattr(server, "_clients", ()))
+    return {each._socket for each in connections if each._socket is not None}

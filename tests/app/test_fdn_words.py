@@ -1,0 +1,39 @@
+"""What the FDN lab says of the library's warnings speaks of the page's controls."""
+
+import pytest
+
+from amtlib.train.notices import PenaltyDominates, TargetBreaksOff, TargetCut, TimeAliasing, TrainingWarning
+from app.labs.fdn import words
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (
+            PenaltyDominates(96.214, "mel", 0.2, 0.00083),
+            "The density term makes 96.21 % of what moves the matrix, so it decides nearly alone. A weight of 0.0008 "
+            "gives it a tenth.",
+        ),
+        (
+            TargetCut(1.5, 0.683, 16384, -21.3),
+            "Only the first 0.683 s of the room's 1.5 s are matched; the rest holds -21 dB of its energy. More points "
+            "of the transform keep more.",
+        ),
+        (
+            TargetBreaksOff(-12.0, 4096),
+            "The room breaks off -12 dB re its peak, and the silence after it is learned too. Give a longer "
+            "recording, or choose fewer points of the transform.",
+        ),
+        (
+            TimeAliasing(4096, -9.7, 51),
+            "What outlasts the transform wraps around, -10 dB re the response. Choose more points.",
+        ),
+    ],
+    ids=lambda each: type(each).__name__,
+)
+def test_a_warning_is_said_in_the_words_of_the_page(found: TrainingWarning, said: str) -> None:
+    assert words.warning(found) == said
+
+
+def test_a_warning_without_words_of_its_own_is_said_as_the_library_says_it() -> None:
+    assert words.warning(UserWarning("the target is short: give more")) == "The target is short: give more."

@@ -1,0 +1,259 @@
+"""What the app relies on in Panel, Bokeh and Tornado without their promise: this fails where a new version differs.
+
+When it does: read what has changed, mend `app.upstream` or the module of `app.server` that is named here, use the
+pages, and write down the new version.
+"""
+
+import ast
+import importlib
+import inspect
+import sys
+from pathlib import Path
+from typing import Any
+
+import bokeh
+import panel
+import panel_material_ui
+import pytest
+import tornado
+from bokeh.document import Document
+from bokeh.events import Event
+from bokeh.models import ImportedStyleSheet
+from panel.io.state import state
+from panel.reactive import Syncable
+from panel_material_ui.base import MaterialComponent
+
+from app.labs.filterbank.view import FilterbankLab
+from app.page.part import LabPart
+from app.upstream import (
+    OfflineColumn,
+    OfflineRow,
+    Page,
+    SuppliedComponent,
+    Unstyled,
+    open_sockets,
+    remember_style_sheets,
+)
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_the_versions_are_those_that_were_looked_at() -> None:
+    versions = {
+        "panel": panel.__version__,
+        "panel-material-ui": panel_material_ui.__version__,
+        "bokeh": bokeh.__version__,
+        "tornado": tornado.version,
+    }
+    seen = {"panel": "1.9", "panel-material-ui": "0.16", "bokeh": "3.9", "tornado": "6.6"}
+    assert {name: ".".join(version.split(".")[:2]) for name, version in versions.items()} == seen
+
+
+def test_on_the_pages_side_nothing_private_of_others_is_used_elsewhere() -> None:
+    for path in (ROOT / "app").rglob("*.py"):
+        if path == ROOT / "app" / "upstream.py" or path.is_relative_to(ROOT / "app" / "server"):
+            continue
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        imported = {
+            name.split(".")[0]
+            for node in ast.walk(tree)
+            for name in (
+                [alias.name for alias in node.names]
+                if isinstance(node, ast.Import)
+                else [node.module or ""]
+                if isinstance(node, ast.ImportFrom)
+                else []
+            )
+        }
+        if not imported & {"panel", "panel_material_ui", "bokeh", "tornado", "holoviews"}:
+            continue
+        private = [
+            ast.unparse(node)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Attribute)
+            and node.attr.startswith("_")
+            and not node.attr.startswith("__")
+            and not (isinstance(node.value, ast.Name) and node.value.id in ("self", "cls"))
+        ]
+        assert not private, path
+
+
+# ---------------------------------------------------------------- the pages: what is overridden, and still for a reason
+
+
+def test_a_page_of_panels_follows_the_busy_state_and_ours_does_not() -> None:
+    plain, ours = panel_material_ui.Page(title="plain"), Page(title="ours")
+    token = "test-upstream"
+    state._add_busy_event(token)
+    try:
+        assert (plain.busy, ours.busy) == (True, False)
+    finally:
+        state._remove_busy_event(token)
+
+
+def test_a_message_to_panels_component_sets_the_busy_state_and_to_ours_does_not() -> None:
+    seen: list[bool] = []
+
+    class Watching(SuppliedComponent):
+        _esm = "export function render() {}"
+
+        def supply(self) -> dict[str, Any]:
+            return {}
+
+        def _process_event(self, event: Event) -> None:
+            seen.append(bool(state.busy))
+
+    component, event = Watching(), Event()
+    component._process_bokeh_event(Document(), event)
+    Syncable._process_bokeh_event(component, Document(), event)
+    assert seen == [False, True]
+
+
+def test_a_component_makes_its_content_when_it_is_shown_and_sends_no_change_of_it_by_itself() -> None:
+    shown = {"id": 1}
+    part = LabPart(lambda: shown, lambda message: None, kind="frame")
+    document = Document()
+    model = part.get_root(document)
+    assert model.data.content == {"id": 1}
+    shown["id"] = 2
+    assert model.data.content == {"id": 1}
+    assert part.get_root(Document()).data.content == {"id": 2}
+
+
+def test_panels_layouts_name_style_sheets_of_its_host_and_a_cells_do_not() -> None:
+    def linked(component: Any) -> int:
+        return sum(
+            isinstance(each, ImportedStyleSheet) for each in component.get_root(Document()).stylesheets
+        )
+
+    assert [linked(each) > 0 for each in (panel.Row(), panel.Column())] == [True, True]
+    assert [linked(each(design=Unstyled)) for each in (OfflineRow, OfflineColumn)] == [0, 0]
+    part = LabPart(dict, lambda message: None, kind="frame")
+    assert linked(part)
+    part.design = Unstyled
+    assert not linked(part)
+
+
+def test_panel_material_ui_looks_for_its_style_sheets_each_time_and_here_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(MaterialComponent, "_bundle_css", MaterialComponent.__dict__["_bundle_css"])
+    assert "def _bundle_css(cls)" in inspect.getsource(sys.modules[MaterialComponent.__module__])
+    before = MaterialComponent._bundle_css
+    remember_style_sheets()
+    assert MaterialComponent._bundle_css is MaterialComponent._bundle_css
+    assert MaterialComponent._bundle_css == before
+
+
+def test_the_models_of_the_page_have_the_class_names_that_its_gate_and_script_look_for() -> None:
+    lab = FilterbankLab(served=True)
+    document = lab.page().server_doc(Document())
+    names = {getattr(model, "class_name", None) for model in document.models}
+    assert {"Page", "LabPart"} <= names
+    lab.close()
+
+
+# ---------------------------------------------------------------- the server
+
+#: Module of `app.server` -> what it overrides, wraps or reads -> parameters, None of what is not called.
+SERVER: dict[str, dict[str, list[str] | None]] = {
+    "ending": {"bokeh.server.tornado.BokehTornado.__init__": None},
+    "sockets": {
+        "panel.io.server.WSHandler.open": ["self", "args", "kwargs"],
+        "panel.io.server.WSHandler._async_open": ["self", "token"],
+        "bokeh.server.views.ws.WSHandler.on_message": ["self", "fragment"],
+        "bokeh.server.views.ws.WSHandler.send_message": ["self", "message"],
+        "bokeh.server.views.ws.WSHandler.on_close": ["self"],
+        "bokeh.server.tornado.BokehTornado.client_lost": ["self", "connection"],
+        "tornado.websocket.WebSocketHandler.get_websocket_protocol": ["self"],
+        "tornado.websocket.WebSocketHandler.ping": ["self", "data"],
+    },
+    "pace": {
+        "tornado.websocket.WebSocketProtocol13.__init__": ["self", "handler", "mask_outgoing", "params"],
+        "tornado.websocket.WebSocketProtocol13._receive_frame": ["self"],
+        "tornado.websocket.WebSocketProtocol13.write_message": ["self", "message", "binary"],
+    },
+    "pages": {
+        "panel.io.server.DocHandler.get": ["self", "args", "kwargs"],
+        "panel.io.server.DocHandler.get_session": ["self"],
+        "panel.io.server.DocHandler._generate_token_payload": ["self"],
+        "bokeh.server.urls.per_app_patterns": None,
+    },
+    "sessions": {
+        "bokeh.util.token._TOKEN_ZLIB_KEY": None,
+        "bokeh.util.token.check_session_id_signature": ["session_id", "secret_key", "signed"],
+    },
+    "connections": {
+        "bokeh.server.server.HTTPServer": None,
+        "tornado.httpserver.HTTPServer.start_request": ["self", "server_conn", "request_conn"],
+        "tornado.httpserver.HTTPServer.on_close": ["self", "server_conn"],
+        "tornado.tcpserver.TCPServer.add_sockets": ["self", "sockets"],
+        "tornado.tcpserver.TCPServer.start": ["self", "num_processes", "max_restarts"],
+    },
+    "clients": {"tornado.httpserver._HTTPRequestContext._apply_xheaders": ["self", "headers"]},
+    "logins": {
+        "panel.auth._validate_next_url": ["next_url"],
+        "panel.auth.BasicAuthProvider.login_handler": None,
+        "panel.auth.BasicAuthProvider.get_user": None,
+        "panel.auth.BasicLoginHandler._login_template": None,
+        "panel.auth.LogoutHandler.get": ["self"],
+        "panel.auth.OAuthLoginHandler._redirect_uri": None,
+        "panel.auth.OAuthLoginHandler._error_template": None,
+        "panel.auth.OAuthLoginHandler.set_auth_cookies": [
+            "handler",
+            "id_token",
+            "access_token",
+            "refresh_token",
+            "expires_in",
+        ],
+        "panel.auth.OAuthLoginHandler.write_error": ["self", "status_code", "kwargs"],
+    },
+}
+#: Fields that have no declaration: the class that sets them -> their names.
+FIELDS = {
+    "bokeh.server.tornado.BokehTornado": ["_clients"],
+    "bokeh.server.connection.ServerConnection": ["_socket"],
+    "bokeh.server.views.ws.WSHandler": ["_token", "connection", "latest_pong", "application_context"],
+    "tornado.websocket.WebSocketProtocol13": ["_wire_bytes_in"],
+    "tornado.tcpserver.TCPServer": ["_handlers", "_sockets", "_stopped"],
+}
+
+
+def found(name: str) -> Any:
+    """Return what a dotted name stands for, a method as it stands in its class."""
+    parts = name.split(".")
+    for length in range(len(parts) - 1, 0, -1):
+        try:
+            thing: Any = importlib.import_module(".".join(parts[:length]))
+        except ImportError:
+            continue
+        for part in parts[length:]:
+            thing = inspect.getattr_static(thing, part)
+        return thing
+    raise LookupError(name)
+
+
+@pytest.mark.parametrize("name", [name for used in SERVER.values() for name in used])
+def test_what_the_server_overrides_is_there_and_is_called_as_before(name: str) -> None:
+    (expected,) = (used[name] for used in SERVER.values() if name in used)
+    thing = found(name)
+    if expected is not None:
+        thing = thing.__func__ if isinstance(thing, staticmethod) else thing
+        assert list(inspect.signature(thing).parameters) == expected
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_the_fields_that_the_server_reads_are_set_where_they_were(name: str) -> None:
+    source = inspect.getsource(found(name))
+    assert all(f"self.{field}" in source for field in FIELDS[name])
+
+
+def test_the_open_sockets_of_a_server_are_found() -> None:
+    class Connection:
+        def __init__(self, socket: object) -> None:
+            self._socket = socket
+
+    class Server:
+        _clients = frozenset({Connection("open"), Connection(None)})
+
+    assert open_sockets([Server(), object()]) == {"open"}
