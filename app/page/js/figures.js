@@ -10,6 +10,7 @@ import {startEngine} from "./engine.js"
 import {adaptPage} from "./frame.js"
 import {paint} from "./paint.js"
 import {applyScene, figuresOf} from "./scene.js"
+import {fitTitles} from "./titles.js"
 
 /**
  * @param {Part<FiguresContent>} model
@@ -60,6 +61,7 @@ export async function figures(model, el, store) {
   paint(document, grid)
   const views = await Bokeh.embed.add_document_standalone(document, grid, targets)
   store.views = plots.map((figure) => /** @type {FigureView} */ (/** @type {unknown} */ (views.get(figure))))
+  fitTitles(document)
   store.receivers.scene = (scene) => applyScene(document, scene)
   for (const scene of early) applyScene(document, scene)
   // In a notebook, cells run on while this one is being drawn: what they changed meanwhile is asked for.
