@@ -72,10 +72,10 @@ class SuppliedComponent(JSComponent):
 
     Panel compares and copies a parameter at each change, which for all that a lab shows costs more than the model does;
     here later changes travel as messages only. And around each message Panel sets its busy state, which no page shows:
-    it costs more than reading the message.
+    it costs more than reading the message. A subclass declares ``content``, a `param.Dict`.
     """
 
-    content = param.Dict(default={})
+    content: dict[str, Any]
 
     def supply(self) -> dict[str, Any]:
         """Return what the component shows when it appears."""

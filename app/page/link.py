@@ -8,7 +8,7 @@ Playground's.
 from collections.abc import Iterable, Mapping
 from numbers import Real
 from typing import Any
-from urllib.parse import parse_qsl, quote_plus
+from urllib.parse import parse_qsl, quote_plus, urlencode
 
 import numpy as np
 
@@ -112,7 +112,7 @@ class Link:
             if (value != expected[key] or model.is_kept(key)) and key not in model.derived:
                 query[key] = _text(value)
         if pinned is not None:
-            query["a"] = _joined(pinned)
+            query["a"] = urlencode(pinned)
         return _joined(query)
 
     def enter(self, lesson: Lesson | None) -> list[str]:

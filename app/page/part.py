@@ -34,6 +34,7 @@ class LabPart(SuppliedComponent):
     """
 
     kind = param.Selector(default="controls", objects=["controls", "words", "figures", "tools", "frame"])
+    content = param.Dict(default={})
 
     _esm: ClassVar[str] = SCRIPT
     _stylesheets: ClassVar[list[str]] = [_STYLE.read_text(encoding="utf-8")]

@@ -455,7 +455,7 @@ class LabView(Viewer):
                 self._change(lambda: self.pointed(*place))
                 self._refresh([], answered=int(message["sequence"]))
             case "hello":
-                if self._stale:
+                if self._stale or comparison.asked_for is not None:
                     self._show(self.status.notes)
                 self._sent.setdefault("link", self.contents.link())
                 everything = {"values": model.values(), "scene": self.scene.whole(), **self._sent}

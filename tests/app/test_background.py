@@ -295,3 +295,22 @@ def test_a_page_that_nobody_sees_computes_nothing_new_and_draws_when_somebody_is
         return absent, view.lab.bank.order == 2 and "cochleagram/levels" in told[-1]["scene"]["data"]
 
     assert in_a_loop(back) == (0, True)
+
+
+def test_a_link_that_pins_a_state_shows_its_own_when_the_page_was_lost_meanwhile(
+    told: list[dict[str, Any]],
+) -> None:
+    async def back() -> tuple[bool, Any, Any, str]:
+        page, may_draw = Background(asyncio.get_running_loop()), threading.Event()
+        page.do(lambda: may_draw.wait(20))
+        view: LabView = FilterbankLab(link="?f.order=2&a=f.order%3D3", served=True, background=page)
+        view.connected(is_there=False)
+        may_draw.set()
+        await ready(page)
+        early = view.comparison.state is None and view.model.values()["f.order"] == 2
+        view.connected(is_there=True)
+        view.receive({"type": "hello"})
+        await ready(page)
+        return early, view.comparison.state, view.model.values()["f.order"], told[-1]["link"]
+
+    assert in_a_loop(back) == (True, {"f.order": "3"}, 2, "f.order=2&a=f.order%3D3")

@@ -14,6 +14,7 @@ from typing import Any
 import bokeh
 import panel
 import panel_material_ui
+import param
 import pytest
 import tornado
 from bokeh.document import Document
@@ -95,6 +96,7 @@ def test_a_message_to_panels_component_sets_the_busy_state_and_to_ours_does_not(
     seen: list[bool] = []
 
     class Watching(SuppliedComponent):
+        content = param.Dict(default={})
         _esm = "export function render() {}"
 
         def supply(self) -> dict[str, Any]:
