@@ -10,8 +10,9 @@ from pathlib import Path
 _IMPORT = re.compile(r'^import \{([^}]*)\} from "\./(\w+)\.js"\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?(?:function|const|class) (\w+))", re.MULTILINE)
 _UNKNOWN = re.compile(r"^(?:import|export)\b.*", re.MULTILINE)
-#: Comments that fill their lines: pages need not fetch them.
-_COMMENT = re.compile(r"^ *(?://.*|/\*\*(?:(?!\*/)[\s\S])*\*/)\n", re.MULTILINE)
+_BLOCK = r"/\*\*(?:(?!\*/)[\s\S])*\*/"
+#: Lines of comments, and types wherever they stand: pages need not fetch them.
+_COMMENT = re.compile(rf"^ *(?://.*|{_BLOCK})\n|{_BLOCK} ?", re.MULTILINE)
 
 
 def joined(folder: Path, entry: str) -> str:

@@ -1,7 +1,7 @@
 // What stands under the figures: comparing two states, keeping pictures and data, the code; and the player in the
 // figures' corner.
 
-/** @import {Answer, Message, Part, Store, ToolsContent, ToolState} from "./types" */
+/** @import {Answer, Message, Part, Store, ToolsContent} from "./types" */
 
 import {button, decode, download, make} from "./dom.js"
 import {picture} from "./picture.js"
@@ -47,7 +47,7 @@ export function tools(model, el, store) {
   ]
   const work = workBar(ask)
   const code = codeBox(ask)
-  /** @param {ToolState} content */
+  /** @param {ToolsContent} content */
   const draw = (content) => {
     for (const node of whilePinned) node.hidden = !content.pinned
     sounds.forEach(([key], i) => { listen[i].hidden = content.silent.includes(key) })

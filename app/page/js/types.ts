@@ -83,9 +83,9 @@ export interface Update {
   /** Number of the newest question that this answers. */
   answered?: number
   values?: Values
-  controls?: Frame
-  words?: Words
-  tools?: ToolState
+  controls?: ControlsState
+  words?: WordsContent
+  tools?: ToolsContent
   scene?: Scene
   /** The query of the page's address, without the question mark. */
   link?: string
@@ -94,28 +94,31 @@ export interface Update {
 /** What the parts of a page receive; `frame` and `corner` come from other parts of the same page. */
 export interface Receivers {
   values?: (fresh: Values) => void
-  controls?: (fresh: Frame) => void
-  words?: (fresh: Words) => void
-  tools?: (fresh: ToolState) => void
+  controls?: (fresh: ControlsState) => void
+  words?: (fresh: WordsContent) => void
+  tools?: (fresh: ToolsContent) => void
   scene?: (fresh: Scene) => void
   link?: (fresh: string) => void
   frame?: () => void
   corner?: () => void
 }
 
-export interface Frame {
+export interface ControlsState {
   /** Slug of the lesson, or nothing. */
   lesson: string
   /** Keys of the controls that students do not see. */
   hide: string[]
 }
 
-export interface Words {
+export interface WordsContent {
+  id: string
   summary: string
   problem: string
   notes: string[]
   story: Story | null
   done: boolean
+  /** Controls that stand under the words. */
+  quick: Entry[]
 }
 
 export interface Story {
@@ -129,15 +132,23 @@ export interface Story {
   next: [string, string] | null
 }
 
-export interface ToolState {
+export interface ToolsContent {
+  id: string
+  /** Name of the files, without an ending. */
+  file: string
+  /** Key, label and help of each. */
+  sounds: [string, string, string][]
+  exports: [string, string, string][]
+  compares: boolean
+  fits: boolean
   pinned: boolean
   /** Keys of the sounds that there are not in the present state. */
   silent: string[]
   code: string
-  work: WorkState | null
+  work: Work | null
 }
 
-export interface WorkState {
+export interface Work {
   /** Action and label of each button. */
   buttons: [string, string][]
   running: boolean
@@ -180,7 +191,7 @@ export interface EngineContent {
   link: string
   /** Whether the page has an address of its own, which a cell of a notebook has not. */
   permalink: boolean
-  frame: Frame
+  frame: ControlsState
 }
 
 export interface ControlsContent {
@@ -188,21 +199,16 @@ export interface ControlsContent {
   sections: {title: string, open: boolean, controls: Entry[]}[]
   /** Slug and title of each lesson. */
   lessons: [string, string][]
-  upload: UploadLimits | null
+  upload: UploadBox | null
 }
 
-export interface UploadLimits {
+export interface UploadBox {
   bytes: number
   /** Whether the whole page takes a dropped file. */
   page: boolean
   /** Title of the section of controls where the box stands. */
   section: string
   words: string
-}
-
-export interface WordsContent extends Words {
-  id: string
-  quick: Entry[]
 }
 
 export interface FiguresContent {
@@ -217,17 +223,6 @@ export interface FiguresContent {
   engine: EngineContent
 }
 
-export interface ToolsContent extends ToolState {
-  id: string
-  /** Name of the files, without an ending. */
-  file: string
-  /** Key, label and help of each. */
-  sounds: [string, string, string][]
-  exports: [string, string, string][]
-  compares: boolean
-  fits: boolean
-}
-
 /** One part of a page, as Panel hands it to `render`. */
 export interface Part<Content> {
   kind: string
@@ -239,7 +234,7 @@ export interface Part<Content> {
 /** What the parts of one page share. */
 export interface Store {
   values: Values
-  frame: Frame
+  frame: ControlsState
   hidden: Set<string>
   permalink: boolean
   /** Whether a lesson is being made. */

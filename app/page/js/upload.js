@@ -1,6 +1,6 @@
 // The box that takes a sound file; the file travels in pieces, the next one when the server has the last.
 
-/** @import {Answer, ControlsContent, Part, UploadLimits} from "./types" */
+/** @import {Answer, ControlsContent, Part, UploadBox} from "./types" */
 
 import {freshId, make} from "./dom.js"
 
@@ -8,7 +8,7 @@ const CHUNK = 512 * 1024
 
 /**
  * @param {Part<ControlsContent>} model
- * @param {UploadLimits} limits
+ * @param {UploadBox} limits
  * @param {HTMLElement} root
  * @returns {HTMLElement}
  */

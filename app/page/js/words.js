@@ -1,6 +1,6 @@
 // The words above the figures: what is seen, what is wrong, the lesson, and the controls that a phone needs first.
 
-/** @import {Part, Story, Store, Words, WordsContent} from "./types" */
+/** @import {Part, Story, Store, WordsContent} from "./types" */
 
 import {button, make} from "./dom.js"
 import {drawControls} from "./inputs.js"
@@ -35,7 +35,7 @@ export function words(model, el, store) {
     lesson.hidden = !story
     lesson.replaceChildren(...(story ? lessonCard(story, task, store) : []))
   }
-  /** @param {Words} content */
+  /** @param {WordsContent} content */
   const draw = ({summary, problem, notes, story, done}) => {
     setText(line, summary)
     const sentences = [...(problem ? [problem] : []), ...notes]

@@ -1,12 +1,12 @@
 // Buttons and progress of what is computed only when asked for.
 
-/** @import {Message, WorkState} from "./types" */
+/** @import {Message, Work} from "./types" */
 
 import {button, make} from "./dom.js"
 
 /**
  * @param {(message: Message) => void} ask
- * @returns {{node: HTMLElement, draw: (state: WorkState | null) => void}}
+ * @returns {{node: HTMLElement, draw: (state: Work | null) => void}}
  */
 export function workBar(ask) {
   const progress = make("progress", {max: 1, value: 0, "aria-label": "Progress"})
@@ -14,7 +14,7 @@ export function workBar(ask) {
   const actions = make("span", {class: "actions"})
   const node = make("div", {class: "work", role: "group", "aria-label": "Computation"}, actions, progress, words)
   let drawn = ""
-  /** @param {WorkState["buttons"]} buttons */
+  /** @param {Work["buttons"]} buttons */
   const drawButtons = (buttons) => {
     // Redrawn only when they differ: one that has the focus must keep it while numbers run.
     const wanted = JSON.stringify(buttons)

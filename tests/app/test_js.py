@@ -1,0 +1,199 @@
+"""The page's script: its modules by themselves, their types, how they are joined, and what they need of BokehJS."""
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import bokeh
+import playwright
+import pytest
+
+from app.page.script import SCRIPT, joined
+from app.server.messages import LAB_MESSAGES
+from tests.js import typescript
+from tests.serving import ROOT
+
+JS = ROOT / "app" / "page" / "js"
+BOKEH_JS = Path(bokeh.__file__).parent / "server" / "static" / "js"
+TESTS = sorted((ROOT / "tests" / "js").glob("*.test.mjs"))
+
+
+@pytest.fixture(scope="module")
+def node() -> str:
+    """Return the path of the node that playwright brings."""
+    found = shutil.which("node", path=Path(playwright.__file__).parent / "driver")
+    assert found, "this playwright brings no node"
+    return found
+
+
+def run(*command: str | Path) -> None:
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert ended.returncode == 0, ended.stdout[-8000:] + ended.stderr[-2000:]
+
+
+# ---------------------------------------------------------------- the modules
+
+
+def test_there_are_tests_of_the_modules() -> None:
+    assert {path.name.split(".")[0] for path in TESTS} >= {
+        "engine",
+        "inputs",
+        "link",
+        "queue",
+        "reconnection",
+        "scale",
+        "unpack",
+    }
+
+
+@pytest.mark.parametrize("path", TESTS, ids=lambda path: path.name.split(".")[0])
+def test_a_module_passes_its_own_tests(node: str, path: Path) -> None:
+    run(node, "--test", "--disable-warning=MODULE_TYPELESS_PACKAGE_JSON", path)
+
+
+def test_the_types_of_the_modules_are_right_those_of_bokehjs_among_them(node: str, tmp_path: Path) -> None:
+    if not typescript.TSC.is_file():
+        pytest.skip(
+            "TypeScript is not installed: `python tests/js/typescript.py` fetches it from npm's registry"
+        )
+    config = {
+        "extends": str(JS / "jsconfig.json"),
+        "compilerOptions": {"paths": {"@bokehjs/*": [f"{BOKEH_JS / 'lib'}/*"]}},
+        "include": [f"{JS}/*.js", f"{JS}/types.ts"],
+    }
+    (tmp_path / "tsconfig.json").write_text(json.dumps(config), encoding="utf-8")
+    run(node, typescript.TSC, "--project", tmp_path)
+
+
+def messages(union: str) -> dict[str, set[str]]:
+    """Return the fields of each kind of message in one of the unions of types.ts."""
+    types = (JS / "types.ts").read_text(encoding="utf-8")
+    found = re.search(rf"^export type {union} =\n((?:  \|.*\n)+)", types, re.MULTILINE)
+    assert found, f"types.ts has no union {union}"
+    return {
+        kind: set(re.findall(r"(\w+)\??: ", fields))
+        for kinds, fields in re.findall(r"\{type: ([^,}]+)(.*)\}", found[1])
+        for kind in re.findall(r'"([\w-]+)"', kinds)
+    }
+
+
+def test_the_page_sends_the_messages_that_the_server_lets_pass_with_their_fields() -> None:
+    assert messages("Message") == {kind: set(fields) for kind, fields in LAB_MESSAGES.items()}
+
+
+# ---------------------------------------------------------------- one script of many modules
+
+
+def test_the_script_of_a_page_imports_nothing_and_exports_its_drawing(node: str, tmp_path: Path) -> None:
+    assert re.findall(r"^(?:import|export)\b.*", SCRIPT, re.MULTILINE) == ["export const {render} = $main"]
+    (tmp_path / "page.mjs").write_text(SCRIPT, encoding="utf-8")
+    (tmp_path / "main.mjs").write_text(
+        'import * as page from "./page.mjs"\n'
+        'if (Object.keys(page).join() !== "render" || page.render.length !== 1) process.exit(1)\n',
+        encoding="utf-8",
+    )
+    run(node, tmp_path / "main.mjs")
+
+
+def test_every_module_is_part_of_the_script() -> None:
+    there = {path.stem for path in JS.glob("*.js")}
+    assert set(re.findall(r"^const \$(\w+) = \(\(\) => \{$", SCRIPT, re.MULTILINE)) == there
+
+
+def written(folder: Path, **modules: str) -> Path:
+    for name, text in modules.items():
+        (folder / f"{name}.js").write_text(text, encoding="utf-8")
+    return folder
+
+
+def test_names_of_one_module_do_not_meet_those_of_another(node: str, tmp_path: Path) -> None:
+    folder = written(
+        tmp_path,
+        one='import {value} from "./two.js"\n\nconst SECRET = 1\nexport const sum = SECRET + value\n',
+        two='import {three} from "./three.js"\n\nconst SECRET = 20\nexport const value = SECRET + three()\n',
+        three="/**\n * Adds.\n */\nexport function three() {\n  return SECRET\n}\n// the last\nconst SECRET = 300\n",
+    )
+    script = joined(folder, "one")
+    assert "Adds" not in script
+    assert "the last" not in script
+    (folder / "joined.mjs").write_text(script, encoding="utf-8")
+    (folder / "main.mjs").write_text(
+        'import {sum} from "./joined.mjs"\nif (sum !== 321) process.exit(1)\n', encoding="utf-8"
+    )
+    run(node, folder / "main.mjs")
+
+
+@pytest.mark.parametrize(
+    ("modules", "problem"),
+    [
+        (
+            {"one": 'import {a, b} from "./two.js"\n', "two": "export const a = 1\nconst b = 2\n"},
+            r"one\.js imports b, which two\.js does not export",
+        ),
+        (
+            {
+                "one": 'import {a} from "./two.js"\n',
+                "two": 'import {b} from "./one.js"\nexport const a = 1\n',
+            },
+            "one imports two imports one: take the circle out",
+        ),
+        ({"one": "export default 3\n"}, r"one\.js: “export default 3” is no form of import or export"),
+        ({"one": 'import * as two from "./two.js"\n'}, r"one\.js: “import \* as two"),
+        ({"one": 'import {map} from "lodash"\n'}, r"one\.js: “import \{map\} from \"lodash\""),
+    ],
+    ids=["a name that is not exported", "a circle", "a default", "a whole module", "a package"],
+)
+def test_modules_that_do_not_fit_together_cannot_be_joined(
+    tmp_path: Path, modules: dict[str, str], problem: str
+) -> None:
+    with pytest.raises(ValueError, match=problem):
+        joined(written(tmp_path, **modules), "one")
+
+
+def test_a_module_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"two\.js"):
+        joined(written(tmp_path, one='import {a} from "./two.js"\n'), "one")
+
+
+# ---------------------------------------------------------------- what is private in BokehJS
+
+
+def body(source: str, name: str) -> str:
+    """Return a class of BokehJS, to the bracket that closes it."""
+    found = re.search(rf"^( *)class {name}\b.*\n(?:.*\n)*?\1\}}", source, re.MULTILINE)
+    assert found, f"BokehJS has no class {name} any more: see app/page/js/upstream.js"
+    return found[0]
+
+
+def test_bokehjs_still_has_and_calls_every_private_member_that_the_page_replaces() -> None:
+    upstream = (JS / "upstream.js").read_text(encoding="utf-8")
+    replaced = set(re.findall(r'connection\["(_\w+)"\] = ', upstream)) | {"_receiver"}
+    assert len(replaced) == 6
+    source = (BOKEH_JS / "bokeh.js").read_text(encoding="utf-8")
+    connection = body(source, "ClientConnection")
+    for line in (
+        "void this._repull_session_doc(resolve, reject)",
+        "this._schedule_reconnect(this._reconnect_delay())",
+        "this._close_bad_protocol(problem)",
+        "this.socket.onclose = (event) => this._on_close(event, reject)",
+        "document.config.reconnect_session && this._reconnection_attempts_left > 0",
+        "this._receiver.consume(event.data)",
+    ):
+        replaced -= set(re.findall(r"\b_\w+", line))
+        assert line in connection, f"BokehJS no longer says {line}: see app/page/js/upstream.js"
+    assert not replaced
+    assert "new ConnectionLost(new WeakRef(this)" in connection.replace("bokeh_events_1.", "")
+    assert "this.connection = connection" in body(source, "ConnectionLost")
+    assert "this.socket.close(1002, detail)" in connection  # mended upstream, once this is gone
+
+
+def test_private_members_of_bokehjs_stand_in_one_module() -> None:
+    elsewhere = [
+        f"{path.name}: {found}"
+        for path in JS.glob("*.js")
+        if path.name != "upstream.js"
+        for found in re.findall(r"(?:\.|\[\")_\w+", path.read_text(encoding="utf-8"))
+    ]
+    assert elsewhere == []
