@@ -5,13 +5,14 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import bokeh
 import playwright
 import pytest
 
+from app.page import protocol
 from app.page.script import SCRIPT, joined
-from app.server.messages import LAB_MESSAGES
 from tests.js import typescript
 from tests.serving import ROOT
 
@@ -79,8 +80,42 @@ def messages(union: str) -> dict[str, set[str]]:
     }
 
 
-def test_the_page_sends_the_messages_that_the_server_lets_pass_with_their_fields() -> None:
-    assert messages("Message") == {kind: set(fields) for kind, fields in LAB_MESSAGES.items()}
+def test_the_page_knows_the_messages_that_are_written_down_with_their_fields() -> None:
+    sent = {kind: get_type_hints(each).keys() - {"type"} for kind, each in protocol.FROM_PAGE.items()}
+    assert messages("Message") == sent
+    answers = {
+        kind: get_type_hints(each).keys() - {"type"}
+        for each in (protocol.Sound, protocol.File, protocol.Failed, protocol.UploadMore, protocol.UploadEnd)
+        for kind in get_args(get_type_hints(each)["type"])
+    }
+    assert messages("Answer") == answers
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ControlsState",
+        "ControlsContent",
+        "UploadBox",
+        "WordsContent",
+        "Story",
+        "ToolsContent",
+        "Work",
+        "Engine",
+        "FiguresContent",
+        "Update",
+    ],
+)
+def test_what_the_page_expects_has_the_fields_that_are_written_down(name: str) -> None:
+    types = (JS / "types.ts").read_text(encoding="utf-8")
+    found = re.search(
+        rf"^export interface {name.replace('Engine', 'EngineContent')} \{{\n((?:.*\n)*?)\}}",
+        types,
+        re.MULTILINE,
+    )
+    assert found, f"types.ts has no interface {name}"
+    declared = re.findall(r"^  (\w+)\??: ", found[1], re.MULTILINE)
+    assert set(declared) == get_type_hints(getattr(protocol, name)).keys()
 
 
 # ---------------------------------------------------------------- one script of many modules
