@@ -318,9 +318,9 @@ def _add_analyze(commands: Any) -> None:
         "--channel",
         type=_channel,
         metavar="CHANNEL",
-        help="what is heard of several channels: mix, their mean, in which opposite ones cancel (the table warns); power, "
-        "two channels summed in power, whatever their phases; the number of one, 0 for the left, 1 for the right; all, "
-        "left and right (default: all for moore2016, which has two ears, else mix)",
+        help="what is heard of several channels: mix, their mean, in which opposite ones cancel (the table says so); "
+        "power, two channels summed in power, whatever their phases; the number of one, 0 for the left, 1 for the "
+        "right; all, left and right (default: all for moore2016, which has two ears, else mix)",
     )
     _add_place(parser, "files")
 

@@ -163,8 +163,9 @@ def analyse_file(context: Context, path: str, analysis: Analysis) -> dict[str, C
     Notes
     -----
     moore2016 hears one channel with both ears, and two as left and right; of more, ``channel`` chooses. The others
-    hear the mean of all channels, or what ``channel`` chooses. Sounds are taken to 32 kHz (drnl: 44.1 kHz). Loudness models work with silence around
-    the sound. Memory does not grow with the file, but for 12 bytes for each frame of the loudness models.
+    hear the mean of all channels, or what ``channel`` chooses. Sounds are taken to 32 kHz (drnl: 44.1 kHz). Loudness
+    models work with silence around the sound. Memory does not grow with the file, but for 12 bytes for each frame of
+    the loudness models.
 
     Examples
     --------
