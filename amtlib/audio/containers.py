@@ -38,6 +38,43 @@ SUFFIXES = (
     ".pvf",
 )
 
+#: Endings of the names of sounds that cannot be read, for those who tell what they pass over.
+FOREIGN_SUFFIXES = (
+    *(
+        ".m4a",
+        ".m4b",
+        ".m4r",
+        ".mp4",
+        ".aac",
+        ".adts",
+        ".loas",
+        ".wma",
+        ".ape",
+        ".wv",
+        ".mpc",
+        ".mp+",
+        ".tta",
+        ".tak",
+    ),
+    *(
+        ".ofr",
+        ".shn",
+        ".dsf",
+        ".dff",
+        ".amr",
+        ".awb",
+        ".3ga",
+        ".ac3",
+        ".eac3",
+        ".dts",
+        ".thd",
+        ".ra",
+        ".rm",
+        ".mka",
+    ),
+    *(".webm", ".spx", ".qcp", ".sox"),
+)
+
 #: Signatures of what is read: start of the file, and what follows from the eighth byte on; libsndfile's names.
 _READ = (
     (b"RIFF", b"WAVE", "WAV"),

@@ -158,7 +158,7 @@ def analyse_file(context: Context, path: str, analysis: Analysis) -> dict[str, C
     Raises
     ------
     AudioError
-        If the file cannot be used.
+        If the file cannot be used, or changes while it is read.
 
     Notes
     -----
@@ -178,6 +178,7 @@ def analyse_file(context: Context, path: str, analysis: Analysis) -> dict[str, C
     >>> round(row["level_db"], 1), round(row["level_db_1000hz"], 1)
     (59.9, 59.9)
     """
+    before = _state(path)
     with torch.no_grad(), AudioBlocks(
         path, seconds=_BLOCK_S, full_scale_db=analysis.full_scale_db
     ) as blocks:  # fmt: skip
@@ -191,8 +192,13 @@ def analyse_file(context: Context, path: str, analysis: Analysis) -> dict[str, C
         for last in (change(mix.rest()), change.rest()):
             _take(context, blocks, measure, last)
         context.progress(1.0, blocks.name)
+        digest = content_hash(path)
+        if _state(path) != before:
+            raise AudioError(
+                f"{blocks.name}: the file changed while it was read: analyse it again when it is complete"
+            )
         row: dict[str, Cell] = {
-            "sha256": content_hash(path),
+            "sha256": digest,
             "settings": analysis.label,
             "duration_s": blocks.frames / blocks.fs,
             "fs_hz": blocks.fs,
@@ -203,6 +209,15 @@ def analyse_file(context: Context, path: str, analysis: Analysis) -> dict[str, C
             "warnings": _warning(blocks.channels, mix.loss),
         }
         return row | measure.cells()
+
+
+def _state(path: str) -> tuple[int, int] | None:
+    """Return what changes when a file is written; None if it is not there, which its reader says."""
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):  # a ValueError: the path holds a NUL character
+        return None
+    return status.st_size, status.st_mtime_ns
 
 
 def content_hash(path: str | os.PathLike[str]) -> str:

@@ -433,6 +433,7 @@ def test_the_command_is_stopped_by_ctrl_c_goes_on_and_leaves_no_process(
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "stopped; what is done stands in t.csv" in said
+    assert "\n2 of 3 files (66 %) in " in said  # how far it came, not how far it was when it was last shown
     assert "Traceback" not in said
     assert is_gone(process.pid)
     assert [str(row["file"]) for row in read_table(tmp_path / "t.csv")] == ["0.wav", "1.wav"]
