@@ -15,6 +15,7 @@ from amtlib.audio.contents import check_format
 from amtlib.audio.encodings import encoding_name, nist_cut
 from amtlib.audio.mpeg import Frames, behind_tags, mpeg_frames
 from amtlib.audio.pieces import Pieces
+from amtlib.audio.voc import voc_blocks
 
 _PLAIN = (0, 1, 3, 6, 7, 0xFFFE)  # tags of WAV files that hold each sample by itself
 _BLOCK = 320  # frames that are encoded together, where the file does not tell (the most: GSM 6.10)
@@ -93,6 +94,9 @@ def layout(data: bytes | mmap, label: str) -> Layout:
         cut = any(flac.is_cut(data, *part) for part in parts)
         whole = parts == [(0, len(data))]
         return Layout(kind, (None,) if whole else tuple(Pieces([(data, *part)]) for part in parts), cut=cut)
+    if kind == "VOC" and (blocks := voc_blocks(data)):
+        header = _wav_header(blocks.form, b"", sum(end - start for _, start, end in blocks.pieces))
+        return Layout(kind, (Pieces([(header, 0, len(header)), *blocks.pieces]),), cut=blocks.cut)
     found_chunks = chunks(data, kind)
     if found_chunks is None:
         return Layout(kind, cut=kind == "NIST" and nist_cut(data), name=encoding_name(data, kind, b""))

@@ -134,6 +134,20 @@ def test_a_nist_file_that_is_cut_says_so(tmp_path: Path) -> None:
     assert both_ways(content[:-2000], tmp_path).truncated
 
 
+def test_a_voc_of_several_blocks_holds_no_headers_as_samples(tmp_path: Path) -> None:
+    samples = (RAMP * 32768).astype("<i2").tobytes()
+    parts = [samples[at : at + 1600] for at in range(0, len(samples), 1600)]
+    content = b"Creative Voice File\x1a\x1a\0\x14\1\x1f\x11"
+    for number, part in enumerate(parts):
+        head = struct.pack("<IBBHI", FS, 16, 1, 4, 0) if number == 0 else b""
+        content += bytes([2 if number else 9]) + (len(head) + len(part)).to_bytes(3, "little") + head + part
+    recording = both_ways(content + b"\0", tmp_path)
+    assert (recording.kind, recording.encoding, recording.fs) == ("VOC", "PCM_16", FS)
+    np.testing.assert_array_equal(recording.samples[0].numpy(), RAMP.astype(np.float32))
+    assert not recording.truncated
+    assert both_ways(content[:-500], tmp_path).truncated
+
+
 # --- refused by name --------------------------------------------------------------------------------------------
 
 
