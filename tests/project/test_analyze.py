@@ -27,6 +27,8 @@ from amtlib.batch.writing import TableError
 from amtlib.cli import _MODELS, build_parser, main
 from amtlib.jobs import Context, Pool
 from amtlib.signals import tone
+from tests.amtlib.test_audio_containers import encoded
+from tests.amtlib.test_audio_mpeg import mp3, without_header
 from tests.interrupting import heeding
 from tests.serving import ROOT
 
@@ -93,6 +95,26 @@ def test_a_sample_that_is_no_number_is_found_in_a_late_block(tmp_path: Path) -> 
 
 
 # --- one file --------------------------------------------------------------------------------------------------
+
+
+def test_the_length_and_level_in_the_table_are_those_of_the_whole_file(tmp_path: Path) -> None:
+    sound = np.concatenate([np.zeros(44100), 0.2 * np.sin(np.arange(2 * 44100) / 10)])
+    contents = {
+        "stream.mp3": without_header(
+            mp3(sound, 44100)
+        ),  # silence first: a decoder guesses by the size of a frame
+        "joined.flac": 2 * encoded(sound, 44100, "FLAC"),
+        "piped.caf": (
+            lambda c: c.replace(b"data" + (len(sound) * 2 + 4).to_bytes(8, "big"), b"data" + b"\xff" * 8)
+        )(encoded(sound, 44100, "CAF")),
+    }
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+        row = analyse_file(NOWHERE, str(tmp_path / name), Analysis("gammatone"))
+        whole = load(tmp_path / name)
+        assert (row["duration_s"], row["truncated"]) == (whole.duration, False)
+        assert float(row["duration_s"] or 0) == pytest.approx(6.0 if "joined" in name else 3.0, abs=0.1)
+        assert row["level_db"] == pytest.approx(whole.level, abs=1e-3)
 
 
 def test_moore2016_in_blocks_equals_the_model_on_the_whole(
