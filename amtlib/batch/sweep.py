@@ -260,6 +260,10 @@ def sweep_networks(
                 bar.done += 1
         finally:
             bar.close()
+            for i in missing:  # one may have been saved in the moment in which the run was stopped
+                found = None if i in rows else _earlier(home / f"{name_of(runs[i][0])}.json", runs[i][1])
+                if found is not None:
+                    rows[i] = _row(runs[i][0], found)
             if rows:
                 write_table(home / TABLE, _together(others, [(*runs[i], rows[i]) for i in sorted(rows)]))
     return [rows[i] for i in range(len(runs))]
