@@ -10,6 +10,7 @@ from torch import Tensor
 
 from amtlib.filterbanks.erb_integration import SILENCE_DB, channels_repr, erb_channels
 from amtlib.filterbanks.precision import check_values
+from amtlib.inputs import Values
 from amtlib.modules import RealModule
 from amtlib.scales import erbrate2f
 
@@ -137,7 +138,7 @@ class ExcitationPattern(RealModule):
         lower = (self.lower_slope_base + self.lower_slope_per_db * above).clamp_min(_GENTLEST)
         return upper, lower
 
-    def forward(self, excitation: Tensor) -> Tensor:
+    def forward(self, excitation: Values) -> Tensor:
         """
         Spread the levels of all channels.
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from amtlib import lti
+from amtlib.inputs import Values
 from amtlib.loudness.stage import Stage, check_step
 
 #: Added to smoothed specific loudness (sone/Cam) so that the ratio of two silent ears is 1
@@ -136,7 +137,7 @@ class SpatialSmoothing(Stage):
             return build()
         return self._cache.get((channels, self.dtype), (self.sigma,), build)
 
-    def forward(self, specific: Tensor) -> Tensor:
+    def forward(self, specific: Values) -> Tensor:
         """
         Smooth patterns.
 
@@ -221,7 +222,7 @@ class BinauralInhibition(Stage):
         super().__init__(learnable, dtype)
         self._constant("p", p, 0.0, 20.0)
 
-    def forward(self, left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, left: Values, right: Values) -> tuple[Tensor, Tensor]:
         """
         Compare the ears.
 
@@ -339,14 +340,14 @@ class Moore2016BinauralLoudness(Stage):
 
     @overload
     def forward(
-        self, left: Tensor, right: Tensor, *, return_stages: Literal[False] = False
+        self, left: Values, right: Values, *, return_stages: Literal[False] = False
     ) -> tuple[Tensor, Tensor, Tensor]: ...
 
     @overload
-    def forward(self, left: Tensor, right: Tensor, *, return_stages: Literal[True]) -> BinauralLoudness: ...
+    def forward(self, left: Values, right: Values, *, return_stages: Literal[True]) -> BinauralLoudness: ...
 
     def forward(
-        self, left: Tensor, right: Tensor, *, return_stages: bool = False
+        self, left: Values, right: Values, *, return_stages: bool = False
     ) -> tuple[Tensor, Tensor, Tensor] | BinauralLoudness:
         """
         Sum over both ears.
@@ -373,27 +374,27 @@ class Moore2016BinauralLoudness(Stage):
             If an argument is no tensor.
         """
         like, equal = self.inhibition.p, right is left  # equal ears are worked out once
-        left = self._pattern(left, "left", like)
-        right = left if equal else self._pattern(right, "right", like)
-        if left.shape != right.shape:
+        one = self._pattern(left, "left", like)
+        two = one if equal else self._pattern(right, "right", like)
+        if one.shape != two.shape:
             raise ValueError(
-                f"left has shape {tuple(left.shape)}, right has {tuple(right.shape)}; give equal shapes"
+                f"left has shape {tuple(one.shape)}, right has {tuple(two.shape)}; give equal shapes"
             )
-        own, other = left, right
+        own, other = one, two
         if self.smooth:
-            own = self.smoothing(left)
-            other = own if equal else self.smoothing(right)
+            own = self.smoothing(one)
+            other = own if equal else self.smoothing(two)
         if self.inhibit:
             by_right, by_left = self.inhibition(own, other)
-            left = left / by_right
-            right = left if equal else right / by_left
-        sone_left = left.sum(-1) * self.erb_step
-        sone_right = sone_left if equal else right.sum(-1) * self.erb_step
+            one = one / by_right
+            two = one if equal else two / by_left
+        sone_left = one.sum(-1) * self.erb_step
+        sone_right = sone_left if equal else two.sum(-1) * self.erb_step
         total = sone_left + sone_right
         if not return_stages:
             return total, sone_left, sone_right
         return BinauralLoudness(
-            total, sone_left, sone_right, torch.stack([own, other], -2), torch.stack([left, right], -2)
+            total, sone_left, sone_right, torch.stack([own, other], -2), torch.stack([one, two], -2)
         )
 
     def extra_repr(self) -> str:

@@ -16,6 +16,7 @@ from amtlib.ears import OuterMiddleEarFilter
 from amtlib.filterbanks.moore2016_spectrum import Moore2016Spectrum
 from amtlib.filterbanks.precision import check_values
 from amtlib.filterbanks.roex import Moore2016ExcitationPattern
+from amtlib.inputs import Numbers, Signal, as_tensor
 from amtlib.loudness.results import Cancelled, StationaryLoudness
 from amtlib.loudness.sone import Cubics, cubics
 from amtlib.loudness.specific import Moore2016SpecificLoudness, SpecificLoudness
@@ -114,18 +115,18 @@ class Cochlea(RealModule):
         """Time between frames in s."""
         return self.spectrum.hop_length / _FS
 
-    def _signal(self, audio: Tensor) -> Tensor:
+    def _signal(self, audio: Signal) -> Tensor:
         """Return the audio in the dtype in use, or say what is wrong with it."""
-        return lti.check_signal(audio, self.dtype, self.specific.C.device, "audio")
+        return lti.check_signal(audio, self.dtype, self.specific.C.device, "audio", self.fs)
 
-    def at_cochlea(self, audio: Tensor) -> Tensor:
+    def at_cochlea(self, audio: Signal) -> Tensor:
         """
         Filter audio by the outer and middle ear: the first of the three steps that `forward` takes.
 
         Parameters
         ----------
-        audio : Tensor, shape (..., T)
-            Signals in Pa, at least 64 ms unless ``pad``.
+        audio : Tensor, ndarray or Sound, shape (..., T)
+            Signals in Pa, at least 64 ms unless ``pad``. A sound must have the sampling rate ``fs``.
 
         Returns
         -------
@@ -152,7 +153,7 @@ class Cochlea(RealModule):
         return self._at_cochlea(self._signal(audio))
 
     def patterns(
-        self, pressure: Tensor, *, progress: Progress | None = None, cancelled: Stop | None = None
+        self, pressure: Signal, *, progress: Progress | None = None, cancelled: Stop | None = None
     ) -> tuple[Tensor, Tensor]:
         """
         Work out excitation and specific loudness of each ear by itself: the second step of `forward`.
@@ -190,7 +191,7 @@ class Cochlea(RealModule):
         >>> excitation.shape, float(specific.max())
         (torch.Size([101, 150]), 0.0)
         """
-        x = lti.check_signal(pressure, self.dtype, self.specific.C.device, "pressure")
+        x = lti.check_signal(pressure, self.dtype, self.specific.C.device, "pressure", _FS)
         if x.ndim not in (1, 2):
             raise ValueError(f"pressure has shape {tuple(x.shape)}; give (T,) or (N, T)")
         blocks = list(self._blocks(x if x.ndim == 2 else x[None], progress, cancelled))
@@ -306,7 +307,7 @@ class Cochlea(RealModule):
             sone = self._both_ears(self._block((peak * angle.sin()).to(self.dtype), 0, 1)[1][:, 0])
         return cubics(sone.double().log().cpu().numpy())
 
-    def stationary(self, freqs: Tensor, levels: Tensor) -> StationaryLoudness:
+    def stationary(self, freqs: Numbers, levels: Numbers) -> StationaryLoudness:
         """Predict the loudness of a steady sound from its components; each model has its own."""
         raise NotImplementedError
 
@@ -316,6 +317,16 @@ class Cochlea(RealModule):
 
     def _learns(self) -> bool:
         return any(parameter.requires_grad for parameter in self.parameters())
+
+    def _components(self, freqs: Numbers, levels: Numbers) -> tuple[Tensor, Tensor]:
+        """Frequencies and levels as tensors; a single level is that of all components."""
+        device = self.specific.C.device
+        at, level = (
+            as_tensor(x, name, device, unit, numbers=True)
+            for x, name, unit in ((freqs, "freqs", "Hz"), (levels, "levels", "dB SPL"))
+        )
+        at = at.reshape(1) if at.ndim == 0 else at
+        return at, level.expand(at.shape) if level.ndim == 0 else level
 
     def _steady(self, freqs: Tensor, levels: Tensor) -> tuple[Tensor, Tensor]:
         """Excitation in dB and specific loudness, shapes (..., C), of a steady spectrum in the sound field."""

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from amtlib.inputs import as_tensor
 from amtlib.loudness.cochlea import Progress, Stop
 from amtlib.loudness.glasberg2002 import Glasberg2002
 from amtlib.loudness.moore2016 import Moore2016
@@ -180,7 +180,7 @@ def _checked_frequencies(given: Tensor | Sequence[float] | npt.NDArray[Any] | No
     if given is None:
         sixths = math.floor(6.0 * math.log2(12500.0 / 20.0))
         return 20.0 * 2.0 ** (torch.arange(sixths + 1, dtype=torch.float64) / 6.0)
-    at = given.detach().cpu() if isinstance(given, Tensor) else torch.as_tensor(np.asarray(given))
+    at = as_tensor(given, "frequencies", what="Hz", numbers=True).detach().cpu()
     if at.is_complex() or at.dtype == torch.bool:
         raise ValueError(f"frequencies have dtype {at.dtype}; give real numbers in Hz")
     at = at.to(torch.float64)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from amtlib.filterbanks.precision import check_values
+from amtlib.inputs import Values
 from amtlib.loudness.channels import (
     GLASBERG2002_THRESHOLD_DB,
     MOORE2016_THRESHOLD_DB,
@@ -52,7 +53,7 @@ class _Compression(Stage):
         self._table("frequencies", torch.tensor(channels.frequencies))
         self._table("erb_numbers", torch.tensor(channels.erb_numbers))
 
-    def forward(self, excitation: Tensor) -> Tensor:
+    def forward(self, excitation: Values) -> Tensor:
         """
         Turn excitation into specific loudness.
 

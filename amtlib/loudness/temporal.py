@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from amtlib.filterbanks.precision import check_values
+from amtlib.inputs import Values
 from amtlib.loudness.attack_release import attack_release
 from amtlib.loudness.stage import Stage, check_step
 
@@ -104,7 +105,7 @@ class Moore2016AGC(Stage):
         self._constant("attack_alpha", attack_alpha, _LEAST_RATE, 1.0)
         self._constant("release_alpha", release_alpha, _LEAST_RATE, 1.0)
 
-    def forward(self, x: Tensor, dim: int = -1, initial: Tensor | None = None) -> Tensor:
+    def forward(self, x: Values, dim: int = -1, initial: Values | None = None) -> Tensor:
         """
         Average along one axis.
 
@@ -239,7 +240,7 @@ class Moore2016TemporalIntegration(Stage):
         self.short_term = Moore2016AGC(rate(0.045), rate(0.033), learnable, dtype)
         self.long_term = Moore2016AGC(rate(0.01), rate(0.00133), learnable, dtype)
 
-    def forward(self, specific: Tensor) -> Tensor:
+    def forward(self, specific: Values) -> Tensor:
         """
         Average specific loudness over the short term.
 
@@ -357,12 +358,12 @@ class LoudnessIntegration(Stage):
         self.long_term = Moore2016AGC(rate(0.01), rate(0.0005), learnable, dtype)
 
     @overload
-    def forward(self, specific: Tensor, *, return_stages: Literal[False] = False) -> Tensor: ...
+    def forward(self, specific: Values, *, return_stages: Literal[False] = False) -> Tensor: ...
 
     @overload
-    def forward(self, specific: Tensor, *, return_stages: Literal[True]) -> LoudnessOverTime: ...
+    def forward(self, specific: Values, *, return_stages: Literal[True]) -> LoudnessOverTime: ...
 
-    def forward(self, specific: Tensor, *, return_stages: bool = False) -> Tensor | LoudnessOverTime:
+    def forward(self, specific: Values, *, return_stages: bool = False) -> Tensor | LoudnessOverTime:
         """
         Integrate over channels and time.
 
