@@ -23,6 +23,7 @@ from amtlib.filterbanks.drnl_parameters import (
 )
 from amtlib.inputs import Numbers, Signal, Values, as_tensor, samples_of
 from amtlib.modules import RealModule
+from amtlib.results import summary
 from amtlib.scales import audfiltbw
 
 _COMPLEX = {torch.float32: torch.complex64, torch.float64: torch.complex128}
@@ -50,6 +51,9 @@ class DRNLOutput(NamedTuple):
     total: Tensor
     linear: Tensor
     nonlinear: Tensor
+
+    def __repr__(self) -> str:
+        return summary(self)
 
 
 class DRNLFilterbank(RealModule):

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from amtlib.inputs import as_tensor
+from amtlib.results import Result
 from amtlib.scales import audfiltbw, erb2fc, fc2erb
 
 #: value = 10 ** (p0 + p1 log10 CF), CF in Hz
@@ -34,8 +35,8 @@ SUBJECTS = ("NH", "HIx")
 _FROZEN_ABOVE, _FROZEN_AT = 1000.0, 1500.0
 
 
-@dataclass(frozen=True)
-class DRNLParameters:
+@dataclass(frozen=True, repr=False)
+class DRNLParameters(Result):
     """
     The ten parameters of F channels of a DRNL, tensors of shape (F,).
 

@@ -15,6 +15,7 @@ from amtlib import lti
 from amtlib.filterbanks.precision import check_whole
 from amtlib.inputs import Signal, samples_of
 from amtlib.modules import RealModule
+from amtlib.results import summary
 
 _FS = 32000
 _SEGMENT = 2048
@@ -58,6 +59,9 @@ class DenseSpectrum(NamedTuple):
 
     freqs: Tensor
     power: Tensor
+
+    def __repr__(self) -> str:
+        return summary(self)
 
     @property
     def keep(self) -> Tensor:

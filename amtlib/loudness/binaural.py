@@ -13,13 +13,14 @@ from torch import Tensor
 from amtlib import lti
 from amtlib.inputs import Values
 from amtlib.loudness.stage import Stage, check_step
+from amtlib.results import Result
 
 #: Added to smoothed specific loudness (sone/Cam) so that the ratio of two silent ears is 1
 _LEAST = 1e-13
 
 
-@dataclass(frozen=True)
-class BinauralLoudness:
+@dataclass(frozen=True, repr=False)
+class BinauralLoudness(Result, units={"total": "sone", "left": "sone", "right": "sone", "": "sone/Cam"}):
     """
     The loudness of a pair of patterns and how it came about.
 

@@ -17,6 +17,7 @@ from amtlib.loudness.cochlea import Progress, Stop
 from amtlib.loudness.glasberg2002 import Glasberg2002
 from amtlib.loudness.moore2016 import Moore2016
 from amtlib.loudness.results import Cancelled
+from amtlib.results import Result
 
 #: Levels between which a contour is sought, dB SPL, and the step in which it is enclosed
 _LOWEST, _HIGHEST, _STEP = -20.0, 140.0, 10.0
@@ -25,8 +26,10 @@ _MOST_STEPS = 60
 _LEAST_SONE = 1e-30
 
 
-@dataclass(frozen=True)
-class EqualLoudnessContour:
+@dataclass(frozen=True, repr=False)
+class EqualLoudnessContour(
+    Result, units={"frequencies": "Hz", "levels": "dB SPL", "sone": "sone", "phon": "phon", "error_db": "dB"}
+):
     """
     An equal-loudness contour, or how far its search has come.
 

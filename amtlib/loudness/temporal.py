@@ -15,14 +15,15 @@ from amtlib.filterbanks.precision import check_values
 from amtlib.inputs import Values
 from amtlib.loudness.attack_release import attack_release
 from amtlib.loudness.stage import Stage, check_step
+from amtlib.results import Result
 
 #: The published rates belong to steps of 1 ms
 _STEP = 0.001
 _LEAST_RATE = 1e-6
 
 
-@dataclass(frozen=True)
-class LoudnessOverTime:
+@dataclass(frozen=True, repr=False)
+class LoudnessOverTime(Result, units={"": "sone"}):
     """
     Loudness frame by frame, in sone.
 
