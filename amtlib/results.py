@@ -4,7 +4,7 @@ Not here: the results (each beside what computes it), and pictures of them.
 """
 
 import html
-from collections.abc import Iterator, Mapping, Sized
+from collections.abc import Iterator, Mapping, Sequence, Sized
 from dataclasses import fields, is_dataclass
 from typing import Any, ClassVar
 
@@ -63,13 +63,14 @@ def summary(result: Any) -> str:
     --------
     >>> from typing import NamedTuple
     >>> class Pair(NamedTuple):
-    ...     left: npt.NDArray[Any]
-    ...     right: npt.NDArray[Any]
+    ...     left: np.ndarray
+    ...     right: np.ndarray
     >>> summary(Pair(np.ones((2, 900)), np.ones((2, 900))))
     'Pair(left, right: (2, 900))'
     """
     parts: list[str] = []
-    same, shape = [], ""
+    same: list[str] = []
+    shape = ""
     for name, value in [*_items(result), ("", None)]:
         found = str(tuple(value.shape)) if _is_array(value) and _number(value) is None else ""
         if same and found != shape:
@@ -84,7 +85,7 @@ def summary(result: Any) -> str:
     return line if len(line) <= _LINE else f"{line[: _LINE - 4]}...)"
 
 
-def table(title: str, rows: list[tuple[str, ...]]) -> str:
+def table(title: str, rows: Sequence[tuple[str, ...]]) -> str:
     """
     Return a table in HTML, everything in it escaped.
 
@@ -117,7 +118,7 @@ def _number(value: Any) -> complex | float | None:
         known = value.ndim == 0 and not value.is_meta
         return value.detach().cpu().item() if known else None
     if isinstance(value, np.ndarray | np.generic):
-        return value.item() if value.ndim == 0 else None  # type: ignore[no-any-return]
+        return value.item() if value.ndim == 0 else None
     return value if isinstance(value, int | float | complex) and not isinstance(value, bool) else None
 
 
