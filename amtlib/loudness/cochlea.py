@@ -269,6 +269,8 @@ class Cochlea(RealModule):
         """
         Work out how loud a 1-kHz tone of each level is by this model: what :func:`amtlib.sone2phon` reads.
 
+        The tone is heard with both ears, as the phon is defined (ANSI S3.4-2007), whatever this model's presentation.
+
         Parameters
         ----------
         stationary : bool
@@ -299,7 +301,8 @@ class Cochlea(RealModule):
         device = self.specific.C.device
         levels = torch.arange(131, dtype=torch.float64, device=device).unsqueeze(-1)
         if stationary:
-            sone = self.stationary(torch.tensor([1000.0], dtype=self.dtype, device=device), levels).total
+            tone = torch.tensor([1000.0], dtype=self.dtype, device=device)
+            sone = self._both_ears(self._steady(tone, levels)[1])
         else:
             gain = 1.0 if self.ear is None else self.ear.frequency_response([1000.0]).abs()
             angle = 2.0 * math.pi * 1000.0 / _FS * torch.arange(_SEGMENT, dtype=torch.float64, device=device)
@@ -312,7 +315,7 @@ class Cochlea(RealModule):
         raise NotImplementedError
 
     def _both_ears(self, specific: Tensor) -> Tensor:
-        """Loudness of patterns, shape (..., C), that all ears hear; each model has its own."""
+        """Loudness of patterns, shape (..., C), that both ears hear; each model has its own."""
         raise NotImplementedError
 
     def _learns(self) -> bool:

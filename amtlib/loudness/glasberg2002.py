@@ -284,7 +284,7 @@ class Glasberg2002(Cochlea):
         )
 
     def _both_ears(self, specific: Tensor) -> Tensor:
-        return specific.sum(-1) * (self.integration.erb_step * self.integration.ears)
+        return specific.sum(-1) * (self.integration.erb_step * 2)
 
     def extra_repr(self) -> str:
         """Return the main settings, for printing the module."""

@@ -519,3 +519,12 @@ def test_a_tone_of_1_khz_has_as_many_phon_as_its_level_by_the_model_that_hears_i
     assert float(sone2phon(heard[-1], model)) == pytest.approx(level, abs=0.1)
     steady = model.stationary(torch.tensor([1000.0]), torch.tensor([level])).total
     assert float(sone2phon(steady, model, stationary=True)) == pytest.approx(level, abs=0.01)
+
+
+@pytest.mark.parametrize("stationary", [False, True])
+def test_the_tone_of_the_phon_is_heard_with_both_ears(stationary: bool):
+    """As ANSI S3.4-2007 defines the loudness level."""
+    one, both = Glasberg2002(presentation="monaural"), Glasberg2002()
+    assert sone2phon(2.0, one, stationary=stationary) == pytest.approx(
+        sone2phon(2.0, both, stationary=stationary), abs=1e-4
+    )
