@@ -162,8 +162,8 @@ class Cochlea(RealModule):
 
         Parameters
         ----------
-        pressure : Tensor, shape (T,) or (N, T)
-            What :meth:`at_cochlea` returned.
+        pressure : Tensor or ndarray, shape (T,) or (N, T)
+            What :meth:`at_cochlea` returned. With ``joint_maximum`` left and right ear in turn, N even, or one ear.
         progress, cancelled : callable, optional
             As for `forward`.
 
@@ -241,8 +241,9 @@ class Cochlea(RealModule):
         self, x: Tensor, progress: Progress | None, cancelled: Stop | None
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Excitation in dB and specific loudness, shapes (rows, frames, C), block after block of frames."""
+        x = self._in_pairs(x) if x.ndim == 2 else x
         total = self.spectrum.n_frames(x.shape[-1])
-        length = max(64, _AT_ONCE // x.shape[0])
+        length = max(64, _AT_ONCE // x[..., 0].numel())
         # Where gradients are wanted, only the ends of a long chain are kept, and a block is computed again when
         # its gradient is: memory stays that of one block.
         again = total > length and torch.is_grad_enabled() and (x.requires_grad or self._learns())
@@ -260,9 +261,20 @@ class Cochlea(RealModule):
             if progress is not None:
                 progress(stop / total)
 
+    def _in_pairs(self, x: Tensor) -> Tensor:
+        """Rows, shape (N, T), as those that share a maximum: both ears of a sound, shape (N / 2, 2, T), or one."""
+        if not self.spectrum.joint_maximum or len(x) == 1:
+            return x.unsqueeze(-2)
+        if len(x) % 2:
+            raise ValueError(
+                f"pressure has {len(x)} rows; with joint_maximum give left and right ear in turn, or a single one"
+            )
+        return x.reshape(-1, 2, x.shape[-1])
+
     def _block(self, x: Tensor, start: int, stop: int) -> tuple[Tensor, Tensor]:
+        """Of signals, shape (sounds, ears, T): shapes (sounds * ears, frames, C)."""
         freqs, power = self.spectrum.dense(x, start, stop)
-        excitation = self.excitation.forward_grid(freqs, power)
+        excitation = self.excitation.forward_grid(freqs, power.flatten(0, 1))
         return excitation, self.specific(excitation)
 
     def phon_scale(self, stationary: bool = False) -> Cubics:
@@ -307,7 +319,9 @@ class Cochlea(RealModule):
             gain = 1.0 if self.ear is None else self.ear.frequency_response([1000.0]).abs()
             angle = 2.0 * math.pi * 1000.0 / _FS * torch.arange(_SEGMENT, dtype=torch.float64, device=device)
             peak = gain * 10.0 ** ((levels - PASCAL_DB) / 20.0)
-            sone = self._both_ears(self._block((peak * angle.sin()).to(self.dtype), 0, 1)[1][:, 0])
+            sone = self._both_ears(
+                self._block((peak * angle.sin()).to(self.dtype).unsqueeze(-2), 0, 1)[1][:, 0]
+            )
         return cubics(sone.double().log().cpu().numpy())
 
     def stationary(self, freqs: Numbers, levels: Numbers) -> StationaryLoudness:

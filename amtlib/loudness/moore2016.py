@@ -178,7 +178,7 @@ class Moore2016(Cochlea):
                 "file, amtlib.audio.load(file, channel='all') keeps both, and amtlib.loudness.loudness(file) does all "
                 "in one call; where there is one signal, torch.stack([x, x], -2) is x at both ears"
             )
-        rows, index = _distinct(sound)
+        rows, index = _distinct(sound, apart=self.spectrum.joint_maximum)
         x = self._at_cochlea(rows)
         found = self._follow(self._blocks(x, progress, cancelled), index, return_stages)
         return found if sound.ndim == 3 else _first(found)
@@ -360,11 +360,11 @@ def _first(found: Moore2016Loudness) -> Moore2016Loudness:
     return dataclasses.replace(found, stages=stages, **single(found))
 
 
-def _distinct(audio: Tensor) -> tuple[Tensor, Tensor]:
-    """Signals to analyse, shape (rows, T), and which of them each ear hears, shape (B, 2)."""
+def _distinct(audio: Tensor, apart: bool = False) -> tuple[Tensor, Tensor]:
+    """Signals to analyse, shape (rows, T), and which of them each ear hears, shape (B, 2); all of them if `apart`."""
     flat = audio.reshape(-1, audio.shape[-1])
     index = torch.arange(len(flat), device=audio.device).reshape(-1, 2)
-    if audio.requires_grad:
+    if apart or audio.requires_grad:
         return flat, index  # each ear has its own gradient
     same = (flat[0::2] == flat[1::2]).all(-1)
     kept = torch.stack([torch.ones_like(same), ~same], -1)
