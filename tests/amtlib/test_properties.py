@@ -5,6 +5,7 @@ A new module is in it by itself: its inputs are those of CASES in test_modules.p
 
 import inspect
 import itertools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -76,6 +77,12 @@ OWN: dict[tuple[str, str], st.SearchStrategy[Any]] = {
     ("MiddleEarFilter", "model"): st.sampled_from(["lopezpoveda2001", "jepsen2008"]),
     ("Moore2016Spectrum", "fs"): st.just(32000),
     ("GammatoneFilterbank", "fs"): st.sampled_from([16000, 22050, 44100]),
+    **dict.fromkeys(
+        [(n, "fs") for n in ("Glasberg2002", "Moore2016")], st.sampled_from([8000, 32000, 44100])
+    ),
+    **dict.fromkeys(
+        [(n, "fs") for n in NAMES if n.endswith("Filter")], st.sampled_from([8000, 44100, 96000])
+    ),
 }
 #: Drawn by the tests themselves, or following from others
 FIXED = {"dtype", "freq_thresholds", "n_channels", "parameters"}
@@ -85,7 +92,7 @@ DEVICES = [
     "cpu",
     pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA")),
 ]
-QUICK = settings(max_examples=4, suppress_health_check=[HealthCheck.too_slow])
+QUICK = settings(max_examples=8, suppress_health_check=[HealthCheck.too_slow])
 
 
 def arguments_of(name: str) -> list[str]:
@@ -114,7 +121,7 @@ def channels(module: RealModule) -> int | None:
 
 
 def inputs(module: RealModule, name: str, seed: int, gain: float) -> list[Tensor]:
-    """The case's inputs, float64: audio is noise of that level, patterns are uneven, and all fit the configuration."""
+    """The case's inputs, float64, in the configuration's shapes: noise of that level, uneven patterns, or silence."""
     made = torch.Generator().manual_seed(seed)
     found = []
     for place, x in enumerate(CASES[name][1]()):
@@ -129,6 +136,7 @@ def inputs(module: RealModule, name: str, seed: int, gain: float) -> list[Tensor
                     *x.shape[:-1], count
                 )
             x = x * (0.5 + 0.5 * torch.rand(x.shape, generator=made, dtype=torch.float64))
+            x = 0.0 * x if gain == -math.inf else x
         found.append(x)
     return found
 
@@ -146,7 +154,7 @@ def case(
     name: str, data: st.DataObject, dtype: torch.dtype = torch.float32
 ) -> tuple[RealModule, list[Tensor]]:
     module: RealModule = getattr(amtlib, name)(**configuration(name, data.draw), dtype=dtype)
-    seed, gain = data.draw(st.integers(0, 2**31)), data.draw(st.floats(-60.0, 10.0))
+    seed, gain = data.draw(st.integers(0, 2**31)), data.draw(st.floats(-60.0, 10.0) | st.just(-math.inf))
     return module, [x.to(dtype) for x in inputs(module, name, seed, gain)]
 
 
