@@ -132,7 +132,7 @@ class EarFilter(RealModule):
         ValueError
             If `x` is empty, complex or on another device, or has non-finite samples.
         TypeError
-            If `x` is no tensor.
+            If `x` is neither a tensor nor an array.
         """
         x = lti.check_signal(x, self.dtype, self.taps.device, fs=self.fs)
         total = x.shape[-1]
@@ -147,7 +147,7 @@ class EarFilter(RealModule):
 
         Parameters
         ----------
-        f : Tensor, shape (K,), or list or array of K numbers
+        f : Tensor or ndarray, shape (K,), or list of K numbers
             Frequencies in Hz, from 0 to fs / 2.
 
         Returns

@@ -345,7 +345,7 @@ class DRNLFilterbank(RealModule):
             If `x` has another shape, is empty, complex or on another device, has non-finite samples or such that
             overflow; if `block` is below 1; if a parameter has left its range.
         TypeError
-            If `x` is no tensor.
+            If `x` is neither a tensor nor an array.
 
         Examples
         --------
@@ -434,7 +434,7 @@ class DRNLFilterbank(RealModule):
 
         Parameters
         ----------
-        u : Tensor, shape (..., F, T)
+        u : Tensor or ndarray, shape (..., F, T)
             Velocity in m/s, as :meth:`linear_parts` returns it, perhaps scaled or added up.
 
         Returns
@@ -462,7 +462,7 @@ class DRNLFilterbank(RealModule):
 
         Parameters
         ----------
-        v : Tensor, shape (..., F, T)
+        v : Tensor or ndarray, shape (..., F, T)
             Velocity in m/s, as :meth:`stick` returns it.
 
         Returns
@@ -502,7 +502,7 @@ class DRNLFilterbank(RealModule):
 
         Parameters
         ----------
-        f : Tensor, shape (K,), or list or array of K numbers
+        f : Tensor or ndarray, shape (K,), or list of K numbers
             Frequencies in Hz, finite, from 0 to fs / 2.
 
         Returns

@@ -146,7 +146,7 @@ class ERBIntegration(RealModule):
             If `psd` is negative, not finite, or has another number of bins than `freqs`; if `freqs` does not rise in
             equal steps; if a learned number is no longer finite.
         TypeError
-            If one of them is no tensor.
+            If one of them is neither a tensor nor an array.
 
         Examples
         --------

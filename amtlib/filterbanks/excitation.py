@@ -144,7 +144,7 @@ class ExcitationPattern(RealModule):
 
         Parameters
         ----------
-        excitation : Tensor, shape (..., n_erb_bands)
+        excitation : Tensor or ndarray, shape (..., n_erb_bands)
             Levels in dB SPL, typically (batch, n_frames, n_erb_bands). Levels below -200 dB and -inf, which is
             silence, are taken as -200 dB.
 
@@ -160,7 +160,7 @@ class ExcitationPattern(RealModule):
             If `excitation` has another number of channels, or levels that are NaN or +inf; if a learned slope is
             no longer finite.
         TypeError
-            If it is no tensor.
+            If it is neither a tensor nor an array.
 
         Examples
         --------

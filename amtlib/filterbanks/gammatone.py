@@ -322,7 +322,7 @@ class GammatoneFilterbank(RealModule):
 
         Parameters
         ----------
-        f : Tensor, shape (K,), or list or array of K numbers
+        f : Tensor or ndarray, shape (K,), or list of K numbers
             Frequencies in Hz, finite, from 0 to fs / 2.
 
         Returns
@@ -429,7 +429,7 @@ class GammatoneFilterbank(RealModule):
 
         Parameters
         ----------
-        x : Tensor, shape (T,) or (B, T)
+        x : Tensor or ndarray, shape (T,) or (B, T)
             Signal in Pa, real.
         step : int
             Return samples 0, step, 2 step, ... only, >= 1. They are exact, and cost less than all.
@@ -463,7 +463,7 @@ class GammatoneFilterbank(RealModule):
 
         Parameters
         ----------
-        x : Tensor, shape (T,) or (B, T)
+        x : Tensor or ndarray, shape (T,) or (B, T)
             Signal in Pa, real.
         step : int
             Return samples 0, step, 2 step, ... only, >= 1. They are exact, and cost less than all.
@@ -503,7 +503,7 @@ class GammatoneFilterbank(RealModule):
 
         Parameters
         ----------
-        x : Tensor, shape (T,) or (B, T)
+        x : Tensor or ndarray, shape (T,) or (B, T)
             Signal in Pa, real.
         stretch : int
             Samples of a stretch, >= 1. Numbers with many divisors, such as powers of 2, are the fastest.
@@ -577,7 +577,7 @@ class GammatoneFilterbank(RealModule):
 
         Parameters
         ----------
-        y : Tensor, shape (F, T) or (B, F, T)
+        y : Tensor or ndarray, shape (F, T) or (B, F, T)
             Channels, as :meth:`forward` returns them, perhaps changed in between.
 
         Returns
@@ -630,7 +630,7 @@ class GammatoneFilterbank(RealModule):
 
         Parameters
         ----------
-        x : Tensor, shape (T,) or (B, T)
+        x : Tensor or ndarray, shape (T,) or (B, T)
             Signal in Pa, real.
 
         Returns

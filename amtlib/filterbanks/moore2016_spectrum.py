@@ -229,7 +229,7 @@ class Moore2016Spectrum(RealModule):
             If `audio` has another shape, too few samples, or samples that are not finite; if a learned parameter is
             no longer finite.
         TypeError
-            If it is no tensor.
+            If it is neither a tensor nor an array.
 
         Examples
         --------
@@ -342,7 +342,7 @@ class Moore2016Spectrum(RealModule):
         ValueError
             If `start` and `stop` are no range, and as :meth:`forward`.
         TypeError
-            If `audio` is no tensor.
+            If `audio` is neither a tensor nor an array.
 
         Examples
         --------

@@ -174,7 +174,7 @@ class MultiResolutionFFT(RealModule):
             If the signal is too short, complex, on another device, or not finite; if a learned threshold is no
             longer finite.
         TypeError
-            If it is no tensor.
+            If it is neither a tensor nor an array.
 
         Examples
         --------

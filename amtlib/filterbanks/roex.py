@@ -251,7 +251,7 @@ class Moore2016ExcitationPattern(RealModule):
         ValueError
             If shapes differ, or numbers are not finite or out of range; if a parameter has become non-finite.
         TypeError
-            If an argument is no tensor.
+            If an argument is neither a tensor nor an array.
 
         See Also
         --------
@@ -315,10 +315,10 @@ class Moore2016ExcitationPattern(RealModule):
 
         Parameters
         ----------
-        freqs : Tensor, shape (K,)
+        freqs : Tensor or ndarray, shape (K,)
             Frequencies of all spectra in Hz, > 0, increasing, finite. K x K numbers are kept until the next
             call with another grid.
-        power : Tensor, shape (..., K)
+        power : Tensor or ndarray, shape (..., K)
             Power ``10^(level / 10)`` with levels in dB SPL, from 0 (no component) to 1e20. Below 1e-5
             (-50 dB) components are left out.
 
@@ -335,7 +335,7 @@ class Moore2016ExcitationPattern(RealModule):
             If shapes do not match, or numbers are not finite or out of range; if a parameter has become
             non-finite.
         TypeError
-            If an argument is no tensor.
+            If an argument is neither a tensor nor an array.
 
         Examples
         --------

@@ -144,7 +144,7 @@ class SpatialSmoothing(Stage):
 
         Parameters
         ----------
-        specific : Tensor, shape (..., C)
+        specific : Tensor or ndarray, shape (..., C)
             Specific loudness in sone per Cam, >= 0.
 
         Returns
@@ -157,7 +157,7 @@ class SpatialSmoothing(Stage):
         ValueError
             If a value is negative or not finite.
         TypeError
-            If `specific` is no tensor.
+            If `specific` is neither a tensor nor an array.
         """
         x = self._pattern(specific, "specific", self.sigma)
         return lti.product(x, self._matrix(x.shape[-1]))
@@ -229,7 +229,7 @@ class BinauralInhibition(Stage):
 
         Parameters
         ----------
-        left, right : Tensor, shape (..., C)
+        left, right : Tensor or ndarray, shape (..., C)
             Smoothed specific loudness of the two ears, >= 0, shapes that broadcast.
 
         Returns
@@ -242,7 +242,7 @@ class BinauralInhibition(Stage):
         ValueError
             If a value is negative or not finite.
         TypeError
-            If an argument is no tensor.
+            If an argument is neither a tensor nor an array.
         """
         own = self._pattern(left, "left", self.p) + _LEAST
         if right is left:  # equal ears: worked out once
@@ -355,7 +355,7 @@ class Moore2016BinauralLoudness(Stage):
 
         Parameters
         ----------
-        left, right : Tensor, shape (..., C)
+        left, right : Tensor or ndarray, shape (..., C)
             Specific loudness of each ear by itself in sone per Cam, >= 0, equal shapes. The same tensor given twice
             takes half the time.
         return_stages : bool
@@ -372,7 +372,7 @@ class Moore2016BinauralLoudness(Stage):
         ValueError
             If the shapes differ, or a value is negative or not finite.
         TypeError
-            If an argument is no tensor.
+            If an argument is neither a tensor nor an array.
         """
         like, equal = self.inhibition.p, right is left  # equal ears are worked out once
         one = self._pattern(left, "left", like)

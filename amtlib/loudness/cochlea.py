@@ -138,7 +138,7 @@ class Cochlea(RealModule):
         ValueError
             If `audio` is too short, complex or on another device, or has non-finite samples.
         TypeError
-            If it is no tensor.
+            If it is neither a tensor nor an array.
 
         See Also
         --------
@@ -179,7 +179,7 @@ class Cochlea(RealModule):
         ValueError
             If `pressure` has another shape, is shorter than 64 ms, or has non-finite samples.
         TypeError
-            If it is no tensor.
+            If it is neither a tensor nor an array.
         amtlib.loudness.Cancelled
             If it was cancelled.
 

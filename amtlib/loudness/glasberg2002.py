@@ -199,7 +199,7 @@ class Glasberg2002(Cochlea):
         ValueError
             If `audio` has another shape, is too short, complex or on another device, or has non-finite samples.
         TypeError
-            If `audio` is no tensor.
+            If `audio` is neither a tensor nor an array.
         amtlib.loudness.Cancelled
             If it was cancelled.
         """

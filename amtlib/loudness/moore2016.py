@@ -165,7 +165,7 @@ class Moore2016(Cochlea):
         ValueError
             If `audio` has another shape, is too short, complex or on another device, or has non-finite samples.
         TypeError
-            If `audio` is no tensor.
+            If `audio` is neither a tensor nor an array.
         amtlib.loudness.Cancelled
             If it was cancelled.
         """
@@ -189,7 +189,7 @@ class Moore2016(Cochlea):
 
         Parameters
         ----------
-        specific : Tensor, shape (2, F, C) or (B, 2, F, C)
+        specific : Tensor or ndarray, shape (2, F, C) or (B, 2, F, C)
             Instantaneous specific loudness of the left and the right ear in sone/Cam, as :meth:`patterns` returns it
             with this model's ``frame_step``.
 
@@ -203,7 +203,7 @@ class Moore2016(Cochlea):
         ValueError
             If `specific` has another shape, or a value that is negative or not finite.
         TypeError
-            If it is no tensor.
+            If it is neither a tensor nor an array.
 
         See Also
         --------

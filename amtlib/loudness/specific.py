@@ -59,7 +59,7 @@ class _Compression(Stage):
 
         Parameters
         ----------
-        excitation : Tensor, shape (..., C)
+        excitation : Tensor or ndarray, shape (..., C)
             Excitation of each channel in dB SPL: finite, or -inf where there is none.
 
         Returns
@@ -73,7 +73,7 @@ class _Compression(Stage):
         ValueError
             If there are other than C channels, or a level is NaN or +inf.
         TypeError
-            If `excitation` is no tensor.
+            If `excitation` is neither a tensor nor an array.
         """
         level = check_values(excitation, "excitation", self.C, "dB SPL", silent=True)
         check_channels(level, "excitation", self.n_channels)

@@ -112,11 +112,11 @@ class Moore2016AGC(Stage):
 
         Parameters
         ----------
-        x : Tensor, shape (..., T, ...)
+        x : Tensor or ndarray, shape (..., T, ...)
             Finite values, in any unit.
         dim : int
             The axis of time.
-        initial : Tensor, shape of `x` without `dim`, optional
+        initial : Tensor or ndarray, shape of `x` without `dim`, optional
             The average before the first frame; the last frame of a previous call continues it. Default: 0.
 
         Returns
@@ -129,7 +129,7 @@ class Moore2016AGC(Stage):
         ValueError
             If a value is not finite, `dim` is none of the axes, or `initial` has another shape.
         TypeError
-            If `x` is no tensor.
+            If `x` is neither a tensor nor an array.
         """
         x = check_values(x, "x", self.attack_alpha, "any unit")
         if not -x.ndim <= dim < x.ndim:
@@ -247,7 +247,7 @@ class Moore2016TemporalIntegration(Stage):
 
         Parameters
         ----------
-        specific : Tensor, shape (..., F, C)
+        specific : Tensor or ndarray, shape (..., F, C)
             Specific loudness of each frame in sone per Cam, >= 0.
 
         Returns
@@ -260,7 +260,7 @@ class Moore2016TemporalIntegration(Stage):
         ValueError
             If a value is negative or not finite, or there is no axis of frames.
         TypeError
-            If `specific` is no tensor.
+            If `specific` is neither a tensor nor an array.
         """
         x = self._pattern(specific, "specific", self.short_term.attack_alpha)
         if x.ndim < 2:
@@ -370,7 +370,7 @@ class LoudnessIntegration(Stage):
 
         Parameters
         ----------
-        specific : Tensor, shape (..., F, C)
+        specific : Tensor or ndarray, shape (..., F, C)
             Specific loudness of one ear in sone per Cam, >= 0.
         return_stages : bool
             Return instantaneous and short-term loudness, too.
@@ -385,7 +385,7 @@ class LoudnessIntegration(Stage):
         ValueError
             If a value is negative or not finite, or there is no axis of frames.
         TypeError
-            If `specific` is no tensor.
+            If `specific` is neither a tensor nor an array.
         """
         x = self._pattern(specific, "specific", self.short_term.attack_alpha)
         if x.ndim < 2:

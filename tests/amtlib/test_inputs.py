@@ -132,6 +132,33 @@ def test_every_method_takes_what_its_module_takes(name: str):
     torch.testing.assert_close(found, expected)
 
 
+@pytest.mark.parametrize(
+    ("module", "rows"),
+    [
+        (GammatoneFilterbank([500.0, 900.0], 32000), 1),
+        (DRNLFilterbank([500.0, 900.0], 32000), 1),
+        (FastDRNLFilterbank([500.0, 900.0], 32000), 1),
+        (MiddleEarFilter(32000), 1),
+        (OuterMiddleEarFilter(32000), 1),
+        (MultiResolutionFFT(), 1),
+        (Glasberg2002(), 1),
+        (Moore2016(), 2),
+        (Moore2016Spectrum(), 2),
+    ],
+)
+def test_one_sound_comes_out_without_a_batch_axis(module: Any, rows: int):
+    """(T,), or (2, T) of a model of two ears, in: one axis less out than a batch of one."""
+    one = X[0] if rows == 1 else X
+    single, batch = module(one), module(one[None])
+    if isinstance(module, Moore2016):
+        single, batch = ((found.long_term, found.peak) for found in (single, batch))
+    elif isinstance(module, MultiResolutionFFT):
+        single, batch = single[:1], batch[:1]
+    for alone, first in zip(*(x if isinstance(x, tuple) else (x,) for x in (single, batch)), strict=True):
+        assert first.shape == (1, *alone.shape)
+        torch.testing.assert_close(first[0], alone)
+
+
 def test_over_time_takes_arrays():
     model = Moore2016(pad=True)
     specific = model.patterns(model.at_cochlea(X))[1]
