@@ -89,8 +89,8 @@ def as_tensor(
     if dtype.kind in "fc" and dtype.itemsize > (8 if dtype.kind == "f" else 16):
         dtype = np.dtype(np.float64 if dtype.kind == "f" else np.complex128)
     array = np.asarray(array, dtype)
-    # torch takes neither negative strides nor memory that must not be written to
-    if not array.flags.writeable or any(step < 0 for step in array.strides):
+    # torch takes no memory that must not be written to, and strides only of whole items forwards
+    if not array.flags.writeable or any(step < 0 or step % dtype.itemsize for step in array.strides):
         array = array.copy()
     return torch.from_numpy(array).to(device or "cpu")
 

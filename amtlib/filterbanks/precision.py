@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from amtlib.inputs import Numbers, as_tensor
+from amtlib.inputs import Values, as_tensor
 
 
 def check_whole(value: Any, name: str, least: int, unit: str) -> int:
@@ -29,9 +29,7 @@ def check_rate(fs: float) -> float:
     return float(fs)
 
 
-def check_values(
-    x: Numbers, name: str, like: Tensor, unit: str, *, silent: bool = False, numbers: bool = False
-) -> Tensor:
+def check_values(x: Values, name: str, like: Tensor, unit: str, *, silent: bool = False) -> Tensor:
     """
     Return spectral values in the dtype of `like`, or say what is wrong with them.
 
@@ -47,8 +45,6 @@ def check_values(
         Unit of the values, for messages.
     silent : bool
         Let -inf (the level of silence) pass.
-    numbers : bool
-        Take numbers and sequences of them, too; a single one has shape (1,) then.
 
     Returns
     -------
@@ -67,9 +63,7 @@ def check_values(
     >>> check_values(torch.tensor([60]), "level", torch.zeros(()), "dB")
     tensor([60.])
     """
-    x = as_tensor(x, name, like.device, f"values in {unit}", numbers=numbers)
-    if numbers and x.ndim == 0:
-        x = x.reshape(1)
+    x = as_tensor(x, name, like.device, f"values in {unit}")
     if x.is_complex():
         raise ValueError(f"{name} has dtype {x.dtype}; give real values in {unit}")
     if x.device != like.device:

@@ -49,8 +49,18 @@ def recording(x: Tensor, fs: int, **options: Any) -> audio.Recording:
         lambda x: np.asfortranarray(x),
         lambda x: x[:, ::-1][:, ::-1],
         lambda x: np.repeat(x, 3, axis=-1)[:, ::3],
+        lambda x: np.rec.fromarrays([x, x > 0.0], names="pressure,above").pressure,
     ],
-    ids=["float32", "float64", "longdouble", "big endian", "Fortran", "reversed", "strided"],
+    ids=[
+        "float32",
+        "float64",
+        "longdouble",
+        "big endian",
+        "Fortran",
+        "reversed",
+        "strided",
+        "field of a record",
+    ],
 )
 def test_arrays_of_any_layout_are_taken(change: Callable[[np.ndarray], np.ndarray]):
     bank = GammatoneFilterbank([500.0, 1000.0], 32000)
