@@ -403,7 +403,7 @@ class _Loudness:
         exceeded = np.quantile(short.double().numpy(), [0.95, 0.5])
         return {
             "loudness_peak_sone": peak,
-            "loudness_level_peak_phon": float(sone2phon(peak)),
+            "loudness_level_peak_phon": float(sone2phon(peak, model)),
             "loudness_peak_short_term_sone": float(short.max()),
             "loudness_long_term_sone": float(long.double().mean()),
             "loudness_short_term_5_percent_sone": float(exceeded[0]),

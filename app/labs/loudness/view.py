@@ -17,7 +17,7 @@ from app import plots
 from app.background import Background
 from app.figures import template
 from app.labs.loudness.experiments import CONTOUR_FREQUENCIES, PHONS, SERIES_LEVELS
-from app.labs.loudness.model import FS, WINDOWS, LoudnessModel, sones
+from app.labs.loudness.model import FS, WINDOWS, LoudnessModel
 from app.plots import loudness as figures
 from app.shell import LabView, to_csv
 from app.stimulus import Stimulus
@@ -226,7 +226,7 @@ class LoudnessLab(LabView):
         at = float(course.moments[self.lab.frame])
         scene.data("time-moment", time_x=np.array([at, at]), time_y=np.array([0.0, 1e5]))
         scene.limits("time.x_range", float(course.time[0]), float(course.time[-1]))
-        scene.set("time.title", text=f"Loudness over time: {sones(course.peak)}")
+        scene.set("time.title", text=f"Loudness over time: {self.lab.sones(course.peak)}")
 
     def _draw_series(self) -> None:
         places = plots.erb_number(self.lab.course.frequencies).astype(np.float32)
@@ -244,7 +244,7 @@ class LoudnessLab(LabView):
         scene.data("growth-here", growth_x=np.array([level, level]), growth_y=np.array([1e-5, 1e5]))
         heard = found.one if self.lab.right == -math.inf else found.both
         now = float(np.exp(np.interp(level, found.levels, np.log(np.maximum(heard, 1e-5)))))
-        scene.set("growth.title", text=f"If it lasts: {sones(now)} at {level:g} dB SPL")
+        scene.set("growth.title", text=f"If it lasts: {self.lab.sones(now)} at {level:g} dB SPL")
 
     def _draw_binaural(self) -> None:
         scene, found = self.scene, self.lab.steady
