@@ -1,6 +1,7 @@
 """Auditory models as differentiable torch modules: what the ear makes of sound, each number open to view.
 Source: each module names its own papers.
-Not here: anything that draws or serves (that is `app`). Signals are tensors in Pa, shape (..., T).
+Not here: anything that draws or serves (that is `app`). Signals are in Pa, shape (..., T): tensors, arrays, or loaded
+sounds. What goes in as (T,) comes out without a batch axis, (B, T) with B in front. Files: `amtlib.loudness.loudness`.
 """
 
 import importlib

@@ -128,6 +128,14 @@ def _workers(text: str) -> int:
     return int(text)
 
 
+def _channel(text: str) -> str | int:
+    if text in ("mix", "power", "all"):
+        return text
+    if text.isdecimal():
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is no channel; give mix, power, all, or a number from 0")
+
+
 def _scheduler(text: str) -> str:
     if not re.fullmatch(r"(tcp|tls)://.+:[0-9]+", text):
         raise argparse.ArgumentTypeError(
@@ -306,6 +314,14 @@ def _add_analyze(commands: Any) -> None:
         help="time between frames of the loudness models in ms: 1 as published, 4 takes a third of the time "
         "(default: 1)",
     )
+    add(
+        "--channel",
+        type=_channel,
+        metavar="CHANNEL",
+        help="what is heard of several channels: mix, their mean, in which opposite ones cancel (the table says so); "
+        "power, two channels summed in power, whatever their phases; the number of one, 0 for the left, 1 for the "
+        "right; all, left and right (default: all for moore2016, which has two ears, else mix)",
+    )
     _add_place(parser, "files")
 
 
@@ -415,7 +431,16 @@ def _serve(arguments: argparse.Namespace) -> int:
 def _analyze(arguments: argparse.Namespace) -> int:
     batch, commands = _batch()
     scale = {} if arguments.full_scale_spl is None else {"full_scale_db": arguments.full_scale_spl}
-    analysis = batch.Analysis(arguments.model, field=arguments.field, frame_ms=arguments.frame_ms, **scale)
+    try:
+        analysis = batch.Analysis(
+            arguments.model,
+            field=arguments.field,
+            frame_ms=arguments.frame_ms,
+            channel=arguments.channel,
+            **scale,
+        )
+    except ValueError as error:
+        raise CommandError(str(error)) from None
     status: int = commands.analyze(
         arguments.files, arguments.out, analysis, scheduler=arguments.scheduler, workers=arguments.workers
     )

@@ -128,6 +128,11 @@ class RealModule(nn.Module, metaclass=_BuiltAnywhere):
         assert value is not None
         return "meta" if value.is_meta else format(float(value.detach()), spec)
 
+    def __repr__(self) -> str:
+        """One line: the settings, and the names of the parts, each of which prints itself."""
+        parts = ", ".join(name for name, part in self.named_children() if part is not None)
+        return f"{type(self).__name__}({self.extra_repr()}{f'; parts: {parts}' if parts else ''})"
+
     def _refuse(self, dtype: torch.dtype | None) -> None:
         if dtype is not None and dtype not in _REAL:
             raise ValueError(f"cannot convert to {dtype}; {type(self).__name__} works in float32 or float64")

@@ -13,17 +13,14 @@ scale, Hz to Cam and back    constants                used by
 """
 
 import math
-from collections.abc import Sequence
-from typing import TypeAlias
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from amtlib.inputs import Numbers, as_tensor
+
 __all__ = ["audfiltbw", "erb2fc", "erbrate2f", "erbspacebw", "f2erb", "f2erbrate", "fc2erb"]
 
-ArrayLike: TypeAlias = Tensor | float | Sequence[float] | npt.NDArray[np.floating | np.integer]
 
 _CAM_PER_NEPER = 9.2645
 _CAM_PER_DECADE = 21.366
@@ -32,15 +29,15 @@ _PER_HZ = 0.00437
 _PER_HZ_LOG10 = 0.004368
 
 
-def _as_real_tensor(value: ArrayLike, name: str) -> Tensor:
+def _as_real_tensor(value: Numbers, name: str) -> Tensor:
     """Floating tensors and arrays as they are; every other number in float64, so that nothing is rounded."""
-    tensor = value if isinstance(value, Tensor) else torch.as_tensor(np.asarray(value))
+    tensor = as_tensor(value, name, numbers=True)
     if tensor.is_complex() or tensor.dtype == torch.bool:
         raise TypeError(f"{name} has dtype {tensor.dtype}; give real numbers")
     return tensor if tensor.is_floating_point() else tensor.to(torch.float64)
 
 
-def audfiltbw(fc: ArrayLike) -> Tensor:
+def audfiltbw(fc: Numbers) -> Tensor:
     """
     Equivalent rectangular bandwidth of the auditory filter centred on `fc`: ``24.7 + fc / 9.265``.
 
@@ -70,7 +67,7 @@ def audfiltbw(fc: ArrayLike) -> Tensor:
     return 24.7 + _as_real_tensor(fc, "fc") / 9.265
 
 
-def f2erb(f: ArrayLike) -> Tensor:
+def f2erb(f: Numbers) -> Tensor:
     """
     Equivalent rectangular bandwidth at frequency `f`: ``24.7 * (4.37 * f / 1000 + 1)``.
 
@@ -105,7 +102,7 @@ def f2erb(f: ArrayLike) -> Tensor:
     return 24.7 * (4.37 * _as_real_tensor(f, "f") / 1000.0 + 1.0)
 
 
-def fc2erb(fc: ArrayLike) -> Tensor:
+def fc2erb(fc: Numbers) -> Tensor:
     """
     Frequency to ERB number: ``9.2645 * ln(1 + 0.00437 * fc)``.
 
@@ -137,7 +134,7 @@ def fc2erb(fc: ArrayLike) -> Tensor:
     return _CAM_PER_NEPER * torch.log1p(_PER_HZ * _as_real_tensor(fc, "fc"))
 
 
-def erb2fc(erb: ArrayLike) -> Tensor:
+def erb2fc(erb: Numbers) -> Tensor:
     """
     ERB number to frequency: ``(exp(erb / 9.2645) - 1) / 0.00437``, the inverse of :func:`fc2erb`.
 
@@ -168,7 +165,7 @@ def erb2fc(erb: ArrayLike) -> Tensor:
     return torch.expm1(_as_real_tensor(erb, "erb") / _CAM_PER_NEPER) / _PER_HZ
 
 
-def f2erbrate(f: ArrayLike) -> Tensor:
+def f2erbrate(f: Numbers) -> Tensor:
     """
     Frequency to ERB number, base-10 version: ``21.366 * log10(4.368 * f / 1000 + 1)``.
 
@@ -200,7 +197,7 @@ def f2erbrate(f: ArrayLike) -> Tensor:
     return _CAM_PER_NEPER_LOG10 * torch.log1p(_PER_HZ_LOG10 * _as_real_tensor(f, "f"))
 
 
-def erbrate2f(erbrate: ArrayLike) -> Tensor:
+def erbrate2f(erbrate: Numbers) -> Tensor:
     """
     ERB number to frequency, base-10 version: ``1000 * (10 ** (erbrate / 21.366) - 1) / 4.368``.
 

@@ -15,6 +15,8 @@ _ENDLESS = (
 )
 """What programs that write to a pipe leave as size: SoX in AIFF and in WAV, arecord, most others; no promise."""
 
+_MOST = 1000  # chunks of samples
+
 
 @dataclass(frozen=True)
 class Chunks:
@@ -30,9 +32,9 @@ class Chunks:
     damaged : bool
         Whether the chunks do not lead to the samples, or their sizes do not tell how many there are.
     form : bytes
-        The chunk that describes the samples (WAV only), without name and size.
+        The chunk that describes the samples (WAV and W64), without name and size.
     fact : bytes
-        The chunk that holds their number (WAV only).
+        The chunk that holds their number (WAV and W64).
     """
 
     spans: tuple[tuple[int, int], ...]
@@ -74,11 +76,18 @@ def _wav(data: bytes | mmap) -> Chunks:
             unknown = size == 0 and not spans and begin < total and not _is_name(data[begin : begin + 4])
             unknown = unknown or (begin + size > total and is_endless(size))
             damaged = damaged or b"fmt " not in own or (unknown and (size == 0 or data[:2] != b"RI"))
-            cut = cut or (begin + size > total and not unknown)
+            cut = cut or (begin + size > total and not unknown) or len(spans) >= _MOST
             end = total if unknown else min(begin + size, total)
+            if len(spans) >= _MOST:
+                break
             spans.append((begin, end))
             at = end + (end - begin) % 2
+        elif spans and name == data[:4] and data[begin : begin + 4] == b"WAVE":
+            at, damaged = begin + 4, True  # another file behind this one
         elif _is_name(name) and begin + size <= total:
+            if name == b"fmt " and own.get(name, data[begin : begin + size]) != data[begin : begin + size]:
+                cut = True
+                break
             if name == b"ds64":
                 wide = int.from_bytes(data[begin + 8 : begin + 16], order)
             elif name in (b"fmt ", b"fact"):
@@ -116,10 +125,19 @@ def _iff(data: bytes | mmap) -> Chunks:
 
 def _w64(data: bytes | mmap) -> Chunks:
     total, at = len(data), 40
+    own: dict[bytes, bytes] = {}
     while at + 24 <= total:
-        size = int.from_bytes(data[at + 16 : at + 24], "little")
-        if data[at : at + 4] == b"data":
-            return Chunks(((at + 24, min(at + size, total)),), total < at + size < 2**62)
+        size, name = int.from_bytes(data[at + 16 : at + 24], "little"), bytes(data[at : at + 4])
+        if name == b"data":
+            end = min(at + size, total)
+            return Chunks(
+                ((at + 24, end),),
+                total < at + size < 2**62,
+                form=own.get(b"fmt ", b""),
+                fact=own.get(b"fact", b""),
+            )
+        if name in (b"fmt ", b"fact"):
+            own[name] = bytes(data[at + 24 : at + size])
         at += max(size + -size % 8, 24)
     return Chunks((), False)
 

@@ -38,6 +38,43 @@ SUFFIXES = (
     ".pvf",
 )
 
+#: Endings of the names of sounds that cannot be read, for those who tell what they pass over.
+FOREIGN_SUFFIXES = (
+    *(
+        ".m4a",
+        ".m4b",
+        ".m4r",
+        ".mp4",
+        ".aac",
+        ".adts",
+        ".loas",
+        ".wma",
+        ".ape",
+        ".wv",
+        ".mpc",
+        ".mp+",
+        ".tta",
+        ".tak",
+    ),
+    *(
+        ".ofr",
+        ".shn",
+        ".dsf",
+        ".dff",
+        ".amr",
+        ".awb",
+        ".3ga",
+        ".ac3",
+        ".eac3",
+        ".dts",
+        ".thd",
+        ".ra",
+        ".rm",
+        ".mka",
+    ),
+    *(".webm", ".spx", ".qcp", ".sox"),
+)
+
 #: Signatures of what is read: start of the file, and what follows from the eighth byte on; libsndfile's names.
 _READ = (
     (b"RIFF", b"WAVE", "WAV"),
@@ -90,6 +127,9 @@ _FOREIGN = (
     (4, b"ftypM4A", "an MPEG-4 file (M4A)", True),
     (4, b"ftypqt", "a QuickTime film", True),
     (4, b"ftyp", "an MPEG-4 file (M4A or MP4)", True),
+    (4, b"moov", "a QuickTime film", True),
+    (4, b"mdat", "a QuickTime film", True),
+    (4, b"wide", "a QuickTime film", True),
     (0, b"\x1aE\xdf\xa3", "a Matroska or WebM film", True),
     (0, b"0&\xb2u\x8ef\xcf\x11", "a Windows Media file (WMA)", True),
     (0, b"FLV\x01", "a Flash film", True),
@@ -99,7 +139,14 @@ _FOREIGN = (
     (0, b"MP+", "a Musepack file", True),
     (0, b"TTA1", "a True Audio file", True),
     (0, b"OFR ", "an OptimFROG file", True),
+    (0, b"TTA2", "a True Audio file", True),
+    (0, b"tBaK", "a TAK file", True),
+    (0, b"LA0", "a Lossless Audio file", True),
     (0, b"ajkg", "a Shorten file", True),
+    (0, b".SoX", "a file of SoX", True),
+    (0, b"XoS.", "a file of SoX", True),
+    (0, b"#!SILK", "a SILK speech file", True),
+    (4, b"\xf8\x72\x6f", "a TrueHD stream", True),
     (0, b"DSD ", "a DSD stream file (DSF)", True),
     (0, b"FRM8", "a DSD file (DSDIFF)", True),
     (0, b"#!AMR", "an AMR speech file", True),
@@ -111,12 +158,17 @@ _FOREIGN = (
     (0, b"\x00\x00\x01\xba", "an MPEG film", True),
     (8, b"AVI ", "an AVI film", True),
     (8, b"WEBP", "a WebP picture", False),
+    (8, b"RMID", "a MIDI file, which holds notes", False),
+    (8, b"QLCM", "a QCP speech file", True),
+    (8, b"sfbk", "a SoundFont", False),
 )
 
 
-def container(data: bytes | mmap, label: str) -> str:
+def container(data: bytes | mmap, label: str, at: int = 0) -> str:
     """
     Return libsndfile's name of a container ('MP3' for all MPEG audio), or raise if it is none that is read.
+
+    It begins at a byte of the file: behind tags. An empty name means that nothing is known.
 
     Raises
     ------
@@ -135,25 +187,27 @@ def container(data: bytes | mmap, label: str) -> str:
     """
     if not data:
         raise AudioError(f"{label}: the file is empty: {ADVICE}")
-    start = bytes(data[:4096])
+    start = bytes(data[at : at + 4096])
     for first, eighth, kind in _READ:
         if start.startswith(first) and start[8:].startswith(eighth):
             return kind
-    if _is_htk(start, len(data)):
+    if not at and _is_htk(start, len(data)):
         return "HTK"
     if start[:16] in (b"\0\0\0\0\1\0\0\0\1\0\0\0\0\0\0\0", b"\0\0\x03\xe8\0\0\0\1\0\0\0\1\0\0\0\0"):
         return "MAT4"
-    for at, signature, what, sound in _FOREIGN:
-        if start[at:].startswith(signature):
+    for place, signature, what, sound in _FOREIGN:
+        if start[place:].startswith(signature):
             why = ", which cannot be read" if sound else ", not a sound file"
             raise AudioError(f"{label}: this is {what}{why}: {ADVICE}")
-    if len(start) > 1 and start[0] == 0xFF and start[1] & 0xF6 == 0xF0:
+    if start[:1] == b"G" and start[188:189] == start[376:377] == b"G":
+        raise AudioError(f"{label}: this is an MPEG transport stream, which cannot be read: {ADVICE}")
+    if (len(start) > 1 and start[0] == 0xFF and start[1] & 0xF6 == 0xF0) or _is_loas(start):
         raise AudioError(f"{label}: this is an AAC stream, which cannot be read: {ADVICE}")
     if len(start) < 12 and start[:4] in (b"RIFF", b"RIFX", b"RF64", b"BW64", b"FORM"):
         raise AudioError(f"{label}: the file is cut off inside its header: {ADVICE}")
     if start[:3] == b"ID3" or (len(start) > 1 and start[0] == 0xFF and start[1] & 0xE6 == 0xE2):
         return "MP3"
-    if _is_text(start):
+    if not at and _is_text(start):
         raise AudioError(f"{label}: this is text, not a sound file: {ADVICE}")
     return ""
 
@@ -168,6 +222,12 @@ def _is_htk(start: bytes, size: int) -> bool:
     return (
         len(start) > 12 and start[8:12] == b"\0\2\0\0" and 12 + 2 * int.from_bytes(start[:4], "big") == size
     )
+
+
+def _is_loas(start: bytes) -> bool:
+    """Whether a stream is AAC as broadcasts pack it (LOAS): a frame, and another where the first one ends."""
+    size = 3 + ((start[1] & 0x1F) << 8 | start[2]) if len(start) > 2 else 0
+    return start[:1] == start[size : size + 1] == b"V" and start[1] & start[size + 1] & 0xE0 == 0xE0
 
 
 def _is_text(start: bytes) -> bool:

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 ADVICE = "pass a WAV, FLAC, OGG or MP3 file"
+MAX_CHANNELS = 8
+RATE_RANGE = (2_000, 768_000)
 
 
 class AudioError(ValueError):
@@ -69,6 +71,29 @@ def file_label(name: str | None) -> str:
     last = (name or "").replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
     printable = "".join(c for c in last if c.isprintable()).strip()
     return (printable if len(printable) <= 80 else printable[:40] + "..." + printable[-30:]) or "audio"
+
+
+def check_format(channels: int, fs: int, label: str) -> None:
+    """Raise if a file has no channels, too many, or an impossible rate.
+
+    Examples
+    --------
+    >>> check_format(9, 48000, "array.wav")
+    Traceback (most recent call last):
+    ...
+    amtlib.audio.contents.AudioError: array.wav: the file has 9 channels, more than 8: export fewer of them
+    """
+    if channels < 1:
+        raise AudioError(f"{label}: the file has no channels, its header is damaged: export it again")
+    if channels > MAX_CHANNELS:
+        raise AudioError(
+            f"{label}: the file has {channels} channels, more than {MAX_CHANNELS}: export fewer of them"
+        )
+    if not RATE_RANGE[0] <= fs <= RATE_RANGE[1]:
+        raise AudioError(
+            f"{label}: its sampling rate of {fs} Hz is outside {RATE_RANGE[0]} to {RATE_RANGE[1]} Hz: "
+            "resample the file"
+        )
 
 
 def _megabytes(size: int) -> str:

@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from amtlib.audio.contents import ADVICE, AudioError
+from amtlib.audio.contents import ADVICE, MAX_CHANNELS, RATE_RANGE, AudioError, check_format
 from amtlib.audio.layout import layout
 from amtlib.audio.pieces import Pieces
 
-MAX_CHANNELS = 8
-RATE_RANGE = (2_000, 768_000)
+__all__ = ["BLOCK", "LOUDEST", "MAX_CHANNELS", "RATE_RANGE", "Decoder"]
+
 LOUDEST = 1e6  # times full scale; beyond it, the numbers are not pressures
 BLOCK = 4096  # frames decoded at a time
 _TOP_CODE = {"PCM_S8": 8, "PCM_U8": 8} | {
@@ -68,6 +68,7 @@ class Decoder:
         self.name = name
         found = layout(data, name)
         self._cut, self._counted, self._size = found.cut, found.frames, len(data)
+        self._coding = found.name
         plain = Pieces([(data, 0, len(data))]) if descriptor is None else descriptor
         self._rest: list[Pieces | int] = [plain if file is None else file for file in found.files]
         self._opened = self._next()
@@ -77,10 +78,16 @@ class Decoder:
             int(self._opened.samplerate),
         )
         self.encoding = found.encoding or str(self._opened.subtype)
-        self._check_format()
+        try:
+            check_format(self.channels, self.fs, name)
+        except AudioError:
+            self._opened.close()
+            raise
         bits = _TOP_CODE.get(self.encoding)
         self._top = 1.0 - 2.0 ** (1 - bits) if bits else 1.0
         self.announced = self._counted if self._counted is not None else self._told()
+        if found.told and (self.announced or 0) - found.block < found.told <= (self.announced or 0):
+            self._counted = self.announced = found.told  # the rest fills the last block
         self.ended = self._broken = False
         self.frames = 0
         self.clipped = np.zeros(self.channels, dtype=np.int64)
@@ -92,6 +99,10 @@ class Decoder:
             return _Forwards(self._source)
         except (soundfile.SoundFileError, RuntimeError, ValueError):
             # What libsndfile says names its own internals.
+            if self._coding:
+                raise AudioError(
+                    f"{self.name}: its encoding ({self._coding}) cannot be read: {ADVICE}"
+                ) from None
             raise AudioError(
                 f"{self.name}: the file is damaged at its beginning or its encoding is unknown: {ADVICE}"
             ) from None
@@ -109,20 +120,6 @@ class Decoder:
             whole.append(file)
         self._rest = whole
         return None if max(told) >= 2**62 else sum(told)  # libsndfile's way to say that it does not know
-
-    def _check_format(self) -> None:
-        """Close the file and raise if it has too many channels or an impossible rate."""
-        problem = ""
-        if not 1 <= self.channels <= MAX_CHANNELS:
-            problem = f"the file has {self.channels} channels, more than {MAX_CHANNELS}: export fewer of them"
-        elif not RATE_RANGE[0] <= self.fs <= RATE_RANGE[1]:
-            problem = (
-                f"its sampling rate of {self.fs} Hz is outside {RATE_RANGE[0]} to {RATE_RANGE[1]} Hz: "
-                "resample the file"
-            )
-        if problem:
-            self._opened.close()
-            raise AudioError(f"{self.name}: {problem}")
 
     def __enter__(self) -> "Decoder":
         """Return the decoder."""
@@ -180,8 +177,10 @@ class Decoder:
     def truncated(self) -> bool:
         """After the last block: whether the file ends before its announced end or is damaged there."""
         short = self.announced is not None and self.frames < self.announced
-        # The end of a FLAC of untold length looks like an error to libsndfile.
-        broken = self._broken and not (self.announced is None and self._at_end)
+        # The end of a FLAC of untold length looks like an error to libsndfile, and so does what follows the told end.
+        broken = self._broken and not (
+            self._at_end if self.announced is None else self.frames == self.announced
+        )
         return self._cut or short or broken
 
     def check_some(self) -> None:

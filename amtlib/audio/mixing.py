@@ -107,11 +107,12 @@ class Mix:
         return max(-10.0 * math.log10(after / before), 0.0) if after > 0.0 else math.inf
 
 
-def cancellation(name: str, channels: int, loss: float) -> str:
+def cancellation(name: str, channels: int, loss: float, advice: str = "") -> str:
     """
     Return a sentence on channels that cancel in their mean; an empty one if they do not.
 
-    They do if the mean is weaker than that of unrelated channels by more than 3 dB.
+    They do if the mean is weaker than that of unrelated channels by more than 3 dB. The advice is that of
+    :func:`amtlib.audio.load` unless another is given.
 
     Examples
     --------
@@ -124,9 +125,10 @@ def cancellation(name: str, channels: int, loss: float) -> str:
     if loss <= 10.0 * math.log10(channels) + _CANCELLED:
         return ""
     weaker = "silent" if math.isinf(loss) else f"{loss:.0f} dB weaker than they are"
+    power = "channel='power', one of them, or 'all'" if channels == 2 else "one of them, or channel='all'"
     return (
-        f"{name}: the mean of its {channels} channels is {weaker}, for they cancel: choose channel='power', one of "
-        "them, or 'all'"
+        f"{name}{': ' if name else ''}the mean of its {channels} channels is {weaker}, for they cancel: "
+        f"{advice or f'choose {power}'}"
     )
 
 

@@ -113,12 +113,17 @@ def mpeg_frames(data: bytes | mmap) -> Frames | None:
 
 
 def behind_tags(data: bytes | mmap, at: int) -> int:
-    """Return where an ID3v2 tag ends that begins at a position, and others that follow it."""
-    while data[at : at + 3] == b"ID3" and at + 10 <= len(data):
-        size = 0
-        for byte in data[at + 6 : at + 10]:
-            size = size << 7 | byte & 0x7F
-        at += 10 + size + (10 if data[at + 5] & 0x10 else 0)
+    """Return where an ID3v2 or APE tag ends that begins at a position, and others that follow it."""
+    while at + 32 <= len(data):
+        if data[at : at + 3] == b"ID3":
+            size = 0
+            for byte in data[at + 6 : at + 10]:
+                size = size << 7 | byte & 0x7F
+            at += 10 + size + (10 if data[at + 5] & 0x10 else 0)
+        elif data[at : at + 8] == b"APETAGEX":
+            at += 32 + int.from_bytes(data[at + 12 : at + 16], "little")
+        else:
+            break
     return at
 
 

@@ -6,6 +6,7 @@ Not here: what the pages hold.
 from mmap import mmap
 
 _MARK, _FIRST, _LAST = b"OggS", 2, 4
+_MOST = 1000  # streams in a file; what is behind them belongs to the last
 
 
 def is_cut(data: bytes | mmap, start: int, stop: int) -> bool:
@@ -52,14 +53,39 @@ def streams(data: bytes | mmap) -> list[tuple[int, int]]:
     >>> streams(2 * (_page(2, b"head") + _page(4, b"samples")))
     [(0, 67), (67, 134)]
     """
-    starts, at, before = [], 0, False
+    starts: list[int] = []
+    at, before = 0, False
     while (end := _end(data, at)) is not None:
         first = bool(data[at + 5] & _FIRST)
-        if first and not before:
+        if first and not before and len(starts) < _MOST:
             starts.append(at)
         before = first
         at = end if data[end : end + 4] == _MARK else data.find(_MARK, end)
     return list(zip(starts, [*starts[1:], len(data)], strict=False))
+
+
+def flac(data: bytes | mmap, start: int, stop: int) -> list[tuple[bytes | mmap, int, int]]:
+    r"""Return the pieces of the FLAC stream that an Ogg stream holds (RFC 9639, 10.1); none if it holds something else.
+
+    Examples
+    --------
+    >>> stream = _page(2, b"\x7fFLAC\1\0\0\1fLaC, what it tells") + _page(4, b"frames")
+    >>> [stream[begin:end] for _, begin, end in flac(stream, 0, len(stream))]
+    [b'fLaC, what it tells', b'frames']
+    """
+    pieces: list[tuple[bytes | mmap, int, int]] = []
+    at, serial = start, data[start + 14 : start + 18]
+    while at < stop and (end := _end(data, at)) is not None:
+        begin = at + 27 + data[at + 26]
+        if at == start:
+            if data[begin : begin + 5] != b"\x7fFLAC":
+                return []
+            begin += 9
+        if data[at + 14 : at + 18] == serial:
+            pieces.append((data, begin, end))
+        at = end if data[end : end + 4] == _MARK else data.find(_MARK, end)
+        at = stop if at < 0 else at
+    return pieces
 
 
 def _end(data: bytes | mmap, at: int) -> int | None:

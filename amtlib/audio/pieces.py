@@ -62,6 +62,10 @@ class Pieces(io.RawIOBase):
             source, _, end = self._pieces[index]
             start = end - (self._ends[index] - self._at)
             count = min(end - start, len(view) - filled)
+            if isinstance(source, mmap):  # a file that was cut since it was mapped would end the process
+                count = min(count, source.size() - start)
+                if count <= 0:
+                    break
             view[filled : filled + count] = source[start : start + count]
             filled += count
             self._at += count

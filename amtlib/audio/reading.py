@@ -16,6 +16,7 @@ from amtlib.audio.contents import AudioError, contents
 from amtlib.audio.decoding import RATE_RANGE, Decoder
 from amtlib.audio.mixing import Channel, Mix, cancellation, check_channel
 from amtlib.audio.scale import FULL_SCALE_DB, full_scale_gain
+from amtlib.results import table
 from amtlib.signals.frame import number
 from amtlib.signals.levels import rms_level
 
@@ -69,6 +70,16 @@ class Recording:
     clipped: int
     truncated: bool
     mix_loss: float = 0.0
+
+    def _repr_html_(self) -> str:
+        """Return a table of what is known of it."""
+        level = "silence" if math.isinf(self.level) else f"{self.level:.1f} dB SPL"
+        rows = [
+            ("length", f"{self.duration:.4g} s", f"{self.fs} Hz"),
+            ("level", level, f"{self.clipped} samples clipped" if self.clipped else ""),
+            ("file", f"{self.kind} {self.encoding}, {self.channels} channels", f"{self.source_fs} Hz"),
+        ]
+        return table(self.name, rows)
 
     @property
     def duration(self) -> float:

@@ -11,12 +11,12 @@ from typing import Any, BinaryIO, Literal
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from amtlib.audio.contents import AudioError
 from amtlib.audio.decoding import LOUDEST, MAX_CHANNELS
 from amtlib.audio.reading import whole_rate
 from amtlib.audio.scale import FULL_SCALE_DB
+from amtlib.inputs import Values, as_tensor
 from amtlib.signals.frame import number, raised_cosine
 
 _BITS = {"PCM_16": 16, "PCM_24": 24, "FLOAT": 32}
@@ -24,7 +24,7 @@ _BITS = {"PCM_16": 16, "PCM_24": 24, "FLOAT": 32}
 
 def save(
     file: str | os.PathLike[str] | BinaryIO,
-    x: torch.Tensor,
+    x: Values,
     fs: int,
     *,
     subtype: Literal["PCM_16", "PCM_24", "FLOAT"] = "PCM_16",
@@ -37,8 +37,9 @@ def save(
     ----------
     file : path ending in .wav, or binary file object
         An existing file is replaced.
-    x : Tensor, shape (T,) or (channels, T)
-        Pressure, Pa; 1 to 8 channels, at least one sample.
+    x : Tensor or ndarray, shape (T,) or (channels, T)
+        Pressure, Pa; 1 to 8 channels, at least one sample. Arrays may also have time first, as those of
+        :mod:`amtlib.fdn`: shape (T, channels) with more than 8 samples.
     fs : int
         Sampling rate, Hz, a whole number from 2000 to 768000.
     subtype : str
@@ -58,11 +59,12 @@ def save(
     ValueError
         If another argument is out of range.
     TypeError
-        If ``x`` is not a real floating-point tensor or the file is neither a path nor writable.
+        If ``x`` holds no real floating-point numbers or the file is neither a path nor writable.
 
     Examples
     --------
     >>> import io
+    >>> import torch
     >>> buffer = io.BytesIO()
     >>> save(buffer, torch.zeros(2, 100), 44100, subtype="PCM_24")
     >>> len(buffer.getvalue())  # 44 of header, 2 channels of 100 samples of 3 bytes
@@ -108,7 +110,7 @@ def save(
 
 
 def playback(
-    x: torch.Tensor,
+    x: Values,
     fs: float,
     *,
     level_dbfs: float = -26.0,
@@ -124,8 +126,8 @@ def playback(
 
     Parameters
     ----------
-    x : Tensor, shape (T,) or (channels, T)
-        Any finite signal of 1 to 8 channels, at least one sample.
+    x : Tensor or ndarray, shape (T,) or (channels, T)
+        Any finite signal of 1 to 8 channels, at least one sample; arrays of time first as for :func:`save`.
     fs : float
         Sampling rate, Hz, above 0.
     level_dbfs : float
@@ -215,10 +217,12 @@ def wav_bytes(pcm: npt.NDArray[np.int16], fs: int) -> bytes:
 
 def _frames(x: Any) -> npt.NDArray[np.float64]:
     """Return a copy of a sound as (T, channels) in float64, checked to be usable."""
-    if not isinstance(x, torch.Tensor) or not x.is_floating_point():
-        found = x.dtype if isinstance(x, torch.Tensor) else type(x).__name__
+    if isinstance(x, np.ndarray) and x.ndim == 2 and x.shape[0] > MAX_CHANNELS >= x.shape[1]:
+        x = x.T  # time first
+    x = as_tensor(x, "x", what="samples, time last")
+    if not x.is_floating_point():
         raise TypeError(
-            f"x must be a real floating-point tensor, got {found}: pass torch.as_tensor(..., float)"
+            f"x must be a real floating-point tensor, got {x.dtype}: pass torch.as_tensor(..., float)"
         )
     if x.ndim not in (1, 2) or x.shape[-1] == 0 or (x.ndim == 2 and not 1 <= x.shape[0] <= MAX_CHANNELS):
         raise AudioError(

@@ -16,7 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from amtlib.audio import FULL_SCALE_DB, AudioBlocks, AudioError, RateChange
+from amtlib.audio import FULL_SCALE_DB, AudioBlocks, AudioError, Mix, RateChange
+from amtlib.audio.mixing import Channel, cancellation, check_channel
 from amtlib.ears import MiddleEarFilter
 from amtlib.filterbanks import DRNLFilterbank, GammatoneFilterbank
 from amtlib.jobs import Context
@@ -58,11 +59,17 @@ class Analysis:
         Where the sound was recorded; only for the loudness models.
     frame_ms : {1, 2, 4}
         Time between frames in ms, only for the loudness models: 1 as published, 4 takes a third of the time.
+    channel : str or int, optional
+        What is heard of several channels, as in :func:`amtlib.audio.load`: ``'mix'``, their mean; ``'power'``, two
+        channels summed in power; the number of one, from 0; ``'all'``, left and right, only for *moore2016*. Default:
+        ``'all'`` for *moore2016*, ``'mix'`` for the others. One channel is heard by both ears of *moore2016*.
 
     Raises
     ------
     ValueError
         If a setting is unknown or out of range.
+    TypeError
+        If ``channel`` is neither a str nor a whole number.
 
     Examples
     --------
@@ -74,6 +81,7 @@ class Analysis:
     full_scale_db: float = FULL_SCALE_DB
     field: str = "free"
     frame_ms: int = 1
+    channel: Channel | None = None
 
     def __post_init__(self) -> None:
         if self.model not in MODELS:
@@ -83,11 +91,26 @@ class Analysis:
             raise ValueError(f"field = {self.field!r} is unknown: give {', '.join(map(repr, _FIELDS))}")
         if self.frame_ms not in _FRAMES_MS:
             raise ValueError(f"frame_ms = {self.frame_ms} is not supported: give 1, 2 or 4 ms")
+        check_channel(self.heard)
+        if self.channel == "all" and self.model != "moore2016":
+            raise ValueError(
+                f"channel = 'all' is for moore2016, which has two ears: choose 'mix', 'power' or a number from 0 for "
+                f"{self.model}"
+            )
+
+    @property
+    def heard(self) -> Channel:
+        """What is heard of several channels: the setting, or the default of the model."""
+        if self.channel is None:
+            return "all" if self.model == "moore2016" else "mix"
+        return self.channel
 
     @property
     def label(self) -> str:
         """All that the numbers depend on besides the sound, as text."""
         own = f"field={self.field}; frame={self.frame_ms} ms; " if self.model in MODELS[:2] else ""
+        if self.heard != Analysis(self.model).heard:
+            own += f"channel={self.heard}; "
         return f"model={self.model}; {own}full_scale={self.full_scale_db:.6g} dB SPL; amtlib {_version()}"
 
 
@@ -122,7 +145,8 @@ def analyse_file(context: Context, path: str, analysis: Analysis) -> dict[str, C
     -------
     dict of str to cell
         ``sha256``, ``settings``, ``duration_s``, ``fs_hz``, ``channels``, ``level_db`` (rms over all channels, dB SPL),
-        ``clipped_samples``, ``truncated``, and the model's columns. *moore2016*, *glasberg2002*:
+        ``clipped_samples``, ``truncated``, ``warnings`` (that the channels cancel in their mean; else None), and the
+        model's columns. *moore2016*, *glasberg2002*:
         ``loudness_peak_sone`` (the greatest long-term loudness: how loud a sound of up to a few seconds is as a
         whole) and ``loudness_level_peak_phon``; ``loudness_peak_short_term_sone``; ``loudness_long_term_sone`` (mean
         over time); ``loudness_short_term_5_percent_sone`` and ``..._50_percent_sone`` (exceeded 5 and 50 % of the
@@ -134,13 +158,14 @@ def analyse_file(context: Context, path: str, analysis: Analysis) -> dict[str, C
     Raises
     ------
     AudioError
-        If the file cannot be used.
+        If the file cannot be used, or changes while it is read.
 
     Notes
     -----
-    moore2016 hears one channel with both ears, and two as left and right; it refuses more. The others take the
-    mean of all channels. Sounds are taken to 32 kHz (drnl: 44.1 kHz). Loudness models work with silence around
-    the sound. Memory does not grow with the file, but for 12 bytes for each frame of the loudness models.
+    moore2016 hears one channel with both ears, and two as left and right; of more, ``channel`` chooses. The others
+    hear the mean of all channels, or what ``channel`` chooses. Sounds are taken to 32 kHz (drnl: 44.1 kHz). Loudness
+    models work with silence around the sound. Memory does not grow with the file, but for 12 bytes for each frame of
+    the loudness models.
 
     Examples
     --------
@@ -153,19 +178,27 @@ def analyse_file(context: Context, path: str, analysis: Analysis) -> dict[str, C
     >>> round(row["level_db"], 1), round(row["level_db_1000hz"], 1)
     (59.9, 59.9)
     """
+    before = _state(path)
     with torch.no_grad(), AudioBlocks(
         path, seconds=_BLOCK_S, full_scale_db=analysis.full_scale_db
     ) as blocks:  # fmt: skip
-        measure = _measure_for(analysis, blocks)
-        change = RateChange(blocks.fs, measure.fs, _ears(analysis, blocks))
+        mix = _mix_for(analysis, blocks)
+        measure = _measure_for(analysis, mix.kept)
+        change = RateChange(blocks.fs, measure.fs, mix.kept)
         square = 0.0
         for block in blocks:
             square += float(block.double().square().sum())
-            _take(context, blocks, measure, change(_heard(block, analysis)))
-        _take(context, blocks, measure, change.rest())
+            _take(context, blocks, measure, change(mix(block)))
+        for last in (change(mix.rest()), change.rest()):
+            _take(context, blocks, measure, last)
         context.progress(1.0, blocks.name)
+        digest = content_hash(path)
+        if _state(path) != before:
+            raise AudioError(
+                f"{blocks.name}: the file changed while it was read: analyse it again when it is complete"
+            )
         row: dict[str, Cell] = {
-            "sha256": content_hash(path),
+            "sha256": digest,
             "settings": analysis.label,
             "duration_s": blocks.frames / blocks.fs,
             "fs_hz": blocks.fs,
@@ -173,8 +206,18 @@ def analyse_file(context: Context, path: str, analysis: Analysis) -> dict[str, C
             "level_db": _db(square / (blocks.frames * blocks.channels), P_REF),
             "clipped_samples": blocks.clipped,
             "truncated": blocks.truncated,
+            "warnings": _warning(blocks.channels, mix.loss),
         }
         return row | measure.cells()
+
+
+def _state(path: str) -> tuple[int, int] | None:
+    """Return what changes when a file is written; None if it is not there, which its reader says."""
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):  # a ValueError: the path holds a NUL character
+        return None
+    return status.st_size, status.st_mtime_ns
 
 
 def content_hash(path: str | os.PathLike[str]) -> str:
@@ -196,18 +239,18 @@ def _db(square: float, reference: float) -> float:
     return 10.0 * math.log10(square / reference**2) if square > 0.0 else -math.inf
 
 
-def _ears(analysis: Analysis, blocks: AudioBlocks) -> int:
-    if analysis.model != "moore2016":
-        return 1
-    if blocks.channels > 2:
+def _mix_for(analysis: Analysis, blocks: AudioBlocks) -> Mix:
+    if analysis.heard == "all" and blocks.channels > 2:
         raise AudioError(
-            f"{blocks.name}: the file has {blocks.channels} channels, moore2016 has two ears: mix it down to 1 or 2"
+            f"{blocks.name}: the file has {blocks.channels} channels, moore2016 has two ears: choose channel 'mix', or "
+            f"one from 0 to {blocks.channels - 1}"
         )
-    return blocks.channels
+    return Mix(analysis.heard, blocks.channels, blocks.fs, blocks.name)
 
 
-def _heard(block: Tensor, analysis: Analysis) -> Tensor:
-    return block if analysis.model == "moore2016" else block.mean(0, keepdim=True)
+def _warning(channels: int, loss: float) -> str | None:
+    power = "channel 'power', or " if channels == 2 else ""
+    return cancellation("", channels, loss, f"choose {power}one of them") or None
 
 
 def _take(context: Context, blocks: AudioBlocks, measure: _Measure, x: Tensor) -> None:
@@ -219,12 +262,12 @@ def _take(context: Context, blocks: AudioBlocks, measure: _Measure, x: Tensor) -
         measure.add(x[:, start : start + measure.piece])
 
 
-def _measure_for(analysis: Analysis, blocks: AudioBlocks) -> _Measure:
+def _measure_for(analysis: Analysis, ears: int) -> _Measure:
     if analysis.model == "gammatone":
         return _Gammatone()
     if analysis.model == "drnl":
         return _DRNL()
-    return _Loudness(analysis, _ears(analysis, blocks))
+    return _Loudness(analysis, ears)
 
 
 def band_centres(low: float, high: float) -> Tensor:
@@ -360,7 +403,7 @@ class _Loudness:
         exceeded = np.quantile(short.double().numpy(), [0.95, 0.5])
         return {
             "loudness_peak_sone": peak,
-            "loudness_level_peak_phon": float(sone2phon(peak)),
+            "loudness_level_peak_phon": float(sone2phon(peak, model)),
             "loudness_peak_short_term_sone": float(short.max()),
             "loudness_long_term_sone": float(long.double().mean()),
             "loudness_short_term_5_percent_sone": float(exceeded[0]),

@@ -60,8 +60,9 @@ def analyze(
         raise CommandError(str(error)) from None
     failed = [row for row in rows if row["problem"]]
     print(f"{_plain(out)}: {len(rows) - len(failed)} of {len(rows)} files analysed with {analysis.model}")
-    for row in failed:
-        _say(f"{row['file']}: {row['problem']}")
+    for row in rows:
+        if said := row["problem"] or row.get("warnings"):
+            _say(f"{row['file']}: {said}")
     return 1 if failed else 0
 
 

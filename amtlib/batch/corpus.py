@@ -4,6 +4,7 @@ Not here: what is done to one file (:mod:`amtlib.batch.analysis`).
 """
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,9 +29,10 @@ def analyse_corpus(
     """
     Analyse files and write a table, a row for each.
 
-    Files whose content and settings have a row in the table already are not analysed again. Rows that come in are kept
-    in a journal beside the table, so that whatever ends the run costs only the files under way. While it runs, nobody
-    else can write the table.
+    Of folders, sounds that cannot be read (``.m4a``) have a row that says why, and how many other files are passed over
+    is said. Files whose content and settings have a row in the table already are not analysed again. Rows that come in
+    are kept in a journal beside the table, so that whatever ends the run costs only the files under way. While it runs,
+    nobody else can write the table.
 
     Parameters
     ----------
@@ -70,10 +72,17 @@ def analyse_corpus(
     (60, None)
     """
     table = check_table(out)
-    files = find_files(given)
+    others: list[str] = []
+    files = find_files(given, others)
+    passed = _passed_over(others, table)
     if not files:
-        raise TableError(f"there are no sound files in {', '.join(map(repr, given))}: give files or folders")
+        raise TableError(
+            f"there are no sound files in {', '.join(map(repr, given))}{f' ({passed})' if passed else ''}: give files "
+            "or folders"
+        )
     bar = Bar(len(files), "files") if bar is None else bar
+    if passed:
+        bar.say(f"amtlab: {passed}")
     with only_run(table) as note, Journal(table.with_name(f".{table.name}.journal")) as journal:
         run = _Run(table, journal, analysis, files, bar)
         if note:
@@ -85,6 +94,24 @@ def analyse_corpus(
             run.write()
         journal.remove()
     return [run.rows[printable(name)] for name in files]
+
+
+def _passed_over(files: list[str], table: Path) -> str:
+    """Return a sentence on files that are no sounds by their names, such as a table; an empty one if there are none."""
+    endings = Counter(
+        Path(file).suffix.lower() for file in files if Path(file).absolute() != table.absolute()
+    )
+    if not endings:
+        return ""
+    shown = [printable(ending) or "without ending" for ending, _ in endings.most_common(8)]
+    more = ", ..." if len(endings) > 8 else ""
+    count = endings.total()
+    what = (
+        "file is passed over, no sound by its name"
+        if count == 1
+        else "files are passed over, no sounds by their names"
+    )
+    return f"{count} {what} ({', '.join(shown)}{more}): name a file itself to have it read"
 
 
 class _Run:

@@ -10,22 +10,28 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from amtlib.audio import SUFFIXES
+from amtlib.audio.containers import FOREIGN_SUFFIXES
 
 #: Folders in which systems and archivers keep what is theirs; what begins with a dot is skipped too.
 _RUBBISH = {"__MACOSX", "$RECYCLE.BIN", "System Volume Information", "lost+found", "@eaDir", "#recycle"}
 
+_SOUNDS = {*SUFFIXES, *FOREIGN_SUFFIXES}
 
-def find_files(given: Iterable[str]) -> list[str]:
+
+def find_files(given: Iterable[str], passed_over: list[str] | None = None) -> list[str]:
     """
     Return the files that are meant: files as they are, folders with all below them, patterns as they match.
 
     Folders behind symbolic links are looked into, each folder once, so that a link to a folder above ends. Hidden files
-    and folders (``._tone.wav``, ``.Trash-1000``) and those of systems and archivers (``__MACOSX``) are skipped.
+    and folders (``._tone.wav``, ``.Trash-1000``) and those of systems and archivers (``__MACOSX``) are skipped. Sounds
+    that cannot be read (``.m4a``, ``.wma``) are meant too: the reader says what they are.
 
     Parameters
     ----------
     given : iterable of str
         Files, folders, and patterns such as ``corpus/**/*.wav``.
+    passed_over : list of str, optional
+        Gets the files of folders whose names do not end as those of sounds do.
 
     Returns
     -------
@@ -41,8 +47,13 @@ def find_files(given: Iterable[str]) -> list[str]:
     for name in given:
         if os.path.isdir(name):
             below = (Path(file) for file in _below(name))
-            meant = sorted(path for path in below if path.suffix.lower() in SUFFIXES or path.is_dir())
-            found |= dict.fromkeys(map(str, meant))
+            meant = []
+            for path in sorted(below):
+                if path.suffix.lower() in _SOUNDS or path.is_dir():
+                    meant.append(str(path))
+                elif passed_over is not None:
+                    passed_over.append(str(path))
+            found |= dict.fromkeys(meant)
         elif not os.path.lexists(name) and glob.has_magic(name):
             found |= dict.fromkeys(sorted(_matches(name)) or [name])
         else:

@@ -3,6 +3,7 @@ Source: our own, over :mod:`amtlib.train` and :mod:`amtlib.jobs`.
 Not here: what is trained and how (:mod:`amtlib.train`), reading the settings (:mod:`amtlib.batch.variants`).
 """
 
+import json
 import math
 import os
 import time
@@ -18,7 +19,7 @@ from amtlib.audio import Recording, load
 from amtlib.batch.analysis import content_hash
 from amtlib.batch.bar import Bar
 from amtlib.batch.corpus import problem_of
-from amtlib.batch.tables import Row, read_table, write_table
+from amtlib.batch.tables import Cell, Row, read_table, write_table
 from amtlib.batch.turns import in_turn
 from amtlib.batch.variants import (
     Settings,
@@ -30,7 +31,7 @@ from amtlib.batch.variants import (
     trainable_of,
     tuple_of,
 )
-from amtlib.batch.writing import cannot_write, only_run, write_whole
+from amtlib.batch.writing import TableError, cannot_write, only_run, write_whole
 from amtlib.fdn import (
     build_to_json,
     colouration,
@@ -57,6 +58,8 @@ SHOWN = {
 }
 #: What every table of a sweep has.
 _COLUMNS = ("network", "problem")
+#: Where a network's file keeps the hash of the sound it was trained towards.
+_SOUND = "target_sha256"
 _DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
@@ -108,7 +111,7 @@ def train_one(context: Context, settings: Settings) -> tuple[str, Row]:
     }
     # JSON has no infinity: a run without steps has no loss.
     row = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()}
-    metadata = {"made_by": "amtlab train", "settings": settings, "target_sha256": target, "results": row}
+    metadata = {"made_by": "amtlab train", "settings": settings, _SOUND: target, "results": row}
     return build_to_json(build, metadata=metadata), row
 
 
@@ -180,6 +183,10 @@ def sweep_networks(
     """
     Train all networks of a sweep; each is saved when it is done, and one that is there already is not trained again.
 
+    Networks of an earlier sweep stay in the folder and in its table, in which what varied in either sweep is a column.
+    But no network is replaced by one of other settings, and none goes beside others that differ in what no column
+    tells.
+
     Parameters
     ----------
     runs : sequence of (varied, all settings)
@@ -200,7 +207,8 @@ def sweep_networks(
     Raises
     ------
     TableError
-        If the folder cannot be written, another sweep writes into it, or its ``sweep.csv`` is not ours.
+        If the folder cannot be written, another sweep writes into it, its ``sweep.csv`` is not ours, or it holds
+        networks of other settings.
     SweepError
         If a setting of the training is refused; nothing was trained then.
     KeyboardInterrupt
@@ -226,8 +234,7 @@ def sweep_networks(
     with only_run(home / TABLE) as note:
         if note:
             bar.say(f"amtlab: {note}")
-        if (home / TABLE).exists():
-            read_table(home / TABLE, _COLUMNS)  # raises if it is not ours, and would be lost
+        others = _others(home, runs)
         for i, (varied, whole) in enumerate(runs):
             earlier = _earlier(home / f"{name_of(varied)}.json", whole)
             if earlier is not None:
@@ -237,6 +244,10 @@ def sweep_networks(
             bar.say(f"{len(rows)} of {len(runs)} networks are in {home} already")
         missing = [i for i in range(len(runs)) if i not in rows]
         _check([runs[i] for i in missing])
+        if others:
+            bar.say(
+                f"{len(others)} network{'s' * (len(others) > 1)} of earlier sweeps stay in {home / TABLE}"
+            )
         try:
             for i, job in in_turn(pool, bar, train_one, ((i, (runs[i][1],)) for i in missing)):
                 varied = runs[i][0]
@@ -249,8 +260,12 @@ def sweep_networks(
                 bar.done += 1
         finally:
             bar.close()
+            for i in missing:  # one may have been saved in the moment in which the run was stopped
+                found = None if i in rows else _earlier(home / f"{name_of(runs[i][0])}.json", runs[i][1])
+                if found is not None:
+                    rows[i] = _row(runs[i][0], found)
             if rows:
-                write_table(home / TABLE, [rows[i] for i in sorted(rows)])
+                write_table(home / TABLE, _together(others, [(*runs[i], rows[i]) for i in sorted(rows)]))
     return [rows[i] for i in range(len(runs))]
 
 
@@ -271,11 +286,81 @@ def _row(varied: Settings, found: Row) -> Row:
     return {**varied, "network": f"{name_of(varied)}.json", **found, "problem": None}
 
 
+def _others(home: Path, runs: Sequence[tuple[Settings, Settings]]) -> list[tuple[Settings, Row]]:
+    """Return settings and rows of the other networks in a folder; raise if those of a sweep cannot go beside them."""
+    for varied, whole in runs:
+        path = home / f"{name_of(varied)}.json"
+        _check_same(path, _settings_in(path), whole, {_SOUND})  # trained anew if its sound is another
+    wanted = runs[0][1] | {_SOUND: _target_hash(runs[0][1])}
+    table = home / TABLE
+    rows = read_table(table, _COLUMNS) if table.exists() else []
+    own = {f"{name_of(varied)}.json" for varied, _ in runs}
+    known = build_keywords() | train_keywords()
+    found: list[tuple[Settings, Row]] = []
+    for row in rows:
+        name = row["network"]
+        if name in own or (not name and any(_are_in(varied, row) for varied, _ in runs)):
+            continue
+        settings = _settings_in(home / str(name)) if name else None
+        columns = {column for column, cell in row.items() if column in known and cell is not None}
+        _check_same(home / str(name), settings, wanted, columns | set(runs[0][0]))
+        found.append((settings or {}, row))
+    return found
+
+
+def _are_in(varied: Settings, row: Row) -> bool:
+    return all(row.get(name) == value for name, value in varied.items())
+
+
+def _settings_in(path: Path) -> Settings | None:
+    """Return the settings in a network's file, and the hash of its sound; None if there are none."""
+    try:
+        metadata = metadata_from_json(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    settings = metadata.get("settings")
+    return settings | {_SOUND: metadata.get(_SOUND)} if isinstance(settings, dict) else None
+
+
+def _check_same(path: Path, before: Settings | None, settings: Settings, columns: set[str]) -> None:
+    """Raise if a network was trained with other settings than those wanted, but for some that are columns."""
+    if before is None:
+        return
+    told = columns | {"target"}
+    for together in ({"N", "delays"}, {"target", _SOUND}):
+        told |= together if columns & together else set()
+    for name in sorted((before.keys() | settings.keys()) - told):
+        if before.get(name) != settings.get(name):
+            there, here = (
+                json.dumps(each.get(name)) if name in each else "not given" for each in (before, settings)
+            )
+            raise TableError(
+                f"{path} was trained with other settings ({name}: {there} there, {here} now): give another folder, or "
+                "move it away"
+            )
+
+
+def _together(others: list[tuple[Settings, Row]], rows: list[tuple[Settings, Settings, Row]]) -> list[Row]:
+    """Return the rows of a folder's table: what varied in any sweep stands in each, as far as its settings tell."""
+    names = dict.fromkeys(name for varied, _, _ in rows for name in varied)
+    known = build_keywords() | train_keywords()
+    names |= dict.fromkeys(name for _, row in others for name in row if name in known)
+    whole = [(settings, row) for _, settings, row in rows]
+    return [
+        {**{name: _cell(row.get(name, settings.get(name))) for name in names}, **row}
+        for settings, row in [*others, *whole]
+    ]
+
+
+def _cell(value: Any) -> Cell:
+    return value if value is None or isinstance(value, str | float | int | bool) else json.dumps(value)
+
+
 def _earlier(path: Path, settings: Settings) -> Row | None:
     """Return the results in a network's file, if it is there and was trained with the same settings and sound."""
     try:
         metadata = metadata_from_json(path.read_bytes())
-        same = metadata.get("target_sha256") == _target_hash(settings)
+        same = metadata.get(_SOUND) == _target_hash(settings)
     except (OSError, ValueError):
         return None
     found, before = metadata.get("results"), metadata.get("settings")

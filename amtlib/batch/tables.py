@@ -21,7 +21,7 @@ Cell: TypeAlias = str | float | int | bool | None
 Row: TypeAlias = dict[str, Cell]
 
 #: Columns that hold text, whatever it looks like.
-_TEXT = {"file", "sha256", "settings", "problem", "network"}
+_TEXT = {"file", "sha256", "settings", "problem", "network", "warnings"}
 #: Beginnings of what spreadsheets run (wide ones in Japanese), and of what has the mark that stops them already.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20", "'")
 _QUOTED = re.compile('[,;"\t\r\n]')

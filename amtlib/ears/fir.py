@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from amtlib import lti
 from amtlib.ears.tables import Array
+from amtlib.inputs import Numbers, Signal
 from amtlib.modules import RealModule
 
 
@@ -112,14 +113,14 @@ class EarFilter(RealModule):
 
         return self._cache.get((n_fft, self.dtype), [self.taps], transform)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Signal) -> Tensor:
         """
         Filter a signal, from rest.
 
         Parameters
         ----------
-        x : Tensor, shape (..., T)
-            Signal in Pa, real; converted to `dtype`.
+        x : Tensor, ndarray or Sound, shape (..., T)
+            Signal in Pa, real; converted to `dtype`. A sound must have the sampling rate `fs`.
 
         Returns
         -------
@@ -131,22 +132,22 @@ class EarFilter(RealModule):
         ValueError
             If `x` is empty, complex or on another device, or has non-finite samples.
         TypeError
-            If `x` is no tensor.
+            If `x` is neither a tensor nor an array.
         """
-        x = lti.check_signal(x, self.dtype, self.taps.device)
+        x = lti.check_signal(x, self.dtype, self.taps.device, fs=self.fs)
         total = x.shape[-1]
         padded = nn.functional.pad(x, (0, self.delay))
         return lti.filter_fft(padded, self._response, self.order).squeeze(-2)[
             ..., self.delay : self.delay + total
         ]
 
-    def frequency_response(self, f: Tensor | list[float] | Array) -> Tensor:
+    def frequency_response(self, f: Numbers) -> Tensor:
         """
         Transfer function of the filter as it is applied.
 
         Parameters
         ----------
-        f : Tensor, shape (K,), or list or array of K numbers
+        f : Tensor or ndarray, shape (K,), or list of K numbers
             Frequencies in Hz, from 0 to fs / 2.
 
         Returns
@@ -165,14 +166,7 @@ class EarFilter(RealModule):
         >>> flat.frequency_response([0.0, 1000.0]).abs()
         tensor([1.0000, 1.0000], dtype=torch.float64)
         """
-        f = torch.as_tensor(f, dtype=torch.float64, device=self.taps.device)
-        if f.ndim != 1 or f.numel() == 0:
-            raise ValueError(f"f has shape {tuple(f.shape)}; give a list of frequencies, shape (K,)")
-        outside = f[~((f >= 0.0) & (f <= self.fs / 2.0))]
-        if len(outside):
-            raise ValueError(
-                f"f holds {float(outside[0])} Hz; frequencies lie from 0 to fs / 2 = {self.fs / 2.0} Hz"
-            )
+        f = lti.check_frequencies(f, self.fs, self.taps.device)
         lag = torch.arange(self.order + 1, dtype=torch.float64, device=f.device) - self.delay
         turn = torch.outer(f * (-2.0 * math.pi / self.fs), lag)
         return torch.polar(torch.ones_like(turn), turn) @ self.taps.to(torch.complex128)

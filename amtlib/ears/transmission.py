@@ -12,6 +12,7 @@ from torch import Tensor
 
 from amtlib.ears.fir import EarFilter
 from amtlib.ears.tables import Array, ear_table, monotone_cubic
+from amtlib.inputs import Numbers, as_tensor
 
 _P_REF = 20e-6
 #: Lopez-Poveda and Meddis (2001), text to figure 1: stapes velocity 1e-8 m/s at 0 dB SPL in a scale where a
@@ -216,13 +217,13 @@ class OuterMiddleEarFilter(EarFilter):
     def _make_taps(self, target: Callable[[Array], Array]) -> Array:
         return _loudness_taps(self.fs, self.compensation_type, self.field_type, self.order, self.phase)
 
-    def gain_db(self, f: Tensor | list[float] | Array) -> Tensor:
+    def gain_db(self, f: Numbers) -> Tensor:
         """
         Return the tabulated gain, free of what a filter of finite length adds.
 
         Parameters
         ----------
-        f : Tensor, list or array, shape (...)
+        f : Tensor, array, list or number, shape (...)
             Frequencies in Hz, >= 0.
 
         Returns
@@ -235,7 +236,7 @@ class OuterMiddleEarFilter(EarFilter):
         >>> OuterMiddleEarFilter(32000, field_type="diffuse").gain_db([1000.0])
         tensor([1.2000], dtype=torch.float64)
         """
-        at = torch.as_tensor(f, dtype=torch.float64)
+        at = as_tensor(f, "f", what="frequencies in Hz", numbers=True).double()
         return torch.from_numpy(
             _gain_db(self.compensation_type, self.field_type, at.detach().cpu().numpy())
         ).to(at.device)

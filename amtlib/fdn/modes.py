@@ -17,6 +17,7 @@ from amtlib.fdn.eigenphases import SAME, Crossings, zero_crossings
 from amtlib.fdn.matrices import orthogonality_error
 from amtlib.fdn.response import Complex
 from amtlib.fdn.state import MAX_STATES, count_states, poles_of_state
+from amtlib.results import Result
 
 #: Largest (modes asked for) * N**2 of one call, about two minutes of work.
 MAX_WORK = 2**26
@@ -28,8 +29,8 @@ _ENTRIES = 2**18
 _INCOMPLETE = 0.01
 
 
-@dataclass(frozen=True)
-class Modes:
+@dataclass(frozen=True, repr=False)
+class Modes(Result):
     """
     The modes of a network: its impulse response is ``sum residues * poles**n`` for n >= 1 and D at n = 0.
 

@@ -21,7 +21,9 @@ from amtlib.filterbanks.drnl_parameters import (
     characteristic_frequencies,
     parameters_at,
 )
+from amtlib.inputs import Numbers, Signal, Values, as_tensor, samples_of
 from amtlib.modules import RealModule
+from amtlib.results import summary
 from amtlib.scales import audfiltbw
 
 _COMPLEX = {torch.float32: torch.complex64, torch.float64: torch.complex128}
@@ -49,6 +51,9 @@ class DRNLOutput(NamedTuple):
     total: Tensor
     linear: Tensor
     nonlinear: Tensor
+
+    def __repr__(self) -> str:
+        return summary(self)
 
 
 class DRNLFilterbank(RealModule):
@@ -294,6 +299,12 @@ class DRNLFilterbank(RealModule):
         a, b, c = (getattr(self, name)[channels].unsqueeze(-1) for name in _STICK)
         return broken_stick(y, a, b, c)
 
+    def _signals(self, x: Signal) -> Tensor:
+        x = samples_of(x, "x", self.fc.device, self.fs)
+        if x.ndim not in (1, 2):
+            raise ValueError(f"x has shape {tuple(x.shape)}; give (T,) or (batch, T)")
+        return self._signal(x)
+
     def _signal(self, x: Tensor) -> Tensor:
         x = lti.check_signal(x, self.dtype, self.fc.device)
         peak, limit = float(x.detach().abs().max()), math.sqrt(torch.finfo(self.dtype).max)
@@ -308,15 +319,15 @@ class DRNLFilterbank(RealModule):
         return bool((self.a.detach() > 0.0).any()) or (torch.is_grad_enabled() and self.a.requires_grad)
 
     def forward(
-        self, x: Tensor, *, return_paths: bool = False, block: int | None = None
+        self, x: Signal, *, return_paths: bool = False, block: int | None = None
     ) -> Tensor | DRNLOutput:
         """
         Filter a signal through all channels, from rest.
 
         Parameters
         ----------
-        x : Tensor, shape (T,) or (B, T)
-            Stapes velocity in m/s, real; converted to `dtype`.
+        x : Tensor, ndarray or Sound, shape (T,) or (B, T)
+            Stapes velocity in m/s, real; converted to `dtype`. A sound must have the sampling rate `fs`.
         return_paths : bool
             Return both paths besides their sum.
         block : int, optional
@@ -334,7 +345,7 @@ class DRNLFilterbank(RealModule):
             If `x` has another shape, is empty, complex or on another device, has non-finite samples or such that
             overflow; if `block` is below 1; if a parameter has left its range.
         TypeError
-            If `x` is no tensor.
+            If `x` is neither a tensor nor an array.
 
         Examples
         --------
@@ -348,9 +359,7 @@ class DRNLFilterbank(RealModule):
         >>> loud.nonlinear.abs().max() / soft.nonlinear.abs().max()
         tensor(13.3968, dtype=torch.float64)
         """
-        if isinstance(x, Tensor) and x.ndim not in (1, 2):
-            raise ValueError(f"x has shape {tuple(x.shape)}; give (T,) or (batch, T)")
-        signal = self._signal(x)
+        signal = self._signals(x)
         self._check()
         rows = signal.reshape(-1, signal.shape[-1])
         if self._has_nonlinear_path():
@@ -368,7 +377,7 @@ class DRNLFilterbank(RealModule):
             return DRNLOutput(linear + through, linear, through)
         return through
 
-    def linear_parts(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def linear_parts(self, x: Signal) -> tuple[Tensor, Tensor]:
         """
         Filter a signal up to the stick, and through the linear path: the first of the parts of :meth:`forward`.
 
@@ -378,8 +387,8 @@ class DRNLFilterbank(RealModule):
 
         Parameters
         ----------
-        x : Tensor, shape (T,) or (B, T)
-            Stapes velocity in m/s, real; converted to `dtype`.
+        x : Tensor, ndarray or Sound, shape (T,) or (B, T)
+            Stapes velocity in m/s, real; converted to `dtype`. A sound must have the sampling rate `fs`.
 
         Returns
         -------
@@ -402,9 +411,7 @@ class DRNLFilterbank(RealModule):
         >>> torch.allclose(bank.after(bank.stick(8 * u)) + 8 * linear, bank(8 * x), rtol=0, atol=1e-12)
         True
         """
-        if isinstance(x, Tensor) and x.ndim not in (1, 2):
-            raise ValueError(f"x has shape {tuple(x.shape)}; give (T,) or (batch, T)")
-        signal = self._signal(x)
+        signal = self._signals(x)
         self._check()
 
         def response(n_fft: int) -> Tensor:
@@ -421,13 +428,13 @@ class DRNLFilterbank(RealModule):
         few = y[..., 0].numel() * (y.shape[-1] + self._settle()) < _FEW_SAMPLES
         return y.shape[-1] if few else None
 
-    def stick(self, u: Tensor) -> Tensor:
+    def stick(self, u: Values) -> Tensor:
         """
         Apply each channel's broken stick ``sign(u) min(a |u|, b |u|^c)``.
 
         Parameters
         ----------
-        u : Tensor, shape (..., F, T)
+        u : Tensor or ndarray, shape (..., F, T)
             Velocity in m/s, as :meth:`linear_parts` returns it, perhaps scaled or added up.
 
         Returns
@@ -445,17 +452,17 @@ class DRNLFilterbank(RealModule):
         >>> DRNLFilterbank([1000.0], fs=16000).stick(torch.tensor([[1e-9, 1e-5, 1e-3]]).double())
         tensor([[7.2520e-06, 8.1867e-03, 2.5889e-02]], dtype=torch.float64)
         """
-        self._check_channels(u)
+        u = self._channels(u)
         self._check()
         return self._stick(u, slice(0, self.num_channels))
 
-    def after(self, v: Tensor) -> Tensor:
+    def after(self, v: Values) -> Tensor:
         """
         Filter what comes out of the stick, each channel through its own gammatones and low-passes.
 
         Parameters
         ----------
-        v : Tensor, shape (..., F, T)
+        v : Tensor or ndarray, shape (..., F, T)
             Velocity in m/s, as :meth:`stick` returns it.
 
         Returns
@@ -475,27 +482,27 @@ class DRNLFilterbank(RealModule):
         >>> bank.after(torch.zeros(3, 2, 100)).shape
         torch.Size([3, 2, 100])
         """
-        self._check_channels(v)
+        v = self._channels(v)
         self._check()
-        v = v.to(self.dtype)
         return lti.filter_fft(
             v, lambda n: self._transfers(n).after, self._settle(), per_channel=True, block=self._block(v)
         )
 
-    def _check_channels(self, y: Tensor) -> None:
-        if not isinstance(y, Tensor) or y.ndim < 2 or y.shape[-2] != self.num_channels or not y.shape[-1]:
-            shape = tuple(y.shape) if isinstance(y, Tensor) else type(y).__name__
-            raise ValueError(f"the channels have shape {shape}; give (..., {self.num_channels}, T), T >= 1")
+    def _channels(self, y: Values) -> Tensor:
+        y = as_tensor(y, "the input", self.fc.device, "channels, time last")
+        if y.ndim < 2 or y.shape[-2] != self.num_channels or not y.shape[-1]:
+            raise ValueError(
+                f"the channels have shape {tuple(y.shape)}; give (..., {self.num_channels}, T), T >= 1"
+            )
+        return y.to(self.dtype)
 
-    def frequency_response(
-        self, f: Tensor | Sequence[float] | npt.NDArray[np.floating | np.integer]
-    ) -> lti.Transfers:
+    def frequency_response(self, f: Numbers) -> lti.Transfers:
         """
         Transfer functions of the filters at given frequencies.
 
         Parameters
         ----------
-        f : Tensor, shape (K,), or list or array of K numbers
+        f : Tensor or ndarray, shape (K,), or list of K numbers
             Frequencies in Hz, finite, from 0 to fs / 2.
 
         Returns
@@ -517,16 +524,7 @@ class DRNLFilterbank(RealModule):
         >>> response.before.abs(), response.beside.abs()
         (tensor([[0.9417, 1.0048]], dtype=torch.float64), tensor([[120.4547,  99.6708]], dtype=torch.float64))
         """
-        f = torch.as_tensor(f, dtype=torch.float64, device=self.fc.device)
-        if f.ndim != 1 or f.numel() == 0:
-            raise ValueError(
-                f"f has shape {tuple(f.shape)}; give a list of at least one frequency, shape (K,)"
-            )
-        outside = f[~((f >= 0.0) & (f <= self.fs / 2.0))]
-        if len(outside):
-            raise ValueError(
-                f"f holds {float(outside[0])} Hz; frequencies lie from 0 to fs / 2 = {self.fs / 2.0} Hz"
-            )
+        f = lti.check_frequencies(f, self.fs, self.fc.device)
         self._check()
         return self._evaluate(f * (2.0 * math.pi / self.fs))
 
@@ -591,13 +589,13 @@ class DRNLStream:
             part.reset()
 
     @torch.no_grad()
-    def process(self, chunk: Tensor) -> Tensor:
+    def process(self, chunk: Signal) -> Tensor:
         """
         Filter the next samples.
 
         Parameters
         ----------
-        chunk : Tensor, shape (T,) or (B, T) as the stream was made for
+        chunk : Tensor or ndarray, shape (T,) or (B, T) as the stream was made for
             The next T >= 0 samples, stapes velocity in m/s.
 
         Returns
@@ -610,10 +608,9 @@ class DRNLStream:
         ValueError
             If the chunk has another leading shape, or samples that the filterbank refuses.
         TypeError
-            If the chunk is no tensor.
+            If the chunk is neither a tensor nor an array.
         """
-        if not isinstance(chunk, Tensor):
-            raise TypeError(f"the chunk is a {type(chunk).__name__}; give a torch.Tensor, time last")
+        chunk = samples_of(chunk, "the chunk", self._bank.fc.device, self._bank.fs)
         if chunk.shape[:-1] != self._batch or chunk.ndim == 0:
             takes = ", ".join([*map(str, self._batch), "T"])
             raise ValueError(f"the chunk has shape {tuple(chunk.shape)}; this stream takes ({takes})")

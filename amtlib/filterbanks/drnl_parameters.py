@@ -13,6 +13,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from amtlib.inputs import as_tensor
+from amtlib.results import Result
 from amtlib.scales import audfiltbw, erb2fc, fc2erb
 
 #: value = 10 ** (p0 + p1 log10 CF), CF in Hz
@@ -33,8 +35,8 @@ SUBJECTS = ("NH", "HIx")
 _FROZEN_ABOVE, _FROZEN_AT = 1000.0, 1500.0
 
 
-@dataclass(frozen=True)
-class DRNLParameters:
+@dataclass(frozen=True, repr=False)
+class DRNLParameters(Result):
     """
     The ten parameters of F channels of a DRNL, tensors of shape (F,).
 
@@ -171,7 +173,7 @@ def parameters_at(
     """
     if subject not in SUBJECTS:
         raise ValueError(f"subject = {subject!r} is unknown; give 'NH' (normal hearing) or 'HIx' (a = 0)")
-    places = torch.as_tensor(fc, dtype=torch.float64).detach()
+    places = as_tensor(fc, "fc", what="frequencies in Hz", numbers=True).double().detach()
     wrong = places[~(torch.isfinite(places) & (places > 0.0))]
     if places.ndim != 1 or places.numel() == 0 or len(wrong):
         what = f"{float(wrong[0])} Hz" if len(wrong) else f"shape {tuple(places.shape)}"
@@ -247,7 +249,7 @@ def characteristic_frequencies(fc: Any, fs: float, n_channels: int) -> Tensor:
         # The round trip through the scale would leave the last bit to chance.
         places[-1], places[0] = high, low
         return places
-    places = fc if isinstance(fc, Tensor) else torch.as_tensor(np.asarray(fc))
+    places = as_tensor(fc, "fc", what="frequencies in Hz", numbers=True)
     if places.is_complex() or places.dtype == torch.bool:
         raise TypeError(f"fc has dtype {places.dtype}; give real frequencies in Hz")
     places = places.detach().to(torch.float64)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from amtlib import lti
 from amtlib.filterbanks.precision import check_rate, check_values
+from amtlib.inputs import Values
 from amtlib.modules import RealModule
 from amtlib.scales import erbrate2f, f2erbrate
 
@@ -123,15 +124,15 @@ class ERBIntegration(RealModule):
         self._keep("bandwidth_scale", torch.ones(()), self.learnable)
         self._keep("integration_weights", torch.ones(self.n_erb_bands), self.learnable)
 
-    def forward(self, psd: Tensor, freqs: Tensor) -> Tensor:
+    def forward(self, psd: Values, freqs: Values) -> Tensor:
         """
         Levels of the channels from a power spectral density.
 
         Parameters
         ----------
-        psd : Tensor, shape (..., n_freq_bins)
+        psd : Tensor or ndarray, shape (..., n_freq_bins)
             Power spectral density in Pa^2/Hz, >= 0, typically (batch, n_frames, n_freq_bins).
-        freqs : Tensor, shape (n_freq_bins,)
+        freqs : Tensor or ndarray, shape (n_freq_bins,)
             Frequencies of the bins in Hz: at least two, rising in equal steps.
 
         Returns
@@ -145,7 +146,7 @@ class ERBIntegration(RealModule):
             If `psd` is negative, not finite, or has another number of bins than `freqs`; if `freqs` does not rise in
             equal steps; if a learned number is no longer finite.
         TypeError
-            If one of them is no tensor.
+            If one of them is neither a tensor nor an array.
 
         Examples
         --------
@@ -170,7 +171,7 @@ class ERBIntegration(RealModule):
         floor = P_REF**2 * 10.0 ** (SILENCE_DB / 10.0)
         return 10.0 * torch.log10(power.clamp_min(floor)) - 20.0 * math.log10(P_REF)
 
-    def _grid(self, freqs: Tensor, bins: int) -> tuple[Tensor, float]:
+    def _grid(self, freqs: Values, bins: int) -> tuple[Tensor, float]:
         """Frequencies in float64 and their spacing."""
         grid = check_values(freqs, "freqs", self.fc_erb.double(), "Hz").detach()
         if grid.ndim != 1 or len(grid) != bins:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from amtlib.filterbanks.erb_integration import SILENCE_DB, channels_repr, erb_channels
 from amtlib.filterbanks.precision import check_values
+from amtlib.inputs import Values
 from amtlib.modules import RealModule
 from amtlib.scales import erbrate2f
 
@@ -137,13 +138,13 @@ class ExcitationPattern(RealModule):
         lower = (self.lower_slope_base + self.lower_slope_per_db * above).clamp_min(_GENTLEST)
         return upper, lower
 
-    def forward(self, excitation: Tensor) -> Tensor:
+    def forward(self, excitation: Values) -> Tensor:
         """
         Spread the levels of all channels.
 
         Parameters
         ----------
-        excitation : Tensor, shape (..., n_erb_bands)
+        excitation : Tensor or ndarray, shape (..., n_erb_bands)
             Levels in dB SPL, typically (batch, n_frames, n_erb_bands). Levels below -200 dB and -inf, which is
             silence, are taken as -200 dB.
 
@@ -159,7 +160,7 @@ class ExcitationPattern(RealModule):
             If `excitation` has another number of channels, or levels that are NaN or +inf; if a learned slope is
             no longer finite.
         TypeError
-            If it is no tensor.
+            If it is neither a tensor nor an array.
 
         Examples
         --------

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from amtlib import lti
+from amtlib.inputs import Numbers, Signal, Values, as_tensor, samples_of
 from amtlib.modules import RealModule
 from amtlib.scales import audfiltbw, erb2fc, erbspacebw, fc2erb
 
@@ -281,22 +282,23 @@ class GammatoneFilterbank(RealModule):
 
         return self._cache.get(("settle", self.dtype), self._coefficients, find)
 
-    def _signal(self, x: Tensor) -> Tensor:
-        return lti.check_signal(x, self.dtype, self.fc.device)
+    def _signal(self, x: Signal) -> Tensor:
+        return lti.check_signal(x, self.dtype, self.fc.device, fs=self.fs)
 
-    def _signals(self, x: Tensor) -> Tensor:
-        if isinstance(x, Tensor) and x.ndim not in (1, 2):
+    def _signals(self, x: Signal) -> Tensor:
+        x = samples_of(x, "x", self.fc.device, self.fs)
+        if x.ndim not in (1, 2):
             raise ValueError(f"x has shape {tuple(x.shape)}; give (T,) or (batch, T)")
         return self._signal(x)
 
-    def forward(self, x: Tensor, block: int | None = None) -> Tensor:
+    def forward(self, x: Signal, block: int | None = None) -> Tensor:
         """
         Filter a signal through all channels, from rest.
 
         Parameters
         ----------
-        x : Tensor, shape (T,) or (B, T)
-            Signal in Pa, real; converted to `dtype`.
+        x : Tensor, ndarray or Sound, shape (T,) or (B, T)
+            Signal in Pa, real; converted to `dtype`. A sound must have the sampling rate `fs`.
         block : int, optional
             Samples filtered at a time, >= 1. Changes memory and speed only. Default: chosen so that the work
             memory stays below 256 MB.
@@ -314,13 +316,13 @@ class GammatoneFilterbank(RealModule):
         """
         return lti.filter_fft(self._signals(x), self._response, self._settle(), block=block)
 
-    def frequency_response(self, f: Tensor | Sequence[float] | npt.NDArray[np.floating]) -> Tensor:
+    def frequency_response(self, f: Numbers) -> Tensor:
         """
         Transfer function of all channels at given frequencies.
 
         Parameters
         ----------
-        f : Tensor, shape (K,), or list or array of K numbers
+        f : Tensor or ndarray, shape (K,), or list of K numbers
             Frequencies in Hz, finite, from 0 to fs / 2.
 
         Returns
@@ -340,16 +342,7 @@ class GammatoneFilterbank(RealModule):
         tensor([[6.3906e-04],
                 [9.9999e-01]])
         """
-        f = torch.as_tensor(f, dtype=torch.float64, device=self.fc.device)
-        if f.ndim != 1 or f.numel() == 0:
-            raise ValueError(
-                f"f has shape {tuple(f.shape)}; give a list of at least one frequency, shape (K,)"
-            )
-        outside = f[~((f >= 0.0) & (f <= self.fs / 2.0))]
-        if len(outside):
-            raise ValueError(
-                f"f holds {float(outside[0])} Hz; frequencies lie from 0 to fs / 2 = {self.fs / 2} Hz"
-            )
+        f = lti.check_frequencies(f, self.fs, self.fc.device)
         return self._evaluate(f * (2.0 * math.pi / self.fs))
 
     def impulse_response(self, samples: int) -> Tensor:
@@ -430,13 +423,13 @@ class GammatoneFilterbank(RealModule):
         kept: Tensor = self._cache.get(("complex", n_fft, self.dtype), self._coefficients, evaluate)
         return kept
 
-    def analytic(self, x: Tensor, step: int = 1) -> Tensor:
+    def analytic(self, x: Signal, step: int = 1) -> Tensor:
         """
         Outputs of the complex filters: waveform and envelope of every channel at once.
 
         Parameters
         ----------
-        x : Tensor, shape (T,) or (B, T)
+        x : Tensor or ndarray, shape (T,) or (B, T)
             Signal in Pa, real.
         step : int
             Return samples 0, step, 2 step, ... only, >= 1. They are exact, and cost less than all.
@@ -464,13 +457,13 @@ class GammatoneFilterbank(RealModule):
             return lti.filter_allpole(signal, self.poles, self.gains, self.n, self._settle(), step=step)
         return self._complex_outputs(signal, step)
 
-    def envelope(self, x: Tensor, step: int = 1) -> Tensor:
+    def envelope(self, x: Signal, step: int = 1) -> Tensor:
         """
         Envelope of every channel: the magnitude of the complex filters' outputs.
 
         Parameters
         ----------
-        x : Tensor, shape (T,) or (B, T)
+        x : Tensor or ndarray, shape (T,) or (B, T)
             Signal in Pa, real.
         step : int
             Return samples 0, step, 2 step, ... only, >= 1. They are exact, and cost less than all.
@@ -503,14 +496,14 @@ class GammatoneFilterbank(RealModule):
         return self._complex_outputs(signal, step).abs()
 
     def envelope_peaks(
-        self, x: Tensor, stretch: int, oversampling: float = ENVELOPE_OVERSAMPLING
+        self, x: Signal, stretch: int, oversampling: float = ENVELOPE_OVERSAMPLING
     ) -> tuple[Tensor, Tensor]:
         """
         Highest value of every channel's envelope in each stretch of the signal, and its mean power: a cochleagram.
 
         Parameters
         ----------
-        x : Tensor, shape (T,) or (B, T)
+        x : Tensor or ndarray, shape (T,) or (B, T)
             Signal in Pa, real.
         stretch : int
             Samples of a stretch, >= 1. Numbers with many divisors, such as powers of 2, are the fastest.
@@ -578,13 +571,13 @@ class GammatoneFilterbank(RealModule):
 
         return lti.filter_complex(signal, response, self._settle(), step=step)
 
-    def resynthesise(self, y: Tensor) -> Tensor:
+    def resynthesise(self, y: Values) -> Tensor:
         """
         Put channels together again: each runs backwards through its own filter, which undoes its delay.
 
         Parameters
         ----------
-        y : Tensor, shape (F, T) or (B, F, T)
+        y : Tensor or ndarray, shape (F, T) or (B, F, T)
             Channels, as :meth:`forward` returns them, perhaps changed in between.
 
         Returns
@@ -616,10 +609,10 @@ class GammatoneFilterbank(RealModule):
         >>> bool((bank.resynthesise(bank(x)) - x)[4000:12000].abs().max() < 0.01)
         True
         """
-        if not isinstance(y, Tensor) or y.ndim not in (2, 3) or y.shape[-2] != self.num_channels:
-            shape = tuple(y.shape) if isinstance(y, Tensor) else type(y).__name__
+        y = as_tensor(y, "y", self.fc.device, "channels, time last")
+        if y.ndim not in (2, 3) or y.shape[-2] != self.num_channels:
             raise ValueError(
-                f"y has shape {shape}; give ({self.num_channels}, T) or (batch, {self.num_channels}, T)"
+                f"y has shape {tuple(y.shape)}; give ({self.num_channels}, T) or (batch, {self.num_channels}, T)"
             )
         channels, settle = self._signal(y), self._settle()
         groups = self._groups(channels.shape[-1] + settle)
@@ -631,13 +624,13 @@ class GammatoneFilterbank(RealModule):
 
         return torch.stack([aligned(part) for part in groups]).sum(0) / self._mean_power()
 
-    def round_trip(self, x: Tensor) -> Tensor:
+    def round_trip(self, x: Signal) -> Tensor:
         """
         Take a signal apart and put it together again, at the cost of a single filter.
 
         Parameters
         ----------
-        x : Tensor, shape (T,) or (B, T)
+        x : Tensor or ndarray, shape (T,) or (B, T)
             Signal in Pa, real.
 
         Returns
@@ -658,7 +651,7 @@ class GammatoneFilterbank(RealModule):
         >>> torch.allclose(bank.round_trip(x), bank.resynthesise(bank(x)), atol=1e-6)
         True
         """
-        x, settle = self._signals(x), self._settle()
+        signal, settle = self._signals(x), self._settle()
 
         def zero_phase(n_fft: int) -> Tensor:
             # |H|^2 rings as long backwards as forwards: delayed by `settle`, it is a causal filter.
@@ -669,7 +662,7 @@ class GammatoneFilterbank(RealModule):
             )
             return (power * turn).unsqueeze(0)
 
-        padded = torch.nn.functional.pad(x, (0, settle))
+        padded = torch.nn.functional.pad(signal, (0, settle))
         y = lti.filter_fft(padded, zero_phase, 2 * settle)[..., 0, settle:]
         return y / self._mean_power()
 
@@ -712,7 +705,7 @@ def _centre_frequencies(fc: Any, fs: float) -> Tensor:
                 f"give 0 < low < high <= fs / 2 = {fs / 2.0} Hz"
             )
         return erbspacebw(low, high, dtype=torch.float64)
-    centre = fc if isinstance(fc, Tensor) else torch.as_tensor(np.asarray(fc))
+    centre = as_tensor(fc, "fc", what="frequencies in Hz", numbers=True)
     if centre.is_complex() or centre.dtype == torch.bool:
         raise TypeError(f"fc has dtype {centre.dtype}; give real frequencies in Hz")
     centre = centre.detach().to(torch.float64)

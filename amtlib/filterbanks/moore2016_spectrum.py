@@ -13,7 +13,9 @@ from torch import Tensor
 
 from amtlib import lti
 from amtlib.filterbanks.precision import check_whole
+from amtlib.inputs import Signal, samples_of
 from amtlib.modules import RealModule
+from amtlib.results import summary
 
 _FS = 32000
 _SEGMENT = 2048
@@ -57,6 +59,9 @@ class DenseSpectrum(NamedTuple):
 
     freqs: Tensor
     power: Tensor
+
+    def __repr__(self) -> str:
+        return summary(self)
 
     @property
     def keep(self) -> Tensor:
@@ -201,22 +206,22 @@ class Moore2016Spectrum(RealModule):
         self._table("_offsets", offsets)
         self._cache, self._plans = lti.ResponseCache(), lti.ResponseCache()
 
-    def forward(self, audio: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def forward(self, audio: Signal) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """
         Components of both ears, gathered to the front of each frame.
 
         Parameters
         ----------
-        audio : Tensor, shape (batch, 2, samples)
-            Left and right ear, real, at least 2048 samples; scaled so that a sine of peak 1 has `db_max` dB SPL.
+        audio : Tensor, ndarray or Sound, shape (batch, 2, samples) or (2, samples)
+            Left and right ear at 32 kHz, real, at least 2048 samples; a sine of peak 1 has `db_max` dB SPL.
 
         Returns
         -------
         freqs_left, levels_left, freqs_right, levels_right : Tensor, shape (batch, n_frames, max_components)
-            Frequencies in Hz, rising, and levels in dB SPL. Behind the last component both are 0; a level may be
-            0 elsewhere, a frequency not: ``freqs > 0`` is the mask. n_frames is (samples - 2048) // hop_length,
-            but at least 1; max_components, at least 1, is the same for both ears. Levels are differentiable in
-            `audio` and in learnable parameters.
+            Without batch axis if `audio` had none. Frequencies in Hz, rising, and levels in dB SPL. Behind the last
+            component both are 0; a level may be 0 elsewhere, a frequency not: ``freqs > 0`` is the mask. n_frames is
+            (samples - 2048) // hop_length, but at least 1; max_components, at least 1, is the same for both ears.
+            Levels are differentiable in `audio` and in learnable parameters.
 
         Raises
         ------
@@ -224,7 +229,7 @@ class Moore2016Spectrum(RealModule):
             If `audio` has another shape, too few samples, or samples that are not finite; if a learned parameter is
             no longer finite.
         TypeError
-            If it is no tensor.
+            If it is neither a tensor nor an array.
 
         Examples
         --------
@@ -234,11 +239,13 @@ class Moore2016Spectrum(RealModule):
         >>> freqs.shape, int((freqs > 0).sum())
         (torch.Size([1, 64, 1]), 0)
         """
-        if isinstance(audio, Tensor) and (audio.ndim != 3 or audio.shape[1] != 2):
+        x = samples_of(audio, "audio", self.freq_limits.device, _FS)
+        if x.ndim not in (2, 3) or x.shape[-2] != 2:
             raise ValueError(
-                f"audio has shape {tuple(audio.shape)}; give (batch, 2, samples): repeat a mono signal for both ears"
+                f"audio has shape {tuple(x.shape)}; give left and right ear, (batch, 2, samples) or (2, samples): "
+                "repeat a mono signal for both ears"
             )
-        freqs, power = self.dense(audio)
+        freqs, power = self.dense(x if x.ndim == 3 else x[None])
         # In parts that stay in the cache: fresh memory is what gathering costs most.
         step = max(1, _GATHERED // (2 * len(power) * len(freqs)))
         ranges = [slice(begin, begin + step) for begin in range(0, power.shape[-2], step)]
@@ -252,7 +259,8 @@ class Moore2016Spectrum(RealModule):
             both = [power.new_empty((*counts.shape, most)) for _ in range(2)]
             for r in ranges:
                 both[0][:, :, r], both[1][:, :, r] = _gather(freqs, power[:, :, r], counts[:, :, r], most)
-        return both[0][:, 0], both[1][:, 0], both[0][:, 1], both[1][:, 1]
+        single = slice(None) if x.ndim == 3 else 0
+        return both[0][single, 0], both[1][single, 0], both[0][single, 1], both[1][single, 1]
 
     def n_frames(self, samples: int) -> int:
         """
@@ -311,14 +319,14 @@ class Moore2016Spectrum(RealModule):
         starts = torch.arange(self.n_frames(samples), dtype=torch.float64, device="cpu") * self.hop_length
         return (starts + _SEGMENT / 2) / _FS
 
-    def dense(self, audio: Tensor, start: int = 0, stop: int | None = None) -> DenseSpectrum:
+    def dense(self, audio: Signal, start: int = 0, stop: int | None = None) -> DenseSpectrum:
         """
         Intensities on the whole grid, for models that go on from here; a range of frames at a time if wanted.
 
         Parameters
         ----------
-        audio : Tensor, shape (..., samples)
-            Signals, at least 2048 samples. With `joint_maximum`, the last but one dimension are the ears.
+        audio : Tensor, ndarray or Sound, shape (..., samples)
+            Signals at 32 kHz, at least 2048 samples. With `joint_maximum`, the last but one dimension are the ears.
         start, stop : int
             Compute frames start .. stop - 1, 0 <= start < stop <= n_frames(samples). Default: all. Frames are
             independent of each other, so ranges put together equal the whole.
@@ -334,7 +342,7 @@ class Moore2016Spectrum(RealModule):
         ValueError
             If `start` and `stop` are no range, and as :meth:`forward`.
         TypeError
-            If `audio` is no tensor.
+            If `audio` is neither a tensor nor an array.
 
         Examples
         --------
@@ -344,8 +352,7 @@ class Moore2016Spectrum(RealModule):
         >>> whole.shape, torch.allclose(torch.cat(parts, -2), whole)
         (torch.Size([3, 2, 186, 958]), True)
         """
-        if not isinstance(audio, Tensor):
-            raise TypeError(f"audio is a {type(audio).__name__}; give a torch.Tensor of samples, time last")
+        audio = samples_of(audio, "audio", self.freq_limits.device, _FS)
         samples = audio.shape[-1] if audio.ndim else 0
         n_frames = self.n_frames(samples)
         stop = n_frames if stop is None else stop

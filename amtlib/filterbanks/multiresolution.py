@@ -13,6 +13,7 @@ from torch import Tensor
 
 from amtlib import lti
 from amtlib.filterbanks.precision import check_rate
+from amtlib.inputs import Signal, as_tensor
 from amtlib.modules import RealModule
 
 _LENGTHS = (2048, 1024, 512, 256, 128, 64)
@@ -149,13 +150,13 @@ class MultiResolutionFFT(RealModule):
         """Windows by length, on the module's device."""
         return {length: getattr(self, f"window_{length}") for length in self.window_lengths}
 
-    def forward(self, signal: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, signal: Signal) -> tuple[Tensor, Tensor]:
         """
         Analyse a signal.
 
         Parameters
         ----------
-        signal : Tensor, shape (..., T)
+        signal : Tensor, ndarray or Sound, shape (..., T)
             Signal in Pa, real, longer than half the longest window: (T,), (batch, T), or more leading dimensions.
 
         Returns
@@ -173,7 +174,7 @@ class MultiResolutionFFT(RealModule):
             If the signal is too short, complex, on another device, or not finite; if a learned threshold is no
             longer finite.
         TypeError
-            If it is no tensor.
+            If it is neither a tensor nor an array.
 
         Examples
         --------
@@ -181,7 +182,7 @@ class MultiResolutionFFT(RealModule):
         >>> psd.shape
         torch.Size([42, 513])
         """
-        x = lti.check_signal(signal, self.dtype, self.freq_thresholds.device, "signal")
+        x = lti.check_signal(signal, self.dtype, self.freq_thresholds.device, "signal", self.fs)
         longest = self.window_lengths[0]
         if x.shape[-1] <= longest // 2:
             raise ValueError(
@@ -334,7 +335,7 @@ def _thresholds(given: Sequence[float] | Tensor | None, windows: int, fs: float)
                 "frequencies in Hz"
             )
         given = _THRESHOLDS[: windows - 1]
-    thresholds = torch.as_tensor(given, dtype=torch.float64).detach()
+    thresholds = as_tensor(given, "freq_thresholds", what="frequencies in Hz", numbers=True).double().detach()
     if thresholds.shape != (windows - 1,):
         raise ValueError(
             f"freq_thresholds has shape {tuple(thresholds.shape)}, there are {windows} windows; give "

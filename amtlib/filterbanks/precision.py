@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from amtlib.inputs import Values, as_tensor
+
 
 def check_whole(value: Any, name: str, least: int, unit: str) -> int:
     """Return a whole number >= `least`, or say what is wrong with it."""
@@ -27,14 +29,14 @@ def check_rate(fs: float) -> float:
     return float(fs)
 
 
-def check_values(x: Tensor, name: str, like: Tensor, unit: str, *, silent: bool = False) -> Tensor:
+def check_values(x: Values, name: str, like: Tensor, unit: str, *, silent: bool = False) -> Tensor:
     """
     Return spectral values in the dtype of `like`, or say what is wrong with them.
 
     Parameters
     ----------
-    x : Tensor
-        Real values; finite, or -inf too if `silent`.
+    x : Tensor or ndarray
+        Real values; finite, or -inf too if `silent`. Arrays go to the device of `like`.
     name : str
         What to call it in messages.
     like : Tensor
@@ -52,7 +54,7 @@ def check_values(x: Tensor, name: str, like: Tensor, unit: str, *, silent: bool 
     Raises
     ------
     TypeError
-        If `x` is no tensor.
+        If `x` is none of these.
     ValueError
         If it is complex, empty, on another device, or has values that are NaN or infinite.
 
@@ -61,8 +63,7 @@ def check_values(x: Tensor, name: str, like: Tensor, unit: str, *, silent: bool 
     >>> check_values(torch.tensor([60]), "level", torch.zeros(()), "dB")
     tensor([60.])
     """
-    if not isinstance(x, Tensor):
-        raise TypeError(f"{name} is a {type(x).__name__}; give a torch.Tensor in {unit}")
+    x = as_tensor(x, name, like.device, f"values in {unit}")
     if x.is_complex():
         raise ValueError(f"{name} has dtype {x.dtype}; give real values in {unit}")
     if x.device != like.device:

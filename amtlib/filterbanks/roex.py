@@ -6,6 +6,7 @@ Not here: the spectrum that goes in, and the pattern of Glasberg and Moore (2002
 import math
 from functools import lru_cache
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,6 +19,7 @@ from amtlib.filterbanks.roex_sums import (
     sum_freely,
     sum_on_grid,
 )
+from amtlib.inputs import Numbers, Values, as_tensor
 from amtlib.modules import RealModule
 from amtlib.scales import erbrate2f
 
@@ -211,9 +213,9 @@ class Moore2016ExcitationPattern(RealModule):
             freqs.device,
         )
 
-    def _checked(self, x: Tensor, name: str) -> Tensor:
-        if not isinstance(x, Tensor):
-            raise TypeError(f"{name} is a {type(x).__name__}; give a torch.Tensor, components last")
+    def _checked(self, x: Numbers, name: str) -> Tensor:
+        single = isinstance(x, float | int | np.number)
+        x = as_tensor(x, name, self.fc_channels.device, "values, components last", numbers=single)
         if x.is_complex() or x.dtype == torch.bool:
             raise ValueError(f"{name} has dtype {x.dtype}; give real numbers")
         if x.device != self.fc_channels.device:
@@ -221,19 +223,20 @@ class Moore2016ExcitationPattern(RealModule):
                 f"{name} is on {x.device}, the filters are on {self.fc_channels.device}; "
                 "move one of them with .to(...)"
             )
+        x = x.reshape(1) if single else x
         if x.ndim == 0:
             raise ValueError(f"{name} is a single number; give shape (..., components)")
         return x.to(self.dtype)
 
-    def forward(self, freqs: Tensor, levels: Tensor) -> Tensor:
+    def forward(self, freqs: Values | float, levels: Values | float) -> Tensor:
         """
         Excitation pattern of components that each row has at its own frequencies.
 
         Parameters
         ----------
-        freqs : Tensor, shape (..., K)
-            Frequencies in Hz, >= 0, finite. Where below 1e-6 there is no component (padding).
-        levels : Tensor, shape (..., K)
+        freqs : Tensor or ndarray, shape (..., K), or float
+            Frequencies in Hz, >= 0, finite; a number is one component. Below 1e-6 there is none (padding).
+        levels : Tensor or ndarray, shape (..., K), or float
             Levels in dB SPL, finite, at most 200. Components below -50 dB are left out.
 
         Returns
@@ -248,7 +251,7 @@ class Moore2016ExcitationPattern(RealModule):
         ValueError
             If shapes differ, or numbers are not finite or out of range; if a parameter has become non-finite.
         TypeError
-            If an argument is no tensor.
+            If an argument is neither a tensor nor an array.
 
         See Also
         --------
@@ -306,16 +309,16 @@ class Moore2016ExcitationPattern(RealModule):
         freqs = torch.where(present, freqs, 1000.0)  # any frequency does where no power is
         return sum_freely(freqs, power, p, self._filters)
 
-    def forward_grid(self, freqs: Tensor, power: Tensor) -> Tensor:
+    def forward_grid(self, freqs: Values, power: Values) -> Tensor:
         """
         Excitation pattern of spectra on one grid of frequencies.
 
         Parameters
         ----------
-        freqs : Tensor, shape (K,)
+        freqs : Tensor or ndarray, shape (K,)
             Frequencies of all spectra in Hz, > 0, increasing, finite. K x K numbers are kept until the next
             call with another grid.
-        power : Tensor, shape (..., K)
+        power : Tensor or ndarray, shape (..., K)
             Power ``10^(level / 10)`` with levels in dB SPL, from 0 (no component) to 1e20. Below 1e-5
             (-50 dB) components are left out.
 
@@ -332,7 +335,7 @@ class Moore2016ExcitationPattern(RealModule):
             If shapes do not match, or numbers are not finite or out of range; if a parameter has become
             non-finite.
         TypeError
-            If an argument is no tensor.
+            If an argument is neither a tensor nor an array.
 
         Examples
         --------

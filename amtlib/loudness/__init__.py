@@ -1,5 +1,6 @@
 """Loudness: from an excitation pattern to sones, over time and across the ears, and two complete models.
 Source: Glasberg and Moore (2002); Moore, Glasberg, Varathanathan and Schlittenlacher (2016); ANSI S3.4-2007.
+One call from a file to its loudness: ``from amtlib.loudness import loudness``.
 Not here: spectra and excitation patterns (:mod:`amtlib.filterbanks`), outer and middle ear (:mod:`amtlib.ears`).
 """
 
@@ -24,6 +25,7 @@ from amtlib.loudness.results import (
     StationaryLoudness,
 )
 from amtlib.loudness.sone import THRESHOLD_SONE, phon2sone, sone2phon
+from amtlib.loudness.sound import SoundLoudness, loudness
 from amtlib.loudness.specific import Moore2016SpecificLoudness, SpecificLoudness
 from amtlib.loudness.temporal import (
     LoudnessIntegration,
@@ -50,12 +52,14 @@ __all__ = [
     "Moore2016SpecificLoudness",
     "Moore2016Stages",
     "Moore2016TemporalIntegration",
+    "SoundLoudness",
     "SpatialSmoothing",
     "SpecificLoudness",
     "StationaryLoudness",
     "TimeConstants",
     "equal_loudness_contour",
     "equal_loudness_steps",
+    "loudness",
     "phon2sone",
     "sone2phon",
 ]

@@ -11,14 +11,16 @@ import torch
 from torch import Tensor
 
 from amtlib import lti
+from amtlib.inputs import Values
 from amtlib.loudness.stage import Stage, check_step
+from amtlib.results import Result
 
 #: Added to smoothed specific loudness (sone/Cam) so that the ratio of two silent ears is 1
 _LEAST = 1e-13
 
 
-@dataclass(frozen=True)
-class BinauralLoudness:
+@dataclass(frozen=True, repr=False)
+class BinauralLoudness(Result, units={"total": "sone", "left": "sone", "right": "sone", "": "sone/Cam"}):
     """
     The loudness of a pair of patterns and how it came about.
 
@@ -136,13 +138,13 @@ class SpatialSmoothing(Stage):
             return build()
         return self._cache.get((channels, self.dtype), (self.sigma,), build)
 
-    def forward(self, specific: Tensor) -> Tensor:
+    def forward(self, specific: Values) -> Tensor:
         """
         Smooth patterns.
 
         Parameters
         ----------
-        specific : Tensor, shape (..., C)
+        specific : Tensor or ndarray, shape (..., C)
             Specific loudness in sone per Cam, >= 0.
 
         Returns
@@ -155,7 +157,7 @@ class SpatialSmoothing(Stage):
         ValueError
             If a value is negative or not finite.
         TypeError
-            If `specific` is no tensor.
+            If `specific` is neither a tensor nor an array.
         """
         x = self._pattern(specific, "specific", self.sigma)
         return lti.product(x, self._matrix(x.shape[-1]))
@@ -221,13 +223,13 @@ class BinauralInhibition(Stage):
         super().__init__(learnable, dtype)
         self._constant("p", p, 0.0, 20.0)
 
-    def forward(self, left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, left: Values, right: Values) -> tuple[Tensor, Tensor]:
         """
         Compare the ears.
 
         Parameters
         ----------
-        left, right : Tensor, shape (..., C)
+        left, right : Tensor or ndarray, shape (..., C)
             Smoothed specific loudness of the two ears, >= 0, shapes that broadcast.
 
         Returns
@@ -240,7 +242,7 @@ class BinauralInhibition(Stage):
         ValueError
             If a value is negative or not finite.
         TypeError
-            If an argument is no tensor.
+            If an argument is neither a tensor nor an array.
         """
         own = self._pattern(left, "left", self.p) + _LEAST
         if right is left:  # equal ears: worked out once
@@ -339,21 +341,21 @@ class Moore2016BinauralLoudness(Stage):
 
     @overload
     def forward(
-        self, left: Tensor, right: Tensor, *, return_stages: Literal[False] = False
+        self, left: Values, right: Values, *, return_stages: Literal[False] = False
     ) -> tuple[Tensor, Tensor, Tensor]: ...
 
     @overload
-    def forward(self, left: Tensor, right: Tensor, *, return_stages: Literal[True]) -> BinauralLoudness: ...
+    def forward(self, left: Values, right: Values, *, return_stages: Literal[True]) -> BinauralLoudness: ...
 
     def forward(
-        self, left: Tensor, right: Tensor, *, return_stages: bool = False
+        self, left: Values, right: Values, *, return_stages: bool = False
     ) -> tuple[Tensor, Tensor, Tensor] | BinauralLoudness:
         """
         Sum over both ears.
 
         Parameters
         ----------
-        left, right : Tensor, shape (..., C)
+        left, right : Tensor or ndarray, shape (..., C)
             Specific loudness of each ear by itself in sone per Cam, >= 0, equal shapes. The same tensor given twice
             takes half the time.
         return_stages : bool
@@ -370,30 +372,30 @@ class Moore2016BinauralLoudness(Stage):
         ValueError
             If the shapes differ, or a value is negative or not finite.
         TypeError
-            If an argument is no tensor.
+            If an argument is neither a tensor nor an array.
         """
         like, equal = self.inhibition.p, right is left  # equal ears are worked out once
-        left = self._pattern(left, "left", like)
-        right = left if equal else self._pattern(right, "right", like)
-        if left.shape != right.shape:
+        one = self._pattern(left, "left", like)
+        two = one if equal else self._pattern(right, "right", like)
+        if one.shape != two.shape:
             raise ValueError(
-                f"left has shape {tuple(left.shape)}, right has {tuple(right.shape)}; give equal shapes"
+                f"left has shape {tuple(one.shape)}, right has {tuple(two.shape)}; give equal shapes"
             )
-        own, other = left, right
+        own, other = one, two
         if self.smooth:
-            own = self.smoothing(left)
-            other = own if equal else self.smoothing(right)
+            own = self.smoothing(one)
+            other = own if equal else self.smoothing(two)
         if self.inhibit:
             by_right, by_left = self.inhibition(own, other)
-            left = left / by_right
-            right = left if equal else right / by_left
-        sone_left = left.sum(-1) * self.erb_step
-        sone_right = sone_left if equal else right.sum(-1) * self.erb_step
+            one = one / by_right
+            two = one if equal else two / by_left
+        sone_left = one.sum(-1) * self.erb_step
+        sone_right = sone_left if equal else two.sum(-1) * self.erb_step
         total = sone_left + sone_right
         if not return_stages:
             return total, sone_left, sone_right
         return BinauralLoudness(
-            total, sone_left, sone_right, torch.stack([own, other], -2), torch.stack([left, right], -2)
+            total, sone_left, sone_right, torch.stack([own, other], -2), torch.stack([one, two], -2)
         )
 
     def extra_repr(self) -> str:

@@ -13,6 +13,7 @@ import torch
 
 from amtlib.ears.tables import Array, monotone_cubic
 from amtlib.filterbanks.erb_integration import erb_channels
+from amtlib.results import Result
 from amtlib.scales import erbrate2f
 
 #: Excitation threshold at and above 500 Hz, dB SPL: the reference of the gain G
@@ -20,8 +21,8 @@ MOORE2016_THRESHOLD_DB = 3.63
 GLASBERG2002_THRESHOLD_DB = 3.73
 
 
-@dataclass(frozen=True)
-class Channels:
+@dataclass(frozen=True, repr=False)
+class Channels(Result):
     """
     Channels of a loudness model and the constants of specific loudness in each; arrays of shape (C,), float64.
 

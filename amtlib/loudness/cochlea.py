@@ -16,6 +16,7 @@ from amtlib.ears import OuterMiddleEarFilter
 from amtlib.filterbanks.moore2016_spectrum import Moore2016Spectrum
 from amtlib.filterbanks.precision import check_values
 from amtlib.filterbanks.roex import Moore2016ExcitationPattern
+from amtlib.inputs import Numbers, Signal, as_tensor
 from amtlib.loudness.results import Cancelled, StationaryLoudness
 from amtlib.loudness.sone import Cubics, cubics
 from amtlib.loudness.specific import Moore2016SpecificLoudness, SpecificLoudness
@@ -114,18 +115,18 @@ class Cochlea(RealModule):
         """Time between frames in s."""
         return self.spectrum.hop_length / _FS
 
-    def _signal(self, audio: Tensor) -> Tensor:
+    def _signal(self, audio: Signal) -> Tensor:
         """Return the audio in the dtype in use, or say what is wrong with it."""
-        return lti.check_signal(audio, self.dtype, self.specific.C.device, "audio")
+        return lti.check_signal(audio, self.dtype, self.specific.C.device, "audio", self.fs)
 
-    def at_cochlea(self, audio: Tensor) -> Tensor:
+    def at_cochlea(self, audio: Signal) -> Tensor:
         """
         Filter audio by the outer and middle ear: the first of the three steps that `forward` takes.
 
         Parameters
         ----------
-        audio : Tensor, shape (..., T)
-            Signals in Pa, at least 64 ms unless ``pad``.
+        audio : Tensor, ndarray or Sound, shape (..., T)
+            Signals in Pa, at least 64 ms unless ``pad``. A sound must have the sampling rate ``fs``.
 
         Returns
         -------
@@ -137,7 +138,7 @@ class Cochlea(RealModule):
         ValueError
             If `audio` is too short, complex or on another device, or has non-finite samples.
         TypeError
-            If it is no tensor.
+            If it is neither a tensor nor an array.
 
         See Also
         --------
@@ -152,7 +153,7 @@ class Cochlea(RealModule):
         return self._at_cochlea(self._signal(audio))
 
     def patterns(
-        self, pressure: Tensor, *, progress: Progress | None = None, cancelled: Stop | None = None
+        self, pressure: Signal, *, progress: Progress | None = None, cancelled: Stop | None = None
     ) -> tuple[Tensor, Tensor]:
         """
         Work out excitation and specific loudness of each ear by itself: the second step of `forward`.
@@ -161,8 +162,8 @@ class Cochlea(RealModule):
 
         Parameters
         ----------
-        pressure : Tensor, shape (T,) or (N, T)
-            What :meth:`at_cochlea` returned.
+        pressure : Tensor or ndarray, shape (T,) or (N, T)
+            What :meth:`at_cochlea` returned. With ``joint_maximum`` left and right ear in turn, N even, or one ear.
         progress, cancelled : callable, optional
             As for `forward`.
 
@@ -178,7 +179,7 @@ class Cochlea(RealModule):
         ValueError
             If `pressure` has another shape, is shorter than 64 ms, or has non-finite samples.
         TypeError
-            If it is no tensor.
+            If it is neither a tensor nor an array.
         amtlib.loudness.Cancelled
             If it was cancelled.
 
@@ -190,7 +191,7 @@ class Cochlea(RealModule):
         >>> excitation.shape, float(specific.max())
         (torch.Size([101, 150]), 0.0)
         """
-        x = lti.check_signal(pressure, self.dtype, self.specific.C.device, "pressure")
+        x = lti.check_signal(pressure, self.dtype, self.specific.C.device, "pressure", _FS)
         if x.ndim not in (1, 2):
             raise ValueError(f"pressure has shape {tuple(x.shape)}; give (T,) or (N, T)")
         blocks = list(self._blocks(x if x.ndim == 2 else x[None], progress, cancelled))
@@ -240,8 +241,9 @@ class Cochlea(RealModule):
         self, x: Tensor, progress: Progress | None, cancelled: Stop | None
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Excitation in dB and specific loudness, shapes (rows, frames, C), block after block of frames."""
+        x = self._in_pairs(x) if x.ndim == 2 else x
         total = self.spectrum.n_frames(x.shape[-1])
-        length = max(64, _AT_ONCE // x.shape[0])
+        length = max(64, _AT_ONCE // x[..., 0].numel())
         # Where gradients are wanted, only the ends of a long chain are kept, and a block is computed again when
         # its gradient is: memory stays that of one block.
         again = total > length and torch.is_grad_enabled() and (x.requires_grad or self._learns())
@@ -259,14 +261,27 @@ class Cochlea(RealModule):
             if progress is not None:
                 progress(stop / total)
 
+    def _in_pairs(self, x: Tensor) -> Tensor:
+        """Rows, shape (N, T), as those that share a maximum: both ears of a sound, shape (N / 2, 2, T), or one."""
+        if not self.spectrum.joint_maximum or len(x) == 1:
+            return x.unsqueeze(-2)
+        if len(x) % 2:
+            raise ValueError(
+                f"pressure has {len(x)} rows; with joint_maximum give left and right ear in turn, or a single one"
+            )
+        return x.reshape(-1, 2, x.shape[-1])
+
     def _block(self, x: Tensor, start: int, stop: int) -> tuple[Tensor, Tensor]:
+        """Of signals, shape (sounds, ears, T): shapes (sounds * ears, frames, C)."""
         freqs, power = self.spectrum.dense(x, start, stop)
-        excitation = self.excitation.forward_grid(freqs, power)
+        excitation = self.excitation.forward_grid(freqs, power.flatten(0, 1))
         return excitation, self.specific(excitation)
 
     def phon_scale(self, stationary: bool = False) -> Cubics:
         """
         Work out how loud a 1-kHz tone of each level is by this model: what :func:`amtlib.sone2phon` reads.
+
+        The tone is heard with both ears, as the phon is defined (ANSI S3.4-2007), whatever this model's presentation.
 
         Parameters
         ----------
@@ -298,24 +313,37 @@ class Cochlea(RealModule):
         device = self.specific.C.device
         levels = torch.arange(131, dtype=torch.float64, device=device).unsqueeze(-1)
         if stationary:
-            sone = self.stationary(torch.tensor([1000.0], dtype=self.dtype, device=device), levels).total
+            tone = torch.tensor([1000.0], dtype=self.dtype, device=device)
+            sone = self._both_ears(self._steady(tone, levels)[1])
         else:
             gain = 1.0 if self.ear is None else self.ear.frequency_response([1000.0]).abs()
             angle = 2.0 * math.pi * 1000.0 / _FS * torch.arange(_SEGMENT, dtype=torch.float64, device=device)
             peak = gain * 10.0 ** ((levels - PASCAL_DB) / 20.0)
-            sone = self._both_ears(self._block((peak * angle.sin()).to(self.dtype), 0, 1)[1][:, 0])
+            sone = self._both_ears(
+                self._block((peak * angle.sin()).to(self.dtype).unsqueeze(-2), 0, 1)[1][:, 0]
+            )
         return cubics(sone.double().log().cpu().numpy())
 
-    def stationary(self, freqs: Tensor, levels: Tensor) -> StationaryLoudness:
+    def stationary(self, freqs: Numbers, levels: Numbers) -> StationaryLoudness:
         """Predict the loudness of a steady sound from its components; each model has its own."""
         raise NotImplementedError
 
     def _both_ears(self, specific: Tensor) -> Tensor:
-        """Loudness of patterns, shape (..., C), that all ears hear; each model has its own."""
+        """Loudness of patterns, shape (..., C), that both ears hear; each model has its own."""
         raise NotImplementedError
 
     def _learns(self) -> bool:
         return any(parameter.requires_grad for parameter in self.parameters())
+
+    def _components(self, freqs: Numbers, levels: Numbers) -> tuple[Tensor, Tensor]:
+        """Frequencies and levels as tensors; a single level is that of all components."""
+        device = self.specific.C.device
+        at, level = (
+            as_tensor(x, name, device, unit, numbers=True)
+            for x, name, unit in ((freqs, "freqs", "Hz"), (levels, "levels", "dB SPL"))
+        )
+        at = at.reshape(1) if at.ndim == 0 else at
+        return at, level.expand(at.shape) if level.ndim == 0 else level
 
     def _steady(self, freqs: Tensor, levels: Tensor) -> tuple[Tensor, Tensor]:
         """Excitation in dB and specific loudness, shapes (..., C), of a steady spectrum in the sound field."""

@@ -8,15 +8,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from amtlib.inputs import as_tensor
 from amtlib.loudness.cochlea import Progress, Stop
 from amtlib.loudness.glasberg2002 import Glasberg2002
 from amtlib.loudness.moore2016 import Moore2016
 from amtlib.loudness.results import Cancelled
+from amtlib.results import Result
 
 #: Levels between which a contour is sought, dB SPL, and the step in which it is enclosed
 _LOWEST, _HIGHEST, _STEP = -20.0, 140.0, 10.0
@@ -25,8 +26,10 @@ _MOST_STEPS = 60
 _LEAST_SONE = 1e-30
 
 
-@dataclass(frozen=True)
-class EqualLoudnessContour:
+@dataclass(frozen=True, repr=False)
+class EqualLoudnessContour(
+    Result, units={"frequencies": "Hz", "levels": "dB SPL", "sone": "sone", "phon": "phon", "error_db": "dB"}
+):
     """
     An equal-loudness contour, or how far its search has come.
 
@@ -180,7 +183,7 @@ def _checked_frequencies(given: Tensor | Sequence[float] | npt.NDArray[Any] | No
     if given is None:
         sixths = math.floor(6.0 * math.log2(12500.0 / 20.0))
         return 20.0 * 2.0 ** (torch.arange(sixths + 1, dtype=torch.float64) / 6.0)
-    at = given.detach().cpu() if isinstance(given, Tensor) else torch.as_tensor(np.asarray(given))
+    at = as_tensor(given, "frequencies", what="Hz", numbers=True).detach().cpu()
     if at.is_complex() or at.dtype == torch.bool:
         raise ValueError(f"frequencies have dtype {at.dtype}; give real numbers in Hz")
     at = at.to(torch.float64)

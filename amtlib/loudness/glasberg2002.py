@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from amtlib.filterbanks.roex import Moore2016ExcitationPattern
+from amtlib.inputs import Numbers, Signal
 from amtlib.loudness.cochlea import Cochlea, Progress, Stop
 from amtlib.loudness.results import Glasberg2002Stages, StationaryLoudness
 from amtlib.loudness.specific import SpecificLoudness
@@ -148,7 +149,7 @@ class Glasberg2002(Cochlea):
     @overload
     def forward(
         self,
-        audio: Tensor,
+        audio: Signal,
         *,
         return_stages: Literal[False] = False,
         progress: Progress | None = None,
@@ -158,7 +159,7 @@ class Glasberg2002(Cochlea):
     @overload
     def forward(
         self,
-        audio: Tensor,
+        audio: Signal,
         *,
         return_stages: Literal[True],
         progress: Progress | None = None,
@@ -167,7 +168,7 @@ class Glasberg2002(Cochlea):
 
     def forward(
         self,
-        audio: Tensor,
+        audio: Signal,
         *,
         return_stages: bool = False,
         progress: Progress | None = None,
@@ -178,8 +179,8 @@ class Glasberg2002(Cochlea):
 
         Parameters
         ----------
-        audio : Tensor, shape (T,) or (B, T)
-            Signal in Pa, at least 64 ms unless `pad`.
+        audio : Tensor, ndarray or Sound, shape (T,) or (B, T)
+            Signal in Pa, at least 64 ms unless `pad`. A sound must have the sampling rate ``fs``.
         return_stages : bool
             Return every stage.
         progress : callable, optional
@@ -198,17 +199,17 @@ class Glasberg2002(Cochlea):
         ValueError
             If `audio` has another shape, is too short, complex or on another device, or has non-finite samples.
         TypeError
-            If `audio` is no tensor.
+            If `audio` is neither a tensor nor an array.
         amtlib.loudness.Cancelled
             If it was cancelled.
         """
-        audio = self._signal(audio)
-        if audio.ndim not in (1, 2):
+        sound = self._signal(audio)
+        if sound.ndim not in (1, 2):
             raise ValueError(
-                f"audio has shape {tuple(audio.shape)}; give (T,) or (batch, T): for two different ears take "
+                f"audio has shape {tuple(sound.shape)}; give (T,) or (batch, T): for two different ears take "
                 "Moore2016"
             )
-        x = self._at_cochlea(audio if audio.ndim == 2 else audio[None])
+        x = self._at_cochlea(sound if sound.ndim == 2 else sound[None])
         excitations, specifics, sums = [], [], []
         for excitation, specific in self._blocks(x, progress, cancelled):
             sums.append(specific.sum(-1))
@@ -217,7 +218,7 @@ class Glasberg2002(Cochlea):
                 specifics.append(specific)
         # The area is taken block by block, so that no pattern need be kept: one channel holds it.
         over_time = self.integration(torch.cat(sums, -1).unsqueeze(-1), return_stages=True)
-        single = 0 if audio.ndim == 1 else slice(None)
+        single = 0 if sound.ndim == 1 else slice(None)
         if not return_stages:
             long: Tensor = over_time.long_term[single]
             return long
@@ -232,16 +233,17 @@ class Glasberg2002(Cochlea):
             over_time.long_term[single],
         )
 
-    def stationary(self, freqs: Tensor, levels: Tensor) -> StationaryLoudness:
+    def stationary(self, freqs: Numbers, levels: Numbers) -> StationaryLoudness:
         """
         Predict the loudness of a steady sound from its components, without a signal.
 
         Parameters
         ----------
-        freqs : Tensor, shape (K,) or (..., K)
+        freqs : Tensor, ndarray or list, shape (K,) or (..., K), or float
             Frequencies of the components in Hz, K >= 1; 0 is no component.
-        levels : Tensor, shape (..., K)
-            Their levels in the sound field in dB SPL, up to 200 at the cochlea; -inf is no component.
+        levels : Tensor, ndarray or list, shape (..., K), or float
+            Their levels in the sound field in dB SPL, up to 200 at the cochlea; -inf is no component. A number is the
+            level of each.
 
         Returns
         -------
@@ -258,11 +260,13 @@ class Glasberg2002(Cochlea):
 
         Examples
         --------
-        >>> model, tone = Glasberg2002(), torch.tensor([1000.0])
-        >>> model.stationary(tone, torch.tensor([[40.0], [50.0], [60.0]])).total
+        >>> model = Glasberg2002()
+        >>> model.stationary(1000.0, 40.0).total
+        tensor(0.9974)
+        >>> model.stationary(torch.tensor([1000.0]), torch.tensor([[40.0], [50.0], [60.0]])).total
         tensor([0.9974, 2.0980, 4.1665])
         """
-        excitation, specific = self._steady(freqs, levels)
+        excitation, specific = self._steady(*self._components(freqs, levels))
         ears = self.integration.ears
         pair = torch.stack([specific] * ears, -2)
         one = specific.sum(-1) * self.integration.erb_step
@@ -280,7 +284,7 @@ class Glasberg2002(Cochlea):
         )
 
     def _both_ears(self, specific: Tensor) -> Tensor:
-        return specific.sum(-1) * (self.integration.erb_step * self.integration.ears)
+        return specific.sum(-1) * (self.integration.erb_step * 2)
 
     def extra_repr(self) -> str:
         """Return the main settings, for printing the module."""

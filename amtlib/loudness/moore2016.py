@@ -12,6 +12,7 @@ from torch import Tensor
 
 from amtlib.filterbanks.precision import check_values
 from amtlib.filterbanks.roex import Moore2016ExcitationPattern
+from amtlib.inputs import Numbers, Signal, Values, as_tensor
 from amtlib.loudness.binaural import Moore2016BinauralLoudness
 from amtlib.loudness.cochlea import Cochlea, Progress, Stop
 from amtlib.loudness.results import Moore2016Loudness, Moore2016Stages, StationaryLoudness
@@ -133,7 +134,7 @@ class Moore2016(Cochlea):
 
     def forward(
         self,
-        audio: Tensor,
+        audio: Signal,
         *,
         return_stages: bool = False,
         progress: Progress | None = None,
@@ -144,8 +145,9 @@ class Moore2016(Cochlea):
 
         Parameters
         ----------
-        audio : Tensor, shape (2, T) or (B, 2, T)
-            Left and right ear in Pa, at least 64 ms unless `pad`.
+        audio : Tensor, ndarray or Sound, shape (2, T) or (B, 2, T)
+            Left and right ear in Pa, at least 64 ms unless `pad`. A sound must have the sampling rate ``fs``; of a file
+            with one channel, both ears hear that.
         return_stages : bool
             Keep every stage: 3 kB per frame and sound in float32, 6 in float64.
         progress : callable, optional
@@ -163,28 +165,31 @@ class Moore2016(Cochlea):
         ValueError
             If `audio` has another shape, is too short, complex or on another device, or has non-finite samples.
         TypeError
-            If `audio` is no tensor.
+            If `audio` is neither a tensor nor an array.
         amtlib.loudness.Cancelled
             If it was cancelled.
         """
-        audio = self._signal(audio)
-        if audio.ndim not in (2, 3) or audio.shape[-2] != 2:
+        sound = self._signal(audio)
+        if getattr(audio, "channels", None) == 1:
+            sound = sound.reshape(1, -1).expand(2, -1)
+        if sound.ndim not in (2, 3) or sound.shape[-2] != 2:
             raise ValueError(
-                f"audio has shape {tuple(audio.shape)}; give left and right ear, (2, T) or (batch, 2, T): "
-                "torch.stack([x, x], -2) is x at both ears"
+                f"audio has shape {tuple(sound.shape)}; give left and right ear, (2, T) or (batch, 2, T): of a stereo "
+                "file, amtlib.audio.load(file, channel='all') keeps both, and amtlib.loudness.loudness(file) does all "
+                "in one call; where there is one signal, torch.stack([x, x], -2) is x at both ears"
             )
-        rows, index = _distinct(audio)
+        rows, index = _distinct(sound, apart=self.spectrum.joint_maximum)
         x = self._at_cochlea(rows)
         found = self._follow(self._blocks(x, progress, cancelled), index, return_stages)
-        return found if audio.ndim == 3 else _first(found)
+        return found if sound.ndim == 3 else _first(found)
 
-    def over_time(self, specific: Tensor) -> Moore2016Loudness:
+    def over_time(self, specific: Values) -> Moore2016Loudness:
         """
         Integrate over ears and time what each ear hears by itself: the last of the three steps of `forward`.
 
         Parameters
         ----------
-        specific : Tensor, shape (2, F, C) or (B, 2, F, C)
+        specific : Tensor or ndarray, shape (2, F, C) or (B, 2, F, C)
             Instantaneous specific loudness of the left and the right ear in sone/Cam, as :meth:`patterns` returns it
             with this model's ``frame_step``.
 
@@ -198,7 +203,7 @@ class Moore2016(Cochlea):
         ValueError
             If `specific` has another shape, or a value that is negative or not finite.
         TypeError
-            If it is no tensor.
+            If it is neither a tensor nor an array.
 
         See Also
         --------
@@ -213,9 +218,8 @@ class Moore2016(Cochlea):
         >>> torch.allclose(in_steps.long_term, at_once.long_term)
         True
         """
-        if isinstance(specific, Tensor) and (
-            specific.ndim not in (3, 4) or specific.shape[-3] != 2 or specific.shape[-1] != self.n_channels
-        ):
+        specific = as_tensor(specific, "specific", self.specific.C.device, "patterns in sone/Cam")
+        if specific.ndim not in (3, 4) or specific.shape[-3] != 2 or specific.shape[-1] != self.n_channels:
             raise ValueError(
                 f"specific has shape {tuple(specific.shape)}; give left and right ear, (2, F, {self.n_channels}) or "
                 f"(batch, 2, F, {self.n_channels})"
@@ -266,19 +270,18 @@ class Moore2016(Cochlea):
             stages=Moore2016Stages(**channels, **patterns) if return_stages else None,
         )
 
-    def stationary(
-        self, freqs: Tensor, levels: Tensor, right: Tensor | float | None = None
-    ) -> StationaryLoudness:
+    def stationary(self, freqs: Numbers, levels: Numbers, right: Numbers | None = None) -> StationaryLoudness:
         """
         Predict the loudness of a steady sound from its components, without a signal.
 
         Parameters
         ----------
-        freqs : Tensor, shape (K,) or (..., K)
+        freqs : Tensor, ndarray or list, shape (K,) or (..., K), or float
             Frequencies of the components in Hz, K >= 1; 0 is no component.
-        levels : Tensor, shape (..., K)
-            Their levels in the sound field in dB SPL, up to 200 at the cochlea; -inf is no component.
-        right : Tensor, shape (..., K), or float, optional
+        levels : Tensor, ndarray or list, shape (..., K), or float
+            Their levels in the sound field in dB SPL, up to 200 at the cochlea; -inf is no component. A number is the
+            level of each.
+        right : Tensor, ndarray or list, shape (..., K), or float, optional
             Levels at the right ear, if `levels` are those of the left ear only; a number is for all components:
             -inf leaves the right ear in silence. Default: the same at both ears.
 
@@ -302,23 +305,24 @@ class Moore2016(Cochlea):
 
         Examples
         --------
-        >>> model, tone = Moore2016(), torch.tensor([1000.0])
-        >>> model.stationary(tone, torch.tensor([[40.0], [50.0], [60.0]])).total
+        >>> model = Moore2016()
+        >>> model.stationary(torch.tensor([1000.0]), torch.tensor([[40.0], [50.0], [60.0]])).total
         tensor([1.0070, 2.1182, 4.2063])
-        >>> model.stationary(tone, torch.tensor([40.0]), right=-float("inf")).total
+        >>> model.stationary(1000.0, 40.0, right=-float("inf")).total
         tensor(0.6713)
         """
-        if right is not None and not isinstance(right, Tensor):
-            right = torch.full_like(levels, float(right))
-        if right is not None and right.shape != levels.shape:
-            raise ValueError(
-                f"right has shape {tuple(right.shape)}, levels has {tuple(levels.shape)}; give equal shapes"
-            )
-        excitation, specific = self._steady(freqs, levels)
+        at, left = self._components(freqs, levels)
+        ears = [self._steady(at, left)]
         if right is None:
-            ears = [(excitation, specific)] * 2
+            ears *= 2
         else:
-            ears = [(excitation, specific), self._steady(freqs, right)]
+            other = as_tensor(right, "right", left.device, "dB SPL", numbers=True)
+            other = other.expand(left.shape) if other.ndim == 0 else other
+            if other.shape != left.shape:
+                raise ValueError(
+                    f"right has shape {tuple(other.shape)}, levels has {tuple(left.shape)}; give equal shapes"
+                )
+            ears.append(self._steady(at, other))
         heard = self.binaural(ears[0][1], ears[1][1], return_stages=True)
         return StationaryLoudness(
             self.frequencies,
@@ -356,11 +360,11 @@ def _first(found: Moore2016Loudness) -> Moore2016Loudness:
     return dataclasses.replace(found, stages=stages, **single(found))
 
 
-def _distinct(audio: Tensor) -> tuple[Tensor, Tensor]:
-    """Signals to analyse, shape (rows, T), and which of them each ear hears, shape (B, 2)."""
+def _distinct(audio: Tensor, apart: bool = False) -> tuple[Tensor, Tensor]:
+    """Signals to analyse, shape (rows, T), and which of them each ear hears, shape (B, 2); all of them if `apart`."""
     flat = audio.reshape(-1, audio.shape[-1])
     index = torch.arange(len(flat), device=audio.device).reshape(-1, 2)
-    if audio.requires_grad:
+    if apart or audio.requires_grad:
         return flat, index  # each ear has its own gradient
     same = (flat[0::2] == flat[1::2]).all(-1)
     kept = torch.stack([torch.ones_like(same), ~same], -1)

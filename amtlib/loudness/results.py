@@ -10,13 +10,19 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from amtlib.results import Result
+
+_CHANNELS = {"frequencies": "Hz", "erb_numbers": "Cam", "excitation": "dB SPL"}
+
 
 class Cancelled(RuntimeError):
     """A computation that was told to stop has stopped; there is no result."""
 
 
-@dataclass(frozen=True)
-class StationaryLoudness:
+@dataclass(frozen=True, repr=False)
+class StationaryLoudness(
+    Result, units={**_CHANNELS, "left": "sone", "right": "sone", "total": "sone", "": "sone/Cam"}
+):
     """
     Loudness of a steady sound, and the patterns behind it.
 
@@ -47,8 +53,8 @@ class StationaryLoudness:
     total: Tensor
 
 
-@dataclass(frozen=True)
-class Moore2016Stages:
+@dataclass(frozen=True, repr=False)
+class Moore2016Stages(Result, units={**_CHANNELS, "": "sone/Cam"}):
     """
     Every stage of :class:`amtlib.Moore2016` between audio and loudness.
 
@@ -77,8 +83,8 @@ class Moore2016Stages:
     inhibited: Tensor
 
 
-@dataclass(frozen=True)
-class Moore2016Loudness:
+@dataclass(frozen=True, repr=False)
+class Moore2016Loudness(Result, units={"time": "s", "stages": "", "": "sone"}):
     """
     Loudness over time of a binaural sound, in sone.
 
@@ -115,8 +121,10 @@ class Moore2016Loudness:
     stages: Moore2016Stages | None
 
 
-@dataclass(frozen=True)
-class Glasberg2002Stages:
+@dataclass(frozen=True, repr=False)
+class Glasberg2002Stages(
+    Result, units={**_CHANNELS, "time": "s", "specific_loudness": "sone/Cam", "": "sone"}
+):
     """
     Every stage of :class:`amtlib.Glasberg2002`.
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from amtlib.ears.tables import Array, monotone_cubic
+from amtlib.inputs import Values, as_tensor
 from amtlib.loudness.channels import loudness_table
 
 #: Loudness in sone of a tone at the absolute threshold (ANSI S3.4-2007)
@@ -67,20 +68,20 @@ def cubics(log_sone: Array) -> Cubics:
 
 
 @overload
-def phon2sone(phon: Tensor) -> Tensor: ...
+def phon2sone(phon: Values) -> Tensor: ...
 
 
 @overload
 def phon2sone(phon: float) -> float: ...
 
 
-def phon2sone(phon: Tensor | float) -> Tensor | float:
+def phon2sone(phon: Values | float) -> Tensor | float:
     """
     Loudness of a 1-kHz tone of a given level.
 
     Parameters
     ----------
-    phon : Tensor, shape (...), or float
+    phon : Tensor or ndarray, shape (...), or float
         Loudness level in phon, >= 0.
 
     Returns
@@ -99,14 +100,16 @@ def phon2sone(phon: Tensor | float) -> Tensor | float:
     >>> phon2sone(40.0), phon2sone(torch.tensor([40.0, 50.0, 60.0]))
     (0.998428..., tensor([0.9984, 2.0892, 4.1065]))
     """
-    if not isinstance(phon, Tensor):
+    if isinstance(phon, float | int | np.number):
         return float(phon2sone(torch.tensor(phon, dtype=torch.float64)))
-    given = _checked(phon, "phon", "loudness levels start at 0 phon, below which nothing is heard")
+    given = _checked(
+        as_tensor(phon, "phon"), "phon", "loudness levels start at 0 phon, below which nothing is heard"
+    )
     return torch.exp(_log_sone(given.double(), _table_cubics()[0].to(given.device))).to(given.dtype)
 
 
 @overload
-def sone2phon(sone: Tensor, model: HasPhon | None = None, *, stationary: bool = False) -> Tensor: ...
+def sone2phon(sone: Values, model: HasPhon | None = None, *, stationary: bool = False) -> Tensor: ...
 
 
 @overload
@@ -114,14 +117,14 @@ def sone2phon(sone: float, model: HasPhon | None = None, *, stationary: bool = F
 
 
 def sone2phon(
-    sone: Tensor | float, model: HasPhon | None = None, *, stationary: bool = False
+    sone: Values | float, model: HasPhon | None = None, *, stationary: bool = False
 ) -> Tensor | float:
     """
     Level of the 1-kHz tone that is as loud.
 
     Parameters
     ----------
-    sone : Tensor, shape (...), or float
+    sone : Tensor or ndarray, shape (...), or float
         Loudness in sone, >= 0.
     model : Moore2016 or Glasberg2002, optional
         The model that found it: phon are its own, by definition. Default: the table of Moore et al. (2016).
@@ -144,9 +147,9 @@ def sone2phon(
     >>> sone2phon(1.0), sone2phon(torch.tensor([0.0, 2.0, 4.0]))
     (40.0199..., tensor([ 0.0000, 49.3782, 59.6015]))
     """
-    if not isinstance(sone, Tensor):
+    if isinstance(sone, float | int | np.number):
         return float(sone2phon(torch.tensor(sone, dtype=torch.float64), model, stationary=stationary))
-    given = _checked(sone, "sone", "loudness is never negative")
+    given = _checked(as_tensor(sone, "sone"), "sone", "loudness is never negative")
     scale = _table_cubics() if model is None else model.phon_scale(stationary)
     coefficients, ends = (t.to(given.device) for t in scale)
     top = float(len(coefficients))

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from amtlib.filterbanks.precision import check_values
+from amtlib.inputs import Values
 from amtlib.loudness.channels import (
     GLASBERG2002_THRESHOLD_DB,
     MOORE2016_THRESHOLD_DB,
@@ -52,13 +53,13 @@ class _Compression(Stage):
         self._table("frequencies", torch.tensor(channels.frequencies))
         self._table("erb_numbers", torch.tensor(channels.erb_numbers))
 
-    def forward(self, excitation: Tensor) -> Tensor:
+    def forward(self, excitation: Values) -> Tensor:
         """
         Turn excitation into specific loudness.
 
         Parameters
         ----------
-        excitation : Tensor, shape (..., C)
+        excitation : Tensor or ndarray, shape (..., C)
             Excitation of each channel in dB SPL: finite, or -inf where there is none.
 
         Returns
@@ -72,7 +73,7 @@ class _Compression(Stage):
         ValueError
             If there are other than C channels, or a level is NaN or +inf.
         TypeError
-            If `excitation` is no tensor.
+            If `excitation` is neither a tensor nor an array.
         """
         level = check_values(excitation, "excitation", self.C, "dB SPL", silent=True)
         check_channels(level, "excitation", self.n_channels)

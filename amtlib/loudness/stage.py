@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from amtlib.filterbanks.precision import check_values
+from amtlib.inputs import Values
 from amtlib.modules import RealModule
 
 
@@ -52,7 +53,7 @@ class Stage(RealModule):
         value: Tensor = getattr(self, name)
         return value.clamp(*self._bounds[name])
 
-    def _pattern(self, x: Tensor, name: str, like: Tensor, channels: int | None = None) -> Tensor:
+    def _pattern(self, x: Values, name: str, like: Tensor, channels: int | None = None) -> Tensor:
         """Return specific loudness, shape (..., C), in the dtype in use, or say what is wrong with it."""
         x = check_values(x, name, like, "sone per Cam")
         if channels is not None:

@@ -12,16 +12,18 @@ import torch
 from torch import Tensor
 
 from amtlib.filterbanks.precision import check_values
+from amtlib.inputs import Values
 from amtlib.loudness.attack_release import attack_release
 from amtlib.loudness.stage import Stage, check_step
+from amtlib.results import Result
 
 #: The published rates belong to steps of 1 ms
 _STEP = 0.001
 _LEAST_RATE = 1e-6
 
 
-@dataclass(frozen=True)
-class LoudnessOverTime:
+@dataclass(frozen=True, repr=False)
+class LoudnessOverTime(Result, units={"": "sone"}):
     """
     Loudness frame by frame, in sone.
 
@@ -104,17 +106,17 @@ class Moore2016AGC(Stage):
         self._constant("attack_alpha", attack_alpha, _LEAST_RATE, 1.0)
         self._constant("release_alpha", release_alpha, _LEAST_RATE, 1.0)
 
-    def forward(self, x: Tensor, dim: int = -1, initial: Tensor | None = None) -> Tensor:
+    def forward(self, x: Values, dim: int = -1, initial: Values | None = None) -> Tensor:
         """
         Average along one axis.
 
         Parameters
         ----------
-        x : Tensor, shape (..., T, ...)
+        x : Tensor or ndarray, shape (..., T, ...)
             Finite values, in any unit.
         dim : int
             The axis of time.
-        initial : Tensor, shape of `x` without `dim`, optional
+        initial : Tensor or ndarray, shape of `x` without `dim`, optional
             The average before the first frame; the last frame of a previous call continues it. Default: 0.
 
         Returns
@@ -127,7 +129,7 @@ class Moore2016AGC(Stage):
         ValueError
             If a value is not finite, `dim` is none of the axes, or `initial` has another shape.
         TypeError
-            If `x` is no tensor.
+            If `x` is neither a tensor nor an array.
         """
         x = check_values(x, "x", self.attack_alpha, "any unit")
         if not -x.ndim <= dim < x.ndim:
@@ -239,13 +241,13 @@ class Moore2016TemporalIntegration(Stage):
         self.short_term = Moore2016AGC(rate(0.045), rate(0.033), learnable, dtype)
         self.long_term = Moore2016AGC(rate(0.01), rate(0.00133), learnable, dtype)
 
-    def forward(self, specific: Tensor) -> Tensor:
+    def forward(self, specific: Values) -> Tensor:
         """
         Average specific loudness over the short term.
 
         Parameters
         ----------
-        specific : Tensor, shape (..., F, C)
+        specific : Tensor or ndarray, shape (..., F, C)
             Specific loudness of each frame in sone per Cam, >= 0.
 
         Returns
@@ -258,7 +260,7 @@ class Moore2016TemporalIntegration(Stage):
         ValueError
             If a value is negative or not finite, or there is no axis of frames.
         TypeError
-            If `specific` is no tensor.
+            If `specific` is neither a tensor nor an array.
         """
         x = self._pattern(specific, "specific", self.short_term.attack_alpha)
         if x.ndim < 2:
@@ -357,18 +359,18 @@ class LoudnessIntegration(Stage):
         self.long_term = Moore2016AGC(rate(0.01), rate(0.0005), learnable, dtype)
 
     @overload
-    def forward(self, specific: Tensor, *, return_stages: Literal[False] = False) -> Tensor: ...
+    def forward(self, specific: Values, *, return_stages: Literal[False] = False) -> Tensor: ...
 
     @overload
-    def forward(self, specific: Tensor, *, return_stages: Literal[True]) -> LoudnessOverTime: ...
+    def forward(self, specific: Values, *, return_stages: Literal[True]) -> LoudnessOverTime: ...
 
-    def forward(self, specific: Tensor, *, return_stages: bool = False) -> Tensor | LoudnessOverTime:
+    def forward(self, specific: Values, *, return_stages: bool = False) -> Tensor | LoudnessOverTime:
         """
         Integrate over channels and time.
 
         Parameters
         ----------
-        specific : Tensor, shape (..., F, C)
+        specific : Tensor or ndarray, shape (..., F, C)
             Specific loudness of one ear in sone per Cam, >= 0.
         return_stages : bool
             Return instantaneous and short-term loudness, too.
@@ -383,7 +385,7 @@ class LoudnessIntegration(Stage):
         ValueError
             If a value is negative or not finite, or there is no axis of frames.
         TypeError
-            If `specific` is no tensor.
+            If `specific` is neither a tensor nor an array.
         """
         x = self._pattern(specific, "specific", self.short_term.attack_alpha)
         if x.ndim < 2:

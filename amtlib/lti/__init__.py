@@ -11,10 +11,10 @@ with an FFT: below 1e-6 of it in float32 and 1e-13 in float64, also before a sou
 
 from amtlib.lti.around import Paths, Transfers, filter_around
 from amtlib.lti.cache import ResponseCache
+from amtlib.lti.checks import check_frequencies, check_signal
 from amtlib.lti.derivatives import first_derivatives_only
 from amtlib.lti.filtering import (
     Stream,
-    check_signal,
     fast_length,
     filter_fft,
     lfilter,
@@ -55,6 +55,7 @@ __all__ = [
     "butterworth_damping",
     "butterworth_response",
     "cascade_settling",
+    "check_frequencies",
     "check_signal",
     "classic_gammatone_response",
     "complex_allpole",

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from amtlib.lti.filtering import WORK_BYTES, fast_length
+from amtlib.results import summary
 
 _COMPLEX = {torch.float32: torch.complex64, torch.float64: torch.complex128}
 
@@ -33,6 +34,9 @@ class Transfers(NamedTuple):
     after: Tensor
     beside: Tensor
 
+    def __repr__(self) -> str:
+        return summary(self)
+
 
 class Paths(NamedTuple):
     """
@@ -46,6 +50,9 @@ class Paths(NamedTuple):
 
     through: Tensor
     beside: Tensor
+
+    def __repr__(self) -> str:
+        return summary(self)
 
 
 def _block_length(total: int, signals: int, channels: int, settle: int, item: int, budget: float) -> int:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from amtlib.inputs import Signal, samples_of
 from amtlib.lti.responses import pole_radius, rational_response, settling_samples, sos_radius, sos_response
 
 Response: TypeAlias = Callable[[int], Tensor]
@@ -20,8 +21,6 @@ WORK_BYTES = 256_000_000
 """Default bound on the work memory of one call; the output comes on top."""
 
 _COMPLEX = {torch.float32: torch.complex64, torch.float64: torch.complex128}
-#: Integers that are samples of a file where they are audio: they are no pressure
-_SAMPLES = (torch.uint8, torch.int8, torch.int16, torch.int32)
 
 
 def fast_length(n: int) -> int:
@@ -55,68 +54,6 @@ def fast_length(n: int) -> int:
             odd *= 3
         five *= 5
     return best
-
-
-def check_signal(x: Tensor, dtype: torch.dtype, device: torch.device, name: str = "x") -> Tensor:
-    """
-    Return `x` as a real signal of the given dtype on the given device, or say what is wrong with it.
-
-    Parameters
-    ----------
-    x : Tensor, shape (..., T)
-        Real signal with T >= 1; whole numbers in int64, as Python's own come, are converted.
-    dtype : torch.dtype
-        torch.float32 or torch.float64.
-    device : torch.device
-        Where the filters are.
-    name : str
-        What to call it in messages.
-
-    Returns
-    -------
-    Tensor, shape (..., T)
-        The signal, untouched where nothing needs converting.
-
-    Raises
-    ------
-    TypeError
-        If `x` is no tensor.
-    ValueError
-        If `x` is complex, in one of the integer types of sound files, empty, on another device, or has non-finite
-        samples.
-
-    Examples
-    --------
-    >>> check_signal(torch.tensor([1, 2]), torch.float32, torch.device("cpu"))
-    tensor([1., 2.])
-    """
-    if not isinstance(x, Tensor):
-        raise TypeError(f"{name} is a {type(x).__name__}; give a torch.Tensor of samples, time last")
-    if x.is_complex():
-        raise ValueError(f"{name} has dtype {x.dtype}; signals are real: give its real part")
-    if x.dtype in _SAMPLES:
-        unsigned = x.dtype == torch.uint8
-        full = f"({name} - 128.0) / 128" if unsigned else f"{name} / {torch.iinfo(x.dtype).max + 1}"
-        raise ValueError(
-            f"{name} has dtype {x.dtype}: samples of a file, not pressure in Pa; {full} has full scale 1, which "
-            "times the pressure at full scale is in Pa"
-        )
-    if x.device.type != device.type or (device.index is not None and x.device != device):
-        raise ValueError(
-            f"{name} is on {x.device}, the filters are on {device}; move one of them with .to(...)"
-        )
-    if x.ndim == 0 or x.numel() == 0:
-        raise ValueError(f"{name} has shape {tuple(x.shape)} and no samples; give at least one, time last")
-    x = x.to(dtype)
-    finite = torch.isfinite(x)
-    if not bool(finite.all()):
-        bad = (~finite).nonzero()
-        where = tuple(bad[0].tolist())
-        raise ValueError(
-            f"{name} has {len(bad)} non-finite samples (nan, inf, or too large for {dtype}), the first at "
-            f"index {where[0] if len(where) == 1 else where}; replace them, for example with torch.nan_to_num"
-        )
-    return x
 
 
 def _apply(x: Tensor, response: Tensor, n_fft: int, per_channel: bool) -> Tensor:
@@ -284,13 +221,13 @@ class Stream:
         self._tail = None
 
     @torch.no_grad()
-    def process(self, chunk: Tensor) -> Tensor:
+    def process(self, chunk: Signal) -> Tensor:
         """
         Filter the next samples.
 
         Parameters
         ----------
-        chunk : Tensor, shape (..., T), or (..., F, T) per channel
+        chunk : Tensor or ndarray, shape (..., T), or (..., F, T) per channel
             The next T >= 0 samples; the leading shape stays the same until :meth:`reset`.
 
         Returns
@@ -303,9 +240,10 @@ class Stream:
         ValueError
             If the leading shape changed, or if the stream's own check refuses the chunk.
         TypeError
-            If the chunk is no tensor, or neither float32 nor float64 after the check.
+            If the chunk is neither a tensor nor an array, or neither float32 nor float64 after the check.
         """
-        if not isinstance(chunk, Tensor) or chunk.ndim == 0:
+        chunk = samples_of(chunk, "the chunk")
+        if chunk.ndim == 0:
             raise TypeError(f"the chunk is {chunk!r}; give a torch.Tensor of samples, time last")
         if self._check is not None:
             chunk = self._check(chunk)

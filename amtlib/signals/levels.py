@@ -7,6 +7,7 @@ import math
 
 import torch
 
+from amtlib.inputs import Values, as_tensor
 from amtlib.signals.frame import P_REF, RATE_RANGE, amplitude, number, raised_cosine, ramp_samples
 
 __all__ = ["P_REF", "apply_ramp", "mix", "pascal", "rms_level", "set_level"]
@@ -38,12 +39,12 @@ def pascal(level: float) -> float:
     return amplitude(level)
 
 
-def rms_level(x: torch.Tensor) -> torch.Tensor:
+def rms_level(x: Values) -> torch.Tensor:
     """Return the rms level over time.
 
     Parameters
     ----------
-    x : Tensor, shape (..., T)
+    x : Tensor or ndarray, shape (..., T)
         Pressure, Pa.
 
     Returns
@@ -54,7 +55,7 @@ def rms_level(x: torch.Tensor) -> torch.Tensor:
     Raises
     ------
     TypeError
-        If ``x`` is not a real floating-point tensor.
+        If ``x`` holds no real floating-point numbers.
     ValueError
         If ``x`` has no samples.
 
@@ -63,15 +64,15 @@ def rms_level(x: torch.Tensor) -> torch.Tensor:
     >>> rms_level(torch.ones(100, dtype=torch.float64))
     tensor(93.9794, dtype=torch.float64)
     """
-    return 20.0 * torch.log10(_rms(x) / P_REF)
+    return 20.0 * torch.log10(_rms(_signal(x, "x")) / P_REF)
 
 
-def set_level(x: torch.Tensor, level: float) -> torch.Tensor:
+def set_level(x: Values, level: float) -> torch.Tensor:
     """Scale each signal so that its rms over all of its time has a given level.
 
     Parameters
     ----------
-    x : Tensor, shape (..., T)
+    x : Tensor or ndarray, shape (..., T)
         Any signal that is not silent; signals along the leading axes are scaled one by one.
     level : float
         dB SPL, -100 to 160.
@@ -96,20 +97,21 @@ def set_level(x: torch.Tensor, level: float) -> torch.Tensor:
     tensor(70., dtype=torch.float64)
     """
     target = amplitude(level)
-    rms = _rms(x)
+    signal = _signal(x, "x")
+    rms = _rms(signal)
     if not bool(((rms > 0) & torch.isfinite(rms)).all()):
         raise ValueError(
             "a silent or non-finite signal has no level to set: pass one with a finite rms above 0"
         )
-    return x * (target / rms).unsqueeze(-1)
+    return signal * (target / rms).unsqueeze(-1)
 
 
-def apply_ramp(x: torch.Tensor, fs: float, ramp: float = 0.01) -> torch.Tensor:
+def apply_ramp(x: Values, fs: float, ramp: float = 0.01) -> torch.Tensor:
     """Fade a signal in and out with raised-cosine ramps inside its duration.
 
     Parameters
     ----------
-    x : Tensor, shape (..., T)
+    x : Tensor or ndarray, shape (..., T)
         Any signal.
     fs : float
         Sampling rate, Hz, 100 to 768000.
@@ -131,7 +133,7 @@ def apply_ramp(x: torch.Tensor, fs: float, ramp: float = 0.01) -> torch.Tensor:
     >>> apply_ramp(torch.ones(5), 1000, 0.002)
     tensor([0.1464, 0.8536, 1.0000, 0.8536, 0.1464])
     """
-    _signal(x, "x")
+    x = _signal(x, "x")
     n = ramp_samples(x.shape[-1], number(fs, "fs", *RATE_RANGE, unit="Hz"), ramp)
     if n == 0:
         return x.clone()
@@ -140,9 +142,7 @@ def apply_ramp(x: torch.Tensor, fs: float, ramp: float = 0.01) -> torch.Tensor:
     return x * window
 
 
-def mix(
-    x: torch.Tensor, y: torch.Tensor, *, gain: float = 0.0, onset: float = 0.0, fs: float = 44100
-) -> torch.Tensor:
+def mix(x: Values, y: Values, *, gain: float = 0.0, onset: float = 0.0, fs: float = 44100) -> torch.Tensor:
     """Add two signals of any lengths.
 
     Both keep their own calibration. The shorter one is followed by silence: the result lasts until the later
@@ -150,7 +150,7 @@ def mix(
 
     Parameters
     ----------
-    x, y : Tensor, shapes (..., T) and (..., U)
+    x, y : Tensor or ndarray, shapes (..., T) and (..., U)
         Pressure, Pa, same dtype and device; leading axes broadcast.
     gain : float
         Gain on ``y``, dB, -200 to 200.
@@ -167,7 +167,7 @@ def mix(
     Raises
     ------
     TypeError
-        If one is not a real floating-point tensor, or their dtypes or devices differ.
+        If one holds no real floating-point numbers, or their dtypes or devices differ.
 
     Examples
     --------
@@ -176,8 +176,7 @@ def mix(
     >>> mix(torch.tensor([1.0, 1.0]), torch.tensor([5.0]), onset=0.003, fs=1000)
     tensor([1., 1., 0., 5.])
     """
-    _signal(x, "x")
-    _signal(y, "y")
+    x, y = _signal(x, "x"), _signal(y, "y")
     if x.dtype != y.dtype or x.device != y.device:
         raise TypeError(
             f"x is {x.dtype} on {x.device} and y is {y.dtype} on {y.device}: convert one of them with "
@@ -193,19 +192,19 @@ def mix(
     return mixture
 
 
-def _signal(x: torch.Tensor, name: str) -> None:
-    if not isinstance(x, torch.Tensor) or not x.is_floating_point():
-        kind = x.dtype if isinstance(x, torch.Tensor) else type(x).__name__
+def _signal(x: Values, name: str) -> torch.Tensor:
+    x = as_tensor(x, name, what="samples, time last")
+    if not x.is_floating_point():
         raise TypeError(
-            f"{name} must be a real floating-point tensor, got {kind}: pass torch.as_tensor(..., float)"
+            f"{name} must be a real floating-point tensor, got {x.dtype}: pass torch.as_tensor(..., float)"
         )
     if x.ndim == 0 or x.shape[-1] == 0:
         raise ValueError(
             f"{name} has shape {tuple(x.shape)}, without samples: pass at least one along the last axis"
         )
+    return x
 
 
 def _rms(x: torch.Tensor) -> torch.Tensor:
-    _signal(x, "x")
     rms: torch.Tensor = torch.linalg.vector_norm(x, dim=-1) / math.sqrt(x.shape[-1])
     return rms

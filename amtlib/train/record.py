@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from torch import Tensor
 
 from amtlib.fdn.build import FDNBuild
+from amtlib.results import Result
 from amtlib.train.losses.rendered import Rendered
 
 if TYPE_CHECKING:
@@ -87,8 +88,8 @@ class TrainLog:
     best_step: int = -1
 
 
-@dataclass(frozen=True)
-class Snapshot:
+@dataclass(frozen=True, repr=False)
+class Snapshot(Result):
     """
     A network as it was at one moment of its training; a copy that the run does not know of.
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from amtlib.fdn.build import FDNBuild
 from amtlib.jobs import Cancelled, Context, Job, Pool, QueueFull
+from amtlib.results import Result
 from amtlib.train.build import Trainable, trainable_from_build
 from amtlib.train.descent import Interrupted
 from amtlib.train.record import News
@@ -30,8 +31,8 @@ LOOK = 0.02
 OVERTIME = 60.0
 
 
-@dataclass(frozen=True, eq=False)
-class TrainingPlan:
+@dataclass(frozen=True, eq=False, repr=False)
+class TrainingPlan(Result):
     """
     All that a run is made of, in a form that can be sent to another process.
 

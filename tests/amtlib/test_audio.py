@@ -259,7 +259,8 @@ def test_full_scale_itself_is_not_clipping() -> None:
         (torch.zeros(1, 1, 5), 8000, {}, AudioError, "shape"),
         (torch.tensor([0.0, math.nan]), 8000, {}, AudioError, "at sample 1"),
         (torch.zeros(5, dtype=torch.int16), 8000, {}, TypeError, "int16"),
-        (np.zeros(5), 8000, {}, TypeError, "ndarray"),
+        (np.zeros(5, np.int16), 8000, {}, TypeError, "int16"),
+        ([0.0] * 5, 8000, {}, TypeError, "list"),
         (torch.zeros(5), 8000.5, {}, ValueError, "whole number"),
         (torch.zeros(5), 8000, {"subtype": "PCM_8"}, ValueError, "subtype"),
         (

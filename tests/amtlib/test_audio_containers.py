@@ -139,6 +139,11 @@ def test_a_container_is_known_by_its_content(
 ) -> None:
     content = encoded(RAMP, FS, kind, subtype)
     wanted, fs = soundfile.read(io.BytesIO(content), always_2d=True, dtype="float32")
+    if kind == "WAV" and subtype in (
+        "MS_ADPCM",
+        "GSM610",
+    ):  # libsndfile writes how many there are, and does not read it
+        wanted = wanted[: len(RAMP)]
     recording = both_ways(content, tmp_path, name)
     assert (recording.kind, recording.fs) == ({"RF64": "WAV"}.get(kind, kind), fs)
     assert not recording.truncated

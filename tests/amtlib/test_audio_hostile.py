@@ -2,6 +2,7 @@
 
 import io
 import math
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from amtlib.audio import AudioError, load, wav_bytes
+from tests.serving import ROOT
 
 
 def encoded(x: np.ndarray, fs: int, kind: str, subtype: str | None = None) -> bytes:
@@ -278,3 +280,30 @@ def test_a_file_closed_or_open_for_writing_is_refused(tmp_path: Path) -> None:
         load(opened)  # type: ignore[arg-type]
     with pytest.raises(AudioError, match="cannot be read"):
         load(opened)  # type: ignore[arg-type]
+
+
+SHRINKING = """
+import os, sys
+from amtlib.audio import AudioBlocks
+with AudioBlocks(sys.argv[1], seconds=0.5) as blocks:
+    for number, _ in enumerate(blocks):
+        if number == 1:
+            os.truncate(sys.argv[1], 4000)
+    print(blocks.truncated, blocks.frames < blocks.announced)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows does not cut a file that is mapped")
+@pytest.mark.parametrize("kind", ["MP3", "WAV", "FLAC"])
+def test_a_file_that_is_cut_while_it_is_read_is_truncated_and_ends_no_process(
+    kind: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "sound"
+    path.write_bytes(encoded(0.1 * NOISE, 8000, kind))
+    if kind == "FLAC":
+        path.write_bytes(path.read_bytes() + b"TAG" + bytes(125))
+    command = [sys.executable, "-c", SHRINKING, os.fspath(path)]
+    ended = subprocess.run(
+        command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
+    )
+    assert (ended.returncode, ended.stdout) == (0, "True True\n"), ended.stderr

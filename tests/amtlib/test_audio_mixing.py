@@ -97,6 +97,11 @@ def test_a_mean_that_cancels_warns_and_tells_what_to_choose() -> None:
     assert weak.mix_loss == pytest.approx(10 * math.log10((1 + 0.98**2) / 2 / 0.01**2), abs=1e-6)
 
 
+def test_more_than_two_channels_that_cancel_are_not_advised_to_add_in_power() -> None:
+    with pytest.warns(UserWarning, match=r"choose one of them, or channel='all'$"):
+        load(stereo(X[0], -X[0], 0 * X[0]))
+
+
 @pytest.mark.parametrize("what", ["equal", "unrelated", "left alone", "right alone"])
 def test_a_mean_of_ordinary_channels_does_not_warn(what: str) -> None:
     with warnings.catch_warnings():

@@ -387,7 +387,7 @@ def test_any_finite_level_is_spread_without_overflow(lead, level, step, cut):
         (torch.full((150,), math.inf), ValueError, "inf dB SPL"),
         (torch.zeros(0, 150), ValueError, "no values"),
         (torch.zeros(150, dtype=torch.complex64), ValueError, "complex"),
-        (np.zeros(150), TypeError, "ndarray"),
+        ([0.0] * 150, TypeError, "list"),
     ],
 )
 def test_levels_that_cannot_be_spread_are_refused(levels, error, message):

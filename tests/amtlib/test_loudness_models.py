@@ -519,3 +519,33 @@ def test_a_tone_of_1_khz_has_as_many_phon_as_its_level_by_the_model_that_hears_i
     assert float(sone2phon(heard[-1], model)) == pytest.approx(level, abs=0.1)
     steady = model.stationary(torch.tensor([1000.0]), torch.tensor([level])).total
     assert float(sone2phon(steady, model, stationary=True)) == pytest.approx(level, abs=0.01)
+
+
+@pytest.mark.parametrize("stationary", [False, True])
+def test_the_tone_of_the_phon_is_heard_with_both_ears(stationary: bool):
+    """As ANSI S3.4-2007 defines the loudness level."""
+    one, both = Glasberg2002(presentation="monaural"), Glasberg2002()
+    assert sone2phon(2.0, one, stationary=stationary) == pytest.approx(
+        sone2phon(2.0, both, stationary=stationary), abs=1e-4
+    )
+
+
+def test_a_joint_maximum_is_that_of_one_sounds_ears_and_of_no_other_sound():
+    model = Moore2016(joint_maximum=True, dtype=torch.float64)
+    loud = torch.randn(2, 4000, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    soft = 1e-4 * loud.flip(-1)
+    together = model(torch.stack([loud, soft])).long_term
+    for row, sound in enumerate((loud, soft)):
+        torch.testing.assert_close(together[row], model(sound).long_term, rtol=1e-9, atol=0.0)
+    pressure = model.at_cochlea(torch.cat([loud, soft]))
+    torch.testing.assert_close(
+        model.patterns(pressure)[1][2:], model.patterns(pressure[2:])[1], rtol=1e-9, atol=0.0
+    )
+    with pytest.raises(ValueError, match="3 rows; with joint_maximum give left and right ear in turn"):
+        model.patterns(pressure[:3])
+
+
+def test_a_joint_maximum_leaves_the_phon_as_it_is():
+    assert sone2phon(2.0, Moore2016(joint_maximum=True)) == pytest.approx(
+        sone2phon(2.0, Moore2016()), abs=1e-5
+    )

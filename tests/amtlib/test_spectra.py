@@ -614,14 +614,14 @@ def test_an_analysis_that_cannot_be_is_refused(arguments, error, message):
     ("audio", "error", "message"),
     [
         (torch.zeros(4096), ValueError, "batch, 2, samples"),
-        (torch.zeros(2, 4096), ValueError, "batch, 2, samples"),
+        (torch.zeros(3, 4096), ValueError, "batch, 2, samples"),
         (torch.zeros(1, 1, 4096), ValueError, "mono"),
         (torch.zeros(1, 2, 2047), ValueError, "2047 samples"),
         (torch.zeros(0, 2, 4096), ValueError, "no samples"),
         (torch.full((1, 2, 4096), math.nan), ValueError, "nan"),
         (torch.full((1, 2, 4096), -math.inf), ValueError, "inf"),
         (torch.zeros(1, 2, 4096, dtype=torch.complex64), ValueError, "complex"),
-        (np.zeros((1, 2, 4096)), TypeError, "ndarray"),
+        ([[[0.0] * 4096] * 2], TypeError, "list"),
     ],
 )
 def test_audio_without_a_binaural_spectrum_is_refused(audio, error, message):

@@ -17,7 +17,8 @@ import soundfile
 import torch
 
 from amtlib import Glasberg2002, Moore2016
-from amtlib.audio import AudioBlocks, AudioError, RateChange, load, save
+from amtlib.audio import AudioBlocks, AudioError, Mix, RateChange, load, save
+from amtlib.audio.mixing import Channel
 from amtlib.batch import MODELS, Analysis, analyse_corpus, analyse_file
 from amtlib.batch.analysis import Cell
 from amtlib.batch.journal import Journal
@@ -26,6 +27,8 @@ from amtlib.batch.writing import TableError
 from amtlib.cli import _MODELS, build_parser, main
 from amtlib.jobs import Context, Pool
 from amtlib.signals import tone
+from tests.amtlib.test_audio_containers import encoded
+from tests.amtlib.test_audio_mpeg import mp3, without_header
 from tests.interrupting import heeding
 from tests.serving import ROOT
 
@@ -94,6 +97,26 @@ def test_a_sample_that_is_no_number_is_found_in_a_late_block(tmp_path: Path) -> 
 # --- one file --------------------------------------------------------------------------------------------------
 
 
+def test_the_length_and_level_in_the_table_are_those_of_the_whole_file(tmp_path: Path) -> None:
+    sound = np.concatenate([np.zeros(44100), 0.2 * np.sin(np.arange(2 * 44100) / 10)])
+    contents = {
+        "stream.mp3": without_header(
+            mp3(sound, 44100)
+        ),  # silence first: a decoder guesses by the size of a frame
+        "joined.flac": 2 * encoded(sound, 44100, "FLAC"),
+        "piped.caf": (
+            lambda c: c.replace(b"data" + (len(sound) * 2 + 4).to_bytes(8, "big"), b"data" + b"\xff" * 8)
+        )(encoded(sound, 44100, "CAF")),
+    }
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+        row = analyse_file(NOWHERE, str(tmp_path / name), Analysis("gammatone"))
+        whole = load(tmp_path / name)
+        assert (row["duration_s"], row["truncated"]) == (whole.duration, False)
+        assert float(row["duration_s"] or 0) == pytest.approx(6.0 if "joined" in name else 3.0, abs=0.1)
+        assert row["level_db"] == pytest.approx(whole.level, abs=1e-3)
+
+
 def test_moore2016_in_blocks_equals_the_model_on_the_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -160,9 +183,102 @@ def test_silence_has_no_loudness_and_no_level(tmp_path: Path) -> None:
     assert row["loudness_peak_sone"] == 0.0
 
 
-def test_a_file_for_three_ears_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(AudioError, match="3 channels, moore2016 has two ears: mix it down to 1 or 2"):
-        analyse_file(NOWHERE, str(noise(tmp_path / "n.wav", channels=3)), Analysis("moore2016"))
+def test_a_file_for_three_ears_is_refused_unless_a_channel_is_chosen(tmp_path: Path) -> None:
+    path = str(noise(tmp_path / "n.wav", channels=3))
+    with pytest.raises(
+        AudioError, match="3 channels, moore2016 has two ears: choose channel 'mix', or one from 0 to 2"
+    ):
+        analyse_file(NOWHERE, path, Analysis("moore2016"))
+    with pytest.raises(AudioError, match="'power' takes one or two channels, the file has 3"):
+        analyse_file(NOWHERE, path, Analysis("moore2016", channel="power"))
+    with pytest.raises(AudioError, match=r"channel = 3 does not exist.*0 to 2"):
+        analyse_file(NOWHERE, path, Analysis("moore2016", channel=3))
+    row = analyse_file(NOWHERE, path, Analysis("moore2016", channel=2, frame_ms=4))
+    assert row["channels"] == 3
+    assert row["loudness_peak_left_sone"] == row["loudness_peak_right_sone"]
+
+
+def opposite(path: Path) -> Path:
+    """Two opposite channels of noise, 70.9 dB SPL."""
+    x = 0.07 * np.random.default_rng(0).standard_normal(16000)
+    soundfile.write(path, np.stack([x, -x], 1), 32000, subtype="FLOAT")
+    return path
+
+
+@pytest.mark.parametrize("model", ["glasberg2002", "gammatone", "drnl"])
+def test_channels_that_cancel_in_their_mean_are_said_in_the_table(tmp_path: Path, model: str) -> None:
+    path = str(opposite(tmp_path / "n.wav"))
+    row = analyse_file(NOWHERE, path, Analysis(model))  # type: ignore[arg-type]
+    assert row["warnings"] == (
+        "the mean of its 2 channels is silent, for they cancel: choose channel 'power', or one of them"
+    )
+    assert row["level_db"] == pytest.approx(70.9, abs=0.1)
+    left, power = (
+        analyse_file(NOWHERE, path, Analysis(model, channel=how))  # type: ignore[arg-type]
+        for how in (0, "power")
+    )
+    assert (left["warnings"], power["warnings"]) == (None, None)
+    loudest = (
+        "loudness_level_peak_phon" if model == "glasberg2002" else next(k for k in left if "1000hz" in k)
+    )
+    # equal powers, in phon or dB; the Hilbert transformer's edge at both ends of half a second
+    assert power[loudest] == pytest.approx(float(left[loudest] or 0), abs=0.3)
+    assert float(left[loudest] or 0) > 40.0 or model == "drnl"
+
+
+def test_both_ears_hear_channels_that_are_opposite(tmp_path: Path) -> None:
+    row = analyse_file(NOWHERE, str(opposite(tmp_path / "n.wav")), Analysis("moore2016", frame_ms=4))
+    assert row["warnings"] is None
+    assert float(row["loudness_peak_sone"] or 0) > 20.0
+
+
+@pytest.mark.parametrize("channel", ["mix", "power", 0, 1])
+def test_a_file_is_heard_alike_whole_in_blocks_and_in_the_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, channel: Channel
+) -> None:
+    monkeypatch.setattr("amtlib.batch.analysis._BLOCK_S", 0.13)
+    path = noise(tmp_path / "n.wav", fs=32000)
+    whole = load(path, channel=channel).samples
+    with AudioBlocks(path, seconds=0.13) as blocks:
+        mix = Mix(channel, blocks.channels, blocks.fs)
+        pieces = torch.cat([*(mix(block) for block in blocks), mix.rest()], -1)
+    # float32 here and float64 there; samples reach 0.2 Pa
+    assert torch.allclose(pieces[0], whole, atol=1e-7)
+    row = analyse_file(NOWHERE, str(path), Analysis("glasberg2002", frame_ms=4, channel=channel))
+    heard = Glasberg2002(32000, pad=True, segment_duration=4)(whole, return_stages=True)
+    assert row["loudness_peak_sone"] == pytest.approx(float(heard.long_term.max()), rel=1e-5)
+
+
+def test_the_channel_is_among_the_settings_unless_it_is_the_models_own(tmp_path: Path) -> None:
+    assert Analysis("glasberg2002", channel="mix").label == Analysis("glasberg2002").label
+    assert Analysis("moore2016", channel="all").label == Analysis("moore2016").label
+    assert "channel=power; " in Analysis("drnl", channel="power").label
+    for channel, error, says in (
+        ("all", ValueError, "'all' is for moore2016"),
+        ("left", ValueError, "'left' is unknown"),
+        (1.5, TypeError, "must be 'mix'"),
+    ):
+        with pytest.raises(error, match=says):
+            Analysis("gammatone", channel=channel)  # type: ignore[arg-type]
+
+
+def test_the_command_takes_a_channel_and_says_what_cancels(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("amtlib.batch.commands.open_pool", lambda address, workers: Pool(1))
+    path = str(opposite(tmp_path / "n.wav"))
+    arguments = ["analyze", path, "--model", "gammatone", "--out"]
+    assert main([*arguments, str(tmp_path / "mix.csv")]) == 0
+    assert f"amtlab: {path}: the mean of its 2 channels is silent" in capsys.readouterr().err
+    assert main([*arguments, str(tmp_path / "left.csv"), "--channel", "0"]) == 0
+    assert "cancel" not in capsys.readouterr().err
+    rows = [read_table(tmp_path / f"{name}.csv")[0] for name in ("mix", "left")]
+    assert rows[0]["warnings"] == (
+        "the mean of its 2 channels is silent, for they cancel: choose channel 'power', or one of them"
+    )
+    assert rows[1]["warnings"] is None
+    assert main([*arguments, str(tmp_path / "all.csv"), "--channel", "all"]) == 2
+    assert "'all' is for moore2016" in capsys.readouterr().err
 
 
 def test_a_cancelled_analysis_ends(tmp_path: Path) -> None:
@@ -291,6 +407,11 @@ def test_the_parser_knows_the_models() -> None:
         (["--model", "drnl"], "--out"),
         (["--model", "drnl", "--out", "t.csv", "--full-scale-spl", "loud"], "'loud' is out of range; give 0"),
         (["--model", "drnl", "--out", "t.csv", "--workers", "0"], "give 1 to 1024"),
+        (["--model", "drnl", "--out", "t.csv", "--channel", "-1"], "'-1' is no channel"),
+        (
+            ["--model", "drnl", "--out", "t.csv", "--channel", "left"],
+            "'left' is no channel; give mix, power,",
+        ),
         (["--model", "drnl", "--out", "t.csv", "--scheduler", "here"], "give tcp://HOST:PORT"),
     ],
 )
@@ -334,6 +455,7 @@ def test_the_command_is_stopped_by_ctrl_c_goes_on_and_leaves_no_process(
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "stopped; what is done stands in t.csv" in said
+    assert "\n2 of 3 files (66 %) in " in said  # how far it came, not how far it was when it was last shown
     assert "Traceback" not in said
     assert is_gone(process.pid)
     assert [str(row["file"]) for row in read_table(tmp_path / "t.csv")] == ["0.wav", "1.wav"]

@@ -10,6 +10,8 @@ LIBRARY = sorted((ROOT / "amtlib").rglob("*.py"))
 
 # A module may import its own rank and those below; the library's front door (`__init__`) may import all.
 RANK = {
+    "inputs": 0,
+    "results": 0,
     "scales": 0,
     "errors": 0,
     "lti": 0,

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from amtlib.audio import SUFFIXES
-from amtlib.batch import Analysis, analyse_corpus
+from amtlib.batch import Analysis, analyse_corpus, analysis
 from amtlib.batch.analysis import Cell
 from amtlib.batch.bar import Bar
 from amtlib.batch.finding import find_files
@@ -62,7 +62,7 @@ def line_of(process: "subprocess.Popen[str]") -> str:
 GROWING = """
 import sys
 from pathlib import Path
-from amtlib.batch import Analysis, analyse_corpus
+from amtlib.batch import Analysis, analyse_corpus, analysis
 from amtlib.jobs import Pool
 sounds, out = Path(sys.argv[1]), Path(sys.argv[2])
 content = next(iter(sounds.iterdir())).read_bytes()
@@ -321,6 +321,60 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     corpus(tmp_path, tmp_path / "t.csv")
     os.mkfifo(tmp_path / "pipe.wav")
     assert "not a regular file" in str(corpus(tmp_path, tmp_path / "t.csv")[1]["problem"])
+
+
+def test_sounds_that_cannot_be_read_are_named_and_other_files_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sounds = tmp_path / "sounds"
+    sounds.mkdir()
+    noise(sounds / "a.wav")
+    foreign = {
+        "b.m4a": (b"\0\0\0\x20ftypM4A ", "this is an MPEG-4 file (M4A), which cannot be read"),
+        "c.WMA": (
+            bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c"),
+            "this is a Windows Media file (WMA), which cannot",
+        ),
+        "d.aac": (b"\xff\xf1\x50\x80", "this is an AAC stream, which cannot be read"),
+        "e.wv": (b"wvpk", "this is a WavPack file, which cannot be read"),
+    }
+    for name, (start, _) in foreign.items():
+        (sounds / name).write_bytes(start + bytes(100))
+    for name in ("notes.txt", "more.TXT", "cover.jpg", "LICENSE", ".hidden", "._b.m4a"):
+        (sounds / name).write_bytes(b"abc")
+    for _ in range(2):  # the second time the table lies there too
+        rows = corpus(sounds, sounds / "t.csv")
+        assert [Path(str(row["file"])).name for row in rows] == ["a.wav", *foreign]
+        for row, (_, says) in zip(rows[1:], foreign.values(), strict=True):
+            assert str(row["problem"]).startswith(says)
+        said = capsys.readouterr().err
+        assert (
+            "4 files are passed over, no sounds by their names (.txt, without ending, .jpg): name a file itself"
+            in said
+        )
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "a.txt").touch()
+    with pytest.raises(TableError, match=r"no sound files in .*1 file is passed over.*\(\.txt\)"):
+        corpus(tmp_path / "texts", tmp_path / "t.csv")
+
+
+def test_a_file_that_grows_while_it_is_read_has_no_row_that_would_be_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = noise(tmp_path / "a.wav")
+    real = analysis.content_hash
+
+    def growing(name: str) -> str:
+        with path.open("ab") as file:
+            file.write(bytes(100))
+        return real(name)
+
+    monkeypatch.setattr(analysis, "content_hash", growing)
+    with Pool(1) as pool:
+        (row,) = analyse_corpus([str(path)], tmp_path / "t.csv", Analysis("gammatone"), pool)
+    assert row["problem"] == "the file changed while it was read: analyse it again when it is complete"
+    monkeypatch.undo()
+    assert [row["problem"] for row in corpus(tmp_path, tmp_path / "t.csv")] == [None]
 
 
 # --- progress --------------------------------------------------------------------------------------------------

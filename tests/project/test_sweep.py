@@ -166,8 +166,108 @@ def test_what_is_done_is_not_done_again_unless_settings_differ(
     assert second[0] == first[0]
     assert second[1]["loss"] == first[1]["loss"]
     assert "1 of 3 networks are in" in capsys.readouterr().err
-    sweep(variants({**SMALL, "max_steps": 5}, ["seed=0"]), tmp_path)
-    assert submitted == [1, 2, 0]
+
+
+def test_a_second_sweep_goes_beside_the_first_and_the_table_holds_both(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = sweep(variants(SMALL, ["seed=0..1"]), tmp_path)
+    second = sweep(variants(SMALL, ["seed=2..3"]), tmp_path)
+    assert "2 networks of earlier sweeps stay in" in capsys.readouterr().err
+    assert [row["rng"] for row in second] == [2, 3]
+    assert read_table(tmp_path / "sweep.csv") == [*first, *second]
+    third = sweep(variants(SMALL, ["max_steps=2,4", "seed=0"]), tmp_path)
+    table = read_table(tmp_path / "sweep.csv")
+    assert [(row["max_steps"], row["rng"]) for row in table] == [(4, i) for i in range(4)] + [(2, 0), (4, 0)]
+    assert [row["loss"] for row in table] == [row["loss"] for row in [*first, *second, *third]]
+    assert all((tmp_path / str(row["network"])).is_file() for row in table)
+    again = sweep(variants(SMALL, ["seed=0..3"]), tmp_path)  # nothing is trained, nothing lost
+    assert [row["loss"] for row in again] == [row["loss"] for row in [*first, *second]]
+    assert len(read_table(tmp_path / "sweep.csv")) == 6
+
+
+def test_a_sweep_that_was_stopped_keeps_the_rows_of_those_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = sweep(variants(SMALL, ["seed=0..1"]), tmp_path)
+
+    def stop(*_: object) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("amtlib.batch.sweep.write_whole", stop)
+    with pytest.raises(KeyboardInterrupt):
+        sweep(variants(SMALL, ["seed=1..3"]), tmp_path)
+    assert read_table(tmp_path / "sweep.csv") == first
+
+
+@pytest.mark.parametrize(
+    ("settings", "sweeps", "complaint"),
+    [
+        (
+            {"max_steps": 5},
+            ["seed=0"],
+            r"rng=0\.json was trained with other settings \(max_steps: 4 there, 5 now\)",
+        ),
+        (
+            {"max_steps": 5},
+            ["seed=7"],
+            r"rng=0\.json was trained with other settings \(max_steps: 4 there, 5 now\)",
+        ),
+        (
+            {"nfft": 2048},
+            ["max_steps=1,2"],
+            r"\(nfft: 1024 there, 2048 now\): give another folder, or move it away",
+        ),
+        ({"optimizer": "adam"}, ["seed=0"], r'\(optimizer: not given there, "adam" now\)'),
+    ],
+)
+def test_networks_that_no_column_tells_apart_do_not_share_a_folder(
+    tmp_path: Path, settings: dict[str, Any], sweeps: list[str], complaint: str
+) -> None:
+    sweep(variants(SMALL, ["seed=0..1"]), tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(TableError, match=complaint):
+        sweep(variants({**SMALL, **settings}, sweeps), tmp_path)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_lines_and_delays_may_vary_beside_each_other(tmp_path: Path) -> None:
+    sweep(variants(SMALL, ["seed=0"]), tmp_path)
+    sweep(variants(SMALL, ["lines=4"]), tmp_path)
+    assert [row["N"] for row in read_table(tmp_path / "sweep.csv")] == [None, 4]
+
+
+def test_networks_of_another_sound_do_not_share_a_folder_unless_a_column_tells(tmp_path: Path) -> None:
+    room(tmp_path / "room.wav")
+    room(tmp_path / "hall.wav", seed=1)
+    path = config(tmp_path, MATCHING)
+    sweep(variants(read_config(path), ["seed=0"], tmp_path), tmp_path / "out")
+    path = config(tmp_path, {**MATCHING, "target": "hall.wav"})
+    with pytest.raises(TableError, match=r"other settings \(target_sha256: "):
+        sweep(variants(read_config(path), ["seed=1"], tmp_path), tmp_path / "out")
+    sweep(variants(read_config(path), ["target=hall.wav", "seed=1"], tmp_path), tmp_path / "out")
+    assert [Path(str(row["target"])).name for row in read_table(tmp_path / "out" / "sweep.csv")] == [
+        "room.wav",
+        "hall.wav",
+    ]
+
+
+def test_a_network_that_failed_is_tried_again_and_has_one_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = train_fdn
+
+    def train(*arguments: Any, **given: Any) -> Any:
+        if given["max_steps"]:
+            raise FloatingPointError("no luck")
+        return real(*arguments, **given)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("amtlib.batch.sweep.train_fdn", train)
+        sweep(variants(SMALL, ["seed=0..1"]), tmp_path)
+    sweep(variants(SMALL, ["seed=0"]), tmp_path)
+    table = read_table(tmp_path / "sweep.csv")
+    assert [(row["rng"], row["network"]) for row in table] == [(1, None), (0, "rng=0.json")]
 
 
 def test_a_run_that_fails_stands_in_the_table_and_the_others_go_on(

@@ -43,7 +43,7 @@ from app.figures.theme import (
     Style,
 )
 from app.labs.loudness.experiments import CONTOUR_FREQUENCIES, PHONS, SERIES_LEVELS
-from app.labs.loudness.model import WINDOWS, LoudnessModel, plain, sones
+from app.labs.loudness.model import WINDOWS, LoudnessModel, plain
 
 
 def _hertz(low: float, high: float) -> tuple[float, float]:
@@ -202,7 +202,7 @@ def _course(name: str) -> Callable[[LoudnessModel], tuple[Array, Array]]:
 
 OVER_TIME = Figure(
     "time",
-    lambda lab: f"Loudness over time: {sones(lab.course.peak)}",
+    lambda lab: f"Loudness over time: {lab.sones(lab.course.peak)}",
     Axis("time", "Time", "s", lambda lab: (float(lab.course.time[0]), float(lab.course.time[-1]))),
     Axis("loudness", "Loudness", "sone", Rising(lambda lab: float(lab.course.instantaneous.max()))),
     [
@@ -252,7 +252,7 @@ def _growth_title(lab: LoudnessModel) -> str:
     found, level = lab.growth, float(lab.stimulus.level)
     heard = found.one if lab.right == -math.inf else found.both
     now = float(np.exp(np.interp(level, found.levels, np.log(np.maximum(heard, 1e-5)))))
-    return f"If it lasts: {sones(now)} at {level:g} dB SPL"
+    return f"If it lasts: {lab.sones(now)} at {level:g} dB SPL"
 
 
 def _grown(name: str) -> Callable[[LoudnessModel], tuple[Array, Array]]:

@@ -3,7 +3,6 @@ Source: :class:`amtlib.Moore2016` and :class:`amtlib.Glasberg2002`; the experime
 Not a page: see view.py. The chain runs once over the whole sound; a moment is read off it.
 """
 
-import functools
 import itertools
 import math
 import operator
@@ -504,7 +503,7 @@ class LoudnessModel(LabModel):
         above = np.interp(2 * self.course.frequencies[top], self.course.frequencies, excitation)
         found = {
             "loudness_sone": peak,
-            "loudness_phon": phon(peak),
+            "loudness_phon": self.phon(peak),
             "octave_up_db": float(above - excitation[top]),
             "binaural_gain": self.binaural_gain,
         }
@@ -523,7 +522,7 @@ class LoudnessModel(LabModel):
         peak = self.course.peak
         if peak <= THRESHOLD_SONE:
             return f"{self.stimulus.summary}: below the threshold of hearing. Nothing of it is heard."
-        heard = f"{self.stimulus.summary}: {sones(peak)}. {self._moment_in_words()}"
+        heard = f"{self.stimulus.summary}: {self.sones(peak)}. {self._moment_in_words()}"
         two = self.listener.model == "moore2016" and self.right > -math.inf
         if self.look.view == "binaural" and two and self.steady.left > 0:
             return f"{heard} Both ears hear {self.binaural_gain:.2f} times what the left hears."
@@ -531,6 +530,15 @@ class LoudnessModel(LabModel):
             distance = experiments.iso_distance(self.contours)
             return f"{heard} The contours lie {distance:.1f} dB (rms) from those of ISO 226."
         return heard
+
+    def phon(self, sone: float) -> float:
+        """Return a loudness in sone in phon by the model as it is set; NaN where that has none."""
+        return phon(sone, self.model())
+
+    def sones(self, sone: float) -> str:
+        """Write a loudness for a person: sone, and phon beside it."""
+        digits, level = 3 if sone < 1 else 2 if sone < 10 else 1, self.phon(sone)
+        return f"{sone:.{digits}f} sone" + (f" ({level:.0f} phon)" if math.isfinite(level) else "")
 
     def _moment_in_words(self) -> str:
         at, excitation = self.course.moments[self.frame], self.patterns[0][0]
@@ -573,7 +581,7 @@ class LoudnessModel(LabModel):
             "with torch.no_grad():",
             "    found = model(x, return_stages=True)",
             "sone = float(found.long_term.max())",
-            'print(f"{sone:.3f} sone, {float(sone2phon(sone)):.1f} phon")',
+            'print(f"{sone:.3f} sone, {sone2phon(sone, model):.1f} phon")',
             f"frame = {self.frame * self._keep}  # the moment that is looked at",
             "stages = found.stages" if later else "stages = found",
             "excitation = stages.excitation[..., frame, :]  # dB, "
@@ -637,16 +645,15 @@ def parameter_code(inside: Inside, *, later: bool) -> list[str]:
     ]
 
 
-@functools.lru_cache(maxsize=256)
-def phon(sone: float) -> float:
-    """Return a loudness in sone as a loudness level in phon."""
-    return float(sone2phon(torch.tensor(sone, dtype=torch.float64)))
+def phon(sone: float, model: Moore2016 | Glasberg2002 | None = None) -> float:
+    """Return a loudness in sone as a loudness level in phon, of that model or of the published table.
 
-
-def sones(sone: float) -> str:
-    """Write a loudness for a person: sone, and phon beside it."""
-    digits = 3 if sone < 1 else 2 if sone < 10 else 1
-    return f"{sone:.{digits}f} sone ({phon(sone):.0f} phon)"
+    NaN if the model is set so that a tone's loudness does not grow with its level: it has no phon then.
+    """
+    try:
+        return sone2phon(float(sone), model)
+    except ValueError:
+        return math.nan
 
 
 def plain(sone: float) -> str:

@@ -1,0 +1,201 @@
+"""How modules and results show themselves: one short line at the prompt, an escaped table in a notebook."""
+
+import dataclasses
+import html.parser
+import importlib
+import io
+import math
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import amtlib
+from amtlib import (
+    DRNLFilterbank,
+    Glasberg2002,
+    LoudnessIntegration,
+    Moore2016,
+    Moore2016BinauralLoudness,
+    Moore2016Spectrum,
+    audio,
+    fdn,
+    lti,
+    train,
+)
+from amtlib.batch import Analysis
+from amtlib.filterbanks import parameters_at
+from amtlib.loudness import equal_loudness_contour, loudness
+from amtlib.modules import RealModule
+from amtlib.results import summary, table
+from amtlib.train.losses import cochleagram, excitation_pattern
+
+MOST = 300
+PACKAGES = (
+    "amtlib",
+    *(
+        f"amtlib.{name}"
+        for name in ("audio", "batch", "ears", "fdn", "filterbanks", "jobs", "loudness", "lti")
+    ),
+    *("amtlib.signals", "amtlib.train", "amtlib.train.losses"),
+)
+X = 0.02 * torch.randn(2, 4000, generator=torch.Generator().manual_seed(1))
+PATTERN = torch.linspace(0.0, 1.0, 150)
+
+
+@cache
+def network() -> fdn.FDNBuild:
+    return fdn.design_fdn(N=8, rt=0.3, rng=1, fs=8000)
+
+
+def sound() -> audio.Recording:
+    buffer = io.BytesIO()
+    audio.save(buffer, X, 32000)
+    return audio.load(buffer.getvalue(), name=f"{'long ' * 40}<b>take</b>.wav", channel="all")
+
+
+RESULTS: dict[str, Callable[[], Any]] = {
+    "Analysis": lambda: Analysis("moore2016", full_scale_db=100.0),
+    "BinauralLoudness": lambda: Moore2016BinauralLoudness()(PATTERN, PATTERN, return_stages=True),
+    "CochleagramPicture": lambda: cochleagram(X[0], 32000),
+    "Colouration": lambda: fdn.colouration(dataclasses.replace(network(), filters=None)),
+    "DRNLOutput": lambda: DRNLFilterbank((100.0, 8000.0), 32000)(1e-4 * X, return_paths=True),
+    "DRNLParameters": lambda: parameters_at(torch.linspace(100.0, 8000.0, 50)),
+    "DenseSpectrum": lambda: Moore2016Spectrum().dense(X),
+    "EqualLoudnessContour": lambda: equal_loudness_contour(Glasberg2002(), 40.0, [500.0, 1000.0, 2000.0]),
+    "ExcitationPicture": lambda: excitation_pattern(X[0], 32000),
+    "FDNBuild": network,
+    "Glasberg2002Stages": lambda: Glasberg2002()(X, return_stages=True),
+    "LoopGain": lambda: fdn.LoopGain(1 / 3, 1e4 / 3, 0.0),
+    "LoudnessOverTime": lambda: LoudnessIntegration()(torch.rand(3, 900, 150), return_stages=True),
+    "Modes": lambda: fdn.modal_decomposition(network()),
+    "Moore2016Loudness": lambda: Moore2016()(X.expand(9, 2, -1), return_stages=True),
+    "Moore2016Stages": lambda: Moore2016()(X, return_stages=True).stages,
+    "Paths": lambda: lti.Paths(X, X),
+    "Recording": sound,
+    "Rendered": lambda: train.Rendered.of_response(X[0], fs=32000.0),
+    "ReverberationTimes": lambda: fdn.reverberation_time(fdn.render(network(), 0.5), 8000),
+    "Snapshot": lambda: train.Snapshot(0, math.nan, {"a": 1 / 3}, {"a": X, "b": X}, lambda p: network()),
+    "SoundLoudness": lambda: loudness(sound()),
+    "StationaryLoudness": lambda: Moore2016().stationary(1000.0, torch.full((40, 1), 60.0)),
+    "Step": lambda: train.Step(10, 1 / 3, {"mse_loss": 1 / 3, "_ColorlessSparsity": 1 / 7}, 1 / 9),
+    "TimeConstants": lambda: LoudnessIntegration().get_time_constants(),
+    "Trainable": lambda: train.Trainable(direct=True),
+    "TrainingPlan": lambda: train.TrainingPlan(network(), settings={"target": X[0].numpy()}),
+    "Transfers": lambda: DRNLFilterbank((100.0, 8000.0), 32000).frequency_response(np.linspace(0.0, 1e4, 99)),
+}
+#: Written as they were typed (losses and their parts), or lists that grow, with a table of their own
+OTHERS = {"TrainLog"}
+
+
+@cache
+def results() -> dict[str, type]:
+    found = {}
+    for package in PACKAGES:
+        module = importlib.import_module(package)
+        for name in module.__all__:
+            kind = getattr(module, name)
+            if not isinstance(kind, type) or (
+                kind.__module__.startswith("amtlib.train.losses.") and not hasattr(kind, "_repr_html_")
+            ):
+                continue
+            if dataclasses.is_dataclass(kind) or hasattr(kind, "_fields"):
+                found[name] = kind
+    return {name: found[name] for name in sorted(found) if name not in OTHERS}
+
+
+def modules() -> list[str]:
+    kinds = {name: getattr(amtlib, name) for name in amtlib.__all__}
+    return sorted(n for n, kind in kinds.items() if isinstance(kind, type) and issubclass(kind, RealModule))
+
+
+def test_every_public_result_has_an_example():
+    assert sorted(results()) == sorted(RESULTS)
+
+
+@pytest.mark.parametrize("name", results())
+def test_a_result_prints_one_short_line(name: str):
+    found = RESULTS[name]()
+    text = repr(found)
+    assert text.startswith(f"{name}(")
+    assert "\n" not in text
+    assert len(text) <= MOST
+    assert "tensor(" not in text
+    assert "array(" not in text
+
+
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "DRNLFilterbank": {"fc": (100.123456789, 7999.987654321), "fs": 44100},
+    "FastDRNLFilterbank": {"fc": (100.123456789, 7999.987654321), "fs": 44100},
+    "GammatoneFilterbank": {"fc": (50.123456789, 15999.987654321), "fs": 44100},
+    "HeadphoneFilter": {"fs": 44100},
+    "MiddleEarFilter": {"fs": 44100},
+    "OuterMiddleEarFilter": {"fs": 44100},
+}
+
+
+@pytest.mark.parametrize("name", modules())
+def test_a_module_prints_one_short_line(name: str):
+    module = getattr(amtlib, name)(**ARGUMENTS.get(name, {}))
+    text = repr(module)
+    assert text.startswith(f"{name}(")
+    assert "\n" not in text
+    assert len(text) <= MOST
+    assert all(part in text for part, _ in module.named_children())
+    assert repr(torch.nn.Sequential(module)).count("\n") == 2
+
+
+class Reader(html.parser.HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.texts: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        assert attrs == []
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+
+@pytest.mark.parametrize("name", [n for n, kind in results().items() if hasattr(kind, "_repr_html_")])
+def test_a_result_is_a_small_table_in_a_notebook(name: str):
+    found = RESULTS[name]()
+    text = found._repr_html_()
+    reader = Reader()
+    reader.feed(text)
+    assert set(reader.tags) == {"table", "caption", "tr", "th", "td"}  # nothing of a name is a tag
+    assert len(text) < 3000
+    if "Loudness" in name or "Stages" in name:
+        assert {"sone", "sone/Cam"} & set(reader.texts)
+
+
+def test_tables_of_the_loudness_models_give_their_greatest_values():
+    found = loudness(X, 32000)
+    reader = Reader()
+    reader.feed(found._repr_html_())
+    assert f"{float(found.peak):.4g}" in reader.texts
+    assert f"{float(found.peak_phon):.1f}" in reader.texts
+    assert "Moore2016 · binaural" in reader.texts
+    reader = Reader()
+    reader.feed(Moore2016()(X)._repr_html_())
+    assert {"long_term", "61", "s", "sone"} <= set(reader.texts)
+
+
+def test_names_are_escaped():
+    assert "<b>" not in table("<b>", [("<b>", "<b>")]).replace("&lt;b&gt;", "")
+    assert "<b>" not in sound()._repr_html_()
+
+
+def test_silence_and_nothing_are_shown():
+    silent = fdn.ReverberationTimes(*(np.full(3, math.nan) for _ in range(5)))
+    assert "nan" not in silent._repr_html_()
+    assert summary(silent) == "ReverberationTimes(centres, edt, t20, t30, t60: (3,))"
+    empty = Moore2016().over_time(torch.zeros(2, 3, 150))
+    assert empty.stages is not None
+    assert "(2, 0, 150)" in repr(empty.stages)
+    assert "2 × 0 × 150" in empty.stages._repr_html_()
