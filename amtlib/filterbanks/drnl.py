@@ -22,10 +22,20 @@ from amtlib.filterbanks.drnl_parameters import (
     parameters_at,
 )
 from amtlib.modules import RealModule
+from amtlib.ranges import Above, Below, Range
 from amtlib.scales import audfiltbw
 
 _COMPLEX = {torch.float32: torch.complex64, torch.float64: torch.complex128}
 _STICK = NAMES[7:]
+#: Where a learning bank keeps what is no frequency; frequencies lie below fs / 2
+_RANGES = {
+    "BW_lin_norm": Above(0.05, 20.0),
+    "BW_nlin_norm": Above(0.05, 20.0),
+    "g": Above(0.0, 1e12),
+    "a": Above(0.0, 1e12),
+    "b": Above(1e-12, 1e12),
+    "c": Above(0.0, 10.0),
+}
 # Samples, ringing included, that are filtered in one piece whatever the memory: 8 MB in float64.
 _FEW_SAMPLES = 1 << 20
 
@@ -76,7 +86,9 @@ class DRNLFilterbank(RealModule):
         Number of sections: 2 gammatones everywhere, 4 and 1 low-passes in the linear and nonlinear path; or 3,
         4 and 3. The parameters are the same.
     learnable : bool
-        Make the ten parameter vectors parameters; all of them get gradients.
+        Make the ten parameter vectors parameters; all of them get gradients. They stay in their range however far
+        they are stepped: what is stored are logarithms, and of frequencies logits of their share of fs / 2, so that a
+        step of 0.01 changes each by about 1 %. An a or g of 0 stays 0.
     dtype : torch.dtype
         torch.float32 or torch.float64, of signals and parameters.
     parameters : DRNLParameters, optional
@@ -93,8 +105,9 @@ class DRNLFilterbank(RealModule):
     n_gt_lin, n_lp_lin, n_gt_nlin, n_lp_nlin : int
         Gammatone and low-pass sections of the paths.
     CF_lin, BW_lin_norm, LP_lin_cutoff, g, CF_nlin, BW_nlin_norm, LP_nlin_cutoff, a, b, c : Tensor, shape (F,)
-        Buffers, or parameters of the module if `learnable`; see :class:`DRNLParameters`. They may be changed in
-        place.
+        See :class:`DRNLParameters`. Buffers, which may be changed in place; or, if `learnable`, the values of the
+        module's parameters of these names: assign new ones, as in ``bank.a = 2.0 * bank.a``. Their ``grad`` is the
+        gradient with respect to the value.
 
     Raises
     ------
@@ -177,6 +190,7 @@ class DRNLFilterbank(RealModule):
         self.n_gt_lin, self.n_lp_lin, self.n_gt_nlin, self.n_lp_nlin = ORDERS[model]
         self.learnable = bool(learnable)
         self._table("fc", centre)
+        values = {}
         for name in NAMES:
             value = getattr(usual if parameters is None else parameters, name).detach()
             if value.shape != centre.shape:
@@ -184,14 +198,19 @@ class DRNLFilterbank(RealModule):
                     f"parameters.{name} has shape {tuple(value.shape)}, fc has {len(centre)} channels; "
                     f"give ({len(centre)},)"
                 )
-            value = value.to(centre.device)
+            values[name] = value.to(centre.device)
+        self._verify(values)
+        for name, value in values.items():
             if name in self._fixed:
                 self._table(name, value)
             else:
-                self._keep(name, value, self.learnable)
+                self._keep(name, value, self.learnable, within=self._range(name))
         self._filters = lti.ResponseCache()
         self._verdict = lti.ResponseCache()
-        self._check()
+
+    def _range(self, name: str) -> Range:
+        """Where a learned parameter stays."""
+        return Below(self.fs / 2.0) if name.startswith(("CF", "LP")) else _RANGES[name]
 
     @property
     def knee(self) -> Tensor:
@@ -212,34 +231,38 @@ class DRNLFilterbank(RealModule):
         >>> DRNLFilterbank([1000.0], fs=16000).values().BW_lin
         tensor([193.7671], dtype=torch.float64)
         """
-        return DRNLParameters(*(getattr(self, name).detach().double() for name in NAMES))
+        return DRNLParameters(*(self._now(name).detach().double() for name in NAMES))
 
     def _check(self) -> None:
-        """Raise if a parameter is, or has become, one that no DRNL can have; remembered by value."""
+        """Raise if a parameter has become one that no DRNL can have; remembered by value."""
+        values = {name: self._now(name) for name in NAMES}
 
         def check() -> bool:
-            nyquist = self.fs / 2.0
-            for name in NAMES:
-                value = getattr(self, name).detach()
-                is_frequency = name.startswith(("CF", "LP"))
-                positive = is_frequency or name in ("BW_lin_norm", "BW_nlin_norm", "b")
-                good = torch.isfinite(value) & ((value > 0.0) if positive else (value >= 0.0))
-                if is_frequency:
-                    good &= value < nyquist
-                if not bool(good.all()):
-                    channel = int((~good).nonzero()[0])
-                    span = (
-                        f"between 0 and fs / 2 = {nyquist:g} Hz: raise fs, leave the channel out"
-                        if is_frequency
-                        else f"finite and {'above' if positive else 'at least'} 0: correct it"
-                    )
-                    raise ValueError(
-                        f"{name} = {float(value[channel]):g} of channel {channel} at {float(self.fc[channel]):g} "
-                        f"Hz must be {span}, or clamp it after each step if it was learned"
-                    )
+            self._verify(values)
             return True
 
-        self._verdict.get("checked", [getattr(self, name) for name in NAMES], check)
+        self._verdict.get("checked", list(values.values()), check)
+
+    def _verify(self, values: dict[str, Tensor]) -> None:
+        nyquist = self.fs / 2.0
+        for name, given in values.items():
+            value = given.detach()
+            is_frequency = name.startswith(("CF", "LP"))
+            positive = is_frequency or name in ("BW_lin_norm", "BW_nlin_norm", "b")
+            good = torch.isfinite(value) & ((value > 0.0) if positive else (value >= 0.0))
+            if is_frequency:
+                good &= value < nyquist
+            if not bool(good.all()):
+                channel = int((~good).nonzero()[0])
+                span = (
+                    f"between 0 and fs / 2 = {nyquist:g} Hz: raise fs, leave the channel out"
+                    if is_frequency
+                    else f"finite and {'above' if positive else 'at least'} 0: correct it"
+                )
+                raise ValueError(
+                    f"{name} = {float(value[channel]):g} of channel {channel} at {float(self.fc[channel]):g} "
+                    f"Hz must be {span}, or clip its gradient if it was learned"
+                )
 
     def _radians(self) -> tuple[Tensor, ...]:
         """Angle and damping of the poles and cut-off frequency of both paths in rad/sample, float64."""
@@ -247,8 +270,8 @@ class DRNLFilterbank(RealModule):
         return tuple(
             turn * value
             for centre, width, cutoff in (
-                (self.CF_lin.double(), self.BW_lin_norm.double(), self.LP_lin_cutoff.double()),
-                (self.CF_nlin.double(), self.BW_nlin_norm.double(), self.LP_nlin_cutoff.double()),
+                (self._now("CF_lin").double(), self._now("BW_lin_norm").double(), self._now("LP_lin_cutoff").double()),
+                (self._now("CF_nlin").double(), self._now("BW_nlin_norm").double(), self._now("LP_nlin_cutoff").double()),
             )
             for value in (centre, width * audfiltbw(centre), cutoff)
         )
@@ -258,7 +281,7 @@ class DRNLFilterbank(RealModule):
         dtype = _COMPLEX[self.dtype]
         centre, width, cutoff, centre_nlin, width_nlin, cutoff_nlin = self._radians()
         linear = lti.classic_gammatone_response(centre, width, self.n_gt_lin, at, dtype)
-        linear = linear * self.g.unsqueeze(-1)
+        linear = linear * self._now("g").unsqueeze(-1)
         beside = linear * lti.butterworth_response(cutoff, self.n_lp_lin, at, dtype)
         before = lti.classic_gammatone_response(centre_nlin, width_nlin, self.n_gt_nlin, at, dtype)
         after = before * lti.butterworth_response(cutoff_nlin, self.n_lp_nlin, at, dtype)
@@ -266,7 +289,7 @@ class DRNLFilterbank(RealModule):
 
     def _filters_learn(self) -> bool:
         return torch.is_grad_enabled() and any(
-            getattr(self, name).requires_grad for name in self._filters_from
+            self._now(name).requires_grad for name in self._filters_from
         )
 
     def _transfers(self, n_fft: int) -> lti.Transfers:
@@ -274,7 +297,7 @@ class DRNLFilterbank(RealModule):
         if self._filters_learn():
             return self._evaluate(n_fft)
         key = ("transfers", n_fft, self.dtype)
-        parameters = [getattr(self, name) for name in self._filters_from]
+        parameters = [self._now(name) for name in self._filters_from]
         return lti.Transfers(
             *self._filters.get(key, parameters, lambda: torch.stack(self._evaluate(n_fft))).unbind(0)
         )
@@ -287,11 +310,11 @@ class DRNLFilterbank(RealModule):
         return max(lti.cascade_settling(poles, self.dtype) for poles in (linear, nonlinear))
 
     def _settle(self) -> int:
-        parameters = [getattr(self, name) for name in self._filters_from]
+        parameters = [self._now(name) for name in self._filters_from]
         return self._filters.get(("settle", self.dtype), parameters, self._ringing)
 
     def _stick(self, y: Tensor, channels: slice) -> Tensor:
-        a, b, c = (getattr(self, name)[channels].unsqueeze(-1) for name in _STICK)
+        a, b, c = (self._now(name)[channels].unsqueeze(-1) for name in _STICK)
         return broken_stick(y, a, b, c)
 
     def _signal(self, x: Tensor) -> Tensor:
@@ -305,7 +328,8 @@ class DRNLFilterbank(RealModule):
         return x
 
     def _has_nonlinear_path(self) -> bool:
-        return bool((self.a.detach() > 0.0).any()) or (torch.is_grad_enabled() and self.a.requires_grad)
+        a = self._now("a")
+        return bool((a.detach() > 0.0).any()) or (torch.is_grad_enabled() and a.requires_grad)
 
     def forward(
         self, x: Tensor, *, return_paths: bool = False, block: int | None = None
