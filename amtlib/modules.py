@@ -191,7 +191,7 @@ class RealModule(nn.Module, metaclass=_BuiltAnywhere):
         found: Any = super().__getattr__(name)
         if not self._is_mapped(name):
             return found
-        value = self._ranges[name].value(found).as_subclass(LearnedValue)
+        value = LearnedValue.of(self._ranges[name].value(found), functools.partial(setattr, self, name))
         if found.is_leaf and found.grad is not None:
             value.grad = self._ranges[name].gradient(found.detach(), found.grad)
         return value

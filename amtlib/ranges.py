@@ -4,6 +4,7 @@ Not here: which value has which range, and the modules (:mod:`amtlib.modules`).
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -14,6 +15,8 @@ _LEAST = 1e-30
 """Values down to here have a logarithm of their own; smaller ones count as 0."""
 _FURTHEST = 10.0
 """Logits end here: 4.5e-5 of the limit is left."""
+_LEAST_DAMPING = math.log(1e-5)
+"""Logarithm of the damping per sample of the narrowest resonance, which rings for 20 s at 48 kHz."""
 
 
 class Range(Protocol):
@@ -40,6 +43,13 @@ class Above:
     """
     Values from `low` to `high`, stored as natural logarithms; with `low` = 0, 0 itself too, which then stays.
 
+    Parameters
+    ----------
+    low, high : float
+        The bounds, 0 <= low < high.
+    clamps : bool
+        Take a value out of range as the bound next to it; otherwise :meth:`outside` finds it.
+
     Examples
     --------
     >>> span = Above(0.0, 1e12)
@@ -49,10 +59,11 @@ class Above:
 
     low: float
     high: float
+    clamps: bool = False
 
     def stored(self, value: Tensor) -> Tensor:
         """Return the logarithm."""
-        return value.clamp_min(_LEAST).log()
+        return value.clamp(max(self.low, _LEAST), self.high).log()
 
     def value(self, stored: Tensor) -> Tensor:
         """Return the value of a logarithm."""
@@ -69,6 +80,8 @@ class Above:
 
     def outside(self, value: Tensor) -> Tensor:
         """Return where a value is out of range; rounding is not."""
+        if self.clamps:
+            return torch.zeros_like(value, dtype=torch.bool)
         return ~((value >= self.low * (1.0 - 1e-6)) & (value <= self.high * (1.0 + 1e-6)))
 
     def __str__(self) -> str:
@@ -150,7 +163,7 @@ class Polar:
         """Return real and imaginary part."""
         first, second = stored.unbind(-1)
         if self.poles:
-            size, angle = torch.exp(-first.clamp(-18.0, 4.0).exp()), second.clamp(-18.0, 2.0).exp()
+            size, angle = torch.exp(-first.clamp(_LEAST_DAMPING, 4.0).exp()), second.clamp(-18.0, 2.0).exp()
         else:
             size, angle = first.clamp(math.log(_LEAST), 10.0).exp(), second
         return torch.stack([size * angle.cos(), size * angle.sin()], -1)
@@ -167,7 +180,7 @@ class Polar:
     def outside(self, value: Tensor) -> Tensor:
         """Return where a value is out of range."""
         size = torch.linalg.vector_norm(value, dim=-1, keepdim=True)
-        return ~(size < 1.0 if self.poles else torch.isfinite(size))
+        return ~(-size.log() > 0.999 * math.exp(_LEAST_DAMPING) if self.poles else torch.isfinite(size))
 
     def __str__(self) -> str:
         return "inside the unit circle" if self.poles else "finite"
@@ -175,36 +188,48 @@ class Polar:
 
 class LearnedValue(Tensor):
     """
-    The value of a learned parameter, computed from what its module stores: writing into it is refused.
+    The value of a learned parameter, computed from what its module stores; writing into it sets the parameter.
 
     Results of computations with it are ordinary tensors, with gradients; ``grad`` is the gradient with respect to the
-    value.
+    value. As into a parameter, one writes inside of ``torch.no_grad()``, or through ``data``.
 
     Examples
     --------
-    >>> value = torch.ones(2).as_subclass(LearnedValue)
-    >>> type(2 * value)
-    <class 'torch.Tensor'>
-    >>> value.mul_(2)
-    Traceback (most recent call last):
-      ...
-    RuntimeError: a learned value is computed from what its module stores, so that mul_ would change a copy ...
+    >>> from amtlib import Moore2016AGC
+    >>> agc = Moore2016AGC(learnable=True)
+    >>> with torch.no_grad():
+    ...     agc.attack_alpha.mul_(2.0)
+    tensor(0.0900)
+    >>> agc.attack_alpha
+    tensor(0.0900, grad_fn=<AliasBackward0>)
     """
+
+    write: Callable[[Tensor], None]
+
+    @staticmethod
+    def of(value: Tensor, write: Callable[[Tensor], None]) -> "LearnedValue":
+        """Return a value that hands on what is written into it."""
+        learned = value.as_subclass(LearnedValue)
+        learned.write = write
+        return learned
 
     @classmethod
     def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Refuse what would write into a value, or into its ``data``."""
+        """Hand on what is written into a value, or into its ``data``."""
         name = getattr(func, "__name__", "")
+        writes = name == "__setitem__" or (name.endswith("_") and not name.startswith("__"))
         with torch._C.DisableTorchFunctionSubclass():
-            if name == "__setitem__" or (name.endswith("_") and not name.startswith("__")):
-                if isinstance(args[0], cls):
-                    raise RuntimeError(
-                        f"a learned value is computed from what its module stores, so that {name} would change a "
-                        "copy and nothing else; assign all of it, as in module.a = 2.0 * module.a, or take a "
-                        ".clone() if the copy is wanted"
-                    )
+            if isinstance(args[0], cls) and (writes or func == _SET_DATA):
+                value = args[0]
+                if torch.is_grad_enabled() and value.requires_grad and func != _SET_DATA:
+                    raise RuntimeError(f"{name} writes into a learned value; do so inside of torch.no_grad()")
+                copy = args[1] if func == _SET_DATA else value.detach().as_subclass(Tensor).clone()
+                if writes:
+                    func(copy, *args[1:], **(kwargs or {}))
+                value.write(copy)
+                return cls.of(copy, value.write)
             found = func(*args, **(kwargs or {}))
-            return found.as_subclass(cls) if func == _DATA else found
+            return cls.of(found, args[0].write) if func == _DATA else found
 
     def __repr__(self) -> str:  # type: ignore[override]
         return repr(self.as_subclass(Tensor))
@@ -227,3 +252,4 @@ class LearnedValue(Tensor):
 
 
 _DATA = Tensor.data.__get__  # type: ignore[attr-defined]
+_SET_DATA = Tensor.data.__set__  # type: ignore[attr-defined]

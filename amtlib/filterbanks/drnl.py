@@ -105,9 +105,9 @@ class DRNLFilterbank(RealModule):
     n_gt_lin, n_lp_lin, n_gt_nlin, n_lp_nlin : int
         Gammatone and low-pass sections of the paths.
     CF_lin, BW_lin_norm, LP_lin_cutoff, g, CF_nlin, BW_nlin_norm, LP_nlin_cutoff, a, b, c : Tensor, shape (F,)
-        See :class:`DRNLParameters`. Buffers, which may be changed in place; or, if `learnable`, the values of the
-        module's parameters of these names: assign new ones, as in ``bank.a = 2.0 * bank.a``. Their ``grad`` is the
-        gradient with respect to the value.
+        See :class:`DRNLParameters`. Buffers; or, if `learnable`, the values of the module's parameters of these
+        names, with the gradient with respect to the value as ``grad``. They may be assigned, as in ``bank.a =
+        2.0 * bank.a``, and changed in place; optimisers take ``bank.parameters()``, which hold what is stored.
 
     Raises
     ------
