@@ -191,10 +191,10 @@ class RealModule(nn.Module, metaclass=_BuiltAnywhere):
         found: Any = super().__getattr__(name)
         if not self._is_mapped(name):
             return found
-        value = LearnedValue.of(self._ranges[name].value(found), functools.partial(setattr, self, name))
+        span, gradient = self._ranges[name], None
         if found.is_leaf and found.grad is not None:
-            value.grad = self._ranges[name].gradient(found.detach(), found.grad)
-        return value
+            gradient = span.gradient(found.detach(), found.grad)
+        return LearnedValue.of(span.value(found), functools.partial(setattr, self, name), gradient)
 
     def __setattr__(self, name: str, value: Any) -> None:
         taken = self.__dict__.get("_parameters", {}).get(name)

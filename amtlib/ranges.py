@@ -205,13 +205,21 @@ class LearnedValue(Tensor):
     """
 
     write: Callable[[Tensor], None]
+    gradient: Tensor | None
 
     @staticmethod
-    def of(value: Tensor, write: Callable[[Tensor], None]) -> "LearnedValue":
+    def of(
+        value: Tensor, write: Callable[[Tensor], None], gradient: Tensor | None = None
+    ) -> "LearnedValue":
         """Return a value that hands on what is written into it."""
         learned = value.as_subclass(LearnedValue)
-        learned.write = write
+        learned.write, learned.gradient = write, gradient
         return learned
+
+    @property
+    def grad(self) -> Tensor | None:  # type: ignore[override]
+        """The gradient with respect to the value, if the parameter has one."""
+        return self.gradient
 
     @classmethod
     def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
