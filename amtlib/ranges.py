@@ -172,7 +172,7 @@ class Polar:
         """Turn the pair of slopes into the gradient with respect to real and imaginary part."""
         number = torch.view_as_complex(self.value(stored).contiguous())
         first, second = (stored.exp() if self.poles else stored).unbind(-1)
-        # With G the wanted gradient, conj(G) number = -(slope by log |.|) + 1j (-slope by angle), each by the chain rule
+        # With G the wanted gradient, conj(G) number holds the slopes by log |.| and, turned in sign, by angle
         along = -gradient[..., 0] / first if self.poles else gradient[..., 0]
         around = gradient[..., 1] / second if self.poles else gradient[..., 1]
         return torch.view_as_real((torch.complex(along, -around) / number).conj().resolve_conj())
@@ -208,9 +208,7 @@ class LearnedValue(Tensor):
     gradient: Tensor | None
 
     @staticmethod
-    def of(
-        value: Tensor, write: Callable[[Tensor], None], gradient: Tensor | None = None
-    ) -> "LearnedValue":
+    def of(value: Tensor, write: Callable[[Tensor], None], gradient: Tensor | None = None) -> "LearnedValue":
         """Return a value that hands on what is written into it."""
         learned = value.as_subclass(LearnedValue)
         learned.write, learned.gradient = write, gradient

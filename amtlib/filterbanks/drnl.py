@@ -5,8 +5,9 @@ Not here: the outer and middle ear in front of it (:mod:`amtlib.ears`); the trun
 """
 
 import math
+import warnings
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -39,9 +40,25 @@ _RANGES = {
 # Samples, ringing included, that are filtered in one piece whatever the memory: 8 MB in float64.
 _FEW_SAMPLES = 1 << 20
 
+#: Peak velocity of the stapes in m/s for a tone of 120 dB SPL at the most sensitive frequency: 1.58e-3 (m/s)/Pa, the
+#: greatest gain of :class:`amtlib.ears.MiddleEarFilter` ('jepsen2008', at 830 Hz; with headphones the same), times
+#: 28.3 Pa. The other model, 'lopezpoveda2001', gives 0.013 m/s. Tones of 0 dB SPL: 1e-6 of it.
+LOUDEST = 0.045
+
 #: sections: gammatones and low-passes of the linear path, then of the nonlinear path (each side of the stick
 #: has as many gammatones)
 ORDERS = {"paulick2024": (2, 4, 2, 1), "jepsen2008": (3, 4, 3, 3)}
+
+
+class UnitWarning(UserWarning):
+    """
+    A signal is far from anything its unit allows, as pressure in Pa is where a velocity in m/s is asked for.
+
+    Examples
+    --------
+    >>> issubclass(UnitWarning, UserWarning)
+    True
+    """
 
 
 class DRNLOutput(NamedTuple):
@@ -51,7 +68,7 @@ class DRNLOutput(NamedTuple):
     Examples
     --------
     >>> bank = DRNLFilterbank([1000.0], fs=16000)
-    >>> total, linear, nonlinear = bank(torch.ones(4), return_paths=True)
+    >>> total, linear, nonlinear = bank(1e-6 * torch.ones(4), return_paths=True)
     >>> torch.equal(total, linear + nonlinear)
     True
     """
@@ -69,6 +86,10 @@ class DRNLFilterbank(RealModule):
     nonlinear one is gammatone filters, the broken stick ``sign(x) min(a |x|, b |x|^c)``, the same gammatone
     filters again, and low-passes. At low levels the nonlinear path dominates at the centre frequency, at high
     levels the linear path does, and between them the output grows by about 1 dB for 4.
+
+    The input is the velocity of the stapes in m/s, not the pressure in Pa, which is some 60 dB more: speech at 60 dB SPL
+    moves the stapes by 1e-5 m/s. :class:`amtlib.MiddleEarFilter` makes it of pressure. Beyond what a sound of 120 dB
+    SPL does, 0.045 m/s, a bank warns once (:class:`UnitWarning`).
 
     Parameters
     ----------
@@ -207,6 +228,7 @@ class DRNLFilterbank(RealModule):
                 self._keep(name, value, self.learnable, within=self._range(name))
         self._filters = lti.ResponseCache()
         self._verdict = lti.ResponseCache()
+        self._warned = False
 
     def _range(self, name: str) -> Range:
         """Where a learned parameter stays."""
@@ -232,6 +254,54 @@ class DRNLFilterbank(RealModule):
         tensor([193.7671], dtype=torch.float64)
         """
         return DRNLParameters(*(self._now(name).detach().double() for name in NAMES))
+
+    def alike(
+        self,
+        fc: Tensor | Sequence[float],
+        parameters: DRNLParameters,
+        *,
+        learnable: bool = False,
+        dtype: torch.dtype = torch.float64,
+    ) -> "DRNLFilterbank":
+        """
+        Return a bank of this kind with other channels.
+
+        Parameters
+        ----------
+        fc : Tensor, shape (F,), or list of F numbers
+            Characteristic frequencies in Hz.
+        parameters : DRNLParameters
+            Of F channels.
+        learnable : bool
+            As for the class.
+        dtype : torch.dtype
+            As for the class.
+
+        Returns
+        -------
+        DRNLFilterbank
+            With the sampling rate, subject and model of this one.
+
+        Examples
+        --------
+        >>> bank = DRNLFilterbank([500.0, 1000.0], fs=16000)
+        >>> bank.alike([2000.0], parameters_at([2000.0])).num_channels
+        1
+        """
+        return type(self)(
+            torch.as_tensor(fc),
+            self.fs,
+            subject=self.subject,
+            model=self.model,
+            learnable=learnable,
+            dtype=dtype,
+            parameters=parameters,
+            **self._more(),
+        )
+
+    def _more(self) -> dict[str, Any]:
+        """Return arguments of a subclass."""
+        return {}
 
     def _check(self) -> None:
         """Raise if a parameter has become one that no DRNL can have; remembered by value."""
@@ -270,8 +340,16 @@ class DRNLFilterbank(RealModule):
         return tuple(
             turn * value
             for centre, width, cutoff in (
-                (self._now("CF_lin").double(), self._now("BW_lin_norm").double(), self._now("LP_lin_cutoff").double()),
-                (self._now("CF_nlin").double(), self._now("BW_nlin_norm").double(), self._now("LP_nlin_cutoff").double()),
+                (
+                    self._now("CF_lin").double(),
+                    self._now("BW_lin_norm").double(),
+                    self._now("LP_lin_cutoff").double(),
+                ),
+                (
+                    self._now("CF_nlin").double(),
+                    self._now("BW_nlin_norm").double(),
+                    self._now("LP_nlin_cutoff").double(),
+                ),
             )
             for value in (centre, width * audfiltbw(centre), cutoff)
         )
@@ -288,9 +366,7 @@ class DRNLFilterbank(RealModule):
         return lti.Transfers(before, after, beside)
 
     def _filters_learn(self) -> bool:
-        return torch.is_grad_enabled() and any(
-            self._now(name).requires_grad for name in self._filters_from
-        )
+        return torch.is_grad_enabled() and any(self._now(name).requires_grad for name in self._filters_from)
 
     def _transfers(self, n_fft: int) -> lti.Transfers:
         """Transfer functions on an FFT grid; kept while the filters stay as they are."""
@@ -325,6 +401,14 @@ class DRNLFilterbank(RealModule):
                 f"x peaks at {peak:.3g} m/s, which overflows {self.dtype} on the way; give at most {limit:.1g} "
                 "m/s (speech moves the stapes by 1e-5 m/s)"
             )
+        if peak > LOUDEST and not self._warned:
+            self._warned = True
+            warnings.warn(
+                f"x peaks at {peak:.3g} m/s, but a sound of 120 dB SPL moves the stapes by {LOUDEST:g} m/s at most; if x "
+                "is pressure in Pa, some 60 dB more than the velocity, pass it through amtlib.MiddleEarFilter first",
+                UnitWarning,
+                stacklevel=3,
+            )
         return x
 
     def _has_nonlinear_path(self) -> bool:
@@ -340,7 +424,7 @@ class DRNLFilterbank(RealModule):
         Parameters
         ----------
         x : Tensor, shape (T,) or (B, T)
-            Stapes velocity in m/s, real; converted to `dtype`.
+            Stapes velocity in m/s (of pressure: :class:`amtlib.MiddleEarFilter`), real; converted to `dtype`.
         return_paths : bool
             Return both paths besides their sum.
         block : int, optional

@@ -169,7 +169,9 @@ class ERBIntegration(RealModule):
                 wrong = float(value[~torch.isfinite(value)][0])
                 raise ValueError(f"{name} has become {wrong}; lower the learning rate or clip its gradient")
         grid, width = self._grid(freqs, psd.shape[-1])
-        power = lti.product(psd, (self._masks(grid, width) * width).to(psd.dtype)) * self._now("integration_weights")
+        power = lti.product(psd, (self._masks(grid, width) * width).to(psd.dtype)) * self._now(
+            "integration_weights"
+        )
         floor = P_REF**2 * 10.0 ** (SILENCE_DB / 10.0)
         return 10.0 * torch.log10(power.clamp_min(floor)) - 20.0 * math.log10(P_REF)
 

@@ -425,7 +425,7 @@ class _Ends:
     """The last samples of stretches, from the same products that are folded into every step-th sample."""
 
     def __init__(self, tile: Tensor, signals: Tensor, block: int, step: int, stretch: int) -> None:
-        channels, rows, self.folded = tile.shape
+        channels, _, self.folded = tile.shape
         self.signals, self.total = signals.shape
         self.block, self.step, self.stretch = block, step, stretch
         self.like = (tile.dtype, tile.device)
@@ -453,7 +453,9 @@ class _Ends:
         """Return them, times `step`."""
         found = []
         if self.late is not None:
-            turned = self.late * _turns(self.stretch - 1, self.n_fft, self.n_fft // 2, *self.like)[: self.folded]
+            turned = (
+                self.late * _turns(self.stretch - 1, self.n_fft, self.n_fft // 2, *self.like)[: self.folded]
+            )
             folds = turned.unflatten(-1, (self.stretch // self.step, -1)).sum(-2)
             z = _joined(torch.fft.ifft(folds), self.signals, self.block // self.stretch)[..., : self.whole]
             found.append(z * (self.step / self.stretch))

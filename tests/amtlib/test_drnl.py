@@ -701,7 +701,7 @@ def test_a_gradient_that_was_not_finite_is_reported():
     bank = small(learnable=True)
     for parameter in bank.parameters():
         parameter.data[1] = math.nan
-    with pytest.raises(ValueError, match="CF_lin = nan of channel 1 .* clip its gradient if it was learned"):
+    with pytest.raises(ValueError, match=r"CF_lin = nan of channel 1 .* clip its gradient if it was learned"):
         bank(torch.zeros(10))
 
 
