@@ -223,7 +223,8 @@ class _Place:
         names = [name for name in NAMES if name not in self.bank._fixed]
         given = {name: values[name].cpu() for name in names if name in values}
         y = torch.func.functional_call(self.bank, given, (self.tones,))[:, 0, self.steady]
-        return 20.0 * (y.square().mean(-1).clamp_min(1e-60).sqrt() / self.reference).log10()
+        levels: Tensor = 20.0 * (y.square().mean(-1).clamp_min(1e-60).sqrt() / self.reference).log10()
+        return levels
 
 
 def _levels(levels: Tensor | Sequence[float] | npt.NDArray[np.floating | np.integer]) -> Tensor:
@@ -319,7 +320,7 @@ def _descend(
             progress(min(1.0, len(history) / (2.0 * max_steps)))
         return loss
 
-    optimiser.step(closure)  # type: ignore[arg-type]
+    optimiser.step(closure)  # type: ignore[no-untyped-call]
     with torch.no_grad():
         moved.copy_(best[1])
         fitted = DRNLParameters(**{**usual, **values()})

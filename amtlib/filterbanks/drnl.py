@@ -87,8 +87,8 @@ class DRNLFilterbank(RealModule):
     filters again, and low-passes. At low levels the nonlinear path dominates at the centre frequency, at high
     levels the linear path does, and between them the output grows by about 1 dB for 4.
 
-    The input is the velocity of the stapes in m/s, not the pressure in Pa, which is some 60 dB more: speech at 60 dB SPL
-    moves the stapes by 1e-5 m/s. :class:`amtlib.MiddleEarFilter` makes it of pressure. Beyond what a sound of 120 dB
+    The input is the velocity of the stapes in m/s, not the pressure in Pa, which is some 60 dB more: speech at 60 dB
+    SPL moves the stapes by 1e-5 m/s. :class:`amtlib.MiddleEarFilter` makes it of pressure. Beyond what a sound of 120 dB
     SPL does, 0.045 m/s, a bank warns once (:class:`UnitWarning`).
 
     Parameters
@@ -404,8 +404,8 @@ class DRNLFilterbank(RealModule):
         if peak > LOUDEST and not self._warned:
             self._warned = True
             warnings.warn(
-                f"x peaks at {peak:.3g} m/s, but a sound of 120 dB SPL moves the stapes by {LOUDEST:g} m/s at most; if x "
-                "is pressure in Pa, some 60 dB more than the velocity, pass it through amtlib.MiddleEarFilter first",
+                f"x peaks at {peak:.3g} m/s, but a sound of 120 dB SPL moves the stapes by {LOUDEST:g} m/s at most; "
+                "if x is pressure in Pa, some 60 dB more than the velocity, pass it through amtlib.MiddleEarFilter first",
                 UnitWarning,
                 stacklevel=3,
             )

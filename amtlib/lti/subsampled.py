@@ -456,7 +456,7 @@ class _Ends:
             turned = (
                 self.late * _turns(self.stretch - 1, self.n_fft, self.n_fft // 2, *self.like)[: self.folded]
             )
-            folds = turned.unflatten(-1, (self.stretch // self.step, -1)).sum(-2)
+            folds = turned.view(*turned.shape[:-1], self.stretch // self.step, -1).sum(-2)
             z = _joined(torch.fft.ifft(folds), self.signals, self.block // self.stretch)[..., : self.whole]
             found.append(z * (self.step / self.stretch))
         if self.last is not None:

@@ -5,13 +5,13 @@ import math
 
 import pytest
 import torch
-from test_modules import LEARNERS, build, run, tensors
 from torch import Tensor
 
 from amtlib import DRNLFilterbank, FastDRNLFilterbank, GammatoneFilterbank, Moore2016AGC
 from amtlib.filterbanks.drnl_parameters import NAMES
 from amtlib.modules import RealModule
 from amtlib.ranges import Above, Below, LearnedValue, Polar
+from tests.amtlib.test_modules import LEARNERS, build, run, tensors
 
 VALUES = torch.tensor([1e-3, 0.25, 1.0, 7000.0], dtype=torch.float64)
 POLES = torch.tensor([[0.9, 0.1], [-0.3, 0.5], [0.2, -0.4], [0.5, 0.0]], dtype=torch.float64)
@@ -37,8 +37,13 @@ def test_three_hundred_steps_of_adam_leave_every_module_working(name: str, direc
 
 @pytest.mark.parametrize(
     ("span", "value"),
-    [(Above(0.0, 1e12), VALUES), (Above(1e-3, 1e4), VALUES), (Below(8000.0), VALUES[1:])]
-    + [(Polar(poles=True), POLES), (Polar(poles=False), POLES)],
+    [
+        (Above(0.0, 1e12), VALUES),
+        (Above(1e-3, 1e4), VALUES),
+        (Below(8000.0), VALUES[2:]),
+        (Polar(poles=True), POLES),
+        (Polar(poles=False), POLES),
+    ],
 )
 def test_what_is_stored_gives_back_the_value_and_its_gradient(span: Above | Below | Polar, value: Tensor):
     stored = span.stored(value).requires_grad_()
@@ -153,7 +158,7 @@ def test_values_are_plain_tensors_once_they_are_used():
     twin = copy.deepcopy(agc.attack_alpha.detach())
     assert float(twin) == pytest.approx(0.045)
     agc.attack_alpha = 3.0  # acts, as documented, as the bound
-    assert float(agc.attack_alpha) == pytest.approx(1.0)
+    assert float(agc.attack_alpha.detach()) == pytest.approx(1.0)
 
 
 def test_a_bank_is_fitted_to_data_by_adam_without_care():
