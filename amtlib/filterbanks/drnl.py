@@ -88,8 +88,8 @@ class DRNLFilterbank(RealModule):
     levels the linear path does, and between them the output grows by about 1 dB for 4.
 
     The input is the velocity of the stapes in m/s, not the pressure in Pa, which is some 60 dB more: speech at 60 dB
-    SPL moves the stapes by 1e-5 m/s. :class:`amtlib.MiddleEarFilter` makes it of pressure. Beyond what a sound of 120 dB
-    SPL does, 0.045 m/s, a bank warns once (:class:`UnitWarning`).
+    SPL moves the stapes by 1e-5 m/s. :class:`amtlib.MiddleEarFilter` makes it of pressure. Beyond what a sound of
+    120 dB SPL does, 0.045 m/s, a bank warns once (:class:`UnitWarning`).
 
     Parameters
     ----------
@@ -405,7 +405,8 @@ class DRNLFilterbank(RealModule):
             self._warned = True
             warnings.warn(
                 f"x peaks at {peak:.3g} m/s, but a sound of 120 dB SPL moves the stapes by {LOUDEST:g} m/s at most; "
-                "if x is pressure in Pa, some 60 dB more than the velocity, pass it through amtlib.MiddleEarFilter first",
+                "if x is pressure in Pa, some 60 dB more than the velocity, pass it through "
+                "amtlib.MiddleEarFilter first",
                 UnitWarning,
                 stacklevel=3,
             )

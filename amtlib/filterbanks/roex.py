@@ -19,7 +19,6 @@ from amtlib.filterbanks.roex_sums import (
     sum_on_grid,
 )
 from amtlib.modules import RealModule
-from amtlib.ranges import Above
 from amtlib.scales import erbrate2f
 
 _EPSILON = 1e-12  # power, -120 dB: what silence comes to
@@ -32,10 +31,6 @@ _WORTH_A_GRID = 1024  # components; below, looking for a grid takes longer than 
 _GRID_POINTS = 4096
 # What the three parameters are held to, whatever they have learned.
 _FACTOR_RANGE, _REFERENCE_RANGE, _SLOPE_RANGE = (0.0, 1.0), (30.0, 70.0), (0.01, 1.0)
-_RANGES = {
-    "level_dep_factor": Above(*_FACTOR_RANGE, clamps=True),
-    "min_p_lower": Above(*_SLOPE_RANGE, clamps=True),
-}
 
 
 class Moore2016ExcitationPattern(RealModule):
@@ -178,8 +173,7 @@ class Moore2016ExcitationPattern(RealModule):
         self._table("p_channels", slope(fc))
         self.p1000 = float(slope(torch.tensor(1000.0, dtype=torch.float64)))
         for name, value in (("level_dep_factor", 0.35), ("reference_level", 51.0), ("min_p_lower", 0.1)):
-            within = _RANGES.get(name)
-            self._keep(name, torch.tensor(value, dtype=torch.float64), learns=self.learnable, within=within)
+            self._keep(name, torch.tensor(value, dtype=torch.float64), learns=self.learnable)
 
     def extra_repr(self) -> str:
         """Say which channels these are."""
@@ -198,12 +192,12 @@ class Moore2016ExcitationPattern(RealModule):
 
     def _skirt(self) -> Parameters:
         for name in ("level_dep_factor", "reference_level", "min_p_lower"):
-            if not math.isfinite(value := float(self._now(name).detach())):
+            if not math.isfinite(value := float(getattr(self, name).detach())):
                 raise ValueError(f"{name} has become {value}; lower the learning rate, or set it anew")
         return Parameters(
-            self._now("level_dep_factor").clamp(*_FACTOR_RANGE) / self.p1000,
-            self._now("reference_level").clamp(*_REFERENCE_RANGE),
-            self._now("min_p_lower").clamp(*_SLOPE_RANGE),
+            self.level_dep_factor.clamp(*_FACTOR_RANGE) / self.p1000,
+            self.reference_level.clamp(*_REFERENCE_RANGE),
+            self.min_p_lower.clamp(*_SLOPE_RANGE),
         )
 
     def _tables(self, freqs: Tensor) -> Tables:

@@ -422,7 +422,7 @@ def test_learnable_makes_three_parameters_and_nothing_else():
     assert not list(Moore2016ExcitationPattern().parameters())
     learner = Moore2016ExcitationPattern(learnable=True)
     assert tuple(dict(learner.named_parameters())) == PARAMETERS
-    assert [round(float(getattr(learner, name)), 6) for name in PARAMETERS] == [0.35, 51.0, 0.1]
+    assert [round(float(p.detach()), 6) for p in learner.parameters()] == [0.35, 51.0, 0.1]
 
 
 @pytest.mark.parametrize(
