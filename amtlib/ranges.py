@@ -97,7 +97,7 @@ class Below:
     --------
     >>> span = Below(8000.0)
     >>> span.value(span.stored(torch.tensor([100.0, 7900.0])) + torch.tensor([0.01, 100.0]))
-    tensor([ 100.9923, 7999.6367])
+    tensor([ 100.99..., 7999.63...])
     """
 
     limit: float

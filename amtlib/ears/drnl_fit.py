@@ -124,7 +124,7 @@ def fit_drnl(
     >>> levels = torch.arange(0.0, 101.0, 10.0)
     >>> measured = io_curve(patient, levels)
     >>> fit = fit_drnl(DRNLFilterbank([4000.0], 32000), levels, measured)
-    >>> fit.error < 0.05, abs(float(fit.bank.a / patient.a) - 1) < 0.01
+    >>> fit.error < 0.05, abs(float(fit.bank.values().a / patient.a) - 1) < 0.01
     (True, True)
     """
     at = _levels(levels)
