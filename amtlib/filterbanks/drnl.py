@@ -128,7 +128,8 @@ class DRNLFilterbank(RealModule):
     CF_lin, BW_lin_norm, LP_lin_cutoff, g, CF_nlin, BW_nlin_norm, LP_nlin_cutoff, a, b, c : Tensor, shape (F,)
         See :class:`DRNLParameters`. Buffers; or, if `learnable`, the values of the module's parameters of these
         names, with the gradient with respect to the value as ``grad``. They may be assigned, as in ``bank.a =
-        2.0 * bank.a``, and changed in place; optimisers take ``bank.parameters()``, which hold what is stored.
+        2.0 * bank.a``, and changed in place; optimisers take ``bank.parameters()``, or one of them from
+        ``dict(bank.named_parameters())``, which hold what is stored.
 
     Raises
     ------
