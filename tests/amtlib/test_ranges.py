@@ -1,6 +1,7 @@
 """Learned values stay in their range, however they are stepped, and can be set, saved and loaded as values."""
 
 import copy
+import json
 import math
 
 import pytest
@@ -141,6 +142,18 @@ def test_checkpoints_of_values_from_before_are_loaded_as_values(name: str, learn
     taken.load_state_dict(plain_state(saved), strict=name != "Moore2016BinauralLoudness")
     for own, _ in saved.named_parameters(recurse=False):
         torch.testing.assert_close(getattr(taken, own).detach(), getattr(saved, own).detach())
+
+
+def test_a_learning_banks_checkpoint_that_names_no_maps_holds_values():
+    saved = DRNLFilterbank([1000.0], 16000, learnable=True)
+    saved.a = 0.5 * saved.a
+    configuration = json.loads(bytes(saved.get_extra_state().tolist()))
+    assert configuration.pop("mapped") == list(NAMES)
+    said = torch.frombuffer(bytearray(json.dumps(configuration).encode()), dtype=torch.uint8)
+    for learnable in (True, False):
+        taken = DRNLFilterbank([1000.0], 16000, learnable=learnable)
+        taken.load_state_dict({**plain_state(saved), "_extra_state": said})
+        torch.testing.assert_close(taken.a.detach(), saved.a.detach())
 
 
 def test_a_checkpoint_of_values_out_of_range_is_refused():
