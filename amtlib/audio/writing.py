@@ -24,7 +24,7 @@ _BITS = {"PCM_16": 16, "PCM_24": 24, "FLOAT": 32}
 
 def save(
     file: str | os.PathLike[str] | BinaryIO,
-    x: torch.Tensor,
+    x: torch.Tensor | npt.NDArray[np.floating],
     fs: int,
     *,
     subtype: Literal["PCM_16", "PCM_24", "FLOAT"] = "PCM_16",
@@ -37,8 +37,9 @@ def save(
     ----------
     file : path ending in .wav, or binary file object
         An existing file is replaced.
-    x : Tensor, shape (T,) or (channels, T)
-        Pressure, Pa; 1 to 8 channels, at least one sample.
+    x : Tensor, shape (T,) or (channels, T), or ndarray, also (T, channels)
+        Pressure, Pa; 1 to 8 channels, at least one sample. An array with more than 8 rows and at most 8 columns has
+        time first, as :func:`amtlib.fdn.render` gives it.
     fs : int
         Sampling rate, Hz, a whole number from 2000 to 768000.
     subtype : str
@@ -58,7 +59,7 @@ def save(
     ValueError
         If another argument is out of range.
     TypeError
-        If ``x`` is not a real floating-point tensor or the file is neither a path nor writable.
+        If ``x`` is no tensor or array of real floats, or the file is neither a path nor writable.
 
     Examples
     --------
@@ -108,7 +109,7 @@ def save(
 
 
 def playback(
-    x: torch.Tensor,
+    x: torch.Tensor | npt.NDArray[np.floating],
     fs: float,
     *,
     level_dbfs: float = -26.0,
@@ -124,8 +125,8 @@ def playback(
 
     Parameters
     ----------
-    x : Tensor, shape (T,) or (channels, T)
-        Any finite signal of 1 to 8 channels, at least one sample.
+    x : Tensor, shape (T,) or (channels, T), or ndarray, also (T, channels)
+        Any finite signal of 1 to 8 channels, at least one sample; as :func:`save` takes it.
     fs : float
         Sampling rate, Hz, above 0.
     level_dbfs : float
@@ -215,10 +216,17 @@ def wav_bytes(pcm: npt.NDArray[np.int16], fs: int) -> bytes:
 
 def _frames(x: Any) -> npt.NDArray[np.float64]:
     """Return a copy of a sound as (T, channels) in float64, checked to be usable."""
+    if isinstance(x, np.ndarray):
+        if x.dtype.kind != "f":
+            raise TypeError(
+                f"x must hold real floats, got an array of {x.dtype}: give x.astype(float), in Pa"
+            )
+        time_first = x.ndim == 2 and x.shape[1] <= MAX_CHANNELS < x.shape[0]
+        x = torch.from_numpy((x.T if time_first else x).astype(np.float64))
     if not isinstance(x, torch.Tensor) or not x.is_floating_point():
         found = x.dtype if isinstance(x, torch.Tensor) else type(x).__name__
         raise TypeError(
-            f"x must be a real floating-point tensor, got {found}: pass torch.as_tensor(..., float)"
+            f"x must be a tensor or array of real floats, got {found}: give torch.as_tensor(..., float)"
         )
     if x.ndim not in (1, 2) or x.shape[-1] == 0 or (x.ndim == 2 and not 1 <= x.shape[0] <= MAX_CHANNELS):
         raise AudioError(

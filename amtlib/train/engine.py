@@ -47,6 +47,7 @@ def train_fdn(
     objective: str = "mse",
     frequencies: int | None = None,
     target_fs: float | None = None,
+    target_noise: str = "remove",
     time_budget: float | None = None,
     callback: Callable[[Step], bool | None] | None = None,
 ) -> TrainLog:
@@ -64,7 +65,7 @@ def train_fdn(
         Print progress on stderr, and write checkpoints if `train_dir` is given.
     train_dir : path, optional
         Folder for ``checkpoints/model_e<step>.pt``, the model's ``state_dict`` after each step; only with `log`.
-    objective, frequencies, target_fs, time_budget, callback
+    objective, frequencies, target_fs, target_noise, time_budget, callback
         See :class:`TrainingRun`.
 
     Returns
@@ -127,6 +128,7 @@ def train_fdn(
         loss=loss,
         target=target,
         target_fs=target_fs,
+        target_noise=target_noise,
         objective=objective,
         criteria=criteria,
         sparsity_alpha=sparsity_alpha,

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from amtlib.fdn.build import FDNBuild
 from amtlib.train.losses.rendered import Rendered
+from amtlib.train.targets import TargetRecord
 
 if TYPE_CHECKING:
     from amtlib.train.run import TrainingRun
@@ -71,6 +72,14 @@ class TrainLog:
         losses are compared on a fixed set of them.
     best_step : int
         How many steps led to that state; -1 before the first.
+    target : TargetRecord, optional
+        What was found in the target before; None without a target.
+
+    Attributes
+    ----------
+    pre_delay, truncation : float
+        Those of `target`, s: silence left out before it, and when its decay meets noise; NaN where unknown, or there is
+        no target.
 
     Examples
     --------
@@ -85,6 +94,17 @@ class TrainLog:
     reason: str = ""
     best_loss: float = math.inf
     best_step: int = -1
+    target: TargetRecord | None = field(default=None, compare=False)
+
+    @property
+    def pre_delay(self) -> float:
+        """Silence left out before the target, s."""
+        return math.nan if self.target is None else self.target.pre_delay
+
+    @property
+    def truncation(self) -> float:
+        """When the target's decay meets noise, s."""
+        return math.nan if self.target is None else self.target.truncation
 
 
 @dataclass(frozen=True)

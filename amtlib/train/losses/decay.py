@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from amtlib.fdn.decay import octave_centres
+from amtlib.fdn.noise import octave_centres
 from amtlib.train.losses.bands import BandFrames, FramePlan, plan_frames
 from amtlib.train.losses.checks import Shown, check_choice, check_number
 from amtlib.train.losses.composition import Term
