@@ -13,10 +13,11 @@ from torch import Tensor
 from amtlib.filterbanks.precision import check_values
 from amtlib.filterbanks.roex import Moore2016ExcitationPattern
 from amtlib.loudness.binaural import Moore2016BinauralLoudness
-from amtlib.loudness.cochlea import Cochlea, Progress, Stop
+from amtlib.loudness.cochlea import Cochlea, Stop
 from amtlib.loudness.results import Moore2016Loudness, Moore2016Stages, StationaryLoudness
 from amtlib.loudness.specific import Moore2016SpecificLoudness
 from amtlib.loudness.temporal import Moore2016TemporalIntegration
+from amtlib.progress import Progress
 
 
 class Moore2016(Cochlea):
@@ -148,8 +149,8 @@ class Moore2016(Cochlea):
             Left and right ear in Pa, at least 64 ms unless `pad`.
         return_stages : bool
             Keep every stage: 3 kB per frame and sound in float32, 6 in float64.
-        progress : callable, optional
-            Called with the share done, up to 1, after each block of frames.
+        progress : callable or bool, optional
+            Called with the share done, up to 1, after each block of frames; True for a bar (:mod:`amtlib.progress`).
         cancelled : callable, optional
             Asked before each block; if it returns True the computation ends.
 
