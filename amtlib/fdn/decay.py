@@ -16,6 +16,7 @@ from amtlib.fdn.build import Array, finite_number, real_array, sampling_rate
 from amtlib.fdn.noise import noise_floor, octave_centres, octave_gain
 from amtlib.fdn.process import MAX_SAMPLES
 from amtlib.lti import fast_length
+from amtlib.summary import Summarised
 
 # Start and end of the fits in dB (ISO 3382-1); T60 is the longest of them that the response holds.
 _FITS = {"edt": (0.0, -10.0), "t20": (-5.0, -25.0), "t30": (-5.0, -35.0), "full": (-5.0, -65.0)}
@@ -127,8 +128,8 @@ def octave_bands(ir: npt.ArrayLike, fs: float, centres: Sequence[float] | Array 
     return bands
 
 
-@dataclass(frozen=True)
-class ReverberationTimes:
+@dataclass(frozen=True, repr=False)
+class ReverberationTimes(Summarised):
     """
     Decay times in s, shape (bands, ...); NaN where the response does not hold enough decay.
 

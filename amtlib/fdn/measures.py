@@ -14,6 +14,7 @@ from amtlib.fdn.modes import modal_decomposition, modal_excitation_std
 from amtlib.fdn.response import transfer_function
 from amtlib.progress import Progress, part, telling
 from amtlib.scales import erbrate2f, f2erb
+from amtlib.summary import Summarised
 
 #: Decay per sample at which spectra are compared: 60 dB in 1.44 s at 48 kHz.
 GAMMA = 0.9999
@@ -193,7 +194,7 @@ def sparsity(A: npt.ArrayLike) -> float:
 
 
 @dataclass(frozen=True)
-class Colouration:
+class Colouration(Summarised):
     """
     Five numbers that tell how coloured a network is; smaller is better, but for `sparsity`, where it is denser.
 

@@ -19,6 +19,7 @@ from amtlib.fdn.matrices import orthogonality_error
 from amtlib.fdn.response import Complex
 from amtlib.fdn.state import MAX_STATES, count_states, poles_of_state
 from amtlib.progress import Progress, part, telling
+from amtlib.summary import Summarised
 
 #: Largest (modes asked for) * N**2 of one call, about two minutes of work.
 MAX_WORK = 2**26
@@ -30,8 +31,8 @@ _ENTRIES = 2**18
 _INCOMPLETE = 0.01
 
 
-@dataclass(frozen=True)
-class Modes:
+@dataclass(frozen=True, repr=False)
+class Modes(Summarised):
     """
     The modes of a network: its impulse response is ``sum residues * poles**n`` for n >= 1 and D at n = 0.
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from amtlib.fdn.build import Array, real_array, sampling_rate
 from amtlib.lti import fast_length
+from amtlib.summary import Summarised
 
 # Where noise begins: windows per response, iterations, and dB: above the noise that a fit keeps, that the noise may
 # rise or fall.
@@ -119,8 +120,8 @@ def _floor(h: Array) -> tuple[int, float, float, int]:
     return min(int(found * width), len(h)), noise, float(-slope * (found - peak)), peak * width
 
 
-@dataclass(frozen=True)
-class WithoutNoise:
+@dataclass(frozen=True, repr=False)
+class WithoutNoise(Summarised):
     """
     A response freed from steady noise, and what was found of it.
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from torch import Tensor
 
 from amtlib.fdn.build import FDNBuild
+from amtlib.summary import Summarised
 from amtlib.train.losses.rendered import Rendered
 from amtlib.train.targets import TargetRecord
 
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from amtlib.train.run import TrainingRun
 
 
-@dataclass(frozen=True)
-class Step:
+@dataclass(frozen=True, repr=False)
+class Step(Summarised):
     """
     One step of training.
 
@@ -47,8 +48,8 @@ class Step:
     seconds: float
 
 
-@dataclass
-class TrainLog:
+@dataclass(repr=False)
+class TrainLog(Summarised):
     """
     History of the losses and how the training ended.
 
@@ -96,6 +97,18 @@ class TrainLog:
     best_step: int = -1
     target: TargetRecord | None = field(default=None, compare=False)
 
+    def _summary(self) -> dict[str, Any]:
+        """Return how it went, and from where to where each loss."""
+        ends = {name: [values[0], values[-1]] for name, values in self.loss_log.items() if values}
+        loss = [self.train_loss[0], self.train_loss[-1]] if self.train_loss else []
+        found = {
+            "steps_run": self.steps_run, "reason": self.reason, "best_loss": self.best_loss,
+            "best_step": self.best_step, "train_loss": loss, **ends,
+        }  # fmt: skip
+        if self.target is not None:
+            found |= {"pre_delay": self.pre_delay, "truncation": self.truncation}
+        return found
+
     @property
     def pre_delay(self) -> float:
         """Silence left out before the target, s."""
@@ -107,8 +120,8 @@ class TrainLog:
         return math.nan if self.target is None else self.target.truncation
 
 
-@dataclass(frozen=True)
-class Snapshot:
+@dataclass(frozen=True, repr=False)
+class Snapshot(Summarised):
     """
     A network as it was at one moment of its training; a copy that the run does not know of.
 
@@ -151,6 +164,11 @@ class Snapshot:
     parameters: dict[str, Tensor]
     make: Callable[[dict[str, Tensor]], FDNBuild]
     render: Callable[[dict[str, Tensor]], Rendered] | None = None
+
+    def _summary(self) -> dict[str, Any]:
+        """Return where it was taken, and the shapes of what is in it."""
+        shapes = {name: tuple(value.shape) for name, value in self.parameters.items()}
+        return {"step": self.step, "loss": self.loss, "terms": self.terms, "parameters": shapes}
 
     @cached_property
     def build(self) -> FDNBuild:

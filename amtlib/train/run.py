@@ -23,6 +23,7 @@ from torch import Tensor
 
 from amtlib.fdn.build import FDNBuild, sampling_rate
 from amtlib.fdn.response import transfer_function
+from amtlib.summary import Summarised
 from amtlib.train.build import extract_build, flamo_graph
 from amtlib.train.checkpoints import read_checkpoint, write_checkpoint
 from amtlib.train.descent import Descent, Interrupted
@@ -64,7 +65,7 @@ def _digest(values: npt.NDArray[Any] | None) -> str:
     return f"{values.shape}, up to {np.abs(values).max():.4g}, sha256 {found}"
 
 
-class TrainingRun:
+class TrainingRun(Summarised):
     """
     Trains a model step by step: here and now, or in a thread of its own.
 
@@ -299,6 +300,16 @@ class TrainingRun:
             "target": _digest(None if goal is None else goal.time.cpu().numpy()),
             "trained": ", ".join(name for name in _PARTS if name not in constant),
             **{name: _digest(value) for name, value in constant.items()},
+        }
+
+    def _summary(self) -> dict[str, Any]:
+        """Return where it stands."""
+        log = self.log
+        return {
+            "state": self.state,
+            "steps_run": log.steps_run,
+            "max_steps": self.max_steps,
+            **log._summary(),
         }
 
     # ------------------------------------------------------------------ stepping

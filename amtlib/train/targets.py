@@ -17,6 +17,7 @@ from torch import Tensor
 from amtlib.fdn.build import Array, real_array, sampling_rate
 from amtlib.fdn.decay import reverberation_time
 from amtlib.fdn.noise import without_noise
+from amtlib.summary import Summarised
 
 #: Longest target in samples and channels together: 23 minutes of one channel at 48 kHz.
 MAX_VALUES = 2**26
@@ -26,8 +27,8 @@ _ONSET = 0.1
 _QUIET_DB = -60.0
 
 
-@dataclass(frozen=True, eq=False)
-class TargetRecord:
+@dataclass(frozen=True, eq=False, repr=False)
+class TargetRecord(Summarised):
     """
     What was found in a target before training: its onset, its decay, and the noise that was taken out of it.
 

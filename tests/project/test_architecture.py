@@ -23,6 +23,7 @@ RANK = {
     "limits": 0,
     "modules": 0,
     "progress": 0,
+    "summary": 0,
     "serving": 4,
     "batch": 4,
     "cli": 5,

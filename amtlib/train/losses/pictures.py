@@ -12,12 +12,13 @@ from torch import Tensor
 
 from amtlib.fdn.build import Array, sampling_rate
 from amtlib.fdn.measures import erb_centres
+from amtlib.summary import Summarised
 from amtlib.train.losses.hearing import Cochleagram, excitation_weights
 from amtlib.train.losses.rendered import Rendered
 
 
-@dataclass(frozen=True)
-class CochleagramPicture:
+@dataclass(frozen=True, repr=False)
+class CochleagramPicture(Summarised):
     """
     A cochleagram to look at.
 
@@ -47,8 +48,8 @@ class CochleagramPicture:
         return np.asarray(np.maximum(self.levels - self.threshold[:, None], 0.0))
 
 
-@dataclass(frozen=True)
-class ExcitationPicture:
+@dataclass(frozen=True, repr=False)
+class ExcitationPicture(Summarised):
     """
     An excitation pattern to look at.
 

@@ -11,6 +11,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from amtlib.summary import Summarised
+
 
 @lru_cache(maxsize=8)
 def _powers(gamma: float, count: int, dtype: torch.dtype, device: torch.device) -> Tensor:
@@ -43,8 +45,8 @@ class Feature(Protocol):
         ...
 
 
-@dataclass(frozen=True, eq=False)
-class Rendered:
+@dataclass(frozen=True, eq=False, repr=False)
+class Rendered(Summarised):
     """
     A model's answer to impulses, or the target's, with every view of it that losses read.
 
