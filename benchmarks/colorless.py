@@ -122,7 +122,8 @@ def main() -> None:
     warnings.simplefilter("ignore", UserWarning)
     print(f"{options.steps} steps, lr {options.lr:g}, {options.threads} thread(s); spread of the modes in dB")
     print(
-        f"{'N':>3}{'seed':>6}{'alpha':>7}{'start':>8}{'peer':>8}{'s':>8}{'ours':>8}{'s':>8}{'as the peer in':>22}{'ratio':>7}"
+        f"{'N':>3}{'seed':>6}{'alpha':>7}{'start':>8}{'peer':>8}{'s':>8}{'ours':>8}{'s':>8}"
+        f"{'as the peer in':>22}{'ratio':>7}"
     )
     ratios = []
     for lines in options.lines:
