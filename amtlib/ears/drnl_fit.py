@@ -16,6 +16,7 @@ from torch import Tensor
 from amtlib.ears.transmission import MiddleEarFilter
 from amtlib.filterbanks.drnl import DRNLFilterbank
 from amtlib.filterbanks.drnl_parameters import NAMES, DRNLParameters
+from amtlib.progress import Progress, telling
 from amtlib.scales import audfiltbw
 
 #: RMS velocity that counts as 0 dB, m/s
@@ -74,7 +75,7 @@ def fit_drnl(
     reference: float = REFERENCE,
     middle_ear: MiddleEarFilter | None = None,
     max_steps: int = 60,
-    progress: Callable[[float], object] | None = None,
+    progress: Progress | None = None,
 ) -> DRNLFit:
     """
     Fit a DRNL filterbank to input/output curves: tones at each channel's own frequency.
@@ -98,8 +99,8 @@ def fit_drnl(
         From pressure to stapes velocity. Default: ``MiddleEarFilter(bank.fs)``.
     max_steps : int
         Iterations of L-BFGS at most, >= 1.
-    progress : callable, optional
-        Called with the share that is done, 0 to 1, after each evaluation.
+    progress : callable or bool, optional
+        Called with the share that is done, 0 to 1, after each evaluation; True for a bar (:mod:`amtlib.progress`).
 
     Returns
     -------
@@ -161,7 +162,8 @@ def fit_drnl(
         raise ValueError(f"max_steps = {max_steps}; give at least 1")
     if not (math.isfinite(reference) and reference > 0.0):
         raise ValueError(f"reference = {reference} m/s; give a number > 0, such as 1e-6")
-    return _descend(bank, at, target, weight, wanted, reference, middle_ear, max_steps, progress)
+    with telling(progress, "fit") as tell:
+        return _descend(bank, at, target, weight, wanted, reference, middle_ear, max_steps, tell)
 
 
 def io_curve(
@@ -273,7 +275,7 @@ def _descend(
     reference: float,
     middle_ear: MiddleEarFilter | None,
     max_steps: int,
-    progress: Callable[[float], object] | None,
+    tell: Callable[[float], object],
 ) -> DRNLFit:
     """Descend in logarithms by L-BFGS."""
     places = _places(bank, levels, reference, middle_ear)
@@ -316,8 +318,7 @@ def _descend(
         history.append(math.sqrt(loss.item()))
         if history[-1] < best[0]:
             best = (history[-1], moved.detach().clone())
-        if progress is not None:
-            progress(min(1.0, len(history) / (2.0 * max_steps)))
+        tell(min(1.0, len(history) / (2.0 * max_steps)))
         return loss
 
     optimiser.step(closure)  # type: ignore[no-untyped-call]
@@ -325,8 +326,6 @@ def _descend(
         moved.copy_(best[1])
         fitted = DRNLParameters(**{**usual, **values()})
         curve = curves()
-    if progress is not None:
-        progress(1.0)
     steps = int(optimiser.state[moved].get("n_iter", 0))
     before = min(history[:-10]) if len(history) > 10 else math.inf
     problem = ""
