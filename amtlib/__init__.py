@@ -8,7 +8,7 @@ import importlib
 from types import ModuleType
 
 from amtlib import ears, filterbanks, loudness, lti, scales
-from amtlib.ears import HeadphoneFilter, MiddleEarFilter, OuterMiddleEarFilter
+from amtlib.ears import HeadphoneFilter, MiddleEarFilter, OuterMiddleEarFilter, fit_drnl
 from amtlib.filterbanks import (
     DRNLFilterbank,
     ERBIntegration,
@@ -69,6 +69,7 @@ __all__ = [
     "f2erbrate",
     "fc2erb",
     "filterbanks",
+    "fit_drnl",
     "loudness",
     "lti",
     "phon2sone",

@@ -13,6 +13,8 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
+from amtlib.ranges import LearnedValue, Range
+
 _REAL = (torch.float32, torch.float64)
 _KEY = "_extra_state"
 #: Arguments that are no part of what a state belongs to: a state is loaded with other ones
@@ -48,6 +50,9 @@ class RealModule(nn.Module, metaclass=_BuiltAnywhere):
     A ``state_dict`` holds the values that may learn or be set, and the configuration they belong to; tables, which
     follow from the configuration, are built anew. Another configuration is refused when a state is loaded.
 
+    A value that learns stays in its range however far it is stepped: what the parameter of its name holds is a
+    logarithm or another map of it. The attribute shows the value, and ``module.name = value`` sets it.
+
     Parameters
     ----------
     dtype : torch.dtype
@@ -77,12 +82,18 @@ class RealModule(nn.Module, metaclass=_BuiltAnywhere):
         self.dtype = dtype
         self._built: dict[str, Tensor] = {}
         self._exact: set[str] = set()
+        self._ranges: dict[str, Range] = {}
 
-    def _keep(self, name: str, value: Tensor, learns: bool, *, exact: bool = False) -> None:
+    def _keep(
+        self, name: str, value: Tensor, learns: bool, *, exact: bool = False, within: Range | None = None
+    ) -> None:
         """Register a value that may be set: a parameter if it learns, else a buffer; `exact` ones stay in float64."""
-        value = value.to(torch.float64 if exact else self.dtype, copy=True)
         if exact:
             self._exact.add(name)
+        if within is not None:
+            self._ranges[name] = within
+            value = self._to_stored(name, value) if learns else value
+        value = value.to(torch.float64 if exact else self.dtype, copy=True)
         if learns:
             self.register_parameter(name, nn.Parameter(value))
         else:
@@ -122,10 +133,88 @@ class RealModule(nn.Module, metaclass=_BuiltAnywhere):
         """Return what is registered under a name."""
         return self._parameters[name] if name in self._parameters else self._buffers[name]
 
+    def _is_mapped(self, name: str) -> bool:
+        return name in self.__dict__.get("_ranges", ()) and name in self._parameters
+
+    def _now(self, name: str) -> Tensor:
+        """Return a value as it is now, with its gradient: for the module's own computations."""
+        stored = self._stored(name)
+        assert stored is not None
+        return self._ranges[name].value(stored) if self._is_mapped(name) else stored
+
+    def _to_stored(self, name: str, value: Tensor) -> Tensor:
+        """Return what a module that learns stores of a value."""
+        span = self._ranges[name]
+        if not value.is_meta and bool((wrong := span.outside(value.detach())).any()):
+            shown = value.detach()[wrong.expand_as(value)] if value.ndim else value.detach()
+            raise ValueError(
+                f"{name} holds {float(shown.reshape(-1)[0]):g}, and a module that learns keeps it {span}: give such a "
+                "value, or build it with learnable=False"
+            )
+        return span.stored(value.double())
+
+    def to_parameters(self, **values: Tensor) -> dict[str, Tensor]:
+        """
+        Return what the module's parameters hold for given values, as ``torch.func.functional_call`` takes it.
+
+        Parameters
+        ----------
+        **values : Tensor
+            By the names of the parameters or buffers.
+
+        Returns
+        -------
+        dict of str to Tensor
+            Logarithms, or what else is stored; the values themselves where the module does not learn. Differentiable.
+
+        Raises
+        ------
+        ValueError
+            If the module has no such value, or a value is out of its range.
+
+        Examples
+        --------
+        >>> from amtlib import Moore2016AGC
+        >>> Moore2016AGC(learnable=True).to_parameters(attack_alpha=torch.tensor(0.1))
+        {'attack_alpha': tensor(-2.3026)}
+        """
+        names = [*self._parameters, *self._buffers]
+        for name in values:
+            if name not in names:
+                raise ValueError(f"{type(self).__name__} has no value {name!r}; it has {', '.join(names)}")
+        return {
+            name: self._to_stored(name, value).to(value.dtype) if self._is_mapped(name) else value
+            for name, value in values.items()
+        }
+
+    def __getattr__(self, name: str) -> Any:
+        found: Any = super().__getattr__(name)
+        if not self._is_mapped(name):
+            return found
+        span, gradient = self._ranges[name], None
+        if found.is_leaf and found.grad is not None:
+            gradient = span.gradient(found.detach(), found.grad)
+        return LearnedValue.of(span.value(found), functools.partial(setattr, self, name), gradient)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        taken = self.__dict__.get("_parameters", {}).get(name)
+        if taken is None or not self._is_mapped(name) or self.__dict__.get("_loading", False):
+            super().__setattr__(name, value)
+            return
+        given = torch.as_tensor(value, dtype=torch.float64).detach().to(taken.device)
+        stored = self._to_stored(name, given)
+        try:
+            stored = stored.expand_as(taken)
+        except RuntimeError:
+            raise ValueError(
+                f"{name} has shape {tuple(taken.shape)}; a value of shape {tuple(given.shape)} does not fit"
+            ) from None
+        with torch.no_grad():
+            taken.copy_(stored)
+
     def _shown(self, name: str, spec: str) -> str:
         """Format a single number for printing the module, wherever it is."""
-        value = self._stored(name)
-        assert value is not None
+        value = self._now(name)
         return "meta" if value.is_meta else format(float(value.detach()), spec)
 
     def __repr__(self) -> str:
@@ -180,7 +269,10 @@ class RealModule(nn.Module, metaclass=_BuiltAnywhere):
 
     def get_extra_state(self) -> Tensor:
         """Return the configuration as the bytes of a JSON text, which every file format for tensors takes."""
-        text = json.dumps({**self.configuration(), "learnable": bool(getattr(self, "learnable", False))})
+        learnable = bool(getattr(self, "learnable", False))
+        # "mapped" tells states from those of before, in which all values are stored as they are
+        mapped = [name for name in self._ranges if self._is_mapped(name)]
+        text = json.dumps({**self.configuration(), "learnable": learnable, "mapped": mapped})
         return torch.frombuffer(bytearray(text.encode()), dtype=torch.uint8).clone()
 
     def set_extra_state(self, state: Any) -> None:
@@ -215,8 +307,16 @@ class RealModule(nn.Module, metaclass=_BuiltAnywhere):
                 "Build it as it was when it was saved."
             )
             return
-        self._translate(state_dict, prefix, saved)
-        super()._load_from_state_dict(state_dict, prefix, local_metadata, strict, *rest)
+        try:
+            self._translate(state_dict, prefix, saved)
+        except ValueError as error:
+            errors.append(f"{prefix}{type(self).__name__}: {error}")
+            return
+        self._loading = True
+        try:
+            super()._load_from_state_dict(state_dict, prefix, local_metadata, strict, *rest)
+        finally:
+            self._loading = False
         if prefix + _KEY in missing:
             missing.remove(prefix + _KEY)
         if any(buffer is not None and buffer.is_meta for buffer in self._buffers.values()):
@@ -226,7 +326,11 @@ class RealModule(nn.Module, metaclass=_BuiltAnywhere):
                 self._fill_tables(device)
 
     def _translate(self, state_dict: dict[str, Any], prefix: str, saved: dict[str, Any]) -> None:
-        """Turn a state of other times, or of a module that learns, into one of this module; for subclasses."""
+        """Turn a state of other times, or of a module that learns, into one of this module."""
+        for name, span in self._ranges.items():
+            given, mapped = state_dict.get(prefix + name), name in saved.get("mapped", ())
+            if isinstance(given, Tensor) and mapped != self._is_mapped(name):
+                state_dict[prefix + name] = span.value(given) if mapped else self._to_stored(name, given)
 
 
 @functools.cache

@@ -4,15 +4,15 @@ Not here: the results (each beside what computes it), and pictures of them.
 """
 
 import html
-from collections.abc import Iterator, Mapping, Sequence, Sized
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from dataclasses import fields, is_dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 from torch import Tensor
 
-#: Longest line, characters, and longest text within it
-_LINE, _TEXT = 300, 40
+#: Longest line, characters; longest text within it; most values of a list that are written out
+_LINE, _TEXT, _WRITTEN_OUT = 300, 40, 10
 
 
 class Result:
@@ -42,11 +42,15 @@ class Result:
     def __init_subclass__(cls, units: Mapping[str, str] | None = None) -> None:
         cls._units = cls._units if units is None else units
 
+    def _summary(self) -> Mapping[str, Any]:
+        """Return what is shown, by its name: the fields, where a class does not say otherwise."""
+        return {each.name: getattr(self, each.name) for each in fields(self) if each.repr}  # type: ignore[arg-type]
+
     def __repr__(self) -> str:
         return summary(self)
 
     def _repr_html_(self) -> str:
-        """Return a table of the fields: shape, least and greatest value, unit."""
+        """Return a table of what is shown: shape, least and greatest value, unit."""
         return table(
             type(self).__name__, [(name, *_cells(value), self._unit(name)) for name, value in _items(self)]
         )
@@ -101,7 +105,9 @@ def table(title: str, rows: Sequence[tuple[str, ...]]) -> str:
     return f"<table><caption>{html.escape(title)}</caption>{lines}</table>"
 
 
-def _items(result: Any) -> Iterator[tuple[str, Any]]:
+def _items(result: Any) -> Iterable[tuple[str, Any]]:
+    if isinstance(result, Result):
+        return result._summary().items()
     names = (
         result._fields if not is_dataclass(result) else [each.name for each in fields(result) if each.repr]
     )
@@ -129,6 +135,12 @@ def _text(value: Any) -> str:
     if isinstance(value, str | bool) or value is None:
         text = repr(value)
         return text if len(text) <= _TEXT else f"{text[: _TEXT - 4]}...{text[-1]}"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}: {_text(each)}" for key, each in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        if len(value) <= _WRITTEN_OUT:
+            return "[" + ", ".join(map(_text, value)) + "]"
+        return f"{len(value)} values from {_text(value[0])} to {_text(value[-1])}"
     if isinstance(value, Sized) and not is_dataclass(value):
         return f"{type(value).__name__} of {len(value)}"
     return type(value).__name__

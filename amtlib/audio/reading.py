@@ -16,6 +16,7 @@ from amtlib.audio.contents import AudioError, contents
 from amtlib.audio.decoding import RATE_RANGE, Decoder
 from amtlib.audio.mixing import Channel, Mix, cancellation, check_channel
 from amtlib.audio.scale import FULL_SCALE_DB, full_scale_gain
+from amtlib.progress import Progress, telling
 from amtlib.results import table
 from amtlib.signals.frame import number
 from amtlib.signals.levels import rms_level
@@ -110,6 +111,7 @@ def load(
     max_bytes: int = 2**28,
     dtype: torch.dtype = torch.float32,
     warn: bool = True,
+    progress: Progress | None = None,
 ) -> Recording:
     """Decode a sound file (all containers and encodings of libsndfile; 1 to 8 channels, 2 to 768 kHz).
 
@@ -148,6 +150,9 @@ def load(
         ``torch.float32`` or ``torch.float64``.
     warn : bool
         Warn if channels cancel in a mix; ``False`` for a caller who shows :attr:`Recording.cancellation`.
+    progress : callable or bool, optional
+        Called with the share read, from 0 to 1; True for a bar (:mod:`amtlib.progress`). Files of untold length have
+        nothing to tell before their end.
 
     Returns
     -------
@@ -189,7 +194,7 @@ def load(
         raise TypeError(f"dtype must be torch.float32 or torch.float64, got {dtype}: choose one of them")
     check_channel(channel)
     label, data = contents(file, name, largest)
-    with Decoder(data, label) as decoder:
+    with Decoder(data, label) as decoder, telling(progress, f"reading {label}") as tell:
         mix = Mix(channel, decoder.channels, decoder.fs, label)
         target = rate or min(decoder.fs, highest or decoder.fs)
         bound = _Bound(decoder, longest, most, mix.kept, target)
@@ -201,6 +206,8 @@ def load(
             block = torch.from_numpy(decoder.read().T)
             bound.check(decoder.frames)
             pieces.append((change(mix(block)) * gain).to(dtype))
+            if decoder.announced:
+                tell(decoder.frames / decoder.announced)
         pieces += [(last * gain).to(dtype) for last in (change(mix.rest()), change.rest())]
         decoder.check_some()
         samples = torch.cat(pieces, -1)

@@ -8,6 +8,8 @@ import sys
 import time
 from typing import TextIO
 
+from amtlib.progress import duration
+
 _WIDTH = 24
 #: Seconds between two drawings on a terminal, and between two lines elsewhere.
 _REDRAW, _AGAIN = 0.1, 10.0
@@ -116,20 +118,3 @@ class Bar:
         if self._drawn:
             self._stream.write("\r" + " " * (shutil.get_terminal_size().columns - 1) + "\r")
             self._drawn = False
-
-
-def duration(seconds: float) -> str:
-    """
-    Return a time for people.
-
-    Examples
-    --------
-    >>> duration(42), duration(90), duration(7300)
-    ('42 s', '1:30 min', '2:01 h')
-    """
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    return (
-        f"{whole // 60}:{whole % 60:02} min" if whole < 3600 else f"{whole // 3600}:{whole % 3600 // 60:02} h"
-    )

@@ -11,7 +11,6 @@ from amtlib.fdn.decay import (
     energy_decay_curve,
     mixing_time,
     octave_bands,
-    octave_centres,
     reverberation_time,
 )
 from amtlib.fdn.delays import sample_delay_lengths
@@ -42,6 +41,7 @@ from amtlib.fdn.measures import (
     sparsity,
 )
 from amtlib.fdn.modes import Modes, modal_decomposition, modal_excitation_std
+from amtlib.fdn.noise import WithoutNoise, noise_floor, octave_centres, without_noise
 from amtlib.fdn.process import process_fdn
 from amtlib.fdn.response import render, transfer_function
 from amtlib.fdn.stability import LoopGain, loop_gain
@@ -55,6 +55,7 @@ __all__ = [
     "LoopGain",
     "Modes",
     "ReverberationTimes",
+    "WithoutNoise",
     "build_from_json",
     "build_to_json",
     "colouration",
@@ -75,6 +76,7 @@ __all__ = [
     "mixing_time",
     "modal_decomposition",
     "modal_excitation_std",
+    "noise_floor",
     "octave_bands",
     "octave_centres",
     "orthogonality_error",
@@ -88,4 +90,5 @@ __all__ = [
     "sparsity",
     "transfer_function",
     "with_decay",
+    "without_noise",
 ]

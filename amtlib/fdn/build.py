@@ -10,6 +10,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from amtlib.results import Result
+
 Array: TypeAlias = npt.NDArray[np.float64]
 Integers: TypeAlias = npt.NDArray[np.int64]
 
@@ -137,7 +139,7 @@ def check_sections(value: Any, channels: int, name: str, of: str = "delay lines"
 
 
 @dataclass(frozen=True, eq=False)
-class FDNBuild:
+class FDNBuild(Result):
     """
     A feedback delay network, complete and constant.
 
@@ -300,6 +302,23 @@ class FDNBuild:
 
     def __hash__(self) -> int:
         return hash(self._key())
+
+    def _summary(self) -> dict[str, Any]:
+        """Return sizes, delays, and how long a round through the loop takes."""
+        ms = [round(1e3 * float(delay) / self.fs, 2) for delay in self.delays]
+        sections = {
+            name: "none" if value is None else f"{len(value)} sections"
+            for name, value in (
+                ("filters", self.filters),
+                ("post_matrix", self.post_matrix),
+                ("post_eq", self.post_eq),
+            )
+        }
+        return {
+            "N": self.N, "n_in": self.n_in, "n_out": self.n_out, "fs (Hz)": self.fs,
+            "delays (samples)": self.delays.tolist(), "delays (ms)": ms, "A": self.A, "B": self.B, "C": self.C,
+            "D": self.D, **sections,
+        }  # fmt: skip
 
     def __repr__(self) -> str:
         filters = [name for name in ("filters", "post_matrix", "post_eq") if getattr(self, name) is not None]

@@ -4,6 +4,7 @@ Not here: the lossless modes to start from (:mod:`amtlib.fdn.eigenphases`), resi
 """
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -212,7 +213,7 @@ def _apart(s: Complex, joint: npt.NDArray[np.bool_]) -> Integers | None:
 
 
 def follow(
-    build: FDNBuild, orthogonal: Array, start: Crossings, whole: bool
+    build: FDNBuild, orthogonal: Array, start: Crossings, whole: bool, tell: Callable[[float], object]
 ) -> tuple[Complex, Complex, Complex]:
     """Follow each lossless mode to the network's own losses, in as few steps as keep the modes apart."""
     joint = np.zeros(len(start.w), dtype=np.bool_)
@@ -229,7 +230,11 @@ def follow(
         parts.append(found)
     for steps in (1, 4, 16, 64):
         s, right, left = _set_out(build, orthogonal, 1.0 / steps, alone)
-        if not all(_continue(build, orthogonal, (step + 1) / steps, s, right, left) for step in range(steps)):
+        done = True
+        for step in range(steps):
+            tell(step / steps)
+            done = done and _continue(build, orthogonal, (step + 1) / steps, s, right, left)
+        if not done:
             continue
         s = np.concatenate([s, *(part[0] for part in parts)])
         right = np.concatenate([right, *(part[1] for part in parts)])

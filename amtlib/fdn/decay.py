@@ -13,15 +13,15 @@ import numpy as np
 import numpy.typing as npt
 
 from amtlib.fdn.build import Array, finite_number, real_array, sampling_rate
+from amtlib.fdn.noise import noise_floor, octave_centres, octave_gain
 from amtlib.fdn.process import MAX_SAMPLES
 from amtlib.lti import fast_length
 from amtlib.results import Result
 
 # Start and end of the fits in dB (ISO 3382-1); T60 is the longest of them that the response holds.
 _FITS = {"edt": (0.0, -10.0), "t20": (-5.0, -25.0), "t30": (-5.0, -35.0), "full": (-5.0, -65.0)}
-# Where noise begins: windows per response, iterations, and dB: above the noise that a fit keeps, that the noise may
-# rise or fall, and that a fit's end must lie above the noise (ISO 3382-1).
-_WINDOWS, _ROUNDS, _ABOVE, _STEADY, _CLEAR = 200, 6, 7.0, 1.5, 10.0
+# A fit's end must lie so many dB above the noise (ISO 3382-1).
+_CLEAR = 10.0
 # A line through every n-th point of a smooth curve is the same line: more points only cost time.
 _FIT_POINTS = 4096
 # Gaussian noise spends this share of its time more than one standard deviation away from 0: erfc(1 / sqrt 2).
@@ -74,20 +74,6 @@ def energy_decay_curve(ir: npt.ArrayLike) -> Array:
         return np.asarray(10.0 * np.log10(energy / energy[0]), dtype=np.float64)
 
 
-def octave_centres(fs: float) -> Array:
-    """
-    Return the octave centres from 62.5 Hz up whose bands, 0.71 to 1.41 times the centre, lie below fs / 2.
-
-    Examples
-    --------
-    >>> octave_centres(44100).tolist()
-    [62.5, 125.0, 250.0, 500.0, 1000.0, 2000.0, 4000.0, 8000.0]
-    """
-    rate = sampling_rate(fs)
-    top = math.floor(math.log2(rate / 2.0 / math.sqrt(2.0) / 1000.0) + 1e-9)
-    return np.asarray(1000.0 * 2.0 ** np.arange(-4, top + 1))
-
-
 def octave_bands(ir: npt.ArrayLike, fs: float, centres: Sequence[float] | Array | None = None) -> Array:
     """
     Split a response into octave bands, without delay.
@@ -134,11 +120,10 @@ def octave_bands(ir: npt.ArrayLike, fs: float, centres: Sequence[float] | Array 
         )
     n_fft = fast_length(2 * h.shape[0])
     spectrum = np.fft.rfft(h, n_fft, axis=0)
-    f = np.maximum(np.fft.rfftfreq(n_fft, 1.0 / rate), 1e-9)
+    f = np.fft.rfftfreq(n_fft, 1.0 / rate)
     bands = np.empty((len(at), *h.shape))
     for band, centre in zip(bands, at, strict=True):
-        octaves = np.clip(np.log2(f / centre), -1.0, 1.0)
-        gain = np.cos(0.5 * math.pi * np.sin(0.5 * math.pi * octaves) ** 2).reshape(-1, *(1,) * (h.ndim - 1))
+        gain = octave_gain(f, centre).reshape(-1, *(1,) * (h.ndim - 1))
         band[:] = np.fft.irfft(spectrum * gain, n_fft, axis=0)[: h.shape[0]]
     return bands
 
@@ -175,75 +160,6 @@ def _slope(level: Array, start: float, end: float) -> float:
     y = level[first : last + 1]
     centred = n - n.mean()
     return float(centred @ y) / float(centred @ centred)
-
-
-def noise_floor(h: Array) -> tuple[int, float, float]:
-    """
-    Find where a response's decay sinks into steady noise.
-
-    Parameters
-    ----------
-    h : array, shape (T,)
-        Impulse response of one band and channel.
-
-    Returns
-    -------
-    end : int
-        Sample at which the decay, as a straight line in dB, meets the noise; T where there is none.
-    power : float
-        Mean square of the noise; 0 where there is none.
-    depth : float
-        How far below the start of the decay it lies, dB; infinite where there is none.
-
-    Notes
-    -----
-    After Lundeby et al.: the noise is estimated from the end, the decay is fitted down to 7 dB above it, and both again
-    from where they meet. What goes on falling behind that point, or lies in the last tenth, is decay and no noise.
-
-    References
-    ----------
-    Lundeby, Vigran, Bietz and Vorlander (1995), "Uncertainties of measurements in room acoustics", Acustica 81,
-    344-355.
-
-    Examples
-    --------
-    >>> t = np.arange(8000) / 8000
-    >>> noise = np.random.default_rng(0).standard_normal((2, 8000))
-    >>> end, power, _ = noise_floor(noise[0] * np.exp(-6.9078 * t / 0.5) + 0.01 * noise[1])
-    >>> round(end / 8000, 1), round(10 * math.log10(power))
-    (0.3, -40)
-    """
-    width = max(len(h) // _WINDOWS, 1)
-    count = len(h) // width
-    power = np.square(h[: count * width]).reshape(count, width).mean(axis=1)
-    peak = int(np.argmax(power))
-    noise, meets = float(power[-max(count // 10, 1) :].mean()), math.nan
-    none = (len(h), 0.0, math.inf)
-    if not noise > 0.0 or count < 20:
-        return none
-    for _ in range(_ROUNDS):
-        low = np.flatnonzero(power[peak:] < noise * 10.0 ** (_ABOVE / 10.0))
-        last = peak + int(low[0]) if len(low) else count
-        if last - peak < 3:
-            return none
-        at = np.arange(peak, last) + 0.5
-        slope, start = np.polyfit(at, 10.0 * np.log10(power[peak:last] + 1e-300), 1)
-        if not slope < 0.0:
-            return none
-        found = (10.0 * math.log10(noise) - start) / slope
-        if not found < 0.9 * count:
-            return none
-        # 5 dB of decay later nothing of it is left in the noise
-        behind = power[min(math.ceil(found - 5.0 / slope), math.floor(0.9 * count)) :]
-        noise = float(behind.mean())
-        if abs(found - meets) < 0.5:
-            break
-        meets = found
-    halves = [float(part.mean()) for part in np.array_split(behind, 2)]
-    # the spread of a mean of squares of noise, whose samples in a band depend on each other, is about 1 dB here
-    if not halves[1] > 0.0 or 10.0 * math.log10(halves[0] / halves[1]) > _STEADY:
-        return none
-    return min(int(found * width), len(h)), noise, float(-slope * (found - peak))
 
 
 def _time(energy: Array, length: float, start: float, end: float, per_second: float) -> float:
@@ -298,8 +214,9 @@ def reverberation_time(
     -----
     Straight lines are fitted to the energy decay curve. Since a response that is cut off bends it down, the missing
     energy is estimated from the slope and added, until both agree: an exponential decay is found exactly although
-    it is cut. Where the decay meets steady noise (:func:`noise_floor`) the response is cut there, and the energy of the
-    noise taken away from what comes before. A band rings for a few periods of its centre; decays shorter than that
+    it is cut. Where the decay meets steady noise
+    (:func:`amtlib.fdn.noise.noise_floor`) the response is cut there, and the energy of the noise taken away from what
+    comes before. A band rings for a few periods of its centre; decays shorter than that
     are its own.
 
     References

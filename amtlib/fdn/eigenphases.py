@@ -4,6 +4,7 @@ Not here: decay and gains of the modes (:mod:`amtlib.fdn.modes`).
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -120,7 +121,9 @@ class Crossings:
     slopes: Array
 
 
-def zero_crossings(A: Array, delays: Integers, low: float, high: float) -> Crossings:
+def zero_crossings(
+    A: Array, delays: Integers, low: float, high: float, tell: Callable[[float], object] | None = None
+) -> Crossings:
     """
     Find all w in [low, high) at which ``diag(exp(-1j * w * delays)) @ A`` has the eigenvalue 1, with multiplicity.
 
@@ -132,6 +135,8 @@ def zero_crossings(A: Array, delays: Integers, low: float, high: float) -> Cross
         Delays in samples.
     low, high : float
         In rad per sample, low < high.
+    tell : callable, optional
+        Called with the share done.
 
     Returns
     -------
@@ -164,6 +169,8 @@ def zero_crossings(A: Array, delays: Integers, low: float, high: float) -> Cross
     for start in range(0, len(grid), step):
         part = _spectrum_part(A, m, grid[start : start + step])
         phases[start : start + step], slopes[start : start + step] = part.phases, part.slopes
+        if tell is not None:
+            tell(0.5 * start / len(grid))
     totals = phases.sum(axis=1)
     counts = _crossed(totals[:-1], totals[1:], np.diff(grid), order)
     cell = np.repeat(np.arange(intervals), counts)
@@ -180,6 +187,8 @@ def zero_crossings(A: Array, delays: Integers, low: float, high: float) -> Cross
             A, m, order, x[part_of], a[part_of], b[part_of], cell[part_of], rank[part_of], grid, totals,
             vectors[part_of], slope[part_of],
         )  # fmt: skip
+        if tell is not None:
+            tell(0.5 + 0.5 * start / len(x))
     sort = np.argsort(x, kind="stable")
     x, vectors, slope = x[sort], vectors[sort], slope[sort]
     _separate(A, m, x, vectors, slope)

@@ -12,6 +12,8 @@ import numpy.typing as npt
 from amtlib.fdn.build import Array, FDNBuild, real_array, sampling_rate
 from amtlib.fdn.modes import modal_decomposition, modal_excitation_std
 from amtlib.fdn.response import transfer_function
+from amtlib.progress import Progress, part, telling
+from amtlib.results import Result
 from amtlib.scales import erbrate2f, f2erb
 
 #: Decay per sample at which spectra are compared: 60 dB in 1.44 s at 48 kHz.
@@ -192,7 +194,7 @@ def sparsity(A: npt.ArrayLike) -> float:
 
 
 @dataclass(frozen=True)
-class Colouration:
+class Colouration(Result):
     """
     Five numbers that tell how coloured a network is; smaller is better, but for `sparsity`, where it is denser.
 
@@ -217,7 +219,7 @@ class Colouration:
     sparsity: float
 
 
-def colouration(build: FDNBuild) -> Colouration:
+def colouration(build: FDNBuild, *, progress: Progress | None = None) -> Colouration:
     """
     Measure how coloured the core of a network is: its delays, matrix and gains.
 
@@ -226,6 +228,8 @@ def colouration(build: FDNBuild) -> Colouration:
     build : FDNBuild
         A network of one input and one output whose matrix keeps energy. Filters, `post_eq` and the direct path are
         left out: a decay in proportion to the delays colours nothing, and the rest is not the network's.
+    progress : callable or bool, optional
+        Called with the share done, from 0 to 1; True for a bar (:mod:`amtlib.progress`).
 
     Returns
     -------
@@ -255,8 +259,11 @@ def colouration(build: FDNBuild) -> Colouration:
     if largest > 1.0 + 1e-5:
         raise ValueError(f"A amplifies by up to {largest:.6g}: give a matrix that keeps energy, with gain 1")
     core = replace(build, D=np.zeros((1, 1)), filters=None, post_eq=None, post_matrix=None)
-    modes = modal_decomposition(core)  # first: refuses at once what is too large
-    response = transfer_function(core, 2 * POINTS, radius=1.0 / GAMMA)
+    with telling(progress, "colouration") as tell:
+        modes = modal_decomposition(
+            core, progress=part(tell, 0.0, 0.9)
+        )  # first: refuses at once what is too large
+        response = transfer_function(core, 2 * POINTS, radius=1.0 / GAMMA)
     return Colouration(
         modal_std=modal_excitation_std(modes),
         magnitude_std=magnitude_std(response),

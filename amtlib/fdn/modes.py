@@ -4,6 +4,7 @@ Not here: the search itself (:mod:`amtlib.fdn.eigenphases`, :mod:`amtlib.fdn.con
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -17,6 +18,7 @@ from amtlib.fdn.eigenphases import SAME, Crossings, zero_crossings
 from amtlib.fdn.matrices import orthogonality_error
 from amtlib.fdn.response import Complex
 from amtlib.fdn.state import MAX_STATES, count_states, poles_of_state
+from amtlib.progress import Progress, part, telling
 from amtlib.results import Result
 
 #: Largest (modes asked for) * N**2 of one call, about two minutes of work.
@@ -141,10 +143,10 @@ def _homogeneous(build: FDNBuild) -> float | None:
     return float(rates.mean()) if np.ptp(rates) <= 1e-13 * np.abs(rates).max() else None
 
 
-def _whole_circle(A: Array, build: FDNBuild) -> Crossings:
+def _whole_circle(A: Array, build: FDNBuild, tell: Callable[[float], object]) -> Crossings:
     """Crossings from 0 to pi, both ends included; checks that with conjugates they are all there are."""
     margin = math.pi / build.order
-    found = zero_crossings(A, build.delays, -margin, math.pi + margin)
+    found = zero_crossings(A, build.delays, -margin, math.pi + margin, tell)
     w = found.w.copy()
     for real in (0.0, math.pi):
         w[np.abs(w - real) < SAME] = real
@@ -167,7 +169,9 @@ def _reconstruction_error(build: FDNBuild, modes: Modes) -> float:
     return error / scale if scale else error
 
 
-def modal_decomposition(build: FDNBuild, *, band: tuple[float, float] | None = None) -> Modes:
+def modal_decomposition(
+    build: FDNBuild, *, band: tuple[float, float] | None = None, progress: Progress | None = None
+) -> Modes:
     """
     Find every mode of a network: all poles, and their residues.
 
@@ -178,6 +182,8 @@ def modal_decomposition(build: FDNBuild, *, band: tuple[float, float] | None = N
         (largest singular value at most 100 times the smallest). Any filters in the loop.
     band : (low, high), optional
         Only modes whose frequency, before losses, lies in low <= f < high, in Hz from 0 to fs / 2. Default: all.
+    progress : callable or bool, optional
+        Called with the share done, from 0 to 1; True for a bar (:mod:`amtlib.progress`).
 
     Returns
     -------
@@ -227,6 +233,18 @@ def modal_decomposition(build: FDNBuild, *, band: tuple[float, float] | None = N
     if not isinstance(build, FDNBuild):
         raise TypeError(f"build is a {type(build).__name__}: give an FDNBuild")
     low, high = _checked_band(build, band)
+    with telling(progress, "modes") as tell:
+        return _modes(build, band, low, high, tell)
+
+
+def _modes(
+    build: FDNBuild,
+    band: tuple[float, float] | None,
+    low: float,
+    high: float,
+    tell: Callable[[float], object],
+) -> Modes:
+    """Find the modes between two angles."""
     left_values, singular, right_values = np.linalg.svd(build.A)
     if singular[-1] < 0.01 * singular[0]:
         raise ValueError(
@@ -235,11 +253,12 @@ def modal_decomposition(build: FDNBuild, *, band: tuple[float, float] | None = N
         )
     is_orthogonal = orthogonality_error(build.A) <= 1e-12
     orthogonal = build.A if is_orthogonal else left_values @ right_values
-    if band is None:
-        start = _whole_circle(orthogonal, build)
-    else:
-        start = zero_crossings(orthogonal, build.delays, low, high)
     rate = _homogeneous(build) if is_orthogonal else None
+    first_part = part(tell, 0.0, 0.95 if rate is not None else 0.4)
+    if band is None:
+        start = _whole_circle(orthogonal, build, first_part)
+    else:
+        start = zero_crossings(orthogonal, build.delays, low, high, first_part)
     if rate is not None:
         s: Complex = np.asarray(rate + 1j * start.w)
         right = left = start.vectors
@@ -248,15 +267,15 @@ def modal_decomposition(build: FDNBuild, *, band: tuple[float, float] | None = N
     else:
         try:
             with np.errstate(all="ignore"):  # a point on a filter's own pole counts as a step that failed
-                s, right, left = follow(build, orthogonal, start, band is None)
+                s, right, left = follow(build, orthogonal, start, band is None, part(tell, 0.4, 0.9))
         except (ValueError, np.linalg.LinAlgError) as error:
             return _by_state(build, None if band is None else (low, high), error)
         weights, through = np.empty_like(s), np.empty_like(right)
         step = max(1, _ENTRIES // build.N**2)
         for first in range(0, len(s), step):
-            part = slice(first, first + step)
-            _, falling, through[part] = loop_with_slope(build, orthogonal, 1.0, s[part])
-            weights[part] = (left[part].conj()[:, None, :] @ falling @ right[part][:, :, None])[:, 0, 0]
+            some = slice(first, first + step)
+            _, falling, through[some] = loop_with_slope(build, orthogonal, 1.0, s[some])
+            weights[some] = (left[some].conj()[:, None, :] @ falling @ right[some][:, :, None])[:, 0, 0]
     into = (left.conj() * through) @ build.B
     out = right @ build.C.T
     residues = -out[:, :, None] * into[:, None, :] / weights[:, None, None]

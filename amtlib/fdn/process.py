@@ -3,6 +3,7 @@ Source: Jot and Chaigne (1991), AES 90th Convention, 3030; blocks as long as the
 Not here: frequency responses (:mod:`amtlib.fdn.response`), gradients (:mod:`amtlib.train`).
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy.typing as npt
 
 from amtlib.fdn.build import Array, FDNBuild, real_array
 from amtlib.fdn.sections import Sections
+from amtlib.progress import Progress, telling
 
 #: Longest block in samples; the shortest delay is the other limit.
 MAX_BLOCK = 4096
@@ -48,7 +50,7 @@ def check_length(samples: int, build: FDNBuild) -> None:
         )
 
 
-def _wet(x: Array, build: FDNBuild) -> Array:
+def _wet(x: Array, build: FDNBuild, tell: Callable[[float], object]) -> Array:
     """Output gains of the filtered lines, shape (n_out, T)."""
     samples = x.shape[1]
     delays = [int(m) for m in build.delays]
@@ -65,6 +67,8 @@ def _wet(x: Array, build: FDNBuild) -> Array:
     last_input = 0 if silent else int(np.flatnonzero(x.any(axis=0))[-1])
     for start in range(0, samples, block):
         length = min(block, samples - start)
+        if start % MAX_BLOCK < block:  # not for each sample, where a delay is one sample long
+            tell(start / samples)
         if now + length > lines.shape[1]:
             lines[:, :longest] = lines[:, now - longest : now].copy()
             now = longest
@@ -91,7 +95,7 @@ def _wet(x: Array, build: FDNBuild) -> Array:
     return wet
 
 
-def process_fdn(signal: npt.ArrayLike, build: FDNBuild) -> Array:
+def process_fdn(signal: npt.ArrayLike, build: FDNBuild, *, progress: Progress | None = None) -> Array:
     """
     Send a signal through a network, from rest.
 
@@ -101,6 +105,8 @@ def process_fdn(signal: npt.ArrayLike, build: FDNBuild) -> Array:
         Input, real and finite; (T,) for one input. At most 2**27 samples of all inputs, or of all outputs.
     build : FDNBuild
         The network.
+    progress : callable or bool, optional
+        Called with the share done, from 0 to 1; True for a bar (:mod:`amtlib.progress`).
 
     Returns
     -------
@@ -134,8 +140,8 @@ def process_fdn(signal: npt.ArrayLike, build: FDNBuild) -> Array:
     if not isinstance(build, FDNBuild):
         raise TypeError(f"build is a {type(build).__name__}: give an FDNBuild")
     x = _checked_signal(signal, build)
-    with np.errstate(over="ignore", invalid="ignore"):
-        y = _wet(x, build) + build.D @ x
+    with np.errstate(over="ignore", invalid="ignore"), telling(progress, "network") as tell:
+        y = _wet(x, build, tell) + build.D @ x
     if not np.isfinite(y).all():
         first = int(np.flatnonzero(~np.isfinite(y).all(axis=0))[0])
         raise ValueError(

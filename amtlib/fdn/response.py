@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from amtlib.fdn.build import Array, FDNBuild, finite_number, squeeze_channels
 from amtlib.fdn.process import check_length, process_fdn
+from amtlib.progress import Progress, part, telling
 
 Complex: TypeAlias = npt.NDArray[np.complex128]
 
@@ -21,7 +22,7 @@ MAX_POINTS = 2**22
 _ENTRIES = 2**18
 
 
-def render(build: FDNBuild, duration: float = 2.0) -> Array:
+def render(build: FDNBuild, duration: float = 2.0, *, progress: Progress | None = None) -> Array:
     """
     Return the impulse response.
 
@@ -31,6 +32,8 @@ def render(build: FDNBuild, duration: float = 2.0) -> Array:
         The network.
     duration : float
         In s, > 0; rounded to whole samples, at least one. At most 2**27 samples of all channels.
+    progress : callable or bool, optional
+        Called with the share done, from 0 to 1; True for a bar (:mod:`amtlib.progress`).
 
     Returns
     -------
@@ -64,10 +67,14 @@ def render(build: FDNBuild, duration: float = 2.0) -> Array:
     samples = max(1, round(seconds * build.fs))
     check_length(samples * build.n_in, build)
     response = np.empty((samples, build.n_out, build.n_in))
-    for channel in range(build.n_in):
-        impulse = np.zeros((samples, build.n_in))
-        impulse[0, channel] = 1.0
-        response[:, :, channel] = process_fdn(impulse, build).reshape(samples, build.n_out)
+    with telling(progress, "response") as tell:
+        for channel in range(build.n_in):
+            impulse = np.zeros((samples, build.n_in))
+            impulse[0, channel] = 1.0
+            share = part(tell, channel / build.n_in, (channel + 1) / build.n_in)
+            response[:, :, channel] = process_fdn(impulse, build, progress=share).reshape(
+                samples, build.n_out
+            )
     return squeeze_channels(response)
 
 

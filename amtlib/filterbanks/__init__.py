@@ -4,7 +4,7 @@ Not here: the outer and middle ear (:mod:`amtlib.ears`) and loudness (:mod:`amtl
 """
 
 from amtlib.filterbanks.broken_stick import broken_stick
-from amtlib.filterbanks.drnl import DRNLFilterbank, DRNLOutput, DRNLStream
+from amtlib.filterbanks.drnl import DRNLFilterbank, DRNLOutput, DRNLStream, UnitWarning
 from amtlib.filterbanks.drnl_parameters import DRNLParameters, parameters_at
 from amtlib.filterbanks.erb_integration import ERBIntegration
 from amtlib.filterbanks.excitation import ExcitationPattern
@@ -27,6 +27,7 @@ __all__ = [
     "Moore2016ExcitationPattern",
     "Moore2016Spectrum",
     "MultiResolutionFFT",
+    "UnitWarning",
     "broken_stick",
     "parameters_at",
 ]

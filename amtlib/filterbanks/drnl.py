@@ -5,8 +5,9 @@ Not here: the outer and middle ear in front of it (:mod:`amtlib.ears`); the trun
 """
 
 import math
+import warnings
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,17 +24,43 @@ from amtlib.filterbanks.drnl_parameters import (
 )
 from amtlib.inputs import Numbers, Signal, Values, as_tensor, samples_of
 from amtlib.modules import RealModule
+from amtlib.ranges import Above, Below, Range
 from amtlib.results import summary
 from amtlib.scales import audfiltbw
 
 _COMPLEX = {torch.float32: torch.complex64, torch.float64: torch.complex128}
 _STICK = NAMES[7:]
+#: Where a learning bank keeps what is no frequency; frequencies lie below fs / 2
+_RANGES = {
+    "BW_lin_norm": Above(0.05, 20.0),
+    "BW_nlin_norm": Above(0.05, 20.0),
+    "g": Above(0.0, 1e12),
+    "a": Above(0.0, 1e12),
+    "b": Above(1e-12, 1e12),
+    "c": Above(0.0, 10.0),
+}
 # Samples, ringing included, that are filtered in one piece whatever the memory: 8 MB in float64.
 _FEW_SAMPLES = 1 << 20
+
+#: Peak velocity of the stapes in m/s for a tone of 120 dB SPL at the most sensitive frequency: 1.58e-3 (m/s)/Pa, the
+#: greatest gain of :class:`amtlib.ears.MiddleEarFilter` ('jepsen2008', at 830 Hz; with headphones the same), times
+#: 28.3 Pa. The other model, 'lopezpoveda2001', gives 0.013 m/s. Tones of 0 dB SPL: 1e-6 of it.
+LOUDEST = 0.045
 
 #: sections: gammatones and low-passes of the linear path, then of the nonlinear path (each side of the stick
 #: has as many gammatones)
 ORDERS = {"paulick2024": (2, 4, 2, 1), "jepsen2008": (3, 4, 3, 3)}
+
+
+class UnitWarning(UserWarning):
+    """
+    A signal is far from anything its unit allows, as pressure in Pa is where a velocity in m/s is asked for.
+
+    Examples
+    --------
+    >>> issubclass(UnitWarning, UserWarning)
+    True
+    """
 
 
 class DRNLOutput(NamedTuple):
@@ -43,7 +70,7 @@ class DRNLOutput(NamedTuple):
     Examples
     --------
     >>> bank = DRNLFilterbank([1000.0], fs=16000)
-    >>> total, linear, nonlinear = bank(torch.ones(4), return_paths=True)
+    >>> total, linear, nonlinear = bank(1e-6 * torch.ones(4), return_paths=True)
     >>> torch.equal(total, linear + nonlinear)
     True
     """
@@ -65,6 +92,10 @@ class DRNLFilterbank(RealModule):
     filters again, and low-passes. At low levels the nonlinear path dominates at the centre frequency, at high
     levels the linear path does, and between them the output grows by about 1 dB for 4.
 
+    The input is the velocity of the stapes in m/s, not the pressure in Pa, which is some 60 dB more: speech at 60 dB
+    SPL moves the stapes by 1e-5 m/s. :class:`amtlib.MiddleEarFilter` makes it of pressure. Beyond what a sound of
+    120 dB SPL does, 0.045 m/s, a bank warns once (:class:`UnitWarning`).
+
     Parameters
     ----------
     fc : (low, high), or Tensor, shape (F,), or list or array of F numbers
@@ -81,7 +112,9 @@ class DRNLFilterbank(RealModule):
         Number of sections: 2 gammatones everywhere, 4 and 1 low-passes in the linear and nonlinear path; or 3,
         4 and 3. The parameters are the same.
     learnable : bool
-        Make the ten parameter vectors parameters; all of them get gradients.
+        Make the ten parameter vectors parameters; all of them get gradients. They stay in their range however far
+        they are stepped: what is stored are logarithms, and of frequencies logits of their share of fs / 2, so that a
+        step of 0.01 changes each by about 1 %. An a or g of 0 stays 0.
     dtype : torch.dtype
         torch.float32 or torch.float64, of signals and parameters.
     parameters : DRNLParameters, optional
@@ -98,8 +131,10 @@ class DRNLFilterbank(RealModule):
     n_gt_lin, n_lp_lin, n_gt_nlin, n_lp_nlin : int
         Gammatone and low-pass sections of the paths.
     CF_lin, BW_lin_norm, LP_lin_cutoff, g, CF_nlin, BW_nlin_norm, LP_nlin_cutoff, a, b, c : Tensor, shape (F,)
-        Buffers, or parameters of the module if `learnable`; see :class:`DRNLParameters`. They may be changed in
-        place.
+        See :class:`DRNLParameters`. Buffers; or, if `learnable`, the values of the module's parameters of these
+        names, with the gradient with respect to the value as ``grad``. They may be assigned, as in ``bank.a =
+        2.0 * bank.a``, and changed in place; optimisers take ``bank.parameters()``, or one of them from
+        ``dict(bank.named_parameters())``, which hold what is stored.
 
     Raises
     ------
@@ -182,6 +217,7 @@ class DRNLFilterbank(RealModule):
         self.n_gt_lin, self.n_lp_lin, self.n_gt_nlin, self.n_lp_nlin = ORDERS[model]
         self.learnable = bool(learnable)
         self._table("fc", centre)
+        values = {}
         for name in NAMES:
             value = getattr(usual if parameters is None else parameters, name).detach()
             if value.shape != centre.shape:
@@ -189,14 +225,20 @@ class DRNLFilterbank(RealModule):
                     f"parameters.{name} has shape {tuple(value.shape)}, fc has {len(centre)} channels; "
                     f"give ({len(centre)},)"
                 )
-            value = value.to(centre.device)
+            values[name] = value.to(centre.device)
+        self._verify(values)
+        for name, value in values.items():
             if name in self._fixed:
                 self._table(name, value)
             else:
-                self._keep(name, value, self.learnable)
+                self._keep(name, value, self.learnable, within=self._range(name))
         self._filters = lti.ResponseCache()
         self._verdict = lti.ResponseCache()
-        self._check()
+        self._warned = False
+
+    def _range(self, name: str) -> Range:
+        """Where a learned parameter stays."""
+        return Below(self.fs / 2.0) if name.startswith(("CF", "LP")) else _RANGES[name]
 
     @property
     def knee(self) -> Tensor:
@@ -217,34 +259,86 @@ class DRNLFilterbank(RealModule):
         >>> DRNLFilterbank([1000.0], fs=16000).values().BW_lin
         tensor([193.7671], dtype=torch.float64)
         """
-        return DRNLParameters(*(getattr(self, name).detach().double() for name in NAMES))
+        return DRNLParameters(*(self._now(name).detach().double() for name in NAMES))
+
+    def alike(
+        self,
+        fc: Tensor | Sequence[float],
+        parameters: DRNLParameters,
+        *,
+        learnable: bool = False,
+        dtype: torch.dtype = torch.float64,
+    ) -> "DRNLFilterbank":
+        """
+        Return a bank of this kind with other channels.
+
+        Parameters
+        ----------
+        fc : Tensor, shape (F,), or list of F numbers
+            Characteristic frequencies in Hz.
+        parameters : DRNLParameters
+            Of F channels.
+        learnable : bool
+            As for the class.
+        dtype : torch.dtype
+            As for the class.
+
+        Returns
+        -------
+        DRNLFilterbank
+            With the sampling rate, subject and model of this one.
+
+        Examples
+        --------
+        >>> bank = DRNLFilterbank([500.0, 1000.0], fs=16000)
+        >>> bank.alike([2000.0], parameters_at([2000.0])).num_channels
+        1
+        """
+        return type(self)(
+            torch.as_tensor(fc),
+            self.fs,
+            subject=self.subject,
+            model=self.model,
+            learnable=learnable,
+            dtype=dtype,
+            parameters=parameters,
+            **self._more(),
+        )
+
+    def _more(self) -> dict[str, Any]:
+        """Return arguments of a subclass."""
+        return {}
 
     def _check(self) -> None:
-        """Raise if a parameter is, or has become, one that no DRNL can have; remembered by value."""
+        """Raise if a parameter has become one that no DRNL can have; remembered by value."""
+        values = {name: self._now(name) for name in NAMES}
 
         def check() -> bool:
-            nyquist = self.fs / 2.0
-            for name in NAMES:
-                value = getattr(self, name).detach()
-                is_frequency = name.startswith(("CF", "LP"))
-                positive = is_frequency or name in ("BW_lin_norm", "BW_nlin_norm", "b")
-                good = torch.isfinite(value) & ((value > 0.0) if positive else (value >= 0.0))
-                if is_frequency:
-                    good &= value < nyquist
-                if not bool(good.all()):
-                    channel = int((~good).nonzero()[0])
-                    span = (
-                        f"between 0 and fs / 2 = {nyquist:g} Hz: raise fs, leave the channel out"
-                        if is_frequency
-                        else f"finite and {'above' if positive else 'at least'} 0: correct it"
-                    )
-                    raise ValueError(
-                        f"{name} = {float(value[channel]):g} of channel {channel} at {float(self.fc[channel]):g} "
-                        f"Hz must be {span}, or clamp it after each step if it was learned"
-                    )
+            self._verify(values)
             return True
 
-        self._verdict.get("checked", [getattr(self, name) for name in NAMES], check)
+        self._verdict.get("checked", list(values.values()), check)
+
+    def _verify(self, values: dict[str, Tensor]) -> None:
+        nyquist = self.fs / 2.0
+        for name, given in values.items():
+            value = given.detach()
+            is_frequency = name.startswith(("CF", "LP"))
+            positive = is_frequency or name in ("BW_lin_norm", "BW_nlin_norm", "b")
+            good = torch.isfinite(value) & ((value > 0.0) if positive else (value >= 0.0))
+            if is_frequency:
+                good &= value < nyquist
+            if not bool(good.all()):
+                channel = int((~good).nonzero()[0])
+                span = (
+                    f"between 0 and fs / 2 = {nyquist:g} Hz: raise fs, leave the channel out"
+                    if is_frequency
+                    else f"finite and {'above' if positive else 'at least'} 0: correct it"
+                )
+                raise ValueError(
+                    f"{name} = {float(value[channel]):g} of channel {channel} at {float(self.fc[channel]):g} "
+                    f"Hz must be {span}, or clip its gradient if it was learned"
+                )
 
     def _radians(self) -> tuple[Tensor, ...]:
         """Angle and damping of the poles and cut-off frequency of both paths in rad/sample, float64."""
@@ -252,8 +346,16 @@ class DRNLFilterbank(RealModule):
         return tuple(
             turn * value
             for centre, width, cutoff in (
-                (self.CF_lin.double(), self.BW_lin_norm.double(), self.LP_lin_cutoff.double()),
-                (self.CF_nlin.double(), self.BW_nlin_norm.double(), self.LP_nlin_cutoff.double()),
+                (
+                    self._now("CF_lin").double(),
+                    self._now("BW_lin_norm").double(),
+                    self._now("LP_lin_cutoff").double(),
+                ),
+                (
+                    self._now("CF_nlin").double(),
+                    self._now("BW_nlin_norm").double(),
+                    self._now("LP_nlin_cutoff").double(),
+                ),
             )
             for value in (centre, width * audfiltbw(centre), cutoff)
         )
@@ -263,23 +365,21 @@ class DRNLFilterbank(RealModule):
         dtype = _COMPLEX[self.dtype]
         centre, width, cutoff, centre_nlin, width_nlin, cutoff_nlin = self._radians()
         linear = lti.classic_gammatone_response(centre, width, self.n_gt_lin, at, dtype)
-        linear = linear * self.g.unsqueeze(-1)
+        linear = linear * self._now("g").unsqueeze(-1)
         beside = linear * lti.butterworth_response(cutoff, self.n_lp_lin, at, dtype)
         before = lti.classic_gammatone_response(centre_nlin, width_nlin, self.n_gt_nlin, at, dtype)
         after = before * lti.butterworth_response(cutoff_nlin, self.n_lp_nlin, at, dtype)
         return lti.Transfers(before, after, beside)
 
     def _filters_learn(self) -> bool:
-        return torch.is_grad_enabled() and any(
-            getattr(self, name).requires_grad for name in self._filters_from
-        )
+        return torch.is_grad_enabled() and any(self._now(name).requires_grad for name in self._filters_from)
 
     def _transfers(self, n_fft: int) -> lti.Transfers:
         """Transfer functions on an FFT grid; kept while the filters stay as they are."""
         if self._filters_learn():
             return self._evaluate(n_fft)
         key = ("transfers", n_fft, self.dtype)
-        parameters = [getattr(self, name) for name in self._filters_from]
+        parameters = [self._now(name) for name in self._filters_from]
         return lti.Transfers(
             *self._filters.get(key, parameters, lambda: torch.stack(self._evaluate(n_fft))).unbind(0)
         )
@@ -292,11 +392,11 @@ class DRNLFilterbank(RealModule):
         return max(lti.cascade_settling(poles, self.dtype) for poles in (linear, nonlinear))
 
     def _settle(self) -> int:
-        parameters = [getattr(self, name) for name in self._filters_from]
+        parameters = [self._now(name) for name in self._filters_from]
         return self._filters.get(("settle", self.dtype), parameters, self._ringing)
 
     def _stick(self, y: Tensor, channels: slice) -> Tensor:
-        a, b, c = (getattr(self, name)[channels].unsqueeze(-1) for name in _STICK)
+        a, b, c = (self._now(name)[channels].unsqueeze(-1) for name in _STICK)
         return broken_stick(y, a, b, c)
 
     def _signals(self, x: Signal) -> Tensor:
@@ -313,10 +413,20 @@ class DRNLFilterbank(RealModule):
                 f"x peaks at {peak:.3g} m/s, which overflows {self.dtype} on the way; give at most {limit:.1g} "
                 "m/s (speech moves the stapes by 1e-5 m/s)"
             )
+        if peak > LOUDEST and not self._warned:
+            self._warned = True
+            warnings.warn(
+                f"x peaks at {peak:.3g} m/s, but a sound of 120 dB SPL moves the stapes by {LOUDEST:g} m/s at most; "
+                "if x is pressure in Pa, some 60 dB more than the velocity, pass it through "
+                "amtlib.MiddleEarFilter first",
+                UnitWarning,
+                stacklevel=3,
+            )
         return x
 
     def _has_nonlinear_path(self) -> bool:
-        return bool((self.a.detach() > 0.0).any()) or (torch.is_grad_enabled() and self.a.requires_grad)
+        a = self._now("a")
+        return bool((a.detach() > 0.0).any()) or (torch.is_grad_enabled() and a.requires_grad)
 
     def forward(
         self, x: Signal, *, return_paths: bool = False, block: int | None = None
@@ -327,7 +437,8 @@ class DRNLFilterbank(RealModule):
         Parameters
         ----------
         x : Tensor, ndarray or Sound, shape (T,) or (B, T)
-            Stapes velocity in m/s, real; converted to `dtype`. A sound must have the sampling rate `fs`.
+            Stapes velocity in m/s (of pressure: :class:`amtlib.MiddleEarFilter`), real; converted to `dtype`. A sound
+            must have the sampling rate `fs`.
         return_paths : bool
             Return both paths besides their sum.
         block : int, optional

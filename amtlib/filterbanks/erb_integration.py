@@ -13,6 +13,7 @@ from amtlib import lti
 from amtlib.filterbanks.precision import check_rate, check_values
 from amtlib.inputs import Values
 from amtlib.modules import RealModule
+from amtlib.ranges import Above
 from amtlib.scales import erbrate2f, f2erbrate
 
 #: reference pressure in Pa
@@ -20,6 +21,8 @@ P_REF = 20e-6
 
 #: the level in dB SPL that stands for silence, and the lowest there is
 SILENCE_DB = -200.0
+
+_SCALES, _WEIGHTS = Above(0.1, 10.0, clamps=True), Above(0.0, 1e12, clamps=True)
 
 
 class ERBIntegration(RealModule):
@@ -121,8 +124,8 @@ class ERBIntegration(RealModule):
         self.n_erb_bands = len(centres)
         self._table("erb_centers", centres)
         self._table("fc_erb", erbrate2f(centres))
-        self._keep("bandwidth_scale", torch.ones(()), self.learnable)
-        self._keep("integration_weights", torch.ones(self.n_erb_bands), self.learnable)
+        self._keep("bandwidth_scale", torch.ones(()), self.learnable, within=_SCALES)
+        self._keep("integration_weights", torch.ones(self.n_erb_bands), self.learnable, within=_WEIGHTS)
 
     def forward(self, psd: Values, freqs: Values) -> Tensor:
         """
@@ -162,12 +165,14 @@ class ERBIntegration(RealModule):
         if bool((psd < 0.0).any()):
             raise ValueError(f"psd holds {float(psd.detach().min()):g} Pa^2/Hz; power densities are >= 0")
         for name in ("bandwidth_scale", "integration_weights"):
-            value = getattr(self, name).detach()
+            value = self._now(name).detach()
             if not bool(torch.isfinite(value).all()):
                 wrong = float(value[~torch.isfinite(value)][0])
                 raise ValueError(f"{name} has become {wrong}; lower the learning rate or clip its gradient")
         grid, width = self._grid(freqs, psd.shape[-1])
-        power = lti.product(psd, (self._masks(grid, width) * width).to(psd.dtype)) * self.integration_weights
+        power = lti.product(psd, (self._masks(grid, width) * width).to(psd.dtype)) * self._now(
+            "integration_weights"
+        )
         floor = P_REF**2 * 10.0 ** (SILENCE_DB / 10.0)
         return 10.0 * torch.log10(power.clamp_min(floor)) - 20.0 * math.log10(P_REF)
 
@@ -195,7 +200,7 @@ class ERBIntegration(RealModule):
     def _masks(self, grid: Tensor, width: float) -> Tensor:
         """How much each bin counts in each channel, shape (n_freq_bins, n_erb_bands), float64."""
         centre = self.fc_erb.double()
-        half = self.bandwidth_scale.double().clamp(0.1, 10.0) * self._erb(centre) / 2.0
+        half = self._now("bandwidth_scale").double().clamp(0.1, 10.0) * self._erb(centre) / 2.0
         f = grid.unsqueeze(-1)
         if not self.learnable:
             return ((f >= centre - half) & (f <= centre + half)).double()

@@ -121,6 +121,9 @@ class FastDRNLFilterbank(DRNLFilterbank):
         """Return the arguments that the module was built with, and what its filters were made from."""
         return {**super().configuration(), **{name: self._built[name].tolist() for name in self._fixed}}
 
+    def _more(self) -> dict[str, Any]:
+        return {"ir_length": self.ir_length}
+
     def _settle(self) -> int:
         # Responses that `ir_length` did not cut die out where the exact ones do; the two after the stick add up.
         return max(1, min(super()._settle(), 2 * self.ir_length - 2))

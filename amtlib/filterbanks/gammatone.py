@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from amtlib import lti
 from amtlib.inputs import Numbers, Signal, Values, as_tensor, samples_of
 from amtlib.modules import RealModule
+from amtlib.ranges import LearnedValue, Polar, Range
 from amtlib.scales import audfiltbw, erb2fc, erbspacebw, fc2erb
 
 _COMPLEX = {torch.float32: torch.complex64, torch.float64: torch.complex128}
@@ -52,9 +53,12 @@ class GammatoneFilterbank(RealModule):
         equivalent rectangular bandwidth exactly 1 ERB for every n: 1.01859 for n = 4. (The specification has
         1.019 for all n.)
     learnable : bool
-        Make the coefficients parameters: ``poles`` and ``gains`` (2F complex numbers), or ``b`` and ``a``. The
-        parameters hold pairs of real numbers, shape (..., 2), as optimisers and file formats want them; the
-        attributes show them as complex numbers, and so do their gradients ``poles.grad`` and ``gains.grad``.
+        Make the coefficients parameters: ``poles`` and ``gains``, 2F complex numbers, which are 4F real ones (30
+        channels: 60 complex, 120 real); or ``b`` and ``a``, F (1 + n + 1) complex ones. The parameters hold pairs of
+        real numbers, shape (..., 2), as optimisers and file formats want them; the attributes show them as complex
+        numbers, and so do their gradients ``poles.grad`` and ``gains.grad``. What a parameter holds of a pole are
+        the logarithms of its damping and of its angle, and of a gain the logarithm of its magnitude and its
+        angle: however they are stepped, the poles stay inside the unit circle. Polynomials ('poly') do not.
     dtype : torch.dtype
         torch.float32 or torch.float64, of the signals.
     implementation : {'sos', 'poly'}
@@ -109,8 +113,8 @@ class GammatoneFilterbank(RealModule):
     >>> bank(torch.randn(2, 16000)).shape
     torch.Size([2, 30, 16000])
     >>> learner = GammatoneFilterbank((100.0, 8000.0), fs=16000, learnable=True)
-    >>> learner.poles.numel() + learner.gains.numel()
-    60
+    >>> learner.poles.numel() + learner.gains.numel(), sum(p.numel() for p in learner.parameters())
+    (60, 120)
     """
 
     fc: Tensor
@@ -179,23 +183,35 @@ class GammatoneFilterbank(RealModule):
 
     def _keep_complex(self, name: str, value: Tensor) -> None:
         # As pairs of real numbers, which optimisers, gradient scalers and file formats take
-        super()._keep(name, torch.view_as_real(value), self.learnable, exact=True)
+        span: Range | None = Polar(poles=name == "poles") if name in ("poles", "gains") else None
+        super()._keep(name, torch.view_as_real(value), self.learnable, exact=True, within=span)
+
+    def _complex(self, name: str) -> Tensor:
+        """Return coefficients as they are now, with their gradient."""
+        return torch.view_as_complex(self._now(name).contiguous())
 
     def __getattr__(self, name: str) -> Any:
         value: Any = super().__getattr__(name)
         if name not in _COEFFICIENTS:
             return value
-        viewed = torch.view_as_complex(value)
+        viewed = torch.view_as_complex(value.as_subclass(Tensor))
+        if isinstance(value, LearnedValue):
+            gradient = None if value.grad is None else torch.view_as_complex(value.grad)
+            return LearnedValue.of(viewed, value.write, gradient)
         if value.is_leaf and value.grad is not None:
             viewed.grad = torch.view_as_complex(value.grad)
         return viewed
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in _COEFFICIENTS and isinstance(value, Tensor) and value.is_complex():
+            pairs = torch.view_as_real(value.detach().as_subclass(Tensor).resolve_conj())
+            if self._is_mapped(name):
+                super().__setattr__(name, pairs)
+                return
             stored = self._stored(name)
             assert stored is not None
             with torch.no_grad():
-                stored.copy_(torch.view_as_real(value.detach().resolve_conj()))
+                stored.copy_(pairs)
         else:
             super().__setattr__(name, value)
 
@@ -205,6 +221,7 @@ class GammatoneFilterbank(RealModule):
             value = state_dict.get(prefix + name)
             if isinstance(value, Tensor) and value.is_complex():
                 state_dict[prefix + name] = torch.view_as_real(value.resolve_conj())
+        super()._translate(state_dict, prefix, saved)
 
     def _warn_of_rounding(self, centre: Tensor, poles: Tensor, gains: Tensor) -> None:
         """Compare the polynomial with the cascade it was made from, over the pass band of every channel."""
@@ -238,7 +255,8 @@ class GammatoneFilterbank(RealModule):
 
     @property
     def _coefficients(self) -> tuple[Tensor, Tensor]:
-        return (self.poles, self.gains) if self.implementation == "sos" else (self.b, self.a)
+        names = _COEFFICIENTS[:2] if self.implementation == "sos" else _COEFFICIENTS[2:]
+        return self._complex(names[0]), self._complex(names[1])
 
     def _evaluate(self, at: int | Tensor, channels: slice = slice(None)) -> Tensor:
         first, second = (each[channels] for each in self._coefficients)
@@ -249,7 +267,7 @@ class GammatoneFilterbank(RealModule):
 
     def _response(self, n_fft: int) -> Tensor:
         """Transfer functions on an FFT grid, shape (F, n_fft // 2 + 1); cached when nothing learns."""
-        if torch.is_grad_enabled() and self.learnable and any(c.requires_grad for c in self._coefficients):
+        if torch.is_grad_enabled() and any(c.requires_grad for c in self._coefficients):
             return self._evaluate(n_fft)
         key = ("response", n_fft, self.dtype)
         return self._cache.get(key, self._coefficients, lambda: self._evaluate(n_fft))
@@ -269,14 +287,13 @@ class GammatoneFilterbank(RealModule):
 
         def find() -> int:
             if self.implementation == "sos":
-                radius = float(self.poles.abs().max())
+                radius = float(self._complex("poles").detach().abs().max())
             else:
-                radius = lti.pole_radius(self.a)
+                radius = lti.pole_radius(self._complex("a"))
             if not radius < 1.0:
                 raise ValueError(
                     f"a pole of {type(self).__name__} has magnitude {radius:.9g}: its channel is unstable; "
-                    "poles must stay below 1: lower the learning rate, clamp them after each step, "
-                    "or use implementation='sos'"
+                    "poles must stay below 1: use implementation='sos', which keeps them there as they learn"
                 )
             return lti.settling_samples(radius, self.n, self.dtype)
 
@@ -418,7 +435,7 @@ class GammatoneFilterbank(RealModule):
             omega = torch.arange(n_fft, device=first.device, dtype=torch.float64) * (2.0 * math.pi / n_fft)
             return 2.0 * lti.rational_response(first, second, omega, dtype)
 
-        if torch.is_grad_enabled() and self.learnable and any(c.requires_grad for c in self._coefficients):
+        if torch.is_grad_enabled() and any(c.requires_grad for c in self._coefficients):
             return evaluate()
         kept: Tensor = self._cache.get(("complex", n_fft, self.dtype), self._coefficients, evaluate)
         return kept
@@ -454,7 +471,7 @@ class GammatoneFilterbank(RealModule):
         """
         signal = self._signals(x)
         if self._fast(signal):
-            return lti.filter_allpole(signal, self.poles, self.gains, self.n, self._settle(), step=step)
+            return lti.filter_allpole(signal, *self._coefficients, self.n, self._settle(), step=step)
         return self._complex_outputs(signal, step)
 
     def envelope(self, x: Signal, step: int = 1) -> Tensor:
@@ -492,7 +509,7 @@ class GammatoneFilterbank(RealModule):
         """
         signal = self._signals(x)
         if self._fast(signal):
-            return lti.allpole_envelope(signal, self.poles, self.gains, self.n, self._settle(), step=step)
+            return lti.allpole_envelope(signal, *self._coefficients, self.n, self._settle(), step=step)
         return self._complex_outputs(signal, step).abs()
 
     def envelope_peaks(
@@ -510,7 +527,10 @@ class GammatoneFilterbank(RealModule):
         oversampling : float
             An envelope is looked at this many times at least in one over its channel's pole bandwidth, > 0, unless
             that is more often than the signal itself: at the multiples of the largest divisor of `stretch` that
-            is close enough. Default: 8, between which the top of a click's envelope lies 0.2 dB higher at most.
+            is close enough, and at the last sample of each stretch. So a flank that rises or falls across the end
+            of a stretch loses nothing, and a top within it 0.2 dB at most at the default of 8, wherever the sound
+            lies in the channel's pass band. Far off it, components beat faster than the channel's bandwidth, and
+            tops between the samples are up to a few dB higher.
 
         Returns
         -------
@@ -548,26 +568,45 @@ class GammatoneFilterbank(RealModule):
         steps = [max(step for step in divisors if step == 1 or step <= most) for most in closest]
         if self._fast(signal):
             return lti.allpole_peaks(
-                signal, self.poles, self.gains, self.n, self._settle(), steps=steps, stretch=stretch
+                signal, *self._coefficients, self.n, self._settle(), steps=steps, stretch=stretch
             )
         peaks, power = [], []
         for channel, step in enumerate(steps):
             envelope = self._complex_outputs(signal, step, slice(channel, channel + 1)).abs()
             norm = torch.linalg.vector_norm(envelope, dim=-1).double()
             power.append(norm.square() / (2 * envelope.shape[-1]))
-            peaks.append(nn.functional.max_pool1d(envelope, stretch // step, ceil_mode=True))
+            top = nn.functional.max_pool1d(envelope, stretch // step, ceil_mode=True)
+            if step > 1:
+                top = torch.maximum(top, self._ends(signal, stretch, slice(channel, channel + 1)).abs())
+            peaks.append(top)
         return torch.cat(peaks, -2), torch.cat(power, -1)
+
+    def _ends(self, signal: Tensor, stretch: int, channels: slice) -> Tensor:
+        """Outputs of some channels' complex filters at the last sample of each stretch, with gradients."""
+        ends = self._complex_outputs(signal, stretch, channels, ahead=stretch - 1)
+        whole, rest = divmod(signal.shape[-1], stretch)
+        if not rest:
+            return ends
+        last = self._complex_outputs(signal[..., -self._settle() - 1 :], 1, channels)[..., -1:]
+        return torch.cat([ends[..., :whole], last], -1)
 
     def _fast(self, signal: Tensor) -> bool:
         """Whether the complex filters may run without gradients, a channel at a time."""
         learns = torch.is_grad_enabled() and any(t.requires_grad for t in (signal, *self._coefficients))
         return self.implementation == "sos" and signal.device.type == "cpu" and not learns
 
-    def _complex_outputs(self, signal: Tensor, step: int, channels: slice = slice(None)) -> Tensor:
-        """Outputs of some channels' complex filters at every `step`-th sample, with gradients."""
+    def _complex_outputs(
+        self, signal: Tensor, step: int, channels: slice = slice(None), *, ahead: int = 0
+    ) -> Tensor:
+        """Outputs of some channels' complex filters at samples ahead, ahead + step, ..., with gradients."""
 
         def response(n_fft: int) -> Tensor:
-            return self._complex_response(n_fft)[channels]
+            transfer = self._complex_response(n_fft)[channels]
+            if not ahead:
+                return transfer
+            turn = torch.arange(n_fft, device=signal.device).mul_(ahead).remainder_(n_fft)
+            angle = turn.double() * (2.0 * math.pi / n_fft)
+            return transfer * torch.polar(torch.ones_like(angle), angle).to(transfer.dtype)
 
         return lti.filter_complex(signal, response, self._settle(), step=step)
 

@@ -134,9 +134,9 @@ class SpatialSmoothing(Stage):
             weights = kernel[distance.clamp(-reach, reach) + reach] * (distance.abs() <= reach)
             return weights / kernel.sum()
 
-        if self.sigma.requires_grad and torch.is_grad_enabled():
+        if self._now("sigma").requires_grad and torch.is_grad_enabled():
             return build()
-        return self._cache.get((channels, self.dtype), (self.sigma,), build)
+        return self._cache.get((channels, self.dtype), (self._now("sigma"),), build)
 
     def forward(self, specific: Values) -> Tensor:
         """

@@ -22,8 +22,8 @@ from amtlib.loudness.sone import Cubics, cubics
 from amtlib.loudness.specific import Moore2016SpecificLoudness, SpecificLoudness
 from amtlib.lti.resampling import resample
 from amtlib.modules import RealModule
+from amtlib.progress import Progress, telling
 
-Progress: TypeAlias = Callable[[float], object]
 Stop: TypeAlias = Callable[[], bool]
 
 _FS = 32000
@@ -247,19 +247,19 @@ class Cochlea(RealModule):
         # Where gradients are wanted, only the ends of a long chain are kept, and a block is computed again when
         # its gradient is: memory stays that of one block.
         again = total > length and torch.is_grad_enabled() and (x.requires_grad or self._learns())
-        for start in range(0, total, length):
-            if cancelled is not None and cancelled():
-                raise Cancelled(f"stopped at {start} of {total} frames")
-            stop = min(start + length, total)
-            if again:
-                block: Any = checkpoint(
-                    self._block, x, start, stop, use_reentrant=False, preserve_rng_state=False
-                )
-            else:
-                block = self._block(x, start, stop)
-            yield block
-            if progress is not None:
-                progress(stop / total)
+        with telling(progress, "loudness") as tell:
+            for start in range(0, total, length):
+                if cancelled is not None and cancelled():
+                    raise Cancelled(f"stopped at {start} of {total} frames")
+                stop = min(start + length, total)
+                if again:
+                    block: Any = checkpoint(
+                        self._block, x, start, stop, use_reentrant=False, preserve_rng_state=False
+                    )
+                else:
+                    block = self._block(x, start, stop)
+                yield block
+                tell(stop / total)
 
     def _in_pairs(self, x: Tensor) -> Tensor:
         """Rows, shape (N, T), as those that share a maximum: both ears of a sound, shape (N / 2, 2, T), or one."""

@@ -13,10 +13,11 @@ import torch
 from torch import Tensor
 
 from amtlib.inputs import as_tensor
-from amtlib.loudness.cochlea import Progress, Stop
+from amtlib.loudness.cochlea import Stop
 from amtlib.loudness.glasberg2002 import Glasberg2002
 from amtlib.loudness.moore2016 import Moore2016
 from amtlib.loudness.results import Cancelled
+from amtlib.progress import Progress, telling
 from amtlib.results import Result
 
 #: Levels between which a contour is sought, dB SPL, and the step in which it is enclosed
@@ -82,8 +83,8 @@ def equal_loudness_contour(
         Loudness of the contour, > 0, instead of `phon`: ``amtlib.loudness.THRESHOLD_SONE`` gives the threshold.
     tolerance_db : float
         How exact levels must be, number >= 1e-4.
-    progress : callable, optional
-        Called with the share done, from 0 to 1, after each step.
+    progress : callable or bool, optional
+        Called with the share done, from 0 to 1, after each step; True for a bar (:mod:`amtlib.progress`).
     cancelled : callable, optional
         Asked before each step; if it returns True the search ends.
 
@@ -112,22 +113,20 @@ def equal_loudness_contour(
     """
     steps = equal_loudness_steps(model, phon, frequencies, sone=sone, tolerance_db=tolerance_db)
     found: EqualLoudnessContour | None = None
-    first, share = 1.0, 0.0
-    while True:
-        if cancelled is not None and cancelled():
-            raise Cancelled("the search for the contour was stopped")
-        after = next(steps, None)
-        if after is None:
-            break
-        worst = float(after.error_db.nan_to_num(0.0).max())
-        first = first if found is not None else max(worst, tolerance_db)
-        found = after
-        if progress is not None:
+    first = 1.0
+    with telling(progress, "contour") as tell:
+        while True:
+            if cancelled is not None and cancelled():
+                raise Cancelled("the search for the contour was stopped")
+            after = next(steps, None)
+            if after is None:
+                break
+            worst = float(after.error_db.nan_to_num(0.0).max())
+            first = first if found is not None else max(worst, tolerance_db)
+            found = after
             # The error falls by a like factor from step to step: its logarithm tells how far the search is.
             left = math.log(max(worst, tolerance_db) / tolerance_db)
-            now = 1.0 if after.done else 1.0 - left / (math.log(first / tolerance_db) + 1.0)
-            share = max(share, now)
-            progress(share)
+            tell(1.0 if after.done else 1.0 - left / (math.log(first / tolerance_db) + 1.0))
     assert found is not None  # the generator yields at least once
     return found
 

@@ -10,10 +10,11 @@ from torch import Tensor
 
 from amtlib.filterbanks.roex import Moore2016ExcitationPattern
 from amtlib.inputs import Numbers, Signal
-from amtlib.loudness.cochlea import Cochlea, Progress, Stop
+from amtlib.loudness.cochlea import Cochlea, Stop
 from amtlib.loudness.results import Glasberg2002Stages, StationaryLoudness
 from amtlib.loudness.specific import SpecificLoudness
 from amtlib.loudness.temporal import LoudnessIntegration
+from amtlib.progress import Progress
 from amtlib.scales import f2erbrate
 
 #: Correction of intensity for the windows, dB; see the notes of the class
@@ -183,8 +184,8 @@ class Glasberg2002(Cochlea):
             Signal in Pa, at least 64 ms unless `pad`. A sound must have the sampling rate ``fs``.
         return_stages : bool
             Return every stage.
-        progress : callable, optional
-            Called with the share done, up to 1, after each block of frames.
+        progress : callable or bool, optional
+            Called with the share done, up to 1, after each block of frames; True for a bar (:mod:`amtlib.progress`).
         cancelled : callable, optional
             Asked before each block; if it returns True the computation ends.
 

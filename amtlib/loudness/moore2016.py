@@ -14,10 +14,11 @@ from amtlib.filterbanks.precision import check_values
 from amtlib.filterbanks.roex import Moore2016ExcitationPattern
 from amtlib.inputs import Numbers, Signal, Values, as_tensor
 from amtlib.loudness.binaural import Moore2016BinauralLoudness
-from amtlib.loudness.cochlea import Cochlea, Progress, Stop
+from amtlib.loudness.cochlea import Cochlea, Stop
 from amtlib.loudness.results import Moore2016Loudness, Moore2016Stages, StationaryLoudness
 from amtlib.loudness.specific import Moore2016SpecificLoudness
 from amtlib.loudness.temporal import Moore2016TemporalIntegration
+from amtlib.progress import Progress
 
 
 class Moore2016(Cochlea):
@@ -150,8 +151,8 @@ class Moore2016(Cochlea):
             with one channel, both ears hear that.
         return_stages : bool
             Keep every stage: 3 kB per frame and sound in float32, 6 in float64.
-        progress : callable, optional
-            Called with the share done, up to 1, after each block of frames.
+        progress : callable or bool, optional
+            Called with the share done, up to 1, after each block of frames; True for a bar (:mod:`amtlib.progress`).
         cancelled : callable, optional
             Asked before each block; if it returns True the computation ends.
 

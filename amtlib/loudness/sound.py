@@ -14,10 +14,11 @@ import torch
 from torch import Tensor
 
 from amtlib.inputs import Signal, Sound, samples_of
-from amtlib.loudness.cochlea import Progress, Stop
+from amtlib.loudness.cochlea import Stop
 from amtlib.loudness.glasberg2002 import Glasberg2002
 from amtlib.loudness.moore2016 import Moore2016
 from amtlib.loudness.sone import sone2phon
+from amtlib.progress import Progress
 from amtlib.results import Result, table
 
 File: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO

@@ -11,13 +11,15 @@ from torch import Tensor
 from amtlib.filterbanks.precision import check_values
 from amtlib.inputs import Values
 from amtlib.modules import RealModule
+from amtlib.ranges import Above
 
 
 class Stage(RealModule):
     """
     A stage of a loudness model: its constants are parameters (learnable) or buffers, each with its bounds.
 
-    A learned constant that has left its bounds acts as the bound, and its gradient is zero there.
+    What is stored of a learned constant that is never negative is its logarithm, so that steps of 0.01 change it by
+    1 % whatever its size. Where it would leave its bounds it stays at the bound, and its gradient is zero there.
 
     Parameters
     ----------
@@ -45,13 +47,13 @@ class Stage(RealModule):
             if not low <= value <= high:
                 raise ValueError(f"{name} = {value} is out of range; give {low:g} to {high:g}")
             value = torch.tensor(float(value), dtype=torch.float64)
-        self._keep(name, value, self.learnable)
+        within = Above(low, high, clamps=True) if low >= 0.0 else None
+        self._keep(name, value, self.learnable, within=within)
         self._bounds[name] = (low, high)
 
     def _value(self, name: str) -> Tensor:
         """Return a constant as it acts: within its bounds."""
-        value: Tensor = getattr(self, name)
-        return value.clamp(*self._bounds[name])
+        return self._now(name).clamp(*self._bounds[name])
 
     def _pattern(self, x: Values, name: str, like: Tensor, channels: int | None = None) -> Tensor:
         """Return specific loudness, shape (..., C), in the dtype in use, or say what is wrong with it."""

@@ -279,7 +279,8 @@ def allpole_peaks(
     """
     Highest value in each stretch of what :func:`allpole_envelope` gives, and half its mean square.
 
-    Each channel is looked at in steps of its own, and no envelope is kept whole. Without gradients.
+    Each channel is looked at in steps of its own, and at the last sample of each stretch, where an envelope that rises
+    across its end is highest; no envelope is kept whole. Without gradients.
 
     Parameters
     ----------
@@ -292,7 +293,7 @@ def allpole_peaks(
     settle : int
         Samples after which the impulse responses have died out.
     steps : sequence of F ints
-        Distance of the samples that are looked at in each channel, >= 1: divisors of `stretch`.
+        Distance of the samples that are looked at in each channel, >= 1: divisors of `stretch`. The power is theirs.
     stretch : int
         Samples of a stretch, >= 1.
 
@@ -327,12 +328,14 @@ def allpole_peaks(
     peaks = x.new_empty((*x.shape[:-1], len(poles), -(-x.shape[-1] // stretch)))
     power = x.new_empty((*x.shape[:-1], len(poles)), dtype=torch.float64)
     highest, mean = peaks.view(-1, *peaks.shape[-2:]), power.view(-1, len(poles))
-    for piece in _filtered(x, poles, gains, order, settle, steps):
+    for piece in _filtered(x, poles, gains, order, settle, steps, stretch):
         signals, channels = piece.signals, piece.channels
         envelope = _write_magnitude(piece.z, torch.empty(piece.z.shape, dtype=x.dtype, device=x.device))
         norm = torch.linalg.vector_norm(envelope, dim=-1).double() * piece.scale[..., 0].double()
         mean[signals, channels] = norm.square() / (2 * envelope.shape[-1])
         top = torch.nn.functional.max_pool1d(envelope, stretch // steps[channels.start], ceil_mode=True)
+        if piece.ends is not None:
+            torch.maximum(top, piece.ends.abs(), out=top)
         torch.mul(top, piece.scale, out=highest[signals, channels])
     return peaks, power
 
@@ -351,18 +354,32 @@ class _Piece:
     """Every step-th sample, shape (signals, channels, ceil(T / step)): valid until the next piece"""
     scale: Tensor
     """What the outputs are to be multiplied with, shape (signals, 1, 1)"""
+    ends: Tensor | None
+    """The last sample of each stretch, shape (signals, channels, ceil(T / stretch)), where steps leave it out"""
 
 
 @torch.no_grad()
 def _filtered(
-    x: Tensor, poles: Tensor, gains: Tensor, order: int, settle: int, steps: Sequence[int]
+    x: Tensor,
+    poles: Tensor,
+    gains: Tensor,
+    order: int,
+    settle: int,
+    steps: Sequence[int],
+    stretch: int | None = None,
 ) -> Iterator[_Piece]:
-    """Filter a few channels at a time; of each, take every step-th sample. The largest step is a multiple of all."""
+    """
+    Filter a few channels at a time; of each, take every step-th sample. The largest step is a multiple of all.
+
+    With a `stretch`, which is a multiple of all of them, take the last sample of each stretch, too.
+    """
     if min(steps) < 1:
         raise ValueError(f"step = {min(steps)}; give the distance of the wanted samples, at least 1")
     if x.dtype not in _COMPLEX:
         raise TypeError(f"x has dtype {x.dtype}; convert it with x.to(torch.float32) or torch.float64")
     total, dtype, coarsest = x.shape[-1], _COMPLEX[x.dtype], max(steps)
+    if stretch is not None and total >= stretch and coarsest > 1:
+        coarsest = stretch
     block = total if total <= _ONE_BLOCK else max(_ONE_BLOCK // 2, 4 * settle)
     block = -(-min(block, total) // coarsest) * coarsest
     blocks = -(-total // block)
@@ -383,18 +400,76 @@ def _filtered(
             step = steps[begin]
             folded = n_fft // step
             tile = spectra.new_empty((end - begin, len(spectra), folded))
-            for row, (pole, gain) in zip(tile, sections[begin:end], strict=True):
+            ends = None if stretch is None or step == 1 else _Ends(tile, signals, block, step, stretch)
+            for index, (pole, gain) in enumerate(sections[begin:end]):
                 points = _points(pole, order, n_fft, folded, x.dtype)
                 part = response[: len(points)]
                 _evaluate_allpole(pole, gain, order, table, points.start, part)
                 some = product.view(-1)[: len(spectra) * len(points)].view(len(spectra), -1)
                 torch.mul(spectra[:, points.start : points.stop], part, out=some)
                 # Taking every step-th sample folds the spectrum.
-                torch.sum(some.view(len(spectra), -1, folded), 1, out=row)
+                torch.sum(some.view(len(spectra), -1, folded), 1, out=tile[index])
+                if ends is not None:
+                    ends.fold(index, some, points.start)
             z = _joined(torch.fft.ifft(tile), len(signals), block // step)[..., : -(-total // step)]
             yield _Piece(
-                slice(first, first + len(signals)), slice(begin, end), z, (scale / step).unsqueeze(-1)
+                slice(first, first + len(signals)),
+                slice(begin, end),
+                z,
+                (scale / step).unsqueeze(-1),
+                None if ends is None else ends.samples(),
             )
+
+
+class _Ends:
+    """The last samples of stretches, from the same products that are folded into every step-th sample."""
+
+    def __init__(self, tile: Tensor, signals: Tensor, block: int, step: int, stretch: int) -> None:
+        channels, _, self.folded = tile.shape
+        self.signals, self.total = signals.shape
+        self.block, self.step, self.stretch = block, step, stretch
+        self.like = (tile.dtype, tile.device)
+        self.n_fft, self.whole = self.folded * step, self.total // stretch
+        self.late = torch.empty_like(tile) if self.whole else None
+        # A last stretch that is not whole ends where no grid lies.
+        self.last = tile.new_zeros((channels, self.signals)) if self.total % stretch else None
+        offsets = [self.total - 1 - start for start in range(0, self.total, block)]
+        self.offsets = [(i, offset) for i, offset in enumerate(offsets) if offset < self.n_fft]
+
+    def fold(self, channel: int, products: Tensor, start: int) -> None:
+        """Take what was filtered of a channel, spectra of all blocks from a grid point on."""
+        if self.late is not None:
+            parts = products.view(len(products), -1, self.folded)
+            first = start // self.folded
+            turns = _turns(-1, self.step, self.step, *self.like)[first : first + parts.shape[1]]
+            torch.bmm(turns.expand(len(parts), 1, -1), parts, out=self.late[channel].unsqueeze(1))
+        if self.last is not None:
+            blocks = products.view(self.signals, -1, products.shape[-1])
+            for index, offset in self.offsets:
+                turns = _turns(offset, self.n_fft, self.n_fft, *self.like)
+                self.last[channel] += blocks[:, index] @ turns[start : start + blocks.shape[-1]]
+
+    def samples(self) -> Tensor:
+        """Return them, times `step`."""
+        found = []
+        if self.late is not None:
+            turned = (
+                self.late * _turns(self.stretch - 1, self.n_fft, self.n_fft // 2, *self.like)[: self.folded]
+            )
+            folds = turned.view(*turned.shape[:-1], self.stretch // self.step, -1).sum(-2)
+            z = _joined(torch.fft.ifft(folds), self.signals, self.block // self.stretch)[..., : self.whole]
+            found.append(z * (self.step / self.stretch))
+        if self.last is not None:
+            found.append(self.last.T.unsqueeze(-1) / self.folded)
+        return torch.cat(found, -1)
+
+
+@lru_cache(maxsize=32)
+def _turns(by: int, n_fft: int, count: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Return ``exp(2j pi by i / n_fft)`` for the grid points i below a count, twice over."""
+    around = torch.arange(count, device=device).mul_(by).remainder_(n_fft)
+    angle = around.double() * (2.0 * math.pi / n_fft)
+    return torch.polar(torch.ones_like(angle), angle).to(dtype).repeat(2)
 
 
 def _neighbours(steps: Sequence[int], together: float) -> Iterator[tuple[int, int]]:

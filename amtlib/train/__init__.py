@@ -25,6 +25,7 @@ from amtlib.train.objectives import Objective, build_objective, output_domain
 from amtlib.train.record import Snapshot, Step, TrainLog
 from amtlib.train.remote import RemoteSteps, TrainingPlan
 from amtlib.train.run import TrainingRun
+from amtlib.train.targets import TargetRecord
 
 __all__ = [
     "Loss",
@@ -36,6 +37,7 @@ __all__ = [
     "Rendered",
     "Snapshot",
     "Step",
+    "TargetRecord",
     "TrainLog",
     "Trainable",
     "TrainingPlan",

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from amtlib.progress import Progress, telling
 from amtlib.train.build import set_output
 from amtlib.train.losses import Loss
 from amtlib.train.objectives import output_domain
@@ -47,8 +48,10 @@ def train_fdn(
     objective: str = "mse",
     frequencies: int | None = None,
     target_fs: float | None = None,
+    target_noise: str = "remove",
     time_budget: float | None = None,
     callback: Callable[[Step], bool | None] | None = None,
+    progress: Progress | None = None,
 ) -> TrainLog:
     """
     Train a model in place and return the log.
@@ -64,8 +67,10 @@ def train_fdn(
         Print progress on stderr, and write checkpoints if `train_dir` is given.
     train_dir : path, optional
         Folder for ``checkpoints/model_e<step>.pt``, the model's ``state_dict`` after each step; only with `log`.
-    objective, frequencies, target_fs, time_budget, callback
+    objective, frequencies, target_fs, target_noise, time_budget, callback
         See :class:`TrainingRun`.
+    progress : callable or bool, optional
+        Called with the share done, of the steps or the time; True for a bar (:mod:`amtlib.progress`).
 
     Returns
     -------
@@ -127,6 +132,7 @@ def train_fdn(
         loss=loss,
         target=target,
         target_fs=target_fs,
+        target_noise=target_noise,
         objective=objective,
         criteria=criteria,
         sparsity_alpha=sparsity_alpha,
@@ -145,8 +151,9 @@ def train_fdn(
     )
     if rng is not None:
         torch.manual_seed(rng)
-    for _ in run:
-        pass
+    with telling(progress, "training") as tell:
+        for _ in run:
+            tell(run.progress)
     if mode is not None:
         set_output(model, output_domain(mode))
     if log:

@@ -14,13 +14,14 @@ from torch import Tensor
 from amtlib.fdn.build import FDNBuild
 from amtlib.results import Result
 from amtlib.train.losses.rendered import Rendered
+from amtlib.train.targets import TargetRecord
 
 if TYPE_CHECKING:
     from amtlib.train.run import TrainingRun
 
 
-@dataclass(frozen=True)
-class Step:
+@dataclass(frozen=True, repr=False)
+class Step(Result):
     """
     One step of training.
 
@@ -47,8 +48,8 @@ class Step:
     seconds: float
 
 
-@dataclass
-class TrainLog:
+@dataclass(repr=False)
+class TrainLog(Result):
     """
     History of the losses and how the training ended.
 
@@ -72,6 +73,14 @@ class TrainLog:
         losses are compared on a fixed set of them.
     best_step : int
         How many steps led to that state; -1 before the first.
+    target : TargetRecord, optional
+        What was found in the target before; None without a target.
+
+    Attributes
+    ----------
+    pre_delay, truncation : float
+        Those of `target`, s: silence left out before it, and when its decay meets noise; NaN where unknown, or there is
+        no target.
 
     Examples
     --------
@@ -86,6 +95,29 @@ class TrainLog:
     reason: str = ""
     best_loss: float = math.inf
     best_step: int = -1
+    target: TargetRecord | None = field(default=None, compare=False)
+
+    def _summary(self) -> dict[str, Any]:
+        """Return how it went, and from where to where each loss."""
+        ends = {name: [values[0], values[-1]] for name, values in self.loss_log.items() if values}
+        loss = [self.train_loss[0], self.train_loss[-1]] if self.train_loss else []
+        found = {
+            "steps_run": self.steps_run, "reason": self.reason, "best_loss": self.best_loss,
+            "best_step": self.best_step, "train_loss": loss, **ends,
+        }  # fmt: skip
+        if self.target is not None:
+            found |= {"pre_delay": self.pre_delay, "truncation": self.truncation}
+        return found
+
+    @property
+    def pre_delay(self) -> float:
+        """Silence left out before the target, s."""
+        return math.nan if self.target is None else self.target.pre_delay
+
+    @property
+    def truncation(self) -> float:
+        """When the target's decay meets noise, s."""
+        return math.nan if self.target is None else self.target.truncation
 
 
 @dataclass(frozen=True, repr=False)
@@ -132,6 +164,11 @@ class Snapshot(Result):
     parameters: dict[str, Tensor]
     make: Callable[[dict[str, Tensor]], FDNBuild]
     render: Callable[[dict[str, Tensor]], Rendered] | None = None
+
+    def _summary(self) -> dict[str, Any]:
+        """Return where it was taken, and the shapes of what is in it."""
+        shapes = {name: tuple(value.shape) for name, value in self.parameters.items()}
+        return {"step": self.step, "loss": self.loss, "terms": self.terms, "parameters": shapes}
 
     @cached_property
     def build(self) -> FDNBuild:

@@ -23,6 +23,7 @@ from torch import Tensor
 
 from amtlib.fdn.build import FDNBuild, sampling_rate
 from amtlib.fdn.response import transfer_function
+from amtlib.results import Result
 from amtlib.train.build import extract_build, flamo_graph
 from amtlib.train.checkpoints import read_checkpoint, write_checkpoint
 from amtlib.train.descent import Descent, Interrupted
@@ -41,7 +42,7 @@ from amtlib.train.settings import (
     warn_of_growth,
     whole_number,
 )
-from amtlib.train.targets import without_pre_delay
+from amtlib.train.targets import TargetRecord, cleared
 
 #: Parts of a network that may learn, by the letters of their matrices.
 _PARTS = {"feedback": "a", "input_gain": "b", "output_gain": "c", "direct": "d"}
@@ -65,7 +66,7 @@ def _digest(values: npt.NDArray[Any] | None) -> str:
     return f"{values.shape}, up to {np.abs(values).max():.4g}, sha256 {found}"
 
 
-class TrainingRun:
+class TrainingRun(Result):
     """
     Trains a model step by step: here and now, or in a thread of its own.
 
@@ -82,6 +83,9 @@ class TrainingRun:
         Impulse response to match, for the matching modes and for losses that compare; unused for 'colorless'.
     target_fs : float, optional
         Its sampling rate in Hz, if it is not that of the model.
+    target_noise : {'remove', 'keep'}
+        Whether steady noise behind the target is taken out before, octave by octave, and its decay goes on instead
+        (:func:`amtlib.fdn.without_noise`), or trained towards.
     objective : {'mse', 'power_variance'}
         For 'colorless'. 'mse': mean square distance of the magnitude from 1, on the model's grid. 'power_variance':
         relative variance of the power, of the network without its filters at a decay of 60 dB in 69000 samples, at
@@ -130,6 +134,8 @@ class TrainingRun:
         What became of a worker that did the steps elsewhere and was lost; '' if none was.
     pre_delay : float
         Silence before the target that the network has no delay for, s: left out of training.
+    target_record : TargetRecord or None
+        What was found in the target: onset, pre-delay, noise and where it was cut, reverberation time.
     max_steps, time_budget, lr
         May be set while it runs.
 
@@ -144,9 +150,9 @@ class TrainingRun:
     Warns
     -----
     UserWarning
-        If time aliasing is above -40 dB in a matching mode, the target is cut or begins late, the modes of a lossless
-        network lie too close to be seen, the penalty makes more than 90 % of the matrix's gradient (at the first step),
-        the run diverges, or a free matrix has come to make the loop grow.
+        If time aliasing is above -40 dB in a matching mode, the target is cut, begins late or is noisy, the modes of a
+        lossless network lie too close to be seen, the penalty makes more than 90 % of the matrix's gradient (at the
+        first step), the run diverges, or a free matrix has come to make the loop grow.
 
     See Also
     --------
@@ -175,6 +181,7 @@ class TrainingRun:
         loss: Loss | None = None,
         target: npt.ArrayLike | Tensor | None = None,
         target_fs: float | None = None,
+        target_noise: str = "remove",
         objective: str = "mse",
         criteria: Sequence[Any] | None = None,
         sparsity_alpha: float | None = None,
@@ -203,10 +210,11 @@ class TrainingRun:
         self.model = model
         self._start = extract_build(model)
         self.pre_delay = 0.0
+        self.target_record: TargetRecord | None = None
         if mode == "colorless":
             target = None  # unused, as the specification has it
         if target is not None:
-            target = self._on_time(target, target_fs, leaves)
+            target = self._cleared(target, target_fs, leaves, target_noise)
         source, wanted, losses, domain = build_objective(
             mode, target=target, criteria=criteria, mss_nfft=mss_nfft,
             sparsity_alpha=_SPARSITY if sparsity_alpha is None else sparsity_alpha,
@@ -262,21 +270,16 @@ class TrainingRun:
         self._descent.given_up = lambda: self._ending
         self._latest = self._copy()
 
-    def _on_time(self, target: Any, target_fs: float | None, leaves: Any) -> Any:
-        """Return a target without the silence before it, and say so."""
+    def _cleared(self, target: Any, target_fs: float | None, leaves: Any, noise: str) -> Any:
+        """Return a target without the silence before it and the noise behind it."""
         start = self._start
         direct = bool(start.D.any()) or (leaves.direct is not None and leaves.direct.param.requires_grad)
         rate = start.fs if target_fs is None else sampling_rate(target_fs, "target_fs")
-        found, self.pre_delay = without_pre_delay(
-            target, rate, float(start.delays.min()) / start.fs, direct=direct
+        found, self.target_record = cleared(
+            target, rate, float(start.delays.min()) / start.fs, direct=direct, noise=noise
         )
-        if self.pre_delay:
-            warnings.warn(
-                f"target begins {1e3 * self.pre_delay:.3g} ms later than the network can: that much is taken as "
-                "pre-delay and not trained (attribute pre_delay); delay the network's output by it",
-                UserWarning,
-                stacklevel=4,
-            )
+        if self.target_record is not None:
+            self.pre_delay = self.target_record.pre_delay
         return found
 
     def _network(self, leaves: Any, goal: Rendered | None) -> dict[str, Any]:
@@ -298,6 +301,16 @@ class TrainingRun:
             "target": _digest(None if goal is None else goal.time.cpu().numpy()),
             "trained": ", ".join(name for name in _PARTS if name not in constant),
             **{name: _digest(value) for name, value in constant.items()},
+        }
+
+    def _summary(self) -> dict[str, Any]:
+        """Return where it stands."""
+        log = self.log
+        return {
+            "state": self.state,
+            "steps_run": log.steps_run,
+            "max_steps": self.max_steps,
+            **log._summary(),
         }
 
     # ------------------------------------------------------------------ stepping
@@ -693,6 +706,7 @@ class TrainingRun:
             reason=self.reason,
             best_loss=descent.best_loss,
             best_step=descent.best_step,
+            target=self.target_record,
         )
 
     def _make(self, parameters: dict[str, Tensor]) -> FDNBuild:

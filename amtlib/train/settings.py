@@ -101,6 +101,10 @@ def check_terms(
         plain = Rendered.of_response(click, fs, nfft=response.nfft)
         probe = Rendered(plain.spectrum, fs, response.nfft, response.matrices().a)
         for term in terms:
+            if term.fs not in (None, fs):
+                raise ValueError(
+                    f"{term!r} is made for {term.fs:g} Hz, the network runs at {fs:g} Hz: leave its fs out"
+                )
             feature, _, _ = term.ideas()
             if frequencies is not None and feature.reads not in ("magnitude", "matrix"):
                 raise ValueError(

@@ -5,6 +5,7 @@ Not here: reading files (:mod:`amtlib.audio`).
 
 import math
 import warnings
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,10 @@ import soxr
 import torch
 from torch import Tensor
 
-from amtlib.fdn.build import real_array, sampling_rate
+from amtlib.fdn.build import Array, real_array, sampling_rate
+from amtlib.fdn.decay import reverberation_time
+from amtlib.fdn.noise import without_noise
+from amtlib.results import Result
 from amtlib.train.notices import TargetBreaksOff, TargetCut
 
 #: Longest target in samples and channels together: 23 minutes of one channel at 48 kHz.
@@ -22,6 +26,140 @@ MAX_VALUES = 2**26
 _ONSET = 0.1
 # What is cut off, or breaks off, below this level (dB) is not worth a word.
 _QUIET_DB = -60.0
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class TargetRecord(Result):
+    """
+    What was found in a target before training: its onset, its decay, and the noise that was taken out of it.
+
+    Attributes
+    ----------
+    fs : float
+        Rate of the target in Hz, to which the samples here belong.
+    onset : float
+        When it first comes within 20 dB of its peak, s from its first sample.
+    pre_delay : float
+        Silence left out before it, s, since the network's lines cannot answer so late: delay the output by it.
+    pre_delay_samples : int
+        The same in samples.
+    truncation : float
+        When its decay meets steady noise, s from the first sample after `pre_delay`, in the channel where that is
+        latest; NaN: no steady noise was found.
+    noise_db : float
+        How far below the start of the decay the noise lies, in the channel where it is nearest, dB; NaN: none found.
+    t30 : float
+        Its reverberation time with the noise out, s, mean of the channels (:func:`amtlib.fdn.reverberation_time`,
+        broadband); NaN: unknown, for it does not hold 35 dB of decay.
+    centres : array, shape (bands,)
+        Octaves in which the noise was looked for, Hz.
+    crossings : array, shape (bands, ...)
+        `truncation` by octave and channel.
+    """
+
+    fs: float
+    onset: float
+    pre_delay: float
+    pre_delay_samples: int
+    truncation: float
+    noise_db: float
+    t30: float
+    centres: Array
+    crossings: Array
+
+
+def cleared(
+    target: Any, fs: float, earliest: float, *, direct: bool, noise: str
+) -> tuple[Any, TargetRecord | None]:
+    """
+    Return a target without the silence before it and the noise behind it, and what was found.
+
+    Parameters
+    ----------
+    target : array, shape (T, ...)
+    fs : float
+        Its sampling rate in Hz.
+    earliest, direct
+        See :func:`without_pre_delay`.
+    noise : {'remove', 'keep'}
+        Whether steady noise is taken out (:func:`amtlib.fdn.without_noise`).
+
+    Returns
+    -------
+    target : array, shape (T', ...)
+    record : TargetRecord or None
+        None where the target is no response at all, which :func:`prepare_target` refuses.
+
+    Warns
+    -----
+    UserWarning
+        Of either.
+
+    Examples
+    --------
+    >>> found, record = cleared([0.0, 0.0, 0.0, 1.0, 0.5], 1000.0, 0.003, direct=False, noise="remove")
+    >>> record.onset, record.pre_delay, record.truncation
+    (0.003, 0.0, nan)
+    """
+    if noise not in ("remove", "keep"):
+        raise ValueError(f"target_noise = {noise!r} is unknown: choose from 'remove', 'keep'")
+    onset = _onset(target)
+    if onset is None:
+        return target, None
+    found, pre_delay = without_pre_delay(target, fs, earliest, direct=direct)
+    if pre_delay:
+        warnings.warn(
+            f"target begins {1e3 * pre_delay:.3g} ms later than the network can: that much is taken as "
+            "pre-delay and not trained (attribute pre_delay); delay the network's output by it",
+            UserWarning,
+            stacklevel=5,
+        )
+    h = _samples(found)
+    freed = without_noise(h, fs)
+    noisy = not np.isnan(freed.crossing).all()
+    truncation = float(np.nanmax(freed.crossing)) if noisy else math.nan
+    noise_db = float(np.nanmin(freed.depth)) if noisy else math.nan
+    clean = freed.ir if noise == "remove" and noisy else h
+    if clean is not h:
+        warnings.warn(
+            f"target holds steady noise, {noise_db:.0f} dB below the start of its decay: it is taken out, and the "
+            f"decay goes on in its place from {truncation:.3g} s on; target_noise='keep' trains towards the noise",
+            UserWarning,
+            stacklevel=5,
+        )
+    times = [
+        float(reverberation_time(channel, fs, "broadband").t30[0])
+        for channel in clean.reshape(len(h), -1).T
+        if len(channel) > 1 and channel.any()
+    ]
+    record = TargetRecord(
+        fs, onset / fs, pre_delay, round(pre_delay * fs), truncation, noise_db,
+        float(np.mean(times)) if times else math.nan, freed.centres, freed.crossings,
+    )  # fmt: skip
+    return (found if clean is h else clean), record
+
+
+def _samples(target: Any) -> Array:
+    source: Any = target.detach().cpu() if isinstance(target, Tensor) else target
+    return np.asarray(source, dtype=np.float64)
+
+
+def _onset(target: Any) -> int | None:
+    """First sample within 20 dB of the peak; None where a target cannot be one."""
+    source: Any = target.detach().cpu().numpy() if isinstance(target, Tensor) else target
+    try:
+        values = np.asarray(source)
+    except ValueError:
+        return None
+    if values.dtype.kind not in "fiu" or not 1 <= values.ndim <= 3 or not 0 < values.size <= MAX_VALUES:
+        return None
+    if isinstance(source, np.ndarray) and values.dtype.kind in "iu":
+        return None
+    size = np.abs(values.astype(np.float64))
+    if not np.isfinite(size).all() or not size.any():
+        return None
+    size = size.reshape(len(size), -1).max(axis=1)
+    return int(np.argmax(size >= _ONSET * size.max()))
 
 
 def prepare_target(
@@ -143,16 +281,13 @@ def without_pre_delay(
     >>> without_pre_delay([0.0, 0.0, 0.0, 1.0, 0.5], 1000.0, 0.001, direct=True)
     (array([1. , 0.5]), 0.003)
     """
-    source: Any = target.detach().cpu().numpy() if isinstance(target, Tensor) else target
-    size = np.abs(np.asarray(source, dtype=np.float64))
-    if not 1 <= size.ndim <= 3 or not size.size or not np.isfinite(size).all() or not size.any():
+    onset = _onset(target)
+    if onset is None:
         return target, 0.0  # prepare_target says what is wrong
-    size = size.reshape(len(size), -1).max(axis=1)
-    onset = int(np.argmax(size >= _ONSET * size.max()))
     if onset / fs <= earliest:
         return target, 0.0
     cut = onset if direct else onset - math.floor(earliest * fs + 1e-6)
-    return np.asarray(source)[cut:], cut / fs
+    return _samples(target)[cut:], cut / fs
 
 
 def _warn_of_cut(found: npt.NDArray[np.float64], nfft: int, fs: float) -> None:

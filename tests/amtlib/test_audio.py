@@ -3,6 +3,7 @@
 import io
 import math
 import wave
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from amtlib.audio import FULL_SCALE_DB, AudioError, Recording, load, playback, save, wav_bytes
+from amtlib.fdn import design_fdn, render
 from amtlib.signals import rms_level, sweep, tone, white_noise
 
 SPEECH = Path(__file__).parents[2] / "app" / "assets" / "speech.flac"
@@ -30,7 +32,7 @@ def noise(seed: int, channels: int, samples: int) -> torch.Tensor:
     return 2 * torch.rand(channels, samples, generator=generator, dtype=torch.float64) - 1
 
 
-def written(x: torch.Tensor, fs: int = 44100, **options: Any) -> bytes:
+def written(x: Any, fs: int = 44100, **options: Any) -> bytes:
     buffer = io.BytesIO()
     save(buffer, x, fs, **options)
     return buffer.getvalue()
@@ -277,6 +279,30 @@ def test_what_cannot_be_saved_is_refused(
 ) -> None:
     with pytest.raises(error, match=says):
         written(x, fs, **options)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, ">f8"])
+def test_arrays_are_saved_and_played_like_tensors(dtype: Any) -> None:
+    x = 0.5 * noise(0, 2, 400).float().double()
+    for array in (x.numpy().astype(dtype), x.T.numpy().astype(dtype)):  # channels first, and time first
+        assert written(array) == written(x)
+        assert np.array_equal(playback(array, 8000), playback(x, 8000))
+    one = x[0].numpy().astype(dtype)
+    assert written(one) == written(x[0])
+    assert playback(one, 8000).shape == (400,)
+
+
+def test_what_a_network_answers_can_be_saved_and_played_as_it_is() -> None:
+    build = design_fdn(N=4, rt=0.05, rng=0)
+    two = replace(build, C=np.ones((2, 4)) / 2.0, D=np.zeros((2, 1)))
+    for network, channels in ((build, 1), (two, 2)):
+        ir = render(network, 0.05)
+        recording = load(written(ir, 48000, subtype="FLOAT"), channel="all", dtype=torch.float64)
+        assert recording.samples.shape == (channels, 2400)
+        torch.testing.assert_close(
+            recording.samples, torch.from_numpy(ir.reshape(2400, -1).T.copy()), rtol=1e-6, atol=1e-7
+        )
+        assert playback(ir, 48000).shape == ir.shape
 
 
 def test_only_wav_names_are_written(tmp_path: Path) -> None:

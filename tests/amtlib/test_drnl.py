@@ -353,7 +353,8 @@ def relative(bank: DRNLFilterbank, block: int | None) -> Callable[..., tuple[Ten
 
     def run(x: Tensor, *factors: Tensor) -> tuple[Tensor, ...]:
         values = {name: usual[name] * factor for name, factor in zip(NAMES, factors, strict=True)}
-        paths = torch.func.functional_call(bank, values, (1e-5 * x,), {"return_paths": True, "block": block})
+        stored = bank.to_parameters(**values)
+        paths = torch.func.functional_call(bank, stored, (1e-5 * x,), {"return_paths": True, "block": block})
         return tuple(path / 1e-2 for path in paths)
 
     return run
@@ -377,11 +378,11 @@ def test_gradients_reach_the_input_and_all_ten_parameters(model: str, silence: i
 def test_gradients_of_the_fast_bank_reach_the_input_and_the_stick():
     bank = FastDRNLFilterbank([1500.0], 16000, learnable=True, dtype=torch.float64, ir_length=64)
     assert [name for name, _ in bank.named_parameters()] == ["a", "b", "c"]
-    usual = [p.detach().clone() for p in bank.parameters()]
+    usual = [getattr(bank, name).detach().clone() for name in "abc"]
 
     def run(x: Tensor, *factors: Tensor) -> Tensor:
         values = {n: u * f for n, u, f in zip("abc", usual, factors, strict=True)}
-        y: Tensor = torch.func.functional_call(bank, values, (1e-5 * x,))
+        y: Tensor = torch.func.functional_call(bank, bank.to_parameters(**values), (1e-5 * x,))
         return y / 1e-2
 
     factors = [torch.ones(1, dtype=torch.float64, requires_grad=True) for _ in "abc"]
@@ -423,7 +424,7 @@ def test_learning_changes_the_output_at_once():
     for name in NAMES:
         with torch.no_grad():
             before = bank(x)
-            getattr(bank, name).data.mul_(0.9)
+            setattr(bank, name, 0.9 * getattr(bank, name))
             assert not torch.allclose(before, bank(x), rtol=1e-3, atol=0.0), name
 
 
@@ -438,7 +439,8 @@ def test_a_gradient_step_recovers_lost_compression():
         return 10.0 * module(x)[..., 160:].square().mean(-1).log10()
 
     target, learner = levels(bank(False, a=0.3)).detach(), bank(True)
-    optimiser = torch.optim.Adam([learner.a], lr=300.0)
+    learned = dict(learner.named_parameters())
+    optimiser = torch.optim.Adam([learned["a"]], lr=0.05)
     losses = []
     for _ in range(80):
         optimiser.zero_grad()
@@ -681,18 +683,26 @@ def test_the_loudest_signals_that_are_taken_stay_finite():
     [
         ("CF_lin", 9000.0, "CF_lin = 9000 of channel 1 at 3000 Hz must be between 0 and fs / 2 = 8000 Hz"),
         ("BW_nlin_norm", -0.1, r"BW_nlin_norm = -0\.1 .* finite and above 0"),
-        ("a", -1.0, "a = -1 .* at least 0.*clamp it after each step"),
+        ("a", -1.0, "a = -1 .* at least 0"),
         ("c", math.inf, "c = inf"),
     ],
 )
-def test_parameters_that_learned_to_be_impossible_are_reported(name: str, value: float, message: str):
-    bank = small(learnable=True)
+def test_parameters_that_became_impossible_are_reported(name: str, value: float, message: str):
+    bank = small()
     bank(torch.zeros(10))
     with torch.no_grad():
         getattr(bank, name)[1] = value
     for use in (lambda: bank(torch.zeros(10)), lambda: bank.frequency_response([100.0]), bank.stream):
         with pytest.raises(ValueError, match=message):
             use()
+
+
+def test_a_gradient_that_was_not_finite_is_reported():
+    bank = small(learnable=True)
+    for parameter in bank.parameters():
+        parameter.data[1] = math.nan
+    with pytest.raises(ValueError, match=r"CF_lin = nan of channel 1 .* clip its gradient if it was learned"):
+        bank(torch.zeros(10))
 
 
 @pytest.mark.parametrize("f", [[-1.0], [9000.0], [math.nan], [], [[100.0]]])

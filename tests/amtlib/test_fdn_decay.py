@@ -18,7 +18,7 @@ from amtlib.fdn import (
     render,
     reverberation_time,
 )
-from amtlib.fdn.decay import noise_floor
+from amtlib.fdn.noise import noise_floor
 
 FS = 48000
 

@@ -23,6 +23,7 @@ from amtlib import (
     Moore2016Spectrum,
     audio,
     fdn,
+    fit_drnl,
     lti,
     train,
 )
@@ -62,6 +63,9 @@ RESULTS: dict[str, Callable[[], Any]] = {
     "BinauralLoudness": lambda: Moore2016BinauralLoudness()(PATTERN, PATTERN, return_stages=True),
     "CochleagramPicture": lambda: cochleagram(X[0], 32000),
     "Colouration": lambda: fdn.colouration(dataclasses.replace(network(), filters=None)),
+    "DRNLFit": lambda: fit_drnl(
+        DRNLFilterbank(torch.tensor([1000.0]), 32000), [20.0, 60.0], [20.0, 40.0], max_steps=1
+    ),
     "DRNLOutput": lambda: DRNLFilterbank((100.0, 8000.0), 32000)(1e-4 * X, return_paths=True),
     "DRNLParameters": lambda: parameters_at(torch.linspace(100.0, 8000.0, 50)),
     "DenseSpectrum": lambda: Moore2016Spectrum().dense(X),
@@ -82,13 +86,16 @@ RESULTS: dict[str, Callable[[], Any]] = {
     "SoundLoudness": lambda: loudness(sound()),
     "StationaryLoudness": lambda: Moore2016().stationary(1000.0, torch.full((40, 1), 60.0)),
     "Step": lambda: train.Step(10, 1 / 3, {"mse_loss": 1 / 3, "_ColorlessSparsity": 1 / 7}, 1 / 9),
+    "TargetRecord": lambda: train.TargetRecord(
+        8000.0, 0.1, 0.1, 800, math.nan, math.nan, 0.5, np.array([500.0]), np.array([[0.3]])
+    ),
     "TimeConstants": lambda: LoudnessIntegration().get_time_constants(),
     "Trainable": lambda: train.Trainable(direct=True),
     "TrainingPlan": lambda: train.TrainingPlan(network(), settings={"target": X[0].numpy()}),
+    "TrainLog": lambda: train.TrainLog([1 / 3, 1 / 7], {"mse_loss": [1 / 3, 1 / 7]}, 1),
     "Transfers": lambda: DRNLFilterbank((100.0, 8000.0), 32000).frequency_response(np.linspace(0.0, 1e4, 99)),
+    "WithoutNoise": lambda: fdn.without_noise(fdn.render(network(), 0.5), 8000),
 }
-#: Written as they were typed (losses and their parts), or lists that grow, with a table of their own
-OTHERS = {"TrainLog"}
 
 
 @cache
@@ -104,7 +111,7 @@ def results() -> dict[str, type]:
                 continue
             if dataclasses.is_dataclass(kind) or hasattr(kind, "_fields"):
                 found[name] = kind
-    return {name: found[name] for name in sorted(found) if name not in OTHERS}
+    return {name: found[name] for name in sorted(found)}
 
 
 def modules() -> list[str]:

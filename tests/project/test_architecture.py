@@ -25,6 +25,8 @@ RANK = {
     "jobs": 3,
     "limits": 0,
     "modules": 0,
+    "ranges": 0,
+    "progress": 0,
     "serving": 4,
     "batch": 4,
     "cli": 5,

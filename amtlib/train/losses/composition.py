@@ -5,27 +5,40 @@ Not here: features (:mod:`amtlib.train.losses.features` and its neighbours), the
 """
 
 import math
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from amtlib.fdn.build import sampling_rate
 from amtlib.train.losses.checks import Shown
 from amtlib.train.losses.distances import Distance, Reduction
 from amtlib.train.losses.rendered import Feature, Rendered
+from amtlib.train.losses.tensors import of_matrix, of_tensors
 
 
-class Loss:
+class Loss(nn.Module):
     """
     What training makes small: one term, or a weighted sum of several.
 
-    ``a + b`` adds, ``0.1 * a`` weighs. ``loss(answer, target)`` is the weighted sum, a number that gradients flow
-    through. Losses are frozen: none of this changes one.
+    ``a + b`` adds, ``0.1 * a`` weighs. ``loss(y, target)`` is the weighted sum, a number that gradients flow
+    through: in a network of your own, too. Losses are frozen, none of this changes one, and they hold no parameters.
 
     Examples
     --------
+    >>> from amtlib.train.losses import MatchCochleagram
+    >>> target = torch.randn(2, 4800, generator=torch.Generator().manual_seed(0))
+    >>> y = (0.5 * target).requires_grad_()
+    >>> loss = MatchCochleagram(fs=48000)(y, target)
+    >>> loss.backward()
+    >>> loss.shape, y.grad.shape
+    (torch.Size([]), torch.Size([2, 4800]))
+
+    For ``train_fdn(model, loss=...)``:
+
     >>> from amtlib.train.losses import FlatExcitation, FlatMagnitude, Sparsity
     >>> loss = FlatMagnitude() + 0.1 * FlatExcitation() + 0.2 * Sparsity()
     >>> loss
@@ -50,28 +63,77 @@ class Loss:
         """Whether any term compares with a target."""
         return any(term.needs_target for _, term in self.parts)
 
-    def __call__(self, answer: Rendered, target: Rendered | None = None) -> Tensor:
+    def __new__(cls, *args: Any, **settings: Any) -> Self:
+        """Make the module before the frozen dataclass, which sets no attributes of its own."""
+        made = super().__new__(cls)
+        nn.Module.__init__(made)
+        return made
+
+    def train(self, mode: bool = True) -> Self:
+        """Change nothing: losses are the same in training and after it."""
+        return self
+
+    @property
+    def rate(self) -> float | None:
+        """The sampling rate in Hz that it was made for; None if for any."""
+        rates = sorted({term.fs for _, term in self.parts if term.fs is not None})
+        if len(rates) > 1:
+            raise ValueError(f"{self!r} names the rates {' and '.join(f'{r:g}' for r in rates)} Hz: give one")
+        return rates[0] if rates else None
+
+    def forward(
+        self,
+        y: Tensor | Rendered,
+        target: npt.ArrayLike | Tensor | Rendered | None = None,
+        *,
+        fs: float | None = None,
+        matrix: Tensor | None = None,
+    ) -> Tensor:
         """
         Return the weighted sum of the terms.
 
         Parameters
         ----------
-        answer : Rendered
-            What the model answers.
-        target : Rendered, optional
-            What it should; default: that of the answer.
+        y : Tensor, shape (T,), (B, T) or (B, C, T), or Rendered
+            Responses in time, floats: one, B of them, or B with C channels each. A loss that looks at the matrix alone
+            takes that, (N, N).
+        target : Tensor or array, shaped like `y` or one for all, (T,) or (C, T), or Rendered
+            What `y` should be, for losses that compare. No gradient flows through it. Default: that of the answer.
+        fs : float, optional
+            Sampling rate in Hz. Default: that which the loss was made for, ``MatchCochleagram(fs=48000)``.
+        matrix : Tensor, shape (N, N), optional
+            Feedback matrix, for sums with a term that looks at it.
 
         Returns
         -------
         Tensor, shape ()
+            Of tensors: the mean over B of what each response gives alone.
 
         Raises
         ------
         ValueError
-            If a term needs a target and there is none, or the response does not suit a term.
+            If a term needs a target, a rate or a matrix and there is none, or the response does not suit a term.
+        TypeError
+            If `y` is no tensor of floats.
         """
-        seen = answer if target is None else answer.against(target)
-        return torch.stack([weight * term.value(seen) for weight, term in self.parts]).sum()
+        if isinstance(y, Rendered):
+            if target is not None and not isinstance(target, Rendered):
+                raise TypeError(
+                    f"target is a {type(target).__name__}, y a Rendered: give both as tensors, or "
+                    "Rendered.of_response(target, fs)"
+                )
+            seen = y if target is None else y.against(target)
+            return torch.stack([weight * term.value(seen) for weight, term in self.parts]).sum()
+        if all(term.reads == "matrix" for _, term in self.parts):
+            return self.forward(of_matrix(y if matrix is None else matrix))
+        if self.needs_target and target is None:
+            raise ValueError(f"{self!r} needs a target: give it as the second argument, shaped like y")
+        rate = self.rate if fs is None else sampling_rate(fs)
+        if rate is None and any(term.needs_rate for _, term in self.parts):
+            name = next(repr(term) for _, term in self.parts if term.needs_rate)
+            raise ValueError(f"{name} needs the sampling rate of y: give fs=, here or when the loss is made")
+        answers = of_tensors(y, target if self.needs_target else None, rate, matrix)
+        return torch.stack([self.forward(answer) for answer in answers]).mean()
 
     def __add__(self, other: Any) -> "Total":
         """Add another loss."""
@@ -104,11 +166,18 @@ class Loss:
         return self.__mul__(weight)
 
 
+@dataclass(frozen=True, repr=False)
 class Term(Shown, Loss):
     """
     One loss: a feature of the answer, its distance from what it should be, reduced to a number.
 
     Subclasses are frozen dataclasses that say which; to compose one freely, see :class:`Compare`.
+
+    Parameters
+    ----------
+    fs : float, optional
+        Sampling rate in Hz of the tensors that it will be called with; in training, the network's. Keyword of each
+        loss.
 
     Attributes
     ----------
@@ -117,6 +186,13 @@ class Term(Shown, Loss):
     reads : str
         What it needs of the answer, see :class:`Feature`.
     """
+
+    fs: float | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        """Check the rate."""
+        if self.fs is not None:
+            object.__setattr__(self, "fs", sampling_rate(self.fs))
 
     @property
     def name(self) -> str:
@@ -142,6 +218,11 @@ class Term(Shown, Loss):
     def reads(self) -> str:
         """What it needs of the answer."""
         return self.ideas()[0].reads
+
+    @property
+    def needs_rate(self) -> bool:
+        """Whether it depends on the sampling rate."""
+        return not getattr(self.ideas()[0], "rateless", False)
 
     def named(self, name: str) -> "Named":
         """
@@ -213,6 +294,8 @@ class Named(Term):
 
     def __post_init__(self) -> None:
         """Check the name."""
+        object.__setattr__(self, "fs", self.term.fs if self.fs is None else self.fs)
+        super().__post_init__()
         if not isinstance(self.label, str) or not self.label.strip():
             raise ValueError(f"the name {self.label!r} of {self.term!r} is empty or no text: give a word")
 

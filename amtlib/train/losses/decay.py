@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from amtlib.fdn.decay import octave_centres
+from amtlib.fdn.noise import octave_centres
 from amtlib.train.losses.bands import BandFrames, FramePlan, plan_frames
 from amtlib.train.losses.checks import Shown, check_choice, check_number
 from amtlib.train.losses.composition import Term
@@ -131,6 +131,7 @@ class MatchEnergyDecay(Term):
 
     def __post_init__(self) -> None:
         """Check all of it."""
+        super().__post_init__()
         self.ideas()
 
     def ideas(self) -> tuple[Feature, Distance, Reduction]:
@@ -220,6 +221,8 @@ class DenseEchoes(Term):
 
     Parameters
     ----------
+    fs : float, optional
+        Sampling rate in Hz of the tensors that it will be called with; in training, the network's.
     window, hop, softness
         Those of :class:`EchoDensity`.
 
@@ -232,12 +235,14 @@ class DenseEchoes(Term):
     True
     """
 
+    fs: float | None = None
     window: float = 0.02
     hop: float = 0.005
     softness: float = 0.15
 
     def __post_init__(self) -> None:
         """Check all of it."""
+        super().__post_init__()
         self.ideas()
 
     def ideas(self) -> tuple[Feature, Distance, Reduction]:
@@ -252,6 +257,8 @@ class MatchEchoDensity(Term):
 
     Parameters
     ----------
+    fs : float, optional
+        Sampling rate in Hz of the tensors that it will be called with; in training, the network's.
     window, hop, softness
         Those of :class:`EchoDensity`.
 
@@ -264,12 +271,14 @@ class MatchEchoDensity(Term):
     (tensor(0.), True)
     """
 
+    fs: float | None = None
     window: float = 0.02
     hop: float = 0.005
     softness: float = 0.15
 
     def __post_init__(self) -> None:
         """Check all of it."""
+        super().__post_init__()
         self.ideas()
 
     def ideas(self) -> tuple[Feature, Distance, Reduction]:

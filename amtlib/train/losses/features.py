@@ -37,6 +37,7 @@ class Magnitude(Shown):
     of: str = "each"
     scale: str = "linear"
     reads = "magnitude"
+    rateless = True
 
     def __post_init__(self) -> None:
         """Check the words."""
@@ -61,6 +62,7 @@ class RelativePower(Shown):
     """Power on the training grid over its mean: 1 everywhere for a flat response."""
 
     reads = "magnitude"
+    rateless = True
 
     def __call__(self, rendered: Rendered) -> tuple[Tensor, ...]:
         """Return (batch * n_out, F)."""
@@ -73,6 +75,7 @@ class Samples(Shown):
     """The impulse response itself."""
 
     reads = "time"
+    rateless = True
 
     def __call__(self, rendered: Rendered) -> tuple[Tensor, ...]:
         """Return (batch * n_out, nfft)."""
@@ -84,11 +87,14 @@ class MatrixSparsity(Shown):
     """How sparse the feedback matrix is: 0 if all entries are equal in size, 1 for a permutation."""
 
     reads = "matrix"
+    rateless = True
 
     def __call__(self, rendered: Rendered) -> tuple[Tensor, ...]:
         """Return a number."""
         if rendered.matrix is None:
-            raise ValueError("this answer comes without a feedback matrix: make it by a TrainingRun")
+            raise ValueError(
+                "this answer comes without a feedback matrix: give matrix=, or make the answer by a TrainingRun"
+            )
         return (_ColorlessSparsity.of(rendered.matrix),)
 
 

@@ -79,6 +79,7 @@ class FlatPeaks(Term):
 
     def __post_init__(self) -> None:
         """Check the numbers."""
+        super().__post_init__()
         check_number(self.power, "power", 1.0, 16.0)
         if self.level is not None:
             check_number(self.level, "level", 1e-6, 1e6)
@@ -146,6 +147,7 @@ class FlatExcitation(Term):
 
     def __post_init__(self) -> None:
         """Check the word."""
+        super().__post_init__()
         check_choice(self.weighting, "weighting", ("std", "peaks"))
 
     def ideas(self) -> tuple[Feature, Distance, Reduction]:

@@ -197,6 +197,8 @@ class MatchLoudness(Term):
 
     Parameters
     ----------
+    fs : float, optional
+        Sampling rate in Hz of the tensors that it will be called with; in training, the network's.
     level, spacing, hop, field
         Those of :class:`LoudnessPattern`.
 
@@ -213,6 +215,7 @@ class MatchLoudness(Term):
     (tensor(0.), 1.0)
     """
 
+    fs: float | None = None
     level: float = 75.0
     spacing: float = 1.0
     hop: float = 0.01
@@ -220,6 +223,7 @@ class MatchLoudness(Term):
 
     def __post_init__(self) -> None:
         """Check all of it."""
+        super().__post_init__()
         _check(self.level, self.spacing, self.hop, self.field)
 
     def ideas(self) -> tuple[Feature, Distance, Reduction]:
@@ -234,6 +238,8 @@ class MatchLoudnessDecay(Term):
 
     Parameters
     ----------
+    fs : float, optional
+        Sampling rate in Hz of the tensors that it will be called with; in training, the network's.
     level, spacing, hop, field
         Those of :class:`LoudnessDecay`.
 
@@ -252,6 +258,7 @@ class MatchLoudnessDecay(Term):
     (tensor(0.), True)
     """
 
+    fs: float | None = None
     level: float = 75.0
     spacing: float = 1.0
     hop: float = 0.01
@@ -259,6 +266,7 @@ class MatchLoudnessDecay(Term):
 
     def __post_init__(self) -> None:
         """Check all of it."""
+        super().__post_init__()
         _check(self.level, self.spacing, self.hop, self.field)
 
     def ideas(self) -> tuple[Feature, Distance, Reduction]:
@@ -267,4 +275,4 @@ class MatchLoudnessDecay(Term):
 
 
 def _settings(term: MatchLoudness | MatchLoudnessDecay) -> dict[str, Any]:
-    return {f.name: getattr(term, f.name) for f in fields(term)}
+    return {f.name: getattr(term, f.name) for f in fields(term) if f.name != "fs"}

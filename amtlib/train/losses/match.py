@@ -90,6 +90,7 @@ class MatchSpectrogram(Term):
 
     def __post_init__(self) -> None:
         """Check the lengths."""
+        super().__post_init__()
         check_sizes(self.sizes)
 
     def ideas(self) -> tuple[Feature, Distance, Reduction]:
@@ -116,6 +117,7 @@ class MatchMelSpectrogram(Term):
 
     def __post_init__(self) -> None:
         """Check the lengths."""
+        super().__post_init__()
         check_sizes(self.sizes)
 
     def ideas(self) -> tuple[Feature, Distance, Reduction]:
@@ -128,6 +130,11 @@ class MatchExcitation(Term):
     """
     Mean square difference of the excitation patterns of the long-term spectra, in dB^2: the colour, and the level.
 
+    Parameters
+    ----------
+    fs : float, optional
+        Sampling rate in Hz of the tensors that it will be called with; in training, the network's.
+
     Examples
     --------
     >>> import torch
@@ -137,6 +144,8 @@ class MatchExcitation(Term):
     >>> MatchExcitation()(twice, room)  # 6.02 dB everywhere
     tensor(36.2...)
     """
+
+    fs: float | None = None
 
     def ideas(self) -> tuple[Feature, Distance, Reduction]:
         """Return the pattern in dB, squared difference, mean."""
@@ -150,6 +159,8 @@ class MatchCochleagram(Term):
 
     Parameters
     ----------
+    fs : float, optional
+        Sampling rate in Hz of the tensors that it will be called with; in training, the network's.
     f_min, f_max, spacing, hop, compression, level, floor_db, field
         Those of :class:`Cochleagram`.
 
@@ -171,6 +182,7 @@ class MatchCochleagram(Term):
     MatchCochleagram(field='free')
     """
 
+    fs: float | None = None
     f_min: float = 80.0
     f_max: float = 16000.0
     spacing: float = 1.0
@@ -182,11 +194,12 @@ class MatchCochleagram(Term):
 
     def __post_init__(self) -> None:
         """Check all of it."""
+        super().__post_init__()
         self.cochleagram()
 
     def cochleagram(self) -> Cochleagram:
         """Return the feature."""
-        return Cochleagram(**{f.name: getattr(self, f.name) for f in fields(self)})
+        return Cochleagram(**{f.name: getattr(self, f.name) for f in fields(Cochleagram)})
 
     def ideas(self) -> tuple[Feature, Distance, Reduction]:
         """Return cochleagram, size of the difference, mean relative to the target."""

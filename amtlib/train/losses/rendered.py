@@ -106,6 +106,7 @@ class Rendered(Result):
         nfft: int | None = None,
         gamma: float = 1.0,
         target: "Rendered | None" = None,
+        matrix: Tensor | None = None,
     ) -> "Rendered":
         """
         Make one of impulse responses.
@@ -121,6 +122,8 @@ class Rendered(Result):
         gamma : float
             Decay per sample of the circle that the spectrum is taken on.
         target : Rendered, optional
+        matrix : Tensor, shape (N, N), optional
+            Feedback matrix of the network that answers.
 
         Returns
         -------
@@ -141,7 +144,7 @@ class Rendered(Result):
         missing = length - y.shape[1]
         y = torch.nn.functional.pad(y, (0, 0, 0, missing)) if missing > 0 else y[:, :length]
         damped = y if gamma == 1.0 else y * _powers(gamma, length, y.dtype, y.device)
-        made = cls(torch.fft.rfft(damped, dim=1), float(fs), length, None, gamma, target)
+        made = cls(torch.fft.rfft(damped, dim=1), float(fs), length, matrix, gamma, target)
         made.__dict__["time"] = y  # known already
         return made
 
