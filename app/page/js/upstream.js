@@ -49,16 +49,18 @@ export function adopt(connection, reconnection) {
 }
 
 /**
- * Give the frame of panel-material-ui 0.16 what a screen reader needs and it lacks: its title is no heading, an empty
+ * Give the frame of panel-material-ui 0.16 what a screen reader needs and it lacks: its title is a third heading, an empty
  * heading, a bar of progress that is never shown and a handle have names or roles that fit nothing.
  */
 export function mendFrame() {
   const mend = () => {
     const frame = frameOf()
     if (!frame) return false
-    frame.querySelector("header a")?.parentElement?.setAttribute("role", "heading")
-    frame.querySelector("header a")?.parentElement?.setAttribute("aria-level", "1")
-    for (const empty of frame.querySelectorAll("main h5")) {
+    const title = frame.querySelector("header .title")
+    title?.setAttribute("role", "heading")
+    title?.setAttribute("aria-level", "1")
+    for (const empty of frame.querySelectorAll("h5")) {
+      if (empty.textContent?.trim()) continue
       empty.setAttribute("role", "presentation")
       empty.setAttribute("aria-hidden", "true")
     }
