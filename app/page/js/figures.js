@@ -65,8 +65,14 @@ export async function figures(model, el, store) {
   paint(document, grid)
   const views = await Bokeh.embed.add_document_standalone(document, grid, targets)
   store.views = plots.map((figure) => /** @type {FigureView} */ (/** @type {unknown} */ (views.get(figure))))
-  const relayout = (/** @type {Figure} */ figure) => views.get(figure)?.invalidate_layout()
-  setStage(document, grid, store, fitTitles(document, relayout))
+  // A title of another number of lines, or a legend of another size, is painted rightly only in a figure that changes its
+  // own size.
+  const relayout = (/** @type {Figure} */ figure) => {
+    const height = Number(figure.height)
+    figure.height = height - 1
+    requestAnimationFrame(() => { if (figure.height === height - 1) figure.height = height })
+  }
+  setStage(document, grid, store, fitTitles(document, relayout), relayout)
   store.receivers.scene = (scene) => applyScene(document, scene)
   for (const scene of early) applyScene(document, scene)
   // In a notebook, cells run on while this one is being drawn: what they changed meanwhile is asked for.

@@ -1,6 +1,7 @@
 // The figures on the screen: as large as it allows, presented to a room (key P), and one of them alone (Enter).
 
 /** @import {Document} from "@bokehjs/document" */
+/** @import {Figure} from "@bokehjs/models/plots" */
 /** @import {Store} from "./types" */
 
 import {closeDrawer} from "./frame.js"
@@ -12,21 +13,26 @@ import {hideBar} from "./upstream.js"
 // Room under the figures for the tools, px; none when presenting.
 const TOOLS = 96, MARGIN = 12
 const REPAINT_MS = 150
+// Figures that would change their height by less than this share keep it: rounded heights never fit quite.
+const STEADY = 0.02
 
 /**
  * @param {Document} document
  * @param {HTMLElement} grid
  * @param {Store} store
  * @param {(letters: number) => void} setTitles
+ * @param {(figure: Figure) => void} relayout gives a figure's parts their places anew
  */
-export function setStage(document, grid, store, setTitles) {
+export function setStage(document, grid, store, setTitles, relayout) {
   const resize = sizable(document)
   const window_ = /** @type {Window} */ (grid.ownerDocument.defaultView)
   /** @type {HTMLElement | null} */
   let alone = null
   /** @type {HTMLElement | null} */
   let pointed = null
-  let heights = 1, letters = 1, wanted = 0
+  /** @type {HTMLElement | null} */
+  let shownAlone = null
+  let heights = 1, letters = 1, width = 0, wanted = 0
 
   const fit = () => {
     wanted = 0
@@ -38,17 +44,22 @@ export function setStage(document, grid, store, setTitles) {
     const usual = shown / heights
     const sizes = sizesFor({width: room.width, height, usual, presented: store.presenting})
     if (!store.permalink) Object.assign(sizes, {heights: 1, letters: 1})  // a cell is as large as its notebook makes it
+    if (Math.abs(sizes.heights / heights - 1) < STEADY && sizes.letters === letters && alone === shownAlone) return
     heights = sizes.heights
+    shownAlone = alone
     grid.style.setProperty("--heights", String(heights))
     resize(sizes, ({name}) => name === alone?.dataset.name ? window_.innerHeight - 2 * MARGIN : undefined)
     setTitles(sizes.letters)
     if (sizes.letters === letters) return
     letters = sizes.letters
     // BokehJS paints the samples of a legend before its new size is known, and then not again.
-    setTimeout(() => { for (const legend of legendsOf(document)) legend.change.emit() }, REPAINT_MS)
+    setTimeout(() => { for (const figure of figuresOf(document)) relayout(figure) }, REPAINT_MS)
   }
   const fitSoon = () => { wanted ||= window_.requestAnimationFrame(fit) }
-  new ResizeObserver(fitSoon).observe(/** @type {HTMLElement} */ (grid.parentElement))
+  new ResizeObserver(([{contentRect}]) => {
+    if (contentRect.width !== width) fitSoon()  // its height follows from the figures
+    width = contentRect.width
+  }).observe(/** @type {HTMLElement} */ (grid.parentElement))
   window_.addEventListener("resize", fitSoon)
   store.watchers.add((moved) => { if (!moved?.size) fitSoon() })
   store.refit = fitSoon
@@ -88,11 +99,6 @@ export function setStage(document, grid, store, setTitles) {
     }
   })
   if (figuresOf(document).length) pointed = targetsOf(grid)[0] ?? null
-}
-
-/** @param {Document} document */
-function legendsOf(document) {
-  return figuresOf(document).flatMap(({center}) => center.filter(({type}) => type === "Legend"))
 }
 
 /** @param {HTMLElement} grid @returns {HTMLElement[]} */

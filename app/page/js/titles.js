@@ -59,7 +59,7 @@ export function fitTitles(document, relayout) {
       const lines = text.split("\n").length !== shown.split("\n").length
       shown = text
       title.setv({text, text_font_size: `${size}px`})
-      if (lines) relayout(figure)
+      if (lines) requestAnimationFrame(() => relayout(figure))
     }
     title.properties.text.change.connect(fit)
     figure.properties.inner_width.change.connect(fit)
