@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from amtlib.fdn.build import Array, FDNBuild
 from amtlib.train.grid import decay_per_sample, delay_spectrum
 from amtlib.train.logarithm import skew_logarithm
+from amtlib.train.notices import MatrixMadeOrthogonal
 from amtlib.train.rotations import turned, turned_and_flipped
 
 # Names of one leaf in the versions of the package that write such graphs; the first is the one written here.
@@ -71,13 +72,7 @@ def _feedback(A: Array, orthogonal: bool, requires_grad: bool, common: dict[str,
     nearest = left @ right
     off = float(np.abs(A - nearest).max())
     if off > 1e-6:
-        warnings.warn(
-            f"the feedback matrix is not orthogonal (singular values {singular.min():.4g} to {singular.max():.4g}); "
-            f"training starts from the nearest orthogonal matrix, entries differ by up to {off:.2g}. "
-            "Use matrix='random' to keep it as it is",
-            UserWarning,
-            stacklevel=4,
-        )
+        warnings.warn(MatrixMadeOrthogonal(float(singular.min()), float(singular.max()), off), stacklevel=4)
     flipped = np.linalg.det(nearest) < 0.0
     if flipped:
         nearest[:, -1] *= -1.0

@@ -20,7 +20,8 @@ from amtlib.results import Result
 from amtlib.train.build import extract_build, flamo_graph
 from amtlib.train.checkpoints import PARTS, constants, read_checkpoint, write_checkpoint
 from amtlib.train.descent import Descent, Interrupted
-from amtlib.train.losses import Loss, Rendered, Term
+from amtlib.train.losses import Loss, Rendered
+from amtlib.train.losses.criteria import measures
 from amtlib.train.notices import TrainingWarning
 from amtlib.train.objectives import build_objective
 from amtlib.train.player import Player, Steps
@@ -192,7 +193,7 @@ class TrainingRun(Result):
             target = None  # unused, as the specification has it
         if target is not None:
             target = self._cleared(target, target_fs, leaves, target_noise)
-        source, wanted, losses, domain = build_objective(
+        source, wanted, taken, domain = build_objective(
             mode, target=target, criteria=criteria, mss_nfft=mss_nfft,
             sparsity_alpha=_SPARSITY if sparsity_alpha is None else sparsity_alpha,
             fs=self._start.fs, nfft=int(model.nfft), n_in=self._start.n_in, n_out=self._start.n_out,
@@ -200,7 +201,8 @@ class TrainingRun(Result):
             target_fs=target_fs, loss=loss,
         )  # fmt: skip
         self._response = Response(model, leaves, source, fused=fused)
-        in_time = domain == "time" or any(isinstance(c, Term) and c.reads == "time" for c, _, _ in losses)
+        losses = measures(taken, domain, wanted, model)
+        in_time = domain == "time" or any(measure.reads == "time" for measure, _ in losses)
         check_start(
             mode, objective, self._response, self._start, in_time=in_time,
             frequencies=frequencies,
@@ -213,7 +215,7 @@ class TrainingRun(Result):
         self._goal = goal
         check_terms(losses, frequencies, self._response, self._start.fs, goal)
         self._descent = Descent(
-            model, self._response, wanted, goal, losses, domain,
+            model, self._response, goal, losses,
             dense=objective == "power_variance", frequencies=frequencies, optimizer=optimizer,
             lr=positive_number(lr, "lr"), patience=whole_number(patience, "patience", 1),
             tol=positive_number(tol, "tol", zero=True), seed=None if rng is None else int(rng),
@@ -226,7 +228,7 @@ class TrainingRun(Result):
             "nfft": int(model.nfft), "losses": ", ".join(self._descent.keys),
             "loss": None if loss is None else repr(loss),
             "shapes": str([tuple(p.shape) for p in self._descent.learned]),
-            "weights": str([weight for _, weight, _ in losses]),
+            "weights": str([weight for _, weight in losses]),
             "mss_nfft": str([int(size) for size in mss_nfft]) if str(mode).endswith("spectrogram") else None,
             **constants(self._start, self._response, goal),
         }  # fmt: skip

@@ -63,6 +63,19 @@ class Loss(nn.Module):
         """Whether any term compares with a target."""
         return any(term.needs_target for _, term in self.parts)
 
+    def classes(self) -> set[type]:
+        """
+        Return the classes that the loss is written out with: what a script must import.
+
+        Examples
+        --------
+        >>> from amtlib.train.losses import Absolute, FlatPower, Magnitude, Mean
+        >>> loss = FlatPower() + Compare(Magnitude(), Absolute(to=1.0), Mean()).named("mine")
+        >>> sorted(found.__name__ for found in loss.classes())
+        ['Absolute', 'Compare', 'FlatPower', 'Magnitude', 'Mean']
+        """
+        return set().union(*(term.classes() for _, term in self.parts))
+
     def __new__(cls, *args: Any, **settings: Any) -> Self:
         """Make the module before the frozen dataclass, which sets no attributes of its own."""
         made = super().__new__(cls)
@@ -239,12 +252,12 @@ class Term(Shown, Loss):
     def value(self, answer: Rendered) -> Tensor:
         """Return the loss of an answer, compared with its target, shape ()."""
         feature, distance, reduction = self.ideas()
-        target = answer.target
-        if self.needs_target and target is None:
+        target = answer.target if distance.needs_target or reduction.needs_target else None
+        if target is None and self.needs_target:
             raise ValueError(f"{self!r} needs a target: give target=, the impulse response to match")
         mine = answer.of(feature)
         wanted: tuple[Tensor | None, ...] = (None,) * len(mine)
-        if target is not None and self.needs_target:
+        if target is not None:
             with torch.no_grad():
                 wanted = target.of(feature)
         found = [reduction(distance(a, b), b).reshape(()) for a, b in zip(mine, wanted, strict=True)]
@@ -303,6 +316,10 @@ class Named(Term):
     def name(self) -> str:
         """The label."""
         return self.label
+
+    def classes(self) -> set[type]:
+        """Return those of the term."""
+        return self.term.classes()
 
     def ideas(self) -> tuple[Feature, Distance, Reduction]:
         """Return those of the term."""

@@ -31,10 +31,6 @@ class FlatMagnitude(Term):
 
     0 for a magnitude of 1 everywhere. Can be had at drawn frequencies.
 
-    See Also
-    --------
-    MeanSquare : the same as a plain criterion.
-
     Examples
     --------
     >>> import torch
@@ -99,10 +95,6 @@ class FlatPower(Term):
     Blind to gain. On the training grid; the specification's way of fitting it, at random frequencies of the network
     without its filters, is ``objective='power_variance'`` of the mode 'colorless'.
 
-    See Also
-    --------
-    PowerVariance : the same as a plain criterion.
-
     Examples
     --------
     >>> import torch
@@ -162,7 +154,8 @@ class Sparsity(Term):
     """
     How sparse the feedback matrix is: 0 if all entries are equal in size, 1 for a permutation.
 
-    A penalty on zeros keeps echoes dense; the specification's modes add it with a weight of 0.2.
+    A penalty on zeros keeps echoes dense; the specification's modes add it with a weight of 0.2. The measure of a
+    matrix that is not kept orthogonal may fall below 0; here its size is taken.
 
     References
     ----------
@@ -170,7 +163,7 @@ class Sparsity(Term):
 
     See Also
     --------
-    colorless_sparsity_loss : the same as a plain criterion.
+    colorless_sparsity_loss : as a criterion of the specification, with its sign.
     """
 
     def ideas(self) -> tuple[Feature, Distance, Reduction]:

@@ -80,10 +80,6 @@ class MatchSpectrogram(Term):
     ----------
     sizes : tuple of int
         Window lengths in samples, multiples of 4 from 32 to below twice the response.
-
-    See Also
-    --------
-    MultiScaleSpectrogram : the same as a plain criterion.
     """
 
     sizes: tuple[int, ...] = (256, 512, 1024)
@@ -107,10 +103,6 @@ class MatchMelSpectrogram(Term):
     ----------
     sizes : tuple of int
         Window lengths in samples, multiples of 4 from 32 to below twice the response.
-
-    See Also
-    --------
-    MelSpectrogram : the same as a plain criterion.
     """
 
     sizes: tuple[int, ...] = (256, 512, 1024)
