@@ -152,7 +152,7 @@ def trainable_from_build(
 
     See Also
     --------
-    build_fdn : the same from a few wishes.
+    build_fdn : designs the network, too.
     extract_build : the way back.
     TrainingRun, train_fdn : training.
 
@@ -249,7 +249,7 @@ def build_fdn(
     rt_crossover: float | None = None,
 ) -> Any:
     """
-    Build a trainable flamo Shell from a few wishes.
+    Design a network, and build a trainable flamo Shell of it.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 """The steps of training: losses of the network as it is, gradients, an optimiser, and the best state met.
-Source: optimisers and stopping rule of the specification (flamo 0.2.20); power variance at random frequencies: our own.
-Not here: who calls the steps, and when (:mod:`amtlib.train.run`).
+Source: optimisers and stopping rule of the specification (flamo 0.2.20).
+Not here: when a step is done, and what ends a run (:mod:`amtlib.train.run`).
 """
 
 import copy
@@ -122,7 +122,7 @@ class Descent:
         ]
         #: What steps have warned of: a page shows it, whichever thread steps.
         self.notices: list[TrainingWarning] = []
-        #: Whether they go to :mod:`warnings` as well: not where they are told to another process, which does that.
+        #: Whether they go to :mod:`warnings` as well: not in a worker, whose notices are shown where the run is.
         self.warns = True
         self._watch = default_criteria and len(criteria) > 1
         self.steps = 0
@@ -340,7 +340,7 @@ class Descent:
         self._stuck = 0 if gain > self.tol else self._stuck + 1
         return "plateau" if self._stuck >= self.patience else ""
 
-    def settle(self, *, measure: bool) -> None:
+    def keep_best(self, *, measure: bool) -> None:
         """Leave the model in the best state met, the present one included if it may be measured."""
         if measure and self.steps and all(bool(torch.isfinite(p).all()) for p in self.learned):
             loss, terms = self._measured()
@@ -375,7 +375,7 @@ class Descent:
         self.notices.append(PenaltyLowered(lower, alpha, 100.0 * sizes[1] / sum(sizes)))
 
     def _warn_of_penalty(self, values: list[Tensor]) -> None:
-        """Say so if the penalty, not the match, moves the feedback matrix."""
+        """Warn if the penalty, not the match, moves the feedback matrix."""
         sizes = self._sizes(values)
         if sizes is None:
             return

@@ -132,7 +132,7 @@ def _check_criteria(criteria: Sequence[Any]) -> list[Weighted]:
 
 
 def _check_names(criteria: list[Weighted]) -> None:
-    """Say so if two losses would be logged under one name."""
+    """Warn if two losses would be logged under one name."""
     names = [criterion.name for criterion, _, _ in criteria if isinstance(criterion, Term)]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:

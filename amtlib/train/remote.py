@@ -1,6 +1,7 @@
 """Training whose steps a pool does, in another process or on a cluster: its numbers go there, its changes come back.
-Source: our own, over :mod:`amtlib.jobs`.
-Not here: the steps (:mod:`amtlib.train.descent`), and who starts, pauses and ends them (:mod:`amtlib.train.run`).
+
+Not here: the steps (:mod:`amtlib.train.descent`), the thread that pauses and ends them
+(:mod:`amtlib.train.player`), the pool (:mod:`amtlib.jobs`).
 """
 
 import math
@@ -22,12 +23,12 @@ from amtlib.train.record import Update
 from amtlib.train.run import TrainingRun
 
 _WARNING = threading.Lock()
-#: Seconds of steps after which a training goes to the end of the queue, so that all who wait have their turn.
+#: Seconds of steps after which a training goes to the end of the queue, so that all that wait have their turn.
 SLICE = 10.0
 #: How often the changes come back, s.
-TELL = 0.15
+SEND_EVERY = 0.15
 #: How often the run that follows looks for them, s.
-LOOK = 0.02
+LOOK_EVERY = 0.02
 #: Seconds that a slice may take beyond the time that its run has left, by the clock on the wall: steps that do not end
 #: do not count as time.
 OVERTIME = 60.0
@@ -197,7 +198,7 @@ class RemoteSteps:
             try:
                 job = self._job = self._submit(run, end)
             except QueueFull:  # as when a run that was given up a moment ago has not left the queue yet
-                time.sleep(LOOK)
+                time.sleep(LOOK_EVERY)
                 yield None
                 continue
             try:
@@ -216,10 +217,10 @@ class RemoteSteps:
                 text = f"{setback}; another one goes on from step {run.steps_run}"
                 yield Update(run.steps_run, {}, run.seconds, 0.0, setback=text)
             # Asked first: what is sent before the end must be taken before the end is.
-            ended = job.wait(LOOK)
+            ended = job.wait(LOOK_EVERY)
             yield from self._sent(run, job)
             yield None
-            changed = (run.lr, run.max_steps) != asked and time.monotonic() - since > TELL
+            changed = (run.lr, run.max_steps) != asked and time.monotonic() - since > SEND_EVERY
             # A worker that stands in for a lost one would do all of the slice again.
             if not ended and (changed or (job.attempts > 1 and run.steps_run > first)):
                 job.cancel()
@@ -285,24 +286,24 @@ def do_steps(context: Context, plan: TrainingPlan, state: dict[str, Any], order:
     Raises
     ------
     Cancelled
-        If it was told to stop.
+        If it should stop.
     """
     # Taken out: threads of one process may have the same plan.
     run = _KEPT.pop(plan.name, None) or plan.run_and_warnings()[0]
     run.load_state_dict(state)
     run.lr, run.max_steps = order.lr, order.max_steps
     reason, done, since = "", 0, run.steps_run
-    began = told = time.monotonic()
+    began = sent = time.monotonic()
     try:
         while done < order.steps and not reason and time.monotonic() - began < order.seconds:
             context.check()
             reason = run.step_for(lambda: context.cancelled)
             done += 1
-            if time.monotonic() - told >= TELL and not reason:
+            if time.monotonic() - sent >= SEND_EVERY and not reason:
                 context.send(run.update(since, ""))
-                told, since = time.monotonic(), run.steps_run
+                sent, since = time.monotonic(), run.steps_run
     except Interrupted:
-        raise Cancelled("the job was told to stop") from None
+        raise Cancelled("the job was cancelled") from None
     finally:
         _KEPT.clear()
         _KEPT[plan.name] = run

@@ -1,5 +1,5 @@
-"""What a training run refuses, what it warns of, and how it says that it has ended.
-Source: our own; messages of the specification where it has them.
+"""What a training run refuses, what it warns of, and the message with which it ends.
+Messages are those of the specification where it has them.
 Not here: the target (:mod:`amtlib.train.targets`) and the losses (:mod:`amtlib.train.objectives`).
 """
 
@@ -111,7 +111,7 @@ def check_terms(
                 raise ValueError(
                     f"{term!r} is made for {term.fs:g} Hz, the network runs at {fs:g} Hz: leave its fs out"
                 )
-            feature, _, _ = term.ideas()
+            feature, _, _ = term.definition()
             if frequencies is not None and feature.reads not in ("magnitude", "matrix"):
                 raise ValueError(
                     f"frequencies = {frequencies} leaves gaps, and {term!r} reads the whole response: leave it out"

@@ -1,4 +1,4 @@
-"""A lock for a loop and those who want in between: nobody starves.
+"""A lock that a loop shares with other threads, none of which has to wait for the loop to end.
 
 Not here: what is locked (:mod:`amtlib.train.run`).
 """

@@ -40,7 +40,7 @@ class FlatMagnitude(Term):
     tensor(0.)
     """
 
-    def ideas(self) -> tuple[Feature, Distance, Reduction]:
+    def definition(self) -> tuple[Feature, Distance, Reduction]:
         """Return magnitude, squared distance from 1, mean."""
         return Magnitude("sum"), Squared(to=1.0), Mean()
 
@@ -48,14 +48,14 @@ class FlatMagnitude(Term):
 @dataclass(frozen=True, repr=False)
 class FlatPeaks(Term):
     """
-    How far peaks of the magnitude stand out: only what lies above a level counts, dips do not.
+    How far peaks of the magnitude stand out: what lies above a level, not the dips.
 
     Parameters
     ----------
     power : float
         The excess is raised to it, 1 to 16: the more, the more the highest peaks rule.
     level : float, optional
-        Magnitude above which it counts. Default: the response's own rms, which makes the loss blind to gain.
+        Magnitude above which a peak stands out. Default: the response's own rms, which makes the loss blind to gain.
 
     Notes
     -----
@@ -80,7 +80,7 @@ class FlatPeaks(Term):
         if self.level is not None:
             check_number(self.level, "level", 1e-6, 1e6)
 
-    def ideas(self) -> tuple[Feature, Distance, Reduction]:
+    def definition(self) -> tuple[Feature, Distance, Reduction]:
         """Return magnitude, its excess, mean."""
         if self.level is None:
             return Magnitude("each", "relative"), Excess(1.0, self.power), Mean()
@@ -103,7 +103,7 @@ class FlatPower(Term):
     tensor(0.)
     """
 
-    def ideas(self) -> tuple[Feature, Distance, Reduction]:
+    def definition(self) -> tuple[Feature, Distance, Reduction]:
         """Return relative power, squared distance from 1, mean."""
         return RelativePower(), Squared(to=1.0), Mean()
 
@@ -142,7 +142,7 @@ class FlatExcitation(Term):
         super().__post_init__()
         check_choice(self.weighting, "weighting", ("std", "peaks"))
 
-    def ideas(self) -> tuple[Feature, Distance, Reduction]:
+    def definition(self) -> tuple[Feature, Distance, Reduction]:
         """Return the pattern in dB and its spread, or its deviation above the mean and a norm of that."""
         if self.weighting == "std":
             return Excitation(), Difference(to=0.0), Spread()
@@ -166,6 +166,6 @@ class Sparsity(Term):
     colorless_sparsity_loss : as a criterion of the specification, with its sign.
     """
 
-    def ideas(self) -> tuple[Feature, Distance, Reduction]:
+    def definition(self) -> tuple[Feature, Distance, Reduction]:
         """Return the measure of the matrix, which is its own distance."""
         return MatrixSparsity(), Absolute(to=0.0), Mean()
