@@ -103,7 +103,7 @@ class TrainingRun(Watched):
     reason : str
         Why it ended, see :class:`TrainLog`; '' before.
     message : str
-        The same as a sentence.
+        The same in a sentence or two.
     error : Exception or None
         What a thread failed with.
     setback : str
@@ -114,6 +114,10 @@ class TrainingRun(Watched):
         What was found in the target: onset, pre-delay, noise and where it was cut, reverberation time.
     max_steps, time_budget, lr
         May be set while it runs.
+    player : Player
+        The thread behind :meth:`start`, :meth:`pause` and :meth:`join`.
+    stopping : bool
+        Whether it is to end after the step under way.
 
     Raises
     ------
@@ -235,12 +239,10 @@ class TrainingRun(Watched):
         self.error: BaseException | None = None
         self.seconds = 0.0
         self._pace = 0.0
-        #: Whether the run is to end after the step under way.
         self.stopping = False
         self._descent.given_up = lambda: self.stopping
         self._snapshots = Snapshots(self._descent, self._start)
         self._stepping = FairLock()
-        #: The thread that plays it.
         self.player = Player(self)
 
     def _cleared(self, target: Any, target_fs: float | None, leaves: Any, noise: str) -> Any:

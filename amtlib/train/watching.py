@@ -189,7 +189,7 @@ class Watched(Result):
 
         Examples
         --------
-        >>> from amtlib.train.build import build_fdn
+        >>> from amtlib.train import TrainingRun, build_fdn
         >>> model = build_fdn(delays=[61, 73, 83, 97], rt=None, nfft=2**10, rng=1)
         >>> shares = TrainingRun(model, "colorless").gradient_shares()
         >>> list(shares), round(sum(shares.values()), 6)
