@@ -1,16 +1,67 @@
 """The code that the FDN lab shows: a script that trains the same network in the same way.
-Source: our own.
 Not run by the lab; the tests run it and compare.
 """
 
-import re
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import Any, Protocol
 
-if TYPE_CHECKING:
-    from app.labs.fdn.model import FdnModel
+from amtlib.train import TrainingRun
+from amtlib.train.losses import Loss
+from app.labs.fdn.goals import Goal
+from app.labs.fdn.settings import Network
 
 
-def written(lab: "FdnModel") -> str:
+class Trained(Protocol):
+    """What a script is written from: the FDN lab's model."""
+
+    network: Network
+    training: Any
+    run: TrainingRun | None
+
+    @property
+    def goal(self) -> Goal:
+        """What it trains towards."""
+        ...
+
+    @property
+    def fs(self) -> int:
+        """Sampling rate in Hz."""
+        ...
+
+    @property
+    def delays(self) -> tuple[int, ...] | None:
+        """The delays in samples, or None where they are drawn."""
+        ...
+
+    @property
+    def lossless(self) -> bool:
+        """Whether it trains without the filters."""
+        ...
+
+    @property
+    def loss(self) -> Loss | None:
+        """The loss, or None where the goal is a mode."""
+        ...
+
+    @property
+    def nfft(self) -> int:
+        """Points of the transform."""
+        ...
+
+    def alias_decay(self) -> float:
+        """Return the decay against time aliasing in dB."""
+        ...
+
+    def trained(self) -> Mapping[str, bool]:
+        """Return which parts are trained."""
+        ...
+
+    def arguments(self) -> Mapping[str, Any]:
+        """Return further keywords of the training."""
+        ...
+
+
+def written(lab: Trained) -> str:
     """Return the script for a lab's present settings."""
     network, training, goal = lab.network, lab.training, lab.goal
     size = f"delays={list(lab.delays)}" if lab.delays else f"N={int(network.lines)}"
@@ -22,7 +73,7 @@ def written(lab: "FdnModel") -> str:
         "from amtlib.train import Trainable, extract_build, train_fdn, trainable_from_build",
     ]
     if lab.loss is not None:
-        names = sorted(set(re.findall(r"[A-Z]\w+(?=\()", repr(lab.loss))))
+        names = sorted(found.__name__ for found in lab.loss.classes())
         lines.append(f"from amtlib.train.losses import {', '.join(names)}")
     if goal.room:
         lines.append("from app.labs.fdn.target import Room, as_loud_as")
@@ -57,7 +108,7 @@ def written(lab: "FdnModel") -> str:
     return "\n".join([*lines, ""])
 
 
-def _room(lab: "FdnModel") -> list[str]:
+def _room(lab: Trained) -> list[str]:
     training = lab.training
     if training.target != "file":
         return ["", f"room = Room(target={training.target!r}).response({lab.fs})"]
