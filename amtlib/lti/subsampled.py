@@ -336,7 +336,7 @@ def allpole_peaks(
         mean[signals, channels] = norm.square() / (2 * envelope.shape[-1])
         top = torch.nn.functional.max_pool1d(envelope, frame_length // steps[channels.start], ceil_mode=True)
         if piece.ends is not None:
-            torch.maximum(top, piece.ends.abs(), out=top)
+            torch.maximum(top, _write_magnitude(piece.ends, torch.empty_like(top)), out=top)
         torch.mul(top, piece.scale, out=highest[signals, channels])
     return peaks, power
 
@@ -401,9 +401,9 @@ def _filtered(
             step = steps[begin]
             folded = n_fft // step
             tile = spectra.new_empty((end - begin, len(spectra), folded))
-            ends = (
-                None if frame_length is None or step == 1 else _Ends(tile, signals, block, step, frame_length)
-            )
+            ends = None
+            if frame_length is not None and step > 1:
+                ends = _Ends(tile, signals, block, n_fft, frame_length)
             for index, (pole, gain) in enumerate(sections[begin:end]):
                 points = _points(pole, order, n_fft, folded, x.dtype)
                 part = response[: len(points)]
@@ -420,54 +420,52 @@ def _filtered(
                 slice(begin, end),
                 z,
                 (scale / step).unsqueeze(-1),
-                None if ends is None else ends.samples(),
+                None if ends is None else ends.samples(step),
             )
 
 
 class _Ends:
     """The last samples of frames, from the same products that are folded into every step-th sample."""
 
-    def __init__(self, tile: Tensor, signals: Tensor, block: int, step: int, frame_length: int) -> None:
-        channels, _, self.folded = tile.shape
+    def __init__(self, tile: Tensor, signals: Tensor, block: int, n_fft: int, frame_length: int) -> None:
+        channels, rows, _ = tile.shape
         self.signals, self.total = signals.shape
-        self.block, self.step, self.frame_length = block, step, frame_length
+        self.block, self.n_fft, self.frame_length = block, n_fft, frame_length
         self.like = (tile.dtype, tile.device)
-        self.n_fft, self.whole = self.folded * step, self.total // frame_length
-        self.late = torch.empty_like(tile) if self.whole else None
+        self.whole = self.total // frame_length
+        self.folded = n_fft // frame_length
+        self.folds = tile.new_empty((channels, rows, 1, self.folded)) if self.whole else None
+        # Parts of the spectrum that fall onto each other differ by whole turns at the first samples of frames, and by
+        # these at the last ones; the turns they have in common follow once they are folded.
+        self.turns = _turns(-1, frame_length, frame_length, *self.like).expand(rows, 1, -1)
         # A last frame that is not whole ends where no grid lies.
         self.last = tile.new_zeros((channels, self.signals)) if self.total % frame_length else None
         offsets = [self.total - 1 - start for start in range(0, self.total, block)]
-        self.offsets = [(i, offset) for i, offset in enumerate(offsets) if offset < self.n_fft]
+        self.offsets = [(i, offset) for i, offset in enumerate(offsets) if offset < n_fft]
 
     def fold(self, channel: int, products: Tensor, start: int) -> None:
         """Take what was filtered of a channel, spectra of all blocks from a grid point on."""
-        if self.late is not None:
+        if self.folds is not None:
             parts = products.view(len(products), -1, self.folded)
-            first = start // self.folded
-            turns = _turns(-1, self.step, self.step, *self.like)[first : first + parts.shape[1]]
-            torch.bmm(turns.expand(len(parts), 1, -1), parts, out=self.late[channel].unsqueeze(1))
+            turns = self.turns.narrow(-1, start // self.folded, parts.shape[1])
+            torch.bmm(turns, parts, out=self.folds[channel])
         if self.last is not None:
             blocks = products.view(self.signals, -1, products.shape[-1])
             for index, offset in self.offsets:
                 turns = _turns(offset, self.n_fft, self.n_fft, *self.like)
                 self.last[channel] += blocks[:, index] @ turns[start : start + blocks.shape[-1]]
 
-    def samples(self) -> Tensor:
+    def samples(self, step: int) -> Tensor:
         """Return them, times `step`."""
         found = []
-        if self.late is not None:
-            turned = (
-                self.late
-                * _turns(self.frame_length - 1, self.n_fft, self.n_fft // 2, *self.like)[: self.folded]
-            )
-            folds = turned.view(*turned.shape[:-1], self.frame_length // self.step, -1).sum(-2)
-            z = _joined(torch.fft.ifft(folds), self.signals, self.block // self.frame_length)[
-                ..., : self.whole
-            ]
-            found.append(z * (self.step / self.frame_length))
+        if self.folds is not None:
+            turns = _turns(self.frame_length - 1, self.n_fft, self.folded, *self.like)[: self.folded]
+            spectra = self.folds.squeeze(-2).mul_(turns * (step / self.frame_length))
+            z = _joined(torch.fft.ifft(spectra), self.signals, self.block // self.frame_length)
+            found.append(z[..., : self.whole])
         if self.last is not None:
-            found.append(self.last.T.unsqueeze(-1) / self.folded)
-        return torch.cat(found, -1)
+            found.append(self.last.T.unsqueeze(-1) * (step / self.n_fft))
+        return found[0] if len(found) == 1 else torch.cat(found, -1)
 
 
 @lru_cache(maxsize=32)
