@@ -177,7 +177,7 @@ class Decoder:
     def truncated(self) -> bool:
         """After the last block: whether the file ends before its announced end or is damaged there."""
         short = self.announced is not None and self.frames < self.announced
-        # The end of a FLAC of untold length looks like an error to libsndfile, and so does what follows the told end.
+        # libsndfile takes the end of a FLAC of unknown length for an error, and what follows the announced end, too.
         broken = self._broken and not (
             self._at_end if self.announced is None else self.frames == self.announced
         )

@@ -39,7 +39,7 @@ class Layout:
     cut : bool
         Whether its end is missing visibly.
     encoding : str
-        Its encoding, where the decoder does not tell it; otherwise empty.
+        Its encoding, where the decoder does not know it; otherwise empty.
     told : int
         Frames that the file tells; 0 if it does not.
     block : int

@@ -29,7 +29,7 @@ class Frames:
     Attributes
     ----------
     spans : tuple of (int, int)
-        First byte and end of each stretch of frames without anything between them; the frame that only holds a header
+        First byte and end of each run of frames without anything between them; the frame that only holds a header
         of the whole file is not among them.
     count : int
         Frames in them.

@@ -203,7 +203,7 @@ def _hashable(value: Any) -> Any:
 
 
 def _check(settings: Settings, varied: Settings) -> None:
-    """Make the network, which is quick, so that what it refuses is said before anything runs; look for the target."""
+    """Build the network, which is quick, so that errors are raised before anything runs; look for the target."""
     wishes = _keywords(design_fdn)
     try:
         if isinstance(settings.get("target"), str):

@@ -382,7 +382,7 @@ class Moore2016Spectrum(RealModule):
         return bins.mul(_SPACING).to(self.dtype)
 
     def _dense(self, x: Tensor, count: int) -> DenseSpectrum:
-        """Analyse the first `count` frames of a signal."""
+        """Analyze the first `count` frames of a signal."""
         first, last, plan = self._plan()
         freqs = self._grid(first, last)
         step = max(1, _SEGMENTS // math.prod(x.shape[:-1]))

@@ -1,5 +1,4 @@
 """Checks of what modules are given: whole numbers, sampling rates, spectral values.
-Source: none; plain bookkeeping.
 Not here: signals (:func:`amtlib.lti.check_signal`) and what the modules compute.
 """
 

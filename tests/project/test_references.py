@@ -33,7 +33,9 @@ def docstrings(tree: ast.Module) -> Iterator[tuple[tuple[str, ...], str]]:
 
 def attribute(owner: Any, names: list[str]) -> bool:
     for name in names:
-        annotated = isinstance(owner, type) and any(name in vars(k).get("__annotations__", {}) for k in owner.__mro__)
+        annotated = isinstance(owner, type) and any(
+            name in vars(k).get("__annotations__", {}) for k in owner.__mro__
+        )
         if not hasattr(owner, name):
             return annotated and name == names[-1]
         owner = getattr(owner, name)
