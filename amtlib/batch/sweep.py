@@ -134,8 +134,8 @@ def _train(settings: Settings, **more: Any) -> tuple[Any, TrainLog]:
     model = build_fdn(**{name: value for name, value in given.items() if name in build_names})
     if recording is not None:
         given["target"] = _for_outputs(recording, extract_build(model).n_out)
-    told = {name: value for name, value in given.items() if name in train_names}
-    return model, train_fdn(model, mode, **(told | more))
+    known = {name: value for name, value in given.items() if name in train_names}
+    return model, train_fdn(model, mode, **(known | more))
 
 
 def _target_hash(settings: Settings) -> str | None:
@@ -326,10 +326,10 @@ def _check_same(path: Path, before: Settings | None, settings: Settings, columns
     """Raise if a network was trained with other settings than those wanted, but for some that are columns."""
     if before is None:
         return
-    told = columns | {"target"}
+    shown = columns | {"target"}
     for together in ({"N", "delays"}, {"target", _SOUND}):
-        told |= together if columns & together else set()
-    for name in sorted((before.keys() | settings.keys()) - told):
+        shown |= together if columns & together else set()
+    for name in sorted((before.keys() | settings.keys()) - shown):
         if before.get(name) != settings.get(name):
             there, here = (
                 json.dumps(each.get(name)) if name in each else "not given" for each in (before, settings)

@@ -69,7 +69,7 @@ class Context:
     def __init__(self, stopped: threading.Event, tell: Callable[[tuple[Any, ...]], object]) -> None:
         self._stopped = stopped
         self._tell = tell
-        self._told = -math.inf
+        self._reported = -math.inf
         self._message = ""
 
     @property
@@ -87,7 +87,7 @@ class Context:
             If it should stop; let it pass, after whatever has to be put in order.
         """
         if self._stopped.is_set():
-            raise Cancelled("the job was told to stop")
+            raise Cancelled("the job was stopped")
 
     def progress(self, share: float, message: str = "") -> None:
         """
@@ -113,8 +113,8 @@ class Context:
         if not math.isfinite(share):
             raise ValueError(f"share = {share} is no share of the work: give a number from 0 to 1")
         now = time.monotonic()
-        if now - self._told >= TELL or message != self._message or share >= 1.0:
-            self._told, self._message = now, message
+        if now - self._reported >= TELL or message != self._message or share >= 1.0:
+            self._reported, self._message = now, message
             self._tell(("progress", min(max(float(share), 0.0), 1.0), message))
 
     def send(self, item: Any) -> None:
