@@ -139,6 +139,7 @@ class DRNLFilters(Filterbank):
 
         Examples
         --------
+        >>> from amtlib import DRNLFilterbank
         >>> DRNLFilterbank([1000.0], fs=16000).values().BW_lin
         tensor([193.7671], dtype=torch.float64)
         """
@@ -263,6 +264,7 @@ class DRNLFilters(Filterbank):
 
         Examples
         --------
+        >>> from amtlib import DRNLFilterbank
         >>> bank = DRNLFilterbank([1000.0], fs=44100)
         >>> response = bank.frequency_response([960.0, 1000.0])
         >>> response.before.abs(), response.beside.abs()
