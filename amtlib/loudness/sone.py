@@ -1,4 +1,4 @@
-"""From sone to phon and back: how loud a sound is, told by the level of an equally loud 1-kHz tone.
+"""From sone to phon and back: how loud a sound is, by the level of an equally loud 1-kHz tone.
 Source: the table of the model of Moore et al. (2016), amtlib/tables/sone_phon.csv, 0 to 120 phon.
 Not here: loudness itself, and contours of other tones (:mod:`amtlib.loudness.contours`).
 """
