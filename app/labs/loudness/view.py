@@ -42,7 +42,7 @@ class LoudnessLab(LabView):
     """The loudness lab, ready to display in a notebook or to serve."""
 
     lab: LoudnessModel
-    makes = LoudnessModel
+    model_class = LoudnessModel
     slug = "loudness"
     order = 3
     picture = staticmethod(card)
