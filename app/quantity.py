@@ -96,7 +96,7 @@ def rungs(quantity: Quantity) -> list[float]:
     return [low, *sorted(between), high]
 
 
-class Written(param.String):
+class Text(param.String):
     """A few words or numbers that a user types, such as ``"809, 877, 937"``.
 
     Parameters
@@ -170,7 +170,7 @@ class Field:
             if str(text).lower() not in {"0", "1", "true", "false"}:
                 raise ValueError(f"{parameter.label} is {shortened(text)}; give 0 or 1.")
             return str(text).lower() in {"1", "true"}
-        if isinstance(parameter, Written):
+        if isinstance(parameter, Text):
             return parameter.check(str(text))
         raise TypeError(f"{self.key} cannot be set from a link")
 
@@ -213,7 +213,7 @@ class Field:
         elif isinstance(parameter, param.Selector):
             names = parameter.names or {str(option): option for option in parameter.objects}
             entry |= {"kind": "choice", "options": [[option, name] for name, option in names.items()]}
-        elif isinstance(parameter, Written):
+        elif isinstance(parameter, Text):
             entry |= {"kind": "text"}
         else:
             entry |= {"kind": "flag"}

@@ -63,7 +63,7 @@ class Ear(param.Parameterized):
 
 
 @dataclass(frozen=True)
-class Heard:
+class Representation:
     """What an ear makes of a response.
 
     Attributes
@@ -89,14 +89,14 @@ class Heard:
         """Standard deviation of the excitation pattern, dB: 0 for no colour at all."""
         return float(self.excitation.std())
 
-    def distance(self, other: "Heard") -> float:
+    def distance(self, other: "Representation") -> float:
         """Return the mean difference of two cochleagrams in dB above threshold; NaN where they span other times."""
         if self.sensation.shape != other.sensation.shape:
             return float("nan")
         return float(np.abs(self.sensation - other.sensation).mean())
 
 
-def heard(response: Array, spectrum: Array, fs: int, ear: Ear, reference: Array) -> Heard:
+def represent(response: Array, spectrum: Array, fs: int, ear: Ear, reference: Array) -> Representation:
     """Return what an ear makes of a response.
 
     Parameters
@@ -117,7 +117,7 @@ def heard(response: Array, spectrum: Array, fs: int, ear: Ear, reference: Array)
     pattern = excitation_pattern(spectrum, fs)
     audible = pattern.frequencies < 0.45 * fs
     levels = pattern.levels[audible]
-    return Heard(
+    return Representation(
         picture.frequencies,
         float(picture.times[-1] + picture.times[0]),
         picture.sensation,

@@ -8,7 +8,7 @@ import re
 import param
 
 from app.labs.fdn.goals import GOALS
-from app.quantity import Quantity, Written, shortened
+from app.quantity import Quantity, Text, shortened
 from app.rooms import ROOMS
 
 #: Sampling rates to choose from, Hz.
@@ -80,6 +80,14 @@ def checked_delays(text: str) -> str:
     return ",".join(map(str, found))
 
 
+DELAY_CHOICES = {
+    "Evenly spread": "long",
+    "In two clusters": "clustered",
+    "Random, coprime, 400 to 1200 samples": "random",
+    "My own": "own",
+}
+
+
 class Network(param.Parameterized):
     """The network before training."""
 
@@ -98,16 +106,11 @@ class Network(param.Parameterized):
     )
     delays = param.Selector(
         default="long",
-        objects={
-            "Evenly spread": "long",
-            "In two clusters": "clustered",
-            "Random, coprime, 400 to 1200 samples": "random",
-            "My own": "own",
-        },
+        objects=DELAY_CHOICES,
         label="Delays",
         doc="How long a sound stays in each line. Close delays make echoes pile up, and the network ring.",
     )
-    own = Written(
+    own = Text(
         "1499,1889,2381,2999",
         check=checked_delays,
         label="Own delays (samples)",
@@ -230,8 +233,8 @@ class Training(param.Parameterized):
 VIEWS = {"Decay, modes and echoes": "echoes", "What the ear hears": "ear"}
 
 
-class Hearing(param.Parameterized):
-    """What is looked at and listened to."""
+class Display(param.Parameterized):
+    """What is displayed and played."""
 
     view = param.Selector(
         default="echoes",
