@@ -3,7 +3,11 @@ Source: our own; sliders, permalinks, validation and generated code all read the
 Not widgets: nothing here knows how a parameter is drawn.
 """
 
+import ast
+import inspect
+import itertools
 import math
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -69,9 +73,30 @@ class Quantity(param.Number):
             raise ValueError(f"{self.label} is {val}; give a whole number.")
 
 
-def ratio(label: str, bounds: tuple[float, float], doc: str) -> Quantity:
+def ratio(label: str, bounds: tuple[float, float]) -> Quantity:
     """Return a factor with which a model's own value is multiplied: 1 by default, on a logarithmic slider."""
-    return Quantity(1.0, bounds=bounds, step=0.01, unit="×", scale="log", label=label, doc=doc)
+    return Quantity(1.0, bounds=bounds, step=0.01, unit="×", scale="log", label=label)
+
+
+class Settings(param.Parameterized):
+    """One group of a lab's settings; the string below a parameter is its help text, unless it has a ``doc``.
+
+    Strings are read from the source, so classes typed into a notebook need ``doc``.
+    """
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        try:
+            (declared,) = ast.parse(textwrap.dedent(inspect.getsource(cls))).body
+        except (OSError, TypeError, SyntaxError):  # there is no source
+            return
+        assert isinstance(declared, ast.ClassDef)
+        for statement, below in itertools.pairwise(declared.body):
+            match statement, below:
+                case ast.Assign([ast.Name(name)]), ast.Expr(ast.Constant(str(text))):
+                    parameter = vars(cls)[name]
+                    if isinstance(parameter, param.Parameter) and parameter.doc is None:
+                        parameter.doc = " ".join(text.split())
 
 
 #: Steps of a logarithmic slider, before values that are equal when rounded become one. The page's own has as many.
