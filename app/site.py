@@ -1,7 +1,4 @@
-"""The site: which labs there are, the landing page, and what each served script does.
-Source: our own.
-Not a lab: those are in labs/, one folder each, which are found here.
-"""
+"""The site: finds the labs in labs/, one folder each, makes the landing page, and serves both."""
 
 import asyncio
 import contextlib

@@ -1,6 +1,6 @@
 """The sound that a lab listens to: one of the calibrated stimuli, the spoken sentence, or the user's own file.
-Source: :mod:`amtlib.signals` and :mod:`amtlib.audio`; this is only the choice between them, with its bounds.
-Not a picker: the controls that set these parameters are built from their declarations.
+
+:mod:`amtlib.signals` and :mod:`amtlib.audio` make and read them; here are the choice between them and its bounds.
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -18,13 +18,13 @@ from amtlib.errors import ArgumentError
 from app.page.upload import MAX_RECORDING, RATES, Upload, decode_upload
 from app.quantity import Quantity, Settings
 
-#: A short sentence made with a free synthesiser; its origin is told in assets/ORIGIN.md.
+#: A short sentence made with a free synthesiser, see assets/ORIGIN.md.
 SPEECH = Path(__file__).parent / "assets" / "speech.flac"
 
 
 @dataclass(frozen=True)
 class Kind:
-    """One choice of the picker: its name, the function that makes it and what it takes."""
+    """One kind of sound: its name, the function that makes it, and the function's arguments."""
 
     label: str
     function: Callable[..., torch.Tensor] | None
@@ -62,7 +62,7 @@ KINDS: dict[str, Kind] = {
 }
 #: Parameters in ms on the page, in s in the library.
 _MILLISECONDS = {"gap", "delay"}
-#: What no control of the stimulus sets, in the words of a page.
+#: Arguments that no control sets, as an error message calls them.
 _RATE_LABELS = {"fs": "the sampling rate", "fs/2": "half the sampling rate"}
 
 
@@ -170,7 +170,7 @@ class Stimulus(Settings):
 
     @property
     def decode(self) -> Callable[[str, bytes], Upload]:
-        """What decodes a file for `accept`, in any thread or process: it knows nothing of this object but its rates."""
+        """Decodes a file for `accept`, in any thread or process: it depends on nothing of this object but its rates."""
         return partial(decode_upload, rates=self.rates)
 
     @property
@@ -179,22 +179,22 @@ class Stimulus(Settings):
         return self._upload.recording.name if self._upload else None
 
     def take_upload(self, name: str, content: bytes) -> audio.Recording:
-        """Check a file and make it the sound; what was there before stays if it cannot be read.
+        """Check a file and make it the sound; if it cannot be read, the sound stays as it was.
 
         Returns
         -------
         amtlib.audio.Recording
-            The file as it is kept, so that a caller can tell what was found in it.
+            The file as it is kept.
 
         Raises
         ------
         amtlib.audio.AudioError
-            With one sentence on what is wrong with the file.
+            With a message on what is wrong with the file.
         """
         return self.accept(self.decode(name, content))
 
     def accept(self, upload: Upload) -> audio.Recording:
-        """Make a file that `decode_upload` has read the sound; quick, for the thread that the model lives in.
+        """Make a decoded file the sound; quick, for the thread that the model lives in.
 
         Returns
         -------
@@ -212,13 +212,12 @@ class Stimulus(Settings):
         return recording
 
     def key(self, *, level: bool = True) -> tuple[Hashable, ...]:
-        """Return all that the sound follows from: of a file the hash of its bytes, of other kinds what they use.
+        """Return all that the sound depends on: of a file the hash of its bytes, of other kinds the settings they use.
 
         Parameters
         ----------
         level : bool
-            Without it, sounds that differ in `level` alone have the same key, where they are the same but for a
-            factor (see `scales`).
+            If false, sounds that differ only by a factor (see `scales`) have the same key.
 
         Examples
         --------
@@ -232,17 +231,17 @@ class Stimulus(Settings):
 
     @property
     def scales(self) -> bool:
-        """Whether another `level` is the same sound times a factor, the same for all of it."""
+        """Whether another `level` only multiplies the sound by a factor."""
         arguments = set(KINDS[self.kind].arguments.values())
         return "level" in arguments and not arguments & {"level2", "noise_level"}
 
     def render(self, fs: int, *, level: float | None = None) -> torch.Tensor:
-        """Make the sound: float32, Pa, shape ``(T,)``; at another level than the present one where it is given.
+        """Return the sound: float32, Pa, shape ``(T,)``, at the present level or a given one.
 
         Raises
         ------
         ValueError
-            When the settings do not fit together (a tone above fs / 2, say); the sentence says what to change.
+            If the settings do not fit together, such as a tone above fs / 2; the message says what to change.
         """
         kind, level = KINDS[self.kind], float(self.level if level is None else level)
         if kind.function is None:
@@ -250,7 +249,7 @@ class Stimulus(Settings):
         positional, named = self._arguments(kind, level)
         try:
             return kind.function(*positional, **named, fs=fs)
-        except ArgumentError as problem:  # said with the labels that stand beside the sliders
+        except ArgumentError as problem:  # in terms of the page's labels
             labels = {argument: f"“{self.param[name].label}”" for argument, name in kind.arguments.items()}
             raise ValueError(problem.worded({**_RATE_LABELS, **labels})) from problem
 
@@ -258,7 +257,7 @@ class Stimulus(Settings):
         values = {}
         for argument, name in kind.arguments.items():
             value = level if name == "level" else getattr(self, name)
-            if isinstance(self.param[name], Quantity):  # plain numbers, so that they read well in code
+            if isinstance(self.param[name], Quantity):  # plain numbers read well in code
                 value = int(value) if self.param[name].whole else float(value)
             values[argument] = value / 1000 if name in _MILLISECONDS else value
         names = list(values)
@@ -311,7 +310,7 @@ class Stimulus(Settings):
         return [f"x = signals.{kind.function.__name__}({', '.join(written)})"]
 
     def _is_silent(self, fs: int) -> bool:
-        """Whether the excerpt of a recording is all zeros, and so has no level to set."""
+        """Whether the excerpt is all zeros, and so has no level to set."""
         try:
             return not bool(self.render(fs).any())
         except ValueError:  # no file, or an excerpt beyond its end: the page says so
@@ -319,7 +318,7 @@ class Stimulus(Settings):
 
     @property
     def summary(self) -> str:
-        """Say in a few words what sounds."""
+        """Name the sound in a few words."""
         label = KINDS[self.kind].label
         if self.kind == "file":
             label = self.upload_name or label

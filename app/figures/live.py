@@ -1,6 +1,7 @@
 """Figures that open cheaply and move fast: HoloViews draws them once a process, browsers get copies, moves send data.
-Source: our own measurements, see ARCHITECTURE.md and benchmarks/wire.py.
-Not what a figure shows: see figure.py.
+
+Why figures are sent in this way: ARCHITECTURE.md and benchmarks/wire.py.
+figure.py declares what a figure shows.
 """
 
 import json

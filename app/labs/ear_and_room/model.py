@@ -1,7 +1,4 @@
-"""State of the lab in which an ear teaches a network to be a room.
-Source: the FDN lab's; only where it begins, and the order of its controls, are its own.
-Not a page: see view.py.
-"""
+"""State of the lab in which an ear teaches a network to be a room: the FDN lab's, with other defaults and controls."""
 
 from collections.abc import Mapping
 from pathlib import Path

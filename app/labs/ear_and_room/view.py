@@ -1,7 +1,4 @@
-"""The page of the lab in which an ear teaches a network to be a room: what the ear hears stands first.
-Source: the FDN lab's figures, numbers and transport.
-Not another lab: it differs in its order, its lessons and where it begins.
-"""
+"""The page of the lab in which an ear teaches a network to be a room: the FDN lab's, with what the ear hears first."""
 
 from app.labs.ear_and_room.model import EarAndRoomModel
 from app.labs.ear_and_room.picture import card

@@ -1,6 +1,7 @@
-"""Who listens in the FDN lab, and what that ear makes of a response: a cochleagram and an excitation pattern.
-Source: the features of :mod:`amtlib.train.losses`, so that a picture shows what a loss compares.
-Not the training: see goals.py for the losses that listen with this ear.
+"""The ear of the FDN lab, and its internal representation of a response: a cochleagram and an excitation pattern.
+
+They are the features of :mod:`amtlib.train.losses`, so that a picture shows what a loss compares; goals.py has the
+losses that use this ear.
 """
 
 from dataclasses import dataclass
@@ -46,7 +47,7 @@ class Ear(Settings):
 
 @dataclass(frozen=True)
 class Representation:
-    """What an ear makes of a response.
+    """The internal representation of a response in an ear.
 
     Attributes
     ----------
@@ -79,7 +80,7 @@ class Representation:
 
 
 def represent(response: Array, spectrum: Array, fs: int, ear: Ear, reference: Array) -> Representation:
-    """Return what an ear makes of a response.
+    """Return the internal representation of a response in an ear.
 
     Parameters
     ----------

@@ -1,6 +1,7 @@
 """The figures of the FDN lab: losses, response, matrix, decay, modes and echoes, and what an ear makes of them.
-Source: live training curves are TensorFlow Playground's idea.
-Not when something is computed: see observer.py, from which the figures read.
+
+They read from observer.py, which decides when something is computed. Live training curves are TensorFlow Playground's
+idea.
 """
 
 import math

@@ -1,6 +1,7 @@
-"""What a network can be trained towards: a table from a goal to how the library is asked for it, and what matters then.
-Source: modes, objectives and losses of :mod:`amtlib.train`; weights and sizes measured over three seeds of eight lines.
-Not a loss: those are in the library. A new goal is a new row here.
+"""What a network can be trained towards: a table of goals, with the library's arguments and what matters for each.
+
+Modes, objectives and losses are those of :mod:`amtlib.train`; weights and sizes were measured over three seeds of eight
+lines. A new goal is a new row here.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,7 +1,7 @@
-"""What the FDN lab's figures read from: what is known now of the network, and when what is not known is computed.
+"""What the FDN lab's figures read from: what is known of the network now, and when the rest is computed.
 
-While a run goes on, what follows it gets a small share of the time: quick findings are made here and now, seldom; slow
-ones in a thread, and the last one stays until the next is there.
+While a run goes on, observing it gets a small share of the time: quick findings are made at once, but seldom; slow ones
+in a thread, and the last one stays until the next is ready.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from app.labs.fdn.goals import TERMS
 from app.labs.fdn.model import FdnModel
 from app.page.background import Background, Superseded, in_turn, loop_of
 
-#: What follows a run that goes on gets this share of the time at the most: training comes first.
+#: Largest share of the time that observing a run takes: training comes first.
 SHARE = 0.03
 _NOTHING = (np.zeros(0), np.zeros(0))
 
@@ -76,9 +76,9 @@ class Observer:
     background : Background, optional
         Of a served page; without one, and without a running loop, everything is computed where it is asked for.
     refresh : callable
-        Called when something that was computed in a thread is there.
+        Called when a thread has computed something.
     leave : callable
-        Called where nobody wants what was being computed.
+        Called when what was being computed is no longer wanted.
     is_wanted : callable
         Whether somebody still sees the page.
     """
@@ -107,7 +107,7 @@ class Observer:
         return bool(self._making)
 
     def observed(self) -> Observed:
-        """Return what is known now; what is not known is begun."""
+        """Return what is known now, and begin to compute the rest."""
         lab = self._lab
         snapshot = lab.snapshot
         moment, build, busy = lab.moment(snapshot), lab.now(snapshot), lab.busy
@@ -222,7 +222,7 @@ class Observer:
             for name, share in found.items():
                 self._shares.setdefault(TERMS.get(name, name), []).append(share)
 
-    # ------------------------------------------------------------------ now, later, or seldom
+    # ------------------------------------------------------------------ at once, in a thread, or seldom
 
     def _seldom(self, name: str, key: Hashable, make: Callable[[], Any]) -> Any:
         """Return what `make` makes, or, while a run goes on and it was made a moment ago, the last that it made."""

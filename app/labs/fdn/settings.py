@@ -1,6 +1,6 @@
 """What the FDN lab can be set to: the network at the start, what is trained, towards what, and what is heard.
-Source: the arguments of :func:`amtlib.train.build_fdn` and :func:`amtlib.train.train_fdn`; delays of Dal Santo et al.
-Not the training: see model.py.
+
+They are the arguments of :func:`amtlib.train.build_fdn` and :func:`amtlib.train.train_fdn`; delays by Dal Santo et al.
 """
 
 import re
@@ -15,7 +15,7 @@ from app.rooms import ROOMS
 RATES = (8000, 16000, 32000, 44100, 48000)
 #: The rate at which the sets of delays were published, Hz.
 _SET_FS = 48000
-#: How many own delays there may be, how long each (samples), and all together: what is analysed in seconds.
+#: How many own delays there may be, how long each (samples), and all together: so that their analysis takes seconds.
 OWN_LINES, OWN_LENGTH, OWN_TOTAL = (2, 16), (16, 10_000), 20_000
 
 #: Sets of delays, samples: of four sizes each, with widely and closely spaced lines (Dal Santo et al. 2023).
@@ -62,7 +62,7 @@ def checked_delays(text: str) -> str:
     Raises
     ------
     ValueError
-        When they are no list of whole numbers, or too few, too many or too long.
+        If they are no list of whole numbers, or too few, too many or too long.
 
     Examples
     --------

@@ -1,6 +1,6 @@
 """The room that a network is to match, from its direct sound on, and what it asks of the network at the start.
-Source: reverberation times and onset (20 dB below the peak) as in ISO 3382-1:2009.
-Not the rooms that come with the lab: :mod:`app.rooms`.
+
+Reverberation times and onset (20 dB below the peak) are as in ISO 3382-1:2009. The lab's own rooms: :mod:`app.rooms`.
 """
 
 from collections.abc import Callable
@@ -94,7 +94,7 @@ class Room(Training):
         return self.accept(self.decode(name, content))
 
     def accept(self, upload: RoomUpload) -> audio.Recording:
-        """Make a file that `decode_room` has read the room to match; quick, for the thread that the model lives in."""
+        """Make a decoded file the room to match; quick, for the thread that the model lives in."""
         self.dropped = upload.room
         goal = self.goal if self.goal.startswith("match") else "match_mel_spectrogram"
         self.param.update(goal=goal, target="file", uploads=self.uploads + 1)

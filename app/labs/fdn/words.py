@@ -1,6 +1,6 @@
 """What the FDN lab says in words: what is there, what training has changed, and what the library warns of.
-Source: our own.
-Not the numbers: those are in findings.py.
+
+The numbers come from findings.py.
 """
 
 import math
