@@ -14,15 +14,7 @@ from bokeh.models import BasicTicker, ColumnDataSource, FixedTicker, PrintfTickF
 
 from app.figures.axes import Array, Axis, Limits
 from app.figures.layers import Image, Layer
-from app.figures.theme import (
-    LABEL_SIZE,
-    LEFT,
-    LEGEND_SIZE,
-    RIGHT,
-    RIGHT_OF_COLOURS,
-    TICK_SIZE,
-    TITLE_SIZE,
-)
+from app.figures.theme import LABEL_SIZE, LEFT, LEGEND_SIZE, RIGHT, RIGHT_OF_COLOURS, TICK_SIZE, TITLE_SIZE
 
 # Elements need a backend before their options can be set; in a server this has happened already.
 if hv.Store.current_backend != "bokeh" or "bokeh" not in hv.Store.renderers:

@@ -118,6 +118,7 @@ class LabView(Viewer):
         self.code_open = False
         self.status = Status("" if background is None else "Computing the picture …")
         self._work: Work | None = None
+        self.prepare()
         #: What the page has been sent and shows: parts by name, and values by key.
         self._sent: dict[str, Any] = {}
         self._sent_values: dict[str, Any] = {}
@@ -152,6 +153,9 @@ class LabView(Viewer):
             self.status.notes, self._stale = notes, True
 
     # ------------------------------------------------------------------ what a lab provides
+
+    def prepare(self) -> None:
+        """Make what this lab's page needs besides, before its link is read."""
 
     @property
     def scene(self) -> Scene:

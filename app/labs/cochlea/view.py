@@ -57,9 +57,7 @@ class CochleaLab(LabView):
     grid = _GRID
     sounds: ClassVar[dict[str, Playable]] = {
         "input": Playable(
-            "Sound",
-            "The sound as it reaches the ear",
-            lambda lab: (lab.stimulus.summary, lab.sound(), FS),
+            "Sound", "The sound as it reaches the ear", lambda lab: (lab.stimulus.summary, lab.sound(), FS)
         ),
         "place": Playable(
             "Place",

@@ -11,29 +11,8 @@ from typing import Any
 import numpy as np
 
 from amtlib import fdn
-from app.figures import (
-    Array,
-    Axis,
-    Curve,
-    Figure,
-    FigureSet,
-    Guides,
-    Histogram,
-    Image,
-    Layer,
-    cells,
-)
-from app.figures.theme import (
-    BEFORE,
-    BLUE,
-    GREY,
-    LIVE,
-    ORANGE,
-    ROOM,
-    SIGNED_REVERSED,
-    TERMS,
-    Style,
-)
+from app.figures import Array, Axis, Curve, Figure, FigureSet, Guides, Histogram, Image, Layer, cells
+from app.figures.theme import BEFORE, BLUE, GREY, LIVE, ORANGE, ROOM, SIGNED_REVERSED, TERMS, Style
 from app.labs.fdn.ear import SENSATION
 from app.labs.fdn.findings import EDGES, Decay
 from app.labs.fdn.observer import Observed

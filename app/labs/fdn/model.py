@@ -5,10 +5,10 @@ Training runs in a thread of its own (:mod:`amtlib.train`); everything here look
 
 import itertools
 import math
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -171,43 +171,40 @@ class FdnModel(FdnSetup):
         """Return an impulse response, its decay and its echo density."""
         return findings.decay_of(fdn.render(build, min(max(1.2 * self.tail, 0.5), _LONGEST)), self.fs)
 
+    def _of_start(self, name: str, key: Hashable, make: Callable[[], Any]) -> Any:
+        """Return a finding on the network before training, which sessions share unless it fits a user's own room."""
+        return self.stage(f"{name} of the start", key, make, shared=not self.is_private)
+
+    def _of_room(self, name: str, key: Hashable, make: Callable[[Array], Any]) -> Any:
+        """Return a finding on the room to match, or None where there is no room."""
+        room = self.target
+        return None if room is None else self.stage(f"{name} of the room", key, lambda: make(room))
+
     def start_decay(self) -> Decay:
-        """Return how the network sounds before training."""
-        return self.stage(
-            "start sounding", self.start_key(), lambda: self.decay(self.start), shared=not self.is_private
-        )
+        """Return decay and echo density of the network before training."""
+        return self._of_start("decay", self.start_key(), lambda: self.decay(self.start))
 
     def room_decay(self) -> Decay | None:
         """Return decay and echo density of the room to match."""
-        room = self.target
-        if room is None:
-            return None
-        return self.stage("room", self.room_key(), lambda: findings.decay_of(room, self.fs))
+        return self._of_room("decay", self.room_key(), lambda room: findings.decay_of(room, self.fs))
 
     def room_analysis(self) -> Analysis | None:
         """Return the room's reverberation times."""
-        room = self.target
-        if room is None:
-            return None
-        return self.stage(
-            "room analysis",
-            self.room_key(),
-            lambda: findings.room_analysis(room, self.fs, self.training.highest),
+        highest = self.training.highest
+        return self._of_room(
+            "analysis", self.room_key(), lambda room: findings.room_analysis(room, self.fs, highest)
         )
 
     def start_analysis(self) -> Analysis:
         """Return the slow findings on the network before training."""
-        return self.stage(
-            "start analysis",
-            self.start_key(),
-            lambda: self.analysis(self.start, self.start_decay()),
-            shared=not self.is_private,
+        return self._of_start(
+            "analysis", self.start_key(), lambda: self.analysis(self.start, self.start_decay())
         )
 
-    def analysis(self, build: FDNBuild, heard: Decay | None = None) -> Analysis:
+    def analysis(self, build: FDNBuild, decay: Decay | None = None) -> Analysis:
         """Return the slow findings on a network, and how far it is from the room if there is one."""
         found, room = self.room_analysis(), self.target
-        response = (self.decay(build) if heard is None else heard).response
+        response = (decay or self.decay(build)).response
         times = None if found is None else (found.centres, found.t30)
         return findings.analysis(build, response, room, times)
 
@@ -227,17 +224,12 @@ class FdnModel(FdnSetup):
 
     def start_representation(self) -> Representation:
         """Return what the ear makes of the network before training."""
-        return self.stage(
-            "start heard", self.ear_key(), lambda: self.representation(self.start), shared=not self.is_private
-        )
+        return self._of_start("ear", self.ear_key(), lambda: self.representation(self.start))
 
     def room_representation(self) -> Representation | None:
         """Return what the ear makes of the room to match."""
-        room = self.target
-        if room is None:
-            return None
-        return self.stage(
-            "room heard", self.ear_key(), lambda: ear.represent(room, spectrum(room), self.fs, self.ear, room)
+        return self._of_room(
+            "ear", self.ear_key(), lambda room: ear.represent(room, spectrum(room), self.fs, self.ear, room)
         )
 
     # ------------------------------------------------------------------ sound, words

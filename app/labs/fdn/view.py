@@ -20,7 +20,6 @@ from app.labs.fdn.model import FdnModel
 from app.labs.fdn.observer import Observed, Observer
 from app.labs.fdn.picture import card
 from app.labs.fdn.trainer import Trainer
-from app.page.background import Background
 from app.page.listen import Export, Playable
 from app.page.protocol import Work
 from app.page.view import LabView
@@ -131,28 +130,20 @@ class FdnLab(LabView):
         ),
     }
 
-    def __init__(
-        self,
-        model: FdnModel | None = None,
-        link: str = "",
-        *,
-        served: bool = False,
-        background: Background | None = None,
-    ) -> None:
-        self.lab = model or self.model_class()
+    def prepare(self) -> None:
+        """Make what follows the training, and what starts and stops it."""
         self._last_summary: tuple[str, str | None, float] = ("", None, 0.0)
         self._observed: Observed | None = None
         self._observer = Observer(
             self.lab,
-            background,
+            self._background,
             refresh=self.refresh,
             leave=self._leave,
             is_wanted=lambda: not (self._closed or self._absent),
         )
         self.trainer = Trainer(
-            self.lab, background, self._refresh, lambda: self.status.notes, lambda: self.id
+            self.lab, self._background, self._refresh, lambda: self.status.notes, lambda: self.id
         )
-        super().__init__(self.lab, link, served=served, background=background)
 
     def stimulus(self) -> Any:
         """Return what takes a dropped file: the room to match."""
@@ -195,16 +186,10 @@ class FdnLab(LabView):
         """Return the numbers that a lesson's task can ask for."""
         run = self.lab.run
         # What is not known yet lies between no limits.
-        unknown = (
-            "modal_std_start",
-            "modal_std_now",
-            "peak_start_db",
-            "peak_now_db",
-            "decay_start_db",
-            "decay_now_db",
-        )
+        names = ("modal_std_{}", "peak_{}_db", "decay_{}_db", "echoes_{}")
+        unknown = [name.format(which) for name in names for which in ("start", "now")]
         found = {"steps": 0.0 if run is None else float(run.steps_run), "loss_fall": 1.0}
-        found |= dict.fromkeys((*unknown, "echoes_start", "echoes_now"), math.nan)
+        found |= dict.fromkeys(unknown, math.nan)
         if run is not None and run.steps_run:
             log = run.log
             found["loss_fall"] = log.train_loss[0] / max(log.best_loss, 1e-12)

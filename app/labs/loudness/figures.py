@@ -4,7 +4,7 @@ They follow the chain of Moore and Glasberg's papers.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -23,6 +23,7 @@ from app.figures import (
     Figure,
     FigureSet,
     Guides,
+    Layer,
     Rising,
     Stems,
     Words,
@@ -222,8 +223,13 @@ OVER_TIME = Figure(
 # ------------------------------------------------------------------ experiments
 
 
-def _experiment(name: str) -> Callable[[LoudnessModel], bool]:
-    return lambda lab: lab.display.view == name
+def _beside(name: str, title: Any, x: Axis, y: Axis, layers: Sequence[Layer], **settings: Any) -> Figure:
+    """Return the figure of an experiment, which stands beside the chain while that is chosen."""
+
+    def is_shown(lab: LoudnessModel) -> bool:
+        return bool(lab.display.view == name)
+
+    return Figure(name, title, x, y, layers, is_shown, _HEIGHT, area="beside", **settings)
 
 
 def _at_level(i: int) -> Callable[[LoudnessModel], tuple[Array, Array]]:
@@ -235,7 +241,7 @@ def _at_level(i: int) -> Callable[[LoudnessModel], tuple[Array, Array]]:
     return values
 
 
-SERIES = Figure(
+SERIES = _beside(
     "series",
     "The same sound at five levels",
     replace(_PLACE, name="series_place"),
@@ -244,9 +250,6 @@ SERIES = Figure(
         Curve(f"level-{level}", _at_level(i), Style(colour), f"{level} dB SPL")
         for i, (level, colour) in enumerate(zip(SERIES_LEVELS, _LEVEL_COLOURS, strict=True))
     ][::-1],
-    shown=_experiment("series"),
-    area="beside",
-    height=_HEIGHT,
     legend="top_right",
 )
 
@@ -263,7 +266,7 @@ def _grown(name: str) -> Callable[[LoudnessModel], tuple[Array, Array]]:
 
 
 _RULE = np.array([0.0, 110.0])
-GROWTH = Figure(
+GROWTH = _beside(
     "growth",
     _growth_title,
     Axis("level", "Level", "dB SPL", (0.0, 110.0)),
@@ -280,9 +283,6 @@ GROWTH = Figure(
         Curve("one", _grown("one"), Style(GREEN), "one ear"),
         Curve("both", _grown("both"), _STRONG, "both ears"),
     ],
-    shown=_experiment("growth"),
-    area="beside",
-    height=_HEIGHT,
     legend="bottom_right",
 )
 
@@ -302,7 +302,7 @@ def _ear_words(lab: LoudnessModel) -> tuple[tuple[str, ...], Array, list[str]]:
     return EARS, values, words
 
 
-BINAURAL = Figure(
+BINAURAL = _beside(
     "binaural",
     "One ear and two",
     Axis("ears", "", scale="names"),
@@ -311,9 +311,6 @@ BINAURAL = Figure(
         Bars("loudness", _alone_and_together, Style(BLUE), names=EARS),
         Words("values", _ear_words, Style(BLUE), size="13px"),
     ],
-    shown=_experiment("binaural"),
-    area="beside",
-    height=_HEIGHT,
     zooms="",
 )
 
@@ -322,7 +319,7 @@ def _threshold(name: str) -> Callable[[LoudnessModel], tuple[Array, Array]]:
     return lambda lab: (lab.masking.frequencies, getattr(lab.masking, name))
 
 
-MASKING = Figure(
+MASKING = _beside(
     "masking",
     "Threshold of a tone beside a band of noise",
     Axis("masked_frequency", "Frequency of the tone", "Hz", _hertz(2.5, 37.5), "erb", _TICKS),
@@ -338,9 +335,6 @@ MASKING = Figure(
         ),
         Curve("masked", _threshold("masked"), _STRONG, "beside the noise"),
     ],
-    shown=_experiment("masking"),
-    area="beside",
-    height=_HEIGHT,
     legend="top_right",
 )
 
@@ -358,7 +352,7 @@ def _widened(lab: LoudnessModel) -> tuple[Array, Array]:
     return lab.bandwidth.widths, lab.bandwidth.loudness
 
 
-BANDWIDTH = Figure(
+BANDWIDTH = _beside(
     "bandwidth",
     _bandwidth_title,
     Axis("bandwidth", "Bandwidth", "Hz", (20.0, 16000.0), "log"),
@@ -367,9 +361,6 @@ BANDWIDTH = Figure(
         Guides("erb", _one_erb, label="one ERB"),
         *compared(Curve("loudness", _widened, _STRONG, "band of noise"), "pinned A"),
     ],
-    shown=_experiment("bandwidth"),
-    area="beside",
-    height=_HEIGHT,
     legend="top_left",
 )
 
@@ -396,7 +387,7 @@ def _contour_words(lab: LoudnessModel) -> tuple[Array, Array, list[str]]:
     return np.full(len(PHONS), 1000.0), heights, [f"{phon} phon" if phon else "threshold" for phon in PHONS]
 
 
-CONTOURS = Figure(
+CONTOURS = _beside(
     "contours",
     "Equally loud: levels of tones that are as loud as one at 1 kHz",
     Axis(
@@ -414,9 +405,6 @@ CONTOURS = Figure(
         ),
         Words("phons", _contour_words, Style(BLUE), size="11px"),
     ],
-    shown=_experiment("contours"),
-    area="beside",
-    height=_HEIGHT,
     legend="top_right",
 )
 
