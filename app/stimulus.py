@@ -116,7 +116,6 @@ class Stimulus(Settings):
     highest = Quantity(20, bounds=(1, 100), step=1, whole=True, label="Highest harmonic")
     """Low harmonics fall into filters of their own; high ones share a filter and beat."""
     phases = param.Selector(
-        default="sine",
         objects={
             "Sine": "sine",
             "Cosine": "cosine",

@@ -5,15 +5,18 @@ import io
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from amtlib import audio
-from app.page.compare import Comparison, Samples
+from app.page.compare import Comparison
 from app.page.problems import NO_ROOM, sentence
 from app.page.protocol import Failed, File, Sound
+
+if TYPE_CHECKING:
+    from app.page.view import LabView
 
 _LOG = logging.getLogger("amtlab")
 _MIME = {
@@ -77,38 +80,18 @@ class Export:
         return f"amtlab-{name}", _MIME[ending], content
 
 
-class Audible(Protocol):
-    """What a lab's page provides by key."""
-
-    def sound(self, key: str) -> tuple[str, torch.Tensor, int]:
-        """Return title, samples and rate of a sound."""
-        ...
-
-    def compared_sound(self) -> Samples | None:
-        """Return the sound that stands for the present state in a comparison by ear."""
-        ...
-
-    def level_dbfs(self, key: str) -> float:
-        """Return the rms at which a sound is played, dB re full scale."""
-        ...
-
-    def export(self, key: str) -> tuple[str, str, bytes]:
-        """Return file name, MIME type and content of an export."""
-        ...
-
-
 class Listening:
     """Makes the sounds and files that a page asks for.
 
     Parameters
     ----------
-    lab : Audible
+    lab : LabView
         The page.
     comparison : Comparison
         Has the sound of A.
     """
 
-    def __init__(self, lab: Audible, comparison: Comparison) -> None:
+    def __init__(self, lab: "LabView", comparison: Comparison) -> None:
         self._lab = lab
         self._comparison = comparison
 

@@ -17,13 +17,11 @@ class Ear(Settings):
     """The ear under test: whose it is, and every parameter of the DRNL as a change to its power law."""
 
     subject = param.Selector(
-        default="NH", objects={"Normal hearing": "NH", "No outer hair cells (HIx)": "HIx"}, label="Listener"
+        objects={"Normal hearing": "NH", "No outer hair cells (HIx)": "HIx"}, label="Listener"
     )
     """HIx sets a = 0: the compressive path falls silent and only the linear path is left."""
     model = param.Selector(
-        default="paulick2024",
-        objects={"Paulick et al. 2024": "paulick2024", "Jepsen et al. 2008": "jepsen2008"},
-        label="Model",
+        objects={"Paulick et al. 2024": "paulick2024", "Jepsen et al. 2008": "jepsen2008"}, label="Model"
     )
     """Same power laws, other filter orders: two gammatones and four low-passes, or three and three."""
     a_db = Quantity(0.0, bounds=(-60, 20), step=1, unit="dB", label="a: gain of the low-level part")
@@ -53,7 +51,7 @@ class Test(Settings):
 
     __test__ = False  # a name of the field, not a test case
 
-    experiment = param.Selector(default="io", objects=EXPERIMENTS, label="Experiment")
+    experiment = param.Selector(objects=EXPERIMENTS, label="Experiment")
     """What is done to the place under test."""
     cf = Quantity(1000.0, bounds=(250, 8000), step=1, unit="Hz", scale="log", label="Place under test")
     """Characteristic frequency of the place on the basilar membrane."""

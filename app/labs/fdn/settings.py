@@ -98,12 +98,11 @@ class Network(Settings):
 
     lines = param.Selector(default=8, objects=[4, 6, 8, 16], label="Delay lines")
     """More lines, more echoes and more modes, and longer steps of training."""
-    delays = param.Selector(default="long", objects=DELAY_CHOICES, label="Delays")
+    delays = param.Selector(objects=DELAY_CHOICES, label="Delays")
     """How long a sound stays in each line. Close delays make echoes pile up, and the network ring."""
     own = Text("1499,1889,2381,2999", check=checked_delays, label="Own delays (samples)")
     """One whole number a line, such as 809, 877, 937. Common factors make echoes coincide."""
     matrix = param.Selector(
-        default="random",
         objects={
             "Random rotation": "random",
             "Hadamard": "hadamard",
@@ -129,12 +128,9 @@ class Network(Settings):
 class Training(Settings):
     """What is trained, towards what, and how."""
 
-    goal = param.Selector(
-        default=next(iter(GOALS)), objects={goal.label: name for name, goal in GOALS.items()}, label="Goal"
-    )
+    goal = param.Selector(objects={goal.label: name for name, goal in GOALS.items()}, label="Goal")
     """What the loss measures: how far the response is from flat, or how far its sound is from that of a room."""
     target = param.Selector(
-        default=next(iter(ROOMS)),
         objects={**{room.label: slug for slug, room in ROOMS.items()}, "Your own file": "file"},
         label="Room to match",
     )
@@ -149,7 +145,7 @@ class Training(Settings):
     """What passes without any delay; it begins as strong as the room's."""
     sparsity = Quantity(1.0, bounds=(0, 2), step=0.05, label="Density of the matrix (weight)")
     """Weight of the term that keeps the matrix dense, so that echoes multiply quickly; the other term weighs 1."""
-    optimiser = param.Selector(default="adam", objects={"Adam": "adam", "L-BFGS": "lbfgs"}, label="Optimiser")
+    optimiser = param.Selector(objects={"Adam": "adam", "L-BFGS": "lbfgs"}, label="Optimiser")
     """L-BFGS takes fewer, longer steps: up to 25 evaluations each."""
     rate = Quantity(0.01, bounds=(0.0001, 1), step=0.0001, scale="log", label="Learning rate")
     """Too small and nothing happens; too large and the loss jumps about. Try both."""
@@ -171,7 +167,7 @@ VIEWS = {"Decay, modes and echoes": "echoes", "What the ear hears": "ear"}
 class Display(Settings):
     """What is displayed and played."""
 
-    view = param.Selector(default="echoes", objects=VIEWS, label="Show")
+    view = param.Selector(objects=VIEWS, label="Show")
     """The network's decay and modes, or what an ear makes of it: cochleagrams before, now and of the room."""
 
     source = param.Selector(

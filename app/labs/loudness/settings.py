@@ -25,13 +25,11 @@ class Listener(Settings):
     """Whose loudness is predicted, by which model, and how the sound reaches the two ears."""
 
     model = param.Selector(
-        default="moore2016",
         objects={"Moore et al. 2016, two ears": "moore2016", "Glasberg & Moore 2002": "glasberg2002"},
         label="Model",
     )
     """The later model lets the two ears inhibit each other; the earlier one adds their loudness up."""
     field = param.Selector(
-        default="free",
         objects={
             "Free field, from the front": "free",
             "Diffuse field": "diffuse",
@@ -40,9 +38,7 @@ class Listener(Settings):
         label="Sound field",
     )
     """Head and ear canal raise the level around 3 kHz; a level measured at the eardrum has that already."""
-    ears = param.Selector(
-        default="both", objects={"Both ears": "both", "Left ear only": "left"}, label="Presented to"
-    )
+    ears = param.Selector(objects={"Both ears": "both", "Left ear only": "left"}, label="Presented to")
     """One ear hears less than both, but more than half: each ear inhibits the other."""
     ild = Quantity(0.0, bounds=(-40, 40), step=1, unit="dB", label="Right ear, against the left")
     """The sound in the right ear is so much stronger or weaker than in the left."""
@@ -69,9 +65,7 @@ class Parameters(Settings):
     edge5 = _edge("4", 4050, (3600, 12000))
     """Above it, the window of 2 ms: quick, and blind to fine spectral detail."""
     step = param.Selector(
-        default=0,
-        objects={"Automatic": 0, "1 ms (as published)": 1, "2 ms": 2, "4 ms": 4},
-        label="A spectrum every",
+        objects={"Automatic": 0, "1 ms (as published)": 1, "2 ms": 2, "4 ms": 4}, label="A spectrum every"
     )
     """Automatic is 8 ms for tones of 0.25 s or longer, whose loudness then differs by up to 0.3 %, 4 ms for other
     steady sounds, which differ by up to 2 %, and 1 ms for all others."""
@@ -109,7 +103,7 @@ class Parameters(Settings):
 class Display(Settings):
     """What is displayed: a moment of the sound, and one experiment beside it."""
 
-    view = param.Selector(default="series", objects=EXPERIMENTS, label="Experiment")
+    view = param.Selector(objects=EXPERIMENTS, label="Experiment")
     """What is shown beside the chain."""
     moment = Quantity(40.0, bounds=(0, 100), step=0.5, unit="%", label="Moment")
     """Of the time that is shown: the chain on the left is that of this moment. Or click in the time plot."""
