@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import param
+import torch
 import yaml
 
 from app.page.background import LARGE, Superseded
@@ -204,7 +205,7 @@ class LabModel(param.Parameterized):
         key : hashable
             All that it depends on.
         make : callable
-            Computes it.
+            Computes it; no gradients are kept.
         shared : bool
             Whether sessions share it. The key must then hold all that it depends on, of a user's own file
             the hash of its bytes (`app.stimulus.Stimulus.key`).
@@ -215,6 +216,7 @@ class LabModel(param.Parameterized):
         if held is not None and held[0] == key:
             return held[1]
         self.check()
+        make = torch.no_grad()(make)
         if values > _MANY:
             plain = make
 

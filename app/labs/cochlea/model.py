@@ -106,7 +106,6 @@ class CochleaModel(LabModel):
         """Input/output curves of the place under test."""
         return self.stage("io", self.key_of("e.", "t.cf", "t.tone"), self._input_output, shared=True)
 
-    @torch.no_grad()
     def _input_output(self) -> InputOutput:
         cf, f = self.test.cf, min(self.test.cf * self.test.tone, 0.45 * FS)
         tone, bank = experiments.tones(np.array([f])), self.bank([cf])
@@ -147,7 +146,6 @@ class CochleaModel(LabModel):
     def _experiment(self, name: str, ear: str, *settings: str, dtype: torch.dtype = torch.float64) -> Any:
         """Return what an experiment of `experiments` finds at the place under test, with these settings."""
 
-        @torch.no_grad()
         def make() -> Any:
             values = map(float, self.key_of(*settings))
             return getattr(experiments, name)(self.bank([self.test.cf], dtype), *values)
@@ -203,12 +201,10 @@ class CochleaModel(LabModel):
         key = (*self.key_of("e.", "t.channels"), *self.stimulus.key())
         return self.stage("all places", key, self._all_places, shared=True, values=self._values)
 
-    @torch.no_grad()
     def _all_places(self) -> torch.Tensor:
         fc, velocity = self.basilar_membrane()
         return GammatoneFilterbank(torch.from_numpy(fc), FS).resynthesise(velocity)
 
-    @torch.no_grad()
     def _cochleagrams(self) -> Cochleagrams:
         fc = self.places()
         key = (*self.stimulus.key(), self.test.channels)

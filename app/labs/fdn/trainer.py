@@ -34,8 +34,8 @@ class Trainer:
         Draws the page anew, with these notes.
     notes : callable
         Returns the notes that stand on the page.
-    owner : callable
-        Returns the session, which takes turns with others.
+    owner : str
+        The session, which takes turns with others.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class Trainer:
         background: Background | None,
         show: Callable[[list[str]], None],
         notes: Callable[[], list[str]],
-        owner: Callable[[], str],
+        owner: str,
     ) -> None:
         self._lab, self._background = lab, background
         self._show, self._notes, self._owner = show, notes, owner
@@ -138,14 +138,14 @@ class Trainer:
         if plan is None or pool is None:
             return None
         if self.steps is None or self.steps[0] is not plan:
-            self.steps = (plan, RemoteSteps(plan, pool, self._owner()))
+            self.steps = (plan, RemoteSteps(plan, pool, self._owner))
         return self.steps[1]
 
     def _before(self) -> int:
         """Return how many runs have their turn before this one: those at work, and those ahead in the queue."""
         if self._pool is None or self.steps is None or self.steps[0] is not self._lab.plan:
             return 0
-        place, mine = self.steps[1].position, self._pool.running_for(self._owner())
+        place, mine = self.steps[1].position, self._pool.running_for(self._owner)
         if place == 0 or (place == 1 and mine):  # at work, or still ending a step that was given up
             return 0
         return place - 1 + self._pool.running - mine
@@ -228,4 +228,4 @@ class Trainer:
         if self._following is not None:
             self._following.cancel()
         self._lab.discard()
-        TRAININGS.leave(self._owner())
+        TRAININGS.leave(self._owner)

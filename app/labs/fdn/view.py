@@ -6,6 +6,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -36,6 +37,17 @@ _GRID = """
              grid-template-areas: "corner" "loss" "response" "matrix" "one" "two" "three" "four" "five"; }
 }
 """
+
+#: What is played, by key: label of the button, title, and what it is.
+_SOUNDS = {
+    "start": ("Before", "Before training", "Through the network before training"),
+    "now": ("Now", "Now", "Through the network as it is now; training goes on meanwhile"),
+    "room": ("Room", "In the room", "In the room that is to be matched"),
+}
+
+
+def _played(lab: FdnModel, key: str, title: str) -> tuple[str, torch.Tensor, int]:
+    return title, lab.played(key), lab.fs
 
 
 def _json(lab: FdnModel, version: int) -> str:
@@ -93,21 +105,8 @@ class FdnLab(LabView):
     upload_section = "Goal"
     upload_words = "Drop an impulse response here, or choose one"
     sounds: ClassVar[dict[str, Playable]] = {
-        "start": Playable(
-            "Before",
-            "Through the network before training",
-            lambda lab: ("Before training", lab.played("start"), lab.fs),
-        ),
-        "now": Playable(
-            "Now",
-            "Through the network as it is now; training goes on meanwhile",
-            lambda lab: ("Now", lab.played("now"), lab.fs),
-        ),
-        "room": Playable(
-            "Room",
-            "In the room that is to be matched",
-            lambda lab: ("In the room", lab.played("room"), lab.fs),
-        ),
+        key: Playable(label, doc, partial(_played, key=key, title=title))
+        for key, (label, title, doc) in _SOUNDS.items()
     }
     exports: ClassVar[dict[str, Export]] = {
         "json": Export(
@@ -141,9 +140,7 @@ class FdnLab(LabView):
             leave=self._leave,
             is_wanted=lambda: not (self._closed or self._absent),
         )
-        self.trainer = Trainer(
-            self.lab, self._background, self._refresh, lambda: self.status.notes, lambda: self.id
-        )
+        self.trainer = Trainer(self.lab, self._background, self._refresh, lambda: self.status.notes, self.id)
 
     def stimulus(self) -> Any:
         """Return what takes a dropped file: the room to match."""

@@ -154,7 +154,6 @@ class FilterbankModel(LabModel):
             "result", (*self._sound_key(), *self.key_of("f.", "v.")), self._compute, shared=True
         )
 
-    @torch.no_grad()
     def _compute(self) -> FilterbankResult:
         fs = self.bank.fs
         x, fc = self.sound(), self.centre_frequencies().numpy()
@@ -240,7 +239,6 @@ class FilterbankModel(LabModel):
         key = (*self._sound_key(), *self._bank_key())
         return self.stage("resynthesis", key, self._resynthesis, shared=True, values=self._values)
 
-    @torch.no_grad()
     def _resynthesis(self) -> torch.Tensor:
         return self.filterbank().round_trip(self.sound())
 

@@ -203,7 +203,6 @@ class Chain(LabModel):
         )
         return found * 10 ** ((float(self.stimulus.level) - REFERENCE_LEVEL) / 20)
 
-    @torch.no_grad()
     def _at_cochlea(self, level: float | None = None) -> torch.Tensor:
         x = self.sound() if level is None else self.stimulus.render(FS, level=level)
         x = torch.nn.functional.pad(x, (0, round(AFTER * FS)))
@@ -213,7 +212,6 @@ class Chain(LabModel):
     def _patterns_key(self) -> tuple[Hashable, ...]:
         return (self._sound_key(), self._ear_key(), self.listener.field, self.right)
 
-    @torch.no_grad()
     def _patterns(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Work out each ear: excitation at the moments, ``(R, M, C)``, and specific loudness, ``(R, F, C)``."""
         excitation, specific = self.ear().patterns(self.at_cochlea())
@@ -228,7 +226,6 @@ class Chain(LabModel):
 
         return self.stage("course", self._kept("course", key), self._course, shared=True)
 
-    @torch.no_grad()
     def _course(self) -> Course:
         keep = self.keep_every
         excitation, specific = self.stage("patterns", self._patterns_key(), self._patterns, shared=True)
@@ -289,7 +286,6 @@ class Chain(LabModel):
         """Components of the left ear's spectrum at the moment, behind outer and middle ear."""
         return self.stage("spectrum", self._spectrum_key(), self._spectrum, shared=True)
 
-    @torch.no_grad()
     def _spectrum(self) -> Lines:
         at = self.frame * self.keep_every
         freqs, power = self.ear().spectrum.dense(self.at_cochlea()[0], at, at + 1)

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
 
 from amtlib import Glasberg2002, Moore2016
 from amtlib.loudness import THRESHOLD_SONE, sone2phon
@@ -64,15 +63,9 @@ class LoudnessModel(Chain):
         "m.ild": {"m.model": ["moore2016"], "m.ears": ["both"]},
     }
 
-    def __init__(self) -> None:
-        self._contours: tuple[Hashable, experiments.Contours] | None = None
-        super().__init__()
+    _contours: tuple[Hashable, experiments.Contours] | None = None
 
     # ------------------------------------------------------------------ experiments beside it
-
-    def _experiment(self, name: str, key: tuple[Hashable, ...], make: Any) -> Any:
-        with torch.no_grad():
-            return self.stage(name, key, make, shared=True)
 
     def _moment_key(self) -> tuple[Hashable, ...]:
         return (self._sound_key(), *self.key_of("m.", "p."), self.frame)
@@ -82,10 +75,11 @@ class LoudnessModel(Chain):
         """Loudness against level, were the moment's spectrum to last."""
         # The spectrum is that behind the ear: it must not pass the ear again.
         one, both = (self.model("cochlea", ears=ears) for ears in ("left", "both"))
-        return self._experiment(
+        return self.stage(
             "growth",
             self._moment_key(),
             lambda: experiments.growth(one, both, self.spectrum, self.stimulus.level, self._second_ear),
+            shared=True,
         )
 
     @property
@@ -93,16 +87,17 @@ class LoudnessModel(Chain):
         """Excitation of the moment's spectrum at five levels."""
         # The spectrum is that behind the ear: it must not pass the ear again.
         model = self.ear("cochlea")
-        return self._experiment(
+        return self.stage(
             "series",
             self._spectrum_key(),
             lambda: experiments.series(model, self.spectrum, self.stimulus.level),
+            shared=True,
         )
 
     @property
     def steady(self) -> experiments.Ears:
         """Loudness of the moment's spectrum, were it to last, to each ear alone and to both."""
-        return self._experiment("steady", self._moment_key(), self._steady)
+        return self.stage("steady", self._moment_key(), self._steady, shared=True)
 
     @property
     def binaural_gain(self) -> float:
@@ -136,25 +131,27 @@ class LoudnessModel(Chain):
     @property
     def bandwidth(self) -> experiments.Bandwidth:
         """Loudness of a band of noise of one level against its width."""
-        model, look = self.model(), self.display
-        return self._experiment(
+        model, display = self.model(), self.display
+        return self.stage(
             "bandwidth",
             self.key_of("m.", "p.", "v.centre", "v.level"),
-            lambda: experiments.bandwidth(model, float(look.centre), float(look.level), self.right),
+            lambda: experiments.bandwidth(model, float(display.centre), float(display.level), self.right),
+            shared=True,
         )
 
     @property
     def masking(self) -> experiments.Masking:
         """Threshold of a tone beside a band of noise."""
-        model, look = self.model(ears="both"), self.display
+        model, display = self.model(ears="both"), self.display
         inside = self.key_of("m.", "p.")
-        quiet = self._experiment("quiet", inside, lambda: experiments.threshold_in_quiet(model))
-        return self._experiment(
+        quiet = self.stage("quiet", inside, lambda: experiments.threshold_in_quiet(model), shared=True)
+        return self.stage(
             "masking",
             (*inside, *self.key_of("v.centre", "v.width", "v.level")),
             lambda: experiments.masking(
-                model, float(look.centre), float(look.width), float(look.level), quiet
+                model, float(display.centre), float(display.width), float(display.level), quiet
             ),
+            shared=True,
         )
 
     # ------------------------------------------------------------------ contours, on demand
