@@ -32,11 +32,11 @@ _STATES = (("start", BEFORE, "start"), ("target", ROOM, "room"), ("now", LIVE, "
 
 
 def _is_heard(observed: Observed) -> bool:
-    return observed.hears
+    return observed.shows_ear
 
 
 def _is_measured(observed: Observed) -> bool:
-    return not observed.hears
+    return not observed.shows_ear
 
 
 def _by_state(values: Callable[[Any], Values], find: Callable[[Observed, str], Any]) -> list[Layer]:
@@ -327,7 +327,7 @@ def _cochleagram(which: str, area: str) -> Figure:
         Axis(f"heard_time_{which}", "Time", "s", span),
         Axis(f"heard_place_{which}", "Centre frequency", "Hz", _HEARD_SPAN, "erb", _HEARD_TICKS),
         [Image("sensation", values, colours=SENSATION, measures="Level above threshold")],
-        shown=(lambda observed: observed.hears and observed.has_room) if which == "target" else _is_heard,
+        shown=(lambda observed: observed.shows_ear and observed.has_room) if which == "target" else _is_heard,
         grid=False,
         zooms="",
         area=area,

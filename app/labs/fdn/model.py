@@ -101,7 +101,7 @@ class FdnModel(FdnSetup):
             idle |= {"n.rt", "n.rt_high"}
         if not goal.room:
             idle |= {"t.target", "t.direct"}
-        parts = "nte" if goal.hears else "nt"
+        parts = "nte" if goal.depends_on_ear else "nt"
         chosen = tuple(value for key, value in self.values().items() if key[0] in parts and key not in idle)
         return (*chosen, self.training.uploads if goal.room else None)
 

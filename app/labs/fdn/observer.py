@@ -49,7 +49,7 @@ class Observed:
     shares: Mapping[str, Sequence[float]]
     """Share of each term in the gradient, by what the page calls the term"""
     busy: bool
-    hears: bool
+    shows_ear: bool
     """Whether the figures of the ear are shown"""
     has_room: bool
 
@@ -111,12 +111,12 @@ class Observer:
         lab = self._lab
         snapshot = lab.snapshot
         moment, build, busy = lab.moment(snapshot), lab.now(snapshot), lab.busy
-        hears = lab.display.view == "ear"
+        shows_ear = lab.display.view == "ear"
         losses, terms = ([], {}) if lab.run is None else lab.run.losses()
         decays = self._seldom("decays", (moment, lab.room_key()), lambda: self._decays(snapshot))
         analyses = self._analyses(snapshot, moment, busy)
-        representations = self._representations(snapshot, moment) if hears else {}
-        if hears:
+        representations = self._representations(snapshot, moment) if shows_ear else {}
+        if shows_ear:
             self._note_shares(snapshot, moment)
         return Observed(
             matrix=build.A,
@@ -132,7 +132,7 @@ class Observer:
             share_steps=self._share_steps,
             shares=self._shares,
             busy=busy,
-            hears=hears,
+            shows_ear=shows_ear,
             has_room=lab.goal.room,
         )
 

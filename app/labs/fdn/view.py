@@ -213,7 +213,7 @@ class FdnLab(LabView):
         observed = self._observed
         if observed is not None and (trained := observed.trained):
             text = f"{text} {self.lab.differences(trained, observed.networks)}"
-        if observed is not None and observed.hears and run is not None and run.steps_run:
+        if observed is not None and observed.shows_ear and run is not None and run.steps_run:
             text = f"{text} {words.ear_summary(observed.representations)}".rstrip()
         self._last_summary = (text, state, now + SUMMARY_EVERY)
         return text
