@@ -522,8 +522,8 @@ def test_stop_answers_within_half_a_second_in_a_step_of_lbfgs(page: FdnLab) -> N
 
     async def press() -> float:
         page.act("step")
-        assert page.trainer.preparing is not None
-        await asyncio.wrap_future(page.trainer.preparing)
+        assert page.trainer.preparation is not None
+        await asyncio.wrap_future(page.trainer.preparation)
         run = page.lab.run
         assert run is not None
         await asyncio.sleep(0.1)
@@ -544,8 +544,8 @@ def test_a_step_is_taken_beside_the_loop(page: FdnLab) -> None:
 
     async def press() -> int:
         page.act("step")
-        assert page.trainer.preparing is not None
-        await asyncio.wrap_future(page.trainer.preparing)
+        assert page.trainer.preparation is not None
+        await asyncio.wrap_future(page.trainer.preparation)
         ticks = 0
         while page.lab.busy and ticks < 10:
             ticks += 1
@@ -676,8 +676,8 @@ def test_a_page_left_while_a_run_is_made_ready_trains_nothing(page: FdnLab) -> N
         page.act("play")
         page.close()
         await asyncio.sleep(0.1)
-        assert page.trainer.preparing is not None
-        await asyncio.wrap_future(page.trainer.preparing)
+        assert page.trainer.preparation is not None
+        await asyncio.wrap_future(page.trainer.preparation)
 
     asyncio.run(leave())
     assert page.lab.run is None
@@ -691,8 +691,8 @@ def test_a_run_that_cannot_be_made_ready_says_so_and_can_be_tried_again(
 
     async def press() -> None:
         page.act("play")
-        assert page.trainer.preparing is not None
-        await asyncio.wrap_future(page.trainer.preparing)
+        assert page.trainer.preparation is not None
+        await asyncio.wrap_future(page.trainer.preparation)
 
     monkeypatch.setattr(page.lab, "prepare", broken)
     asyncio.run(press())

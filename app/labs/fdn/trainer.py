@@ -39,7 +39,7 @@ class Trainer:
 
     Attributes
     ----------
-    preparing : Future or None
+    preparation : Future or None
         The preparation of the present run.
     steps : tuple or None
         The plan of the present run, and what does its steps.
@@ -55,7 +55,7 @@ class Trainer:
     ) -> None:
         self._lab, self._background = lab, background
         self._show, self._notes, self._owner = show, notes, owner
-        self.preparing: Future[None] | None = None
+        self.preparation: Future[None] | None = None
         self.steps: tuple[TrainingPlan, RemoteSteps] | None = None
         self._preparing = self._stopping = self._closed = False
         self._following: Future[None] | None = None
@@ -159,7 +159,7 @@ class Trainer:
         elif not self._preparing:
             self._preparing = True
             self._show([])
-            self.preparing = asyncio.run_coroutine_threadsafe(self._prepare_aside(action), loop)
+            self.preparation = asyncio.run_coroutine_threadsafe(self._prepare_aside(action), loop)
 
     async def _prepare_aside(self, action: str) -> None:
         found: list[str] | Exception
