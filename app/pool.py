@@ -1,6 +1,7 @@
 """The pools that work for all sessions of a process in turn: one for trainings, one for what is short.
-Source: :mod:`amtlib.jobs`; `amtlab serve` says by the environment how many workers there are, and whether a cluster.
-Not the work: see app/work.py, and `amtlib.train.RemoteSteps` for trainings.
+
+`amtlab serve` sets in the environment how many workers there are, or a cluster. The work itself is in app/work.py,
+and for trainings in `amtlib.train.RemoteSteps`.
 """
 
 import os
