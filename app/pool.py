@@ -1,6 +1,7 @@
 """The pools that work for all sessions of a process in turn: one for trainings, one for what is short.
-Source: :mod:`amtlib.jobs`; `amtlab serve` says by the environment how many workers there are, and whether a cluster.
-Not the work: see app/work.py, and `amtlib.train.RemoteSteps` for trainings.
+
+`amtlab serve` sets in the environment how many workers there are, or a cluster. The work itself is in app/work.py,
+and for trainings in `amtlib.train.RemoteSteps`.
 """
 
 import os
@@ -66,12 +67,12 @@ class LabPool:
 
 
 def _number(name: str) -> int | None:
-    told = os.environ.get(name, "")
-    return int(told) if told else None
+    text = os.environ.get(name, "")
+    return int(text) if text else None
 
 
 def _for_trainings() -> Pool:
-    """Half of this process's share of the cores, or what it was told, or all of a cluster."""
+    """Half of this process's share of the cores, or the number set by the command, or all of a cluster."""
     served = _number("AMTLAB_PROCESSES")
     here = max(1, (os.cpu_count() or 1) // (served or 1) // 2)
     # A notebook has its own process for itself; the server's belongs to the pages.

@@ -1,9 +1,13 @@
-"""Parameters of a lab: numbers with a unit, a step and a scale, said once and read by every part of the page.
-Source: our own; sliders, permalinks, validation and generated code all read these declarations.
-Not widgets: nothing here knows how a parameter is drawn.
+"""Settings of a lab: numbers with a unit, a step and a scale, declared once.
+
+Sliders, links, validation and generated code all read these declarations; nothing here knows how a setting is drawn.
 """
 
+import ast
+import inspect
+import itertools
 import math
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -21,10 +25,10 @@ class Quantity(param.Number):
     bounds : tuple of float
         Lowest and highest value, both allowed. Every quantity has both: they also guard the server.
     step : float
-        What one step of the slider adds (``scale="linear"``), or the rounding of a value
-        (``scale="log"``, where one step is a fortieth of an octave or so).
+        What one step of the slider adds (``scale="linear"``), or to what a value is rounded (``scale="log"``, where
+        one step is a fortieth of an octave or so).
     unit : str
-        As printed behind the value, "" for a plain number.
+        Printed after the value; "" for a plain number.
     scale : {"linear", "log"}
         How the slider maps its length to values.
     whole : bool
@@ -50,13 +54,13 @@ class Quantity(param.Number):
         whole: bool = False,
         **settings: Any,
     ) -> None:
-        # param validates the default during its own initialisation, so what the check reads comes first.
+        # param validates the default during its own initialisation, so what the check needs comes first.
         self.unit = unit
         self.scale = scale
         self.whole = whole
         super().__init__(default, bounds=bounds, step=step, **settings)
 
-    if TYPE_CHECKING:  # what param's descriptors do, said to the type checker
+    if TYPE_CHECKING:  # what param's descriptors do
 
         def __get__(self, instance: Any, owner: Any = None) -> Any: ...
         def __set__(self, instance: Any, value: Any) -> None: ...
@@ -69,7 +73,33 @@ class Quantity(param.Number):
             raise ValueError(f"{self.label} is {val}; give a whole number.")
 
 
-#: Steps of a logarithmic slider, before values that are equal when rounded become one. The page's own has as many.
+def ratio(label: str, bounds: tuple[float, float]) -> Quantity:
+    """Return a factor with which a model's own value is multiplied: 1 by default, on a logarithmic slider."""
+    return Quantity(1.0, bounds=bounds, step=0.01, unit="×", scale="log", label=label)
+
+
+class Settings(param.Parameterized):
+    """One group of a lab's settings; the string below a parameter is its help text, unless it has a ``doc``.
+
+    Strings are read from the source, so classes typed into a notebook need ``doc``.
+    """
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        try:
+            (declared,) = ast.parse(textwrap.dedent(inspect.getsource(cls))).body
+        except (OSError, TypeError, SyntaxError):  # there is no source
+            return
+        assert isinstance(declared, ast.ClassDef)
+        for statement, below in itertools.pairwise(declared.body):
+            match statement, below:
+                case ast.Assign([ast.Name(name)]), ast.Expr(ast.Constant(str(text))):
+                    parameter = vars(cls)[name]
+                    if isinstance(parameter, param.Parameter) and parameter.doc is None:
+                        parameter.doc = " ".join(text.split())
+
+
+#: Steps of a logarithmic slider before equal rounded values are merged; the page's slider has as many.
 LOG_STEPS = 400
 
 
@@ -91,7 +121,7 @@ def rungs(quantity: Quantity) -> list[float]:
     return [low, *sorted(between), high]
 
 
-class Written(param.String):
+class Text(param.String):
     """A few words or numbers that a user types, such as ``"809, 877, 937"``.
 
     Parameters
@@ -99,7 +129,7 @@ class Written(param.String):
     default : str
         Text at the start, as `check` returns it.
     check : callable
-        Takes what was typed and returns it as it is kept, or raises ``ValueError`` with a sentence.
+        Takes what was typed and returns what is kept, or raises ``ValueError`` with a message.
     """
 
     __slots__ = ("check",)
@@ -112,7 +142,7 @@ class Written(param.String):
 
 @dataclass(frozen=True)
 class Field:
-    """One parameter as the page and the permalink see it: where it lives and how it reads as text."""
+    """One parameter as pages and links see it: where it lives and how it is written as text."""
 
     key: str
     owner: Any
@@ -134,7 +164,7 @@ class Field:
         return bool(self.value == self.parameter.default)
 
     def text(self) -> str:
-        """Write the value as it stands in a permalink: short, and read back to the same value."""
+        """Write the value as in a link: short, and read back to the same value."""
         value = self.value
         if isinstance(value, bool):
             return "1" if value else "0"
@@ -144,12 +174,12 @@ class Field:
         return str(value)
 
     def parse(self, text: Any) -> Any:
-        """Read a value from a permalink or a widget.
+        """Read a value from a link or a widget.
 
         Raises
         ------
         ValueError
-            When it is not of the parameter's kind or out of its range; the sentence names value and range.
+            If it is not of the parameter's kind or out of its range; the message names value and range.
         """
         parameter = self.parameter
         if isinstance(parameter, Quantity):
@@ -165,7 +195,7 @@ class Field:
             if str(text).lower() not in {"0", "1", "true", "false"}:
                 raise ValueError(f"{parameter.label} is {shortened(text)}; give 0 or 1.")
             return str(text).lower() in {"1", "true"}
-        if isinstance(parameter, Written):
+        if isinstance(parameter, Text):
             return parameter.check(str(text))
         raise TypeError(f"{self.key} cannot be set from a link")
 
@@ -208,7 +238,7 @@ class Field:
         elif isinstance(parameter, param.Selector):
             names = parameter.names or {str(option): option for option in parameter.objects}
             entry |= {"kind": "choice", "options": [[option, name] for name, option in names.items()]}
-        elif isinstance(parameter, Written):
+        elif isinstance(parameter, Text):
             entry |= {"kind": "text"}
         else:
             entry |= {"kind": "flag"}

@@ -1,6 +1,6 @@
 """The rooms that come with the lab: three impulse responses to train networks on and to listen in.
-Source: simulated by `assets/make_rooms.py`; `assets/ORIGIN.md` tells how, and their licence.
-Not here: the simulation itself, rooms that users drop in (:mod:`amtlib.audio` reads those).
+
+`assets/make_rooms.py` simulated them; `assets/ORIGIN.md` says how, and states their licence.
 """
 
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Room:
     file : Path
         The impulse response: FLAC, mono, 48 kHz, 24 bit.
     sentence : str
-        What is to be heard in it, in one sentence.
+        What one hears in it.
     """
 
     label: str

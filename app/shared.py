@@ -1,6 +1,6 @@
 """Results that sessions share: thirty students who follow one lesson ask for the same picture, which is made once.
-Source: our own.
-Not a way between users: a result is found only by all that it follows from, of a sound file the hash of its bytes.
+
+It leaks nothing between users: the key of a result holds all that it depends on, of a sound file the hash of its bytes.
 """
 
 import threading
@@ -12,28 +12,28 @@ from typing import Any
 import numpy as np
 import torch
 
-#: What an entry counts beside its arrays, bytes: keeps the number of small ones bounded too.
+#: What an entry counts besides its arrays, bytes: bounds the number of small ones too.
 _ENTRY = 1000
 
 
 @dataclass
 class _Making:
-    """A result that somebody is making now."""
+    """A result that a thread is making now."""
 
     thread: int
     ended: threading.Event = field(default_factory=threading.Event)
     made: tuple[Any, ...] = ()
-    """The result, or nothing where making it failed."""
+    """The result; empty if making it failed."""
 
 
 class SharedResults:
-    """The results used last, by what they were computed from.
+    """The results used last, by what they depend on.
 
     Parameters
     ----------
     max_bytes : int
-        Bound on the arrays that are kept, each counted once however many results hold it; the results not used for
-        longest go first, and one that is larger than the bound is not kept at all.
+        Bound on the arrays that are kept, each counted once however many results hold it. The least recently used
+        results go first; one that is larger than the bound is not kept.
 
     Attributes
     ----------
@@ -58,9 +58,9 @@ class SharedResults:
         self._lock = threading.Lock()
 
     def get(self, key: Hashable, make: Callable[[], Any]) -> Any:
-        """Return what `make` made for this key, by whomever; its arrays are sealed against writing.
+        """Return what `make` made for this key, in this or another thread; its arrays are read-only.
 
-        Where another thread is making it, its result is waited for; where that fails, the one who waited tries.
+        If another thread is making it, this one waits for the result, and makes it itself if that fails.
         """
         me = threading.get_ident()
         while True:
@@ -72,7 +72,7 @@ class SharedResults:
                 if other is None:
                     mine = self._making[key] = _Making(me)
                     break
-            if other.thread == me:  # it asks for itself
+            if other.thread == me:  # making it needs itself
                 return make()
             other.ended.wait()
             if other.made:
@@ -130,7 +130,7 @@ class SharedResults:
 def _sealed(result: Any, seen: set[int]) -> Iterator[tuple[int, int]]:
     """Make a result's arrays read-only, so that no session can change what another one sees.
 
-    Yields the memory behind each array or tensor, wherever in the result it is: what owns it, and its bytes.
+    Yields the memory behind each array or tensor, however deep in the result: its owner's id and its bytes.
     """
     if id(result) in seen:
         return
@@ -159,5 +159,5 @@ def _sealed(result: Any, seen: set[int]) -> Iterator[tuple[int, int]]:
         yield from _sealed(each, seen)
 
 
-#: A process keeps a lesson's worth of pictures: those of the filterbank lab have 0.7 MB each, the others less.
+#: Room for a lesson's worth of pictures: those of the filterbank lab have 0.7 MB each, the others less.
 SHARED = SharedResults(max_bytes=32_000_000)

@@ -1,7 +1,4 @@
-"""The site: which labs there are, the landing page, and what each served script does.
-Source: our own.
-Not a lab: those are in labs/, one folder each, which are found here.
-"""
+"""The site: finds the labs in labs/, one folder each, makes the landing page, and serves both."""
 
 import asyncio
 import contextlib
@@ -172,7 +169,7 @@ def lab_card(lab: type[LabView]) -> str:
     """Return a lab's card on the landing page."""
     lessons = "".join(
         f"<li><a href='{lab.slug}?lesson={html.escape(slug)}'>{html.escape(lesson.title)}</a></li>"
-        for slug, lesson in lab.makes.lessons.items()
+        for slug, lesson in lab.model_class.lessons.items()
     )
     return f"""
 <div class="card">

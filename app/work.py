@@ -1,6 +1,6 @@
 """Work that a page asks for and does not wait for: done by a pool, with progress, place in the queue and Stop.
-Source: our own, over :mod:`amtlib.jobs`.
-Not for training, which is watched step by step: see app/labs/fdn/view.py.
+
+Training, which is followed step by step, is in app/labs/fdn/trainer.py.
 """
 
 import asyncio
@@ -22,8 +22,8 @@ _LOG = logging.getLogger("amtlab")
 
 #: How often the page looks at it, s.
 LOOK = 0.02
-#: How often progress is told, s; results on the way come back as often.
-TELL = 0.15
+#: How often progress and intermediate results are reported, s.
+REPORT = 0.15
 
 
 @dataclass(frozen=True)
@@ -35,12 +35,12 @@ class Job:
     label : str
         What the button says.
     key : hashable
-        All that the result follows from: work for another key is given up.
+        All that the result depends on; work for another key is given up.
     steps : callable
-        Of a module; ``steps(*arguments)`` computes between its items: pairs of the share done, 0 to 1, and what has
-        been found so far. The last pair holds the result.
+        A function of a module; ``steps(*arguments)`` yields pairs: the share done, 0 to 1, and what has been found so
+        far. The last pair holds the result.
     arguments : tuple
-        For `steps`; they can be pickled, for a cluster may be where it is done.
+        For `steps`; they must be picklable, since a cluster may do the work.
     take : callable
         Called on the page's side with what has been found so far.
     done : bool
@@ -61,13 +61,13 @@ def go_through(context: Context, steps: Callable[..., Iterator[tuple[float, Any]
     Returns
     -------
     object
-        What was found at last; what is found on the way is sent every `TELL` s.
+        What was found last; intermediate results are sent every `REPORT` s.
     """
-    found, told = None, time.monotonic()
+    found, reported = None, time.monotonic()
     for share, found in steps(*arguments):
         context.progress(share)
-        if time.monotonic() - told >= TELL:
-            told = time.monotonic()
+        if time.monotonic() - reported >= REPORT:
+            reported = time.monotonic()
             context.send(found)
     return found
 
@@ -80,10 +80,10 @@ class Work:
     job : Job
     owner : str
         The session, which takes turns with others.
-    told : callable
+    report : callable
         Called with the work every 150 ms or so, and once at its end.
     background : Background, optional
-        Where `job.take` and `told` are called, for a page whose work is done there; else on the loop.
+        Where `job.take` and `report` are called, for a page whose work is done there; else on the loop.
 
     Attributes
     ----------
@@ -95,20 +95,20 @@ class Work:
     """
 
     def __init__(
-        self, job: Job, owner: str, told: Callable[["Work"], None], background: Background | None = None
+        self, job: Job, owner: str, report: Callable[["Work"], None], background: Background | None = None
     ) -> None:
         self.job = job
         self.running = True
         self.share = 0.0
         self.problem = ""
         self._owner = owner
-        self._told = told
+        self._report = report
         self._background = background
         self._handle: PoolJob[Any] | None = None
         self._task: Future[None] | None = None
 
     def start(self) -> None:
-        """Begin; without a loop to come back to (a script, a test) it is done when this returns."""
+        """Begin; without an event loop (a script, a test) it is done when this returns."""
         loop = loop_of(self._background)
         if loop is not None:
             self._task = asyncio.run_coroutine_threadsafe(self._run(), loop)
@@ -122,7 +122,7 @@ class Work:
         self._end()
 
     def stop(self) -> None:
-        """End it here; what it has found so far stays with whoever it told."""
+        """End it here; what has been found and reported so far stays."""
         if self.running:
             if self._handle is not None:
                 self._handle.cancel()
@@ -143,13 +143,13 @@ class Work:
                 return
             handle = pool.submit(go_through, self.job.steps, self.job.arguments, owner=self._owner)
             self._handle = handle
-            told = time.monotonic()
+            reported = time.monotonic()
             while self.running and not handle.ended:
                 await asyncio.sleep(LOOK)
-                if time.monotonic() - told > TELL:
-                    told = time.monotonic()
+                if time.monotonic() - reported > REPORT:
+                    reported = time.monotonic()
                     self.share = handle.share
-                    await in_turn(self._background, partial(self._take, handle.items(), self._told))
+                    await in_turn(self._background, partial(self._take, handle.items(), self._report))
             if self.running:
                 result = handle.result()
                 await in_turn(self._background, partial(self._take, [result]))
@@ -164,13 +164,13 @@ class Work:
         with contextlib.suppress(asyncio.CancelledError):  # the page has been left
             await in_turn(self._background, self._end)
 
-    def _take(self, found: list[Any], told: Callable[["Work"], None] | None = None) -> None:
-        if found:  # each holds those before it
+    def _take(self, found: list[Any], report: Callable[["Work"], None] | None = None) -> None:
+        if found:  # the newest holds all before it
             self.job.take(found[-1])
-        if told is not None and self.running:
-            told(self)
+        if report is not None and self.running:
+            report(self)
 
     def _end(self) -> None:
         if self.running:
             self.running = False
-            self._told(self)
+            self._report(self)

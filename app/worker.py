@@ -1,6 +1,5 @@
 """What a process of the labs' pool does before its first job: step aside for pages, and import what takes seconds.
-Source: our own; app/pool.py names it.
-Not for other processes: imported by one that is no worker, it changes nothing.
+app/pool.py names it; imported by a process that is no worker, it changes nothing.
 """
 
 import multiprocessing

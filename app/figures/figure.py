@@ -14,15 +14,7 @@ from bokeh.models import BasicTicker, ColumnDataSource, FixedTicker, PrintfTickF
 
 from app.figures.axes import Array, Axis, Limits
 from app.figures.layers import Image, Layer
-from app.figures.theme import (
-    LABEL_SIZE,
-    LEFT,
-    LEGEND_SIZE,
-    RIGHT,
-    RIGHT_OF_COLOURS,
-    TICK_SIZE,
-    TITLE_SIZE,
-)
+from app.figures.theme import LABEL_SIZE, LEFT, LEGEND_SIZE, RIGHT, RIGHT_OF_COLOURS, TICK_SIZE, TITLE_SIZE
 
 # Elements need a backend before their options can be set; in a server this has happened already.
 if hv.Store.current_backend != "bokeh" or "bokeh" not in hv.Store.renderers:
@@ -62,6 +54,9 @@ class Figure:
         Whether a click or a drag in it looks closer, see `LabView.pointed`.
     wide_left : bool
         Whether the axis at its left gets the room that it has in the other figures.
+    area : str
+        Area of the page's grid that it stands in, where that is not called as the figure is: figures of which one is
+        shown at a time share one.
 
     Raises
     ------
@@ -82,6 +77,7 @@ class Figure:
     zooms: str = "xy"
     pointable: bool = False
     wide_left: bool = True
+    area: str = ""
 
     def __post_init__(self) -> None:
         if not self.name.replace("-", "_").isidentifier():

@@ -1,6 +1,7 @@
 """Figures that open cheaply and move fast: HoloViews draws them once a process, browsers get copies, moves send data.
-Source: our own measurements, see ARCHITECTURE.md and benchmarks/wire.py.
-Not what a figure shows: see figure.py.
+
+Why figures are sent in this way: ARCHITECTURE.md and benchmarks/wire.py.
+figure.py declares what a figure shows.
 """
 
 import json
@@ -62,6 +63,13 @@ class FigureSet(Mapping[str, Figure]):
 
     def __len__(self) -> int:
         return len(self._figures)
+
+    def areas(self) -> str:
+        """Return the CSS that places those figures whose area of the page's grid has another name than they have."""
+        placed = (figure for figure in self.values() if figure.area)
+        return "".join(
+            f'.figures > [data-name="{figure.name}"] {{ grid-area: {figure.area}; }}\n' for figure in placed
+        )
 
     def template(self) -> str:
         """Return the figures without values as a Bokeh document in JSON, one root a figure; made once a process."""

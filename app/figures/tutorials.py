@@ -1,5 +1,4 @@
 """The figures of the tutorials: a few named lines; a few matrices, or cochleagrams, side by side.
-Source: our own.
 Not for a page: its data sources have no names to patch.
 """
 

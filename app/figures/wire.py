@@ -1,5 +1,5 @@
 """What figures send to a page: data by source, properties by model, limits by axis, packed small.
-Source: our own measurements (benchmarks/labs.py).
+
 Not what is sent: see live.py.
 """
 

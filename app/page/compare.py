@@ -4,32 +4,17 @@ Not the figures: which layers show A is declared in each lab's figures.py.
 """
 
 from collections.abc import Mapping
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import torch
 
-from app.figures import LiveFigures
-from app.lab import LabModel
 from app.page.problems import sentence
 
+if TYPE_CHECKING:
+    from app.page.view import LabView
+
 #: Samples in Pa, and their rate in Hz.
-Heard: TypeAlias = tuple[torch.Tensor, int]
-
-
-class Comparable(Protocol):
-    """What a comparison needs of a lab's page."""
-
-    model: LabModel
-
-    live: LiveFigures
-
-    def reads(self) -> Any:
-        """Return what the figures read from."""
-        ...
-
-    def compared_sound(self) -> Heard | None:
-        """Return the sound that stands for the present state."""
-        ...
+Samples: TypeAlias = tuple[torch.Tensor, int]
 
 
 class Comparison:
@@ -37,7 +22,7 @@ class Comparison:
 
     Parameters
     ----------
-    lab : Comparable
+    lab : LabView
         The page; it must not redraw at each of the model's changes while these methods run.
     asked_for : dict or None
         A state that the page's link pins: `pin` makes it A.
@@ -52,9 +37,9 @@ class Comparison:
         What is still to be pinned.
     """
 
-    def __init__(self, lab: Comparable, asked_for: dict[str, str] | None = None) -> None:
+    def __init__(self, lab: "LabView", asked_for: dict[str, str] | None = None) -> None:
         self.state: dict[str, str] | None = None
-        self.sound: Heard | None = None
+        self.sound: Samples | None = None
         self.asked_for = asked_for
         self._lab = lab
 

@@ -1,7 +1,6 @@
 """The access log: a JSON line for each request and each visit of a page, without anything about a person.
 
-Source: our own. No address, no name, no query (a link holds settings): what stands in it says how the server does.
-Not rotated here: the file is opened anew when logrotate or a person has moved it.
+No address, no name, no query (a link holds settings). The file is opened anew when logrotate or a person has moved it.
 """
 
 import json
@@ -16,13 +15,15 @@ from tornado.web import RequestHandler
 from app.server.logfile import LogFile
 
 _LOG = logging.getLogger("amtlab.access")
-#: What whoever serves has to see.
+#: What the person who runs the server has to see.
 SERVER_LOG = logging.getLogger("tornado.access")
 
 
 def open_log(path: str) -> None:
     """Write the log to a file, one JSON object a line; several processes may write to the same one."""
-    open(path, "a", encoding="utf-8").close()  # what cannot be written is said before the first page
+    open(
+        path, "a", encoding="utf-8"
+    ).close()  # fails here, before the first page, if the file cannot be written
     # Each process opens it for itself: the one that only starts the others would keep a rotated file on the disk.
     handler = LogFile(path, encoding="utf-8", delay=True)
     handler.setFormatter(logging.Formatter("%(message)s"))
@@ -41,7 +42,7 @@ def note(event: str, **what: Any) -> None:
 def note_request(handler: RequestHandler) -> None:
     """Note an answered request: what kind, where, status, and time in ms."""
     status, request = handler.get_status(), handler.request
-    if status >= 500:  # these belong into the server's own log as well
+    if status >= 500:  # these go into the server's own log as well
         SERVER_LOG.error("%d %s %s", status, request.method, request.path)
     took = round(1000 * request.request_time(), 1)
     note("request", method=(request.method or "")[:20], path=request.path[:200], status=status, ms=took)

@@ -1,10 +1,9 @@
-"""What the server processes tell each other: short records in a file that all of them hold open.
+"""Short records that the server processes share, in a file that all of them hold open.
 
 The file has no name and is made before the processes part, so that nobody else can read it, none is left behind, and
-a process that is started again sees what the others have written; where there is no room for it, each process knows
-of itself alone. Adding to its end is one call to the system, so no
-process waits for another, or for one that died.
-Not a store: it is emptied when it is full, and what must last longer each process keeps for itself.
+a process that is started again sees what the others have written. Where there is no room for it, each process knows
+only its own records. Appending is one system call, so no process waits for another, or for one that died. The file is
+emptied when it is full; each process keeps for itself what must last longer.
 """
 
 import os
@@ -16,8 +15,8 @@ if sys.platform != "win32":
 
 
 def _file() -> int | None:
-    """Return a new file that is always written to at its end, or None where each process has to do without."""
-    if sys.platform == "win32":  # there is one process there
+    """Return a new file that is only ever appended to, or None where there is no room for one."""
+    if sys.platform == "win32":  # there is only one process there
         return None
     try:
         if hasattr(os, "memfd_create"):

@@ -1,4 +1,4 @@
-"""The server's own log: what strangers send may write a few lines a minute of each kind to it, and no long ones.
+"""The server's own log, bounded: a few short lines a minute of each kind, whatever strangers send.
 
 Bokeh and tornado log what they refuse, whole and each time: 3.9 MB of junk made 5.7 MB of log.
 Not the access log, which has a line of bounded length for each request: see `access.py`.
@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 
-#: Lines of one kind, which is a place in the code, that are written within so many seconds.
+#: How many lines from one place in the code are written within how many seconds.
 LINES, WITHIN = 20, 60.0
 #: Longest message and longest traceback, characters.
 MESSAGE, TRACEBACK = 800, 6000
@@ -99,7 +99,7 @@ class Bounded(logging.Filter):
             self._handler.handle(record)
 
     def _wake(self) -> None:
-        """See to it that the sum is written though nothing more may come."""
+        """Make sure that the sum is written even if nothing more comes."""
         if self._timer is None or not self._timer.is_alive():
             self._timer = threading.Timer(WITHIN + 1.0, self.sum_up)
             self._timer.daemon = True

@@ -1,7 +1,7 @@
-"""Who asks: a client is a network address; what each has open, and whether it may have more.
+"""Clients: a client is a network address; what each has open, and whether it may open more.
 
-A proxy's clients are told apart by ``X-Forwarded-For``, which anybody can write: it is believed of a proxy on this
-machine and of those named in ``AMTLAB_PROXIES``, and only the last address in it, which the proxy itself has added.
+Clients behind a proxy are distinguished by ``X-Forwarded-For``, which anybody can write: it is trusted only from a
+proxy on this machine or named in ``AMTLAB_PROXIES``, and only its last address, which the proxy itself has added.
 """
 
 import ipaddress
@@ -44,7 +44,7 @@ def networks(text: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
 
 #: What each client may have.
 LIMITS = Limits.of_environment()
-#: Addresses and networks of proxies whose word on addresses is believed, beside this machine.
+#: Addresses and networks of trusted proxies, beside this machine.
 _PROXIES = networks(os.environ.get("AMTLAB_PROXIES", ""))
 _SOCKETS: Counter[str] = Counter()
 _MADE_BY: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
@@ -139,7 +139,7 @@ def _believed(address: str) -> bool:
 
 
 def install() -> None:
-    """Let no client say by headers who it is; before the server is made.
+    """Ignore headers by which a client claims an address; called before the server is made.
 
     Tornado takes such headers from anybody once it is behind a proxy, and ``X-Real-Ip``, which many proxies pass on
     as it came, before ``X-Forwarded-For``, which they all write.
@@ -148,7 +148,7 @@ def install() -> None:
 
     def careful(self: _HTTPRequestContext, headers: HTTPHeaders) -> None:
         peer = self.remote_ip
-        plain(self, headers)  # the protocol, which harms nobody but who lies about it
+        plain(self, headers)  # the protocol; a false one harms only the client that sends it
         last = headers.get("X-Forwarded-For", "").rsplit(",", 1)[-1].strip()
         self.remote_ip = peer
         if not is_valid_ip(last):

@@ -1,7 +1,7 @@
 """How many connections a server process holds, and for how long: slow, idle and lost ones give way to new ones.
 
 Tornado waits an hour for a request's header, and when files run out, it tries to accept without end.
-Not how much one client may ask for (`amtlib.limits`), nor what a request is answered.
+What one client may ask for is bounded elsewhere (`amtlib.limits`).
 """
 
 import contextlib
@@ -37,11 +37,11 @@ MOST_FILES = 65_536
 FOR_CONNECTIONS = 0.45
 #: Largest body of a request, bytes: a login; files come by websocket.
 BODY_BYTES = 2**16
-#: Sent data that nobody has confirmed for so long ends a connection, s. Every page is pinged more often.
+#: Sent data that has not been acknowledged for so long ends a connection, s. Every page is pinged more often.
 UNCONFIRMED_S = 60.0
-#: How long accepting rests when files have run out all the same, s.
+#: How long no connection is accepted when files have run out all the same, s.
 REST_S = 0.2
-#: How long the request of one who is turned away is waited for, s.
+#: How long to wait for the request of a connection that is turned away, s.
 TURNED_AWAY_S = 1.0
 _FULL = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _BUSY = b"The server holds as many connections as it can. Try again in some seconds.\n"
@@ -52,7 +52,7 @@ _TURNED_AWAY = (
 
 
 def raise_file_limit() -> int:
-    """Let this process open as many files as the system lets it, and return how many that are."""
+    """Let this process open as many files as the system allows; return how many."""
     if sys.platform == "win32":  # has no such limit
         return sys.maxsize
     resource = importlib.import_module("resource")
@@ -64,7 +64,7 @@ def raise_file_limit() -> int:
 
 
 class _Request(HTTPMessageDelegate):
-    """Passes a request on, and lets the server know when all of it is there."""
+    """Passes a request on, and notifies the server when it is complete."""
 
     def __init__(self, to: HTTPMessageDelegate, server: "Connections", connection: Any) -> None:
         self._to, self._server, self._connection = to, server, connection
@@ -116,8 +116,8 @@ class Connections(HTTPServer):
 
     A request has `Limits.header_time` seconds to arrive, an idle connection as long to begin one. When a process holds
     all the connections that its files allow, the one that has been without a request for the longest gives way, then
-    the one whose answer has not been taken for the longest; pages stay. Where there are pages alone, whoever comes is
-    turned away in a sentence.
+    the one whose answer has not been read for the longest; pages stay. If there are only pages, new connections are
+    turned away with a message.
     """
 
     def initialize(self, *args: Any, **settings: Any) -> None:
@@ -172,7 +172,7 @@ class Connections(HTTPServer):
     # ------------------------------------------------------------------ when there are too many
 
     def make_room(self) -> bool:
-        """Close one connection that nobody would miss; return whether there was one."""
+        """Close one idle connection; return whether there was one."""
         stuck = [
             connection
             for connection, since in self._answered.items()
@@ -220,7 +220,7 @@ class Connections(HTTPServer):
 
 
 def _nothing() -> None:
-    """Stand for a listener that is not listened to now."""
+    """Stands in for a listener while none is accepted from."""
 
 
 def install() -> None:

@@ -1,7 +1,7 @@
-"""How a server process ends when it is asked to: students are told, their work is ended, connections are closed.
+"""How a server process ends on request: pages show a message, their work ends, connections close.
 
-Source: our own; Bokeh stops its loop at once, and a student sees a page that does nothing any more.
-Not the end of the whole server: `amtlib.serving` ends its processes as a group.
+Bokeh itself stops its loop at once, and a page then does nothing any more. `amtlib.serving` ends all processes of a
+server as a group.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from app.upstream import open_sockets
 
 _LOG = logging.getLogger("amtlab")
 
-#: What a page says from then on.
+#: What a page shows from then on.
 FAREWELL = (
     "The server is ending. Your settings stay in the address: the page opens anew when the server is back."
 )
@@ -24,14 +24,14 @@ GRACE = 1.0
 
 
 async def farewell() -> None:
-    """Tell every open page, end what it computes, and close its connection."""
+    """Show a message on every open page, end its work, and close its connection."""
     for view in list(state.VIEWS):
         try:
             view.show_problem(FAREWELL)
             view.close()
         except Exception:
-            _LOG.exception("A page could not be told that the server ends")
-    await asyncio.sleep(0.1)  # what was told is on its way
+            _LOG.exception("A page could not be sent word that the server ends")
+    await asyncio.sleep(0.1)  # time for the message to leave
     sockets = open_sockets(state.SERVERS)
     for socket in sockets:
         with contextlib.suppress(Exception):
@@ -42,7 +42,7 @@ async def farewell() -> None:
 
 
 def end_well() -> None:
-    """From now on let a SIGTERM end this process like this; called when its loop runs."""
+    """Make SIGTERM end this process in this way; called when its loop runs."""
     loop = asyncio.get_running_loop()
     ending: list[asyncio.Task[None]] = []
 

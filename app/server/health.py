@@ -1,7 +1,7 @@
 """The address `/health`: is this server process well, and, for those who may know, how busy is it?
 
 Panel has no such endpoint.
-Not a record of users: it counts sessions, trainings and memory of the process that answers, nothing else.
+It counts sessions, trainings and memory of the process that answers, nothing about users.
 """
 
 import ipaddress
@@ -19,9 +19,9 @@ from app.server import state
 from app.shared import SHARED
 
 _STARTED = time.monotonic()
-#: Whether everybody may know how busy this server is.
+#: Whether everybody may see how busy this server is.
 _OPEN = bool(os.environ.get("AMTLAB_HEALTH_DETAILS"))
-#: What proxies write: a request with one of them comes from elsewhere, whoever brought it here.
+#: Headers that proxies add: a request with one of them comes from elsewhere.
 _PROXY_HEADERS = ("Forwarded", "Via", "X-Real-Ip", "X-ProxyContextPath")
 
 
@@ -34,11 +34,11 @@ def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 def is_local(request: HTTPServerRequest) -> bool:
-    """Return whether somebody on this machine asks, and not a proxy here for somebody elsewhere.
+    """Return whether the request comes from this machine itself, not through a proxy on it.
 
     The connection has to come from this machine, and to be what a program here makes: without a proxy's headers, and
-    for ``localhost`` or a plain address. So a stranger who writes headers only takes something away from themselves,
-    and a site that lets its own name point to this machine learns nothing from a browser here.
+    for ``localhost`` or a plain address. So forged headers only ever reveal less, and a
+    site that points its own name at this machine learns nothing from a browser here.
     """
     stream = getattr(request.connection, "stream", None)
     if stream is None or stream.socket is None:

@@ -1,7 +1,4 @@
-"""A log file that may fill its disk, be moved or be taken away: that is said once, and costs no request.
-
-Not what is logged: see `access.py`.
-"""
+"""A log file that may fill its disk, be moved or be removed: that is reported once, and no request fails."""
 
 import contextlib
 import logging

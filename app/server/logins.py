@@ -2,7 +2,7 @@
 
 Source: RFC 6749 (section 4.1.2.1, why a login elsewhere fails). Panel 1.9 compares passwords as fast as they come, at
 its logout takes cookies from the browser that go on being valid, and shows what an address says as its own words.
-Not who may log in: that is the command's option (`amtlab serve --basic-auth`, `--oauth`) and the provider.
+Who may log in is set by `amtlab serve --basic-auth`, `--oauth` and the provider.
 """
 
 import hashlib
@@ -64,7 +64,7 @@ def way_on(asked: str, prefix: str) -> str:
     Parameters
     ----------
     asked : str
-        The page's address as the login was told it, which anybody may have written.
+        The page's address as it was given to the login; anybody may have written it.
     prefix : str
         Path under which the labs appear, ``""`` or ``/name``.
 

@@ -1,8 +1,7 @@
-"""Memory that sessions have left goes back to the system now and then: what is garbage, and what is in reserve.
+"""Returns memory that sessions have left to the system now and then, both garbage and the C library's reserve.
 
-Source: our own measurements (benchmarks/load.py): after a class has moved its sliders, 1 to 1.5 MB a session are held
-by the C library in holes between what is in use; giving them back takes some milliseconds.
-Not a bound: that of what sessions share is in `app.shared`.
+After a class has moved its sliders, the C library holds 1 to 1.5 MB a session in holes between what is in use (measured
+by benchmarks/load.py); giving them back takes some milliseconds. What sessions share is bounded in `app.shared`.
 """
 
 import ctypes

@@ -1,4 +1,4 @@
-"""What a page may say: the messages of page/js and what Bokeh and the page's frame send by themselves.
+"""What a page may send: the messages of page/js and what Bokeh and the page's frame send by themselves.
 
 Anything else is refused before Bokeh looks at it. Bokeh's protocol lets a client change every property of every model
 and bring models of its own, code that browsers run among them; none of our pages does. The list was found by recording

@@ -1,7 +1,4 @@
-"""Who opens next: beginning a session takes the loop for a tenth of a second, so clients take turns at it.
-
-Not a limit on how many a client has open: see `clients.py`.
-"""
+"""Turns at opening pages: beginning a session takes the loop for a tenth of a second, so clients take turns at it."""
 
 import asyncio
 from collections import deque

@@ -1,7 +1,7 @@
-"""How fast a page may speak, and how much may wait for it: the websocket's frames, in both directions.
+"""How fast a page may send, and how much may wait for it: the websocket's frames, in both directions.
 
-A page that sends too fast is let wait, as TCP lets it: what it has sent stays in its own network buffers. One that does
-not read is cut off. Not what the frames say: see `messages.py`.
+A page that sends too fast has to wait, as with TCP: what it has sent stays in its own network buffers. One that does
+not read is disconnected. What frames may hold is checked in `messages.py`.
 """
 
 import asyncio
@@ -16,12 +16,12 @@ from app.server.refusals import UNREAD, reason
 
 #: Frames of a message: header, metadata and content.
 FRAMES = 3
-#: How much of its rate a page may use at once, s: it says a few dozen things when it opens.
+#: How many seconds' worth of its rate a page may use at once: it sends a few dozen messages when it opens.
 AT_ONCE_S = 2.0
 
 
 class Allowance:
-    """Something that a page may use at a rate, and some seconds' worth of it at once.
+    """A rate at which a page may use something, with some seconds' worth of it at once.
 
     Parameters
     ----------
@@ -45,11 +45,11 @@ class Allowance:
         self._at = time.monotonic()
 
     def use(self, amount: float) -> None:
-        """Note that some has been used, more than is left if need be."""
+        """Use some, more than is left if need be."""
         self._left -= amount
 
     def wait(self) -> float:
-        """Return for how many seconds no more should be used."""
+        """Return for how many seconds to use no more."""
         now = time.monotonic()
         self._left = min(self._left + self._rate * (now - self._at), self._rate * AT_ONCE_S)
         self._at = now

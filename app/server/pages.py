@@ -1,8 +1,8 @@
 """How a page reaches a browser: its HTML is written once a process, its session begins with the websocket.
 
-Source: our own measurements (benchmarks/load.py). Bokeh builds a session for the page's HTML and, with two processes,
-every other time a second one for the websocket, which lands on the other process; that one lacked the page's address.
-Not what stands on a page: that is `app.site`.
+Bokeh builds a session for the page's HTML and, with two processes,
+half the time a second one for the websocket, which lands on the other process and lacks the page's address
+(benchmarks/load.py measures the cost).
 """
 
 from typing import Any

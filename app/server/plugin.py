@@ -1,7 +1,7 @@
 """What `panel serve --plugins app.server.plugin` adds to Panel's server: addresses, pages, headers, log, a good end.
 
-Source: our own; Panel offers additional addresses (`ROUTES`) only, so the rest is fitted to the server when it is made.
-Not a module to import elsewhere: importing it changes how this process serves.
+Panel itself only offers additional addresses (`ROUTES`), so the rest is patched in when the server is made. Import it
+nowhere else: importing it changes how this process serves.
 """
 
 import functools

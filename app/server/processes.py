@@ -1,6 +1,6 @@
-"""Several server processes from one: they part once it is warm, and one that is lost is started again.
+"""Several server processes forked from one once it is warm; one that is lost is started again.
 
-Not the end of all of them (`amtlib.serving`), nor what each does for itself (`setup.py`).
+`amtlib.serving` ends them all; `setup.py` is what each does for itself.
 """
 
 import mmap
@@ -16,12 +16,12 @@ from tornado.ioloop import PeriodicCallback
 
 from amtlib.jobs.processes import end_of
 
-#: So many lost processes within so many seconds are replaced at once; after that, each waits.
+#: This many lost processes within this many seconds are replaced at once; any more wait.
 AT_ONCE, WITHIN = 20, 60.0
-#: How long the next one waits then, s: long enough that a process that fails at once costs little, and a class waits
-#: for no longer than a reload.
+#: How long the next one waits then, s: a process that fails at once costs little, and a class waits no longer than
+#: for a reload.
 PAUSE = 5.0
-#: How often a process gives a sign of life, and how often that, and who is lost, is looked for, s.
+#: How often a process gives a sign of life, and how often these and lost processes are looked for, s.
 BEAT, LOOK = 1.0, 0.2
 #: A process whose loop has stood still for so long is killed, s: no request takes a tenth of it.
 STILL = 120.0
@@ -34,7 +34,7 @@ def _say(sentence: str) -> None:
 
 
 def _left_alone(seconds: float = 0.0) -> bool:
-    """Wait; return at once, and whether it is so, when `amtlab serve` has gone."""
+    """Wait, or return True at once when `amtlab serve` has gone."""
     lifeline = os.environ.get("AMTLAB_LIFELINE")
     if lifeline is None:
         time.sleep(seconds)
@@ -57,7 +57,7 @@ def _fork() -> int:
 
 @dataclass
 class _Child:
-    """A server process as the one that began it sees it."""
+    """A server process as seen by the one that started it."""
 
     place: int
     first: bool
@@ -66,7 +66,7 @@ class _Child:
 
 
 class _Own:
-    """What a server process knows of itself: where it gives its signs of life."""
+    """A server process as seen by itself: where it gives its signs of life."""
 
     beats: mmap.mmap | None = None
     place = 0
@@ -79,7 +79,7 @@ def _beat() -> None:
 
 
 def give_signs_of_life() -> None:
-    """Let this process's loop say that it runs, from now on."""
+    """Give signs of life from this process's loop from now on."""
     if _Own.beats is not None:
         _Own.running = PeriodicCallback(_beat, 1000 * BEAT)
         _Own.running.start()
@@ -147,7 +147,7 @@ def _begin(children: dict[int, _Child], place: int, *, first: bool) -> bool:
 
 
 def _end_if_still(pid: int, child: _Child, beat: int) -> None:
-    # Looks are added up, not time: where all stood still, as in a suspended machine, nobody is to blame.
+    # Looks are counted, not seconds: on a machine that was suspended, all stood still.
     child.still = 0.0 if beat != child.beat else child.still + LOOK
     child.beat = beat
     if child.still > STILL:

@@ -1,11 +1,8 @@
-"""Why the server closes a page's connection: codes for page/js/reconnection.js, and sentences that it shows.
-
-Not the closing of a server that ends: see `ending.py`.
-"""
+"""Why the server closes a page's connection: codes for page/js/reconnection.js, and sentences that it shows."""
 
 #: The token is not one of this server's, or too old.
 BAD_TOKEN = 4401
-#: What arrived is nothing that a page sends.
+#: The page sent something that pages do not send.
 NOT_FROM_A_PAGE = 4403
 #: This process does not have the session; the page then asks again, or opens anew.
 NO_SUCH_SESSION = 4404
@@ -15,7 +12,7 @@ SILENT = 4408
 IN_USE = 4409
 #: Too much waits to be read.
 UNREAD = 4413
-#: The client has as much open as it may.
+#: The client has as many connections or sessions open as it may.
 TOO_MANY = 4429
 
 #: Longest reason that a websocket's closing can carry, bytes.
@@ -23,7 +20,7 @@ LONGEST_REASON = 123
 
 
 def reason(sentence: str) -> str:
-    """Return a sentence as a closing can carry it.
+    """Return a sentence as a closing frame can carry it.
 
     Examples
     --------

@@ -1,7 +1,7 @@
-"""The addresses that this server answers: those on the list below. Whatever else Bokeh or Panel add answers 404.
+"""The addresses that this server answers: those on the list below. All others that Bokeh or Panel add answer 404.
 
 Panel's ``/components/...`` imports any module that an address names, Bokeh's ``autoload.js`` hands a session to any
-site; neither is needed. What a new version of them adds is not served before it stands here.
+site; neither is needed. What a new version of them adds is not served until it is on the list.
 """
 
 from pathlib import Path

@@ -1,8 +1,8 @@
 """Which session a page may begin or come back to: the one its token names, if this server has signed it.
 
 A token is what Bokeh writes into a page's HTML: session id, expiry and the page's request, with an HMAC-SHA256
-behind it. Bokeh unpacks a token before it looks at the signature, and without a bound; here the order is the other
-one. Not here: one connection for each session, see `sockets.py`.
+behind it. Bokeh unpacks a token before it checks the signature, and without a bound; here the signature comes
+first. `sockets.py` sees to one connection for each session.
 """
 
 import base64
@@ -57,7 +57,7 @@ def session_of(token: str | None, secret: bytes, life_s: float) -> str:
     right = base64.urlsafe_b64encode(hmac.new(secret, packed.encode(), hashlib.sha256).digest()).rstrip(b"=")
     if not hmac.compare_digest(right, signature.encode()):
         raise Refused(BAD_TOKEN, "The page's token is not one of this server's. Reload the page.")
-    # From here on everything was written by a server that knows the secret; it is checked all the same.
+    # From here on all was written by a server that knows the secret; it is checked all the same.
     try:
         holds = json.loads(_unpacked(packed))
         found, ends = holds["session_id"], holds["session_expiry"]

@@ -1,7 +1,7 @@
 """What every server process does for itself, before its first page: watch its parent, join the cluster, end well.
 
-Source: our own. `panel serve --setup` runs it in each process.
-Not what all processes have in common: see `warm.py`. Not a module to import: it changes the whole process.
+`panel serve --setup` runs it in each process; what all have in common is in `warm.py`. Import it nowhere else: it
+changes the whole process.
 """
 
 import contextlib
@@ -19,16 +19,16 @@ def _end_with_parent(lifeline: int) -> None:
 
 
 def _join_cluster() -> None:
-    """Open the pool on the cluster; whoever serves hears at once if it does not answer."""
+    """Open the pool on the cluster, so that a scheduler that does not answer is reported at once."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # said in a line below
+        warnings.simplefilter("ignore", UserWarning)  # reported below
         notes = importlib.import_module("app.pool").TRAININGS.open().notes
     for note in notes:
         print(f"amtlab: {note}", file=sys.stderr, flush=True)
 
 
 def _tell_ready() -> None:
-    """Tell `amtlab serve`, which counts the processes that are ready, and later has no ear for those started again."""
+    """Report to `amtlab serve` that this process is ready; it counts them at the start and ignores later ones."""
     if "AMTLAB_READY" in os.environ:
         with contextlib.suppress(BlockingIOError):
             os.write(int(os.environ["AMTLAB_READY"]), b".")

@@ -2,9 +2,8 @@
 
 Each connection needs the token that this server wrote into the page (`sessions.py`), which nobody but the page has:
 pages are never stored. A session has one connection at a time. A second one with the same token is a copy of the page,
-and refused, unless it says that it comes ``again``: then it is the page itself, whose old connection may look alive for
-long, to a server that has not noticed that a network is gone, or behind a proxy that answers for its page; the new one
-takes the place of the old one, which is closed.
+and refused, unless it carries ``again``: then it is the page itself, whose old connection may look alive for long if
+the network is gone or a proxy keeps it open; the new connection replaces the old one, which is closed.
 """
 
 import asyncio
@@ -168,14 +167,13 @@ class PageSocket(WSHandler):
             return
         await super().on_message(fragment)
         connection = self.ws_connection
-        if connection is not None:  # who does not read the answers is not heard either
+        if connection is not None:  # a page that does not read answers is not read from either
             await connection.drained()
 
     async def send_message(self, message: Message[Any]) -> None:
         """Send a message without waiting until it has left.
 
-        Bokeh waits, with the session's lock held: what is meant for a page that does not read would pile up before it,
-        where nobody counts it.
+        Bokeh waits with the session's lock held: messages for a page that does not read would pile up uncounted.
         """
         if message.msgtype == "ACK" and self.connection is not None:
             self._gate = Gate(self.connection.session.document)

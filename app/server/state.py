@@ -1,7 +1,6 @@
-"""What this server process has open: the server itself, and the pages whose students are told when it ends.
+"""What this server process has open: the server itself, and the pages that show a message when it ends.
 
-Source: our own.
-Not a store of users: pages are held weakly, and forgotten with their sessions.
+Pages are held weakly, and forgotten with their sessions.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,7 @@ from weakref import WeakSet
 if TYPE_CHECKING:
     from app.page.view import LabView
 
-#: The server of this process, once it is made (a list, for it is made after this module).
+#: The server of this process, once it is made (in a list, since it is made after this module).
 SERVERS: list[Any] = []
 #: The open pages of this process.
 VIEWS: "WeakSet[LabView]" = WeakSet()

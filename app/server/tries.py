@@ -1,7 +1,7 @@
-"""How often a client may try a password, and which logins have ended: all server processes know it of each other.
+"""How often a client may try a password, and which logins have ended, known to all server processes.
 
-A client is a network address, as in `clients.py`; a name is never held against anybody, so nobody can lock out another.
-Not here: passwords and cookies, see `logins.py`.
+A client is a network address, as in `clients.py`; names are not counted, so nobody can lock out another.
+Passwords and cookies are in `logins.py`.
 """
 
 import hashlib

@@ -1,9 +1,8 @@
 """What all server processes have in common, made once before they part: imports, and the figures that sessions share.
 
-Source: our own measurements: without it the first page takes some 6 s; made in each process for itself, it takes as
-often the time and 0.6 GB each. On macOS it is, where system libraries that have done mathematics do not survive it
-that a process is split in two.
-Not what a process has for itself, such as loops and threads, which do not come along when it is made: see `setup.py`.
+Without it the first page takes some 6 s; if each process did it for itself, each would take that time and 0.6 GB. On
+macOS each does, because system libraries that have done mathematics break when a process forks. Loops and threads are
+not inherited by a fork: see `setup.py`.
 """
 
 import gc
@@ -20,12 +19,12 @@ from tornado.websocket import WebSocketClosedError
 
 
 def _no_news_of_closed_windows(record: logging.LogRecord) -> bool:
-    """Keep out of the log that a student closed a window while a picture was on its way."""
+    """Keep out of the log that a window was closed while a picture was on its way."""
     return not (record.exc_info and isinstance(record.exc_info[1], WebSocketClosedError))
 
 
 def _show_every_lab(labs: Iterable[Any]) -> None:
-    """Draw what all sessions share: without it, the first to come wait 2 to 4 s for each lab's figures."""
+    """Draw what all sessions share; otherwise the first visitors wait 2 to 4 s for each lab's figures."""
     document = importlib.import_module("bokeh.document").Document
     for lab in labs:
         view = lab(served=True)

@@ -3,7 +3,7 @@ Source: the layout of the input/output figure is that of Lopez-Poveda & Meddis (
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +17,7 @@ from app.figures import (
     FigureSet,
     Guides,
     Image,
+    Layer,
     Points,
     Words,
     cells,
@@ -25,7 +26,8 @@ from app.figures import (
     peak_columns,
 )
 from app.figures.theme import BLUE, GREEN, LIVE, ORANGE, PURPLE, REFERENCE, SIGNED, Style
-from app.labs.cochlea.model import TUNING_LEVELS, CochleaModel
+from app.labs.cochlea.experiments import TUNING_LEVELS
+from app.labs.cochlea.model import CochleaModel
 
 _TALL, _HALF = 540, 266
 _STRONG = replace(LIVE, width=3.0)
@@ -38,8 +40,15 @@ LEVEL = Axis("tone", "Level of the tone", "dB SPL", (0.0, 110.0))
 VELOCITY = Axis("velocity", "Velocity", "dB re 1 µm/s", (-20.0, 115.0))
 
 
-def _during(*experiments: str) -> Callable[[CochleaModel], bool]:
-    return lambda lab: lab.test.experiment in experiments
+def _during(experiment: str) -> Callable[[CochleaModel], bool]:
+    return lambda lab: lab.test.experiment == experiment
+
+
+def _beside(
+    name: str, title: str, x: Axis, y: Axis, layers: Sequence[Layer], during: str = "", **settings: Any
+) -> Figure:
+    """Return the figure of an experiment, which stands beside the input/output curve while that is chosen."""
+    return Figure(name, title, x, y, layers, _during(during or name), _TALL, area="beside", **settings)
 
 
 def _path(name: str) -> Callable[[CochleaModel], tuple[Array, Array]]:
@@ -81,7 +90,7 @@ INPUT_OUTPUT = Figure(
     pointable=True,
 )
 
-SLOPE = Figure(
+SLOPE = _beside(
     "slope",
     "Slope: 1 is linear, less is compression",
     LEVEL,
@@ -90,8 +99,7 @@ SLOPE = Figure(
         Guides("linear", lambda lab: 1.0, across="y"),
         *compared(Curve("slope", lambda lab: (lab.input_output.levels, lab.input_output.slope), _STRONG)),
     ],
-    shown=_during("io"),
-    height=_TALL,
+    during="io",
 )
 
 
@@ -99,7 +107,7 @@ def _tuned(i: int) -> Callable[[CochleaModel], tuple[Array, Array]]:
     return lambda lab: (lab.tuning.frequencies, np.maximum(lab.tuning.responses[i], -60.0))
 
 
-TUNING = Figure(
+TUNING = _beside(
     "tuning",
     "Tuning of the place: the louder, the broader",
     Axis("tuning_frequency", "Frequency of the tone", "Hz", lambda lab: _ends(lab.tuning.frequencies), "erb"),
@@ -108,8 +116,6 @@ TUNING = Figure(
         Curve(f"level-{level}", _tuned(i), Style(colour), f"{level} dB SPL")
         for i, (level, colour) in enumerate(zip(TUNING_LEVELS, _LEVEL_COLOURS, strict=True))
     ],
-    shown=_during("tuning"),
-    height=_TALL,
     legend="top_right",
 )
 
@@ -133,7 +139,7 @@ def _suppression(lab: CochleaModel) -> tuple[Array, Array, Array]:
     return np.interp(even, erb, found.frequencies), found.levels, rows
 
 
-SUPPRESSION = Figure(
+SUPPRESSION = _beside(
     "suppression",
     "Response to the probe (×), changed by a second tone (dB)",
     Axis(
@@ -155,8 +161,6 @@ SUPPRESSION = Figure(
             marker="x",
         ),
     ],
-    shown=_during("suppression"),
-    height=_TALL,
     grid=False,
 )
 
@@ -174,7 +178,7 @@ def _distortion_marks(lab: CochleaModel) -> tuple[Array, Array, list[str]]:
     return at, np.interp(at, found.frequencies, np.maximum(found.levels, -60.0)), ["2 f1 − f2", "f1", "f2"]
 
 
-DISTORTION = Figure(
+DISTORTION = _beside(
     "distortion",
     "Spectrum at the place of 2 f1 − f2",
     Axis("spectrum_frequency", "Frequency", "Hz", lambda lab: (0.0, float(lab.distortion.frequencies[-1]))),
@@ -183,12 +187,10 @@ DISTORTION = Figure(
         *compared(Curve("spectrum", _spectrum, _FAINT), style=Style(ORANGE, "dashed", 1.2)),
         Words("marks", _distortion_marks, Style(GREEN)),
     ],
-    shown=_during("distortion"),
-    height=_TALL,
 )
 
 
-def _cochleagram(name: str, title: str, unit: str) -> Figure:
+def _cochleagram(name: str, title: str, unit: str, area: str) -> Figure:
     """Return the figure of the level at every place over time, short enough that two stand under each other."""
 
     def values(lab: CochleaModel) -> tuple[Any, Array, Array]:
@@ -204,6 +206,7 @@ def _cochleagram(name: str, title: str, unit: str) -> Figure:
         Axis("place", "Place", "Hz", (230.0, 8600.0), "erb", (250, 500, 1000, 2000, 4000, 8000)),
         [Image("levels", values, colours=(low, low + 80.0), unit=unit)],
         shown=_during("cochleagram"),
+        area=area,
         height=_HALF,
         grid=False,
     )
@@ -216,7 +219,7 @@ FIGURES = FigureSet(
         TUNING,
         SUPPRESSION,
         DISTORTION,
-        _cochleagram("drnl", "This ear (dB re 1 µm/s)", "dB re 1 µm/s"),
-        _cochleagram("gammatone", "Linear gammatone filterbank (dB SPL)", "dB SPL"),
+        _cochleagram("drnl", "This ear (dB re 1 µm/s)", "dB re 1 µm/s", "upper"),
+        _cochleagram("gammatone", "Linear gammatone filterbank (dB SPL)", "dB SPL", "lower"),
     ]
 )

@@ -1,1 +1,1 @@
-"""The lab where an ear teaches a network to be a room: the FDN lab, told as a story from the ear's side."""
+"""The lab where an ear teaches a network to be a room: the FDN lab, seen from the ear's side."""

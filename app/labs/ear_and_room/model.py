@@ -1,14 +1,14 @@
-"""State of the lab in which an ear teaches a network to be a room.
-Source: the FDN lab's; only where it begins, and the order of its controls, are its own.
-Not a page: see view.py.
-"""
+"""State of the lab in which an ear teaches a network to be a room: the FDN lab's, with other defaults and controls."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 from app.lab import Section, load_lessons
 from app.labs.fdn.model import FdnModel
+
+_NETWORK, _GOAL, _TRAINING, _TRAINED, _SHOWN, _EAR = FdnModel.sections
 
 
 class EarAndRoomModel(FdnModel):
@@ -24,21 +24,17 @@ class EarAndRoomModel(FdnModel):
     """
 
     sections: ClassVar[tuple[Section, ...]] = (
-        Section("Ear", ("e.level", "e.loss", "e.compression")),
-        Section("Room and goal", ("t.goal", "t.target", "t.sparsity")),
-        Section("Training", ("t.rate", "t.steps", "t.nfft", "t.optimiser", "t.patience")),
-        Section("What is shown and heard", ("h.view", "h.source")),
-        Section(
-            "Network",
-            ("n.delays", "n.lines", "n.own", "n.matrix", "n.rt", "n.rt_high", "n.lossless", "n.fs", "n.seed"),
-            open=False,
-        ),
-        Section("What is trained", ("t.feedback", "t.input_gain", "t.output_gain", "t.direct"), open=False),
+        replace(_EAR, open=True),
+        replace(_GOAL, title="Room and goal"),
+        _TRAINING,
+        _SHOWN,
+        replace(_NETWORK, open=False),
+        _TRAINED,
     )
     lessons = load_lessons(Path(__file__).with_name("lessons.yaml"))
     key_controls = ("e.level", "e.loss", "t.goal")
     #: A hall, heard by a healthy ear. The times, the transform and what is trained are what goal and room ask for.
-    begins: ClassVar[Mapping[str, Any]] = {
+    defaults: ClassVar[Mapping[str, Any]] = {
         "t.goal": "match_cochleagram_decay",
         "t.target": "lecture_hall",
         "t.steps": 100,

@@ -1,11 +1,8 @@
-"""The page of the lab in which an ear teaches a network to be a room: what the ear hears stands first.
-Source: the FDN lab's figures, numbers and transport.
-Not another lab: it differs in its order, its lessons and where it begins.
-"""
+"""The page of the lab in which an ear teaches a network to be a room: the FDN lab's, with what the ear hears first."""
 
 from app.labs.ear_and_room.model import EarAndRoomModel
 from app.labs.ear_and_room.picture import card
-from app.labs.fdn.view import PLACES, FdnLab
+from app.labs.fdn.view import FdnLab
 
 _GRID = """
 .figures { grid-template-columns: repeat(3, minmax(0, 1fr));
@@ -28,5 +25,5 @@ class EarAndRoomLab(FdnLab):
     question = "Does it sound right to this ear?"
     opens_with = "room"
     upload_section = "Room and goal"
-    grid = _GRID + PLACES
-    makes = EarAndRoomModel
+    grid = _GRID
+    model_class = EarAndRoomModel

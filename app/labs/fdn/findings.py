@@ -1,6 +1,6 @@
 """What the FDN lab finds out about a network or a room: decay, echo density, response, modes.
-Source: :mod:`amtlib.fdn`, whose docstrings name the papers.
-Not the training: see model.py. The quick findings follow a training that runs; the slow ones wait until it rests.
+
+Quick findings follow a training while it runs; slow ones wait until it rests. :mod:`amtlib.fdn` names the papers.
 """
 
 from dataclasses import dataclass, replace
@@ -18,9 +18,9 @@ Array = NDArray[Any]
 FINE, LIVE = 2**17, 2**15
 #: Decay per sample that makes peaks wide enough to be seen: 60 dB in 1.44 s at 48 kHz.
 GAMMA = 0.9999
-#: A band so far below the strongest one holds no sound, only what filters leave, dB.
+#: A band this far below the strongest one holds no sound, only leakage of the filters, dB.
 _EMPTY = -40.0
-#: When echoes are counted for the line of words, s.
+#: Time at which the summary gives the echo density, s.
 COUNTED = 0.1
 #: Edges of the histogram of modal excitation, dB re mean power.
 EDGES = np.arange(-40.0, 21.0, 1.0)
@@ -29,7 +29,7 @@ COLUMNS = 700
 
 
 @dataclass(frozen=True)
-class Sounding:
+class Decay:
     """An impulse response and what follows from it at little cost.
 
     ``decay`` in dB at ``decay_times`` in s; normalised echo ``density`` at ``density_times`` in s.
@@ -47,12 +47,12 @@ class Sounding:
         return float(np.interp(COUNTED, self.density_times, self.density))
 
 
-def sounding(response: Array, fs: int) -> Sounding:
+def decay_of(response: Array, fs: int) -> Decay:
     """Return decay and echo density of an impulse response."""
     curve = fdn.energy_decay_curve(response)
     step = max(len(curve) // 500, 1)
     times, density = fdn.echo_density(response[: round(1.1 * fs)], fs)
-    return Sounding(response, np.arange(0, len(curve), step) / fs, curve[::step], times, density)
+    return Decay(response, np.arange(0, len(curve), step) / fs, curve[::step], times, density)
 
 
 @dataclass(frozen=True)

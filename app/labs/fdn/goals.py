@@ -1,6 +1,7 @@
-"""What a network can be trained towards: a table from a goal to how the library is asked for it, and what matters then.
-Source: modes, objectives and losses of :mod:`amtlib.train`; weights and sizes measured over three seeds of eight lines.
-Not a loss: those are in the library. A new goal is a new row here.
+"""What a network can be trained towards: a table of goals, with the library's arguments and what matters for each.
+
+Modes, objectives and losses are those of :mod:`amtlib.train`; weights and sizes were measured over three seeds of eight
+lines. A new goal is a new row here.
 """
 
 from collections.abc import Callable, Mapping
@@ -31,7 +32,7 @@ class Goal:
         Settings of the training (without their prefix) that choosing the goal sets: what was measured to work.
     loss : callable, optional
         Returns the loss for an ear; the weighted sparseness of the matrix is added to it.
-    hears : bool
+    depends_on_ear : bool
         Whether the loss depends on the ear.
     """
 
@@ -42,7 +43,7 @@ class Goal:
     bins: bool = True
     sets: Mapping[str, Any] = field(default_factory=dict)
     loss: Callable[[Ear], Loss] | None = None
-    hears: bool = False
+    depends_on_ear: bool = False
 
 
 #: Weight of the dB by which band energies are off, beside a cochleagram's distance of some tenths.
@@ -55,7 +56,7 @@ def _match(label: str, mode: str | None, **more: Any) -> Goal:
 
 
 def _match_as_heard(what: str, loss: Callable[[Ear], Loss]) -> Goal:
-    return _match(f"Match a room as an ear hears it: {what}", None, loss=loss, hears=True)
+    return _match(f"Match a room as an ear hears it: {what}", None, loss=loss, depends_on_ear=True)
 
 
 #: The goals by the name that links hold, the lab's default first.
@@ -92,7 +93,7 @@ GOALS: Mapping[str, Goal] = {
 }
 
 #: The goals whose loss depends on the ear.
-HEARING_GOALS = [name for name, goal in GOALS.items() if goal.hears]
+HEARING_GOALS = [name for name, goal in GOALS.items() if goal.depends_on_ear]
 #: The goals that have a room to match.
 ROOM_GOALS = [name for name, goal in GOALS.items() if goal.room]
 #: What the page calls the terms of the losses, by the library's names.

@@ -1,6 +1,6 @@
 """What is sent through a network to hear it: an impulse, drum-like clicks, a spoken sentence.
-Source: our own; the drums are made here, the sentence is that of the other labs.
-Not a player: the page turns what comes out into sound of one safe level.
+
+The drums are made here; the sentence is that of the other labs.
 """
 
 import math
@@ -17,7 +17,7 @@ from app.stimulus import SPEECH
 
 Array = NDArray[np.float64]
 
-#: Silence in front, s: players fade in, and must not fade away the direct sound.
+#: Silence in front, s: players fade in, which must not remove the direct sound.
 LEAD = 0.02
 
 
@@ -50,7 +50,7 @@ def dry(source: str, fs: int = 48000) -> Array:
     Raises
     ------
     ValueError
-        When there is no such sound.
+        If there is no such sound.
     """
     if source == "impulse":
         return np.concatenate([[1.0], np.zeros(fs // 100)])

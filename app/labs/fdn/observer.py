@@ -1,7 +1,7 @@
-"""What the FDN lab's figures read from: what is known now of the network, and when what is not known is computed.
+"""What the FDN lab's figures read from: what is known of the network now, and when the rest is computed.
 
-While a run goes on, what follows it gets a small share of the time: quick findings are made here and now, seldom; slow
-ones in a thread, and the last one stays until the next is there.
+While a run goes on, observing it gets a small share of the time: quick findings are made at once, but seldom; slow ones
+in a thread, and the last one stays until the next is ready.
 """
 
 import asyncio
@@ -17,13 +17,13 @@ from amtlib.fdn import FDNBuild
 from amtlib.train import Snapshot
 from app.figures import Array
 from app.labs.fdn import findings
-from app.labs.fdn.ear import Heard
-from app.labs.fdn.findings import Analysis, Sounding
+from app.labs.fdn.ear import Representation
+from app.labs.fdn.findings import Analysis, Decay
 from app.labs.fdn.goals import TERMS
 from app.labs.fdn.model import FdnModel
 from app.page.background import Background, Superseded, in_turn, loop_of
 
-#: What follows a run that goes on gets this share of the time at the most: training comes first.
+#: Largest share of the time that observing a run takes: training comes first.
 SHARE = 0.03
 _NOTHING = (np.zeros(0), np.zeros(0))
 
@@ -42,22 +42,22 @@ class Observed:
     responses: Mapping[str, tuple[Array, Array]]
     """Frequencies in Hz and levels in dB re mean power, of "start", "now" and "seen" by the training"""
     response_title: str
-    sounds: Mapping[str, Sounding | None]
+    decays: Mapping[str, Decay | None]
     analyses: Mapping[str, Analysis | None]
-    heard: Mapping[str, Heard | None]
+    representations: Mapping[str, Representation | None]
     share_steps: Sequence[int]
     shares: Mapping[str, Sequence[float]]
     """Share of each term in the gradient, by what the page calls the term"""
     busy: bool
-    hears: bool
+    shows_ear: bool
     """Whether the figures of the ear are shown"""
     has_room: bool
 
     @property
-    def networks(self) -> dict[str, Sounding]:
+    def networks(self) -> dict[str, Decay]:
         """What the network sounds like at the start and now."""
         return {
-            which: sound for which, sound in self.sounds.items() if sound is not None and which != "target"
+            which: decay for which, decay in self.decays.items() if decay is not None and which != "target"
         }
 
     @property
@@ -76,9 +76,9 @@ class Observer:
     background : Background, optional
         Of a served page; without one, and without a running loop, everything is computed where it is asked for.
     refresh : callable
-        Called when something that was computed in a thread is there.
+        Called when a thread has computed something.
     leave : callable
-        Called where nobody wants what was being computed.
+        Called when what was being computed is no longer wanted.
     is_wanted : callable
         Whether somebody still sees the page.
     """
@@ -107,16 +107,16 @@ class Observer:
         return bool(self._making)
 
     def observed(self) -> Observed:
-        """Return what is known now; what is not known is begun."""
+        """Return what is known now, and begin to compute the rest."""
         lab = self._lab
         snapshot = lab.snapshot
         moment, build, busy = lab.moment(snapshot), lab.now(snapshot), lab.busy
-        hears = lab.hearing.view == "ear"
+        shows_ear = lab.display.view == "ear"
         losses, terms = ([], {}) if lab.run is None else lab.run.losses()
-        sounds = self._seldom("sounds", (moment, lab.room_key()), lambda: self._sounds(snapshot))
+        decays = self._seldom("decays", (moment, lab.room_key()), lambda: self._decays(snapshot))
         analyses = self._analyses(snapshot, moment, busy)
-        heard = self._heard(snapshot, moment) if hears else {}
-        if hears:
+        representations = self._representations(snapshot, moment) if shows_ear else {}
+        if shows_ear:
             self._note_shares(snapshot, moment)
         return Observed(
             matrix=build.A,
@@ -126,13 +126,13 @@ class Observer:
             last_step=int(lab.training.steps) if lab.run is None else lab.run.max_steps,
             responses=self._responses(moment, build, busy, analyses),
             response_title=self._response_title,
-            sounds=sounds,
+            decays=decays,
             analyses=analyses,
-            heard=heard,
+            representations=representations,
             share_steps=self._share_steps,
             shares=self._shares,
             busy=busy,
-            hears=hears,
+            shows_ear=shows_ear,
             has_room=lab.goal.room,
         )
 
@@ -179,11 +179,11 @@ class Observer:
             return _NOTHING
         return findings.drawn(lab.run.spectrum(lab.snapshot)[1], lab.fs)
 
-    def _sounds(self, snapshot: Snapshot | None) -> dict[str, Sounding | None]:
+    def _decays(self, snapshot: Snapshot | None) -> dict[str, Decay | None]:
         lab = self._lab
-        start = lab.start_sounding()
-        now = start if snapshot is None else lab.sounding(lab.now(snapshot))
-        return {"start": start, "now": now, "target": lab.room_sounding()}
+        start = lab.start_decay()
+        now = start if snapshot is None else lab.decay(lab.now(snapshot))
+        return {"start": start, "now": now, "target": lab.room_decay()}
 
     def _analyses(
         self, snapshot: Snapshot | None, moment: Hashable, busy: bool
@@ -197,13 +197,15 @@ class Observer:
         room = self._aside("room", lab.room_key(), lab.room_analysis) if lab.goal.room else None
         return {"start": start, "now": now, "target": room}
 
-    def _heard(self, snapshot: Snapshot | None, moment: Hashable) -> dict[str, Heard | None]:
+    def _representations(
+        self, snapshot: Snapshot | None, moment: Hashable
+    ) -> dict[str, Representation | None]:
         lab, key = self._lab, self._lab.ear_key()
-        start = now = self._newest("heard before", key, lab.start_heard)
+        start = now = self._newest("heard before", key, lab.start_representation)
         if snapshot is not None and snapshot.step:
             build = lab.now(snapshot)
-            now = self._newest("heard now", (key, moment), lambda: lab.heard(build))
-        room = self._newest("heard in the room", key, lab.room_heard) if lab.goal.room else None
+            now = self._newest("heard now", (key, moment), lambda: lab.representation(build))
+        room = self._newest("heard in the room", key, lab.room_representation) if lab.goal.room else None
         return {"start": start, "now": now, "target": room}
 
     def _note_shares(self, snapshot: Snapshot | None, moment: Hashable) -> None:
@@ -220,7 +222,7 @@ class Observer:
             for name, share in found.items():
                 self._shares.setdefault(TERMS.get(name, name), []).append(share)
 
-    # ------------------------------------------------------------------ now, later, or seldom
+    # ------------------------------------------------------------------ at once, in a thread, or seldom
 
     def _seldom(self, name: str, key: Hashable, make: Callable[[], Any]) -> Any:
         """Return what `make` makes, or, while a run goes on and it was made a moment ago, the last that it made."""

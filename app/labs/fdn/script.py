@@ -1,69 +1,11 @@
-"""The code that the FDN lab shows: a script that trains the same network in the same way.
-Not run by the lab; the tests run it and compare.
-"""
+"""The code that the FDN lab shows: a script that trains the same network in the same way."""
 
-from collections.abc import Mapping
-from typing import Any, Protocol
-
-from amtlib.train import TrainingRun
-from amtlib.train.losses import Loss
-from app.labs.fdn.goals import Goal
-from app.labs.fdn.settings import Network
+from app.labs.fdn.setup import FdnSetup
 
 
-class Trained(Protocol):
-    """What a script is written from: the FDN lab's model."""
-
-    network: Network
-    training: Any
-    run: TrainingRun | None
-
-    @property
-    def goal(self) -> Goal:
-        """What it trains towards."""
-        ...
-
-    @property
-    def fs(self) -> int:
-        """Sampling rate in Hz."""
-        ...
-
-    @property
-    def delays(self) -> tuple[int, ...] | None:
-        """The delays in samples, or None where they are drawn."""
-        ...
-
-    @property
-    def lossless(self) -> bool:
-        """Whether it trains without the filters."""
-        ...
-
-    @property
-    def loss(self) -> Loss | None:
-        """The loss, or None where the goal is a mode."""
-        ...
-
-    @property
-    def nfft(self) -> int:
-        """Points of the transform."""
-        ...
-
-    def alias_decay(self) -> float:
-        """Return the decay against time aliasing in dB."""
-        ...
-
-    def trained(self) -> Mapping[str, bool]:
-        """Return which parts are trained."""
-        ...
-
-    def arguments(self) -> Mapping[str, Any]:
-        """Return further keywords of the training."""
-        ...
-
-
-def written(lab: Trained) -> str:
-    """Return the script for a lab's present settings."""
-    network, training, goal = lab.network, lab.training, lab.goal
+def script(lab: FdnSetup, *, went_on: bool) -> str:
+    """Return the script for a lab's present settings; ``went_on`` says that its training went on after its end."""
+    network, goal = lab.network, lab.goal
     size = f"delays={list(lab.delays)}" if lab.delays else f"N={int(network.lines)}"
     rt = (float(network.rt), float(network.rt_high))
     lines = [
@@ -99,7 +41,7 @@ def written(lab: Trained) -> str:
         *(f"    {name}={value!r}," for name, value in lab.arguments().items()),
         ")",
     ]
-    if lab.run is not None and lab.run.max_steps > training.steps:
+    if went_on:
         lines.append("# On the page it went on after its end, from the best network met.")
     lines += [
         'print(f"{log.steps_run} steps, loss {log.train_loss[0]:.6g} to {log.best_loss:.6g}")',
@@ -108,11 +50,11 @@ def written(lab: Trained) -> str:
     return "\n".join([*lines, ""])
 
 
-def _room(lab: Trained) -> list[str]:
+def _room(lab: FdnSetup) -> list[str]:
     training = lab.training
     if training.target != "file":
         return ["", f"room = Room(target={training.target!r}).response({lab.fs})"]
-    name = training.own.name if training.own else "room.wav"
+    name = training.dropped.name if training.dropped else "room.wav"
     return [
         "",
         "own = Room()",

@@ -1,6 +1,6 @@
 """What the FDN lab says in words: what is there, what training has changed, and what the library warns of.
-Source: our own.
-Not the numbers: those are in findings.py.
+
+The numbers come from findings.py.
 """
 
 import math
@@ -18,8 +18,8 @@ from amtlib.train.notices import (
     TargetNoiseRemoved,
     TimeAliasing,
 )
-from app.labs.fdn.ear import Heard
-from app.labs.fdn.findings import Analysis, Sounding
+from app.labs.fdn.ear import Representation
+from app.labs.fdn.findings import Analysis, Decay
 from app.page.problems import sentence
 
 _ENDS = {
@@ -101,7 +101,7 @@ def summary(start: FDNBuild, run: TrainingRun | None, fs: int) -> str:
     return f"{network}. {end} Loss from {log.train_loss[0]:.4g} to {log.best_loss:.4g}{kept}."
 
 
-def differences(found: Mapping[str, Analysis], heard: Mapping[str, Sounding], *, room: bool) -> str:
+def differences(found: Mapping[str, Analysis], heard: Mapping[str, Decay], *, room: bool) -> str:
     """Say what has changed from the start to now."""
     start, now = found["start"], found["now"]
     parts = [
@@ -119,7 +119,7 @@ def differences(found: Mapping[str, Analysis], heard: Mapping[str, Sounding], *,
     return f"{text[:1].upper()}{text[1:]}."
 
 
-def heard_measures(found: Mapping[str, Heard | None]) -> dict[str, float]:
+def ear_measures(found: Mapping[str, Representation | None]) -> dict[str, float]:
     """Return how uneven the excitation is and how far the cochleagram is from the room's, in dB, and how much of the
     room's is heard, in %; NaN where not known.
     """
@@ -132,9 +132,9 @@ def heard_measures(found: Mapping[str, Heard | None]) -> dict[str, float]:
     return numbers
 
 
-def heard(found: Mapping[str, Heard | None]) -> str:
+def ear_summary(found: Mapping[str, Representation | None]) -> str:
     """Say what training has changed for the ear."""
-    known = heard_measures(found)
+    known = ear_measures(found)
     parts = []
     if not math.isnan(known["heard_start_db"] + known["heard_now_db"]):
         parts.append(

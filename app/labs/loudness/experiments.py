@@ -1,6 +1,6 @@
 """The experiments of the loudness lab: growth, level series, masking, bandwidth, ears, equal loudness.
-Source: each says whose experiment it is. All run on sparse spectra, many at once, through `stationary`.
-Not the chain over time: see model.py.
+
+Each names its source. All run on sparse spectra, many at once, through `stationary`.
 """
 
 from collections.abc import Iterator, Sequence

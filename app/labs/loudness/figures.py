@@ -1,9 +1,10 @@
 """The figures of the loudness lab: spectrum by window, excitation, specific loudness, loudness over time, experiments.
-Source: the chain of figures is that of Moore and Glasberg's papers.
+
+They follow the chain of Moore and Glasberg's papers.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -22,6 +23,7 @@ from app.figures import (
     Figure,
     FigureSet,
     Guides,
+    Layer,
     Rising,
     Stems,
     Words,
@@ -42,8 +44,9 @@ from app.figures.theme import (
     VERMILION,
     Style,
 )
+from app.labs.loudness.chain import WINDOWS
 from app.labs.loudness.experiments import CONTOUR_FREQUENCIES, PHONS, SERIES_LEVELS
-from app.labs.loudness.model import WINDOWS, LoudnessModel, plain
+from app.labs.loudness.model import LoudnessModel, plain
 
 
 def _hertz(low: float, high: float) -> tuple[float, float]:
@@ -79,7 +82,7 @@ def _window(i: int) -> Callable[[LoudnessModel], tuple[Array, Array]]:
 
     def values(lab: LoudnessModel) -> tuple[Array, Array]:
         spectrum = lab.spectrum
-        found = np.searchsorted(lab.inside.edges, spectrum.frequencies, side="right") == i
+        found = np.searchsorted(lab.parameters.edges, spectrum.frequencies, side="right") == i
         return spectrum.frequencies[found], spectrum.levels[found]
 
     return values
@@ -91,7 +94,7 @@ SPECTRUM = Figure(
     replace(_PLACE, labelled=False),
     Axis("component", "Level", "dB SPL", (-10.0, 110.0)),
     [
-        Guides("edges", lambda lab: np.array(lab.inside.edges), replace(GUIDE, width=1.0)),
+        Guides("edges", lambda lab: np.array(lab.parameters.edges), replace(GUIDE, width=1.0)),
         *(
             Stems(f"window-{i}", _window(i), Style(colour, width=1.6), label)
             for i, (label, colour) in enumerate(zip(WINDOWS, _WINDOW_COLOURS, strict=True))
@@ -220,8 +223,13 @@ OVER_TIME = Figure(
 # ------------------------------------------------------------------ experiments
 
 
-def _experiment(name: str) -> Callable[[LoudnessModel], bool]:
-    return lambda lab: lab.look.view == name
+def _beside(name: str, title: Any, x: Axis, y: Axis, layers: Sequence[Layer], **settings: Any) -> Figure:
+    """Return the figure of an experiment, which stands beside the chain while that is chosen."""
+
+    def is_shown(lab: LoudnessModel) -> bool:
+        return bool(lab.display.view == name)
+
+    return Figure(name, title, x, y, layers, is_shown, _HEIGHT, area="beside", **settings)
 
 
 def _at_level(i: int) -> Callable[[LoudnessModel], tuple[Array, Array]]:
@@ -233,7 +241,7 @@ def _at_level(i: int) -> Callable[[LoudnessModel], tuple[Array, Array]]:
     return values
 
 
-SERIES = Figure(
+SERIES = _beside(
     "series",
     "The same sound at five levels",
     replace(_PLACE, name="series_place"),
@@ -242,8 +250,6 @@ SERIES = Figure(
         Curve(f"level-{level}", _at_level(i), Style(colour), f"{level} dB SPL")
         for i, (level, colour) in enumerate(zip(SERIES_LEVELS, _LEVEL_COLOURS, strict=True))
     ][::-1],
-    shown=_experiment("series"),
-    height=_HEIGHT,
     legend="top_right",
 )
 
@@ -260,7 +266,7 @@ def _grown(name: str) -> Callable[[LoudnessModel], tuple[Array, Array]]:
 
 
 _RULE = np.array([0.0, 110.0])
-GROWTH = Figure(
+GROWTH = _beside(
     "growth",
     _growth_title,
     Axis("level", "Level", "dB SPL", (0.0, 110.0)),
@@ -277,8 +283,6 @@ GROWTH = Figure(
         Curve("one", _grown("one"), Style(GREEN), "one ear"),
         Curve("both", _grown("both"), _STRONG, "both ears"),
     ],
-    shown=_experiment("growth"),
-    height=_HEIGHT,
     legend="bottom_right",
 )
 
@@ -298,7 +302,7 @@ def _ear_words(lab: LoudnessModel) -> tuple[tuple[str, ...], Array, list[str]]:
     return EARS, values, words
 
 
-BINAURAL = Figure(
+BINAURAL = _beside(
     "binaural",
     "One ear and two",
     Axis("ears", "", scale="names"),
@@ -307,8 +311,6 @@ BINAURAL = Figure(
         Bars("loudness", _alone_and_together, Style(BLUE), names=EARS),
         Words("values", _ear_words, Style(BLUE), size="13px"),
     ],
-    shown=_experiment("binaural"),
-    height=_HEIGHT,
     zooms="",
 )
 
@@ -317,7 +319,7 @@ def _threshold(name: str) -> Callable[[LoudnessModel], tuple[Array, Array]]:
     return lambda lab: (lab.masking.frequencies, getattr(lab.masking, name))
 
 
-MASKING = Figure(
+MASKING = _beside(
     "masking",
     "Threshold of a tone beside a band of noise",
     Axis("masked_frequency", "Frequency of the tone", "Hz", _hertz(2.5, 37.5), "erb", _TICKS),
@@ -327,32 +329,30 @@ MASKING = Figure(
         Curve("pinned", _threshold("masked"), PINNED, "pinned A", pinned=True),
         Curve(
             "noise",
-            lambda lab: (lab.masking.edges, np.full(2, float(lab.look.level))),
+            lambda lab: (lab.masking.edges, np.full(2, float(lab.display.level))),
             Style(GREEN, width=5.0),
             "band of noise",
         ),
         Curve("masked", _threshold("masked"), _STRONG, "beside the noise"),
     ],
-    shown=_experiment("masking"),
-    height=_HEIGHT,
     legend="top_right",
 )
 
 
 def _one_erb(lab: LoudnessModel) -> float:
-    return float(audfiltbw(torch.tensor(float(lab.look.centre))))
+    return float(audfiltbw(torch.tensor(float(lab.display.centre))))
 
 
 def _bandwidth_title(lab: LoudnessModel) -> str:
-    look = lab.look
-    return f"{look.level:g} dB SPL around {look.centre:g} Hz; one ERB is {_one_erb(lab):.0f} Hz"
+    display = lab.display
+    return f"{display.level:g} dB SPL around {display.centre:g} Hz; one ERB is {_one_erb(lab):.0f} Hz"
 
 
 def _widened(lab: LoudnessModel) -> tuple[Array, Array]:
     return lab.bandwidth.widths, lab.bandwidth.loudness
 
 
-BANDWIDTH = Figure(
+BANDWIDTH = _beside(
     "bandwidth",
     _bandwidth_title,
     Axis("bandwidth", "Bandwidth", "Hz", (20.0, 16000.0), "log"),
@@ -361,8 +361,6 @@ BANDWIDTH = Figure(
         Guides("erb", _one_erb, label="one ERB"),
         *compared(Curve("loudness", _widened, _STRONG, "band of noise"), "pinned A"),
     ],
-    shown=_experiment("bandwidth"),
-    height=_HEIGHT,
     legend="top_left",
 )
 
@@ -389,7 +387,7 @@ def _contour_words(lab: LoudnessModel) -> tuple[Array, Array, list[str]]:
     return np.full(len(PHONS), 1000.0), heights, [f"{phon} phon" if phon else "threshold" for phon in PHONS]
 
 
-CONTOURS = Figure(
+CONTOURS = _beside(
     "contours",
     "Equally loud: levels of tones that are as loud as one at 1 kHz",
     Axis(
@@ -407,8 +405,6 @@ CONTOURS = Figure(
         ),
         Words("phons", _contour_words, Style(BLUE), size="11px"),
     ],
-    shown=_experiment("contours"),
-    height=_HEIGHT,
     legend="top_right",
 )
 
