@@ -1,6 +1,7 @@
 """What the model half of every lab has: one state, read and written as text, and lessons kept as data.
-Source: our own; the idea of a state that is all in the link is TensorFlow Playground's.
-Not a view: no panel and no holoviews below this line, so every lab can be tested without a browser.
+
+Neither panel nor holoviews is imported here, so that every lab can be tested without a browser. The idea of a link that
+holds the whole state is TensorFlow Playground's.
 """
 
 import contextlib
@@ -15,16 +16,17 @@ import yaml
 from app.page.background import LARGE, Superseded
 from app.quantity import Field, shortened
 from app.shared import SHARED
+from app.stimulus import Stimulus
 
-#: Shared results of more bytes than this are held by `app.shared.SHARED` alone, which is bounded.
+#: Shared results larger than this, in bytes, are held by `app.shared.SHARED` alone, which is bounded.
 _LARGE = 64_000
-#: Results of which more numbers are computed take 100 MB while they are.
+#: Results that take more numbers than this to compute need 100 MB meanwhile.
 _MANY = 4e6
 
 
 @dataclass(frozen=True)
 class Section:
-    """A group of controls under one title. ``when`` shows a control only for some values of another one."""
+    """A group of controls under one title."""
 
     title: str
     keys: tuple[str, ...]
@@ -33,7 +35,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Task:
-    """What a lesson asks for: measured values of the lab, each between two limits."""
+    """What a lesson asks for: measures of the lab, each between two limits."""
 
     text: str
     checks: Mapping[str, tuple[float, float]]
@@ -63,7 +65,7 @@ def load_lessons(path: Path) -> dict[str, Lesson]:
     Raises
     ------
     ValueError
-        When an entry has an unknown field: a typing error must not pass in silence.
+        If an entry has an unknown field, such as a misspelt one.
     """
     lessons = {}
     for slug, entry in yaml.safe_load(path.read_text(encoding="utf-8")).items():
@@ -85,26 +87,34 @@ def load_lessons(path: Path) -> dict[str, Lesson]:
 class LabModel(param.Parameterized):
     """State and computation of a lab, without a page.
 
-    A subclass names its ``parts`` (prefix -> Parameterized object), its ``sections`` and its ``lessons``, and
-    computes. Parameters are reached by key, ``prefix.name``: the same key in controls, links, lessons and tests.
+    A subclass passes its ``parts`` (prefix -> Parameterized object) to ``__init__``, has ``sections`` and
+    ``lessons``, and computes. Each parameter has a key, ``prefix.name``, the same in controls, links and lessons.
     """
 
     sections: ClassVar[tuple[Section, ...]] = ()
     lessons: ClassVar[Mapping[str, Lesson]] = {}
     #: The three keys that a phone shows above the plots.
     key_controls: ClassVar[tuple[str, ...]] = ()
-    #: Keys that follow from others (`reconcile`): they stay out of states and links.
+    #: What a setting starts with, where that is not what its part declares.
+    defaults: ClassVar[Mapping[str, Any]] = {}
+    #: Former keys of settings, which old links and lessons still have, and the present ones.
+    aliases: ClassVar[Mapping[str, str]] = {}
+    #: For a control that matters only sometimes, the values of other settings with which it is shown.
+    conditions: ClassVar[Mapping[str, Mapping[str, list[Any]]]] = {}
+    #: Keys that follow from others (`reconcile`): states and links leave them out.
     derived: ClassVar[tuple[str, ...]] = ()
-    #: Keys that `reconcile` sets, but that are free afterwards: with these values of another key they stand in states
-    #: and links even at their defaults.
+    #: Keys that `reconcile` sets but a user may change: with these values of another key, states and links hold them
+    #: even at their defaults.
     kept_when: ClassVar[Mapping[str, Mapping[str, list[Any]]]] = {}
+    #: The sound that the lab listens to, if it has one that can be chosen; its prefix is "s".
+    stimulus: Stimulus | None = None
 
-    version = param.Integer(default=0, doc="Counts changes: whoever shows the lab watches this alone.")
+    version = param.Integer(default=0, doc="Counts changes; a page watches this alone.")
 
     def __init__(self, parts: Mapping[str, param.Parameterized], **settings: Any) -> None:
         super().__init__(**settings)
         self.parts = dict(parts)
-        #: Asked before each stage is computed; where it says so, the stage raises `Superseded` instead.
+        #: Called before each stage is computed; if it returns True, the stage raises `Superseded`.
         self.outdated: Callable[[], bool] = lambda: False
         self._holding = 0
         self._dirty: set[str] = set()
@@ -113,6 +123,12 @@ class LabModel(param.Parameterized):
         self._snapshot: dict[str, Any] | None = None
         self._stages: dict[str, tuple[Hashable, Any]] = {}
         self.fields: dict[str, Field] = {}
+        for key, value in self.defaults.items():
+            prefix, name = key.split(".")
+            self.parts[prefix].param[
+                name
+            ].default = value  # of this object alone: param copies what is asked for
+            setattr(self.parts[prefix], name, value)
         for prefix, part in self.parts.items():
             for name in part.param:
                 if name == "name" or (part.param[name].precedence or 0) < 0:
@@ -125,11 +141,11 @@ class LabModel(param.Parameterized):
         for event in events:
             prefix = next(p for p, part in self.parts.items() if part is event.obj)
             self._dirty.add(f"{prefix}.{event.name}")
-        if not self._holding:  # set from a cell, or by a dropped file
+        if not self._holding:  # set in a notebook's cell, or by a dropped file
             self._notes += self._settle()
 
     def take_notes(self) -> list[str]:
-        """Return, once, the notes of changes that were made without `update` or `restore`, as from a notebook."""
+        """Return, once, the notes on changes made without `update` or `restore`, as in a notebook."""
         notes, self._notes = self._notes, []
         return notes
 
@@ -160,14 +176,14 @@ class LabModel(param.Parameterized):
                 notes.extend(self._settle())
 
     def reconcile(self, changed: Iterable[str]) -> list[str]:
-        """Keep parameters that depend on each other consistent; return a sentence for each one moved.
+        """Keep parameters that depend on each other consistent; return a sentence for each one that was changed.
 
-        ``changed`` holds the keys that changed, and those that were given again with the value they had.
+        ``changed`` holds the keys that were set, including those set to the value they had.
         """
         return []
 
     def check(self) -> None:
-        """Give up what is being computed if nobody wants it any more; called between pieces of long work.
+        """Give up a computation whose result is no longer needed; called between pieces of long work.
 
         Raises
         ------
@@ -180,21 +196,21 @@ class LabModel(param.Parameterized):
     def stage(
         self, name: str, key: Hashable, make: Callable[[], Any], *, shared: bool = False, values: float = 0
     ) -> Any:
-        """Return what `make` made for this key, made anew only when the key changed.
+        """Return a result of the lab, computed anew only when its key has changed.
 
         Parameters
         ----------
         name : str
-            Which of the lab's results.
+            Which result.
         key : hashable
-            All that it follows from.
+            All that it depends on.
         make : callable
-            Makes it.
+            Computes it.
         shared : bool
-            Whether another session's will do. The key must then hold all that it follows from, of a user's own file
+            Whether sessions share it. The key must then hold all that it depends on, of a user's own file
             the hash of its bytes (`app.stimulus.Stimulus.key`).
         values : float
-            How many numbers are computed; of those with more than `_MANY`, a process makes one at a time.
+            How many numbers are computed; above `_MANY`, a process computes one such result at a time.
         """
         held = self._stages.get(name)
         if held is not None and held[0] == key:
@@ -213,30 +229,38 @@ class LabModel(param.Parameterized):
         else:
             whole_key = (type(self).__name__, name, key)
             made = SHARED.get(whole_key, make)
-            if (
-                SHARED.size(whole_key) or 0
-            ) > _LARGE:  # it is there: thirty pages need not each hold their last one
+            if (SHARED.size(whole_key) or 0) > _LARGE:  # thirty pages need not each hold their last one
                 self._stages.pop(name, None)
                 return made
         self._stages[name] = (key, made)
         return made
 
+    def key_of(self, *names: str) -> tuple[Hashable, ...]:
+        """Return values of settings for the key of a `stage`: of single keys, or of all with a prefix such as "f."."""
+        return tuple(
+            v for key, v in self.values().items() if key in names or f"{key.split('.')[0]}." in names
+        )
+
+    def renamed(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return settings under their present keys, see `aliases`."""
+        return {self.aliases.get(key, key): value for key, value in values.items()}
+
     def update(self, values: Mapping[str, Any]) -> list[str]:
-        """Set parameters by key; what is invalid is left as it was.
+        """Set parameters by key; an invalid value leaves its parameter as it was.
 
         Parameters
         ----------
         values : mapping
-            ``{"f.order": 2, ...}``; values may be text, as in a link.
+            ``{"f.order": 2, ...}``; values may be text, as in a link, and keys former ones.
 
         Returns
         -------
         list of str
-            One sentence for each value that was not taken, or that moved another one. Empty when all went well.
+            One sentence for each value that was refused, or that changed another one. Empty when all went well.
         """
         problems = []
         with self._one_change() as notes:
-            for key, value in values.items():
+            for key, value in self.renamed(values).items():
                 entry = self.fields.get(key)
                 if entry is None:
                     problems.append(f"{shortened(key)} is not a setting of this lab and was left out.")
@@ -249,7 +273,7 @@ class LabModel(param.Parameterized):
         return problems + notes
 
     def state(self) -> dict[str, str]:
-        """Return what differs from a fresh lab, as the text a permalink holds."""
+        """Return what differs from a fresh lab, as text for a link."""
         return {
             key: entry.text()
             for key, entry in self.fields.items()
@@ -263,13 +287,13 @@ class LabModel(param.Parameterized):
 
     def values(self) -> dict[str, Any]:
         """Return every parameter's present value by key."""
-        if self._snapshot is None:  # reading some fifty parameters costs as much as filtering a channel
+        if self._snapshot is None:  # reading fifty parameters costs as much as filtering a channel
             self._snapshot = {key: entry.value for key, entry in self.fields.items()}
         return dict(self._snapshot)
 
     def restore(self, state: Mapping[str, Any]) -> list[str]:
-        """Go to a state as `state` returns it: what it does not name goes back to the default."""
-        left_out = {*state, *self.derived}
+        """Go to a state as `state` returns it; all else goes back to its default."""
+        left_out = {*self.renamed(state), *self.derived}
         defaults = {key: f.parameter.default for key, f in self.fields.items() if key not in left_out}
         with self._one_change() as notes:
             self.update(defaults)
@@ -277,9 +301,17 @@ class LabModel(param.Parameterized):
             notes.extend(self.update(state))
         return notes
 
+    def measures(self) -> Mapping[str, float]:
+        """Return the numbers that a lesson's task can ask for."""
+        return {}
+
+    def summary(self) -> str:
+        """Describe in one line what is seen, for the page and for a screen reader."""
+        raise NotImplementedError(f"{type(self).__name__} needs a summary")
+
     def code(self) -> str:
         """Return a script that reproduces the lab's numbers with the present settings."""
-        raise NotImplementedError(f"{type(self).__name__} must write its code")
+        raise NotImplementedError(f"{type(self).__name__} needs a script")
 
     def schema(self) -> list[dict[str, Any]]:
         """Describe the controls for the page."""
@@ -296,5 +328,6 @@ class LabModel(param.Parameterized):
         ]
 
     def visible_when(self) -> dict[str, dict[str, list[Any]]]:
-        """Return, for a control that matters only sometimes, the values of another control it needs."""
-        return {}
+        """Return, for a control that matters only sometimes, the values of other settings with which it is shown."""
+        of_sound = {} if self.stimulus is None else self.stimulus.visible_when("s")
+        return {**of_sound, **self.conditions}

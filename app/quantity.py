@@ -69,6 +69,11 @@ class Quantity(param.Number):
             raise ValueError(f"{self.label} is {val}; give a whole number.")
 
 
+def ratio(label: str, bounds: tuple[float, float], doc: str) -> Quantity:
+    """Return a factor with which a model's own value is multiplied: 1 by default, on a logarithmic slider."""
+    return Quantity(1.0, bounds=bounds, step=0.01, unit="×", scale="log", label=label, doc=doc)
+
+
 #: Steps of a logarithmic slider, before values that are equal when rounded become one. The page's own has as many.
 LOG_STEPS = 400
 

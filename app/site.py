@@ -172,7 +172,7 @@ def lab_card(lab: type[LabView]) -> str:
     """Return a lab's card on the landing page."""
     lessons = "".join(
         f"<li><a href='{lab.slug}?lesson={html.escape(slug)}'>{html.escape(lesson.title)}</a></li>"
-        for slug, lesson in lab.makes.lessons.items()
+        for slug, lesson in lab.model_class.lessons.items()
     )
     return f"""
 <div class="card">

@@ -135,7 +135,16 @@ def _speech(fs: int) -> torch.Tensor:
 
 
 class Stimulus(param.Parameterized):
-    """The stimulus picker's state; `render` makes the sound in Pa.
+    """The settings of the stimulus; `render` makes the sound in Pa.
+
+    Parameters
+    ----------
+    highest_frequency : float, optional
+        Where tones and edges of noise end in a lab of one sampling rate, Hz.
+    rates : sequence of int
+        All sampling rates that the lab asks for, Hz.
+    **settings
+        Values of parameters.
 
     Examples
     --------
@@ -285,35 +294,18 @@ class Stimulus(param.Parameterized):
         default=0, precedence=-1, doc="Files taken so far: a new one of the same name is another sound."
     )
 
-    def __init__(self, *, rates: Sequence[int] = RATES, **settings: Any) -> None:
+    def __init__(
+        self, *, highest_frequency: float | None = None, rates: Sequence[int] = RATES, **settings: Any
+    ) -> None:
         #: Sampling rates that the lab asks for, Hz, as `decode_upload` takes them.
         self.rates = tuple(rates)
         self._upload: Upload | None = None
         self._resampled: tuple[int, torch.Tensor] | None = None
         super().__init__(**settings)
-
-    @classmethod
-    def starting_with(
-        cls, *, highest_frequency: float | None = None, rates: Sequence[int] = RATES, **defaults: Any
-    ) -> "Stimulus":
-        """Return a stimulus whose defaults are these, for a lab that opens with another sound.
-
-        ``highest_frequency`` in Hz is where tones and edges of noise end, in a lab of one sampling rate; ``rates`` are
-        all that the lab asks for.
-
-        Examples
-        --------
-        >>> Stimulus.starting_with(kind="tone").param["kind"].default
-        'tone'
-        """
-        made = cls(rates=rates, **defaults)
-        # Of this object alone: param copies a parameter that is asked for.
-        for name, value in defaults.items():
-            made.param[name].default = value
         if highest_frequency is not None:
             for name in ("frequency", "frequency2", "low", "high"):
-                made.param[name].bounds = (made.param[name].bounds[0], highest_frequency)
-        return made
+                # Of this object alone: param copies a parameter that is asked for.
+                self.param[name].bounds = (self.param[name].bounds[0], highest_frequency)
 
     @property
     def decode(self) -> Callable[[str, bytes], Upload]:

@@ -62,6 +62,9 @@ class Figure:
         Whether a click or a drag in it looks closer, see `LabView.pointed`.
     wide_left : bool
         Whether the axis at its left gets the room that it has in the other figures.
+    area : str
+        Area of the page's grid that it stands in, where that is not called as the figure is: figures of which one is
+        shown at a time share one.
 
     Raises
     ------
@@ -82,6 +85,7 @@ class Figure:
     zooms: str = "xy"
     pointable: bool = False
     wide_left: bool = True
+    area: str = ""
 
     def __post_init__(self) -> None:
         if not self.name.replace("-", "_").isidentifier():

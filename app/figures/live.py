@@ -63,6 +63,13 @@ class FigureSet(Mapping[str, Figure]):
     def __len__(self) -> int:
         return len(self._figures)
 
+    def areas(self) -> str:
+        """Return the CSS that places those figures whose area of the page's grid has another name than they have."""
+        placed = (figure for figure in self.values() if figure.area)
+        return "".join(
+            f'.figures > [data-name="{figure.name}"] {{ grid-area: {figure.area}; }}\n' for figure in placed
+        )
+
     def template(self) -> str:
         """Return the figures without values as a Bokeh document in JSON, one root a figure; made once a process."""
         with _LOCK:

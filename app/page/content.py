@@ -90,9 +90,9 @@ class Contents:
         return {
             "id": lab.id,
             "file": f"amtlab-{lab.slug}",
-            "sounds": [[key, label, doc] for key, (label, doc) in lab.sounds.items()],
+            "sounds": [[key, each.label, each.help] for key, each in lab.sounds.items()],
             "silent": lab.silent(),
-            "exports": [[key, label, doc] for key, (label, doc) in lab.exports.items()],
+            "exports": [[key, each.label, each.help] for key, each in lab.exports.items()],
             "pinned": lab.comparison.state is not None,
             "compares": lab.compares,
             "fits": lab.fits,
@@ -108,7 +108,7 @@ class Contents:
         return {
             "id": lab.id,
             "template": lab.figures.template(),
-            "grid": lab.grid,
+            "grid": lab.figures.areas() + lab.grid,
             "pointable": [figure.name for figure in lab.figures.values() if figure.pointable],
             "late": computing or lab.late(),
             "scene": Scene().whole() if computing else lab.scene.whole(),

@@ -58,6 +58,7 @@ class Link:
         self._foreign: dict[str, str] = {}
         self._defaults = {key: entry.parameter.default for key, entry in model.fields.items()}
         self._expected = self._defaults
+        self._hidden_by_lesson: tuple[str, ...] = ()
 
     def read(self, text: str) -> tuple[list[str], dict[str, str] | None]:
         """Apply a link as far as it makes sense.
@@ -91,7 +92,8 @@ class Link:
                 notes.append("The link hides controls that this lab does not have; they were left out.")
         pinned = None
         if "a" in query:
-            pinned = {key: value for key, value in _parsed(query["a"]).items() if key in self._model.fields}
+            asked_for = self._model.renamed(_parsed(query["a"]))
+            pinned = {key: value for key, value in asked_for.items() if key in self._model.fields}
         state = {key: value for key, value in query.items() if key not in _OWN_KEYS}
         file = [key for key in ("s.kind", "t.target") if state.get(key) == "file"]
         if file:
@@ -105,7 +107,7 @@ class Link:
         if self.lesson is not None:
             query["lesson"] = self.lesson.slug
         hidden = sorted(set(self.hidden))
-        if hidden != sorted(self.lesson.hide if self.lesson is not None else ()):
+        if hidden != sorted(self._hidden_by_lesson):
             query["hide"] = ",".join(hidden)
         model, expected = self._model, self._expected
         for key, value in model.values().items():
@@ -118,9 +120,10 @@ class Link:
     def enter(self, lesson: Lesson | None) -> list[str]:
         """Open a lesson, or leave the one that is open and keep its settings; return the model's notes."""
         self.lesson = lesson
-        self.hidden = lesson.hide if lesson else ()
-        # What the lesson itself sets need not stand in the link, but a way back from it must.
-        of_lesson = lesson.state if lesson else {}
+        self.hide(lesson.hide if lesson else ())
+        self._hidden_by_lesson = self.hidden
+        # A link leaves out what the lesson itself sets, but not a way back from it.
+        of_lesson = self._model.renamed(lesson.state) if lesson else {}
         fields = self._model.fields
         self._expected = self._defaults | {key: fields[key].parse(value) for key, value in of_lesson.items()}
         return self._model.restore(lesson.state) if lesson else []
@@ -131,7 +134,8 @@ class Link:
 
     def hide(self, keys: Iterable[str]) -> None:
         """Hide these controls and no others; keys of controls that there are not are left out."""
-        self.hidden = tuple(key for key in keys if key in self._model.fields)
+        present = (self._model.aliases.get(key, key) for key in keys)
+        self.hidden = tuple(key for key in present if key in self._model.fields)
 
     @property
     def next_lesson(self) -> Lesson | None:

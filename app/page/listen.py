@@ -1,8 +1,10 @@
 """What leaves a lab for the ear or the disk: sounds at one safe level, and exported files, as messages to the page."""
 
 import base64
+import io
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,6 +16,65 @@ from app.page.problems import NO_ROOM, sentence
 from app.page.protocol import Failed, File, Sound
 
 _LOG = logging.getLogger("amtlab")
+_MIME = {
+    "csv": "text/csv",
+    "dsp": "text/plain",
+    "json": "application/json",
+    "npz": "application/zip",
+    "pt": "application/octet-stream",
+    "wav": "audio/wav",
+}
+
+
+@dataclass(frozen=True)
+class Playable:
+    """A sound that a lab offers.
+
+    Parameters
+    ----------
+    label, help : str
+        What its button says, and what it is.
+    make : callable
+        Takes the lab's model; returns title, samples and rate in Hz.
+    """
+
+    label: str
+    help: str
+    make: Callable[[Any], tuple[str, torch.Tensor, int]]
+
+
+@dataclass(frozen=True)
+class Export:
+    """A file that a lab offers.
+
+    Parameters
+    ----------
+    label, help : str
+        What its button says, and what it is.
+    name : str or callable
+        Name of the file after "amtlab-", or what returns it for the lab's model; the ending says the kind.
+    make : callable
+        Takes the lab's model; returns the content, or the columns of a CSV file, or the arrays of an NPZ file.
+    comment : callable
+        Takes the lab's model; returns the first line of a CSV file.
+    """
+
+    label: str
+    help: str
+    name: str | Callable[[Any], str]
+    make: Callable[[Any], bytes | str | Mapping[str, Any]]
+    comment: Callable[[Any], str] = lambda lab: str(lab.summary())
+
+    def file(self, lab: Any) -> tuple[str, str, bytes]:
+        """Return name, MIME type and content of the file."""
+        name = self.name(lab) if callable(self.name) else self.name
+        ending = name.rpartition(".")[2]
+        content = self.make(lab)
+        if isinstance(content, Mapping):
+            content = _npz(content) if ending == "npz" else to_csv(content, self.comment(lab))
+        elif isinstance(content, str):
+            content = content.encode()
+        return f"amtlab-{name}", _MIME[ending], content
 
 
 class Audible(Protocol):
@@ -78,6 +139,12 @@ class Listening:
             _LOG.exception("A file could not be made")
             return {"type": "failed", "text": f"{NO_ROOM} for this file. Try again later."}
         return {"type": "file", "name": name, "mime": mime, "data": base64.b64encode(content).decode()}
+
+
+def _npz(arrays: Mapping[str, Any]) -> bytes:
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    return buffer.getvalue()
 
 
 def to_csv(columns: Mapping[str, np.ndarray[Any, Any]], comment: str = "") -> bytes:

@@ -27,15 +27,10 @@ from app.page.content import Contents, Status
 from app.page.inbox import Inbox
 from app.page.layout import SITE, cell_frame, page_frame
 from app.page.link import Link
-from app.page.listen import Listening
+from app.page.listen import Export, Listening, Playable
 from app.page.part import LabPart
 from app.page.problems import sentence
-from app.page.protocol import (
-    NEWEST_WINS,
-    Piece,
-    Set,
-    Update,
-)
+from app.page.protocol import NEWEST_WINS, Piece, Set, Update
 from app.page.protocol import Work as WorkContent
 from app.page.upload import TakesFiles, Uploads
 from app.page.widget import control
@@ -53,8 +48,8 @@ _Redrawn = hv.streams.Stream.define("Redrawn", version=0)
 class LabView(Viewer):
     """The page of one lab over one model; displays itself in a notebook, `page` makes it a served page.
 
-    A subclass sets ``makes``, ``slug``, ``title``, ``question``, ``figures`` and ``grid``, and may render ``sounds``
-    and ``exports`` by key.
+    A subclass sets ``model_class``, ``slug``, ``title``, ``question``, ``figures`` and ``grid``, and may offer
+    ``sounds`` and ``exports``.
 
     Parameters
     ----------
@@ -74,7 +69,7 @@ class LabView(Viewer):
     """
 
     #: What it is the page of.
-    makes: ClassVar[type[Any]]
+    model_class: ClassVar[type[Any]]
     lab: Any
     slug: ClassVar[str]
     title: ClassVar[str]
@@ -93,9 +88,11 @@ class LabView(Viewer):
     #: The section of controls that takes a dropped file, and the words in its box.
     upload_section: ClassVar[str] = "Sound"
     upload_words: ClassVar[str] = "Drop a sound file here, or choose one"
-    #: key -> (label on the button, what it is)
-    sounds: ClassVar[Mapping[str, tuple[str, str]]] = {}
-    exports: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    #: Sounds and files that the page offers, by key.
+    sounds: ClassVar[Mapping[str, Playable]] = {}
+    exports: ClassVar[Mapping[str, Export]] = {}
+    #: Key of the sound that stands for a state when two are compared by ear, if there is one.
+    compared: ClassVar[str] = ""
 
     def __init__(
         self,
@@ -106,7 +103,7 @@ class LabView(Viewer):
         background: Background | None = None,
     ) -> None:
         super().__init__()
-        self.model: LabModel = model or self.makes()
+        self.model: LabModel = model or self.model_class()
         self.lab = self.model
         self.live = LiveFigures(self.figures)
         self._redrawn = _Redrawn()
@@ -179,15 +176,17 @@ class LabView(Viewer):
 
     def measures(self) -> Mapping[str, float]:
         """Return the numbers that a lesson's task can ask for."""
-        return {}
+        return self.model.measures()
 
     def summary(self) -> str:
         """Return the line of words above the figures."""
-        raise NotImplementedError(f"{type(self).__name__} must say what is seen")
+        return self.model.summary()
 
     def sound(self, key: str) -> tuple[str, torch.Tensor, int]:
         """Return title, samples and rate of the sound with that key."""
-        raise KeyError(key)
+        if key not in self.sounds:
+            raise KeyError(f"There is no sound called {key}")
+        return self.sounds[key].make(self.model)
 
     def silent(self) -> list[str]:
         """Return the keys of sounds that there are not in the present state."""
@@ -199,15 +198,17 @@ class LabView(Viewer):
 
     def compared_sound(self) -> tuple[torch.Tensor, int] | None:
         """Return the sound that stands for the present state in a comparison by ear, and its rate."""
-        return None
+        return self.sound(self.compared)[1:] if self.compared else None
 
     def export(self, key: str) -> tuple[str, str, bytes]:
         """Return file name, MIME type and content of the export with that key."""
-        raise KeyError(key)
+        if key not in self.exports:
+            raise KeyError(f"There is no export called {key}")
+        return self.exports[key].file(self.model)
 
     def stimulus(self) -> TakesFiles | None:
         """Return what a dropped file goes to, if the lab takes any."""
-        return None
+        return self.model.stimulus
 
     def job(self) -> Job | None:
         """Return what the page computes only when asked, in the present state, if there is something."""

@@ -38,6 +38,7 @@ def control(model: LabModel, key: str, **settings: Any) -> pn.widgets.Widget:
     >>> lab.bank.bandwidth
     2.0
     """
+    key = model.aliases.get(key, key)
     if key not in model.fields:
         raise KeyError(f"There is no setting {key!r}; choose one of {', '.join(model.fields)}.")
     field = model.fields[key]

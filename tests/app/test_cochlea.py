@@ -8,7 +8,9 @@ import pytest
 import torch
 
 from amtlib import DRNLFilterbank
-from app.labs.cochlea.model import EXPERIMENTS, CochleaModel
+from app.labs.cochlea import experiments
+from app.labs.cochlea.model import CochleaModel
+from app.labs.cochlea.settings import EXPERIMENTS
 from app.labs.cochlea.view import CochleaLab
 from app.page.part import LabPart
 
@@ -89,20 +91,26 @@ def test_a_sweep_is_one_call_of_the_model(lab: CochleaModel, monkeypatch: pytest
 @pytest.mark.parametrize("ear", [{}, {"e.a_db": -20, "e.model": "jepsen2008"}, {"e.subject": "HIx"}], ids=str)
 def test_a_sweep_of_levels_is_the_ear_at_each_level(lab: CochleaModel, ear: dict[str, Any]) -> None:
     lab.update({"t.cf": 2000, **ear})
-    tones = lab._tones(np.array([2000.0])) * torch.as_tensor(10 ** (lab.input_output.levels / 20))[:, None]
+    tones = (
+        experiments.tones(np.array([2000.0])) * torch.as_tensor(10 ** (lab.input_output.levels / 20))[:, None]
+    )
     for path, found in zip(
         lab.bank([2000.0])(tones, return_paths=True),
         (lab.input_output.total, lab.input_output.linear, lab.input_output.nonlinear),
         strict=True,
     ):
-        np.testing.assert_allclose(lab._rms(path[:, 0]), found, atol=1e-9)  # float64, another order of sums
+        np.testing.assert_allclose(
+            experiments.steady_level(path[:, 0]), found, atol=1e-9
+        )  # float64, another order of sums
 
 
 def test_suppression_is_the_change_of_the_response_at_the_probe(lab: CochleaModel) -> None:
     lab.update({"t.cf": 2000, "t.level": 50})
     found, row, column = lab.suppression, 4, 20
     frequencies = np.array([2000.0, found.frequencies[column]])
-    probe, second = lab._tones(frequencies, 0.08) * torch.tensor([[10 ** (50 / 20)], [10 ** (62 / 20)]])
+    probe, second = experiments.tones(frequencies, 0.08) * torch.tensor(
+        [[10 ** (50 / 20)], [10 ** (62 / 20)]]
+    )
     assert found.levels[row] == 62
     y = lab.bank([2000.0])(torch.stack([probe, probe + second]))[:, 0, round(0.03 * 44100) :].numpy()
     parts = np.abs(y @ np.exp(-2j * np.pi * 2000 / 44100 * np.arange(y.shape[-1])))

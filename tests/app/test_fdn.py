@@ -494,7 +494,9 @@ def test_the_transport_offers_what_can_be_done(page: FdnLab) -> None:
 
 def test_pause_and_stop_answer_within_half_a_second(page: FdnLab, monkeypatch: pytest.MonkeyPatch) -> None:
     # In a page a thread looks for the modes of what rests; here it would be done before the answer.
-    monkeypatch.setattr(page._observer, "_analyses", lambda *anything: dict.fromkeys(("start", "now", "target")))
+    monkeypatch.setattr(
+        page._observer, "_analyses", lambda *anything: dict.fromkeys(("start", "now", "target"))
+    )
     page.lab.update({"t.steps": 5000, "t.patience": 2000})
     page.act("play")
     run = page.lab.run

@@ -32,7 +32,9 @@ def page_with(settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> FdnL
     page = FdnLab()
     assert page.lab.update(settings) == []
     # Modes are counted by a thread, which here would have nobody to come back to.
-    monkeypatch.setattr(page._observer, "_analyses", lambda *anything: dict.fromkeys(("start", "now", "target")))
+    monkeypatch.setattr(
+        page._observer, "_analyses", lambda *anything: dict.fromkeys(("start", "now", "target"))
+    )
     return page
 
 

@@ -14,7 +14,8 @@ from hypothesis import example, given
 from hypothesis import settings as limits
 
 from amtlib import GammatoneFilterbank, scales
-from app.labs.filterbank.model import SILENCE_DB, FilterbankModel, FilterbankResult, decibels
+from app.labs.filterbank.model import FilterbankModel
+from app.labs.filterbank.result import SILENCE_DB, FilterbankResult, decibels
 from app.stimulus import KINDS
 from tests.app.states import settings
 
@@ -41,7 +42,9 @@ def wav(x: np.ndarray, fs: int) -> bytes:
 def test_the_envelopes_are_those_of_the_filterbank() -> None:
     lab = lab_with(s__kind="complex", f__order=3, f__bandwidth=1.5)
     bank = GammatoneFilterbank(lab.centre_frequencies(), 32000, n=3, betamul=lab.betamul)
-    whole = torch.nn.functional.max_pool1d(bank.envelope(lab.sound()), lab.stretch, ceil_mode=True).numpy()
+    whole = torch.nn.functional.max_pool1d(
+        bank.envelope(lab.sound()), lab.frame_length, ceil_mode=True
+    ).numpy()
     assert lab.result.envelope.shape == whole.shape
     # Between the samples that are looked at, an envelope is a little higher.
     assert (lab.result.envelope <= whole + 1e-5 * whole.max()).all()
@@ -282,7 +285,7 @@ def test_another_level_is_a_factor_where_the_sound_has_one_level(kind: str) -> N
     # float32, scaled before it is rounded or after
     assert np.allclose(lab.sound(), gain * x, rtol=3e-7, atol=1e-10) == lab.stimulus.scales
     assert np.allclose(lab.stimulus.render(lab.bank.fs, level=60), x, rtol=0, atol=0)
-    whole, _ = lab.filterbank().envelope_peaks(lab.sound(), lab.stretch)
+    whole, _ = lab.filterbank().envelope_peaks(lab.sound(), lab.frame_length)
     assert np.allclose(lab.result.envelope, whole, rtol=0, atol=1e-6 * float(whole.max()))
 
 

@@ -14,7 +14,7 @@ from app.labs.loudness import experiments
 from app.labs.loudness.experiments import PHONS
 from app.labs.loudness.figures import area_of
 from app.labs.loudness.model import LoudnessModel, phon
-from app.labs.loudness.settings import VIEWS
+from app.labs.loudness.settings import EXPERIMENTS
 from app.labs.loudness.view import LoudnessLab
 from app.page.part import LabPart
 from app.work import Work
@@ -127,7 +127,7 @@ def test_another_level_does_not_pass_the_ear_s_filter_again(
     [
         {"s.level": 77, "s.frequency": 640},
         {"s.kind": "complex", "m.ild": 12, "p.exponent": 2.5, "p.release_long": 3.0},
-        {"s.kind": "tone_in_noise", "s.level": 45, "m.ears": "left", "p.lean": 0.1},
+        {"s.kind": "tone_in_noise", "s.level": 45, "m.ears": "left", "p.level_dependence": 0.1},
         {"s.kind": "click", "m.field": "diffuse", "p.attack_short": 2.0},
         {"m.model": "glasberg2002", "s.kind": "gap", "p.scale": 1.4},
     ],
@@ -212,7 +212,7 @@ def test_a_weaker_right_ear_adds_less_and_less(lab: LoudnessModel) -> None:
     ("key", "value", "louder"),
     [
         ("p.scale", 1.2, True),
-        ("p.lean", 0.0, False),
+        ("p.level_dependence", 0.0, False),
         ("m.inhibition", False, True),
         ("m.field", "diffuse", None),
         ("p.attack_long", 0.2, False),
@@ -221,7 +221,7 @@ def test_a_weaker_right_ear_adds_less_and_less(lab: LoudnessModel) -> None:
         ("p.release_long", 0.2, None),
         ("p.range_db", 20, False),
         ("p.floor_db", 40, False),
-        ("p.upright", 30, True),
+        ("p.symmetric_level", 30, True),
         ("p.exponent", 4.0, None),
         ("p.spread", 0.5, None),
         ("p.edge3", 900, None),
@@ -241,9 +241,9 @@ def test_every_parameter_of_the_model_changes_what_is_seen(
 
 
 def test_the_flattest_skirt_matters_to_very_loud_sounds(lab: LoudnessModel) -> None:
-    lab.update({"s.level": 110, "p.lean": 0.6, "p.upright": 30})
+    lab.update({"s.level": 110, "p.level_dependence": 0.6, "p.symmetric_level": 30})
     before = lab.course.peak
-    lab.update({"p.steepest": 1.0})
+    lab.update({"p.flattest_skirt": 1.0})
     assert lab.course.peak < before
 
 
@@ -251,7 +251,7 @@ def test_silence_is_heard_as_nothing(lab: LoudnessModel) -> None:
     lab.update({"s.kind": "silence"})
     assert lab.course.peak == 0
     assert "Nothing of it is heard" in lab.summary()
-    for view in VIEWS.values():
+    for view in EXPERIMENTS.values():
         lab.update({"v.view": view})
         lab.measures()
 
@@ -277,7 +277,7 @@ def test_the_pattern_leans_towards_high_frequencies_as_the_level_rises(lab: Loud
 
 
 def test_without_levelling_the_series_is_one_pattern_five_times(lab: LoudnessModel) -> None:
-    lab.update({"p.lean": 0})
+    lab.update({"p.level_dependence": 0})
     patterns = lab.series.excitation
     relative = patterns - patterns.max(-1, keepdims=True)
     shown = relative[-1] > -40
@@ -370,7 +370,14 @@ def test_the_summary_says_sone_and_phon(lab: LoudnessModel) -> None:
     [
         {},
         {"m.model": "glasberg2002", "s.kind": "white", "m.ears": "left"},
-        {"m.ild": -12, "p.lean": 0.2, "p.attack_long": 2, "p.edge2": 400, "p.spread": 0.1, "p.scale": 1.1},
+        {
+            "m.ild": -12,
+            "p.level_dependence": 0.2,
+            "p.attack_long": 2,
+            "p.edge2": 400,
+            "p.spread": 0.1,
+            "p.scale": 1.1,
+        },
         {"m.inhibition": False, "m.field": "diffuse", "s.kind": "speech", "s.duration": 0.3},
         {"m.model": "glasberg2002", "p.release_short": 3, "p.step": 1, "p.edge4": 3000},
     ],
@@ -415,7 +422,7 @@ def test_the_task_of_a_lesson_can_be_done(lab: LoudnessModel, slug: str, solutio
     assert lesson.task.is_done(lab.measures()), lab.measures()
 
 
-@pytest.mark.parametrize("view", list(VIEWS.values()))
+@pytest.mark.parametrize("view", list(EXPERIMENTS.values()))
 def test_each_view_draws_its_own_figure(told: list[dict[str, Any]], view: str) -> None:
     page = LoudnessLab()
     page.lab.update({"v.view": view})
@@ -466,7 +473,7 @@ def test_exports_hold_what_is_shown() -> None:
     lines = content.decode().splitlines()
     assert lines[1].startswith("erb_number_cam,frequency_hz,excitation_left_db")
     assert len(lines) == 2 + 150
-    for view in VIEWS.values():
+    for view in EXPERIMENTS.values():
         page.lab.update({"v.view": view})
         _, _, content = page.export("npz")
         arrays = np.load(io.BytesIO(content))

@@ -64,7 +64,7 @@ def test_the_server_lets_pass_the_messages_that_are_written_down_with_their_fiel
 
 @pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.slug)
 def test_each_part_of_each_lab_is_drawn_from_the_structure_that_is_written_down(lab: Any) -> None:
-    page = lab(link=f"?lesson={next(iter(lab.makes.lessons))}", served=True)
+    page = lab(link=f"?lesson={next(iter(lab.model_class.lessons))}", served=True)
     contents = page.contents
     assert_fits(contents.controls(), protocol.ControlsContent)
     assert_fits(contents.words(), protocol.WordsContent)

@@ -25,8 +25,8 @@ def test_every_lab_has_a_card_a_picture_and_its_question(lab: type[LabView]) -> 
 
 @pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.slug)
 def test_every_lesson_is_one_click_away(lab: type[LabView]) -> None:
-    assert lab.makes.lessons
-    for slug in lab.makes.lessons:
+    assert lab.model_class.lessons
+    for slug in lab.model_class.lessons:
         assert f"href='{lab.slug}?lesson={slug}'" in landing_html()
 
 
@@ -56,7 +56,7 @@ class ToyModel(LabModel):
 
 
 class ToyLab(LabView):
-    makes = ToyModel
+    model_class = ToyModel
     slug = "toy"
     title = "Toy"
     question = "How steep is it?"

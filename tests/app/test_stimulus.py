@@ -13,7 +13,7 @@ import torch
 from amtlib import audio
 from amtlib.limits import VARIABLE, Limits
 from amtlib.signals import rms_level
-from app.labs.filterbank.model import Bank
+from app.labs.filterbank.settings import Bank
 from app.stimulus import KINDS, Stimulus
 
 RATES = Bank.param.fs.objects

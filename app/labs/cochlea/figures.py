@@ -25,7 +25,8 @@ from app.figures import (
     peak_columns,
 )
 from app.figures.theme import BLUE, GREEN, LIVE, ORANGE, PURPLE, REFERENCE, SIGNED, Style
-from app.labs.cochlea.model import TUNING_LEVELS, CochleaModel
+from app.labs.cochlea.experiments import TUNING_LEVELS
+from app.labs.cochlea.model import CochleaModel
 
 _TALL, _HALF = 540, 266
 _STRONG = replace(LIVE, width=3.0)
@@ -91,6 +92,7 @@ SLOPE = Figure(
         *compared(Curve("slope", lambda lab: (lab.input_output.levels, lab.input_output.slope), _STRONG)),
     ],
     shown=_during("io"),
+    area="beside",
     height=_TALL,
 )
 
@@ -109,6 +111,7 @@ TUNING = Figure(
         for i, (level, colour) in enumerate(zip(TUNING_LEVELS, _LEVEL_COLOURS, strict=True))
     ],
     shown=_during("tuning"),
+    area="beside",
     height=_TALL,
     legend="top_right",
 )
@@ -156,6 +159,7 @@ SUPPRESSION = Figure(
         ),
     ],
     shown=_during("suppression"),
+    area="beside",
     height=_TALL,
     grid=False,
 )
@@ -184,11 +188,12 @@ DISTORTION = Figure(
         Words("marks", _distortion_marks, Style(GREEN)),
     ],
     shown=_during("distortion"),
+    area="beside",
     height=_TALL,
 )
 
 
-def _cochleagram(name: str, title: str, unit: str) -> Figure:
+def _cochleagram(name: str, title: str, unit: str, area: str) -> Figure:
     """Return the figure of the level at every place over time, short enough that two stand under each other."""
 
     def values(lab: CochleaModel) -> tuple[Any, Array, Array]:
@@ -204,6 +209,7 @@ def _cochleagram(name: str, title: str, unit: str) -> Figure:
         Axis("place", "Place", "Hz", (230.0, 8600.0), "erb", (250, 500, 1000, 2000, 4000, 8000)),
         [Image("levels", values, colours=(low, low + 80.0), unit=unit)],
         shown=_during("cochleagram"),
+        area=area,
         height=_HALF,
         grid=False,
     )
@@ -216,7 +222,7 @@ FIGURES = FigureSet(
         TUNING,
         SUPPRESSION,
         DISTORTION,
-        _cochleagram("drnl", "This ear (dB re 1 µm/s)", "dB re 1 µm/s"),
-        _cochleagram("gammatone", "Linear gammatone filterbank (dB SPL)", "dB SPL"),
+        _cochleagram("drnl", "This ear (dB re 1 µm/s)", "dB re 1 µm/s", "upper"),
+        _cochleagram("gammatone", "Linear gammatone filterbank (dB SPL)", "dB SPL", "lower"),
     ]
 )

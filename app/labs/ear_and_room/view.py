@@ -29,4 +29,4 @@ class EarAndRoomLab(FdnLab):
     opens_with = "room"
     upload_section = "Room and goal"
     grid = _GRID + PLACES
-    makes = EarAndRoomModel
+    model_class = EarAndRoomModel

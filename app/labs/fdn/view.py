@@ -72,7 +72,7 @@ class FdnLab(LabView):
     figures = FIGURES
     grid = _GRID + PLACES
     lab: FdnModel
-    makes = FdnModel
+    model_class = FdnModel
     compares = False
     upload_section = "Goal"
     upload_words = "Drop an impulse response here, or choose one"
@@ -98,7 +98,7 @@ class FdnLab(LabView):
         served: bool = False,
         background: Background | None = None,
     ) -> None:
-        self.lab = model or self.makes()
+        self.lab = model or self.model_class()
         self._ticking: Future[None] | None = None
         self._preparing = self._stopping = False
         self._sentence: tuple[str, str | None, float] = ("", None, 0.0)

@@ -21,7 +21,8 @@ from app.figures import (
     peak_columns,
 )
 from app.figures.theme import BLUE, GREEN, GREY, ORANGE, PINNED, Style
-from app.labs.filterbank.model import FilterbankModel, envelope_level, frequency_text
+from app.labs.filterbank.model import FilterbankModel
+from app.labs.filterbank.result import envelope_level, frequency_text
 
 _THIN = Style(BLUE, width=1.2)
 _OUTLINE = Style(GREEN)

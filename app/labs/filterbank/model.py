@@ -1,262 +1,34 @@
-"""State and numbers of the filterbank lab: a sound, a gammatone filterbank, and what its channels say.
-Source: :class:`amtlib.GammatoneFilterbank`; the long-term excitation is the level of a channel's mean squared envelope
-over two, which is its rms level wherever the filter is narrow compared with its centre frequency.
-Not a page: see view.py. Everything here runs, and is tested, without a browser.
-"""
+"""State and numbers of the filterbank lab: a sound, and a :class:`amtlib.GammatoneFilterbank` that splits it."""
 
 import math
 from collections.abc import Hashable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
-import param
 import torch
-from numpy.typing import NDArray
 
-from amtlib import GammatoneFilterbank, lti, scales, signals
+from amtlib import GammatoneFilterbank, lti, scales
 from amtlib.filterbanks.gammatone import default_betamul
 from app.lab import LabModel, Section, load_lessons
-from app.quantity import Quantity
+from app.labs.filterbank.result import (
+    REFERENCE_LEVEL,
+    Array,
+    FilterbankResult,
+    bandwidth_3db,
+    decibels,
+    erb_numbers,
+    frequency_text,
+    waveform_and_envelope,
+)
+from app.labs.filterbank.script import script
+from app.labs.filterbank.settings import Bank, Probe
 from app.stimulus import Stimulus
 
-Array = NDArray[Any]
-
-#: Lowest level that is told apart from silence, dB SPL: keeps the logarithm finite far below any picture.
-SILENCE_DB = -200.0
-#: Level of the sound whose envelopes are kept, dB SPL: another level is a factor, where the sound has only one.
-REFERENCE_LEVEL = 60.0
-#: Envelopes are kept as the highest value in each of this many stretches, at most: more than any screen shows.
-STRETCHES = 2048
+#: Envelopes are kept as the highest value in each of at most this many frames, more than any screen shows.
+FRAMES = 2048
 #: Frequencies at which the filters' responses are drawn.
 RESPONSE_POINTS = 240
-
-
-class Bank(param.Parameterized):
-    """The filterbank's settings."""
-
-    low = Quantity(
-        80.0,
-        bounds=(20, 4000),
-        step=1,
-        unit="Hz",
-        scale="log",
-        label="Lowest channel",
-        doc="Centre frequency of the lowest channel.",
-    )
-    high = Quantity(
-        8000.0,
-        bounds=(200, 20000),
-        step=1,
-        unit="Hz",
-        scale="log",
-        label="Highest channel",
-        doc="Centre frequency of the highest channel; it stays below 0.45 of the sampling rate.",
-    )
-    channels = Quantity(
-        40,
-        bounds=(2, 128),
-        step=1,
-        whole=True,
-        label="Channels",
-        doc="How many filters share the range, equally spaced on the ERB scale.",
-    )
-    spacing = Quantity(
-        0.78,
-        bounds=(0.05, 20),
-        step=0.05,
-        unit="ERB",
-        label="Spacing",
-        doc="Distance between neighbours. Above 1, sounds can fall between the filters. Moves with Channels.",
-    )
-    order = Quantity(
-        4,
-        bounds=(1, 8),
-        step=1,
-        whole=True,
-        label="Order",
-        doc="Sections in cascade. More of them, steeper skirts and a later, rounder response. 4 fits the ear.",
-    )
-    bandwidth = Quantity(
-        1.0,
-        bounds=(0.1, 5),
-        step=0.05,
-        unit="× normal",
-        label="Bandwidth",
-        doc="1 is a healthy ear; an impaired one has filters two to four times wider.",
-    )
-    fs = param.Selector(
-        default=32000,
-        objects=[16000, 22050, 32000, 44100, 48000],
-        label="Sampling rate (Hz)",
-        doc="The sound is made or resampled at this rate; nothing above half of it exists.",
-    )
-
-
-class Probe(param.Parameterized):
-    """Where the lab looks closely, and the limits of its colours."""
-
-    frequency = Quantity(
-        1000.0,
-        bounds=(20, 20000),
-        step=1,
-        unit="Hz",
-        scale="log",
-        label="Look at channel near",
-        doc="The nearest channel is drawn and played. A click on the cochleagram sets it too.",
-    )
-    time = Quantity(
-        0.2,
-        bounds=(0, 10),
-        step=0.005,
-        unit="s",
-        label="Look at time",
-        doc="Middle of the close-up. A click on the cochleagram sets it too.",
-    )
-    follow = param.Boolean(
-        default=False,
-        label="Follow the mouse",
-        doc="Look at whatever the mouse passes over in the cochleagram.",
-    )
-    width = Quantity(
-        40.0,
-        bounds=(5, 500),
-        step=5,
-        unit="ms",
-        scale="log",
-        label="Close-up",
-        doc="How much of the channel's waveform is drawn.",
-    )
-    floor = Quantity(
-        0.0, bounds=(-20, 80), step=5, unit="dB SPL", label="Darkest colour at", doc="Lower end of the axes."
-    )
-    ceiling = Quantity(
-        80.0, bounds=(20, 120), step=5, unit="dB SPL", label="Brightest colour at", doc="Upper end."
-    )
-
-
-@dataclass(frozen=True)
-class FilterbankResult:
-    """What the lab computed, as plain arrays. Pressures in Pa, levels in dB SPL, times in s, frequencies in Hz."""
-
-    fs: int
-    waveform: Array
-    """``(T,)``"""
-    fc: Array
-    """``(F,)`` centre frequencies"""
-    times: Array
-    """``(M,)`` where the stretches of the envelope begin"""
-    shape: Array
-    """``(F, M)`` highest value of each channel's envelope in each stretch, of the same sound at `REFERENCE_LEVEL`"""
-    gain: float
-    """What `shape` is multiplied with: a sound at another level has the same shape, which is kept once"""
-    excitation: Array
-    """``(F,)`` level of each channel over the whole sound, from its mean squared envelope"""
-    response_frequencies: Array
-    """``(K,)``"""
-    responses: Array
-    """``(F, K)`` gain of each filter, dB"""
-    channel: int
-    """Index of the channel that is looked at"""
-    channel_times: Array
-    """``(W,)`` the close-up"""
-    channel_wave: Array
-    channel_envelope: Array
-    impulse_times: Array
-    """``(I,)``"""
-    impulse_response: Array
-    impulse_envelope: Array
-    bandwidth_3db: float
-    """-3 dB width of the channel that is looked at, Hz"""
-    delay: float
-    """Time of its impulse response's envelope maximum, s"""
-
-    @property
-    def duration(self) -> float:
-        """Length of the sound in s."""
-        return len(self.waveform) / self.fs
-
-    @property
-    def envelope(self) -> Array:
-        """Highest value of each channel's envelope in each stretch, Pa, shape ``(F, M)``."""
-        return self.shape if self.gain == 1 else self.shape * np.float32(self.gain)
-
-    def arrays(self) -> dict[str, Any]:
-        """Return everything by name, with the envelope as it is at the sound's level."""
-        kept = {name: value for name, value in vars(self).items() if name not in ("shape", "gain")}
-        return {**kept, "envelope": self.envelope}
-
-    @property
-    def levels(self) -> Array:
-        """Level of each channel over time, dB SPL, shape ``(F, M)``: the cochleagram."""
-        return envelope_level(self.envelope)
-
-    @property
-    def peak(self) -> int:
-        """Index of the channel with the highest excitation."""
-        return int(self.excitation.argmax())
-
-    def measures(self) -> dict[str, float]:
-        """Return the numbers that a lesson's task can ask for, as far as they follow from the arrays."""
-        return {
-            "peak_frequency_hz": float(self.fc[self.peak]),
-            "peak_level_db": float(self.excitation[self.peak]),
-            "channels": float(len(self.fc)),
-            "spacing_erb": float(np.diff(_erb(self.fc)).mean()),
-            "channel_frequency_hz": float(self.fc[self.channel]),
-            "channel_level_db": float(self.excitation[self.channel]),
-            "channel_bandwidth_hz": self.bandwidth_3db,
-            "channel_delay_ms": self.delay * 1000,
-            "excitation_peaks": float(self.excitation_peaks()),
-        }
-
-    def excitation_peaks(self, depth: float = 3.0) -> int:
-        """Count the maxima of the excitation that stand ``depth`` dB above the valleys beside them."""
-        count, valley, summit, rising = 0, self.excitation[0], self.excitation[0], True
-        for level in self.excitation[1:]:
-            if rising:
-                summit = max(summit, level)
-                if level < summit - depth:
-                    count, valley, rising = count + 1, level, False
-            else:
-                valley = min(valley, level)
-                if level > valley + depth:
-                    summit, rising = level, True
-        return count + int(rising and summit > self.excitation[0] and summit > valley + depth)
-
-
-def decibels(power: Array) -> Array:
-    """Turn mean squared pressure in Pa^2 into dB SPL; silence is `SILENCE_DB`."""
-    smallest = (signals.P_REF * 10 ** (SILENCE_DB / 20)) ** 2
-    return 10 * np.log10(np.maximum(power, smallest)) - 20 * math.log10(signals.P_REF)
-
-
-def envelope_level(envelope: Array) -> Array:
-    """Return the level of a tone with this envelope, dB SPL."""
-    return decibels(envelope**2 / 2)
-
-
-def frequency_text(hertz: float) -> str:
-    """Write a frequency as one reads it: 850 Hz, 1.25 kHz."""
-    return f"{hertz:.0f} Hz" if hertz < 1000 else f"{hertz / 1000:.2f} kHz"
-
-
-def waveform_and_envelope(
-    one: GammatoneFilterbank, x: torch.Tensor, part: slice = slice(None)
-) -> tuple[Array, Array]:
-    """Return a part of the output of a filterbank's only channel, and of its envelope."""
-    output = one.analytic(x)[0, part]
-    return output.real.numpy(), output.abs().numpy()
-
-
-def _erb(hertz: Array | float) -> Array:
-    return scales.fc2erb(torch.from_numpy(np.array(hertz, dtype=float))).numpy()
-
-
-def _crossing(x: Array, y: Array, left: int) -> float:
-    """Return where the line from point ``left`` to the next one crosses zero."""
-    return float(x[left] - y[left] * (x[left + 1] - x[left]) / (y[left + 1] - y[left]))
 
 
 class FilterbankModel(LabModel):
@@ -272,10 +44,7 @@ class FilterbankModel(LabModel):
     """
 
     sections: ClassVar[tuple[Section, ...]] = (
-        Section(
-            "Sound",
-            Stimulus.keys("s"),
-        ),
+        Section("Sound", Stimulus.keys("s")),
         Section(
             "Filterbank", ("f.channels", "f.spacing", "f.low", "f.high", "f.bandwidth", "f.order", "f.fs")
         ),
@@ -290,10 +59,6 @@ class FilterbankModel(LabModel):
         self.bank = Bank()
         self.probe = Probe()
         super().__init__({"s": self.stimulus, "f": self.bank, "v": self.probe})
-
-    def visible_when(self) -> dict[str, dict[str, list[Any]]]:
-        """Return which kinds of sound each parameter matters to."""
-        return Stimulus.visible_when("s")
 
     def reconcile(self, changed: Iterable[str]) -> list[str]:
         """Keep the range in order and below fs / 2, and spacing and channels in step."""
@@ -317,7 +82,7 @@ class FilterbankModel(LabModel):
                 self.probe.ceiling = min(round(self.probe.floor + 20, 9), 120)
             else:
                 self.probe.floor = round(self.probe.ceiling - 20, 9)
-        span = float(_erb(bank.high) - _erb(bank.low))
+        span = float(erb_numbers(bank.high) - erb_numbers(bank.low))
         low, high = bank.param.channels.bounds
         if "f.spacing" in changed and "f.channels" not in changed:
             bank.channels = int(min(max(round(span / bank.spacing) + 1, low), high))
@@ -329,12 +94,11 @@ class FilterbankModel(LabModel):
         return (self.bank.fs, *self.stimulus.key())
 
     def _bank_key(self) -> tuple[Hashable, ...]:
-        values = self.values()
-        return tuple(values[key] for key in values if key.startswith("f.") and key != "f.spacing")
+        return self.key_of(*(key for key in self.fields if key.startswith("f.") and key != "f.spacing"))
 
     @property
     def _values(self) -> float:
-        """How many numbers all channels have."""
+        """How many numbers there are in all channels."""
         return float(self.bank.channels * self.bank.fs * self.stimulus.duration)
 
     @property
@@ -357,7 +121,7 @@ class FilterbankModel(LabModel):
         return self._bank_of(self.centre_frequencies())
 
     def _one(self) -> GammatoneFilterbank:
-        """Return the channel that is looked at as a filterbank of its own."""
+        """Return the channel in the close-up as a filterbank of its own."""
         return self._bank_of(self.centre_frequencies()[[self.channel]])
 
     def _bank_of(self, fc: torch.Tensor) -> GammatoneFilterbank:
@@ -365,13 +129,17 @@ class FilterbankModel(LabModel):
 
     @property
     def channel(self) -> int:
-        """Index of the channel that is looked at."""
-        return int(np.abs(_erb(self.centre_frequencies().numpy()) - _erb(self.probe.frequency)).argmin())
+        """Index of the channel in the close-up."""
+        return int(
+            np.abs(
+                erb_numbers(self.centre_frequencies().numpy()) - erb_numbers(self.probe.frequency)
+            ).argmin()
+        )
 
     @property
-    def stretch(self) -> int:
-        """Samples of which the highest value of the envelope is kept: a power of 2."""
-        return 2 ** max(math.ceil(math.log2(self.sound().shape[-1] / STRETCHES)), 0)
+    def frame_length(self) -> int:
+        """Samples of a frame, of which the highest value of the envelope is kept: a power of 2."""
+        return 2 ** max(math.ceil(math.log2(self.sound().shape[-1] / FRAMES)), 0)
 
     @property
     def result(self) -> FilterbankResult:
@@ -380,11 +148,11 @@ class FilterbankModel(LabModel):
         Raises
         ------
         ValueError
-            When the settings do not fit together; the sentence says what to change.
+            If the settings do not fit together; the message says what to change.
         """
-        values = self.values()
-        settings = (value for key, value in values.items() if key[:2] in ("f.", "v."))
-        return self.stage("result", (*self._sound_key(), *settings), self._compute, shared=True)
+        return self.stage(
+            "result", (*self._sound_key(), *self.key_of("f.", "v.")), self._compute, shared=True
+        )
 
     @torch.no_grad()
     def _compute(self) -> FilterbankResult:
@@ -406,7 +174,7 @@ class FilterbankModel(LabModel):
             fs=fs,
             waveform=x.numpy(),
             fc=fc,
-            times=np.arange(shape.shape[1]) * self.stretch / fs,
+            times=np.arange(shape.shape[1]) * self.frame_length / fs,
             shape=shape,
             gain=gain,
             excitation=decibels(power * gain**2),
@@ -419,7 +187,7 @@ class FilterbankModel(LabModel):
             impulse_times=np.arange(len(impulse[0])) / fs,
             impulse_response=impulse[0],
             impulse_envelope=impulse[1],
-            bandwidth_3db=self._bandwidth(one, float(fc[channel])),
+            bandwidth_3db=bandwidth_3db(one, float(fc[channel])),
             delay=delay,
         )
 
@@ -427,7 +195,7 @@ class FilterbankModel(LabModel):
         """Return the envelopes' peaks and their powers, of the sound at the level at which they are kept."""
         there = not self.stimulus.scales or self.stimulus.level == REFERENCE_LEVEL
         x = self.sound() if there else self.stimulus.render(self.bank.fs, level=REFERENCE_LEVEL)
-        peaks, power = self.filterbank().envelope_peaks(x, self.stretch)
+        peaks, power = self.filterbank().envelope_peaks(x, self.frame_length)
         return peaks.numpy(), power.numpy()
 
     @staticmethod
@@ -441,7 +209,9 @@ class FilterbankModel(LabModel):
     def _responses(self) -> tuple[Array, Array]:
         top = min(20000.0, self.bank.fs / 2)
         frequencies = scales.erb2fc(
-            torch.linspace(float(_erb(20.0)), float(_erb(top)), RESPONSE_POINTS, dtype=torch.float64)
+            torch.linspace(
+                float(erb_numbers(20.0)), float(erb_numbers(top)), RESPONSE_POINTS, dtype=torch.float64
+            )
         )
         frequencies = frequencies.clamp_max(top)  # the last one may have been rounded beyond fs / 2
         gain = self.filterbank().frequency_response(frequencies).abs().clamp_min(1e-10)
@@ -456,25 +226,12 @@ class FilterbankModel(LabModel):
         response, envelope = waveform_and_envelope(one, click)
         return one, float(envelope.argmax()) / self.bank.fs, (response, envelope)
 
-    @staticmethod
-    def _bandwidth(one: GammatoneFilterbank, fc: float) -> float:
-        """Return the -3 dB width around fc in Hz, from a fine grid interpolated between its points."""
-        reach = 2.0 * float(scales.audfiltbw(torch.tensor(fc, dtype=torch.float64))) * max(one.betamul, 1.0)
-        grid = np.linspace(max(fc - reach, 0.0), min(fc + reach, one.fs / 2), 401)
-        gain = one.frequency_response(torch.from_numpy(grid)).abs()[0].double().numpy() - 0.5**0.5
-        centre = int(np.abs(grid - fc).argmin())
-        below, above = np.flatnonzero(gain[:centre] < 0), np.flatnonzero(gain[centre:] < 0)
-        # Where a wide filter meets 0 or fs / 2 before it has fallen by 3 dB, the edge counts.
-        low = _crossing(grid, gain, int(below[-1])) if len(below) else float(grid[0])
-        high = _crossing(grid, gain, centre + int(above[0]) - 1) if len(above) else float(grid[-1])
-        return high - low
-
     def measures(self) -> dict[str, float]:
         """Return the numbers that a lesson's task can ask for."""
         return {**self.result.measures(), "second_frequency_hz": float(self.stimulus.frequency2)}
 
     def channel_sound(self) -> torch.Tensor:
-        """Return the output of the channel that is looked at, Pa, shape ``(T,)``."""
+        """Return the output of the channel in the close-up, Pa, shape ``(T,)``."""
         with torch.no_grad():
             return self._one()(self.sound())[0]
 
@@ -488,7 +245,7 @@ class FilterbankModel(LabModel):
         return self.filterbank().round_trip(self.sound())
 
     def summary(self) -> str:
-        """Say in one line what is seen, for the page and for a screen reader."""
+        """Describe in one line what is seen, for the page and for a screen reader."""
         r = self.result
         if r.excitation[r.peak] < -100:
             loudest = "Silence in every channel."
@@ -504,35 +261,8 @@ class FilterbankModel(LabModel):
 
     def code(self) -> str:
         """Return a script that reproduces the plotted numbers with the present settings."""
-        fs, order, channels = int(self.bank.fs), int(self.bank.order), int(self.bank.channels)
-        low, high = float(self.bank.low), float(self.bank.high)
-        return "\n".join(
-            [
-                "import torch",
-                "",
-                "import amtlib",
-                "from amtlib import GammatoneFilterbank, scales, signals",
-                "",
-                *self.stimulus.code(fs),
-                "",
-                f"low, high = scales.fc2erb(torch.tensor([{low!r}, {high!r}], dtype=torch.float64))",
-                f"erb = torch.linspace(float(low), float(high), {channels}, dtype=torch.float64)",
-                f"bank = GammatoneFilterbank(scales.erb2fc(erb), fs={fs}, n={order}, betamul={self.betamul!r})",
-                "",
-                *self._code_of_envelopes(),
-                "excitation = 10 * torch.log10(power / signals.P_REF**2)  # dB SPL",
-                "cochleagram = 20 * torch.log10(envelope / 2**0.5 / signals.P_REF)  # dB SPL",
-                f"channel = bank(x)[{self.channel}]  # Pa, the channel that is looked at",
-                "",
-            ]
-        )
-
-    def _code_of_envelopes(self) -> list[str]:
         try:
-            stretch = self.stretch
-        except ValueError:  # the sound cannot be made: the page says why, and the script will too
-            stretch = 1
-        return [
-            "# The highest value of each envelope in each stretch, Pa, (channels, time), and mean powers, Pa^2",
-            f"envelope, power = bank.envelope_peaks(x, stretch={stretch})",
-        ]
+            frame_length = self.frame_length
+        except ValueError:  # the sound cannot be made: the page says why, and so will the script
+            frame_length = 1
+        return script(self.stimulus, self.bank, self.betamul, frame_length, self.channel)

@@ -1,10 +1,8 @@
-"""The page of the filterbank lab: cochleagram, long-term excitation, filter shapes, one channel in detail.
-Not computing: figures come from figures.py, numbers from model.py.
-"""
+"""The page of the filterbank lab: cochleagram, long-term excitation, filter shapes, one channel in detail."""
 
 import io
 import math
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -12,11 +10,11 @@ import torch
 from amtlib import audio
 from app.figures import erb_number
 from app.labs.filterbank.figures import FIGURES
-from app.labs.filterbank.model import FilterbankModel, frequency_text
+from app.labs.filterbank.model import FilterbankModel
 from app.labs.filterbank.picture import card
-from app.page.listen import to_csv
+from app.labs.filterbank.result import frequency_text
+from app.page.listen import Export, Playable
 from app.page.view import LabView
-from app.stimulus import Stimulus
 
 _GRID = """
 .figures { grid-template-columns: repeat(3, minmax(0, 1fr));
@@ -38,34 +36,62 @@ _GRID = """
 """
 
 
+def _channel(lab: FilterbankModel) -> tuple[str, torch.Tensor, int]:
+    r = lab.result
+    return f"Channel {r.channel + 1}, {frequency_text(r.fc[r.channel])}", lab.channel_sound(), r.fs
+
+
+def _excitation(lab: FilterbankModel) -> dict[str, Any]:
+    return {"fc_hz": lab.result.fc, "excitation_db_spl": lab.result.excitation}
+
+
+def _wav(lab: FilterbankModel) -> bytes:
+    buffer = io.BytesIO()
+    # A file of floats also holds pressures above 1 Pa (94 dB SPL).
+    audio.save(buffer, lab.sound(), lab.bank.fs, subtype="FLOAT")
+    return buffer.getvalue()
+
+
 class FilterbankLab(LabView):
     """The filterbank lab, ready to display in a notebook or to serve."""
 
     lab: FilterbankModel
-    makes = FilterbankModel
+    model_class = FilterbankModel
     slug = "filterbank"
     order = 1
     picture = staticmethod(card)
     title = "Filterbank"
     question = "How does the ear split sound into frequencies?"
-    sounds: ClassVar[dict[str, tuple[str, str]]] = {
-        "input": ("Input", "The sound as it reaches the ear"),
-        "channel": ("Channel", "What the chosen filter lets through"),
-        "sum": ("Sum", "All channels, each run backwards through its filter and added: what the bank keeps"),
+    sounds: ClassVar[dict[str, Playable]] = {
+        "input": Playable(
+            "Input",
+            "The sound as it reaches the ear",
+            lambda lab: (lab.stimulus.summary, lab.sound(), lab.bank.fs),
+        ),
+        "channel": Playable("Channel", "What the chosen filter lets through", _channel),
+        "sum": Playable(
+            "Sum",
+            "All channels, each run backwards through its filter and added: what the bank keeps",
+            lambda lab: (f"Sum of {lab.bank.channels} channels", lab.resynthesis(), lab.bank.fs),
+        ),
     }
-    exports: ClassVar[dict[str, tuple[str, str]]] = {
-        "csv": ("CSV", "Long-term excitation, one line a channel"),
-        "npz": ("NPZ", "All arrays of the page, for NumPy"),
-        "wav": ("WAV", "The input, calibrated: 1.0 in the file is 1 Pa"),
+    #: It holds what the filterbank's settings change.
+    compared = "sum"
+    exports: ClassVar[dict[str, Export]] = {
+        "csv": Export(
+            "CSV",
+            "Long-term excitation, one line a channel",
+            "filterbank.csv",
+            _excitation,
+            comment=lambda lab: lab.stimulus.summary,
+        ),
+        "npz": Export(
+            "NPZ", "All arrays of the page, for NumPy", "filterbank.npz", lambda lab: lab.result.arrays()
+        ),
+        "wav": Export("WAV", "The input, calibrated: 1.0 in the file is 1 Pa", "filterbank.wav", _wav),
     }
     figures = FIGURES
     grid = _GRID
-
-    def stimulus(self) -> Stimulus:
-        """Return the stimulus that a dropped file goes to."""
-        return self.lab.stimulus
-
-    # ------------------------------------------------------------------ figures
 
     def pointed(self, figure: str, x: float, y: float) -> list[str]:
         """Look at the channel and the time under the pointer."""
@@ -81,45 +107,3 @@ class FilterbankLab(LabView):
         top = math.ceil(float(r.levels.max()) / 5) * 5 + 5
         ceiling = min(max(top, 20), 120)
         self.lab.update({"v.ceiling": ceiling, "v.floor": min(max(ceiling - 60, -20), 80)})
-
-    # ------------------------------------------------------------------ words, sound, files
-
-    def measures(self) -> dict[str, float]:
-        """Return the numbers that a lesson's task can ask for."""
-        return self.lab.measures()
-
-    def summary(self) -> str:
-        """Return the line of words above the figures."""
-        return self.lab.summary()
-
-    def sound(self, key: str) -> tuple[str, torch.Tensor, int]:
-        """Return title, samples and rate of the input, of one channel, or of all channels put together."""
-        fs, r = self.lab.bank.fs, self.lab.result
-        if key == "input":
-            return self.lab.stimulus.summary, self.lab.sound(), fs
-        if key == "channel":
-            return f"Channel {r.channel + 1}, {frequency_text(r.fc[r.channel])}", self.lab.channel_sound(), fs
-        if key == "sum":
-            return f"Sum of {len(r.fc)} channels", self.lab.resynthesis(), fs
-        raise KeyError(f"There is no sound called {key}")
-
-    def compared_sound(self) -> tuple[torch.Tensor, int]:
-        """Return the resynthesis: it holds what the filterbank's settings change."""
-        return self.lab.resynthesis(), int(self.lab.bank.fs)
-
-    def export(self, key: str) -> tuple[str, str, bytes]:
-        """Return the long-term excitation as CSV, all arrays as NPZ, or the input as WAV."""
-        r = self.lab.result
-        if key == "csv":
-            columns = {"fc_hz": r.fc, "excitation_db_spl": r.excitation}
-            return "amtlab-filterbank.csv", "text/csv", to_csv(columns, self.lab.stimulus.summary)
-        if key == "npz":
-            buffer = io.BytesIO()
-            np.savez_compressed(buffer, **r.arrays())
-            return "amtlab-filterbank.npz", "application/zip", buffer.getvalue()
-        if key == "wav":
-            buffer = io.BytesIO()
-            # Pressures above 1 Pa (94 dB SPL) are no error in a file of floats.
-            audio.save(buffer, self.lab.sound(), r.fs, subtype="FLOAT")
-            return "amtlab-filterbank.wav", "audio/wav", buffer.getvalue()
-        raise KeyError(f"There is no export called {key}")

@@ -1,5 +1,6 @@
 """The figures of the loudness lab: spectrum by window, excitation, specific loudness, loudness over time, experiments.
-Source: the chain of figures is that of Moore and Glasberg's papers.
+
+They follow the chain of Moore and Glasberg's papers.
 """
 
 import math
@@ -42,8 +43,9 @@ from app.figures.theme import (
     VERMILION,
     Style,
 )
+from app.labs.loudness.chain import WINDOWS
 from app.labs.loudness.experiments import CONTOUR_FREQUENCIES, PHONS, SERIES_LEVELS
-from app.labs.loudness.model import WINDOWS, LoudnessModel, plain
+from app.labs.loudness.model import LoudnessModel, plain
 
 
 def _hertz(low: float, high: float) -> tuple[float, float]:
@@ -79,7 +81,7 @@ def _window(i: int) -> Callable[[LoudnessModel], tuple[Array, Array]]:
 
     def values(lab: LoudnessModel) -> tuple[Array, Array]:
         spectrum = lab.spectrum
-        found = np.searchsorted(lab.inside.edges, spectrum.frequencies, side="right") == i
+        found = np.searchsorted(lab.parameters.edges, spectrum.frequencies, side="right") == i
         return spectrum.frequencies[found], spectrum.levels[found]
 
     return values
@@ -91,7 +93,7 @@ SPECTRUM = Figure(
     replace(_PLACE, labelled=False),
     Axis("component", "Level", "dB SPL", (-10.0, 110.0)),
     [
-        Guides("edges", lambda lab: np.array(lab.inside.edges), replace(GUIDE, width=1.0)),
+        Guides("edges", lambda lab: np.array(lab.parameters.edges), replace(GUIDE, width=1.0)),
         *(
             Stems(f"window-{i}", _window(i), Style(colour, width=1.6), label)
             for i, (label, colour) in enumerate(zip(WINDOWS, _WINDOW_COLOURS, strict=True))
@@ -221,7 +223,7 @@ OVER_TIME = Figure(
 
 
 def _experiment(name: str) -> Callable[[LoudnessModel], bool]:
-    return lambda lab: lab.look.view == name
+    return lambda lab: lab.display.view == name
 
 
 def _at_level(i: int) -> Callable[[LoudnessModel], tuple[Array, Array]]:
@@ -243,6 +245,7 @@ SERIES = Figure(
         for i, (level, colour) in enumerate(zip(SERIES_LEVELS, _LEVEL_COLOURS, strict=True))
     ][::-1],
     shown=_experiment("series"),
+    area="beside",
     height=_HEIGHT,
     legend="top_right",
 )
@@ -278,6 +281,7 @@ GROWTH = Figure(
         Curve("both", _grown("both"), _STRONG, "both ears"),
     ],
     shown=_experiment("growth"),
+    area="beside",
     height=_HEIGHT,
     legend="bottom_right",
 )
@@ -308,6 +312,7 @@ BINAURAL = Figure(
         Words("values", _ear_words, Style(BLUE), size="13px"),
     ],
     shown=_experiment("binaural"),
+    area="beside",
     height=_HEIGHT,
     zooms="",
 )
@@ -327,25 +332,26 @@ MASKING = Figure(
         Curve("pinned", _threshold("masked"), PINNED, "pinned A", pinned=True),
         Curve(
             "noise",
-            lambda lab: (lab.masking.edges, np.full(2, float(lab.look.level))),
+            lambda lab: (lab.masking.edges, np.full(2, float(lab.display.level))),
             Style(GREEN, width=5.0),
             "band of noise",
         ),
         Curve("masked", _threshold("masked"), _STRONG, "beside the noise"),
     ],
     shown=_experiment("masking"),
+    area="beside",
     height=_HEIGHT,
     legend="top_right",
 )
 
 
 def _one_erb(lab: LoudnessModel) -> float:
-    return float(audfiltbw(torch.tensor(float(lab.look.centre))))
+    return float(audfiltbw(torch.tensor(float(lab.display.centre))))
 
 
 def _bandwidth_title(lab: LoudnessModel) -> str:
-    look = lab.look
-    return f"{look.level:g} dB SPL around {look.centre:g} Hz; one ERB is {_one_erb(lab):.0f} Hz"
+    display = lab.display
+    return f"{display.level:g} dB SPL around {display.centre:g} Hz; one ERB is {_one_erb(lab):.0f} Hz"
 
 
 def _widened(lab: LoudnessModel) -> tuple[Array, Array]:
@@ -362,6 +368,7 @@ BANDWIDTH = Figure(
         *compared(Curve("loudness", _widened, _STRONG, "band of noise"), "pinned A"),
     ],
     shown=_experiment("bandwidth"),
+    area="beside",
     height=_HEIGHT,
     legend="top_left",
 )
@@ -408,6 +415,7 @@ CONTOURS = Figure(
         Words("phons", _contour_words, Style(BLUE), size="11px"),
     ],
     shown=_experiment("contours"),
+    area="beside",
     height=_HEIGHT,
     legend="top_right",
 )

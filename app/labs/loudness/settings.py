@@ -1,13 +1,17 @@
-"""What the loudness lab can be set to: who listens, what is looked at, and every parameter of the models.
-Source: defaults are the models' own (Glasberg and Moore 2002; Moore et al. 2016), see :mod:`amtlib.loudness`.
-Not the computation: see model.py.
+"""What the loudness lab can be set to: who listens, every parameter of the models, and what is displayed.
+
+Defaults are the models' own (Glasberg and Moore 2002; Moore et al. 2016), see :mod:`amtlib.loudness`.
 """
 
 import param
 
-from app.quantity import Quantity
+from app.quantity import Quantity, ratio
 
-VIEWS = {
+FS = 32000
+#: Silence after the sound, s: long enough to see how its loudness is forgotten.
+AFTER = 0.25
+
+EXPERIMENTS = {
     "Level series: the pattern leans": "series",
     "Growth with level": "growth",
     "One ear and two": "binaural",
@@ -57,53 +61,26 @@ class Listener(param.Parameterized):
     )
 
 
-class Inside(param.Parameterized):
-    """The models' parameters: windows, filters, loudness and time."""
+def _edge(
+    window: str,
+    default: float,
+    bounds: tuple[float, float],
+    doc: str = "Longer windows resolve lower frequencies.",
+) -> Quantity:
+    """Return the frequency up to which a window of so many ms is used."""
+    label = f"{window}-ms window up to"
+    return Quantity(default, bounds=bounds, step=1, unit="Hz", scale="log", label=label, doc=doc)
 
-    edge1 = Quantity(
-        80,
-        bounds=(40, 250),
-        step=1,
-        unit="Hz",
-        scale="log",
-        label="64-ms window up to",
-        doc="Below it, the longest window: it tells low tones apart and is slow.",
-    )
-    edge2 = Quantity(
-        500,
-        bounds=(300, 800),
-        step=1,
-        unit="Hz",
-        scale="log",
-        label="32-ms window up to",
-        doc="Longer windows resolve lower frequencies.",
-    )
-    edge3 = Quantity(
-        1250,
-        bounds=(850, 1800),
-        step=1,
-        unit="Hz",
-        scale="log",
-        label="16-ms window up to",
-        doc="Longer windows resolve lower frequencies.",
-    )
-    edge4 = Quantity(
-        2540,
-        bounds=(1900, 3500),
-        step=1,
-        unit="Hz",
-        scale="log",
-        label="8-ms window up to",
-        doc="Longer windows resolve lower frequencies.",
-    )
-    edge5 = Quantity(
-        4050,
-        bounds=(3600, 12000),
-        step=1,
-        unit="Hz",
-        scale="log",
-        label="4-ms window up to",
-        doc="Above it, the window of 2 ms: quick, and blind to fine spectral detail.",
+
+class Parameters(param.Parameterized):
+    """Parameters of the models: windows, filters, loudness and time."""
+
+    edge1 = _edge("64", 80, (40, 250), "Below it, the longest window: it tells low tones apart and is slow.")
+    edge2 = _edge("32", 500, (300, 800))
+    edge3 = _edge("16", 1250, (850, 1800))
+    edge4 = _edge("8", 2540, (1900, 3500))
+    edge5 = _edge(
+        "4", 4050, (3600, 12000), "Above it, the window of 2 ms: quick, and blind to fine spectral detail."
     )
     step = param.Selector(
         default=0,
@@ -130,14 +107,14 @@ class Inside(param.Parameterized):
         label="Weakest component",
         doc="Whatever is weaker is left out, however quiet the rest is.",
     )
-    lean = Quantity(
+    level_dependence = Quantity(
         0.35,
         bounds=(0, 0.6),
         step=0.01,
         label="Levelling of the lower skirt",
         doc="How much an auditory filter's lower skirt flattens with level. At 0 patterns do not lean.",
     )
-    upright = Quantity(
+    symmetric_level = Quantity(
         51,
         bounds=(30, 70),
         step=1,
@@ -145,21 +122,17 @@ class Inside(param.Parameterized):
         label="Level of symmetric filters",
         doc="At this level per ERB both skirts are equally steep.",
     )
-    steepest = Quantity(
+    flattest_skirt = Quantity(
         0.1,
         bounds=(0.01, 1),
         step=0.01,
         label="Flattest lower skirt",
         doc="The lower skirt's slope p never falls below this, however loud the sound.",
     )
-    scale = Quantity(
-        1.0,
-        bounds=(0.5, 2),
-        step=0.01,
-        unit="×",
-        scale="log",
-        label="Sones per unit (C)",
-        doc="The constant that makes a 1-kHz tone of 40 dB SPL one sone loud, relative to its published value.",
+    scale = ratio(
+        "Sones per unit (C)",
+        (0.5, 2),
+        "The constant that makes a 1-kHz tone of 40 dB SPL one sone loud, relative to its published value.",
     )
     exponent = Quantity(
         1.5978,
@@ -175,41 +148,19 @@ class Inside(param.Parameterized):
         label="Smoothing across places",
         doc="Inhibition acts on patterns smoothed over neighbouring places: small is broad.",
     )
-    attack_short = Quantity(
-        1.0,
-        bounds=(0.1, 10),
-        step=0.01,
-        unit="×",
-        scale="log",
-        label="Short-term attack",
-        doc="How fast short-term loudness rises (1: 22 ms).",
+    attack_short = ratio("Short-term attack", (0.1, 10), "How fast short-term loudness rises (1: 22 ms).")
+    release_short = ratio(
+        "Short-term release",
+        (0.1, 10),
+        "How fast short-term loudness falls (1: 30 ms in the later model, 50 ms in the earlier).",
     )
-    release_short = Quantity(
-        1.0,
-        bounds=(0.1, 10),
-        step=0.01,
-        unit="×",
-        scale="log",
-        label="Short-term release",
-        doc="How fast short-term loudness falls (1: 30 ms in the later model, 50 ms in the earlier).",
+    attack_long = ratio(
+        "Long-term attack", (0.1, 10), "How fast the impression of a sound builds up (1: 0.1 s)."
     )
-    attack_long = Quantity(
-        1.0,
-        bounds=(0.1, 10),
-        step=0.01,
-        unit="×",
-        scale="log",
-        label="Long-term attack",
-        doc="How fast the impression of a sound builds up (1: 0.1 s).",
-    )
-    release_long = Quantity(
-        1.0,
-        bounds=(0.1, 10),
-        step=0.01,
-        unit="×",
-        scale="log",
-        label="Long-term release",
-        doc="How long a sound is remembered (1: 0.75 s in the later model, 2 s in the earlier).",
+    release_long = ratio(
+        "Long-term release",
+        (0.1, 10),
+        "How long a sound is remembered (1: 0.75 s in the later model, 2 s in the earlier).",
     )
 
     @property
@@ -218,11 +169,11 @@ class Inside(param.Parameterized):
         return tuple(float(e) for e in (self.edge1, self.edge2, self.edge3, self.edge4, self.edge5))
 
 
-class Look(param.Parameterized):
-    """What is looked at: a moment of the sound, and one experiment beside it."""
+class Display(param.Parameterized):
+    """What is displayed: a moment of the sound, and one experiment beside it."""
 
     view = param.Selector(
-        default="series", objects=VIEWS, label="Experiment", doc="What is shown beside the chain."
+        default="series", objects=EXPERIMENTS, label="Experiment", doc="What is shown beside the chain."
     )
     moment = Quantity(
         40.0,

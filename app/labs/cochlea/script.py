@@ -1,0 +1,51 @@
+"""The code that the cochlea lab shows."""
+
+from collections.abc import Mapping
+
+from app.labs.cochlea.experiments import FS, LEVELS, REFERENCE, SETTLED, TONE
+from app.labs.cochlea.settings import Ear, Test
+from app.stimulus import Stimulus
+
+
+def script(ear: Ear, factors: Mapping[str, float], test: Test, stimulus: Stimulus) -> str:
+    """Return a script that reproduces the input/output curve, and the cochleagram where it is shown."""
+    cf, f = float(test.cf), float(min(test.cf * test.tone, 0.45 * FS))
+    heard = test.experiment == "cochleagram"
+    scaled = ", ".join(f"{name}={factor!r}" for name, factor in factors.items())
+    lines = [
+        "import math",
+        "",
+        "import torch",
+        "",
+        *(["import amtlib"] if heard else []),
+        f"from amtlib import DRNLFilterbank, ears, {'scales, ' if heard else ''}signals",
+        "from amtlib.filterbanks.drnl_parameters import parameters_at",
+        "",
+        f"fs, subject, model = {FS}, {ear.subject!r}, {ear.model!r}",
+        "middle_ear = ears.MiddleEarFilter(fs, dtype=torch.float64)",
+        "",
+        "",
+        "def ear(places):",
+        f"    values = parameters_at(places, subject).scaled({scaled})",
+        "    return DRNLFilterbank(places, fs, subject=subject, model=model, parameters=values)",
+        "",
+        "",
+        f"cf, f = torch.tensor([{cf!r}], dtype=torch.float64), {f!r}  # Hz: the place and the tone",
+        f"levels = torch.arange({len(LEVELS)}, dtype=torch.float64) * {LEVELS[1] - LEVELS[0]}  # dB SPL",
+        f"time = torch.arange(round({TONE} * fs), dtype=torch.float64) / fs",
+        "gain = float(middle_ear.frequency_response(torch.tensor([f], dtype=torch.float64)).abs())",
+        "peak = gain * signals.P_REF * math.sqrt(2) * 10 ** (levels / 20)  # m/s at the stapes",
+        "onset = torch.sin(0.5 * math.pi * (time / 0.005).clamp_max(1)) ** 2",
+        "tones = peak[:, None] * torch.sin(2 * math.pi * f * time) * onset",
+        f"steady = ear(cf)(tones)[:, 0, round({SETTLED} * fs):]",
+        f"response = 20 * torch.log10(steady.square().mean(-1).sqrt() / {REFERENCE})  # dB re 1 um/s",
+    ]
+    if heard:
+        lines += [
+            "",
+            *stimulus.code(FS),
+            "ends = scales.fc2erb(torch.tensor([250.0, 8000.0], dtype=torch.float64))",
+            f"erb = torch.linspace(float(ends[0]), float(ends[1]), {int(test.channels)}, dtype=torch.float64)",
+            "velocity = ear(scales.erb2fc(erb)).float()(middle_ear(x.double()).float())  # m/s, (places, time)",
+        ]
+    return "\n".join([*lines, ""])

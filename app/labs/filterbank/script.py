@@ -1,0 +1,30 @@
+"""The code that the filterbank lab shows."""
+
+from app.labs.filterbank.settings import Bank
+from app.stimulus import Stimulus
+
+
+def script(stimulus: Stimulus, bank: Bank, betamul: float, frame_length: int, channel: int) -> str:
+    """Return a script that reproduces the plotted numbers with the present settings."""
+    fs, low, high = int(bank.fs), float(bank.low), float(bank.high)
+    return "\n".join(
+        [
+            "import torch",
+            "",
+            "import amtlib",
+            "from amtlib import GammatoneFilterbank, scales, signals",
+            "",
+            *stimulus.code(fs),
+            "",
+            f"low, high = scales.fc2erb(torch.tensor([{low!r}, {high!r}], dtype=torch.float64))",
+            f"erb = torch.linspace(float(low), float(high), {int(bank.channels)}, dtype=torch.float64)",
+            f"bank = GammatoneFilterbank(scales.erb2fc(erb), fs={fs}, n={int(bank.order)}, betamul={betamul!r})",
+            "",
+            "# The highest value of each envelope in each frame, Pa, (channels, frames), and mean powers, Pa^2",
+            f"envelope, power = bank.envelope_peaks(x, {frame_length})",
+            "excitation = 10 * torch.log10(power / signals.P_REF**2)  # dB SPL",
+            "cochleagram = 20 * torch.log10(envelope / 2**0.5 / signals.P_REF)  # dB SPL",
+            f"channel = bank(x)[{channel}]  # Pa, the channel in the close-up",
+            "",
+        ]
+    )

@@ -1,0 +1,308 @@
+"""The chain of the loudness lab, from a sound to its loudness over time, and what of it belongs to one moment.
+
+It runs once over the whole sound, by `amtlib.Moore2016` or `amtlib.Glasberg2002`; a moment is read off it.
+"""
+
+import math
+from collections.abc import Callable, Container, Hashable, Iterable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from numpy.typing import NDArray
+
+from amtlib import Glasberg2002, Moore2016
+from app.lab import LabModel
+from app.labs.loudness.experiments import Lines
+from app.labs.loudness.parameters import set_parameters
+from app.labs.loudness.settings import AFTER, FS, Display, Listener, Parameters
+from app.stimulus import Stimulus
+
+Array = NDArray[Any]
+
+#: Highest frequency that is offered, Hz: where the models' spectrum ends.
+HIGHEST = 15000
+#: Highest level at an ear, dB SPL: both sounds and differences between the ears end there.
+LOUDEST = 120
+#: Patterns are kept this often, ms, or of each spectrum where these are further apart.
+KEEP = 4
+#: Sounds that are much the same from one ms to the next.
+STEADY = {
+    *("tone", "tone_pair", "complex", "am", "fm"),
+    *("white", "pink", "band", "tone_in_noise", "sweep", "silence"),
+}
+#: Duration in s from which a tone is long: most of its spectra are alike.
+LONG_TONE = 0.25
+#: Settings of the ear: of all that comes before loudness over time and the other ear.
+EAR = (
+    *(f"edge{i}" for i in range(1, 6)),
+    *("range_db", "floor_db", "level_dependence", "symmetric_level", "flattest_skirt", "scale"),
+)
+#: Level at which sounds go through the ear's filter, which is linear: other levels are a factor, dB SPL.
+REFERENCE_LEVEL = 60.0
+#: The windows of the spectrum, longest first, as a legend calls them.
+WINDOWS = ("64 ms", "32 ms", "16 ms", "8 ms", "4 ms", "2 ms")
+
+
+@dataclass(frozen=True)
+class Course:
+    """What the model made of the whole sound: loudness over time, and the patterns every 4 or 8 ms.
+
+    Times in s from the sound's onset, shape ``(F,)``; loudness in sone, ``(F,)``; patterns ``(2, M, C)`` of the left
+    and the right ear at ``moments`` ``(M,)``: excitation in dB, and specific loudness in sone/Cam whose area, both
+    ears together, is `at_moments` ``(M,)``.
+    """
+
+    time: Array
+    instantaneous: Array
+    short_term: Array
+    long_term: Array
+    moments: Array
+    at_moments: Array
+    cam: Array
+    frequencies: Array
+    excitation: Array
+    specific: Array
+
+    @property
+    def peak(self) -> float:
+        """Highest long-term loudness: the loudness of the sound as a whole, sone."""
+        return float(self.long_term.max())
+
+
+class Chain(LabModel):
+    """The loudness lab without its experiments."""
+
+    #: A tone of 1 kHz, by which the sone is defined.
+    defaults: ClassVar[dict[str, Any]] = {"s.kind": "tone", "s.duration": 0.5}
+    aliases: ClassVar[dict[str, str]] = {
+        "p.lean": "p.level_dependence",
+        "p.upright": "p.symmetric_level",
+        "p.steepest": "p.flattest_skirt",
+    }
+
+    def __init__(self) -> None:
+        self.stimulus = Stimulus(highest_frequency=HIGHEST, rates=(FS,))
+        self.listener = Listener()
+        self.parameters = Parameters()
+        self.display = Display()
+        self._keys: tuple[object, dict[str, tuple[Hashable, ...]]] = (None, {})
+        super().__init__({"s": self.stimulus, "m": self.listener, "p": self.parameters, "v": self.display})
+
+    # ------------------------------------------------------------------ sound
+
+    def _kept(self, name: str, make: Callable[[], tuple[Hashable, ...]]) -> tuple[Hashable, ...]:
+        """Return a key that one picture asks for some twenty times, made once for the present settings."""
+        self.values()
+        if self._keys[0] is not self._snapshot:  # a setting has been touched since
+            self._keys = (self._snapshot, {})
+        keys = self._keys[1]
+        if name not in keys:
+            keys[name] = make()
+        return keys[name]
+
+    def sound(self) -> torch.Tensor:
+        """Return the sound in Pa, shape ``(T,)``."""
+        return self.stage("sound", self._sound_key(), lambda: self.stimulus.render(FS))
+
+    def both_ears(self) -> torch.Tensor:
+        """Return the sound as it reaches the left and the right ear, Pa, shape ``(2, T)``."""
+        x = self.sound()
+        return torch.stack([x, x * self.right_gain])
+
+    @property
+    def right(self) -> float:
+        """Level in the right ear against the left, dB; -inf where it hears nothing."""
+        if self.listener.ears == "left":
+            return -math.inf
+        return float(self.listener.ild) if self.listener.model == "moore2016" else 0.0
+
+    @property
+    def right_gain(self) -> float:
+        """Factor of the right ear against the left."""
+        return 10 ** (self.right / 20)
+
+    @property
+    def _second_ear(self) -> float:
+        """Level in the right ear against the left, dB; 0 where the right ear hears nothing."""
+        return self.right if self.right > -math.inf else 0.0
+
+    def reconcile(self, changed: Iterable[str]) -> list[str]:
+        """Keep the louder ear at or below `LOUDEST`."""
+        highest = LOUDEST - float(self.stimulus.level)
+        if self._second_ear <= highest:
+            return []
+        self.listener.ild = highest
+        return [
+            f"More than {LOUDEST} dB SPL at the right ear is not offered: the difference is {highest:g} dB now."
+        ]
+
+    # ------------------------------------------------------------------ models
+
+    def _make(
+        self, field: str, *, inhibition: bool = True, ears: str = "both", only: Container[str] | None = None
+    ) -> Moore2016 | Glasberg2002:
+        model: Moore2016 | Glasberg2002
+        if self.listener.model == "moore2016":
+            model = Moore2016(FS, field=field, inhibition=inhibition, pad=True, segment_duration=self.step)
+        else:
+            model = Glasberg2002(
+                FS,
+                field=field,
+                presentation="diotic" if ears == "both" else "monaural",
+                pad=True,
+                segment_duration=self.step,
+            )
+        set_parameters(model, self.parameters, only)
+        return model
+
+    def _ear_key(self) -> tuple[Hashable, ...]:
+        return self._kept(
+            "ear", lambda: (self.listener.model, self.step, *self.key_of(*(f"p.{n}" for n in EAR)))
+        )
+
+    def _sound_key(self) -> tuple[Hashable, ...]:
+        return self._kept("sound", self.stimulus.key)
+
+    def ear(self, field: str | None = None) -> Moore2016 | Glasberg2002:
+        """Return a model with the settings of the `EAR` alone; models are shared, not changed."""
+        field = field or self.listener.field
+        return self.stage(
+            f"ear-{field}", (*self._ear_key(), field), lambda: self._make(field, only=EAR), shared=True
+        )
+
+    def model(
+        self, field: str | None = None, *, inhibition: bool | None = None, ears: str | None = None
+    ) -> Moore2016 | Glasberg2002:
+        """Return the model as set, or with another sound field, ears or inhibition; models are shared, not changed."""
+        field = field or self.listener.field
+        inhibition = self.listener.inhibition if inhibition is None else inhibition
+        ears = ears or self.listener.ears
+        return self.stage(
+            f"model-{field}-{inhibition}-{ears}",
+            (*self.key_of("p.", "m.model"), self.step, field, inhibition, ears),
+            lambda: self._make(field, inhibition=inhibition, ears=ears),
+            shared=True,
+        )
+
+    # ------------------------------------------------------------------ the chain
+
+    def at_cochlea(self) -> torch.Tensor:
+        """Return the pressure at the cochlea in Pa, shape ``(1, T')``, or ``(2, T')`` where the ears hear differently.
+
+        Sound and silence after it, behind outer and middle ear.
+        """
+        ears = (self.listener.model, self.listener.field, self.step, self.right)
+        if not self.stimulus.scales:
+            return self.stage("at cochlea", (self._sound_key(), ears), self._at_cochlea, shared=True)
+        found = self.stage(
+            "at cochlea",
+            (self.stimulus.key(level=False), ears),
+            lambda: self._at_cochlea(REFERENCE_LEVEL),
+            shared=True,
+        )
+        return found * 10 ** ((float(self.stimulus.level) - REFERENCE_LEVEL) / 20)
+
+    @torch.no_grad()
+    def _at_cochlea(self, level: float | None = None) -> torch.Tensor:
+        x = self.sound() if level is None else self.stimulus.render(FS, level=level)
+        x = torch.nn.functional.pad(x, (0, round(AFTER * FS)))
+        equal = self.right == 0 or self.listener.model == "glasberg2002"
+        return self.ear().at_cochlea(x[None] if equal else torch.stack([x, x * self.right_gain]))
+
+    def _patterns_key(self) -> tuple[Hashable, ...]:
+        return (self._sound_key(), self._ear_key(), self.listener.field, self.right)
+
+    @torch.no_grad()
+    def _patterns(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Work out each ear: excitation at the moments, ``(R, M, C)``, and specific loudness, ``(R, F, C)``."""
+        excitation, specific = self.ear().patterns(self.at_cochlea())
+        return excitation[:, :: self.keep_every].contiguous(), specific
+
+    @property
+    def course(self) -> Course:
+        """The whole sound through the model."""
+
+        def key() -> tuple[Hashable, ...]:
+            return (*self._patterns_key(), *self.key_of("m.ears", "m.inhibition", "p."))
+
+        return self.stage("course", self._kept("course", key), self._course, shared=True)
+
+    @torch.no_grad()
+    def _course(self) -> Course:
+        keep = self.keep_every
+        excitation, specific = self.stage("patterns", self._patterns_key(), self._patterns, shared=True)
+        model = self.model()
+        if isinstance(model, Moore2016):
+            found = model.over_time(specific.expand(2, -1, -1))
+            assert found.stages is not None
+            kept = found.stages.inhibited[:, ::keep]
+            at_moments = found.short_term[::keep]
+        else:
+            found = model.integration(specific[0], return_stages=True)
+            second = 1.0 if self.listener.ears == "both" else 0.0
+            kept = specific[0, ::keep] * torch.tensor([1.0, second])[:, None, None]
+            at_moments = found.instantaneous[::keep]
+        excitation = excitation.expand(2, -1, -1)
+        if self.right == -math.inf:
+            excitation = torch.stack([excitation[0], torch.full_like(excitation[0], -200.0)])
+        time = model.frame_times(specific.shape[1])
+        return Course(
+            time=time.numpy(),
+            instantaneous=found.instantaneous.numpy(),
+            short_term=found.short_term.numpy(),
+            long_term=found.long_term.numpy(),
+            moments=time[::keep].numpy(),
+            at_moments=at_moments.numpy(),
+            cam=model.erb_numbers.numpy(),
+            frequencies=model.frequencies.numpy(),
+            excitation=excitation.float().numpy(),
+            specific=kept.float().contiguous().numpy(),
+        )
+
+    @property
+    def keep_every(self) -> int:
+        """The patterns of every how many-th frame are kept."""
+        return max(1, KEEP // self.step)
+
+    @property
+    def step(self) -> int:
+        """Time from one spectrum to the next, ms: a click may fall between two that are 4 ms apart."""
+        chosen, sound = int(self.parameters.step), self.stimulus
+        if chosen or sound.kind not in STEADY:
+            return chosen or 1
+        return 8 if sound.kind == "tone" and sound.duration >= LONG_TONE else 4
+
+    @property
+    def frame(self) -> int:
+        """Index of the kept frame that is nearest to the moment that is displayed."""
+        return round(self.display.moment / 100 * (len(self.course.moments) - 1))
+
+    def _spectrum_key(self) -> tuple[Hashable, ...]:
+        def key() -> tuple[Hashable, ...]:
+            return (self._sound_key(), self._ear_key(), self.listener.field, self.frame)
+
+        return self._kept("spectrum", key)
+
+    @property
+    def spectrum(self) -> Lines:
+        """Components of the left ear's spectrum at the moment, behind outer and middle ear."""
+        return self.stage("spectrum", self._spectrum_key(), self._spectrum, shared=True)
+
+    @torch.no_grad()
+    def _spectrum(self) -> Lines:
+        at = self.frame * self.keep_every
+        freqs, power = self.ear().spectrum.dense(self.at_cochlea()[0], at, at + 1)
+        kept = power[0] > 0
+        return Lines(freqs[kept].double().numpy(), 10 * power[0, kept].double().log10().numpy())
+
+    @property
+    def threshold(self) -> Array:
+        """Excitation in dB at the threshold of hearing, shape ``(C,)``."""
+        return self.ear().specific.threshold_db.numpy()
+
+    @property
+    def patterns(self) -> tuple[Array, Array]:
+        """Excitation in dB and specific loudness in sone/Cam at the moment, each ``(2, C)``: left and right."""
+        course, i = self.course, self.frame
+        return course.excitation[:, i], course.specific[:, i]
