@@ -231,6 +231,7 @@ def test_a_figure_with_a_mark_on_it_keeps_its_looks(made: Any) -> None:
             assert ends[0] == ends[1], (name, side)
         assert type(drawn.x_scale) is type(alone.x_scale)
         assert drawn.toolbar.active_scroll is None
+        assert drawn.xaxis[0].axis_label_text_font_size == alone.xaxis[0].axis_label_text_font_size
 
 
 def test_a_figure_with_a_mark_on_it_follows_the_settings() -> None:
