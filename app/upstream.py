@@ -5,6 +5,7 @@ Not the server's own handlers of requests and websockets: those stand in :mod:`a
 what they rely on.
 """
 
+import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -41,6 +42,19 @@ class Unstyled(Design):
 
     With panel-material-ui imported, Panel would otherwise wrap a cell in a component fetched from its host.
     """
+
+
+def leave_cells_unstyled() -> None:
+    """Let what a notebook shows beside a lab's figures and controls, such as a row of them, work without a network.
+
+    On import, panel-material-ui makes its own design that of everything that Panel shows, and wraps cells in a
+    component fetched from its host: without a network they stay empty.
+    """
+    pn.config.design = Unstyled
+
+
+if "IPython" in sys.modules and sys.modules["IPython"].get_ipython() is not None:
+    leave_cells_unstyled()
 
 
 def _own_styles(properties: dict[str, Any]) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from amtlib.batch.variants import (
     SweepError,
     build_keywords,
     checks,
+    loss_of,
     name_of,
     train_keywords,
     trainable_of,
@@ -125,7 +126,8 @@ def _train(settings: Settings, **more: Any) -> tuple[Any, TrainLog]:
         given["dtype"] = _DTYPES[given["dtype"]]
     given.setdefault("device", "cpu")
     given["trainable"] = trainable_of(given.get("trainable"))
-    mode = given.pop("mode", "colorless")
+    given["loss"] = loss_of(settings)
+    mode = given.pop("mode", "colorless" if given["loss"] is None else None)
     recording: Recording | None = None
     if isinstance(given.get("target"), str):
         recording = load(given["target"], channel="all")
