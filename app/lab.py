@@ -16,7 +16,6 @@ import yaml
 from app.page.background import LARGE, Superseded
 from app.quantity import Field, shortened
 from app.shared import SHARED
-from app.stimulus import Stimulus
 
 #: Shared results larger than this, in bytes, are held by `app.shared.SHARED` alone, which is bounded.
 _LARGE = 64_000
@@ -106,8 +105,8 @@ class LabModel(param.Parameterized):
     #: Keys that `reconcile` sets but a user may change: with these values of another key, states and links hold them
     #: even at their defaults.
     kept_when: ClassVar[Mapping[str, Mapping[str, list[Any]]]] = {}
-    #: The sound that the lab listens to, if it has one that can be chosen; its prefix is "s".
-    stimulus: Stimulus | None = None
+    #: The :class:`~app.stimulus.Stimulus` that the lab listens to, if it has one; its prefix is "s".
+    stimulus: Any = None
 
     version = param.Integer(default=0, doc="Counts changes; a page watches this alone.")
 
@@ -235,7 +234,7 @@ class LabModel(param.Parameterized):
         self._stages[name] = (key, made)
         return made
 
-    def key_of(self, *names: str) -> tuple[Hashable, ...]:
+    def key_of(self, *names: str) -> tuple[Any, ...]:
         """Return values of settings for the key of a `stage`: of single keys, or of all with a prefix such as "f."."""
         return tuple(
             v for key, v in self.values().items() if key in names or f"{key.split('.')[0]}." in names

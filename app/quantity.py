@@ -3,7 +3,11 @@ Source: our own; sliders, permalinks, validation and generated code all read the
 Not widgets: nothing here knows how a parameter is drawn.
 """
 
+import ast
+import inspect
+import itertools
 import math
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -69,9 +73,30 @@ class Quantity(param.Number):
             raise ValueError(f"{self.label} is {val}; give a whole number.")
 
 
-def ratio(label: str, bounds: tuple[float, float], doc: str) -> Quantity:
+def ratio(label: str, bounds: tuple[float, float]) -> Quantity:
     """Return a factor with which a model's own value is multiplied: 1 by default, on a logarithmic slider."""
-    return Quantity(1.0, bounds=bounds, step=0.01, unit="×", scale="log", label=label, doc=doc)
+    return Quantity(1.0, bounds=bounds, step=0.01, unit="×", scale="log", label=label)
+
+
+class Settings(param.Parameterized):
+    """One group of a lab's settings; the string below a parameter is its help text, unless it has a ``doc``.
+
+    Strings are read from the source, so classes typed into a notebook need ``doc``.
+    """
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        try:
+            (declared,) = ast.parse(textwrap.dedent(inspect.getsource(cls))).body
+        except (OSError, TypeError, SyntaxError):  # there is no source
+            return
+        assert isinstance(declared, ast.ClassDef)
+        for statement, below in itertools.pairwise(declared.body):
+            match statement, below:
+                case ast.Assign([ast.Name(name)]), ast.Expr(ast.Constant(str(text))):
+                    parameter = vars(cls)[name]
+                    if isinstance(parameter, param.Parameter) and parameter.doc is None:
+                        parameter.doc = " ".join(text.split())
 
 
 #: Steps of a logarithmic slider, before values that are equal when rounded become one. The page's own has as many.
@@ -96,7 +121,7 @@ def rungs(quantity: Quantity) -> list[float]:
     return [low, *sorted(between), high]
 
 
-class Written(param.String):
+class Text(param.String):
     """A few words or numbers that a user types, such as ``"809, 877, 937"``.
 
     Parameters
@@ -170,7 +195,7 @@ class Field:
             if str(text).lower() not in {"0", "1", "true", "false"}:
                 raise ValueError(f"{parameter.label} is {shortened(text)}; give 0 or 1.")
             return str(text).lower() in {"1", "true"}
-        if isinstance(parameter, Written):
+        if isinstance(parameter, Text):
             return parameter.check(str(text))
         raise TypeError(f"{self.key} cannot be set from a link")
 
@@ -213,7 +238,7 @@ class Field:
         elif isinstance(parameter, param.Selector):
             names = parameter.names or {str(option): option for option in parameter.objects}
             entry |= {"kind": "choice", "options": [[option, name] for name, option in names.items()]}
-        elif isinstance(parameter, Written):
+        elif isinstance(parameter, Text):
             entry |= {"kind": "text"}
         else:
             entry |= {"kind": "flag"}

@@ -16,7 +16,7 @@ import torch
 from amtlib import audio, signals
 from amtlib.errors import ArgumentError
 from app.page.upload import MAX_RECORDING, RATES, Upload, decode_upload
-from app.quantity import Quantity
+from app.quantity import Quantity, Settings
 
 #: A short sentence made with a free synthesiser; its origin is told in assets/ORIGIN.md.
 SPEECH = Path(__file__).parent / "assets" / "speech.flac"
@@ -33,99 +33,37 @@ class Kind:
     positional: int = 0
 
 
-def _kind(label: str, function: Callable[..., torch.Tensor], positional: int = 0, **arguments: str) -> Kind:
-    return Kind(label, function, {**arguments, "level": "level", "duration": "duration"}, positional)
+def _kind(label: str, function: Callable[..., torch.Tensor], positional: str = "", named: str = "") -> Kind:
+    """Return a kind by the names of its function's arguments, ``argument=parameter`` where they differ."""
+    pairs = (name.partition("=") for name in [*positional.split(), *named.split(), "level", "duration"])
+    arguments = {argument: parameter or argument for argument, _, parameter in pairs}
+    return Kind(label, function, arguments, len(positional.split()))
 
 
+_RECORDED = {"level": "level", "start": "start", "duration": "duration"}
 KINDS: dict[str, Kind] = {
-    "speech": Kind("Spoken sentence", None, {"level": "level", "start": "start", "duration": "duration"}),
-    "tone": _kind("Pure tone", signals.tone, 1, frequency="frequency"),
-    "tone_pair": _kind(
-        "Two tones", signals.tone_pair, 2, frequency1="frequency", frequency2="frequency2", level2="level2"
-    ),
-    "complex": _kind(
-        "Harmonic complex",
-        signals.harmonic_complex,
-        1,
-        f0="f0",
-        lowest="lowest",
-        highest="highest",
-        phases="phases",
-        seed="seed",
-    ),
+    "speech": Kind("Spoken sentence", None, _RECORDED),
+    "tone": _kind("Pure tone", signals.tone, "frequency"),
+    "tone_pair": _kind("Two tones", signals.tone_pair, "frequency1=frequency frequency2", "level2"),
+    "complex": _kind("Harmonic complex", signals.harmonic_complex, "f0", "lowest highest phases seed"),
     "click": _kind("Click", signals.click),
-    "clicks": _kind("Click train", signals.click_train, 1, rate="rate"),
-    "white": _kind("White noise", signals.white_noise, seed="seed"),
-    "pink": _kind("Pink noise", signals.pink_noise, seed="seed"),
-    "band": _kind("Band of noise", signals.band_noise, 2, low="low", high="high", seed="seed"),
-    "am": _kind(
-        "AM tone",
-        signals.am_tone,
-        2,
-        frequency="frequency",
-        modulation_frequency="modulation",
-        depth="depth",
-    ),
-    "fm": _kind(
-        "FM tone",
-        signals.fm_tone,
-        3,
-        frequency="frequency",
-        modulation_frequency="modulation",
-        deviation="deviation",
-    ),
-    "sweep": _kind("Sweep", signals.sweep, 2, start="low", stop="high"),
-    "gap": _kind("Gap in noise", signals.gap_in_noise, 1, gap="gap", seed="seed"),
-    "ripple": _kind(
-        "Iterated rippled noise",
-        signals.iterated_rippled_noise,
-        1,
-        delay="delay",
-        iterations="iterations",
-        seed="seed",
-    ),
-    "tone_in_noise": _kind(
-        "Tone in noise",
-        signals.tone_in_noise,
-        1,
-        frequency="frequency",
-        noise_level="noise_level",
-        seed="seed",
-    ),
+    "clicks": _kind("Click train", signals.click_train, "rate"),
+    "white": _kind("White noise", signals.white_noise, "", "seed"),
+    "pink": _kind("Pink noise", signals.pink_noise, "", "seed"),
+    "band": _kind("Band of noise", signals.band_noise, "low high", "seed"),
+    "am": _kind("AM tone", signals.am_tone, "frequency modulation_frequency=modulation", "depth"),
+    "fm": _kind("FM tone", signals.fm_tone, "frequency modulation_frequency=modulation deviation"),
+    "sweep": _kind("Sweep", signals.sweep, "start=low stop=high"),
+    "gap": _kind("Gap in noise", signals.gap_in_noise, "gap", "seed"),
+    "ripple": _kind("Iterated rippled noise", signals.iterated_rippled_noise, "delay", "iterations seed"),
+    "tone_in_noise": _kind("Tone in noise", signals.tone_in_noise, "frequency", "noise_level seed"),
     "silence": Kind("Silence", signals.silence, {"duration": "duration"}),
-    "file": Kind("Your own file", None, {"level": "level", "start": "start", "duration": "duration"}),
+    "file": Kind("Your own file", None, _RECORDED),
 }
 #: Parameters in ms on the page, in s in the library.
 _MILLISECONDS = {"gap", "delay"}
 #: What no control of the stimulus sets, in the words of a page.
 _RATE_LABELS = {"fs": "the sampling rate", "fs/2": "half the sampling rate"}
-
-
-#: Settings in the order of a page's controls.
-_ORDER = (
-    "kind",
-    "level",
-    "frequency",
-    "frequency2",
-    "level2",
-    "f0",
-    "lowest",
-    "highest",
-    "phases",
-    "rate",
-    "low",
-    "high",
-    "modulation",
-    "depth",
-    "deviation",
-    "gap",
-    "delay",
-    "iterations",
-    "noise_level",
-    "start",
-    "duration",
-    "seed",
-)
 
 
 @cache
@@ -134,7 +72,7 @@ def _speech(fs: int) -> torch.Tensor:
     return audio.load(SPEECH, fs=fs).samples
 
 
-class Stimulus(param.Parameterized):
+class Stimulus(Settings):
     """The settings of the stimulus; `render` makes the sound in Pa.
 
     Parameters
@@ -153,71 +91,30 @@ class Stimulus(param.Parameterized):
     """
 
     kind = param.Selector(
-        default="speech",
-        objects={kind.label: name for name, kind in KINDS.items()},
-        label="Sound",
-        doc="What the ear listens to. Drop a sound file anywhere on the page to use your own.",
+        default="speech", objects={kind.label: name for name, kind in KINDS.items()}, label="Sound"
     )
-    level = Quantity(
-        60.0,
-        bounds=(-10, 110),
-        step=1,
-        unit="dB SPL",
-        label="Level",
-        doc="Root-mean-square level at the ear (for clicks: the level of a tone with the same peak). "
-        "The player ignores it: it plays at one safe loudness.",
-    )
-    duration = Quantity(
-        1.0,
-        bounds=(0.05, 5),
-        step=0.05,
-        unit="s",
-        label="Duration",
-        doc="Length of the sound, or of the excerpt of a recording.",
-    )
-    start = Quantity(
-        0.0,
-        bounds=(0, MAX_RECORDING),
-        step=0.05,
-        unit="s",
-        label="Excerpt starts at",
-        doc="Where in the recording the excerpt begins.",
-    )
-    frequency = Quantity(
-        1000.0, bounds=(20, 20000), step=1, unit="Hz", scale="log", label="Frequency", doc="Of the tone."
-    )
+    """What the ear listens to. Drop a sound file anywhere on the page to use your own."""
+    level = Quantity(60.0, bounds=(-10, 110), step=1, unit="dB SPL", label="Level")
+    """Root-mean-square level at the ear (for clicks: the level of a tone with the same peak). The player ignores
+    it: it plays at one safe loudness."""
+    duration = Quantity(1.0, bounds=(0.05, 5), step=0.05, unit="s", label="Duration")
+    """Length of the sound, or of the excerpt of a recording."""
+    start = Quantity(0.0, bounds=(0, MAX_RECORDING), step=0.05, unit="s", label="Excerpt starts at")
+    """Where in the recording the excerpt begins."""
+    frequency = Quantity(1000.0, bounds=(20, 20000), step=1, unit="Hz", scale="log", label="Frequency")
+    """Of the tone."""
     frequency2 = Quantity(
-        1200.0,
-        bounds=(20, 20000),
-        step=1,
-        unit="Hz",
-        scale="log",
-        label="Second frequency",
-        doc="Bring it close to the first until one filter hears both.",
+        1200.0, bounds=(20, 20000), step=1, unit="Hz", scale="log", label="Second frequency"
     )
-    level2 = Quantity(
-        60.0, bounds=(-10, 110), step=1, unit="dB SPL", label="Second level", doc="Level of the second tone."
-    )
-    f0 = Quantity(
-        150.0,
-        bounds=(20, 2000),
-        step=1,
-        unit="Hz",
-        scale="log",
-        label="Fundamental",
-        doc="All harmonics are whole multiples of it.",
-    )
-    lowest = Quantity(
-        1, bounds=(1, 40), step=1, whole=True, label="Lowest harmonic", doc="Leave out the ones below."
-    )
-    highest = Quantity(
-        20,
-        bounds=(1, 100),
-        step=1,
-        whole=True,
-        label="Highest harmonic",
-        doc="Low harmonics fall into filters of their own; high ones share a filter and beat.",
-    )
+    """Bring it close to the first until one filter hears both."""
+    level2 = Quantity(60.0, bounds=(-10, 110), step=1, unit="dB SPL", label="Second level")
+    """Level of the second tone."""
+    f0 = Quantity(150.0, bounds=(20, 2000), step=1, unit="Hz", scale="log", label="Fundamental")
+    """All harmonics are whole multiples of it."""
+    lowest = Quantity(1, bounds=(1, 40), step=1, whole=True, label="Lowest harmonic")
+    """Leave out the ones below."""
+    highest = Quantity(20, bounds=(1, 100), step=1, whole=True, label="Highest harmonic")
+    """Low harmonics fall into filters of their own; high ones share a filter and beat."""
     phases = param.Selector(
         default="sine",
         objects={
@@ -229,66 +126,30 @@ class Stimulus(param.Parameterized):
             "Random": "random",
         },
         label="Phases",
-        doc="Where unresolved harmonics share a filter, their phases shape its envelope.",
     )
-    rate = Quantity(
-        50.0,
-        bounds=(1, 1000),
-        step=1,
-        unit="Hz",
-        scale="log",
-        label="Clicks per second",
-        doc="Slow trains show single impulse responses; fast ones turn into a complex tone.",
-    )
-    low = Quantity(
-        500.0, bounds=(20, 20000), step=1, unit="Hz", scale="log", label="From", doc="Lower edge, or start."
-    )
-    high = Quantity(
-        4000.0, bounds=(20, 20000), step=1, unit="Hz", scale="log", label="To", doc="Upper edge, or end."
-    )
-    modulation = Quantity(
-        8.0,
-        bounds=(0.5, 500),
-        step=0.5,
-        unit="Hz",
-        scale="log",
-        label="Modulation rate",
-        doc="Slow modulation moves the level in time; fast modulation splits into side bands.",
-    )
-    depth = Quantity(1.0, bounds=(0, 1), step=0.05, label="Modulation depth", doc="1 is full modulation.")
-    deviation = Quantity(
-        100.0,
-        bounds=(0, 2000),
-        step=5,
-        unit="Hz",
-        label="Deviation",
-        doc="How far the frequency swings to each side.",
-    )
-    gap = Quantity(
-        10.0,
-        bounds=(1, 200),
-        step=1,
-        unit="ms",
-        label="Gap",
-        doc="Narrow low-frequency filters ring through a short gap; wide high-frequency ones show it.",
-    )
-    delay = Quantity(
-        8.0,
-        bounds=(0.5, 50),
-        step=0.1,
-        unit="ms",
-        label="Delay",
-        doc="The noise is added to itself this much later; a pitch appears at one over the delay.",
-    )
-    iterations = Quantity(
-        8, bounds=(1, 32), step=1, whole=True, label="Iterations", doc="More of them, a clearer pitch."
-    )
-    noise_level = Quantity(
-        50.0, bounds=(-10, 110), step=1, unit="dB SPL", label="Noise level", doc="Level of all the noise."
-    )
-    seed = Quantity(
-        0, bounds=(0, 9999), step=1, whole=True, label="Seed", doc="Another number, another sample of noise."
-    )
+    """Where unresolved harmonics share a filter, their phases shape its envelope."""
+    rate = Quantity(50.0, bounds=(1, 1000), step=1, unit="Hz", scale="log", label="Clicks per second")
+    """Slow trains show single impulse responses; fast ones turn into a complex tone."""
+    low = Quantity(500.0, bounds=(20, 20000), step=1, unit="Hz", scale="log", label="From")
+    """Lower edge, or start."""
+    high = Quantity(4000.0, bounds=(20, 20000), step=1, unit="Hz", scale="log", label="To")
+    """Upper edge, or end."""
+    modulation = Quantity(8.0, bounds=(0.5, 500), step=0.5, unit="Hz", scale="log", label="Modulation rate")
+    """Slow modulation moves the level in time; fast modulation splits into side bands."""
+    depth = Quantity(1.0, bounds=(0, 1), step=0.05, label="Modulation depth")
+    """1 is full modulation."""
+    deviation = Quantity(100.0, bounds=(0, 2000), step=5, unit="Hz", label="Deviation")
+    """How far the frequency swings to each side."""
+    gap = Quantity(10.0, bounds=(1, 200), step=1, unit="ms", label="Gap")
+    """Narrow low-frequency filters ring through a short gap; wide high-frequency ones show it."""
+    delay = Quantity(8.0, bounds=(0.5, 50), step=0.1, unit="ms", label="Delay")
+    """The noise is added to itself this much later; a pitch appears at one over the delay."""
+    iterations = Quantity(8, bounds=(1, 32), step=1, whole=True, label="Iterations")
+    """More of them, a clearer pitch."""
+    noise_level = Quantity(50.0, bounds=(-10, 110), step=1, unit="dB SPL", label="Noise level")
+    """Level of all the noise."""
+    seed = Quantity(0, bounds=(0, 9999), step=1, whole=True, label="Seed")
+    """Another number, another sample of noise."""
 
     uploads = param.Integer(
         default=0, precedence=-1, doc="Files taken so far: a new one of the same name is another sound."
@@ -467,7 +328,10 @@ class Stimulus(param.Parameterized):
     @staticmethod
     def keys(prefix: str) -> tuple[str, ...]:
         """Return the keys of all settings in the order in which a page shows them."""
-        return tuple(f"{prefix}.{name}" for name in _ORDER)
+        used = dict.fromkeys(parameter for kind in KINDS.values() for parameter in kind.arguments.values())
+        first, last = ("kind", "level"), ("start", "duration", "seed")
+        between = (name for name in used if name not in (*first, *last))
+        return tuple(f"{prefix}.{name}" for name in (*first, *between, *last))
 
     @staticmethod
     def visible_when(prefix: str) -> dict[str, dict[str, list[str]]]:

@@ -44,7 +44,7 @@ async def trained(steps: int, watched: bool) -> tuple[float, float, float]:
     while not run.reason:
         await asyncio.sleep(0.005)
     spent, busy = time.perf_counter() - began, time.process_time() - busy
-    assert watched == (page._steps is not None)
+    assert watched == (page.trainer.steps is not None)
     page.close()
     return spent / (steps - since), sent / spent, busy / spent
 

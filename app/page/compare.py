@@ -13,7 +13,7 @@ from app.lab import LabModel
 from app.page.problems import sentence
 
 #: Samples in Pa, and their rate in Hz.
-Heard: TypeAlias = tuple[torch.Tensor, int]
+Samples: TypeAlias = tuple[torch.Tensor, int]
 
 
 class Comparable(Protocol):
@@ -27,7 +27,7 @@ class Comparable(Protocol):
         """Return what the figures read from."""
         ...
 
-    def compared_sound(self) -> Heard | None:
+    def compared_sound(self) -> Samples | None:
         """Return the sound that stands for the present state."""
         ...
 
@@ -54,7 +54,7 @@ class Comparison:
 
     def __init__(self, lab: Comparable, asked_for: dict[str, str] | None = None) -> None:
         self.state: dict[str, str] | None = None
-        self.sound: Heard | None = None
+        self.sound: Samples | None = None
         self.asked_for = asked_for
         self._lab = lab
 

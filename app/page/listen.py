@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from amtlib import audio
-from app.page.compare import Comparison, Heard
+from app.page.compare import Comparison, Samples
 from app.page.problems import NO_ROOM, sentence
 from app.page.protocol import Failed, File, Sound
 
@@ -84,7 +84,7 @@ class Audible(Protocol):
         """Return title, samples and rate of a sound."""
         ...
 
-    def compared_sound(self) -> Heard | None:
+    def compared_sound(self) -> Samples | None:
         """Return the sound that stands for the present state in a comparison by ear."""
         ...
 

@@ -9,7 +9,7 @@ import panel as pn
 import param
 
 from app.lab import LabModel
-from app.quantity import Quantity, Written, rungs
+from app.quantity import Quantity, Text, rungs
 from app.upstream import Unstyled
 
 
@@ -81,7 +81,7 @@ def _made(parameter: Any, value: Any, settings: dict[str, Any]) -> pn.widgets.Wi
     if isinstance(parameter, param.Selector):
         options = parameter.names or {str(option): option for option in parameter.objects}
         return pn.widgets.Select(label=label, options=dict(options), value=value, **common)
-    if isinstance(parameter, Written):
+    if isinstance(parameter, Text):
         return pn.widgets.TextInput(label=label, value=value, **common)
     return pn.widgets.Checkbox(label=label, value=value, **common)
 

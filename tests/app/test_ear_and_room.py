@@ -10,7 +10,7 @@ import pytest
 from app.labs.ear_and_room.model import EarAndRoomModel
 from app.labs.ear_and_room.view import EarAndRoomLab
 from app.labs.fdn import ear
-from app.labs.fdn.figures import EAR, MEASURED
+from app.labs.fdn.figures import FIGURES
 from app.labs.fdn.goals import GOALS, HEARING_GOALS, TERMS
 from app.labs.fdn.model import FdnModel
 from app.page.part import LabPart
@@ -61,9 +61,9 @@ def test_what_is_lost_in_the_ear_is_as_if_it_were_softer_outside() -> None:
 
 
 def test_a_hearing_loss_lowers_every_cell_by_as_much(lab: EarAndRoomModel) -> None:
-    healthy = lab.room_heard()
+    healthy = lab.room_representation()
     lab.update({"e.loss": 20})
-    impaired = lab.room_heard()
+    impaired = lab.room_representation()
     assert healthy is not None
     assert impaired is not None
     heard = impaired.sensation > 0
@@ -72,16 +72,16 @@ def test_a_hearing_loss_lowers_every_cell_by_as_much(lab: EarAndRoomModel) -> No
 
 
 def test_a_room_is_no_distance_from_itself(lab: EarAndRoomModel) -> None:
-    room = lab.room_heard()
+    room = lab.room_representation()
     assert room is not None
     assert room.distance(room) == 0
-    assert room.distance(lab.start_heard()) > 0.1
+    assert room.distance(lab.start_representation()) > 0.1
 
 
 def test_a_single_echo_has_no_colour() -> None:
     click = np.zeros(4800)
     click[0] = 1.0
-    heard = ear.heard(click, np.abs(np.fft.rfft(click)), 48000, ear.Ear(), click)
+    heard = ear.represent(click, np.abs(np.fft.rfft(click)), 48000, ear.Ear(), click)
     assert heard.colour == pytest.approx(0, abs=1e-6)
 
 
@@ -99,16 +99,18 @@ def test_each_goal_of_an_ear_teaches(lab: EarAndRoomModel, goal: str) -> None:
 def test_cochleagram_and_decay_bring_the_picture_nearer_to_the_room(lab: EarAndRoomModel) -> None:
     lab.update({"t.steps": 30})
     trained(lab)
-    room = lab.room_heard()
+    room = lab.room_representation()
     assert room is not None
-    assert lab.heard(lab.now(lab.snapshot)).distance(room) < lab.start_heard().distance(room)
+    assert lab.representation(lab.now(lab.snapshot)).distance(room) < lab.start_representation().distance(
+        room
+    )
 
 
 def test_an_even_excitation_is_what_its_goal_gets() -> None:
     lab = FdnModel()
     lab.update({"t.goal": "excitation", "n.lines": 4, "t.nfft": 16384, "t.steps": 60})
     trained(lab)
-    assert lab.heard(lab.now(lab.snapshot)).colour < 0.8 * lab.start_heard().colour
+    assert lab.representation(lab.now(lab.snapshot)).colour < 0.8 * lab.start_representation().colour
 
 
 @pytest.mark.parametrize(("goal", "ends"), [("match_cochleagram", True), ("match_mel_spectrogram", False)])
@@ -154,8 +156,8 @@ def test_it_begins_with_what_its_goal_and_its_room_ask_for() -> None:
 
 def test_the_fdn_lab_begins_as_before() -> None:
     EarAndRoomModel()
-    assert FdnModel().hearing.view == "echoes"
-    assert FdnModel.begins == {}
+    assert FdnModel().display.view == "echoes"
+    assert FdnModel.defaults == {}
 
 
 # ------------------------------------------------------------------ pictures
@@ -165,9 +167,10 @@ def test_the_ear_s_figures_stand_in_for_the_echoes(page: EarAndRoomLab) -> None:
     def shown() -> set[str]:
         return {name for name, found in page.scene.whole()["set"].items() if found.get("visible") is True}
 
-    assert shown() == set(EAR)
+    assert shown() == {"coch-start", "coch-now", "coch-target", "heard", "shares"}
     page.lab.update({"h.view": "echoes"})
-    assert shown() == set(MEASURED)
+    assert shown() == {"decay", "times", "modes", "density"}
+    assert {FIGURES[name].area for name in ("decay", "coch-start")} == {"one"}
 
 
 def test_without_a_room_there_is_no_picture_of_one(page: EarAndRoomLab) -> None:

@@ -207,7 +207,7 @@ def test_warnings_of_the_library_come_in_the_words_of_the_page(page: FdnLab) -> 
     page.lab.update({"t.goal": "match_mel_spectrogram", "t.sparsity": 1, "t.nfft": 8192})
     with pytest.warns(UserWarning, match="sparsity penalty"):
         page.act("step")
-    page._refresh(page._with_notices(page.lab.run))
+    page._refresh(page.trainer.with_notices(page.lab.run))
     text = " ".join(page.status.notes)
     assert "The density term makes" in text
     assert "alpha" not in text
@@ -426,7 +426,7 @@ def test_a_click_is_no_room(lab: FdnModel) -> None:
     soundfile.write(buffer, np.array([0.5, 0.1, 0.0]), 24000, format="WAV")
     with pytest.raises(AudioError, match="give an impulse response of 50 ms or more"):
         lab.training.take_upload("click.wav", buffer.getvalue())
-    assert lab.training.own is None
+    assert lab.training.dropped is None
 
 
 # ------------------------------------------------------------------ sound
@@ -522,8 +522,8 @@ def test_stop_answers_within_half_a_second_in_a_step_of_lbfgs(page: FdnLab) -> N
 
     async def press() -> float:
         page.act("step")
-        assert page._task is not None
-        await asyncio.wrap_future(page._task)
+        assert page.trainer.preparing is not None
+        await asyncio.wrap_future(page.trainer.preparing)
         run = page.lab.run
         assert run is not None
         await asyncio.sleep(0.1)
@@ -544,8 +544,8 @@ def test_a_step_is_taken_beside_the_loop(page: FdnLab) -> None:
 
     async def press() -> int:
         page.act("step")
-        assert page._task is not None
-        await asyncio.wrap_future(page._task)
+        assert page.trainer.preparing is not None
+        await asyncio.wrap_future(page.trainer.preparing)
         ticks = 0
         while page.lab.busy and ticks < 10:
             ticks += 1
@@ -676,8 +676,8 @@ def test_a_page_left_while_a_run_is_made_ready_trains_nothing(page: FdnLab) -> N
         page.act("play")
         page.close()
         await asyncio.sleep(0.1)
-        assert page._task is not None
-        await asyncio.wrap_future(page._task)
+        assert page.trainer.preparing is not None
+        await asyncio.wrap_future(page.trainer.preparing)
 
     asyncio.run(leave())
     assert page.lab.run is None
@@ -691,8 +691,8 @@ def test_a_run_that_cannot_be_made_ready_says_so_and_can_be_tried_again(
 
     async def press() -> None:
         page.act("play")
-        assert page._task is not None
-        await asyncio.wrap_future(page._task)
+        assert page.trainer.preparing is not None
+        await asyncio.wrap_future(page.trainer.preparing)
 
     monkeypatch.setattr(page.lab, "prepare", broken)
     asyncio.run(press())

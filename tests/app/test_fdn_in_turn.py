@@ -58,7 +58,7 @@ def test_the_page_of_a_class_trains_to_the_same_numbers_as_a_script(monkeypatch:
     async def press() -> None:
         page.act("play")
         await until(lambda: page.lab.run is not None and page.lab.run.state == "finished")
-        assert page._steps is not None  # it was the pool that did them
+        assert page.trainer.steps is not None  # it was the pool that did them
 
     asyncio.run(press())
     assert page.lab.run is not None
@@ -163,8 +163,8 @@ def test_who_trains_alone_is_never_told_to_wait(monkeypatch: pytest.MonkeyPatch)
         page.act("pause")
         await until(lambda: not page.lab.busy)
         page.act("play")
-        assert page._steps is not None
-        await until(lambda: page._steps is not None and page._steps[1].position)
+        assert page.trainer.steps is not None
+        await until(lambda: page.trainer.steps is not None and page.trainer.steps[1].position)
         assert page.transport()["buttons"] == [["pause", "Pause"], ["stop", "Stop"]]
         assert "waiting" not in page.transport()["text"]
         obeys.set()
@@ -176,7 +176,7 @@ def test_who_trains_alone_is_never_told_to_wait(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_training_that_has_had_its_time_says_so_and_can_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.labs.fdn.view.LONG", 0.3)
+    monkeypatch.setattr("app.labs.fdn.trainer.LONG", 0.3)
     page = page_with(LONG, monkeypatch)
 
     async def press() -> None:

@@ -9,8 +9,9 @@ from urllib.parse import parse_qsl
 import playwright
 import pytest
 
-from app.lab import LabModel
+from app.lab import LabModel, Lesson
 from app.labs.filterbank.model import FilterbankModel
+from app.labs.loudness.model import LoudnessModel
 from app.page.link import Link, _joined, _text
 from app.page.part import LabPart
 from app.quantity import Quantity
@@ -121,3 +122,44 @@ def test_a_link_whose_pinned_state_is_still_computed_keeps_it(monkeypatch: pytes
     lab = LABS[0](link="?f.order=2&a=f.order%3D3", served=True)
     lab.comparison.asked_for, lab.comparison.state = lab.comparison.state, None
     assert lab.contents.figures()["engine"]["link"] == "f.order=2&a=f.order%3D3"
+
+
+OLD_KEYS = [(lab, old) for lab in LABS for old in lab.model_class.aliases]
+
+
+@pytest.mark.parametrize(("lab", "old"), OLD_KEYS, ids=lambda each: getattr(each, "slug", each))
+def test_a_link_with_a_former_key_opens_to_the_same_state_and_is_written_with_the_new_one(
+    lab: Any, old: str
+) -> None:
+    new = lab.model_class.aliases[old]
+    former, present = lab.model_class(), lab.model_class()
+    value = former.fields[new].parameter.bounds[1]
+    link, expected = Link(former), Link(present)
+    notes, pinned = link.read(f"{old}={value}&hide={old}&a={old}%3D{value}")
+    assert (notes, pinned) == expected.read(f"{new}={value}&hide={new}&a={new}%3D{value}")
+    assert notes == []
+    assert former.values() == present.values()
+    assert former.fields[new].value == value
+    assert link.hidden == (new,)
+    assert link.write(pinned) == expected.write(pinned)
+    assert old not in link.write(pinned)
+    assert former.restore({old: str(value)}) == []
+    assert former.values() == present.values()
+
+
+def test_a_lesson_with_former_keys_opens_to_the_same_state() -> None:
+    model = LoudnessModel()
+    link = Link(model)
+    link.enter(Lesson("old", "Old", state={"p.lean": 0.1, "p.steepest": 0.5}, hide=("p.upright",)))
+    assert (model.parameters.level_dependence, model.parameters.flattest_skirt) == (0.1, 0.5)
+    assert link.hidden == ("p.symmetric_level",)
+    assert link.write() == "lesson=old"
+    model.update({"p.lean": 0.2})
+    assert link.write() == "lesson=old&p.level_dependence=0.2"
+
+
+def test_no_former_key_is_a_present_one_and_every_lab_knows_where_it_leads() -> None:
+    assert {old for _, old in OLD_KEYS} == {"p.lean", "p.upright", "p.steepest"}
+    for lab, old in OLD_KEYS:
+        assert old not in lab.model_class().fields
+        assert lab.model_class.aliases[old] in lab.model_class().fields

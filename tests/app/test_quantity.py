@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.labs.filterbank.model import FilterbankModel
-from app.quantity import Quantity, shortened
+from app.quantity import Quantity, Settings, shortened
+from app.site import LABS
 from tests.app.states import FIELDS, value_of
 
 NUMBERS = [key for key, field in FIELDS.items() if isinstance(field.parameter, Quantity)]
@@ -140,3 +141,38 @@ def test_a_schema_says_all_that_a_control_needs(key: str) -> None:
         "flag": set(),
     }
     assert needed[schema["kind"]] <= schema.keys()
+
+
+class Ladder(Settings):
+    rungs = Quantity(3, bounds=(1, 9), step=1, label="Rungs")
+    """How many there are,
+    from bottom to top."""
+    given = Quantity(3, bounds=(1, 9), step=1, label="Given", doc="Its own words.")
+    """Not its help."""
+    none = Quantity(3, bounds=(1, 9), step=1, label="None")
+
+
+def test_the_string_below_a_setting_is_its_help_unless_it_has_one() -> None:
+    help_texts = {name: Ladder.param[name].doc for name in ("rungs", "given", "none")}
+    assert help_texts == {
+        "rungs": "How many there are, from bottom to top.",
+        "given": "Its own words.",
+        "none": None,
+    }
+
+
+def test_settings_without_source_have_the_help_that_they_are_given() -> None:
+    typed: dict[str, Any] = {"Settings": Settings, "Quantity": Quantity}
+    exec(
+        "class Typed(Settings):\n"
+        "    x = Quantity(1, bounds=(0, 2), step=1, label='X', doc='Given.')\n"
+        "    y = Quantity(1, bounds=(0, 2), step=1, label='Y')\n"
+        "    'Below.'\n",
+        typed,
+    )
+    assert (typed["Typed"].param.x.doc, typed["Typed"].param.y.doc) == ("Given.", None)
+
+
+@pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.slug)
+def test_every_control_has_a_help_text(lab: Any) -> None:
+    assert [key for key, field in lab.model_class().fields.items() if not field.schema()["help"]] == []

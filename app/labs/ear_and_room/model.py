@@ -38,7 +38,7 @@ class EarAndRoomModel(FdnModel):
     lessons = load_lessons(Path(__file__).with_name("lessons.yaml"))
     key_controls = ("e.level", "e.loss", "t.goal")
     #: A hall, heard by a healthy ear. The times, the transform and what is trained are what goal and room ask for.
-    begins: ClassVar[Mapping[str, Any]] = {
+    defaults: ClassVar[Mapping[str, Any]] = {
         "t.goal": "match_cochleagram_decay",
         "t.target": "lecture_hall",
         "t.steps": 100,

@@ -6,7 +6,7 @@ from app.labs.fdn.ear import SENSATION
 
 def card(width: int = 360, height: int = 150) -> str:
     """Draw how the room of the lab sinks below an ear's threshold: low channels at the bottom, time to the right."""
-    heard = EarAndRoomModel().room_heard()
+    heard = EarAndRoomModel().room_representation()
     assert heard is not None
     rows, columns = heard.sensation.shape
     step = 4  # 40 ms a cell

@@ -5,7 +5,7 @@ Not another lab: it differs in its order, its lessons and where it begins.
 
 from app.labs.ear_and_room.model import EarAndRoomModel
 from app.labs.ear_and_room.picture import card
-from app.labs.fdn.view import PLACES, FdnLab
+from app.labs.fdn.view import FdnLab
 
 _GRID = """
 .figures { grid-template-columns: repeat(3, minmax(0, 1fr));
@@ -28,5 +28,5 @@ class EarAndRoomLab(FdnLab):
     question = "Does it sound right to this ear?"
     opens_with = "room"
     upload_section = "Room and goal"
-    grid = _GRID + PLACES
+    grid = _GRID
     model_class = EarAndRoomModel

@@ -6,12 +6,11 @@ Not the training: see goals.py for the losses that listen with this ear.
 from dataclasses import dataclass
 
 import numpy as np
-import param
 from numpy.typing import NDArray
 
 from amtlib.train import cochleagram, excitation_pattern
 from amtlib.train.losses import Loss, MatchCochleagram, MatchLoudness
-from app.quantity import Quantity
+from app.quantity import Quantity, Settings
 
 Array = NDArray[np.float64]
 
@@ -21,32 +20,15 @@ SHOWN = 1.5
 SENSATION = (0.0, 60.0)
 
 
-class Ear(param.Parameterized):
+class Ear(Settings):
     """The listener: how loud it is, how much hearing is lost, how strongly the cochlea compresses."""
 
-    level = Quantity(
-        75,
-        bounds=(40, 100),
-        step=1,
-        unit="dB SPL",
-        label="Level of the sound",
-        doc="Of the loudest 10 ms of the room's response. The softer it is, the sooner its tail sinks below threshold.",
-    )
-    loss = Quantity(
-        0,
-        bounds=(0, 50),
-        step=1,
-        unit="dB",
-        label="Hearing loss",
-        doc="So much higher is the threshold at every frequency: as much less of the tail is heard.",
-    )
-    compression = Quantity(
-        0.3,
-        bounds=(0.1, 1),
-        step=0.05,
-        label="Compression (exponent)",
-        doc="Excitation grows as power to this exponent: 0.2 to 0.3 in a healthy cochlea, 1 without outer hair cells.",
-    )
+    level = Quantity(75, bounds=(40, 100), step=1, unit="dB SPL", label="Level of the sound")
+    """Of the loudest 10 ms of the room's response. The softer it is, the sooner its tail sinks below threshold."""
+    loss = Quantity(0, bounds=(0, 50), step=1, unit="dB", label="Hearing loss")
+    """So much higher is the threshold at every frequency: as much less of the tail is heard."""
+    compression = Quantity(0.3, bounds=(0.1, 1), step=0.05, label="Compression (exponent)")
+    """Excitation grows as power to this exponent: 0.2 to 0.3 in a healthy cochlea, 1 without outer hair cells."""
 
     @property
     def sensation(self) -> float:
@@ -63,7 +45,7 @@ class Ear(param.Parameterized):
 
 
 @dataclass(frozen=True)
-class Heard:
+class Representation:
     """What an ear makes of a response.
 
     Attributes
@@ -89,14 +71,14 @@ class Heard:
         """Standard deviation of the excitation pattern, dB: 0 for no colour at all."""
         return float(self.excitation.std())
 
-    def distance(self, other: "Heard") -> float:
+    def distance(self, other: "Representation") -> float:
         """Return the mean difference of two cochleagrams in dB above threshold; NaN where they span other times."""
         if self.sensation.shape != other.sensation.shape:
             return float("nan")
         return float(np.abs(self.sensation - other.sensation).mean())
 
 
-def heard(response: Array, spectrum: Array, fs: int, ear: Ear, reference: Array) -> Heard:
+def represent(response: Array, spectrum: Array, fs: int, ear: Ear, reference: Array) -> Representation:
     """Return what an ear makes of a response.
 
     Parameters
@@ -117,7 +99,7 @@ def heard(response: Array, spectrum: Array, fs: int, ear: Ear, reference: Array)
     pattern = excitation_pattern(spectrum, fs)
     audible = pattern.frequencies < 0.45 * fs
     levels = pattern.levels[audible]
-    return Heard(
+    return Representation(
         picture.frequencies,
         float(picture.times[-1] + picture.times[0]),
         picture.sensation,

@@ -34,7 +34,7 @@ from app.figures.theme import (
     Style,
 )
 from app.labs.fdn.ear import SENSATION
-from app.labs.fdn.findings import EDGES, Sounding
+from app.labs.fdn.findings import EDGES, Decay
 from app.labs.fdn.observer import Observed
 
 Values = tuple[Array, Array]
@@ -199,7 +199,7 @@ MATRIX = Figure(
 
 
 def _longest(observed: Observed) -> tuple[float, float]:
-    return 0.0, max(float(each.decay_times[-1]) for each in observed.sounds.values() if each is not None)
+    return 0.0, max(float(each.decay_times[-1]) for each in observed.decays.values() if each is not None)
 
 
 DECAY = Figure(
@@ -209,10 +209,11 @@ DECAY = Figure(
     Axis("energy", "Energy left", "dB", (-70.0, 3.0)),
     _by_state(
         lambda sound: (sound.decay_times, np.maximum(sound.decay, -200.0)),
-        lambda observed, which: observed.sounds.get(which),
+        lambda observed, which: observed.decays.get(which),
     ),
     shown=_is_measured,
     legend="top_right",
+    area="one",
 )
 
 
@@ -238,6 +239,7 @@ TIMES = Figure(
     _by_state(_known_times, lambda observed, which: observed.analyses.get(which)),
     shown=_is_measured,
     legend="bottom_left",
+    area="two",
 )
 
 
@@ -274,11 +276,12 @@ MODES = Figure(
     ],
     shown=_is_measured,
     legend="top_left",
+    area="three",
 )
 
 
 def _density_title(observed: Observed) -> str:
-    start, now = observed.sounds.get("start"), observed.sounds.get("now")
+    start, now = observed.decays.get("start"), observed.decays.get("now")
     if start is None or now is None:
         return "Echo density: 1 is as dense as noise"
     return f"Echo density (noise: 1), at 0.1 s {start.echoes:.2f} → {now.echoes:.2f}"
@@ -286,14 +289,14 @@ def _density_title(observed: Observed) -> str:
 
 def _densest(observed: Observed) -> tuple[float, float]:
     highest = [1.2]
-    for sound in observed.sounds.values():
+    for sound in observed.decays.values():
         if sound is not None:
             shown = (sound.density_times >= 0.01) & (sound.density_times <= 1)
             highest.append(float(sound.density[shown].max(initial=0.0)))
     return 0.0, math.ceil(10 * max(highest) + 1) / 10
 
 
-def _density(sound: Sounding) -> Values:
+def _density(sound: Decay) -> Values:
     return sound.density_times, sound.density
 
 
@@ -304,10 +307,11 @@ DENSITY = Figure(
     Axis("density", "Normalised echo density", limits=_densest),
     [
         Guides("noise", lambda observed: 1.0, across="y"),
-        *_by_state(_density, lambda observed, which: observed.sounds.get(which)),
+        *_by_state(_density, lambda observed, which: observed.decays.get(which)),
     ],
     shown=_is_measured,
     legend="bottom_right",
+    area="four",
 )
 
 # ------------------------------------------------------------------ what an ear makes of it
@@ -315,17 +319,17 @@ DENSITY = Figure(
 _TITLES = {"start": "Before", "now": "Now", "target": "Room"}
 
 
-def _cochleagram(which: str) -> Figure:
+def _cochleagram(which: str, area: str) -> Figure:
     """Return the figure of how far above threshold each channel of the ear is over time."""
 
     def values(observed: Observed) -> Any:
-        heard = observed.heard.get(which)
+        heard = observed.representations.get(which)
         if heard is None:
             return None
         return cells(0.0, heard.duration, heard.sensation.shape[1]), heard.frequencies, heard.sensation
 
     def title(observed: Observed) -> str:
-        heard, room = observed.heard.get(which), observed.heard.get("target")
+        heard, room = observed.representations.get(which), observed.representations.get("target")
         if which == "target" or heard is None or room is None:
             return _TITLES[which]
         distance = heard.distance(room)
@@ -334,7 +338,7 @@ def _cochleagram(which: str) -> Figure:
         )
 
     def span(observed: Observed) -> tuple[float, float]:
-        heard = observed.heard.get(which)
+        heard = observed.representations.get(which)
         return 0.0, 1.0 if heard is None else heard.duration
 
     return Figure(
@@ -346,11 +350,12 @@ def _cochleagram(which: str) -> Figure:
         shown=(lambda observed: observed.hears and observed.has_room) if which == "target" else _is_heard,
         grid=False,
         zooms="",
+        area=area,
     )
 
 
 def _heard_title(observed: Observed) -> str:
-    start, now, room = (observed.heard.get(which) for which in ("start", "now", "target"))
+    start, now, room = (observed.representations.get(which) for which in ("start", "now", "target"))
     if start is None or now is None:
         return "Excitation pattern"
     aim = f"; room {room.colour:.2f}" if room is not None else ""
@@ -358,7 +363,11 @@ def _heard_title(observed: Observed) -> str:
 
 
 def _furthest(observed: Observed) -> tuple[float, float]:
-    far = [float(np.abs(heard.excitation).max()) for heard in observed.heard.values() if heard is not None]
+    far = [
+        float(np.abs(heard.excitation).max())
+        for heard in observed.representations.values()
+        if heard is not None
+    ]
     top = 3.0 * math.ceil(max([3.0, *far]) / 3)
     return -top, top
 
@@ -369,10 +378,12 @@ HEARD = Figure(
     Axis("pattern_place", "Centre frequency", "Hz", _HEARD_SPAN, "erb", _HEARD_TICKS),
     Axis("pattern", "Excitation", "dB re mean", _furthest),
     _by_state(
-        lambda heard: (heard.places, heard.excitation), lambda observed, which: observed.heard.get(which)
+        lambda heard: (heard.places, heard.excitation),
+        lambda observed, which: observed.representations.get(which),
     ),
     shown=_is_heard,
     legend="bottom_left",
+    area="four",
 )
 
 
@@ -400,11 +411,8 @@ SHARES = Figure(
     ],
     shown=_is_heard,
     legend="top_right",
+    area="five",
 )
-
-#: The figures of the ear, and those that they stand in for.
-EAR = ("coch-start", "coch-now", "coch-target", "heard", "shares")
-MEASURED = ("decay", "times", "modes", "density")
 
 FIGURES = FigureSet(
     [
@@ -415,9 +423,9 @@ FIGURES = FigureSet(
         TIMES,
         MODES,
         DENSITY,
-        _cochleagram("start"),
-        _cochleagram("now"),
-        _cochleagram("target"),
+        _cochleagram("start", "one"),
+        _cochleagram("now", "two"),
+        _cochleagram("target", "three"),
         HEARD,
         SHARES,
     ]

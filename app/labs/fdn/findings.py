@@ -29,7 +29,7 @@ COLUMNS = 700
 
 
 @dataclass(frozen=True)
-class Sounding:
+class Decay:
     """An impulse response and what follows from it at little cost.
 
     ``decay`` in dB at ``decay_times`` in s; normalised echo ``density`` at ``density_times`` in s.
@@ -47,12 +47,12 @@ class Sounding:
         return float(np.interp(COUNTED, self.density_times, self.density))
 
 
-def sounding(response: Array, fs: int) -> Sounding:
+def decay_of(response: Array, fs: int) -> Decay:
     """Return decay and echo density of an impulse response."""
     curve = fdn.energy_decay_curve(response)
     step = max(len(curve) // 500, 1)
     times, density = fdn.echo_density(response[: round(1.1 * fs)], fs)
-    return Sounding(response, np.arange(0, len(curve), step) / fs, curve[::step], times, density)
+    return Decay(response, np.arange(0, len(curve), step) / fs, curve[::step], times, density)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
-"""State and numbers of the FDN lab: a network, its training step by step, and what becomes of its sound.
-Source: :mod:`amtlib.fdn` and :mod:`amtlib.train`.
-Not a page: see view.py. Training runs in a thread of its own; everything here only looks at snapshots of it.
+"""The FDN lab without its page: a network, its training step by step, and what becomes of its sound.
+
+Training runs in a thread of its own (:mod:`amtlib.train`); everything here looks at snapshots of it.
 """
 
 import itertools
@@ -8,35 +8,27 @@ import math
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
-import param
 import torch
-from numpy.typing import NDArray
 
 from amtlib import fdn
 from amtlib.fdn import FDNBuild
-from amtlib.train import Snapshot, Trainable, TrainingPlan, TrainingRun
-from amtlib.train.losses import Loss, Sparsity
-from app.lab import LabModel, Section, load_lessons
-from app.labs.fdn import ear, findings, listening, script, words
-from app.labs.fdn.ear import Ear, Heard
-from app.labs.fdn.findings import Analysis, Sounding
-from app.labs.fdn.goals import GOALS, ROOM_GOALS, Goal
-from app.labs.fdn.settings import Hearing, Network, delays_at
-from app.labs.fdn.target import Room, as_loud_as, decay_times
-
-Array = NDArray[Any]
+from amtlib.train import Snapshot, TrainingPlan, TrainingRun
+from app.lab import Section, load_lessons
+from app.labs.fdn import ear, findings, listening, words
+from app.labs.fdn.ear import Representation
+from app.labs.fdn.findings import Analysis, Decay
+from app.labs.fdn.script import script
+from app.labs.fdn.setup import Array, FdnSetup
 
 _RUNS = itertools.count(1)
-#: Points of the transform where the loss does not look at them.
-_ANY_NFFT = 4096
 #: Longest response that is analysed, s.
 _LONGEST = 4.0
 
 
-class FdnModel(LabModel):
+class FdnModel(FdnSetup):
     """The FDN lab without its page.
 
     Examples
@@ -65,68 +57,16 @@ class FdnModel(LabModel):
     )
     lessons = load_lessons(Path(__file__).with_name("lessons.yaml"))
     key_controls = ("n.lines", "t.goal", "t.rate")
-    #: What `reconcile` sets for these goals is free afterwards; the first goal sets the defaults.
-    kept_when: ClassVar[dict[str, dict[str, list[Any]]]] = {
-        **{
-            f"t.{name}": {"t.goal": [key for key, goal in list(GOALS.items())[1:] if name in goal.sets]}
-            for name in ("sparsity", "input_gain", "output_gain", "direct")
-        },
-        **{key: {"t.goal": ROOM_GOALS} for key in ("n.rt", "n.rt_high", "t.nfft")},
-    }
-
-    #: Where a lab begins that is this one with other defaults: values by key.
-    begins: ClassVar[Mapping[str, Any]] = {}
 
     def __init__(self) -> None:
-        self.network = Network()
-        self.training = Room()
-        self.hearing = Hearing()
-        self.ear = Ear()
         self.run: TrainingRun | None = None
         #: What the run was made by: a pool's worker makes the same one.
         self.plan: TrainingPlan | None = None
         self._run_key: Hashable = None
         self._run_number = 0
-        parts: dict[str, param.Parameterized] = {
-            "n": self.network,
-            "t": self.training,
-            "h": self.hearing,
-            "e": self.ear,
-        }
-        for key, value in self.begins.items():
-            prefix, name = key.split(".")
-            parts[prefix].param[name].default = value  # of this object alone: param copies what is asked for
-            setattr(parts[prefix], name, value)
-        super().__init__(parts)
+        super().__init__()
 
-    def visible_when(self) -> dict[str, dict[str, list[Any]]]:
-        """Return which settings matter to which goals."""
-        return {
-            "n.lines": {"n.delays": [name for name in self.network.param.delays.objects if name != "own"]},
-            "n.own": {"n.delays": ["own"]},
-            "t.target": {"t.goal": ROOM_GOALS},
-            "t.direct": {"t.goal": ROOM_GOALS},
-            "n.lossless": {"t.goal": [name for name, goal in GOALS.items() if goal.bins and not goal.room]},
-            "t.nfft": {"t.goal": [name for name, goal in GOALS.items() if goal.bins]},
-        }
-
-    # ------------------------------------------------------------------ settings that depend on each other
-
-    @property
-    def goal(self) -> Goal:
-        """What is trained towards."""
-        return GOALS[self.training.goal]
-
-    @property
-    def fs(self) -> int:
-        """Sampling rate, Hz."""
-        return int(self.network.fs)
-
-    @property
-    def lossless(self) -> bool:
-        """Whether the network is trained without its filters."""
-        goal = self.goal
-        return goal.bins and not goal.room and bool(self.network.lossless)
+    # ------------------------------------------------------------------ the run
 
     def reconcile(self, changed: Iterable[str]) -> list[str]:
         """Fit the settings to the goal, the network to the room that it is to match, and end a run that they end."""
@@ -138,7 +78,7 @@ class FdnModel(LabModel):
                 if f"t.{name}" not in changed:
                     setattr(training, name, value)
         if self.goal.room and {"t.goal", "t.target", "t.uploads", "n.fs"} & changed:
-            notes += self._fit_to_room(changed)
+            notes += self.fit_to_room(changed)
         if self.run is not None:
             if "t.rate" in changed:
                 self.run.lr = float(training.rate)
@@ -148,41 +88,6 @@ class FdnModel(LabModel):
                 self.discard()
                 notes.append("The settings changed: training starts again from the new network.")
         return notes
-
-    def _fit_to_room(self, changed: set[str]) -> list[str]:
-        notes = []
-        network, training, room = self.network, self.training, self.target
-        if room is None:
-            return ["There is no room yet: drop an impulse response, or choose one of the lab's."]
-        own = training.own
-        if training.target == "file" and own is not None and "t.uploads" in changed and own.late > 1e-3:
-            notes.append(f"The first {1000 * own.late:.0f} ms, before the direct sound, were cut off.")
-        if not {"n.rt", "n.rt_high"} & changed:
-            times = self.stage(
-                "times of the room",
-                self.room_key(),
-                lambda: decay_times(room, self.fs, training.highest),
-                shared=training.target != "file",
-            )
-            if times is None:
-                notes.append(
-                    "The room's reverberation times are unknown: its decay is too short, or sinks into noise too soon. "
-                    f"The network keeps its own: {network.rt:g} s, {network.rt_high:g} s at the top."
-                )
-            else:
-                network.rt, network.rt_high = times
-                notes.append(
-                    "The network got the room's level and reverberation times: "
-                    f"{network.rt:g} s, {network.rt_high:g} s at the top."
-                )
-        if "t.nfft" not in changed:
-            longest = max(training.param.nfft.objects)
-            wanted = min(len(room), 48000 if self.fs == 48000 else self.fs)
-            training.nfft = next((n for n in training.param.nfft.objects if n >= wanted), longest)
-        return notes
-
-    def _key(self, *names: str) -> tuple[Hashable, ...]:
-        return tuple(value for key, value in self.values().items() if key in names or key[:2] in names)
 
     def _config(self) -> tuple[Hashable, ...]:
         """Return what a run cannot change under way: of the settings only those that its loss depends on."""
@@ -200,57 +105,6 @@ class FdnModel(LabModel):
         chosen = tuple(value for key, value in self.values().items() if key[0] in parts and key not in idle)
         return (*chosen, self.training.uploads if goal.room else None)
 
-    # ------------------------------------------------------------------ network, room, run
-
-    @property
-    def delays(self) -> tuple[int, ...] | None:
-        """The delays in samples, or None where they are drawn."""
-        network = self.network
-        if network.delays == "own":
-            return tuple(int(n) for n in network.own.split(","))
-        return delays_at(network.delays, network.lines, self.fs)
-
-    @property
-    def start(self) -> FDNBuild:
-        """The network before training, with the decay that is heard."""
-        return self.stage("start", self.start_key(), self._start, shared=not self._private)
-
-    def start_key(self) -> tuple[Hashable, ...]:
-        """Return what the network before training follows from."""
-        return (*self._key("n."), self.room_key())
-
-    @property
-    def _private(self) -> bool:
-        """Whether what is seen follows from a user's own file."""
-        return self.goal.room and self.training.target == "file"
-
-    def _start(self) -> FDNBuild:
-        network, room = self.network, self.target
-        made = fdn.design_fdn(
-            delays=self.delays,
-            N=None if self.delays else int(network.lines),
-            rt=(float(network.rt), float(network.rt_high)),
-            feedback=network.matrix,
-            fs=self.fs,
-            rng=int(network.seed),
-        )
-        return made if room is None else as_loud_as(made, room)
-
-    @property
-    def target(self) -> Array | None:
-        """The room to match as an impulse response, or None where the goal is another or there is no file yet."""
-        if not self.goal.room:
-            return None
-        found: Array | None = self.stage("target", self.room_key(), lambda: self.training.response(self.fs))
-        return found
-
-    def room_key(self) -> tuple[Hashable, ...]:
-        """Return what the room follows from."""
-        if not self.goal.room:
-            return ()
-        own = self.training.uploads if self._private else None
-        return (self.training.target, own, self.fs)
-
     def prepare(self) -> list[str]:
         """Make a run for the present settings, if there is none; return what is to be said.
 
@@ -266,7 +120,7 @@ class FdnModel(LabModel):
             raise ValueError("There is no room yet: drop an impulse response on the page, or choose one.")
         if not any(self.trained().values()):
             raise ValueError("Nothing is trained: tick the feedback matrix, the input or the output gains.")
-        key, plan = self._config(), self._plan()
+        key, plan = self._config(), self.new_plan()
         run, warned = plan.run_and_warnings()
         if key != self._config():
             raise ValueError(
@@ -274,67 +128,6 @@ class FdnModel(LabModel):
             )
         self.run, self.plan, self._run_key, self._run_number = run, plan, key, next(_RUNS)
         return [words.warning(each) for each in warned]
-
-    def trained(self) -> dict[str, bool]:
-        """Return what is trained, as `Trainable` calls it."""
-        training = self.training
-        return {
-            "feedback": bool(training.feedback),
-            "input_gain": bool(training.input_gain),
-            "output_gain": bool(training.output_gain),
-            "direct": bool(training.direct and self.goal.room),
-        }
-
-    @property
-    def nfft(self) -> int:
-        """Points of the transform that training uses."""
-        return int(self.training.nfft) if self.goal.bins else _ANY_NFFT
-
-    def alias_decay(self) -> float:
-        """Return the damping that keeps what outlasts the transform 45 dB down: none where nothing does."""
-        if self.lossless:
-            return 60.0
-        wrapped = 60 * self.nfft / self.fs / self.tail
-        return float(math.ceil(max(0.0, 45.0 - wrapped))) if self.goal.room else 0.0
-
-    def _plan(self) -> TrainingPlan:
-        target = self.target
-        room = {} if target is None else {"target": target, "target_fs": self.fs}
-        return TrainingPlan(
-            findings.bare(self.start) if self.lossless else self.start,
-            self.goal.mode,
-            Trainable(**self.trained()),
-            self.nfft,
-            self.alias_decay(),
-            {**room, **self.arguments()},
-        )
-
-    @property
-    def loss(self) -> Loss | None:
-        """What is made small where the goal has a loss of its own, the sparseness of the matrix included."""
-        if self.goal.loss is None:
-            return None
-        loss, weight = self.goal.loss(self.ear), float(self.training.sparsity)
-        return loss + weight * Sparsity() if weight else loss
-
-    def weights(self) -> dict[str, float]:
-        """Return the weights of the terms that do not weigh 1, by the library's names."""
-        if self.loss is None:
-            return {"_ColorlessSparsity": float(self.training.sparsity)}
-        return {name: weight for weight, name, _ in self.loss.named_terms if weight != 1.0}
-
-    def arguments(self) -> dict[str, Any]:
-        """Return what a run is given besides its model, mode and target."""
-        training, loss = self.training, self.loss
-        return {
-            **self.goal.arguments,
-            **({"sparsity_alpha": float(training.sparsity)} if loss is None else {"loss": loss}),
-            "max_steps": int(training.steps),
-            "lr": float(training.rate),
-            "optimizer": training.optimiser,
-            "patience": int(training.patience),
-            "rng": int(self.network.seed),
-        }
 
     def more(self) -> int:
         """Return how many steps are added to a run that has ended: up to the number set, or as many again."""
@@ -374,27 +167,22 @@ class FdnModel(LabModel):
         run = None if snapshot is None else (self._run_number, snapshot.step)
         return (self.start_key(), run)
 
-    @property
-    def tail(self) -> float:
-        """Time in which what is heard decays, s."""
-        return max(float(self.network.rt), float(self.network.rt_high))
-
-    def sounding(self, build: FDNBuild) -> Sounding:
+    def decay(self, build: FDNBuild) -> Decay:
         """Return an impulse response, its decay and its echo density."""
-        return findings.sounding(fdn.render(build, min(max(1.2 * self.tail, 0.5), _LONGEST)), self.fs)
+        return findings.decay_of(fdn.render(build, min(max(1.2 * self.tail, 0.5), _LONGEST)), self.fs)
 
-    def start_sounding(self) -> Sounding:
+    def start_decay(self) -> Decay:
         """Return how the network sounds before training."""
         return self.stage(
-            "start sounding", self.start_key(), lambda: self.sounding(self.start), shared=not self._private
+            "start sounding", self.start_key(), lambda: self.decay(self.start), shared=not self.is_private
         )
 
-    def room_sounding(self) -> Sounding | None:
+    def room_decay(self) -> Decay | None:
         """Return decay and echo density of the room to match."""
         room = self.target
         if room is None:
             return None
-        return self.stage("room", self.room_key(), lambda: findings.sounding(room, self.fs))
+        return self.stage("room", self.room_key(), lambda: findings.decay_of(room, self.fs))
 
     def room_analysis(self) -> Analysis | None:
         """Return the room's reverberation times."""
@@ -412,14 +200,14 @@ class FdnModel(LabModel):
         return self.stage(
             "start analysis",
             self.start_key(),
-            lambda: self.analysis(self.start, self.start_sounding()),
-            shared=not self._private,
+            lambda: self.analysis(self.start, self.start_decay()),
+            shared=not self.is_private,
         )
 
-    def analysis(self, build: FDNBuild, heard: Sounding | None = None) -> Analysis:
+    def analysis(self, build: FDNBuild, heard: Decay | None = None) -> Analysis:
         """Return the slow findings on a network, and how far it is from the room if there is one."""
         found, room = self.room_analysis(), self.target
-        response = (self.sounding(build) if heard is None else heard).response
+        response = (self.decay(build) if heard is None else heard).response
         times = None if found is None else (found.centres, found.t30)
         return findings.analysis(build, response, room, times)
 
@@ -427,36 +215,36 @@ class FdnModel(LabModel):
 
     def ear_key(self) -> Hashable:
         """Return what the pictures of the ear follow from, besides the network."""
-        return (self.start_key(), *self._key("e."))
+        return (self.start_key(), *self.key_of("e."))
 
-    def heard(self, build: FDNBuild) -> Heard:
+    def representation(self, build: FDNBuild) -> Representation:
         """Return what the ear makes of a network: as loud as beside the room, or as beside that of the start."""
-        room, response = self.target, self.sounding(build).response
-        reference = self.start_sounding().response if room is None else room
+        room, response = self.target, self.decay(build).response
+        reference = self.start_decay().response if room is None else room
         # Colour is seen without the decay, which smooths it; a match is heard as it is.
         colour = findings.magnitudes(build, findings.LIVE) if room is None else spectrum(response)
-        return ear.heard(response, colour, self.fs, self.ear, reference)
+        return ear.represent(response, colour, self.fs, self.ear, reference)
 
-    def start_heard(self) -> Heard:
+    def start_representation(self) -> Representation:
         """Return what the ear makes of the network before training."""
         return self.stage(
-            "start heard", self.ear_key(), lambda: self.heard(self.start), shared=not self._private
+            "start heard", self.ear_key(), lambda: self.representation(self.start), shared=not self.is_private
         )
 
-    def room_heard(self) -> Heard | None:
+    def room_representation(self) -> Representation | None:
         """Return what the ear makes of the room to match."""
         room = self.target
         if room is None:
             return None
         return self.stage(
-            "room heard", self.ear_key(), lambda: ear.heard(room, spectrum(room), self.fs, self.ear, room)
+            "room heard", self.ear_key(), lambda: ear.represent(room, spectrum(room), self.fs, self.ear, room)
         )
 
     # ------------------------------------------------------------------ sound, words
 
     def played(self, which: str) -> torch.Tensor:
         """Return the sound to hear through the network at the start, through the present one, or in the room."""
-        source, tail, room = str(self.hearing.source), min(self.tail, _LONGEST), self.target
+        source, tail, room = str(self.display.source), min(self.tail, _LONGEST), self.target
         if which == "room":
             if room is None:
                 raise ValueError("There is no room: choose a goal that matches one.")
@@ -469,16 +257,16 @@ class FdnModel(LabModel):
         )
 
     def summary(self) -> str:
-        """Say in one line what is there, for the page and for a screen reader."""
+        """Describe in one line what is there, for the page and for a screen reader."""
         return words.summary(self.start, self.run, self.fs)
 
-    def differences(self, found: Mapping[str, Analysis], heard: Mapping[str, Sounding]) -> str:
+    def differences(self, found: Mapping[str, Analysis], heard: Mapping[str, Decay]) -> str:
         """Say what training has changed, from analyses and soundings of "start" and "now"."""
         return words.differences(found, heard, room=self.goal.room)
 
     def code(self) -> str:
         """Return a script that trains the same network in the same way."""
-        return script.written(self)
+        return script(self, went_on=self.run is not None and self.run.max_steps > self.training.steps)
 
 
 def spectrum(response: Array) -> Array:

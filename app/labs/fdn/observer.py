@@ -17,8 +17,8 @@ from amtlib.fdn import FDNBuild
 from amtlib.train import Snapshot
 from app.figures import Array
 from app.labs.fdn import findings
-from app.labs.fdn.ear import Heard
-from app.labs.fdn.findings import Analysis, Sounding
+from app.labs.fdn.ear import Representation
+from app.labs.fdn.findings import Analysis, Decay
 from app.labs.fdn.goals import TERMS
 from app.labs.fdn.model import FdnModel
 from app.page.background import Background, Superseded, in_turn, loop_of
@@ -42,9 +42,9 @@ class Observed:
     responses: Mapping[str, tuple[Array, Array]]
     """Frequencies in Hz and levels in dB re mean power, of "start", "now" and "seen" by the training"""
     response_title: str
-    sounds: Mapping[str, Sounding | None]
+    decays: Mapping[str, Decay | None]
     analyses: Mapping[str, Analysis | None]
-    heard: Mapping[str, Heard | None]
+    representations: Mapping[str, Representation | None]
     share_steps: Sequence[int]
     shares: Mapping[str, Sequence[float]]
     """Share of each term in the gradient, by what the page calls the term"""
@@ -54,10 +54,10 @@ class Observed:
     has_room: bool
 
     @property
-    def networks(self) -> dict[str, Sounding]:
+    def networks(self) -> dict[str, Decay]:
         """What the network sounds like at the start and now."""
         return {
-            which: sound for which, sound in self.sounds.items() if sound is not None and which != "target"
+            which: decay for which, decay in self.decays.items() if decay is not None and which != "target"
         }
 
     @property
@@ -111,11 +111,11 @@ class Observer:
         lab = self._lab
         snapshot = lab.snapshot
         moment, build, busy = lab.moment(snapshot), lab.now(snapshot), lab.busy
-        hears = lab.hearing.view == "ear"
+        hears = lab.display.view == "ear"
         losses, terms = ([], {}) if lab.run is None else lab.run.losses()
-        sounds = self._seldom("sounds", (moment, lab.room_key()), lambda: self._sounds(snapshot))
+        decays = self._seldom("decays", (moment, lab.room_key()), lambda: self._decays(snapshot))
         analyses = self._analyses(snapshot, moment, busy)
-        heard = self._heard(snapshot, moment) if hears else {}
+        representations = self._representations(snapshot, moment) if hears else {}
         if hears:
             self._note_shares(snapshot, moment)
         return Observed(
@@ -126,9 +126,9 @@ class Observer:
             last_step=int(lab.training.steps) if lab.run is None else lab.run.max_steps,
             responses=self._responses(moment, build, busy, analyses),
             response_title=self._response_title,
-            sounds=sounds,
+            decays=decays,
             analyses=analyses,
-            heard=heard,
+            representations=representations,
             share_steps=self._share_steps,
             shares=self._shares,
             busy=busy,
@@ -179,11 +179,11 @@ class Observer:
             return _NOTHING
         return findings.drawn(lab.run.spectrum(lab.snapshot)[1], lab.fs)
 
-    def _sounds(self, snapshot: Snapshot | None) -> dict[str, Sounding | None]:
+    def _decays(self, snapshot: Snapshot | None) -> dict[str, Decay | None]:
         lab = self._lab
-        start = lab.start_sounding()
-        now = start if snapshot is None else lab.sounding(lab.now(snapshot))
-        return {"start": start, "now": now, "target": lab.room_sounding()}
+        start = lab.start_decay()
+        now = start if snapshot is None else lab.decay(lab.now(snapshot))
+        return {"start": start, "now": now, "target": lab.room_decay()}
 
     def _analyses(
         self, snapshot: Snapshot | None, moment: Hashable, busy: bool
@@ -197,13 +197,15 @@ class Observer:
         room = self._aside("room", lab.room_key(), lab.room_analysis) if lab.goal.room else None
         return {"start": start, "now": now, "target": room}
 
-    def _heard(self, snapshot: Snapshot | None, moment: Hashable) -> dict[str, Heard | None]:
+    def _representations(
+        self, snapshot: Snapshot | None, moment: Hashable
+    ) -> dict[str, Representation | None]:
         lab, key = self._lab, self._lab.ear_key()
-        start = now = self._newest("heard before", key, lab.start_heard)
+        start = now = self._newest("heard before", key, lab.start_representation)
         if snapshot is not None and snapshot.step:
             build = lab.now(snapshot)
-            now = self._newest("heard now", (key, moment), lambda: lab.heard(build))
-        room = self._newest("heard in the room", key, lab.room_heard) if lab.goal.room else None
+            now = self._newest("heard now", (key, moment), lambda: lab.representation(build))
+        room = self._newest("heard in the room", key, lab.room_representation) if lab.goal.room else None
         return {"start": start, "now": now, "target": room}
 
     def _note_shares(self, snapshot: Snapshot | None, moment: Hashable) -> None:

@@ -1,18 +1,13 @@
-"""The code that the FDN lab shows: a script that trains the same network in the same way.
-Source: our own.
-Not run by the lab; the tests run it and compare.
-"""
+"""The code that the FDN lab shows: a script that trains the same network in the same way."""
 
 import re
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from app.labs.fdn.model import FdnModel
+from app.labs.fdn.setup import FdnSetup
 
 
-def written(lab: "FdnModel") -> str:
-    """Return the script for a lab's present settings."""
-    network, training, goal = lab.network, lab.training, lab.goal
+def script(lab: FdnSetup, *, went_on: bool) -> str:
+    """Return the script for a lab's present settings; ``went_on`` says that its training went on after its end."""
+    network, goal = lab.network, lab.goal
     size = f"delays={list(lab.delays)}" if lab.delays else f"N={int(network.lines)}"
     rt = (float(network.rt), float(network.rt_high))
     lines = [
@@ -48,7 +43,7 @@ def written(lab: "FdnModel") -> str:
         *(f"    {name}={value!r}," for name, value in lab.arguments().items()),
         ")",
     ]
-    if lab.run is not None and lab.run.max_steps > training.steps:
+    if went_on:
         lines.append("# On the page it went on after its end, from the best network met.")
     lines += [
         'print(f"{log.steps_run} steps, loss {log.train_loss[0]:.6g} to {log.best_loss:.6g}")',
@@ -57,11 +52,11 @@ def written(lab: "FdnModel") -> str:
     return "\n".join([*lines, ""])
 
 
-def _room(lab: "FdnModel") -> list[str]:
+def _room(lab: FdnSetup) -> list[str]:
     training = lab.training
     if training.target != "file":
         return ["", f"room = Room(target={training.target!r}).response({lab.fs})"]
-    name = training.own.name if training.own else "room.wav"
+    name = training.dropped.name if training.dropped else "room.wav"
     return [
         "",
         "own = Room()",

@@ -8,7 +8,7 @@ import re
 import param
 
 from app.labs.fdn.goals import GOALS
-from app.quantity import Quantity, Written, shortened
+from app.quantity import Quantity, Settings, Text, shortened
 from app.rooms import ROOMS
 
 #: Sampling rates to choose from, Hz.
@@ -80,39 +80,28 @@ def checked_delays(text: str) -> str:
     return ",".join(map(str, found))
 
 
-class Network(param.Parameterized):
+DELAY_CHOICES = {
+    "Evenly spread": "long",
+    "In two clusters": "clustered",
+    "Random, coprime, 400 to 1200 samples": "random",
+    "My own": "own",
+}
+
+
+class Network(Settings):
     """The network before training."""
 
     fs = param.Selector(
-        default=48000,
-        objects={f"{rate / 1000:g} kHz": rate for rate in RATES},
-        label="Sampling rate",
-        doc="Of the network and of all that is heard. Delays keep their length in ms, own and random ones in samples.",
+        default=48000, objects={f"{rate / 1000:g} kHz": rate for rate in RATES}, label="Sampling rate"
     )
+    """Of the network and of all that is heard. Delays keep their length in ms, own and random ones in samples."""
 
-    lines = param.Selector(
-        default=8,
-        objects=[4, 6, 8, 16],
-        label="Delay lines",
-        doc="More lines, more echoes and more modes, and longer steps of training.",
-    )
-    delays = param.Selector(
-        default="long",
-        objects={
-            "Evenly spread": "long",
-            "In two clusters": "clustered",
-            "Random, coprime, 400 to 1200 samples": "random",
-            "My own": "own",
-        },
-        label="Delays",
-        doc="How long a sound stays in each line. Close delays make echoes pile up, and the network ring.",
-    )
-    own = Written(
-        "1499,1889,2381,2999",
-        check=checked_delays,
-        label="Own delays (samples)",
-        doc="One whole number a line, such as 809, 877, 937. Common factors make echoes coincide.",
-    )
+    lines = param.Selector(default=8, objects=[4, 6, 8, 16], label="Delay lines")
+    """More lines, more echoes and more modes, and longer steps of training."""
+    delays = param.Selector(default="long", objects=DELAY_CHOICES, label="Delays")
+    """How long a sound stays in each line. Close delays make echoes pile up, and the network ring."""
+    own = Text("1499,1889,2381,2999", check=checked_delays, label="Own delays (samples)")
+    """One whole number a line, such as 809, 877, 937. Common factors make echoes coincide."""
     matrix = param.Selector(
         default="random",
         objects={
@@ -123,126 +112,71 @@ class Network(param.Parameterized):
             "Permutation": "permutation",
         },
         label="Feedback matrix at the start",
-        doc="All are orthogonal: no energy is lost or won in the loop. A permutation has no mixing at all.",
     )
-    rt = Quantity(
-        2.0,
-        bounds=(0.2, 10),
-        step=0.05,
-        unit="s",
-        scale="log",
-        label="Reverberation time",
-        doc="Time in which low frequencies decay by 60 dB, in all that is heard and drawn over time.",
-    )
+    """All are orthogonal: no energy is lost or won in the loop. A permutation has no mixing at all."""
+    rt = Quantity(2.0, bounds=(0.2, 10), step=0.05, unit="s", scale="log", label="Reverberation time")
+    """Time in which low frequencies decay by 60 dB, in all that is heard and drawn over time."""
     rt_high = Quantity(
-        1.0,
-        bounds=(0.1, 10),
-        step=0.05,
-        unit="s",
-        scale="log",
-        label="The same, at the highest frequency",
-        doc="Walls and air absorb high frequencies faster.",
+        1.0, bounds=(0.1, 10), step=0.05, unit="s", scale="log", label="The same, at the highest frequency"
     )
-    lossless = param.Boolean(
-        default=True,
-        label="Lossless while training",
-        doc="Train without any decay, as the papers on colourless networks do. What is heard decays all the same.",
-    )
-    seed = Quantity(
-        0,
-        bounds=(0, 9999),
-        step=1,
-        whole=True,
-        label="Seed",
-        doc="Another number, another random start.",
-    )
+    """Walls and air absorb high frequencies faster."""
+    lossless = param.Boolean(default=True, label="Lossless while training")
+    """Train without any decay, as the papers on colourless networks do. What is heard decays all the same."""
+    seed = Quantity(0, bounds=(0, 9999), step=1, whole=True, label="Seed")
+    """Another number, another random start."""
 
 
-class Training(param.Parameterized):
+class Training(Settings):
     """What is trained, towards what, and how."""
 
     goal = param.Selector(
-        default=next(iter(GOALS)),
-        objects={goal.label: name for name, goal in GOALS.items()},
-        label="Goal",
-        doc="What the loss measures: how far the response is from flat, or how far its sound is from that of a room.",
+        default=next(iter(GOALS)), objects={goal.label: name for name, goal in GOALS.items()}, label="Goal"
     )
+    """What the loss measures: how far the response is from flat, or how far its sound is from that of a room."""
     target = param.Selector(
         default=next(iter(ROOMS)),
         objects={**{room.label: slug for slug, room in ROOMS.items()}, "Your own file": "file"},
         label="Room to match",
-        doc="An impulse response. Drop a WAV anywhere on the page to use your own.",
     )
-    feedback = param.Boolean(default=True, label="Train the feedback matrix", doc="It stays orthogonal.")
-    input_gain = param.Boolean(
-        default=False,
-        label="Train the input gains",
-        doc="How strongly each line is fed. A colourless network gets flatter with them, and its echoes sparser.",
-    )
-    output_gain = param.Boolean(
-        default=True, label="Train the output gains", doc="How strongly each line is heard."
-    )
-    direct = param.Boolean(
-        default=False,
-        label="Train the direct sound",
-        doc="What passes without any delay; it begins as strong as the room's.",
-    )
-    sparsity = Quantity(
-        1.0,
-        bounds=(0, 2),
-        step=0.05,
-        label="Density of the matrix (weight)",
-        doc="Weight of the term that keeps the matrix dense, so that echoes multiply quickly; the other term weighs 1.",
-    )
-    optimiser = param.Selector(
-        default="adam",
-        objects={"Adam": "adam", "L-BFGS": "lbfgs"},
-        label="Optimiser",
-        doc="L-BFGS takes fewer, longer steps: up to 25 evaluations each.",
-    )
-    rate = Quantity(
-        0.01,
-        bounds=(0.0001, 1),
-        step=0.0001,
-        scale="log",
-        label="Learning rate",
-        doc="Too small and nothing happens; too large and the loss jumps about. Try both.",
-    )
-    steps = Quantity(
-        500, bounds=(10, 5000), step=10, whole=True, label="Steps", doc="Training ends after so many."
-    )
-    patience = Quantity(
-        200,
-        bounds=(1, 2000),
-        step=1,
-        whole=True,
-        label="Patience",
-        doc="Training ends early when the loss has not fallen for so many steps.",
-    )
+    """An impulse response. Drop a WAV anywhere on the page to use your own."""
+    feedback = param.Boolean(default=True, label="Train the feedback matrix")
+    """It stays orthogonal."""
+    input_gain = param.Boolean(default=False, label="Train the input gains")
+    """How strongly each line is fed. A colourless network gets flatter with them, and its echoes sparser."""
+    output_gain = param.Boolean(default=True, label="Train the output gains")
+    """How strongly each line is heard."""
+    direct = param.Boolean(default=False, label="Train the direct sound")
+    """What passes without any delay; it begins as strong as the room's."""
+    sparsity = Quantity(1.0, bounds=(0, 2), step=0.05, label="Density of the matrix (weight)")
+    """Weight of the term that keeps the matrix dense, so that echoes multiply quickly; the other term weighs 1."""
+    optimiser = param.Selector(default="adam", objects={"Adam": "adam", "L-BFGS": "lbfgs"}, label="Optimiser")
+    """L-BFGS takes fewer, longer steps: up to 25 evaluations each."""
+    rate = Quantity(0.01, bounds=(0.0001, 1), step=0.0001, scale="log", label="Learning rate")
+    """Too small and nothing happens; too large and the loss jumps about. Try both."""
+    steps = Quantity(500, bounds=(10, 5000), step=10, whole=True, label="Steps")
+    """Training ends after so many."""
+    patience = Quantity(200, bounds=(1, 2000), step=1, whole=True, label="Patience")
+    """Training ends early when the loss has not fallen for so many steps."""
     nfft = param.Selector(
         default=65536,
         objects={f"{n}": n for n in (4096, 8192, 16384, 32768, 65536, 131072)},
         label="Points of the transform",
-        doc="How finely training sees the response, and how much of a room it hears. With few it misses narrow peaks.",
     )
+    """How finely training sees the response, and how much of a room it hears. With few it misses narrow peaks."""
 
 
 VIEWS = {"Decay, modes and echoes": "echoes", "What the ear hears": "ear"}
 
 
-class Hearing(param.Parameterized):
-    """What is looked at and listened to."""
+class Display(Settings):
+    """What is displayed and played."""
 
-    view = param.Selector(
-        default="echoes",
-        objects=VIEWS,
-        label="Show",
-        doc="The network's decay and modes, or what an ear makes of it: cochleagrams before, now and of the room.",
-    )
+    view = param.Selector(default="echoes", objects=VIEWS, label="Show")
+    """The network's decay and modes, or what an ear makes of it: cochleagrams before, now and of the room."""
 
     source = param.Selector(
         default="drums",
         objects={"Impulse": "impulse", "Drum-like clicks": "drums", "Spoken sentence": "speech"},
         label="Play",
-        doc="What is sent through the network. Drums show ringing best.",
     )
+    """What is sent through the network. Drums show ringing best."""

@@ -30,7 +30,7 @@ _EARLY = 0.001
 
 
 @dataclass(frozen=True)
-class Own:
+class DroppedRoom:
     """A dropped impulse response, from its direct sound on; ``late`` is how much was cut off before that, s."""
 
     name: str
@@ -44,7 +44,7 @@ class RoomUpload:
     """A dropped file, decoded: what was found in it, and the room that it holds."""
 
     recording: audio.Recording
-    own: Own
+    room: DroppedRoom
 
 
 def decode_room(name: str, content: bytes) -> RoomUpload:
@@ -66,7 +66,7 @@ def decode_room(name: str, content: bytes) -> RoomUpload:
             f"{name} lasts {1000 * len(samples) / recording.fs:.3g} ms from its direct sound on; give an impulse "
             f"response of {1000 * MIN_ROOM:g} ms or more"
         )
-    return RoomUpload(recording, Own(recording.name, samples, recording.fs, late))
+    return RoomUpload(recording, DroppedRoom(recording.name, samples, recording.fs, late))
 
 
 class Room(Training):
@@ -75,7 +75,7 @@ class Room(Training):
     uploads = param.Integer(default=0, precedence=-1, doc="Files taken so far: a new one is another room.")
 
     def __init__(self, **settings: Any) -> None:
-        self.own: Own | None = None
+        self.dropped: DroppedRoom | None = None
         super().__init__(**settings)
 
     @property
@@ -95,7 +95,7 @@ class Room(Training):
 
     def accept(self, upload: RoomUpload) -> audio.Recording:
         """Make a file that `decode_room` has read the room to match; quick, for the thread that the model lives in."""
-        self.own = upload.own
+        self.dropped = upload.room
         goal = self.goal if self.goal.startswith("match") else "match_mel_spectrogram"
         self.param.update(goal=goal, target="file", uploads=self.uploads + 1)
         return upload.recording
@@ -105,18 +105,18 @@ class Room(Training):
         if self.target != "file":
             found = load_room(self.target, fs).double().numpy()
             return np.asarray(found[round(ONSET * fs) :])
-        if self.own is None:
+        if self.dropped is None:
             return None
-        if self.own.fs == fs:
-            return self.own.samples
+        if self.dropped.fs == fs:
+            return self.dropped.samples
         # A filter at a lower rate needs larger samples for the same gain.
-        found = np.asarray(soxr.resample(self.own.samples, self.own.fs, fs, quality="VHQ"))
-        return found * (self.own.fs / fs)
+        found = np.asarray(soxr.resample(self.dropped.samples, self.dropped.fs, fs, quality="VHQ"))
+        return found * (self.dropped.fs / fs)
 
     @property
     def highest(self) -> float:
         """Highest frequency that the room's recording can hold, Hz."""
-        return self.own.fs / 2 if self.target == "file" and self.own is not None else 24000.0
+        return self.dropped.fs / 2 if self.target == "file" and self.dropped is not None else 24000.0
 
 
 def from_direct_sound(response: Array, fs: float) -> tuple[Array, float]:

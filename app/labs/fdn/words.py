@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from amtlib.fdn import FDNBuild
 from amtlib.train import TrainingRun
 from amtlib.train.notices import PenaltyDominates, TargetBreaksOff, TargetCut, TimeAliasing
-from app.labs.fdn.ear import Heard
-from app.labs.fdn.findings import Analysis, Sounding
+from app.labs.fdn.ear import Representation
+from app.labs.fdn.findings import Analysis, Decay
 from app.page.problems import sentence
 
 _ENDS = {
@@ -72,7 +72,7 @@ def summary(start: FDNBuild, run: TrainingRun | None, fs: int) -> str:
     return f"{network}. {end} Loss from {log.train_loss[0]:.4g} to {log.best_loss:.4g}{kept}."
 
 
-def differences(found: Mapping[str, Analysis], heard: Mapping[str, Sounding], *, room: bool) -> str:
+def differences(found: Mapping[str, Analysis], heard: Mapping[str, Decay], *, room: bool) -> str:
     """Say what has changed from the start to now."""
     start, now = found["start"], found["now"]
     parts = [
@@ -90,7 +90,7 @@ def differences(found: Mapping[str, Analysis], heard: Mapping[str, Sounding], *,
     return f"{text[:1].upper()}{text[1:]}."
 
 
-def heard_measures(found: Mapping[str, Heard | None]) -> dict[str, float]:
+def ear_measures(found: Mapping[str, Representation | None]) -> dict[str, float]:
     """Return how uneven the excitation is and how far the cochleagram is from the room's, in dB, and how much of the
     room's is heard, in %; NaN where not known.
     """
@@ -103,9 +103,9 @@ def heard_measures(found: Mapping[str, Heard | None]) -> dict[str, float]:
     return numbers
 
 
-def heard(found: Mapping[str, Heard | None]) -> str:
+def ear_summary(found: Mapping[str, Representation | None]) -> str:
     """Say what training has changed for the ear."""
-    known = heard_measures(found)
+    known = ear_measures(found)
     parts = []
     if not math.isnan(known["heard_start_db"] + known["heard_now_db"]):
         parts.append(

@@ -1,0 +1,216 @@
+"""The settings of the FDN lab, and what follows from them alone: network, room, loss, and the plan of a training."""
+
+import math
+from collections.abc import Hashable
+from typing import Any, ClassVar
+
+from numpy.typing import NDArray
+
+from amtlib import fdn
+from amtlib.fdn import FDNBuild
+from amtlib.train import Trainable, TrainingPlan
+from amtlib.train.losses import Loss, Sparsity
+from app.lab import LabModel
+from app.labs.fdn import findings
+from app.labs.fdn.ear import Ear
+from app.labs.fdn.goals import GOALS, ROOM_GOALS, Goal
+from app.labs.fdn.settings import DELAY_CHOICES, Display, Network, delays_at
+from app.labs.fdn.target import Room, as_loud_as, decay_times
+
+Array = NDArray[Any]
+
+#: Points of the transform where the loss does not depend on them.
+_ANY_NFFT = 4096
+
+
+class FdnSetup(LabModel):
+    """The settings of the FDN lab, without a run."""
+
+    #: What `reconcile` sets for these goals is free afterwards; the first goal sets the defaults.
+    kept_when: ClassVar[dict[str, dict[str, list[Any]]]] = {
+        **{
+            f"t.{name}": {"t.goal": [key for key, goal in list(GOALS.items())[1:] if name in goal.sets]}
+            for name in ("sparsity", "input_gain", "output_gain", "direct")
+        },
+        **{key: {"t.goal": ROOM_GOALS} for key in ("n.rt", "n.rt_high", "t.nfft")},
+    }
+    conditions: ClassVar[dict[str, dict[str, list[Any]]]] = {
+        "n.lines": {"n.delays": [name for name in DELAY_CHOICES.values() if name != "own"]},
+        "n.own": {"n.delays": ["own"]},
+        "t.target": {"t.goal": ROOM_GOALS},
+        "t.direct": {"t.goal": ROOM_GOALS},
+        "n.lossless": {"t.goal": [name for name, goal in GOALS.items() if goal.bins and not goal.room]},
+        "t.nfft": {"t.goal": [name for name, goal in GOALS.items() if goal.bins]},
+    }
+
+    def __init__(self) -> None:
+        self.network = Network()
+        self.training = Room()
+        self.display = Display()
+        self.ear = Ear()
+        super().__init__({"n": self.network, "t": self.training, "h": self.display, "e": self.ear})
+
+    @property
+    def goal(self) -> Goal:
+        """What is trained towards."""
+        return GOALS[self.training.goal]
+
+    @property
+    def fs(self) -> int:
+        """Sampling rate, Hz."""
+        return int(self.network.fs)
+
+    @property
+    def lossless(self) -> bool:
+        """Whether the network is trained without its filters."""
+        goal = self.goal
+        return goal.bins and not goal.room and bool(self.network.lossless)
+
+    @property
+    def tail(self) -> float:
+        """Time in which what is heard decays, s."""
+        return max(float(self.network.rt), float(self.network.rt_high))
+
+    def fit_to_room(self, changed: set[str]) -> list[str]:
+        """Set level, reverberation times and transform to the room that is to be matched; return notes on it."""
+        notes = []
+        network, training, room = self.network, self.training, self.target
+        if room is None:
+            return ["There is no room yet: drop an impulse response, or choose one of the lab's."]
+        own = training.dropped
+        if training.target == "file" and own is not None and "t.uploads" in changed and own.late > 1e-3:
+            notes.append(f"The first {1000 * own.late:.0f} ms, before the direct sound, were cut off.")
+        if not {"n.rt", "n.rt_high"} & changed:
+            times = self.stage(
+                "times of the room",
+                self.room_key(),
+                lambda: decay_times(room, self.fs, training.highest),
+                shared=training.target != "file",
+            )
+            if times is None:
+                notes.append(
+                    "The room's reverberation times are unknown: its decay is too short, or sinks into noise too soon. "
+                    f"The network keeps its own: {network.rt:g} s, {network.rt_high:g} s at the top."
+                )
+            else:
+                network.rt, network.rt_high = times
+                notes.append(
+                    "The network got the room's level and reverberation times: "
+                    f"{network.rt:g} s, {network.rt_high:g} s at the top."
+                )
+        if "t.nfft" not in changed:
+            longest = max(training.param.nfft.objects)
+            wanted = min(len(room), 48000 if self.fs == 48000 else self.fs)
+            training.nfft = next((n for n in training.param.nfft.objects if n >= wanted), longest)
+        return notes
+
+    @property
+    def delays(self) -> tuple[int, ...] | None:
+        """The delays in samples, or None where they are drawn."""
+        network = self.network
+        if network.delays == "own":
+            return tuple(int(n) for n in network.own.split(","))
+        return delays_at(network.delays, network.lines, self.fs)
+
+    @property
+    def start(self) -> FDNBuild:
+        """The network before training, with the decay that is heard."""
+        return self.stage("start", self.start_key(), self._start, shared=not self.is_private)
+
+    def start_key(self) -> tuple[Hashable, ...]:
+        """Return what the network before training follows from."""
+        return (*self.key_of("n."), self.room_key())
+
+    @property
+    def is_private(self) -> bool:
+        """Whether what is seen follows from a user's own file."""
+        return self.goal.room and self.training.target == "file"
+
+    def _start(self) -> FDNBuild:
+        network, room = self.network, self.target
+        made = fdn.design_fdn(
+            delays=self.delays,
+            N=None if self.delays else int(network.lines),
+            rt=(float(network.rt), float(network.rt_high)),
+            feedback=network.matrix,
+            fs=self.fs,
+            rng=int(network.seed),
+        )
+        return made if room is None else as_loud_as(made, room)
+
+    @property
+    def target(self) -> Array | None:
+        """The room to match as an impulse response, or None where the goal is another or there is no file yet."""
+        if not self.goal.room:
+            return None
+        found: Array | None = self.stage("target", self.room_key(), lambda: self.training.response(self.fs))
+        return found
+
+    def room_key(self) -> tuple[Hashable, ...]:
+        """Return what the room follows from."""
+        if not self.goal.room:
+            return ()
+        own = self.training.uploads if self.is_private else None
+        return (self.training.target, own, self.fs)
+
+    def trained(self) -> dict[str, bool]:
+        """Return what is trained, as `Trainable` calls it."""
+        training = self.training
+        return {
+            "feedback": bool(training.feedback),
+            "input_gain": bool(training.input_gain),
+            "output_gain": bool(training.output_gain),
+            "direct": bool(training.direct and self.goal.room),
+        }
+
+    @property
+    def nfft(self) -> int:
+        """Points of the transform that training uses."""
+        return int(self.training.nfft) if self.goal.bins else _ANY_NFFT
+
+    def alias_decay(self) -> float:
+        """Return the damping that keeps what outlasts the transform 45 dB down: none where nothing does."""
+        if self.lossless:
+            return 60.0
+        wrapped = 60 * self.nfft / self.fs / self.tail
+        return float(math.ceil(max(0.0, 45.0 - wrapped))) if self.goal.room else 0.0
+
+    def new_plan(self) -> TrainingPlan:
+        """Return what makes a run of the present settings, here or in a pool's worker."""
+        target = self.target
+        room = {} if target is None else {"target": target, "target_fs": self.fs}
+        return TrainingPlan(
+            findings.bare(self.start) if self.lossless else self.start,
+            self.goal.mode,
+            Trainable(**self.trained()),
+            self.nfft,
+            self.alias_decay(),
+            {**room, **self.arguments()},
+        )
+
+    @property
+    def loss(self) -> Loss | None:
+        """What is made small where the goal has a loss of its own, the sparseness of the matrix included."""
+        if self.goal.loss is None:
+            return None
+        loss, weight = self.goal.loss(self.ear), float(self.training.sparsity)
+        return loss + weight * Sparsity() if weight else loss
+
+    def weights(self) -> dict[str, float]:
+        """Return the weights of the terms that do not weigh 1, by the library's names."""
+        if self.loss is None:
+            return {"_ColorlessSparsity": float(self.training.sparsity)}
+        return {name: weight for weight, name, _ in self.loss.named_terms if weight != 1.0}
+
+    def arguments(self) -> dict[str, Any]:
+        """Return what a run is given besides its model, mode and target."""
+        training, loss = self.training, self.loss
+        return {
+            **self.goal.arguments,
+            **({"sparsity_alpha": float(training.sparsity)} if loss is None else {"loss": loss}),
+            "max_steps": int(training.steps),
+            "lr": float(training.rate),
+            "optimizer": training.optimiser,
+            "patience": int(training.patience),
+            "rng": int(self.network.seed),
+        }
