@@ -44,17 +44,18 @@ class Unstyled(Design):
     """
 
 
-def leave_cells_unstyled() -> None:
+def keep_cells_offline() -> None:
     """Let what a notebook shows beside a lab's figures and controls, such as a row of them, work without a network.
 
     On import, panel-material-ui makes its own design that of everything that Panel shows, and wraps cells in a
-    component fetched from its host: without a network they stay empty.
+    component fetched from its host: without a network they stay empty. Style sheets go into the cell.
     """
     pn.config.design = Unstyled
+    pn.config.inline = True
 
 
 if "IPython" in sys.modules and sys.modules["IPython"].get_ipython() is not None:
-    leave_cells_unstyled()
+    keep_cells_offline()
 
 
 def _own_styles(properties: dict[str, Any]) -> dict[str, Any]:

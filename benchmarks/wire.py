@@ -153,7 +153,9 @@ def timed(do: Callable[[], int]) -> tuple[float, int]:
 
 def main() -> None:
     """Measure and print."""
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     options.add_argument("--sessions", type=int, default=20)
     options.add_argument("--moves", type=int, default=40)
     options.add_argument("--rounds", type=int, default=7)

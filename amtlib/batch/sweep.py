@@ -328,7 +328,7 @@ def _check_same(path: Path, before: Settings | None, settings: Settings, columns
     """Raise if a network was trained with other settings than those wanted, but for some that are columns."""
     if before is None:
         return
-    told = columns | {"target"}
+    told = (columns - {"loss"}) | {"target"}  # that column is a result
     for together in ({"N", "delays"}, {"target", _SOUND}):
         told |= together if columns & together else set()
     for name in sorted((before.keys() | settings.keys()) - told):

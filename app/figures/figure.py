@@ -175,7 +175,12 @@ class Figure:
             "height": self.height,
             "responsive": True,
             "fontscale": 1.0,
-            "fontsize": {"title": TITLE_SIZE, "labels": LABEL_SIZE, "ticks": TICK_SIZE, "legend": LEGEND_SIZE},
+            "fontsize": {
+                "title": TITLE_SIZE,
+                "labels": LABEL_SIZE,
+                "ticks": TICK_SIZE,
+                "legend": LEGEND_SIZE,
+            },
             "xlabel": self.x.shown,
             "ylabel": self.y.shown,
             "xlim": tuple(sorted(x)),

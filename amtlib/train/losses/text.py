@@ -79,11 +79,17 @@ def _read(node: ast.expr, text: str) -> Any:
                 raise ValueError(f"loss {text!r} adds or multiplies numbers: {_EXAMPLE}")
             return a + b if isinstance(sign, ast.Add) else a * b
         case ast.Call(func=ast.Name(id=name), args=given, keywords=named) if all(k.arg for k in named):
-            known = loss_names()
-            if name not in known:
-                raise ValueError(f"loss: there is no loss {name!r}; choose from {', '.join(sorted(known))}")
             settings = {str(each.arg): ast.literal_eval(each.value) for each in named}
-            return known[name](*map(ast.literal_eval, given), **settings)
+            return _named(name)(*map(ast.literal_eval, given), **settings)
+        case ast.Name(id=name):
+            return _named(name)()
         case ast.Constant(value=int() | float() as number):
             return number
     raise ValueError(f"loss {text!r} cannot be read at {ast.unparse(node)!r}: {_EXAMPLE}")
+
+
+def _named(name: str) -> type[Term]:
+    known = loss_names()
+    if name not in known:
+        raise ValueError(f"loss: there is no loss {name!r}; choose from {', '.join(sorted(known))}")
+    return known[name]
