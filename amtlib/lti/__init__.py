@@ -14,6 +14,7 @@ from amtlib.lti.cache import ResponseCache
 from amtlib.lti.checks import check_frequencies, check_signal
 from amtlib.lti.derivatives import first_derivatives_only
 from amtlib.lti.filtering import (
+    Response,
     Stream,
     fast_length,
     filter_fft,
@@ -23,6 +24,7 @@ from amtlib.lti.filtering import (
 from amtlib.lti.products import full_precision, product
 from amtlib.lti.resampling import resample
 from amtlib.lti.responses import (
+    COMPLEX,
     allpole_response,
     pole_radius,
     rational_response,
@@ -45,7 +47,9 @@ from amtlib.lti.subsampled import (
 )
 
 __all__ = [
+    "COMPLEX",
     "Paths",
+    "Response",
     "ResponseCache",
     "Stream",
     "Transfers",

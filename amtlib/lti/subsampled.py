@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from amtlib.lti.filtering import WORK_BYTES, fast_length
+from amtlib.lti.responses import COMPLEX
 
-_COMPLEX = {torch.float32: torch.complex64, torch.float64: torch.complex128}
 # Samples that are transformed at once; longer signals run in blocks.
 _ONE_BLOCK = 1 << 16
 # Bytes of spectra of one set of channels: transformed back together, and still in the processor's cache.
@@ -76,9 +76,9 @@ def filter_complex(
         raise ValueError(f"step = {step}; give the distance of the wanted samples, at least 1")
     if block is not None and block < 1:
         raise ValueError(f"block = {block} samples; give at least 1")
-    if x.dtype not in _COMPLEX:
+    if x.dtype not in COMPLEX:
         raise TypeError(f"x has dtype {x.dtype}; convert it with x.to(torch.float32) or torch.float64")
-    length, dtype = x.shape[-1], _COMPLEX[x.dtype]
+    length, dtype = x.shape[-1], COMPLEX[x.dtype]
     channels = response(1).shape[-2]
     if block is None:
         # Per point: the response, its product with the spectrum, and a folded copy.
@@ -214,7 +214,7 @@ def filter_allpole(
     tensor([[1.0000, 0.5000, 0.2500]])
     """
     wanted = -(-x.shape[-1] // max(step, 1))
-    output = x.new_empty((*x.shape[:-1], len(poles), wanted), dtype=_COMPLEX.get(x.dtype))
+    output = x.new_empty((*x.shape[:-1], len(poles), wanted), dtype=COMPLEX.get(x.dtype))
     found = output.view(-1, len(poles), wanted)
     for piece in _filtered(x, poles, gains, order, settle, [step] * len(poles)):
         torch.mul(piece.z, piece.scale, out=found[piece.signals, piece.channels])
@@ -274,12 +274,12 @@ def allpole_peaks(
     settle: int,
     *,
     steps: Sequence[int],
-    stretch: int,
+    frame_length: int,
 ) -> tuple[Tensor, Tensor]:
     """
-    Highest value in each stretch of what :func:`allpole_envelope` gives, and half its mean square.
+    Highest value in each frame of what :func:`allpole_envelope` gives, and half its mean square.
 
-    Each channel is looked at in steps of its own, and at the last sample of each stretch, where an envelope that rises
+    Each channel is looked at in steps of its own, and at the last sample of each frame, where an envelope that rises
     across its end is highest; no envelope is kept whole. Without gradients.
 
     Parameters
@@ -293,13 +293,14 @@ def allpole_peaks(
     settle : int
         Samples after which the impulse responses have died out.
     steps : sequence of F ints
-        Distance of the samples that are looked at in each channel, >= 1: divisors of `stretch`. The power is theirs.
-    stretch : int
-        Samples of a stretch, >= 1.
+        Distance of the samples that are looked at in each channel, >= 1: divisors of `frame_length`. The power is
+        that of these samples.
+    frame_length : int
+        Samples of a frame, >= 1.
 
     Returns
     -------
-    peaks : Tensor, shape (..., F, ceil(T / stretch))
+    peaks : Tensor, shape (..., F, ceil(T / frame_length))
         Highest values, >= 0, in the dtype of `x`.
     power : Tensor, shape (..., F), float64
         Half the mean squared envelope.
@@ -307,7 +308,7 @@ def allpole_peaks(
     Raises
     ------
     ValueError
-        If `stretch` is below 1, or a step is none of its divisors.
+        If `frame_length` is below 1, or a step is none of its divisors.
     TypeError
         If `x` is neither float32 nor float64.
 
@@ -315,25 +316,25 @@ def allpole_peaks(
     --------
     >>> pole = torch.tensor([0.5 + 0j])
     >>> x = torch.tensor([1.0, 0.0, 0.0, 1.0])
-    >>> allpole_peaks(x, pole, 1 - pole.abs(), 1, 200, steps=[1], stretch=2)
+    >>> allpole_peaks(x, pole, 1 - pole.abs(), 1, 200, steps=[1], frame_length=2)
     (tensor([[1.0000, 1.1250]]), tensor([0.3223], dtype=torch.float64))
     """
-    if stretch < 1:
-        raise ValueError(f"stretch = {stretch} samples; give at least 1")
+    if frame_length < 1:
+        raise ValueError(f"frame_length = {frame_length} samples; give at least 1")
     for step in steps:
-        if step < 1 or stretch % step:
+        if step < 1 or frame_length % step:
             raise ValueError(
-                f"a step of {step} samples does not divide the stretch of {stretch}; give a divisor"
+                f"a step of {step} samples does not divide the frame of {frame_length}; give a divisor"
             )
-    peaks = x.new_empty((*x.shape[:-1], len(poles), -(-x.shape[-1] // stretch)))
+    peaks = x.new_empty((*x.shape[:-1], len(poles), -(-x.shape[-1] // frame_length)))
     power = x.new_empty((*x.shape[:-1], len(poles)), dtype=torch.float64)
     highest, mean = peaks.view(-1, *peaks.shape[-2:]), power.view(-1, len(poles))
-    for piece in _filtered(x, poles, gains, order, settle, steps, stretch):
+    for piece in _filtered(x, poles, gains, order, settle, steps, frame_length):
         signals, channels = piece.signals, piece.channels
         envelope = _write_magnitude(piece.z, torch.empty(piece.z.shape, dtype=x.dtype, device=x.device))
         norm = torch.linalg.vector_norm(envelope, dim=-1).double() * piece.scale[..., 0].double()
         mean[signals, channels] = norm.square() / (2 * envelope.shape[-1])
-        top = torch.nn.functional.max_pool1d(envelope, stretch // steps[channels.start], ceil_mode=True)
+        top = torch.nn.functional.max_pool1d(envelope, frame_length // steps[channels.start], ceil_mode=True)
         if piece.ends is not None:
             torch.maximum(top, piece.ends.abs(), out=top)
         torch.mul(top, piece.scale, out=highest[signals, channels])
@@ -355,7 +356,7 @@ class _Piece:
     scale: Tensor
     """What the outputs are to be multiplied with, shape (signals, 1, 1)"""
     ends: Tensor | None
-    """The last sample of each stretch, shape (signals, channels, ceil(T / stretch)), where steps leave it out"""
+    """The last sample of each frame, shape (signals, channels, ceil(T / frame_length)), where steps leave it out"""
 
 
 @torch.no_grad()
@@ -366,20 +367,20 @@ def _filtered(
     order: int,
     settle: int,
     steps: Sequence[int],
-    stretch: int | None = None,
+    frame_length: int | None = None,
 ) -> Iterator[_Piece]:
     """
     Filter a few channels at a time; of each, take every step-th sample. The largest step is a multiple of all.
 
-    With a `stretch`, which is a multiple of all of them, take the last sample of each stretch, too.
+    With a `frame_length`, which is a multiple of all of them, take the last sample of each frame, too.
     """
     if min(steps) < 1:
         raise ValueError(f"step = {min(steps)}; give the distance of the wanted samples, at least 1")
-    if x.dtype not in _COMPLEX:
+    if x.dtype not in COMPLEX:
         raise TypeError(f"x has dtype {x.dtype}; convert it with x.to(torch.float32) or torch.float64")
-    total, dtype, coarsest = x.shape[-1], _COMPLEX[x.dtype], max(steps)
-    if stretch is not None and total >= stretch and coarsest > 1:
-        coarsest = stretch
+    total, dtype, coarsest = x.shape[-1], COMPLEX[x.dtype], max(steps)
+    if frame_length is not None and total >= frame_length and coarsest > 1:
+        coarsest = frame_length
     block = total if total <= _ONE_BLOCK else max(_ONE_BLOCK // 2, 4 * settle)
     block = -(-min(block, total) // coarsest) * coarsest
     blocks = -(-total // block)
@@ -400,7 +401,9 @@ def _filtered(
             step = steps[begin]
             folded = n_fft // step
             tile = spectra.new_empty((end - begin, len(spectra), folded))
-            ends = None if stretch is None or step == 1 else _Ends(tile, signals, block, step, stretch)
+            ends = (
+                None if frame_length is None or step == 1 else _Ends(tile, signals, block, step, frame_length)
+            )
             for index, (pole, gain) in enumerate(sections[begin:end]):
                 points = _points(pole, order, n_fft, folded, x.dtype)
                 part = response[: len(points)]
@@ -422,17 +425,17 @@ def _filtered(
 
 
 class _Ends:
-    """The last samples of stretches, from the same products that are folded into every step-th sample."""
+    """The last samples of frames, from the same products that are folded into every step-th sample."""
 
-    def __init__(self, tile: Tensor, signals: Tensor, block: int, step: int, stretch: int) -> None:
+    def __init__(self, tile: Tensor, signals: Tensor, block: int, step: int, frame_length: int) -> None:
         channels, _, self.folded = tile.shape
         self.signals, self.total = signals.shape
-        self.block, self.step, self.stretch = block, step, stretch
+        self.block, self.step, self.frame_length = block, step, frame_length
         self.like = (tile.dtype, tile.device)
-        self.n_fft, self.whole = self.folded * step, self.total // stretch
+        self.n_fft, self.whole = self.folded * step, self.total // frame_length
         self.late = torch.empty_like(tile) if self.whole else None
-        # A last stretch that is not whole ends where no grid lies.
-        self.last = tile.new_zeros((channels, self.signals)) if self.total % stretch else None
+        # A last frame that is not whole ends where no grid lies.
+        self.last = tile.new_zeros((channels, self.signals)) if self.total % frame_length else None
         offsets = [self.total - 1 - start for start in range(0, self.total, block)]
         self.offsets = [(i, offset) for i, offset in enumerate(offsets) if offset < self.n_fft]
 
@@ -454,11 +457,14 @@ class _Ends:
         found = []
         if self.late is not None:
             turned = (
-                self.late * _turns(self.stretch - 1, self.n_fft, self.n_fft // 2, *self.like)[: self.folded]
+                self.late
+                * _turns(self.frame_length - 1, self.n_fft, self.n_fft // 2, *self.like)[: self.folded]
             )
-            folds = turned.view(*turned.shape[:-1], self.stretch // self.step, -1).sum(-2)
-            z = _joined(torch.fft.ifft(folds), self.signals, self.block // self.stretch)[..., : self.whole]
-            found.append(z * (self.step / self.stretch))
+            folds = turned.view(*turned.shape[:-1], self.frame_length // self.step, -1).sum(-2)
+            z = _joined(torch.fft.ifft(folds), self.signals, self.block // self.frame_length)[
+                ..., : self.whole
+            ]
+            found.append(z * (self.step / self.frame_length))
         if self.last is not None:
             found.append(self.last.T.unsqueeze(-1) / self.folded)
         return torch.cat(found, -1)
