@@ -14,7 +14,7 @@ from amtlib import audio
 from amtlib.limits import Limits
 from app.page.problems import NO_ROOM, sentence
 from app.page.protocol import Piece, UploadEnd, UploadMore
-from app.server.memory import return_memory
+from app.memory import return_memory
 
 _LOG = logging.getLogger("amtlab")
 

@@ -15,7 +15,7 @@ from tornado.httputil import HTTPServerRequest
 from tornado.web import RequestHandler
 
 from app.pool import TRAININGS
-from app.server import state
+from app import state
 from app.shared import SHARED
 
 _STARTED = time.monotonic()
