@@ -24,6 +24,7 @@ RANK = {
     "train": 3,
     "jobs": 3,
     "limits": 0,
+    "options": 0,
     "modules": 0,
     "ranges": 0,
     "progress": 0,
