@@ -1,4 +1,4 @@
-"""What `amtlab serve` can be asked for: one declaration for the command line, its help, the server and README's table."""
+"""What `amtlab serve` can be asked for: declared once for the command, its help, the server and README's table."""
 
 import argparse
 import ipaddress
@@ -66,6 +66,8 @@ def _prefix(text: str) -> str:
 
 
 def between(low: float, high: float, unit: str) -> Callable[[str], float]:
+    """Return what reads a number in a range, for `argparse`."""
+
     def convert(text: str) -> float:
         try:
             value = float(text)
