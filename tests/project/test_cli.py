@@ -65,7 +65,7 @@ def test_a_port_in_use_is_one_sentence_and_status_2(capsys: pytest.CaptureFixtur
 
 def test_a_library_without_a_checkout_says_where_the_labs_are(tmp_path: Path) -> None:
     # What a wheel leaves in site-packages: amtlib with no app beside it.
-    for name in ("__init__.py", "cli.py", "limits.py", "serving.py"):
+    for name in ("__init__.py", "cli.py", "limits.py", "options.py", "serving.py"):
         (tmp_path / "amtlib").mkdir(exist_ok=True)
         source = "" if name == "__init__.py" else (ROOT / "amtlib" / name).read_text()
         (tmp_path / "amtlib" / name).write_text(source)
