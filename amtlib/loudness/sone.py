@@ -54,7 +54,7 @@ def cubics(log_sone: Array) -> Cubics:
     ValueError
         If loudness does not grow from each phon to the next, as with parameters that make a model deaf.
     """
-    if not bool((np.diff(log_sone) > 0.0).all()):
+    if not (np.isfinite(log_sone).all() and (np.diff(log_sone) > 0.0).all()):
         raise ValueError(
             "the model's loudness of a 1-kHz tone does not grow with its level; check its parameters"
         )
