@@ -5,120 +5,23 @@ Not here: what the subcommands do; `serving.py` serves the labs, `batch` does th
 
 import argparse
 import importlib
-import ipaddress
-import math
-import os
 import re
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import fields
+from collections.abc import Sequence
 from importlib.metadata import version
 from types import ModuleType
 from typing import Any
 
-from amtlib.limits import Limits
-from amtlib.serving import CommandError, ServeOptions, serve
+from amtlib.options import add_options, between, options_of
+from amtlib.serving import CommandError, serve
 
 __all__ = ["build_parser", "main"]
 
 #: The models that `amtlab analyze` knows; a test keeps them equal to those of `amtlib.batch`.
 _MODELS = ("moore2016", "glasberg2002", "gammatone", "drnl")
 
-#: Who a student can log in with, of those that Panel knows.
-_PROVIDERS = ("auth0", "azure", "bitbucket", "generic", "github", "gitlab", "google", "okta")
-
-_HOST = re.compile(r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$")
-
 
 # --- arguments ---------------------------------------------------------------------------------------------
-
-
-def _port(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port; give a whole number from 1 to 65535")
-    return int(text)
-
-
-def _address(text: str) -> str:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        if not _HOST.match(text) or text.replace(".", "").isdecimal():
-            raise argparse.ArgumentTypeError(
-                f"{text!r} is not an address; "
-                "give localhost, 0.0.0.0 (the whole network) or one address of this machine"
-            ) from None
-    return text
-
-
-def _origin(text: str) -> str:
-    host, _, port = text.partition(":")
-    if not _HOST.match(host) or (":" in text and not (port.isdecimal() and 1 <= int(port) <= 65535)):
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not HOST or HOST:PORT; "
-            "give the name in the browser's address bar, without https:// and without the path"
-        )
-    return text
-
-
-def _processes(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= 64:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not a number of processes; give 1 to 64, usually one for each core"
-        )
-    if int(text) > 1 and os.name != "posix":
-        raise argparse.ArgumentTypeError(f"{text} processes need Linux or macOS; give 1 on this machine")
-    return int(text)
-
-
-def _prefix(text: str) -> str:
-    name = text.strip("/")
-    if name and not re.fullmatch(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*", name):
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not a path; use letters, digits, - and _, for example /amt"
-        )
-    return f"/{name}" if name else ""
-
-
-def _between(low: float, high: float, unit: str) -> Callable[[str], float]:
-    def convert(text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            value = float("nan")
-        if not low <= value <= high:
-            raise argparse.ArgumentTypeError(f"{text!r} is out of range; give {low:g} to {high:g} {unit}")
-        return value
-
-    return convert
-
-
-def _site(text: str) -> str:
-    scheme, _, rest = text.partition("://")
-    if scheme not in ("http", "https") or not rest:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a site; give https://HOST, without a path")
-    try:
-        return f"{scheme}://{_origin(rest)}"
-    except argparse.ArgumentTypeError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not a site; give https://HOST, without a path"
-        ) from None
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= 64:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of trainings; give 1 to 64")
-    return int(text)
-
-
-def _minutes(text: str) -> float:
-    try:
-        minutes = float(text)
-    except ValueError:
-        minutes = math.nan
-    if not 0.1 <= minutes <= 1440:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time for a training; give 0.1 to 1440 minutes")
-    return minutes
 
 
 def _workers(text: str) -> int:
@@ -161,115 +64,13 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _add_serve(commands: Any) -> None:
-    defaults = ServeOptions()
     serve_parser = commands.add_parser(
         "serve",
         help="serve the labs to browsers",
         description="Serve the labs to browsers, on this machine or to a class.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    add = serve_parser.add_argument
-    add("--port", type=_port, default=defaults.port, help="port to listen on")
-    add(
-        "--address",
-        type=_address,
-        default=defaults.address,
-        help="localhost, or 0.0.0.0 for the whole network",
-    )
-    add(
-        "--origin",
-        type=_origin,
-        action="append",
-        default=[],
-        metavar="HOST[:PORT]",
-        help="a further name under which browsers reach the labs, such as that of a proxy; may be repeated",
-    )
-    add(
-        "--processes",
-        type=_processes,
-        default=argparse.SUPPRESS,
-        metavar="N",
-        help="server processes (default: 1 for this machine only, else one for each core as far as memory goes)",
-    )
-    add("--prefix", type=_prefix, default=defaults.prefix, metavar="PATH", help="path the labs appear under")
-    add(
-        "--max-upload",
-        type=_between(0.1, 1000.0, "MB"),
-        default=defaults.max_upload_mb,
-        metavar="MB",
-        help="largest sound file a page accepts",
-    )
-    add(
-        "--session-timeout",
-        type=_between(5.0, 86400.0, "seconds"),
-        default=defaults.session_timeout_s,
-        metavar="S",
-        help="seconds a page is kept without a connection",
-    )
-    add(
-        "--basic-auth",
-        default=defaults.basic_auth,
-        metavar="FILE_OR_PASSWORD",
-        help="ask for a password: this one, or those of a JSON file of users and passwords",
-    )
-    add(
-        "--oauth",
-        choices=_PROVIDERS,
-        default=argparse.SUPPRESS,
-        metavar="PROVIDER",
-        help=f"log in with one of {', '.join(_PROVIDERS)}; key and secret in PANEL_OAUTH_KEY, PANEL_OAUTH_SECRET",
-    )
-    add(
-        "--frame",
-        type=_site,
-        action="append",
-        default=[],
-        metavar="https://HOST",
-        help="a site whose pages may show the labs in a frame, such as that of a course; may be repeated",
-    )
-    add(
-        "--access-log",
-        default=defaults.access_log,
-        metavar="FILE",
-        help="write a JSON line for each request, with nothing about a person",
-    )
-    add(
-        "--trainings",
-        type=_count,
-        default=argparse.SUPPRESS,
-        metavar="N",
-        help="networks that each process has trained at the same time (default: half its share of the cores, at least "
-        "1)",
-    )
-    add(
-        "--training-minutes",
-        type=_minutes,
-        default=defaults.training_minutes,
-        metavar="MIN",
-        help="time that one training may take before a person asks for more (default: %(default)g)",
-    )
-    add(
-        "--scheduler",
-        default=defaults.scheduler,
-        metavar="tcp://HOST:PORT",
-        help="train on the dask.distributed cluster of this scheduler (default: of AMTLAB_SCHEDULER, else here)",
-    )
-    add(
-        "--health-details",
-        action="store_true",
-        help="tell everybody, not this machine alone, at /health how busy the server is",
-    )
-    for limit in fields(Limits):
-        unit = limit.metadata["unit"]
-        add(
-            f"--{limit.name.replace('_', '-')}",
-            type=_between(limit.metadata["low"], limit.metadata["high"], unit),
-            default=limit.default,
-            metavar="N",
-            help=limit.metadata["help"],
-        )
-    add("--open", action="store_true", help="open the landing page in the browser")
-    add("--verbose", action="store_true", help="show the server's own log")
+    add_options(serve_parser)
 
 
 def _add_analyze(commands: Any) -> None:
@@ -294,7 +95,7 @@ def _add_analyze(commands: Any) -> None:
     )
     add(
         "--full-scale-spl",
-        type=_between(0.0, 200.0, "dB SPL"),
+        type=between(0.0, 200.0, "dB SPL"),
         metavar="DB",
         help="level in dB SPL of a signal whose rms in the file is 1; by default samples are pressures in Pa, which is "
         "93.98 dB. A sine that just fits into the file lies 3.01 dB lower",
@@ -403,28 +204,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _serve(arguments: argparse.Namespace) -> int:
-    return serve(
-        ServeOptions(
-            port=arguments.port,
-            address=arguments.address,
-            origins=tuple(arguments.origin),
-            processes=getattr(arguments, "processes", None),
-            prefix=arguments.prefix,
-            max_upload_mb=arguments.max_upload,
-            session_timeout_s=arguments.session_timeout,
-            basic_auth=arguments.basic_auth,
-            oauth=getattr(arguments, "oauth", ""),
-            frames=tuple(arguments.frame),
-            access_log=arguments.access_log,
-            trainings=getattr(arguments, "trainings", None),
-            training_minutes=arguments.training_minutes,
-            scheduler=arguments.scheduler,
-            health_details=arguments.health_details,
-            limits=Limits(**{limit.name: getattr(arguments, limit.name) for limit in fields(Limits)}),
-            open_browser=arguments.open,
-            verbose=arguments.verbose,
-        )
-    )
+    return serve(options_of(arguments))
 
 
 def _analyze(arguments: argparse.Namespace) -> int:

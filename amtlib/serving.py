@@ -20,13 +20,13 @@ import urllib.error
 import urllib.request
 import webbrowser
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
 
 from amtlib import limits
-from amtlib.limits import Limits
+from amtlib.options import ServeOptions
 
 __all__ = ["CommandError", "ServeOptions", "panel_command", "serve", "suitable_processes"]
 
@@ -56,71 +56,6 @@ class CommandError(Exception):
 
 class _Stopped(Exception):
     """A signal asked this process to end."""
-
-
-@dataclass(frozen=True)
-class ServeOptions:
-    """What `amtlab serve` was asked to do.
-
-    Attributes
-    ----------
-    port : int
-        TCP port, 1 to 65535.
-    address : str
-        Where to listen: ``localhost`` (this machine only), ``0.0.0.0`` (the whole network) or one address.
-    origins : tuple of str
-        Further ``HOST[:PORT]`` names under which browsers may reach the labs.
-    processes : int or None
-        Number of server processes, at least 1; None for what suits the machine (`suitable_processes`).
-    prefix : str
-        Path under which the labs appear, ``""`` or ``/name``.
-    max_upload_mb : float
-        Largest sound file that a page accepts, in megabytes.
-    session_timeout_s : float
-        Seconds for which a page without a connection is kept.
-    basic_auth : str
-        A password for everybody, or a JSON file of users and passwords; ``""`` for none.
-    oauth : str
-        A provider that Panel knows, such as ``github``; its key and secret come from the environment.
-    frames : tuple of str
-        Further sites, ``https://HOST``, whose pages may show the labs in a frame.
-    access_log : str
-        File that takes a JSON line for each request; ``""`` for none.
-    trainings : int or None
-        Networks that each process has trained at the same time; None for half its share of the cores, at least 1.
-    training_minutes : float
-        Time that the steps of one training may take before a person asks for more.
-    scheduler : str
-        Address of a ``dask.distributed`` scheduler whose workers train instead; ``""`` for what the variable
-        ``AMTLAB_SCHEDULER`` says, or for this machine.
-    health_details : bool
-        Tell everybody who asks `/health` how busy the server is, not this machine alone.
-    limits : amtlib.limits.Limits
-        What one client may ask for.
-    open_browser : bool
-        Open the landing page in the default browser once it answers.
-    verbose : bool
-        Show the server's own log.
-    """
-
-    port: int = 5006
-    address: str = "localhost"
-    origins: tuple[str, ...] = ()
-    processes: int | None = None
-    prefix: str = ""
-    max_upload_mb: float = 50.0
-    session_timeout_s: float = 90.0
-    basic_auth: str = ""
-    oauth: str = ""
-    frames: tuple[str, ...] = ()
-    access_log: str = ""
-    trainings: int | None = None
-    training_minutes: float = 10.0
-    scheduler: str = ""
-    health_details: bool = False
-    limits: Limits = field(default_factory=Limits)
-    open_browser: bool = False
-    verbose: bool = False
 
 
 #: glibc by default gives each array of some hundred kB back to the system and asks for it anew, page by page: a

@@ -315,17 +315,24 @@ class LabModel(param.Parameterized):
         raise NotImplementedError(f"{type(self).__name__} needs a script")
 
     def schema(self) -> list[dict[str, Any]]:
-        """Describe the controls for the page."""
+        """Describe the controls for the page.
+
+        A setting that no section names stands at the end of the last section with settings of the same part, or where
+        there is none in a section of its own.
+        """
         visible_when = self.visible_when()
+        sections = {section: list(section.keys) for section in self.sections}
+        for key in [key for key in self.fields if not any(key in keys for keys in sections.values())]:
+            part = key.split(".")[0] + "."
+            others = [keys for keys in sections.values() if any(each.startswith(part) for each in keys)]
+            (others or [sections.setdefault(Section("Settings", ()), [])])[-1].append(key)
         return [
             {
                 "title": section.title,
                 "open": section.open,
-                "controls": [
-                    {**self.fields[key].schema(), "when": visible_when.get(key)} for key in section.keys
-                ],
+                "controls": [{**self.fields[key].schema(), "when": visible_when.get(key)} for key in keys],
             }
-            for section in self.sections
+            for section, keys in sections.items()
         ]
 
     def visible_when(self) -> dict[str, dict[str, list[Any]]]:

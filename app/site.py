@@ -19,7 +19,7 @@ from app.page.background import Background
 from app.page.layout import SITE, page_frame
 from app.page.part import LabPart
 from app.page.view import LabView
-from app.server.state import VIEWS
+from app.state import VIEWS
 
 
 def find_labs(labs: ModuleType) -> tuple[type[LabView], ...]:

@@ -5,6 +5,7 @@ Not the server's own handlers of requests and websockets: those stand in :mod:`a
 what they rely on.
 """
 
+import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -41,6 +42,20 @@ class Unstyled(Design):
 
     With panel-material-ui imported, Panel would otherwise wrap a cell in a component fetched from its host.
     """
+
+
+def keep_cells_offline() -> None:
+    """Let what a notebook shows beside a lab's figures and controls, such as a row of them, work without a network.
+
+    On import, panel-material-ui makes its own design that of everything that Panel shows, and wraps cells in a
+    component fetched from its host: without a network they stay empty. Style sheets go into the cell.
+    """
+    pn.config.design = Unstyled
+    pn.config.inline = True
+
+
+if "IPython" in sys.modules and sys.modules["IPython"].get_ipython() is not None:
+    keep_cells_offline()
 
 
 def _own_styles(properties: dict[str, Any]) -> dict[str, Any]:

@@ -36,7 +36,7 @@ SCENARIOS: dict[str, tuple[int, float, float | None, float | None]] = {
 }
 #: How often costs of a slider are measured, and by how many moves each time.
 ROUNDS, MOVES = 7, 12
-#: A little more than the time after which the server gives freed memory back (app/server/memory.py).
+#: A little more than the time after which the server gives freed memory back (app/memory.py).
 TRIM_S = 11.0
 
 

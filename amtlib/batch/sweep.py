@@ -26,6 +26,7 @@ from amtlib.batch.variants import (
     SweepError,
     build_keywords,
     checks,
+    loss_of,
     name_of,
     train_keywords,
     trainable_of,
@@ -125,7 +126,8 @@ def _train(settings: Settings, **more: Any) -> tuple[Any, TrainLog]:
         given["dtype"] = _DTYPES[given["dtype"]]
     given.setdefault("device", "cpu")
     given["trainable"] = trainable_of(given.get("trainable"))
-    mode = given.pop("mode", "colorless")
+    given["loss"] = loss_of(settings)
+    mode = given.pop("mode", "colorless" if given["loss"] is None else None)
     recording: Recording | None = None
     if isinstance(given.get("target"), str):
         recording = load(given["target"], channel="all")
@@ -326,7 +328,7 @@ def _check_same(path: Path, before: Settings | None, settings: Settings, columns
     """Raise if a network was trained with other settings than those wanted, but for some that are columns."""
     if before is None:
         return
-    shown = columns | {"target"}
+    shown = (columns - {"loss"}) | {"target"}  # that column is a result
     for together in ({"N", "delays"}, {"target", _SOUND}):
         shown |= together if columns & together else set()
     for name in sorted((before.keys() | settings.keys()) - shown):

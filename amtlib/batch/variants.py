@@ -17,13 +17,15 @@ from typing import Any, TypeAlias
 from amtlib.audio import AudioBlocks
 from amtlib.fdn import design_fdn
 from amtlib.train import Trainable, build_fdn, train_fdn
+from amtlib.train.losses import Loss
+from amtlib.train.losses.text import read_loss
 
 Settings: TypeAlias = dict[str, Any]
 
 #: Other names of two keywords that say what they are.
 _ALIASES = {"lines": "N", "seed": "rng", "seeds": "rng"}
 #: Keywords that JSON cannot give, or that a sweep decides itself.
-_NOT_HERE = {"model", "criteria", "loss", "log", "train_dir", "callback", "output", "target_fs"}
+_NOT_HERE = {"model", "criteria", "log", "train_dir", "callback", "output", "target_fs"}
 _RANGE = re.compile(r"^(-?\d+)\.\.(-?\d+)(?:\.\.(\d+))?$")
 _MOST = 10_000
 #: Characters of a file's name before its ending.
@@ -57,7 +59,8 @@ def read_config(path: Path) -> Settings:
     path : Path
         A JSON object whose keys are keywords of :func:`amtlib.train.build_fdn` and :func:`amtlib.train.train_fdn`:
         ``N`` (or ``lines``) or ``delays``, ``rt``, ``feedback``, ``fs``, ``nfft``, ``rng`` (or ``seed``, of both) and
-        so on; ``mode`` ('colorless' by default), ``max_steps``, ``lr``, ``objective`` and so on. ``target`` is the
+        so on; ``mode`` ('colorless' by default), or ``loss``, such as ``"FlatMagnitude() + 0.2 * Sparsity()"``;
+        ``max_steps``, ``lr``, ``objective`` and so on. ``target`` is the
         path of a sound file, relative to the JSON file; ``trainable`` an object such as ``{"direct": true}``;
         ``dtype`` 'float32' or 'float64'.
 
@@ -142,6 +145,8 @@ def variants(
                 f"--sweep {text} gives no values: write --sweep seed=0..9 or --sweep lines=4,8,16"
             )
         keyword = _keyword(name.strip(), "--sweep")
+        if keyword == "loss":  # a column of the table has that name, and settings of losses have commas
+            raise SweepError(f"--sweep {text}: a loss goes into the JSON file; train one file for each loss")
         if keyword in values:
             raise SweepError(f"--sweep gives {name.strip()} twice: put all its values behind one")
         values[keyword] = _values(given, text)
@@ -210,6 +215,7 @@ def _check(settings: Settings, varied: Settings) -> None:
             AudioBlocks(settings["target"]).__exit__(None, None, None)
         design_fdn(**{name: tuple_of(value) for name, value in settings.items() if name in wishes})
         trainable_of(settings.get("trainable"))
+        loss_of(settings)
     except (TypeError, ValueError) as error:
         which = f" (with {name_of(varied)})" if varied else ""
         raise SweepError(f"no network can be made of these settings{which}: {error}") from None
@@ -256,6 +262,25 @@ def trainable_of(value: Any) -> Trainable | None:
     if not isinstance(value, dict) or not all(k in names and isinstance(v, bool) for k, v in value.items()):
         raise ValueError(f"trainable = {value!r}: give an object of true and false for {', '.join(names)}")
     return Trainable(**value)
+
+
+def loss_of(settings: Settings) -> Loss | None:
+    """
+    Return the loss that settings name, to be given without a mode.
+
+    Examples
+    --------
+    >>> loss_of({"loss": "FlatMagnitude() + 0.2 * Sparsity()"}), loss_of({"mode": "colorless"})
+    (FlatMagnitude() + 0.2 * Sparsity(), None)
+    """
+    text = settings.get("loss")
+    if text is None:
+        return None
+    if not isinstance(text, str):
+        raise ValueError(f"loss = {text!r}: give text, such as 'FlatMagnitude() + 0.2 * Sparsity()'")
+    if "mode" in settings:
+        raise ValueError("give mode or loss, not both: the loss takes the mode's place")
+    return read_loss(text)
 
 
 def name_of(varied: Settings) -> str:

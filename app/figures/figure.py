@@ -123,10 +123,10 @@ class Figure:
             element = layer.element(values, self.x, self.y, layer.legend)
             if isinstance(layer, Image):
                 element = element.opts(clim=layer.between(state))
-            elements.append(element)
             if layer.label:
                 shown = layer.label(state) if callable(layer.label) else layer.label
                 labels[layer.name] = shown if len(element) else ""
+            elements.append(element)
         return self._dressed(
             elements, self.heading(state), self.x.between(state), self.y.between(state), labels
         )
@@ -156,41 +156,57 @@ class Figure:
         self, elements: list[Any], title: str, x: Limits, y: Limits, labels: Mapping[str, str]
     ) -> hv.Overlay:
         tools = {"xy": ["box_zoom", "reset"], "x": ["xbox_zoom", "reset"]}.get(self.zooms, [])
-        more: dict[str, Any] = {}
-        for key, axis in (("xticks", self.x), ("yticks", self.y)):
-            if axis.ticks is None or not callable(axis.ticks):
-                more[key] = axis.marks()
-        return hv.Overlay(elements).opts(
+        ticks = {
+            f"{side}ticks": marks
+            for side, axis in (("x", self.x), ("y", self.y))
+            if not callable(axis.ticks) and (marks := axis.marks()) is not None
+        }
+        legend = {"legend_position": self.legend, "legend_cols": self.legend_columns} if self.legend else {}
+        shared: dict[str, Any] = {
+            "title": title,
+            "height": self.height,
+            "responsive": True,
+            "fontscale": 1.0,
+            "fontsize": {
+                "title": TITLE_SIZE,
+                "labels": LABEL_SIZE,
+                "ticks": TICK_SIZE,
+                "legend": LEGEND_SIZE,
+            },
+            "xlabel": self.x.shown,
+            "ylabel": self.y.shown,
+            "xlim": tuple(sorted(x)),
+            "ylim": tuple(sorted(y)),
+            "invert_xaxis": self.x.flipped,
+            "invert_yaxis": self.y.flipped,
+            "logx": self.x.scale == "log",
+            "logy": self.y.scale == "log",
+            "show_grid": self.grid,
+            "default_tools": ["save"],
+            **ticks,
+        }
+        finish = partial(self._finish, x=x, y=y)
+        dressed = []
+        for layer, element in zip(self.layers, elements, strict=True):
+            hooks = [partial(self._name_models, layer=layer, label=labels.get(layer.name))]
+            if layer is self.layers[0]:  # in `figure * element` HoloViews keeps the options of elements alone
+                element = element.opts(**shared, hooks=[*hooks, finish])
+            else:
+                element = element.opts(hooks=hooks)
+            dressed.append(element)
+        return hv.Overlay(dressed).opts(
             hv.opts.Overlay(
-                title=title,
-                height=self.height,
-                responsive=True,
-                fontscale=1.0,
+                **shared,
+                **legend,
                 framewise=False,
                 axiswise=True,
-                xlabel=self.x.shown,
-                ylabel=self.y.shown,
-                xlim=tuple(sorted(x)),
-                ylim=tuple(sorted(y)),
-                invert_xaxis=self.x.flipped,
-                invert_yaxis=self.y.flipped,
-                logx=self.x.scale == "log",
-                logy=self.y.scale == "log",
-                show_grid=self.grid,
                 show_legend=bool(self.legend),
-                default_tools=["save"],
                 tools=tools,
-                hooks=[partial(self._finish, x=x, y=y, labels=labels)],
-                **(
-                    {"legend_position": self.legend, "legend_cols": self.legend_columns}
-                    if self.legend
-                    else {}
-                ),
-                **{key: ticks for key, ticks in more.items() if ticks is not None},
+                hooks=[finish],
             )
         )
 
-    def _finish(self, plot: Any, _element: Any, *, x: Limits, y: Limits, labels: Mapping[str, str]) -> None:
+    def _finish(self, plot: Any, _element: Any, *, x: Limits, y: Limits) -> None:
         """Set what HoloViews has no options for, and name what pages change."""
         figure = plot.handles["plot"]
         dress(figure)
@@ -201,10 +217,6 @@ class Figure:
             if not declared.numbered:
                 axis.update(major_label_text_font_size="0px", major_tick_line_color=None)
         self._set_tickers(figure)
-        items = self._name_models(plot, figure)
-        for name, label in labels.items():
-            if name in items:
-                items[name].update(label={"value": label}, visible=bool(label))
         _move(figure.x_range, x)
         _move(figure.y_range, y)
 
@@ -223,22 +235,18 @@ class Figure:
             for grid in lines:
                 grid.ticker = axis.ticker
 
-    def _name_models(self, plot: Any, figure: Any) -> dict[str, Any]:
-        """Name the models that pages change; return the items of the legend by layer."""
-        by_source = {}
-        for part, layer in zip(plot.subplots.values(), self.layers, strict=True):
-            source = part.handles["source"]
-            if isinstance(source, ColumnDataSource):
-                source.name = f"{self.name}/{layer.name}-data"
-                by_source[source.id] = layer.name
-            if "color_mapper" in part.handles:
-                part.handles["color_mapper"].name = f"{self.name}/{layer.name}-colours"
-        found = {}
-        for item in (item for legend in figure.legend for item in legend.items if item.renderers):
-            layer_name = by_source[item.renderers[0].data_source.id]
-            item.name = f"{self.name}/{layer_name}-legend"
-            found[layer_name] = item
-        return found
+    def _name_models(self, plot: Any, _element: Any, *, layer: Layer, label: str | None) -> None:
+        """Name the models of a layer that pages change, and say in the legend what it shows now."""
+        source = plot.handles["source"]
+        if isinstance(source, ColumnDataSource):
+            source.name = f"{self.name}/{layer.name}-data"
+        if "color_mapper" in plot.handles:
+            plot.handles["color_mapper"].name = f"{self.name}/{layer.name}-colours"
+        for item in (item for legend in plot.handles["plot"].legend for item in legend.items):
+            if any(renderer.data_source is source for renderer in item.renderers):
+                item.name = f"{self.name}/{layer.name}-legend"
+                if label is not None:
+                    item.update(label={"value": label}, visible=bool(label))
 
 
 def dress(figure: Any) -> None:

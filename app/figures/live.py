@@ -71,6 +71,13 @@ class FigureSet(Mapping[str, Figure]):
             f'.figures > [data-name="{figure.name}"] {{ grid-area: {figure.area}; }}\n' for figure in placed
         )
 
+    def one_column(self) -> str:
+        """Return the CSS of a grid with the figures below each other, for a lab that gives none."""
+        areas = " ".join(f'"{figure.area or figure.name}"' for figure in self.values())
+        return (
+            f'.figures {{ grid-template-columns: minmax(0, 1fr); grid-template-areas: {areas} "corner"; }}\n'
+        )
+
     def template(self) -> str:
         """Return the figures without values as a Bokeh document in JSON, one root a figure; made once a process."""
         with _LOCK:

@@ -100,8 +100,8 @@ def bundled(scene: Mapping[str, Any]) -> dict[str, Any]:
     Returns
     -------
     dict
-        The same, with ``bytes`` if it has arrays, and a note of type, shape and place in them instead of each: lab.js
-        reads it.
+        The same, with ``bytes`` if it has arrays, and a note of type, shape and place in them instead of each, which
+        `page/js/unpack.js` reads.
 
     Examples
     --------

@@ -12,9 +12,9 @@ from typing import Any, Protocol
 
 from amtlib import audio
 from amtlib.limits import Limits
+from app.memory import return_memory
 from app.page.problems import NO_ROOM, sentence
 from app.page.protocol import Piece, UploadEnd, UploadMore
-from app.server.memory import return_memory
 
 _LOG = logging.getLogger("amtlab")
 

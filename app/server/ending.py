@@ -10,7 +10,7 @@ import logging
 import signal
 import sys
 
-from app.server import state
+from app import state
 from app.upstream import open_sockets
 
 _LOG = logging.getLogger("amtlab")

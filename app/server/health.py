@@ -14,8 +14,8 @@ import psutil
 from tornado.httputil import HTTPServerRequest
 from tornado.web import RequestHandler
 
+from app import state
 from app.pool import TRAININGS
-from app.server import state
 from app.shared import SHARED
 
 _STARTED = time.monotonic()

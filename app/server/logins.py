@@ -22,7 +22,8 @@ from panel.auth import BasicAuthProvider, BasicLoginHandler, LogoutHandler, OAut
 from panel.config import config
 from tornado.web import HTTPError, RequestHandler
 
-from app.server import access, clients, state
+from app import state
+from app.server import access, clients
 from app.server.tries import EndedLogins, Tries
 
 #: How long a login lasts unless PANEL_OAUTH_EXPIRY says otherwise, days: a day of lectures.

@@ -11,7 +11,8 @@ from typing import Any
 
 from bokeh.server.tornado import BokehTornado
 
-from app.server import access, bounded_log, clients, connections, headers, logins, pages, routes, state
+from app import state
+from app.server import access, bounded_log, clients, connections, headers, logins, pages, routes
 from app.server.health import HealthHandler
 from app.server.warm import is_shared, warm_up
 

@@ -42,7 +42,7 @@ def _begin() -> None:
         _join_cluster()
     tornado_loop = importlib.import_module("tornado.ioloop").IOLoop.current()
     tornado_loop.add_callback(importlib.import_module("app.server.ending").end_well)
-    tornado_loop.add_callback(importlib.import_module("app.server.memory").give_back)
+    tornado_loop.add_callback(importlib.import_module("app.memory").give_back)
     tornado_loop.add_callback(importlib.import_module("app.server.processes").give_signs_of_life)
     # The loop runs once the port is this server's: a process that has warmed up may still find it taken.
     tornado_loop.add_callback(_tell_ready)

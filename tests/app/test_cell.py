@@ -1,12 +1,18 @@
 """A lab in a notebook's cell: everything it needs comes with it, so that it shows without a network."""
 
+import re
+from collections.abc import Iterator
+
+import panel as pn
 import pytest
 from bokeh.document import Document
 from bokeh.models import ImportedStyleSheet, Model
 from pyviz_comms import Comm
 
+from app.labs.filterbank.view import FilterbankLab
 from app.page.view import LabView
 from app.site import LABS
+from app.upstream import keep_cells_offline
 
 
 @pytest.fixture(params=LABS, ids=lambda lab: lab.slug)
@@ -26,3 +32,29 @@ def test_a_cell_fetches_no_component(models: set[Model]) -> None:
 def test_a_cell_shows_all_parts_of_the_lab(models: set[Model]) -> None:
     kinds = {model.data.kind for model in models if hasattr(model, "esm") and hasattr(model.data, "kind")}
     assert kinds == {"controls", "words", "figures", "tools"}
+
+
+@pytest.fixture
+def as_in_a_notebook() -> Iterator[None]:
+    """Give cells the design that they have in a kernel."""
+    before = pn.config.design, pn.config.inline
+    keep_cells_offline()
+    yield
+    pn.config.design, pn.config.inline = before
+
+
+@pytest.mark.usefixtures("as_in_a_notebook")
+def test_a_figure_and_its_control_in_a_row_fetch_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pn.extension, "_loaded", True)
+    lab = FilterbankLab()
+    row = pn.Row(lab.control("s.level"), lab.control("s.kind"), lab.figure("waveform"))
+    bundle, _ = row._repr_mimebundle_()
+    written = "".join(map(str, bundle.values()))
+    assert "waveform" in written
+    assert not re.findall(r"https?://cdn[^\s\"']*", written)
+
+
+def test_without_that_design_panel_material_ui_fetches_one() -> None:
+    row = pn.Row(FilterbankLab().control("s.level"))
+    shown = row.get_root(Document(), comm=Comm()).references()
+    assert [m.esm for m in shown if str(getattr(m, "esm", "")).startswith("https:")]

@@ -215,6 +215,43 @@ def test_a_live_figure_follows_the_settings_with_title_limits_and_curve() -> Non
     np.testing.assert_allclose(shown, lab.lab.result.excitation)
 
 
+@pytest.mark.parametrize("made", LABS, ids=lambda made: made.slug)
+def test_a_figure_with_a_mark_on_it_keeps_its_looks(made: Any) -> None:
+    view = made()
+    numbered = {name: figure for name, figure in made.figures.items() if figure.x.scale != "names"}
+    # HoloViews takes what is the whole figure's from the first layer: one figure for each kind of it.
+    for name in {type(figure.layers[0]): name for name, figure in numbered.items()}.values():
+        alone = hv.render(view.figure(name))
+        drawn = hv.render(view.figure(name) * hv.VLine(0.5))
+        assert drawn.title.text == alone.title.text
+        assert (drawn.height, drawn.sizing_mode) == (alone.height, alone.sizing_mode)
+        assert drawn.xaxis[0].axis_label == alone.xaxis[0].axis_label
+        for side in ("x_range", "y_range"):
+            ends = [(getattr(each, side).start, getattr(each, side).end) for each in (drawn, alone)]
+            assert ends[0] == ends[1], (name, side)
+        assert type(drawn.x_scale) is type(alone.x_scale)
+        assert drawn.toolbar.active_scroll is None
+        assert drawn.xaxis[0].axis_label_text_font_size == alone.xaxis[0].axis_label_text_font_size
+
+
+def test_a_figure_with_a_mark_on_it_follows_the_settings() -> None:
+    lab = FilterbankLab()
+    plot = hv.renderer("bokeh").get_plot(lab.figure("excitation") * hv.HLine(15.0))
+    drawn = plot.handles["plot"]
+    lab.lab.update({"v.ceiling": 100, "s.level": 80})
+    assert drawn.x_range.end == 100
+    shown = drawn.select_one({"name": "excitation/level-data"}).data["level"]
+    np.testing.assert_allclose(shown, lab.lab.result.excitation)
+
+
+def test_a_figure_takes_the_options_of_a_cell() -> None:
+    lab = FilterbankLab()
+    wide = lab.figure("cochleagram").opts(width=500, height=200, responsive=False, title="Mine")
+    drawn = hv.renderer("bokeh").get_plot(wide).handles["plot"]
+    lab.lab.update({"s.level": 70})
+    assert (drawn.width, drawn.height, drawn.title.text) == (500, 200, "Mine")
+
+
 def test_a_live_figure_keeps_the_last_good_picture_and_says_what_does_not_fit() -> None:
     lab = FilterbankLab()
     drawn = hv.renderer("bokeh").get_plot(lab.figure("waveform")).handles["plot"]

@@ -41,7 +41,7 @@ def wav(x: np.ndarray, fs: int) -> bytes:
 
 def test_the_envelopes_are_those_of_the_filterbank() -> None:
     lab = lab_with(s__kind="complex", f__order=3, f__bandwidth=1.5)
-    bank = GammatoneFilterbank(lab.centre_frequencies(), 32000, n=3, betamul=lab.betamul)
+    bank = GammatoneFilterbank(lab.centre_frequencies(), 32000, n=3, betamul=lab.filterbank().betamul)
     whole = torch.nn.functional.max_pool1d(
         bank.envelope(lab.sound()), lab.frame_length, ceil_mode=True
     ).numpy()
@@ -111,7 +111,7 @@ def test_the_cochleagram_keeps_the_peak_of_a_click(values: dict[str, Any]) -> No
 def test_the_width_is_the_formulas(frequency: float, bandwidth: float, order: int) -> None:
     lab = lab_with(v__frequency=frequency, f__bandwidth=bandwidth, f__order=order)
     r = lab.result
-    b = lab.betamul * erb_width(r.fc[r.channel])
+    b = lab.filterbank().betamul * erb_width(r.fc[r.channel])
     expected = 2 * b * math.sqrt(2 ** (1 / order) - 1)
     if expected < 0.05 * r.fc[r.channel]:  # a wider one leans, and its mirror image at -fc adds to it
         # 2 %: the pole of a sampled filter is the formula's up to b / fs.
@@ -126,7 +126,7 @@ def test_the_delay_is_the_formulas(frequency: float, values: dict[str, Any]) -> 
     lab = FilterbankModel()
     lab.update({"v.frequency": frequency, **values})
     r = lab.result
-    b = lab.betamul * erb_width(r.fc[r.channel])
+    b = lab.filterbank().betamul * erb_width(r.fc[r.channel])
     # The envelope t^(n-1) exp(-2 pi b t) peaks at (n - 1) / (2 pi b); n one-pole sections in cascade, each without
     # a delay of its own, peak n / 2 samples earlier.
     expected = (lab.bank.order - 1) / (2 * math.pi * b)

@@ -2,13 +2,17 @@
 
 from typing import Any
 
+import param
 import pytest
 from hypothesis import given
 from hypothesis import settings as limits
 from hypothesis import strategies as st
 
-from app.lab import load_lessons
+from app.lab import LabModel, Section, load_lessons
 from app.labs.filterbank.model import FilterbankModel
+from app.page.view import LabView
+from app.quantity import Quantity
+from app.site import LABS
 from tests.app.states import FIELDS, settings
 
 
@@ -154,9 +158,28 @@ def test_a_moved_limit_is_told_in_a_sentence() -> None:
     assert notes == ["The highest channel moved to 7200 Hz: it must stay below 0.45 of the sampling rate."]
 
 
-def test_every_setting_stands_in_exactly_one_section() -> None:
-    keys = [key for section in FilterbankModel.sections for key in section.keys]
-    assert sorted(keys) == sorted(FIELDS)
+@pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.slug)
+def test_every_setting_is_shown_exactly_once(lab: type[LabView]) -> None:
+    model = lab.model_class()
+    keys = [control["key"] for section in model.schema() for control in section["controls"]]
+    assert sorted(keys) == sorted(model.fields)
+
+
+class _Line(param.Parameterized):
+    slope = Quantity(1.0, bounds=(0, 4), step=0.5, label="Slope")
+    offset = Quantity(0.0, bounds=(0, 4), step=0.5, label="Offset")
+
+
+class _LineModel(LabModel):
+    sections = (Section("Line", ("l.slope",)),)
+
+    def __init__(self) -> None:
+        super().__init__({"l": _Line(), "m": _Line()})
+
+
+def test_a_setting_that_no_section_names_stands_behind_the_others_of_its_part() -> None:
+    shown = {s["title"]: [control["key"] for control in s["controls"]] for s in _LineModel().schema()}
+    assert shown == {"Line": ["l.slope", "l.offset"], "Settings": ["m.slope", "m.offset"]}
 
 
 def test_a_control_that_comes_and_goes_depends_on_a_choice_that_is_always_there() -> None:

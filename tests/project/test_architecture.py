@@ -25,6 +25,7 @@ RANK = {
     "train": 3,
     "jobs": 3,
     "limits": 0,
+    "options": 0,
     "modules": 0,
     "ranges": 0,
     "progress": 0,
@@ -71,6 +72,21 @@ def test_imports_inside_the_library_point_downwards(path: Path) -> None:
     others = {name.split(".")[1] for name in imported(path) if name.startswith("amtlib.")}
     upwards = {name for name in others & set(RANK) if RANK[name] > RANK[own]}
     assert not upwards
+
+
+# The rooms of the app as ARCHITECTURE.md has them; what stands beside them (`lab.py`, `shared.py`, ...) is between.
+ROOMS = {"upstream": 0, "figures": 0, "page": 1, "labs": 2, "site": 3, "server": 4}
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "app").rglob("*.py")), ids=lambda path: path.relative_to(ROOT).as_posix()
+)
+def test_imports_between_the_rooms_of_the_app_point_downwards(path: Path) -> None:
+    own = path.relative_to(ROOT / "app").parts[0].removesuffix(".py")
+    others = {name.split(".")[1] for name in imported(path) if name.startswith("app.")} & set(ROOMS)
+    # What stands beside the rooms belongs to the model half of labs, which may use the page's `background` alone.
+    assert not {name for name in others if ROOMS[name] > ROOMS.get(own, ROOMS["page"])}
+    assert own != "figures" or others <= {"figures"}
 
 
 #: A lab that is another one seen from elsewhere, and which.

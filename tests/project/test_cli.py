@@ -1,5 +1,7 @@
 """The command line: what it refuses, what it says then, and what it starts."""
 
+import argparse
+import re
 import socket
 import subprocess
 import sys
@@ -9,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from amtlib.cli import main
-from amtlib.serving import ServeOptions, panel_command, write_scripts
+from amtlib.options import ServeOptions, add_options
+from amtlib.serving import panel_command, write_scripts
 from app.site import LABS
 from tests.serving import ROOT, free_port
 
@@ -62,7 +65,7 @@ def test_a_port_in_use_is_one_sentence_and_status_2(capsys: pytest.CaptureFixtur
 
 def test_a_library_without_a_checkout_says_where_the_labs_are(tmp_path: Path) -> None:
     # What a wheel leaves in site-packages: amtlib with no app beside it.
-    for name in ("__init__.py", "cli.py", "limits.py", "serving.py"):
+    for name in ("__init__.py", "cli.py", "limits.py", "options.py", "serving.py"):
         (tmp_path / "amtlib").mkdir(exist_ok=True)
         source = "" if name == "__init__.py" else (ROOT / "amtlib" / name).read_text()
         (tmp_path / "amtlib" / name).write_text(source)
@@ -112,3 +115,18 @@ def test_every_page_is_served_and_the_landing_page_is_the_index(tmp_path: Path) 
     assert {path.stem for path in scripts} == {"index", *(lab.slug for lab in LABS)}
     assert set(map(str, scripts)) <= set(command)
     assert command[command.index("--index") + 1] == "index"
+
+
+def test_readmes_table_has_the_options_of_the_command_and_its_defaults() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    table = readme[readme.index("| option | what it does |") :].split("\n\n")[0]
+    cells = re.findall(r"^\| (.*?) \|", table, re.MULTILINE)
+    told = dict(re.findall(r"`--([a-z-]+) ?([^`]*)`", " ".join(cells)))
+    parser = argparse.ArgumentParser()
+    add_options(parser)
+    options = {action.option_strings[-1].strip("-"): action for action in parser._actions[1:]}
+    assert list(told) == list(options)
+    for name, value in told.items():
+        action = options[name]
+        default = f"{action.default:g}" if isinstance(action.default, float) else str(action.default)
+        assert value in ("",) if action.nargs == 0 else value in (action.metavar, default), name

@@ -19,7 +19,8 @@ from bokeh.util import token as bokeh_token
 from bokeh.util.token import generate_jwt_token, generate_session_id
 
 from amtlib.cli import main
-from amtlib.serving import TOKEN_S, ServeOptions, panel_command, write_scripts
+from amtlib.options import ServeOptions
+from amtlib.serving import TOKEN_S, panel_command, write_scripts
 from app.server import clients, openings, pace, refusals
 from app.server.refusals import BAD_TOKEN, IN_USE, NO_SUCH_SESSION, Refused
 from app.server.sessions import LARGEST_PAYLOAD, LONGEST_TOKEN, session_of

@@ -198,3 +198,14 @@ def test_every_serve_option_stands_in_the_readme() -> None:
     options = re.findall(r"^  (--[a-z-]+)", serve_help(), re.MULTILINE)
     assert len(options) > 5
     assert not [option for option in options if f"`{option}" not in README]
+
+
+def test_the_citation_has_the_version_and_licence_of_the_package() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    # What CFF 1.2.0 requires: https://github.com/citation-file-format/citation-file-format/blob/1.2.0/schema.json
+    assert {"cff-version", "message", "title", "authors"} <= set(citation)
+    assert citation["cff-version"] == "1.2.0"
+    assert citation["type"] in {"software", "dataset"}
+    assert [set(author) for author in citation["authors"]] == [{"name"}]  # an entity
+    assert str(citation["version"]) == PROJECT["version"]
+    assert citation["license"] == PROJECT["license"]

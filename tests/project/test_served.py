@@ -18,7 +18,8 @@ from tornado.httpclient import HTTPRequest
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from amtlib.cli import main
-from amtlib.serving import ServeOptions, panel_command, suitable_processes
+from amtlib.options import ServeOptions
+from amtlib.serving import panel_command, suitable_processes
 from app.server.warm import is_shared
 from benchmarks.browser import Browser, Session
 from tests.serving import ROOT, Server, served

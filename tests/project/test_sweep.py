@@ -22,7 +22,9 @@ from amtlib.batch.writing import TableError, only_run
 from amtlib.cli import main
 from amtlib.fdn import load_build, metadata_from_json
 from amtlib.jobs import Pool
-from amtlib.train import build_fdn, extract_build, train_fdn
+from amtlib.train import build_fdn, extract_build, losses, train_fdn
+from amtlib.train.losses import FlatExcitation, FlatMagnitude, FlatPeaks, Loss, Term
+from amtlib.train.losses.text import loss_names, read_loss
 from tests.interrupting import heeding
 from tests.serving import ROOT
 
@@ -308,11 +310,6 @@ def test_what_no_training_takes_is_refused_before_the_first_network(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_loss_cannot_stand_in_a_config(tmp_path: Path) -> None:
-    with pytest.raises(SweepError, match="'loss' is no setting"):
-        read_config(config(tmp_path, {**SMALL, "loss": "FlatMagnitude"}))
-
-
 def test_a_network_is_trained_towards_the_sound_of_a_file(tmp_path: Path) -> None:
     room(tmp_path / "room.wav")
     path = config(tmp_path, MATCHING)
@@ -452,3 +449,67 @@ def test_ctrl_c_keeps_the_networks_that_are_done(tmp_path: Path) -> None:
     assert "stopped; finished networks stand in out" in said
     assert "Traceback" not in said
     assert [row["network"] for row in read_table(tmp_path / "out" / "sweep.csv")] == ["max_steps=3.json"]
+
+
+# --- a loss ----------------------------------------------------------------------------------------------------
+
+
+def test_a_network_is_trained_on_a_loss_that_the_file_names(tmp_path: Path) -> None:
+    named = {**SMALL, "rng": 0, "loss": "FlatMagnitude() + 0.1*FlatExcitation('peaks')"}
+    settings = read_config(config(tmp_path, named))
+    (row,) = sweep(variants(settings, []), tmp_path / "out")
+    assert row["problem"] is None
+    loss = FlatMagnitude() + 0.1 * FlatExcitation("peaks")
+    model = build_fdn(delays=[61, 73, 83], rt=None, nfft=1024, rng=0)
+    log = train_fdn(model, None, loss=loss, max_steps=4, lr=0.01, rng=0)
+    assert row["loss"] == pytest.approx(log.best_loss)
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"loss": "FlatMagnitud()"}, "no loss 'FlatMagnitud'; choose from .*FlatMagnitude"),
+        ({"loss": "FlatPeaks(power=99)"}, "power = 99 is out of range: give 1 to 16"),
+        ({"loss": "FlatPeaks(size=9)"}, "unexpected keyword argument 'size'"),
+        ({"loss": "__import__('os').getcwd()"}, "cannot be read at"),
+        ({"loss": "2 * 3"}, "adds or multiplies numbers"),
+        ({"loss": "FlatPower() +"}, "write it as FlatMagnitude"),
+        ({"loss": 3}, "give text"),
+        ({"loss": "FlatPower()", "mode": "colorless"}, "give mode or loss, not both"),
+    ],
+)
+def test_a_loss_that_cannot_be_is_refused_before_anything_runs(more: dict[str, Any], words: str) -> None:
+    with pytest.raises(SweepError, match=words):
+        variants({**SMALL, **more}, [])
+
+
+def test_a_loss_is_not_swept() -> None:
+    with pytest.raises(SweepError, match="a loss goes into the JSON file"):
+        variants(SMALL, ["loss=FlatPower(),FlatPeaks()"])
+
+
+def test_networks_of_another_loss_do_not_go_into_the_same_folder(tmp_path: Path) -> None:
+    sweep(variants({**SMALL, "loss": "FlatPower()"}, []), tmp_path)
+    with pytest.raises(TableError, match="trained with other settings"):
+        sweep(variants({**SMALL, "loss": "FlatPeaks()"}, []), tmp_path)
+    with pytest.raises(TableError, match="trained with other settings"):
+        sweep(variants({**SMALL, "loss": "FlatPeaks()"}, ["seed=1..2"]), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "loss", [FlatMagnitude() + 0.1 * FlatExcitation("peaks"), 2 * FlatPeaks(4.0, level=1.0)]
+)
+def test_a_loss_reads_back_as_it_prints(loss: Loss) -> None:
+    assert repr(read_loss(repr(loss))) == repr(loss)
+
+
+def test_a_name_alone_is_the_loss_as_it_is_by_default() -> None:
+    assert repr(read_loss("FlatMagnitude + 2 * FlatPeaks")) == "FlatMagnitude() + 2 * FlatPeaks()"
+
+
+def test_every_public_loss_can_be_named() -> None:
+    known = loss_names()
+    for name in losses.__all__:
+        made = getattr(losses, name)
+        if isinstance(made, type) and issubclass(made, Term) and name not in ("Term", "Compare", "Named"):
+            assert known[name] is made

@@ -1,4 +1,4 @@
-"""State and numbers of the filterbank lab: a sound, and a :class:`amtlib.GammatoneFilterbank` that splits it."""
+"""State and numbers of the filterbank lab: a sound, and a filterbank that splits it."""
 
 import math
 from collections.abc import Hashable, Iterable
@@ -8,9 +8,10 @@ from typing import ClassVar
 import numpy as np
 import torch
 
-from amtlib import GammatoneFilterbank, lti, scales
-from amtlib.filterbanks.gammatone import default_betamul
+from amtlib import scales
+from amtlib.filterbanks import LinearFilterbank
 from app.lab import LabModel, Section, load_lessons
+from app.labs.filterbank.banks import KINDS
 from app.labs.filterbank.result import (
     REFERENCE_LEVEL,
     Array,
@@ -101,11 +102,6 @@ class FilterbankModel(LabModel):
         """How many numbers there are in all channels."""
         return float(self.bank.channels * self.bank.fs * self.stimulus.duration)
 
-    @property
-    def betamul(self) -> float:
-        """Bandwidth multiplier of the filterbank, in ERB."""
-        return float(self.bank.bandwidth * default_betamul(int(self.bank.order)))
-
     def centre_frequencies(self) -> torch.Tensor:
         """Return the channels' centre frequencies in Hz, equally spaced on the ERB scale."""
         ends = scales.fc2erb(torch.tensor([self.bank.low, self.bank.high], dtype=torch.float64))
@@ -116,16 +112,17 @@ class FilterbankModel(LabModel):
         """Return the sound in Pa, shape ``(T,)``."""
         return self.stage("sound", self._sound_key(), lambda: self.stimulus.render(self.bank.fs), shared=True)
 
-    def filterbank(self) -> GammatoneFilterbank:
+    def filterbank(self) -> LinearFilterbank:
         """Return the filterbank as a torch module."""
         return self._bank_of(self.centre_frequencies())
 
-    def _one(self) -> GammatoneFilterbank:
+    def _one(self) -> LinearFilterbank:
         """Return the channel in the close-up as a filterbank of its own."""
         return self._bank_of(self.centre_frequencies()[[self.channel]])
 
-    def _bank_of(self, fc: torch.Tensor) -> GammatoneFilterbank:
-        return GammatoneFilterbank(fc, self.bank.fs, n=int(self.bank.order), betamul=self.betamul)
+    def _bank_of(self, fc: torch.Tensor) -> LinearFilterbank:
+        bank = self.bank
+        return KINDS[bank.kind].bank(fc, bank.fs, int(bank.order), float(bank.bandwidth))
 
     @property
     def channel(self) -> int:
@@ -186,7 +183,7 @@ class FilterbankModel(LabModel):
             impulse_times=np.arange(len(impulse[0])) / fs,
             impulse_response=impulse[0],
             impulse_envelope=impulse[1],
-            bandwidth_3db=bandwidth_3db(one, float(fc[channel])),
+            bandwidth_3db=bandwidth_3db(one, float(fc[channel]), float(self.bank.bandwidth)),
             delay=delay,
         )
 
@@ -198,9 +195,9 @@ class FilterbankModel(LabModel):
         return peaks.numpy(), power.numpy()
 
     @staticmethod
-    def _close_up(one: GammatoneFilterbank, x: torch.Tensor, window: slice) -> tuple[Array, Array]:
+    def _close_up(one: LinearFilterbank, x: torch.Tensor, window: slice) -> tuple[Array, Array]:
         """Return waveform and envelope of one channel in a window: what came long before no longer rings."""
-        rings = lti.settling_samples(float(one.poles.abs()), one.n, one.dtype)
+        rings = one.settling_samples
         start = max(window.start - rings, 0)
         part, kept = x[start : window.stop], slice(window.start - start, None)
         return waveform_and_envelope(one, part, kept)
@@ -216,9 +213,9 @@ class FilterbankModel(LabModel):
         gain = self.filterbank().frequency_response(frequencies).abs().clamp_min(1e-10)
         return frequencies.numpy(), (20 * torch.log10(gain)).float().numpy()
 
-    def _impulse(self) -> tuple[GammatoneFilterbank, float, tuple[Array, Array]]:
+    def _impulse(self) -> tuple[LinearFilterbank, float, tuple[Array, Array]]:
         one = self._one()
-        rings = lti.settling_samples(float(one.poles.abs()), one.n, one.dtype)
+        rings = one.settling_samples
         click = torch.zeros(min(rings, 2 * self.bank.fs))
         # Drawn as a density in 1/s: its size then does not depend on the sampling rate.
         click[0] = float(self.bank.fs)
@@ -263,4 +260,4 @@ class FilterbankModel(LabModel):
             frame_length = self.frame_length
         except ValueError:  # the sound cannot be made: the page says why, and so will the script
             frame_length = 1
-        return script(self.stimulus, self.bank, self.betamul, frame_length, self.channel)
+        return script(self.stimulus, self.bank, frame_length, self.channel)

@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from amtlib import GammatoneFilterbank, scales, signals
+from amtlib import scales, signals
+from amtlib.filterbanks import LinearFilterbank
 
 Array = NDArray[Any]
 
@@ -129,7 +130,7 @@ def frequency_text(hertz: float) -> str:
 
 
 def waveform_and_envelope(
-    one: GammatoneFilterbank, x: torch.Tensor, part: slice = slice(None)
+    one: LinearFilterbank, x: torch.Tensor, part: slice = slice(None)
 ) -> tuple[Array, Array]:
     """Return a part of the output of a filterbank's only channel, and of its envelope."""
     output = one.analytic(x)[0, part]
@@ -146,9 +147,9 @@ def _crossing(x: Array, y: Array, left: int) -> float:
     return float(x[left] - y[left] * (x[left + 1] - x[left]) / (y[left + 1] - y[left]))
 
 
-def bandwidth_3db(one: GammatoneFilterbank, fc: float) -> float:
+def bandwidth_3db(one: LinearFilterbank, fc: float, bandwidth: float) -> float:
     """Return the -3 dB width around fc in Hz, from a fine grid interpolated between its points."""
-    reach = 2.0 * float(scales.audfiltbw(torch.tensor(fc, dtype=torch.float64))) * max(one.betamul, 1.0)
+    reach = 2.0 * float(scales.audfiltbw(torch.tensor(fc, dtype=torch.float64))) * max(bandwidth, 1.0)
     grid = np.linspace(max(fc - reach, 0.0), min(fc + reach, one.fs / 2), 401)
     gain = one.frequency_response(torch.from_numpy(grid)).abs()[0].double().numpy() - 0.5**0.5
     centre = int(np.abs(grid - fc).argmin())

@@ -1,24 +1,27 @@
 """The code that the filterbank lab shows."""
 
+from app.labs.filterbank.banks import KINDS
 from app.labs.filterbank.settings import Bank
 from app.stimulus import Stimulus
 
 
-def script(stimulus: Stimulus, bank: Bank, betamul: float, frame_length: int, channel: int) -> str:
+def script(stimulus: Stimulus, bank: Bank, frame_length: int, channel: int) -> str:
     """Return a script that reproduces the plotted numbers with the present settings."""
     fs, low, high = int(bank.fs), float(bank.low), float(bank.high)
+    imported, made = KINDS[bank.kind].code("scales.erb2fc(erb)", fs, int(bank.order), float(bank.bandwidth))
     return "\n".join(
         [
             "import torch",
             "",
             "import amtlib",
-            "from amtlib import GammatoneFilterbank, scales, signals",
+            "from amtlib import scales, signals",
+            imported,
             "",
             *stimulus.code(fs),
             "",
             f"low, high = scales.fc2erb(torch.tensor([{low!r}, {high!r}], dtype=torch.float64))",
             f"erb = torch.linspace(float(low), float(high), {int(bank.channels)}, dtype=torch.float64)",
-            f"bank = GammatoneFilterbank(scales.erb2fc(erb), fs={fs}, n={int(bank.order)}, betamul={betamul!r})",
+            made,
             "",
             "# The highest value of each envelope in each frame, Pa, (channels, frames), and mean powers, Pa^2",
             f"envelope, power = bank.envelope_peaks(x, {frame_length})",

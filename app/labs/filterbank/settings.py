@@ -2,12 +2,20 @@
 
 import param
 
+from app.labs.filterbank.banks import KINDS
 from app.quantity import Quantity, Settings
 
 
 class Bank(Settings):
     """The filterbank's settings."""
 
+    kind = param.Selector(
+        default=next(iter(KINDS)),
+        objects={kind.label: name for name, kind in KINDS.items()},
+        label="Filters",
+        precedence=-1 if len(KINDS) == 1 else None,  # of one there is no choice
+    )
+    """What the filters are. Order matters only to those that have one."""
     low = Quantity(80.0, bounds=(20, 4000), step=1, unit="Hz", scale="log", label="Lowest channel")
     """Centre frequency of the lowest channel."""
     high = Quantity(8000.0, bounds=(200, 20000), step=1, unit="Hz", scale="log", label="Highest channel")

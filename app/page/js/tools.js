@@ -62,7 +62,8 @@ export function tools(model, el, store) {
   store.watchers.add(() => root.classList.toggle("presenting", store.presenting))
 
   const note = make("span", {class: "fine"}, "Played at one safe level; dB SPL is the model’s level.")
-  const ears = make("div", {class: "listen"}, work.node, group("Listen", ...listen), player, status, note)
+  const heard = sounds.length ? [group("Listen", ...listen), player, status, note] : [player, status]
+  const ears = make("div", {class: "listen"}, work.node, ...heard)
   const place = () => (store.corner ?? el).prepend(ears)
   store.receivers.corner = place
   place()
