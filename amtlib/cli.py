@@ -1,6 +1,5 @@
 """The command `amtlab`: labs for a class, a corpus through a model, a sweep of networks.
 
-Source: our own.
 Not here: what the subcommands do; `serving.py` serves the labs, `batch` does the long runs.
 """
 
@@ -205,7 +204,7 @@ def _add_serve(commands: Any) -> None:
         type=_between(5.0, 86400.0, "seconds"),
         default=defaults.session_timeout_s,
         metavar="S",
-        help="seconds a page survives without a connection",
+        help="seconds a page is kept without a connection",
     )
     add(
         "--basic-auth",
@@ -279,7 +278,7 @@ def _add_analyze(commands: Any) -> None:
         help="take sound files through a model, into a table",
         description="Take sound files through a model: a table with a row for each file. The same command again goes "
         "on where it was stopped, and skips files whose content has a row already.",
-        epilog="Ends with status 0 if every file has its row, 1 if some could not be analysed (their reason stands in "
+        epilog="Ends with status 0 if every file has its row, 1 if some could not be analyzed (their reason stands in "
         "the column 'problem'), 2 if nothing could be done, 130 after Ctrl-C.",
     )
     add = parser.add_argument
@@ -318,7 +317,7 @@ def _add_analyze(commands: Any) -> None:
         "--channel",
         type=_channel,
         metavar="CHANNEL",
-        help="what is heard of several channels: mix, their mean, in which opposite ones cancel (the table says so); "
+        help="how several channels are combined: mix, their mean, in which opposite ones cancel (the table says so); "
         "power, two channels summed in power, whatever their phases; the number of one, 0 for the left, 1 for the "
         "right; all, left and right (default: all for moore2016, which has two ears, else mix)",
     )

@@ -1,5 +1,4 @@
 """What models are given: tensors, numpy arrays, sounds with a sampling rate of their own, single numbers.
-Source: none; plain bookkeeping.
 Not here: which values make sense (:func:`amtlib.lti.check_signal`, :mod:`amtlib.filterbanks.precision`).
 
 All models keep leading axes: what goes in as (T,) comes out without a batch axis, (B, T) with B in front.

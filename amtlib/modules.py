@@ -1,5 +1,4 @@
 """What all modules of the library share: one real dtype, built anywhere, saved with their configuration.
-Source: none; plain bookkeeping.
 Not here: what the modules compute.
 """
 

@@ -1,5 +1,4 @@
 """How far a long call is: the one meaning of ``progress=`` in the library, and the text bar behind ``progress=True``.
-Source: our own.
 Not here: jobs, whose context tells how far they are (:mod:`amtlib.jobs`); runs over many files (:mod:`amtlib.batch`).
 
 Whatever may take seconds takes ``progress``: None or False for silence; True for a bar on stderr; or a function, which
@@ -58,7 +57,7 @@ def telling(
     ------
     callable
         Takes a share from 0 to 1; one that lies below an earlier one is not passed on. When the block ends without an
-        error, 1 is told if it was not.
+        error, 1 is passed on if it has not been.
 
     Raises
     ------
@@ -67,11 +66,11 @@ def telling(
 
     Examples
     --------
-    >>> told = []
-    >>> with telling(told.append, "counting") as tell:
+    >>> shares = []
+    >>> with telling(shares.append, "counting") as tell:
     ...     for step in range(2):
     ...         tell(step / 2)
-    >>> told
+    >>> shares
     [0.0, 0.5, 1.0]
     >>> with telling(True, "counting", sys.stdout) as tell:
     ...     tell(0.5)
@@ -103,7 +102,7 @@ def telling(
 
 def part(tell: Callable[[float], object], start: float, end: float) -> Callable[[float], object]:
     """
-    Return what tells of a part of the work as of a part of the whole.
+    Return a function that reports a part of the work as its share of the whole.
 
     Examples
     --------

@@ -1,5 +1,5 @@
 """Ranges in which learned values stay, however far they are stepped: what is stored of each is a map of it.
-Source: none; an optimiser steps all numbers alike, so that logarithms suit values from 0.01 to 10000.
+An optimiser steps all numbers alike, so that logarithms suit values from 0.01 to 10000.
 Not here: which value has which range, and the modules (:mod:`amtlib.modules`).
 """
 

@@ -1,5 +1,4 @@
 """How results show themselves: in one line at the prompt, as a small table in a notebook.
-Source: none; plain bookkeeping.
 Not here: the results (each beside what computes it), and pictures of them.
 """
 

@@ -1,6 +1,6 @@
 """Start, watch and end the server of the labs: what `amtlab serve` does once its arguments are understood.
 
-Source: our own; the labs are served by Panel (`panel serve`).
+The labs are served by Panel (`panel serve`).
 Not here: reading arguments (`cli.py`), any model or picture. Nothing else in `amtlib` knows the folder `app`.
 """
 
@@ -430,7 +430,7 @@ def _wait_for_warm(server: subprocess.Popen[bytes], ready: int, processes: int) 
     deadline = time.monotonic() + READY_WITHIN_S
     while processes > 0 and time.monotonic() < deadline:
         if server.poll() is not None:
-            return  # whoever asks it next says so
+            return  # the next call to it reports that
         if select.select([ready], [], [], 0.1)[0]:
             processes -= len(os.read(ready, processes))
 

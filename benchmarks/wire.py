@@ -6,8 +6,8 @@ shared   one template a process, one packed message a move (what the labs do: `a
 native   the same template made into Bokeh models for each session, `source.data` in one hold
 dynamic  a HoloViews DynamicMap a figure for each session (what `lab.figure` gives to a cell)
 
-Prints CPU time and bytes of an opening and of a move, the bytes with which a page that lost its connection is brought up
-to date, and memory a session; medians of the rounds, which alternate. Nothing is sent: what is measured is what the
+Prints CPU time and bytes of an opening and of a move, the bytes with which a page that lost its connection is brought
+up to date, and memory a session; medians of the rounds, which alternate. Nothing is sent: what is measured is what the
 server does until bytes are ready.
 """
 

@@ -227,7 +227,11 @@ def _is_htk(start: bytes, size: int) -> bool:
 def _is_loas(start: bytes) -> bool:
     """Whether a stream is AAC as broadcasts pack it (LOAS): a frame, and another where the first one ends."""
     size = 3 + ((start[1] & 0x1F) << 8 | start[2]) if len(start) > 2 else 0
-    return start[:1] == start[size : size + 1] == b"V" and start[1] & start[size + 1] & 0xE0 == 0xE0
+    return (
+        len(start) > size + 1 > 1
+        and start[:1] == start[size : size + 1] == b"V"
+        and start[1] & start[size + 1] & 0xE0 == 0xE0
+    )
 
 
 def _is_text(start: bytes) -> bool:

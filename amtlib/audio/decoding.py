@@ -85,9 +85,9 @@ class Decoder:
             raise
         bits = _TOP_CODE.get(self.encoding)
         self._top = 1.0 - 2.0 ** (1 - bits) if bits else 1.0
-        self.announced = self._counted if self._counted is not None else self._told()
-        if found.told and (self.announced or 0) - found.block < found.told <= (self.announced or 0):
-            self._counted = self.announced = found.told  # the rest fills the last block
+        self.announced = self._counted if self._counted is not None else self._stated()
+        if found.stated and (self.announced or 0) - found.block < found.stated <= (self.announced or 0):
+            self._counted = self.announced = found.stated  # the rest fills the last block
         self.ended = self._broken = False
         self.frames = 0
         self.clipped = np.zeros(self.channels, dtype=np.int64)
@@ -107,19 +107,19 @@ class Decoder:
                 f"{self.name}: the file is damaged at its beginning or its encoding is unknown: {ADVICE}"
             ) from None
 
-    def _told(self) -> int | None:
+    def _stated(self) -> int | None:
         """Return the frames that the file announces, up to the first of its streams that is damaged."""
-        told, whole = [int(self._opened.frames)], []
+        stated, whole = [int(self._opened.frames)], []
         for file in self._rest:
             try:
                 with _Forwards(file) as part:
-                    told.append(int(part.frames))
+                    stated.append(int(part.frames))
             except (soundfile.SoundFileError, RuntimeError, ValueError):
                 self._cut = True
                 break
             whole.append(file)
         self._rest = whole
-        return None if max(told) >= 2**62 else sum(told)  # libsndfile's way to say that it does not know
+        return None if max(stated) >= 2**62 else sum(stated)  # libsndfile's way to say that it does not know
 
     def __enter__(self) -> "Decoder":
         """Return the decoder."""
@@ -177,7 +177,7 @@ class Decoder:
     def truncated(self) -> bool:
         """After the last block: whether the file ends before its announced end or is damaged there."""
         short = self.announced is not None and self.frames < self.announced
-        # The end of a FLAC of untold length looks like an error to libsndfile, and so does what follows the told end.
+        # libsndfile takes the end of a FLAC of unknown length for an error, and what follows the announced end, too.
         broken = self._broken and not (
             self._at_end if self.announced is None else self.frames == self.announced
         )

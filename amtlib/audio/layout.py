@@ -39,9 +39,9 @@ class Layout:
     cut : bool
         Whether its end is missing visibly.
     encoding : str
-        Its encoding, where the decoder does not tell it; otherwise empty.
-    told : int
-        Frames that the file tells; 0 if it does not.
+        Its encoding, where the decoder does not know it; otherwise empty.
+    stated : int
+        Frames that the file states; 0 if it states none.
     block : int
         How many fewer than the decoder finds they may be: what fills the last block.
     name : str
@@ -53,7 +53,7 @@ class Layout:
     frames: int | None = None
     cut: bool = False
     encoding: str = ""
-    told: int = 0
+    stated: int = 0
     block: int = 1
     name: str = ""
 
@@ -109,11 +109,11 @@ def layout(data: bytes | mmap, label: str) -> Layout:
         if found_chunks.cut or data[begin - 8 : begin] != size:  # cut, or written to a pipe
             pieces = [(data, 0, begin - 8), (size, 0, 8), (data, begin, end)]
             return Layout(kind, (Pieces(pieces),), cut=found_chunks.cut, name=name)
-    told, block = _told(found_chunks)
-    return Layout(kind, cut=found_chunks.cut, told=told, block=block, name=name)
+    stated, block = _stated(found_chunks)
+    return Layout(kind, cut=found_chunks.cut, stated=stated, block=block, name=name)
 
 
-def _told(found: Chunks) -> tuple[int, int]:
+def _stated(found: Chunks) -> tuple[int, int]:
     """Return the frames that a chunk of a WAV or W64 tells, and how many of them are encoded together at most."""
     tag, block = int.from_bytes(found.form[:2], "little"), int.from_bytes(found.form[18:20], "little")
     if tag in _PLAIN or not found.fact:
@@ -141,19 +141,19 @@ def _wav(data: bytes | mmap, found: Chunks, label: str) -> Layout:
     if len(found.form) >= 8:
         check_format(int.from_bytes(found.form[2:4], order), int.from_bytes(found.form[4:8], order), label)
     samples = [(data, start, end) for start, end in found.spans]
-    told, block = _told(found) if order == "little" else (0, 1)
+    stated, block = _stated(found) if order == "little" else (0, 1)
     if int.from_bytes(found.form[:2], "little") in _MPEG and data[:2] == b"RI":
         inner = data[found.spans[0][0] : found.spans[-1][1]]
         frames = mpeg_frames(inner)
         if frames is not None:
-            return _of_frames(inner, frames, "WAV", found.cut, told)
+            return _of_frames(inner, frames, "WAV", found.cut, stated)
     if len(samples) == 1 and not found.damaged and data[:4] != b"BW64":
-        return Layout("WAV", cut=found.cut, told=told, block=block)
-    told = told if len(samples) == 1 else 0
+        return Layout("WAV", cut=found.cut, stated=stated, block=block)
+    stated = stated if len(samples) == 1 else 0
     fact = found.fact if len(samples) == 1 else b""
     header = _wav_header(found.form, fact, sum(end - start for _, start, end in samples), big=order == "big")
     pieces = Pieces([(header, 0, len(header)), *samples])
-    return Layout("WAV", (pieces,), cut=found.cut, told=told, block=block)
+    return Layout("WAV", (pieces,), cut=found.cut, stated=stated, block=block)
 
 
 def _of_frames(data: bytes | mmap, frames: Frames, kind: str, cut: bool, fact: int = 0) -> Layout:
@@ -165,10 +165,10 @@ def _of_frames(data: bytes | mmap, frames: Frames, kind: str, cut: bool, fact: i
     short, and the count is kept here.
     """
     (start, end), *others = frames.spans
-    told = frames.announced is not None and frames.announced >= frames.count
-    pieces = [(data, start - (frames.header if told else 0), end), *((data, *span) for span in others)]
+    stated = frames.announced is not None and frames.announced >= frames.count
+    pieces = [(data, start - (frames.header if stated else 0), end), *((data, *span) for span in others)]
     size = sum(stop - begin for _, begin, stop in pieces)
-    if not told:
+    if not stated:
         silence = frames.silence * (2**20 // len(frames.silence))
         lacking = (frames.count + 2) * frames.largest - size
         pieces += [(silence, 0, len(silence))] * max(-(-lacking // len(silence)), 0)
@@ -181,7 +181,7 @@ def _of_frames(data: bytes | mmap, frames: Frames, kind: str, cut: bool, fact: i
     return Layout(
         kind,
         (Pieces([(header, 0, len(header)), *pieces]),),
-        frames=None if told else fact if count - frames.samples < fact < count else count,
+        frames=None if stated else fact if count - frames.samples < fact < count else count,
         # Some encoders count the frame of the header, too.
         cut=cut or frames.cut or (frames.announced or 0) > frames.count + 1,
         encoding=f"MPEG_LAYER_{'I' * frames.layer}",

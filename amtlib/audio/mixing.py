@@ -160,7 +160,7 @@ class _Quadrature:
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         self._waiting.append(x)
         self._held += x.shape[-1]
-        # In stretches as long as the filter: its transforms cost the same for one sample.
+        # In blocks as long as the filter: its transforms cost the same for one sample.
         return self._filter() if self._held >= self._taps.shape[1] else x[:1, :0]
 
     def rest(self) -> torch.Tensor:

@@ -29,7 +29,7 @@ class Frames:
     Attributes
     ----------
     spans : tuple of (int, int)
-        First byte and end of each stretch of frames without anything between them; the frame that only holds a header
+        First byte and end of each run of frames without anything between them; the frame that only holds a header
         of the whole file is not among them.
     count : int
         Frames in them.
@@ -183,6 +183,6 @@ def _announced(data: bytes | mmap, at: int, second: int, fourth: int, size: int)
     mono, first = fourth >> 6 == 3, second >> 3 & 3 == 3
     side = at + 4 + (17 if mono == first else 32 if first else 9)
     if data[side : side + 4] in (b"Xing", b"Info"):
-        told = data[side + 7] & 1
-        return (int.from_bytes(data[side + 8 : side + 12], "big") if told else None), size
+        stated = data[side + 7] & 1
+        return (int.from_bytes(data[side + 8 : side + 12], "big") if stated else None), size
     return None, size if data[at + 36 : at + 40] == b"VBRI" else 0

@@ -1,5 +1,5 @@
-"""A file put together of stretches of another one and of bytes, as decoders want to see it; nothing is copied.
-Not here: what is put together, and why (:mod:`amtlib.audio.mending`).
+"""A file put together from parts of another one and from bytes, as decoders want to see it; nothing is copied.
+Not here: what is put together, and why (:mod:`amtlib.audio.layout`).
 """
 
 import io

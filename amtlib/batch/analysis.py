@@ -60,7 +60,7 @@ class Analysis:
     frame_ms : {1, 2, 4}
         Time between frames in ms, only for the loudness models: 1 as published, 4 takes a third of the time.
     channel : str or int, optional
-        What is heard of several channels, as in :func:`amtlib.audio.load`: ``'mix'``, their mean; ``'power'``, two
+        How several channels are combined, as in :func:`amtlib.audio.load`: ``'mix'``, their mean; ``'power'``, two
         channels summed in power; the number of one, from 0; ``'all'``, left and right, only for *moore2016*. Default:
         ``'all'`` for *moore2016*, ``'mix'`` for the others. One channel is heard by both ears of *moore2016*.
 
@@ -100,7 +100,7 @@ class Analysis:
 
     @property
     def heard(self) -> Channel:
-        """What is heard of several channels: the setting, or the default of the model."""
+        """How several channels are combined: the setting, or the default of the model."""
         if self.channel is None:
             return "all" if self.model == "moore2016" else "mix"
         return self.channel
@@ -128,9 +128,9 @@ class _Measure(Protocol):
         """Return the columns, after the last sample."""
 
 
-def analyse_file(context: Context, path: str, analysis: Analysis) -> dict[str, Cell]:
+def analyze_file(context: Context, path: str, analysis: Analysis) -> dict[str, Cell]:
     """
-    Analyse one file; the function of a job.
+    Analyze one file; the function of a job.
 
     Parameters
     ----------
@@ -174,7 +174,7 @@ def analyse_file(context: Context, path: str, analysis: Analysis) -> dict[str, C
     >>> from amtlib.signals import tone
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     save(f"{folder}/tone.wav", tone(1000.0, level=60.0), 44100)
-    ...     row = analyse_file(Context(threading.Event(), id), f"{folder}/tone.wav", Analysis("gammatone"))
+    ...     row = analyze_file(Context(threading.Event(), id), f"{folder}/tone.wav", Analysis("gammatone"))
     >>> round(row["level_db"], 1), round(row["level_db_1000hz"], 1)
     (59.9, 59.9)
     """
@@ -195,7 +195,7 @@ def analyse_file(context: Context, path: str, analysis: Analysis) -> dict[str, C
         digest = content_hash(path)
         if _state(path) != before:
             raise AudioError(
-                f"{blocks.name}: the file changed while it was read: analyse it again when it is complete"
+                f"{blocks.name}: the file changed while it was read: analyze it again when it is complete"
             )
         row: dict[str, Cell] = {
             "sha256": digest,

@@ -1,5 +1,4 @@
-"""A line on stderr that tells how far a long run is: drawn anew on a terminal, now and then elsewhere.
-Source: our own.
+"""A line on stderr that shows how far a long run is: drawn anew on a terminal, now and then elsewhere.
 Not here: what is being done.
 """
 
@@ -62,7 +61,7 @@ class Bar:
 
     def show(self, under_way: float = 0.0, message: str = "") -> None:
         """
-        Tell how far it is, unless it was told a moment ago.
+        Show how far it is, unless it was shown a moment ago.
 
         Parameters
         ----------

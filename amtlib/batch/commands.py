@@ -1,5 +1,4 @@
 """`amtlab analyze` and `amtlab train`: open a pool, do the run, say how it went, and return a status.
-Source: our own.
 Not here: reading arguments (:mod:`amtlib.cli`).
 """
 
@@ -9,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from amtlib.batch.analysis import Analysis
-from amtlib.batch.corpus import analyse_corpus
+from amtlib.batch.corpus import analyze_corpus
 from amtlib.batch.sweep import SHOWN, TABLE, sweep_networks
 from amtlib.batch.tables import Row, shown
 from amtlib.batch.variants import SweepError, read_config, variants
@@ -43,7 +42,7 @@ def analyze(
     Returns
     -------
     int
-        0 if every file has its row, 1 if some could not be analysed, 130 after Ctrl-C.
+        0 if every file has its row, 1 if some could not be analyzed, 130 after Ctrl-C.
 
     Raises
     ------
@@ -52,14 +51,14 @@ def analyze(
     """
     try:
         with _pool(scheduler, workers) as pool:
-            rows = analyse_corpus(files, out, analysis, pool)
+            rows = analyze_corpus(files, out, analysis, pool)
     except KeyboardInterrupt:
         _say(f"stopped; what is done stands in {out}, and the same command goes on from there")
         return INTERRUPTED
     except (TableError, OSError) as error:
         raise CommandError(str(error)) from None
     failed = [row for row in rows if row["problem"]]
-    print(f"{_plain(out)}: {len(rows) - len(failed)} of {len(rows)} files analysed with {analysis.model}")
+    print(f"{_plain(out)}: {len(rows) - len(failed)} of {len(rows)} files analyzed with {analysis.model}")
     for row in rows:
         if said := row["problem"] or row.get("warnings"):
             _say(f"{row['file']}: {said}")

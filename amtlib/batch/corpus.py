@@ -1,5 +1,5 @@
 """A corpus of sound files through a model: in parallel, resumable, and no bad file stops the others.
-Source: our own, over :mod:`amtlib.jobs`.
+Built on :mod:`amtlib.jobs`.
 Not here: what is done to one file (:mod:`amtlib.batch.analysis`).
 """
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from amtlib.audio.contents import file_label
-from amtlib.batch.analysis import Analysis, analyse_file, content_hash
+from amtlib.batch.analysis import Analysis, analyze_file, content_hash
 from amtlib.batch.bar import Bar
 from amtlib.batch.finding import find_files
 from amtlib.batch.journal import Journal
@@ -23,16 +23,16 @@ from amtlib.jobs import Job, Pool
 _COLUMNS = ("file", "settings", "problem")
 
 
-def analyse_corpus(
+def analyze_corpus(
     given: Sequence[str], out: str | os.PathLike[str], analysis: Analysis, pool: Pool, bar: Bar | None = None
 ) -> list[Row]:
     """
-    Analyse files and write a table, a row for each.
+    Analyze files and write a table, a row for each.
 
-    Of folders, sounds that cannot be read (``.m4a``) have a row that says why, and how many other files are passed over
-    is said. Files whose content and settings have a row in the table already are not analysed again. Rows that come in
-    are kept in a journal beside the table, so that whatever ends the run costs only the files under way. While it runs,
-    nobody else can write the table.
+    In folders, sounds that cannot be read (``.m4a``) have a row with the reason, and the number of other files that are
+    skipped is printed. Files whose content and settings have a row in the table already are not analyzed again. Rows
+    are kept in a journal beside the table as they come in, so that whatever ends the run costs only the files under
+    way. While it runs, nobody else can write the table.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def analyse_corpus(
     Raises
     ------
     TableError
-        If there is nothing to analyse, the table cannot be written, is being written by another run, is not ours, or
+        If there is nothing to analyze, the table cannot be written, is being written by another run, is not ours, or
         holds results of other settings.
     KeyboardInterrupt
         Passed on, after the table was written with what had come in.
@@ -67,7 +67,7 @@ def analyse_corpus(
     >>> from amtlib.signals import tone
     >>> with tempfile.TemporaryDirectory() as folder, Pool(1) as pool:
     ...     save(f"{folder}/tone.wav", tone(1000.0, level=60.0, duration=0.2), 44100)
-    ...     (row,) = analyse_corpus([folder], f"{folder}/table.csv", Analysis("gammatone"), pool)
+    ...     (row,) = analyze_corpus([folder], f"{folder}/table.csv", Analysis("gammatone"), pool)
     >>> round(row["level_db"]), row["problem"]
     (60, None)
     """
@@ -134,7 +134,7 @@ class _Run:
 
     def work(self, pool: Pool) -> None:
         """Get a row for every file."""
-        for name, job in in_turn(pool, self._bar, analyse_file, self._missing()):
+        for name, job in in_turn(pool, self._bar, analyze_file, self._missing()):
             self._keep(name, self._row(name, job))
         if self._bar.skipped:
             self._bar.say(

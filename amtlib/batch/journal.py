@@ -1,4 +1,4 @@
-"""Rows as they come in, beside the table they are meant for: what is in it survives whatever happens.
+"""Rows as they come in, beside the table they are meant for: they are kept however the run ends.
 Source: JSON, a row to a line.
 Not here: the table (:mod:`amtlib.batch.tables`).
 """

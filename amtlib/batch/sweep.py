@@ -1,5 +1,5 @@
 """Training over seeds and sizes: one network for each combination of values, in parallel, resumable, and a table.
-Source: our own, over :mod:`amtlib.train` and :mod:`amtlib.jobs`.
+Built on :mod:`amtlib.train` and :mod:`amtlib.jobs`.
 Not here: what is trained and how (:mod:`amtlib.train`), reading the settings (:mod:`amtlib.batch.variants`).
 """
 
@@ -70,7 +70,7 @@ def train_one(context: Context, settings: Settings) -> tuple[str, Row]:
     Parameters
     ----------
     context : Context
-        Hears of progress, and ends the training when told to.
+        Receives progress, and ends the training when it is asked to stop.
     settings : dict
         By keyword, see :func:`amtlib.batch.read_config`.
 
@@ -134,8 +134,8 @@ def _train(settings: Settings, **more: Any) -> tuple[Any, TrainLog]:
     model = build_fdn(**{name: value for name, value in given.items() if name in build_names})
     if recording is not None:
         given["target"] = _for_outputs(recording, extract_build(model).n_out)
-    told = {name: value for name, value in given.items() if name in train_names}
-    return model, train_fdn(model, mode, **(told | more))
+    known = {name: value for name, value in given.items() if name in train_names}
+    return model, train_fdn(model, mode, **(known | more))
 
 
 def _target_hash(settings: Settings) -> str | None:
@@ -144,7 +144,7 @@ def _target_hash(settings: Settings) -> str | None:
 
 
 def _for_outputs(recording: Recording, outputs: int) -> Tensor:
-    """Return a target with a channel for each output of a network; one channel serves all, a mix is said."""
+    """Return a target with a channel for each output of a network; one channel serves all, a mix is reported."""
     channels = recording.samples.reshape(-1, recording.samples.shape[-1])
     if len(channels) == 1:
         return channels[0]
@@ -160,7 +160,7 @@ def _for_outputs(recording: Recording, outputs: int) -> Tensor:
 
 
 def _measures(build: FDNBuild) -> Row:
-    """Return how coloured a network is; what cannot be told of it is None."""
+    """Return how coloured a network is; what is unknown is None."""
     try:
         found = colouration(build)
     except ValueError:  # several channels, or a matrix that does not keep energy: no modes of a lossless core
@@ -270,7 +270,7 @@ def sweep_networks(
 
 
 def _check(runs: Sequence[tuple[Settings, Settings]]) -> None:
-    """Begin trainings and take no step, so that what they refuse is said before the first network is trained."""
+    """Begin trainings without a step, so that errors are raised before the first network is trained."""
     for varied, whole in checks(runs):
         try:
             with warnings.catch_warnings():
@@ -326,10 +326,10 @@ def _check_same(path: Path, before: Settings | None, settings: Settings, columns
     """Raise if a network was trained with other settings than those wanted, but for some that are columns."""
     if before is None:
         return
-    told = columns | {"target"}
+    shown = columns | {"target"}
     for together in ({"N", "delays"}, {"target", _SOUND}):
-        told |= together if columns & together else set()
-    for name in sorted((before.keys() | settings.keys()) - told):
+        shown |= together if columns & together else set()
+    for name in sorted((before.keys() | settings.keys()) - shown):
         if before.get(name) != settings.get(name):
             there, here = (
                 json.dumps(each.get(name)) if name in each else "not given" for each in (before, settings)

@@ -1,5 +1,5 @@
 """Many jobs through a pool, a few at a time, while a bar tells how far they are.
-Source: our own, over :mod:`amtlib.jobs`.
+Built on :mod:`amtlib.jobs`.
 Not here: what the jobs do, and what becomes of their results.
 """
 
@@ -25,7 +25,7 @@ def in_turn(
     Parameters
     ----------
     pool : Pool
-        Who does it; what it has to say (a cluster that was lost) is said above the bar.
+        Where the calls run; its notes (such as a lost cluster) are printed above the bar.
     bar : Bar
         Shows progress.
     function : callable

@@ -57,7 +57,7 @@ def read_config(path: Path) -> Settings:
     path : Path
         A JSON object whose keys are keywords of :func:`amtlib.train.build_fdn` and :func:`amtlib.train.train_fdn`:
         ``N`` (or ``lines``) or ``delays``, ``rt``, ``feedback``, ``fs``, ``nfft``, ``rng`` (or ``seed``, of both) and
-        so on; ``mode`` ('colorless' unless told), ``max_steps``, ``lr``, ``objective`` and so on. ``target`` is the
+        so on; ``mode`` ('colorless' by default), ``max_steps``, ``lr``, ``objective`` and so on. ``target`` is the
         path of a sound file, relative to the JSON file; ``trainable`` an object such as ``{"direct": true}``;
         ``dtype`` 'float32' or 'float64'.
 
@@ -203,7 +203,7 @@ def _hashable(value: Any) -> Any:
 
 
 def _check(settings: Settings, varied: Settings) -> None:
-    """Make the network, which is quick, so that what it refuses is said before anything runs; look for the target."""
+    """Build the network, which is quick, so that errors are raised before anything runs; look for the target."""
     wishes = _keywords(design_fdn)
     try:
         if isinstance(settings.get("target"), str):

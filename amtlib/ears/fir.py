@@ -12,11 +12,11 @@ from torch import Tensor, nn
 
 from amtlib import lti
 from amtlib.ears.tables import Array
+from amtlib.filterbanks.filters import Filters
 from amtlib.inputs import Numbers, Signal
-from amtlib.modules import RealModule
 
 
-class EarFilter(RealModule):
+class EarFilter(Filters):
     """
     FIR filter of a given magnitude response, with minimum phase or no phase.
 
@@ -82,20 +82,17 @@ class EarFilter(RealModule):
         compensate_delay: bool = True,
         dtype: torch.dtype = torch.float32,
     ) -> None:
-        super().__init__(dtype)
-        if not math.isfinite(fs) or fs <= 0.0:
-            raise ValueError(f"fs = {fs} Hz is no sampling rate; give a finite number > 0, such as 44100")
+        super().__init__(fs, dtype)
         if isinstance(order, bool) or not isinstance(order, int | np.integer):
             raise TypeError(f"order = {order!r} is a {type(order).__name__}; give an even int >= 2")
         if order < 2 or order % 2:
             raise ValueError(f"order = {order}; give an even number >= 2, such as 512")
         if phase not in ("minimum", "zero"):
             raise ValueError(f"phase = {phase!r} is unknown; give 'minimum' or 'zero'")
-        self.fs, self.order, self.phase = float(fs), int(order), phase
+        self.order, self.phase = int(order), phase
         self.compensate_delay = bool(compensate_delay)
         self.delay = self.order // 2 if phase == "zero" and self.compensate_delay else 0
         self._table("taps", torch.tensor(self._make_taps(target), dtype=torch.float64))
-        self._cache = lti.ResponseCache()
 
     def _make_taps(self, target: Callable[[Array], Array]) -> Array:
         """Work out the coefficients in float64; a place for subclasses that keep them."""
@@ -109,9 +106,12 @@ class EarFilter(RealModule):
     def _response(self, n_fft: int) -> Tensor:
         def transform() -> Tensor:
             spectrum: Tensor = torch.fft.rfft(self.taps.double(), n=n_fft).unsqueeze(0)
-            return spectrum.to(torch.complex64 if self.dtype == torch.float32 else torch.complex128)
+            return spectrum.to(lti.COMPLEX[self.dtype])
 
-        return self._cache.get((n_fft, self.dtype), [self.taps], transform)
+        return self._kept(n_fft, transform)
+
+    def _settle(self) -> int:
+        return self.order
 
     def forward(self, x: Signal) -> Tensor:
         """
@@ -134,7 +134,7 @@ class EarFilter(RealModule):
         TypeError
             If `x` is neither a tensor nor an array.
         """
-        x = lti.check_signal(x, self.dtype, self.taps.device, fs=self.fs)
+        x = self._signal(x)
         total = x.shape[-1]
         padded = nn.functional.pad(x, (0, self.delay))
         return lti.filter_fft(padded, self._response, self.order).squeeze(-2)[
@@ -166,7 +166,7 @@ class EarFilter(RealModule):
         >>> flat.frequency_response([0.0, 1000.0]).abs()
         tensor([1.0000, 1.0000], dtype=torch.float64)
         """
-        f = lti.check_frequencies(f, self.fs, self.taps.device)
+        f = lti.check_frequencies(f, self.fs, self._device)
         lag = torch.arange(self.order + 1, dtype=torch.float64, device=f.device) - self.delay
         turn = torch.outer(f * (-2.0 * math.pi / self.fs), lag)
         return torch.polar(torch.ones_like(turn), turn) @ self.taps.to(torch.complex128)
@@ -194,12 +194,7 @@ class EarFilter(RealModule):
             raise ValueError(
                 "a stream cannot look ahead; give phase='minimum', or compensate_delay=False with 'zero'"
             )
-        device = self.taps.device
-
-        def check(chunk: Tensor) -> Tensor:
-            return lti.check_signal(chunk, self.dtype, device) if chunk.numel() else chunk.to(self.taps)
-
-        return lti.Stream(self._response, self.order, check=check)
+        return self._stream(self._response)
 
     def extra_repr(self) -> str:
         """Return the main settings, for printing the module."""

@@ -10,6 +10,7 @@ from amtlib.filterbanks.erb_integration import ERBIntegration
 from amtlib.filterbanks.excitation import ExcitationPattern
 from amtlib.filterbanks.fast_drnl import FastDRNLFilterbank
 from amtlib.filterbanks.gammatone import GammatoneFilterbank
+from amtlib.filterbanks.linear import LinearFilterbank
 from amtlib.filterbanks.moore2016_spectrum import DenseSpectrum, Moore2016Spectrum
 from amtlib.filterbanks.multiresolution import MultiResolutionFFT
 from amtlib.filterbanks.roex import Moore2016ExcitationPattern
@@ -24,6 +25,7 @@ __all__ = [
     "ExcitationPattern",
     "FastDRNLFilterbank",
     "GammatoneFilterbank",
+    "LinearFilterbank",
     "Moore2016ExcitationPattern",
     "Moore2016Spectrum",
     "MultiResolutionFFT",

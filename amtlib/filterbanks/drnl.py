@@ -4,63 +4,23 @@ Not here: the outer and middle ear in front of it (:mod:`amtlib.ears`); the trun
 (:mod:`amtlib.filterbanks.fast_drnl`).
 """
 
-import math
-import warnings
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from amtlib import lti
-from amtlib.filterbanks.broken_stick import broken_stick
-from amtlib.filterbanks.drnl_parameters import (
-    NAMES,
-    DRNLParameters,
-    characteristic_frequencies,
-    parameters_at,
-)
-from amtlib.inputs import Numbers, Signal, Values, as_tensor, samples_of
-from amtlib.modules import RealModule
-from amtlib.ranges import Above, Below, Range
+from amtlib.filterbanks.drnl_filters import LOUDEST, ORDERS, DRNLFilters, UnitWarning
+from amtlib.filterbanks.drnl_parameters import DRNLParameters
+from amtlib.filterbanks.drnl_stream import DRNLStream
+from amtlib.inputs import Signal, Values, as_tensor
 from amtlib.results import summary
-from amtlib.scales import audfiltbw
 
-_COMPLEX = {torch.float32: torch.complex64, torch.float64: torch.complex128}
-_STICK = NAMES[7:]
-#: Where a learning bank keeps what is no frequency; frequencies lie below fs / 2
-_RANGES = {
-    "BW_lin_norm": Above(0.05, 20.0),
-    "BW_nlin_norm": Above(0.05, 20.0),
-    "g": Above(0.0, 1e12),
-    "a": Above(0.0, 1e12),
-    "b": Above(1e-12, 1e12),
-    "c": Above(0.0, 10.0),
-}
+__all__ = ["LOUDEST", "ORDERS", "DRNLFilterbank", "DRNLOutput", "DRNLStream", "UnitWarning"]
+
 # Samples, ringing included, that are filtered in one piece whatever the memory: 8 MB in float64.
 _FEW_SAMPLES = 1 << 20
-
-#: Peak velocity of the stapes in m/s for a tone of 120 dB SPL at the most sensitive frequency: 1.58e-3 (m/s)/Pa, the
-#: greatest gain of :class:`amtlib.ears.MiddleEarFilter` ('jepsen2008', at 830 Hz; with headphones the same), times
-#: 28.3 Pa. The other model, 'lopezpoveda2001', gives 0.013 m/s. Tones of 0 dB SPL: 1e-6 of it.
-LOUDEST = 0.045
-
-#: sections: gammatones and low-passes of the linear path, then of the nonlinear path (each side of the stick
-#: has as many gammatones)
-ORDERS = {"paulick2024": (2, 4, 2, 1), "jepsen2008": (3, 4, 3, 3)}
-
-
-class UnitWarning(UserWarning):
-    """
-    A signal is far from anything its unit allows, as pressure in Pa is where a velocity in m/s is asked for.
-
-    Examples
-    --------
-    >>> issubclass(UnitWarning, UserWarning)
-    True
-    """
 
 
 class DRNLOutput(NamedTuple):
@@ -83,7 +43,7 @@ class DRNLOutput(NamedTuple):
         return summary(self)
 
 
-class DRNLFilterbank(RealModule):
+class DRNLFilterbank(DRNLFilters):
     """
     Bank of dual-resonance nonlinear filters: stapes velocity in, basilar-membrane velocity out.
 
@@ -175,92 +135,6 @@ class DRNLFilterbank(RealModule):
     500
     """
 
-    fc: Tensor
-    CF_lin: Tensor
-    BW_lin_norm: Tensor
-    LP_lin_cutoff: Tensor
-    g: Tensor
-    CF_nlin: Tensor
-    BW_nlin_norm: Tensor
-    LP_nlin_cutoff: Tensor
-    a: Tensor
-    b: Tensor
-    c: Tensor
-
-    _fixed: tuple[str, ...] = ()
-    _filters_from: tuple[str, ...] = NAMES[:7]
-
-    def __init__(
-        self,
-        fc: Tensor | tuple[float, float] | Sequence[float] | npt.NDArray[np.floating | np.integer],
-        fs: float,
-        n_channels: int = 50,
-        subject: str = "NH",
-        model: str = "paulick2024",
-        learnable: bool = False,
-        dtype: torch.dtype = torch.float64,
-        *,
-        parameters: DRNLParameters | None = None,
-    ) -> None:
-        super().__init__(dtype)
-        if not math.isfinite(fs) or fs <= 0.0:
-            raise ValueError(f"fs = {fs} Hz is no sampling rate; give a finite number > 0, such as 44100")
-        if model not in ORDERS:
-            raise ValueError(f"model = {model!r} is unknown; give 'paulick2024' or 'jepsen2008'")
-        centre = characteristic_frequencies(fc, float(fs), n_channels)
-        usual = parameters_at(centre, subject)
-        if parameters is not None and not isinstance(parameters, DRNLParameters):
-            raise TypeError(f"parameters is a {type(parameters).__name__}; give DRNLParameters, or None")
-        self.fs = float(fs)
-        self.num_channels = len(centre)
-        self.subject, self.model = subject, model
-        self.n_gt_lin, self.n_lp_lin, self.n_gt_nlin, self.n_lp_nlin = ORDERS[model]
-        self.learnable = bool(learnable)
-        self._table("fc", centre)
-        values = {}
-        for name in NAMES:
-            value = getattr(usual if parameters is None else parameters, name).detach()
-            if value.shape != centre.shape:
-                raise ValueError(
-                    f"parameters.{name} has shape {tuple(value.shape)}, fc has {len(centre)} channels; "
-                    f"give ({len(centre)},)"
-                )
-            values[name] = value.to(centre.device)
-        self._verify(values)
-        for name, value in values.items():
-            if name in self._fixed:
-                self._table(name, value)
-            else:
-                self._keep(name, value, self.learnable, within=self._range(name))
-        self._filters = lti.ResponseCache()
-        self._verdict = lti.ResponseCache()
-        self._warned = False
-
-    def _range(self, name: str) -> Range:
-        """Where a learned parameter stays."""
-        return Below(self.fs / 2.0) if name.startswith(("CF", "LP")) else _RANGES[name]
-
-    @property
-    def knee(self) -> Tensor:
-        """Velocity in m/s at the stick's input where it breaks, shape (F,); infinite where a is 0."""
-        return self.values().knee
-
-    def values(self) -> DRNLParameters:
-        """
-        Return the ten parameters as they are now, in float64.
-
-        Returns
-        -------
-        DRNLParameters
-            Without gradients; for printing, plotting, or a bank like this one.
-
-        Examples
-        --------
-        >>> DRNLFilterbank([1000.0], fs=16000).values().BW_lin
-        tensor([193.7671], dtype=torch.float64)
-        """
-        return DRNLParameters(*(self._now(name).detach().double() for name in NAMES))
-
     def alike(
         self,
         fc: Tensor | Sequence[float],
@@ -290,6 +164,7 @@ class DRNLFilterbank(RealModule):
 
         Examples
         --------
+        >>> from amtlib.filterbanks import parameters_at
         >>> bank = DRNLFilterbank([500.0, 1000.0], fs=16000)
         >>> bank.alike([2000.0], parameters_at([2000.0])).num_channels
         1
@@ -308,125 +183,6 @@ class DRNLFilterbank(RealModule):
     def _more(self) -> dict[str, Any]:
         """Return arguments of a subclass."""
         return {}
-
-    def _check(self) -> None:
-        """Raise if a parameter has become one that no DRNL can have; remembered by value."""
-        values = {name: self._now(name) for name in NAMES}
-
-        def check() -> bool:
-            self._verify(values)
-            return True
-
-        self._verdict.get("checked", list(values.values()), check)
-
-    def _verify(self, values: dict[str, Tensor]) -> None:
-        nyquist = self.fs / 2.0
-        for name, given in values.items():
-            value = given.detach()
-            is_frequency = name.startswith(("CF", "LP"))
-            positive = is_frequency or name in ("BW_lin_norm", "BW_nlin_norm", "b")
-            good = torch.isfinite(value) & ((value > 0.0) if positive else (value >= 0.0))
-            if is_frequency:
-                good &= value < nyquist
-            if not bool(good.all()):
-                channel = int((~good).nonzero()[0])
-                span = (
-                    f"between 0 and fs / 2 = {nyquist:g} Hz: raise fs, leave the channel out"
-                    if is_frequency
-                    else f"finite and {'above' if positive else 'at least'} 0: correct it"
-                )
-                raise ValueError(
-                    f"{name} = {float(value[channel]):g} of channel {channel} at {float(self.fc[channel]):g} "
-                    f"Hz must be {span}, or clip its gradient if it was learned"
-                )
-
-    def _radians(self) -> tuple[Tensor, ...]:
-        """Angle and damping of the poles and cut-off frequency of both paths in rad/sample, float64."""
-        turn = 2.0 * math.pi / self.fs
-        return tuple(
-            turn * value
-            for centre, width, cutoff in (
-                (
-                    self._now("CF_lin").double(),
-                    self._now("BW_lin_norm").double(),
-                    self._now("LP_lin_cutoff").double(),
-                ),
-                (
-                    self._now("CF_nlin").double(),
-                    self._now("BW_nlin_norm").double(),
-                    self._now("LP_nlin_cutoff").double(),
-                ),
-            )
-            for value in (centre, width * audfiltbw(centre), cutoff)
-        )
-
-    def _evaluate(self, at: int | Tensor) -> lti.Transfers:
-        """Transfer functions on an FFT grid or at angular frequencies: shape (F, K) each."""
-        dtype = _COMPLEX[self.dtype]
-        centre, width, cutoff, centre_nlin, width_nlin, cutoff_nlin = self._radians()
-        linear = lti.classic_gammatone_response(centre, width, self.n_gt_lin, at, dtype)
-        linear = linear * self._now("g").unsqueeze(-1)
-        beside = linear * lti.butterworth_response(cutoff, self.n_lp_lin, at, dtype)
-        before = lti.classic_gammatone_response(centre_nlin, width_nlin, self.n_gt_nlin, at, dtype)
-        after = before * lti.butterworth_response(cutoff_nlin, self.n_lp_nlin, at, dtype)
-        return lti.Transfers(before, after, beside)
-
-    def _filters_learn(self) -> bool:
-        return torch.is_grad_enabled() and any(self._now(name).requires_grad for name in self._filters_from)
-
-    def _transfers(self, n_fft: int) -> lti.Transfers:
-        """Transfer functions on an FFT grid; kept while the filters stay as they are."""
-        if self._filters_learn():
-            return self._evaluate(n_fft)
-        key = ("transfers", n_fft, self.dtype)
-        parameters = [self._now(name) for name in self._filters_from]
-        return lti.Transfers(
-            *self._filters.get(key, parameters, lambda: torch.stack(self._evaluate(n_fft))).unbind(0)
-        )
-
-    def _ringing(self) -> int:
-        """Count the samples after which every exact filter has died out."""
-        _, width, cutoff, _, width_nlin, cutoff_nlin = self._radians()
-        linear = [(width, self.n_gt_lin), (lti.butterworth_damping(cutoff), 2 * self.n_lp_lin)]
-        nonlinear = [(width_nlin, self.n_gt_nlin), (lti.butterworth_damping(cutoff_nlin), 2 * self.n_lp_nlin)]
-        return max(lti.cascade_settling(poles, self.dtype) for poles in (linear, nonlinear))
-
-    def _settle(self) -> int:
-        parameters = [self._now(name) for name in self._filters_from]
-        return self._filters.get(("settle", self.dtype), parameters, self._ringing)
-
-    def _stick(self, y: Tensor, channels: slice) -> Tensor:
-        a, b, c = (self._now(name)[channels].unsqueeze(-1) for name in _STICK)
-        return broken_stick(y, a, b, c)
-
-    def _signals(self, x: Signal) -> Tensor:
-        x = samples_of(x, "x", self.fc.device, self.fs)
-        if x.ndim not in (1, 2):
-            raise ValueError(f"x has shape {tuple(x.shape)}; give (T,) or (batch, T)")
-        return self._signal(x)
-
-    def _signal(self, x: Tensor) -> Tensor:
-        x = lti.check_signal(x, self.dtype, self.fc.device)
-        peak, limit = float(x.detach().abs().max()), math.sqrt(torch.finfo(self.dtype).max)
-        if peak > limit:
-            raise ValueError(
-                f"x peaks at {peak:.3g} m/s, which overflows {self.dtype} on the way; give at most {limit:.1g} "
-                "m/s (speech moves the stapes by 1e-5 m/s)"
-            )
-        if peak > LOUDEST and not self._warned:
-            self._warned = True
-            warnings.warn(
-                f"x peaks at {peak:.3g} m/s, but a sound of 120 dB SPL moves the stapes by {LOUDEST:g} m/s at most; "
-                "if x is pressure in Pa, some 60 dB more than the velocity, pass it through "
-                "amtlib.MiddleEarFilter first",
-                UnitWarning,
-                stacklevel=3,
-            )
-        return x
-
-    def _has_nonlinear_path(self) -> bool:
-        a = self._now("a")
-        return bool((a.detach() > 0.0).any()) or (torch.is_grad_enabled() and a.requires_grad)
 
     def forward(
         self, x: Signal, *, return_paths: bool = False, block: int | None = None
@@ -607,38 +363,6 @@ class DRNLFilterbank(RealModule):
             )
         return y.to(self.dtype)
 
-    def frequency_response(self, f: Numbers) -> lti.Transfers:
-        """
-        Transfer functions of the filters at given frequencies.
-
-        Parameters
-        ----------
-        f : Tensor or ndarray, shape (K,), or list of K numbers
-            Frequencies in Hz, finite, from 0 to fs / 2.
-
-        Returns
-        -------
-        Transfers
-            Complex tensors of shape (F, K): ``before`` the stick (the gammatones), ``after`` it (the gammatones
-            and low-passes), and ``beside`` it (the linear path with its gain). Differentiable in learnable
-            parameters.
-
-        Raises
-        ------
-        ValueError
-            If `f` is not one-dimensional or out of range; if a parameter has left its range.
-
-        Examples
-        --------
-        >>> bank = DRNLFilterbank([1000.0], fs=44100)
-        >>> response = bank.frequency_response([960.0, 1000.0])
-        >>> response.before.abs(), response.beside.abs()
-        (tensor([[0.9417, 1.0048]], dtype=torch.float64), tensor([[120.4547,  99.6708]], dtype=torch.float64))
-        """
-        f = lti.check_frequencies(f, self.fs, self.fc.device)
-        self._check()
-        return self._evaluate(f * (2.0 * math.pi / self.fs))
-
     def stream(self, batch_shape: Sequence[int] = ()) -> "DRNLStream":
         """
         Filter a signal that arrives in chunks of any length.
@@ -663,72 +387,7 @@ class DRNLFilterbank(RealModule):
 
     def extra_repr(self) -> str:
         """Return the main settings, for printing the module."""
-        low, high = (float(f) for f in self._built["fc"].aminmax())
         return (
-            f"num_channels={self.num_channels}, fs={self.fs:g} Hz, fc_range=({low:.1f}, {high:.1f}) Hz, "
+            f"num_channels={self.num_channels}, fs={self.fs:g} Hz, {self._fc_range}, "
             f"subject={self.subject!r}, model={self.model!r}, learnable={self.learnable}, dtype={self.dtype}"
         )
-
-
-class DRNLStream:
-    """
-    A DRNL filterbank that remembers: it takes a signal chunk by chunk, and every chunk comes out at once.
-
-    The concatenated outputs equal those of the whole signal to rounding. Runs without gradients; after a change
-    of the parameters make a new stream. Made by :meth:`DRNLFilterbank.stream`.
-
-    Examples
-    --------
-    >>> bank, x = DRNLFilterbank([500.0, 1000.0], fs=16000), 1e-6 * torch.randn(1000)
-    >>> live = bank.stream()
-    >>> pieces = [live.process(chunk) for chunk in x.split([100, 0, 900])]
-    >>> torch.allclose(torch.cat(pieces, -1), bank(x), rtol=0, atol=1e-15)
-    True
-    """
-
-    def __init__(self, bank: DRNLFilterbank, batch_shape: tuple[int, ...]) -> None:
-        bank._check()
-        self._bank, self._batch = bank, batch_shape
-        settle, transfers = bank._settle(), bank._transfers
-        self._beside = lti.Stream(lambda n_fft: transfers(n_fft).beside, settle)
-        self._before = lti.Stream(lambda n_fft: transfers(n_fft).before, settle)
-        self._after = lti.Stream(lambda n_fft: transfers(n_fft).after, settle, per_channel=True)
-
-    def reset(self) -> None:
-        """Forget everything: the next chunk starts a new signal."""
-        for part in (self._beside, self._before, self._after):
-            part.reset()
-
-    @torch.no_grad()
-    def process(self, chunk: Signal) -> Tensor:
-        """
-        Filter the next samples.
-
-        Parameters
-        ----------
-        chunk : Tensor or ndarray, shape (T,) or (B, T) as the stream was made for
-            The next T >= 0 samples, stapes velocity in m/s.
-
-        Returns
-        -------
-        Tensor, shape (F, T) or (B, F, T)
-            As many samples of basilar-membrane velocity.
-
-        Raises
-        ------
-        ValueError
-            If the chunk has another leading shape, or samples that the filterbank refuses.
-        TypeError
-            If the chunk is neither a tensor nor an array.
-        """
-        chunk = samples_of(chunk, "the chunk", self._bank.fc.device, self._bank.fs)
-        if chunk.shape[:-1] != self._batch or chunk.ndim == 0:
-            takes = ", ".join([*map(str, self._batch), "T"])
-            raise ValueError(f"the chunk has shape {tuple(chunk.shape)}; this stream takes ({takes})")
-        bank = self._bank
-        x = bank._signal(chunk) if chunk.numel() else chunk.to(bank.fc)
-        linear = self._beside.process(x)
-        if not bank._has_nonlinear_path():
-            return linear
-        moved = bank._stick(self._before.process(x), slice(0, bank.num_channels))
-        return linear + self._after.process(moved)

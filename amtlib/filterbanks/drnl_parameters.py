@@ -6,13 +6,13 @@ Not here: the filterbank that uses them (:mod:`amtlib.filterbanks.drnl`).
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from amtlib.filterbanks.centres import Centres, centre_frequencies
 from amtlib.inputs import as_tensor
 from amtlib.results import Result
 from amtlib.scales import audfiltbw, erb2fc, fc2erb
@@ -199,7 +199,7 @@ def parameters_at(
     )
 
 
-def characteristic_frequencies(fc: Any, fs: float, n_channels: int) -> Tensor:
+def characteristic_frequencies(fc: Centres, fs: float, n_channels: int) -> Tensor:
     """
     Return explicit or ERB-spaced characteristic frequencies, checked against the sampling rate.
 
@@ -229,17 +229,8 @@ def characteristic_frequencies(fc: Any, fs: float, n_channels: int) -> Tensor:
     >>> characteristic_frequencies((250.0, 8000.0), 44100.0, 3)
     tensor([ 250.0000, 1756.1699, 8000.0000], dtype=torch.float64)
     """
-    if isinstance(fc, tuple):
-        if len(fc) != 2:
-            raise ValueError(
-                f"fc is a tuple of {len(fc)}; give (low, high) in Hz, or a list of characteristic frequencies"
-            )
-        low, high = float(fc[0]), float(fc[1])
-        if not 0.0 < low < high < fs / 2.0:
-            raise ValueError(
-                f"fc = ({low}, {high}) Hz is no range for fs = {fs} Hz; "
-                f"give 0 < low < high < fs / 2 = {fs / 2.0} Hz"
-            )
+
+    def fill(low: float, high: float) -> Tensor:
         if isinstance(n_channels, bool) or not isinstance(n_channels, int | np.integer):
             raise TypeError(f"n_channels = {n_channels!r} is a {type(n_channels).__name__}; give an int >= 1")
         if n_channels < 1:
@@ -249,18 +240,5 @@ def characteristic_frequencies(fc: Any, fs: float, n_channels: int) -> Tensor:
         # The round trip through the scale would leave the last bit to chance.
         places[-1], places[0] = high, low
         return places
-    places = as_tensor(fc, "fc", what="frequencies in Hz", numbers=True)
-    if places.is_complex() or places.dtype == torch.bool:
-        raise TypeError(f"fc has dtype {places.dtype}; give real frequencies in Hz")
-    places = places.detach().to(torch.float64)
-    if places.ndim != 1 or places.numel() == 0:
-        raise ValueError(
-            f"fc has shape {tuple(places.shape)}; give characteristic frequencies, shape (F,), or (low, high)"
-        )
-    outside = places[~((places > 0.0) & (places < fs / 2.0))]
-    if len(outside):
-        raise ValueError(
-            f"fc holds {float(outside[0])} Hz; characteristic frequencies lie above 0 and below "
-            f"fs / 2 = {fs / 2.0} Hz: raise fs or leave such channels out"
-        )
-    return places
+
+    return centre_frequencies(fc, fs, fill, kind="characteristic", nyquist=False)

@@ -1,6 +1,6 @@
 """Power spectral density summed in bands one ERB wide: the excitation of the channels of a loudness model.
 Source: Glasberg and Moore (2002), J. Audio Eng. Soc. 50, 331-342; rectangular bands as the specification has them.
-Not here: roex filters (:mod:`amtlib.filterbanks.moore2016_excitation`) and spreading
+Not here: roex filters (:mod:`amtlib.filterbanks.roex`) and spreading
 (:mod:`amtlib.filterbanks.excitation`).
 """
 

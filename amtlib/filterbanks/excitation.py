@@ -1,6 +1,6 @@
 """Excitation that spreads to neighbouring channels with straight slopes in dB per ERB.
 Source: the specification, after Moore and Glasberg (1987), Hear. Res. 28, 209-225.
-Not here: the roex filters of the loudness models (:mod:`amtlib.filterbanks.moore2016_excitation`).
+Not here: the roex filters of the loudness models (:mod:`amtlib.filterbanks.roex`).
 """
 
 import math

@@ -3,15 +3,14 @@ Source: as :mod:`amtlib.filterbanks.drnl`; the form is that of the specification
 Not here: a better approximation: the exact filterbank is as fast.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from amtlib import lti
+from amtlib.filterbanks.centres import Centres
 from amtlib.filterbanks.drnl import DRNLFilterbank
 from amtlib.filterbanks.drnl_parameters import NAMES, DRNLParameters
 
@@ -76,7 +75,7 @@ class FastDRNLFilterbank(DRNLFilterbank):
 
     def __init__(
         self,
-        fc: Tensor | tuple[float, float] | Sequence[float] | npt.NDArray[np.floating | np.integer],
+        fc: Centres,
         fs: float,
         n_channels: int = 50,
         subject: str = "NH",
@@ -113,7 +112,7 @@ class FastDRNLFilterbank(DRNLFilterbank):
             turn = torch.outer(lag, at)
             return (response.to(torch.complex128) @ torch.polar(torch.ones_like(turn), -turn)).to(dtype)
 
-        dtype = torch.complex64 if self.dtype == torch.float32 else torch.complex128
+        dtype = lti.COMPLEX[self.dtype]
         beside, before, again, lowpass = (transform(getattr(self, name)) for name in _RESPONSES)
         return lti.Transfers(before, again * lowpass, beside)
 

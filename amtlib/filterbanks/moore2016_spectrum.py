@@ -1,7 +1,7 @@
 """The short-time spectrum of the binaural loudness model: components every millisecond, from six windows.
 Source: Moore, Glasberg, Varathanathan and Schlittenlacher (2016), Trends in Hearing 20, 1-16; AMT 1.2.
 Not here: the outer and middle ear before it (:mod:`amtlib.ears`), the excitation pattern after it
-(:mod:`amtlib.filterbanks.moore2016_excitation`).
+(:mod:`amtlib.filterbanks.roex`).
 """
 
 import math
@@ -382,7 +382,7 @@ class Moore2016Spectrum(RealModule):
         return bins.mul(_SPACING).to(self.dtype)
 
     def _dense(self, x: Tensor, count: int) -> DenseSpectrum:
-        """Analyse the first `count` frames of a signal."""
+        """Analyze the first `count` frames of a signal."""
         first, last, plan = self._plan()
         freqs = self._grid(first, last)
         step = max(1, _SEGMENTS // math.prod(x.shape[:-1]))

@@ -152,7 +152,7 @@ class MultiResolutionFFT(RealModule):
 
     def forward(self, signal: Signal) -> tuple[Tensor, Tensor]:
         """
-        Analyse a signal.
+        Analyze a signal.
 
         Parameters
         ----------
@@ -261,7 +261,7 @@ class MultiResolutionFFT(RealModule):
 
     def get_window_selection_map(self) -> tuple[Tensor, Tensor]:
         """
-        Which window analyses which frequency.
+        Which window analyzes which frequency.
 
         Returns
         -------

@@ -1,5 +1,4 @@
 """Checks of what modules are given: whole numbers, sampling rates, spectral values.
-Source: none; plain bookkeeping.
 Not here: signals (:func:`amtlib.lti.check_signal`) and what the modules compute.
 """
 
@@ -22,10 +21,10 @@ def check_whole(value: Any, name: str, least: int, unit: str) -> int:
     return int(value)
 
 
-def check_rate(fs: float) -> float:
+def check_rate(fs: float, usual: int = 32000) -> float:
     """Return a sampling rate as a float, or say what is wrong with it."""
     if not math.isfinite(fs) or fs <= 0.0:
-        raise ValueError(f"fs = {fs} Hz is no sampling rate; give a finite number > 0, such as 32000")
+        raise ValueError(f"fs = {fs} Hz is no sampling rate; give a finite number > 0, such as {usual}")
     return float(fs)
 
 

@@ -55,7 +55,7 @@ class Filters:
     on_component: bool
 
     def distances(self, f: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Of components (..., K) from channels: |g|, p, which skirt depends on level, who counts: (..., C, K)."""
+        """Return |g|, p, where skirts depend on level, and which pairs count, of components (..., K): (..., C, K)."""
         centres, f = self.centres.unsqueeze(-1), f.unsqueeze(-2)
         if self.on_component:
             g, slopes = (centres - f) / f, slope(f)

@@ -1,5 +1,5 @@
 """Work of seconds and more: done here, in threads or spawned processes, or on a cluster, with the same handles.
-Source: our own; clusters are those of `dask.distributed`.
+Clusters are those of `dask.distributed`.
 Not here: the work. Open a pool with :func:`open_pool` or :class:`Pool`, and submit functions that take a context.
 """
 

@@ -1,5 +1,5 @@
 """Jobs on a `dask.distributed` cluster: progress and items come live, stops go to the worker at once.
-Source: our own; words travel as events of the scheduler (`Worker.log_event`, `Client.subscribe_topic`).
+Messages travel as events of the scheduler (`Worker.log_event`, `Client.subscribe_topic`).
 Not here: starting a cluster. `distributed` is imported when an address is configured, not before.
 """
 
@@ -176,7 +176,7 @@ class ClusterPlace:
         except (OSError, TimeoutError) as error:
             raise PlaceLost(f"the scheduler at {self.address} is out of reach ({_reason(error)})") from None
         except Exception as error:
-            # A client that has given its scheduler up says so whatever it is asked; the class has no base of its own.
+            # What a client raises that has given up its scheduler; the class has no base of its own.
             if type(error).__name__ != "ClosedClientError":
                 raise
             raise PlaceLost(f"the scheduler at {self.address} is out of reach ({error})") from None
@@ -268,7 +268,7 @@ class ClusterPlace:
     # ------------------------------------------------------------------ the cluster
 
     def _look(self) -> bool:
-        """Ask for the workers, and new ones for their amtlib; return whether all have told."""
+        """Ask for the workers, and new ones for their amtlib; return whether all have answered."""
         ask = self._client.scheduler.ncores
         there: dict[str, int] = dict(self._client.sync(ask, callback_timeout=ANSWER_WITHIN))
         self._seen = time.monotonic()
@@ -278,8 +278,8 @@ class ClusterPlace:
             with ThreadPoolExecutor(
                 min(len(new), 16)
             ) as several:  # one that hangs does not hold the others up
-                told = dict(zip(new, several.map(self._amtlib_of, new), strict=True))
-            self._leave_out({worker: answer for worker, answer in told.items() if answer is not None})
+                answers = dict(zip(new, several.map(self._amtlib_of, new), strict=True))
+            self._leave_out({worker: answer for worker, answer in answers.items() if answer is not None})
         self._workers = {worker: n for worker, n in there.items() if self._differs.get(worker) == ""}
         if self._workers or not self._inboxes:
             self._busy = self._seen
@@ -296,10 +296,10 @@ class ClusterPlace:
             return None
         return answers.get(worker)
 
-    def _leave_out(self, told: dict[str, Any]) -> None:
+    def _leave_out(self, answers: dict[str, Any]) -> None:
         """Note what workers say of their amtlib; those that have another are left out from now on."""
         others: dict[str, list[str]] = {}
-        for worker, answer in told.items():
+        for worker, answer in answers.items():
             what = self._differs[worker] = difference(answer)
             if what:
                 self._workers = {other: n for other, n in self._workers.items() if other != worker}

@@ -1,6 +1,6 @@
 """A queue that serves its owners in turn, so that thirty jobs of one student do not stand before one of another.
 Source: start-time fair queueing with equal shares (Goyal, Vin and Cheng, 1997), counted in jobs.
-Not here: jobs and who does them (:mod:`amtlib.jobs.pool`).
+Not here: jobs and their workers (:mod:`amtlib.jobs.pool`).
 """
 
 import itertools

@@ -1,6 +1,6 @@
 """The handle of a job, and what a job's function gets to report by.
-Source: our own; the names follow `concurrent.futures`.
-Not here: who does the job (:mod:`amtlib.jobs.pool`, :mod:`amtlib.jobs.processes`, :mod:`amtlib.jobs.cluster`).
+The names follow `concurrent.futures`.
+Not here: what does the job (:mod:`amtlib.jobs.pool`, :mod:`amtlib.jobs.processes`, :mod:`amtlib.jobs.cluster`).
 """
 
 import itertools
@@ -26,7 +26,7 @@ _NUMBERS = itertools.count(1)
 
 
 class Cancelled(RuntimeError):
-    """A job was told to stop, by its owner or because its owner is gone; there is no result."""
+    """A job was stopped, by its owner or because its owner is gone; there is no result."""
 
 
 class OverBudget(RuntimeError):
@@ -69,7 +69,7 @@ class Context:
     def __init__(self, stopped: threading.Event, tell: Callable[[tuple[Any, ...]], object]) -> None:
         self._stopped = stopped
         self._tell = tell
-        self._told = -math.inf
+        self._reported = -math.inf
         self._message = ""
 
     @property
@@ -87,11 +87,11 @@ class Context:
             If it should stop; let it pass, after whatever has to be put in order.
         """
         if self._stopped.is_set():
-            raise Cancelled("the job was told to stop")
+            raise Cancelled("the job was stopped")
 
     def progress(self, share: float, message: str = "") -> None:
         """
-        Tell how far the job is; ends the job here if it should stop, as :meth:`check` does.
+        Report how far the job is; ends the job here if it should stop, as :meth:`check` does.
 
         May be called as often as one likes: the same message is passed on 20 times a second at most.
 
@@ -113,8 +113,8 @@ class Context:
         if not math.isfinite(share):
             raise ValueError(f"share = {share} is no share of the work: give a number from 0 to 1")
         now = time.monotonic()
-        if now - self._told >= TELL or message != self._message or share >= 1.0:
-            self._told, self._message = now, message
+        if now - self._reported >= TELL or message != self._message or share >= 1.0:
+            self._reported, self._message = now, message
             self._tell(("progress", min(max(float(share), 0.0), 1.0), message))
 
     def send(self, item: Any) -> None:
@@ -250,7 +250,7 @@ class Job(Generic[T]):
 
     def cancel(self) -> bool:
         """
-        End it: the handle says 'cancelled' at once, and the function is told to stop.
+        End it: the handle's state is 'cancelled' at once, and the function is asked to stop.
 
         A process that goes on for longer than the pool's grace is killed; a thread cannot be, and holds its
         worker until it looks at its context.
@@ -349,7 +349,7 @@ class Job(Generic[T]):
                 self._items.append(word[1])
 
     def attach(self, stop: Callable[[], object], kill: Callable[[], object]) -> None:
-        """Say how the worker that does it is told to stop, and how it is killed."""
+        """Set how its worker is asked to stop, and how it is killed."""
         with self._desk.lock:
             self._stop, self._kill = stop, kill
             late = self.ended

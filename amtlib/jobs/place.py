@@ -1,5 +1,4 @@
 """What a pool asks of a place where jobs are done, and how a call and its outcome travel between processes.
-Source: our own.
 Not here: the places (:mod:`amtlib.jobs.pool`, :mod:`amtlib.jobs.processes`, :mod:`amtlib.jobs.cluster`).
 """
 
@@ -41,7 +40,7 @@ class Place(Protocol):
         """
 
     def notes(self) -> list[str]:
-        """Return what people should know about the workers, a sentence each."""
+        """Return notes for people about the workers, one sentence each."""
 
     def warm(self) -> None:
         """Make ready for the first jobs; return at once."""

@@ -1,5 +1,4 @@
 """A bounded pool of workers behind a fair queue: threads, spawned processes or a cluster, with the same handles.
-Source: our own.
 Not here: the workers themselves (:mod:`amtlib.jobs.processes`, :mod:`amtlib.jobs.cluster`).
 """
 
@@ -102,7 +101,7 @@ class Pool:
     retries : int
         How often a job is begun again after its worker died, before that is reported.
     grace : float
-        Seconds that a process told to stop has to obey before it is killed.
+        Seconds between asking a process to stop and killing it.
     preload : sequence of str
         Modules that processes import before their first job.
     here : int, optional
@@ -192,7 +191,7 @@ class Pool:
 
     @property
     def notes(self) -> list[str]:
-        """What people should know, a sentence each: :attr:`problem`, and workers of a cluster that are left out."""
+        """Notes for people, one sentence each: `problem`, and which workers of a cluster are left out."""
         return [*([self.problem] if self.problem else []), *self._place.notes()]
 
     @property
@@ -430,7 +429,7 @@ def open_pool(
     Notes
     -----
     The cluster's workers need this `amtlib` (``pip install 'amtlib[cluster]'``): those with other sources get no work,
-    which ``notes`` says; if all have, the work is done here. They see the files that jobs are told of under the same
+    as ``notes`` states; if all have, the work is done here. They must see the files that jobs name under the same
     paths. There, a job that does not look at its context cannot be killed: its handle
     ends at once, and its worker's thread is free when it returns.
 

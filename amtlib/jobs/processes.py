@@ -1,5 +1,5 @@
-"""Spawned processes that do one job after the other, are told to stop, and can be killed.
-Source: our own, over `multiprocessing`. One that gives no sign of life for 20 s is killed and replaced.
+"""Spawned processes that do one job after the other, can be asked to stop, and can be killed.
+Built on `multiprocessing`. A process that gives no sign of life for 20 s is killed and replaced.
 Not here: whose turn it is (:mod:`amtlib.jobs.pool`).
 """
 
@@ -193,9 +193,9 @@ class Worker:
                 job.hear(word if word[0] == "progress" else ("item", unpack(word[1])))
 
     def _hand_over(self, job: Job[Any], call: bytes) -> None:
-        with contextlib.suppress(OSError):  # it is gone: who hears it out says so
+        with contextlib.suppress(OSError):  # the process is gone: reading from it will report that
             self._send(("do", job.number, call))
-            if job.ended:  # if that was told before the call was sent, nobody has heard it
+            if job.ended:  # a stop sent before the call reached nobody
                 self._send(("stop", job.number))
 
     def _next_word(self, within: float | None) -> tuple[Any, ...]:

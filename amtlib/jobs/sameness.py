@@ -1,5 +1,5 @@
 """Which amtlib a process has: workers of a cluster must have the same as the process that sends them work.
-Source: our own; SHA-256 over the sources and tables of the package.
+The hash is SHA-256 over the sources and tables of the package.
 Not here: what becomes of a worker that has another (:mod:`amtlib.jobs.cluster`).
 
 Workers are sent this file as text, so it must not import amtlib: another one need not have it, and torch takes long.

@@ -79,12 +79,12 @@ class Moore2016(Cochlea):
     Notes
     -----
     Calibration: audio is in Pa, so a sine of peak 1 has 90.97 dB SPL (its rms is 0.707 Pa), which is what the
-    spectrum stage is told here. (Its own default, 93.98 dB, is the toolbox's scale, in which a sine of L dB SPL has
+    spectrum stage is given here. (Its own default, 93.98 dB, is the toolbox's scale, in which a sine of L dB SPL has
     the peak ``10^((L - 93.98) / 20)``: 3.01 dB less than in Pa.) A tone of 1 kHz and 40 dB SPL, peak
     ``20e-6 sqrt(2) 10^(40/20)`` Pa, at both ears in the free field then has 1.00 sone.
 
     Long sounds are worked on in blocks of frames, with bounded memory; results do not depend on that. Where the
-    two ears are given the same signal, it is analysed once.
+    two ears are given the same signal, it is analyzed once.
 
     References
     ----------
@@ -362,7 +362,7 @@ def _first(found: Moore2016Loudness) -> Moore2016Loudness:
 
 
 def _distinct(audio: Tensor, apart: bool = False) -> tuple[Tensor, Tensor]:
-    """Signals to analyse, shape (rows, T), and which of them each ear hears, shape (B, 2); all of them if `apart`."""
+    """Signals to analyze, shape (rows, T), and which of them each ear hears, shape (B, 2); all of them if `apart`."""
     flat = audio.reshape(-1, audio.shape[-1])
     index = torch.arange(len(flat), device=audio.device).reshape(-1, 2)
     if apart or audio.requires_grad:

@@ -1,5 +1,4 @@
 """What the complete loudness models return.
-Source: none; plain data.
 Not here: how it is computed (:mod:`amtlib.loudness.moore2016`, :mod:`amtlib.loudness.glasberg2002`).
 
 In all shapes B is the batch (absent where the model was given no batch), F frames, C channels, 2 the left and the
@@ -16,7 +15,7 @@ _CHANNELS = {"frequencies": "Hz", "erb_numbers": "Cam", "excitation": "dB SPL"}
 
 
 class Cancelled(RuntimeError):
-    """A computation that was told to stop has stopped; there is no result."""
+    """A computation was cancelled; there is no result."""
 
 
 @dataclass(frozen=True, repr=False)

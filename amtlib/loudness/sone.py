@@ -1,4 +1,4 @@
-"""From sone to phon and back: how loud a sound is, told by the level of an equally loud 1-kHz tone.
+"""From sone to phon and back: how loud a sound is, by the level of an equally loud 1-kHz tone.
 Source: the table of the model of Moore et al. (2016), amtlib/tables/sone_phon.csv, 0 to 120 phon.
 Not here: loudness itself, and contours of other tones (:mod:`amtlib.loudness.contours`).
 """
@@ -54,7 +54,7 @@ def cubics(log_sone: Array) -> Cubics:
     ValueError
         If loudness does not grow from each phon to the next, as with parameters that make a model deaf.
     """
-    if not bool((np.diff(log_sone) > 0.0).all()):
+    if not (np.isfinite(log_sone).all() and (np.diff(log_sone) > 0.0).all()):
         raise ValueError(
             "the model's loudness of a 1-kHz tone does not grow with its level; check its parameters"
         )

@@ -34,7 +34,7 @@ class SoundLoudness(Result, units={"time": "s", "fs": "Hz", "": "sone"}):
     """
     Loudness of a sound over time, in sone, by one of the models.
 
-    F is the number of frames. ``print`` and notebooks show it as it would be told: greatest values in sone and phon.
+    F is the number of frames. ``print`` and notebooks show it as people state it: greatest values in sone and phon.
 
     Attributes
     ----------

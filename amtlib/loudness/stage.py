@@ -1,5 +1,4 @@
 """What the stages of the loudness models share: constants that learn within bounds, and checks of patterns.
-Source: none; plain bookkeeping.
 Not here: any stage (:mod:`amtlib.loudness.specific` and its neighbours).
 """
 

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple, overload
 import torch
 from torch import Tensor
 
-from amtlib.filterbanks.precision import check_values
+from amtlib.filterbanks.precision import check_rate, check_values
 from amtlib.inputs import Values
 from amtlib.loudness.attack_release import attack_release
 from amtlib.loudness.stage import Stage, check_step
@@ -347,11 +347,10 @@ class LoudnessIntegration(Stage):
         dtype: torch.dtype = torch.float32,
     ) -> None:
         super().__init__(learnable, dtype)
-        if not math.isfinite(fs) or fs <= 0.0:
-            raise ValueError(f"fs = {fs} Hz is no sampling rate; give a finite number > 0, such as 32000")
+        checked = check_rate(fs)
         if ears not in (1, 2):
             raise ValueError(f"ears = {ears!r}; give 1 or 2")
-        self.fs, self.ears = float(fs), int(ears)
+        self.fs, self.ears = checked, int(ears)
         self.erb_step = check_step(erb_step, "erb_step", "Cam")
         self.frame_step = check_step(frame_step, "frame_step", "s")
         rate = functools.partial(rate_for, frame_step=frame_step)

@@ -9,11 +9,13 @@ output of the recursive filter to rounding. Rounding is relative to the peak of 
 with an FFT: below 1e-6 of it in float32 and 1e-13 in float64, also before a sound begins.
 """
 
+from amtlib.lti.allpole import allpole_envelope, allpole_peaks, filter_allpole
 from amtlib.lti.around import Paths, Transfers, filter_around
 from amtlib.lti.cache import ResponseCache
 from amtlib.lti.checks import check_frequencies, check_signal
 from amtlib.lti.derivatives import first_derivatives_only
 from amtlib.lti.filtering import (
+    Response,
     Stream,
     fast_length,
     filter_fft,
@@ -23,6 +25,7 @@ from amtlib.lti.filtering import (
 from amtlib.lti.products import full_precision, product
 from amtlib.lti.resampling import resample
 from amtlib.lti.responses import (
+    COMPLEX,
     allpole_response,
     pole_radius,
     rational_response,
@@ -36,16 +39,12 @@ from amtlib.lti.sections import (
     cascade_settling,
     classic_gammatone_response,
 )
-from amtlib.lti.subsampled import (
-    allpole_envelope,
-    allpole_peaks,
-    complex_allpole,
-    filter_allpole,
-    filter_complex,
-)
+from amtlib.lti.subsampled import complex_allpole, filter_complex
 
 __all__ = [
+    "COMPLEX",
     "Paths",
+    "Response",
     "ResponseCache",
     "Stream",
     "Transfers",

@@ -10,9 +10,8 @@ import torch
 from torch import Tensor
 
 from amtlib.lti.filtering import WORK_BYTES, fast_length
+from amtlib.lti.responses import COMPLEX
 from amtlib.results import summary
-
-_COMPLEX = {torch.float32: torch.complex64, torch.float64: torch.complex128}
 
 # Bytes of samples transformed at a time without gradients. Measured with 1 s through 50 channels on two cores:
 # from 3 to 6 MB fastest; less leaves the threads of the transform idle, more leaves the processor's cache.
@@ -130,7 +129,7 @@ def filter_around(
     if block is not None and block < 1:
         raise ValueError(f"block = {block} samples; give at least 1, or None to choose by memory")
     signals, total = x.shape
-    channels, item, dtype = transfers(2).before.shape[0], x.element_size(), _COMPLEX[x.dtype]
+    channels, item, dtype = transfers(2).before.shape[0], x.element_size(), COMPLEX[x.dtype]
     if block is None:
         block = _block_length(total, signals, channels, settle, item, budget)
     block = min(block, total)

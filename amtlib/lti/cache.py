@@ -1,5 +1,4 @@
 """Memory for what was computed from a module's parameters, valid until a parameter changes.
-Source: none; plain bookkeeping.
 Not here: anything that computes.
 """
 

@@ -1,5 +1,4 @@
 """Checks of what is filtered, and of where a response is asked for.
-Source: none; plain bookkeeping.
 Not here: filtering (:mod:`amtlib.lti.filtering`) and values other than samples (:mod:`amtlib.filterbanks.precision`).
 """
 

@@ -1,5 +1,4 @@
 """Backward passes that are written by hand and have no derivative of their own.
-Source: none; plain bookkeeping around ``torch.autograd.Function``.
 Not here: the backward passes.
 """
 

@@ -12,15 +12,20 @@ import torch
 from torch import Tensor
 
 from amtlib.inputs import Signal, samples_of
-from amtlib.lti.responses import pole_radius, rational_response, settling_samples, sos_radius, sos_response
+from amtlib.lti.responses import (
+    COMPLEX,
+    pole_radius,
+    rational_response,
+    settling_samples,
+    sos_radius,
+    sos_response,
+)
 
 Response: TypeAlias = Callable[[int], Tensor]
 """``n_fft -> Tensor (..., F, n_fft // 2 + 1)``: the transfer function on the grid of a real FFT."""
 
 WORK_BYTES = 256_000_000
 """Default bound on the work memory of one call; the output comes on top."""
-
-_COMPLEX = {torch.float32: torch.complex64, torch.float64: torch.complex128}
 
 
 def fast_length(n: int) -> int:
@@ -61,7 +66,7 @@ def _apply(x: Tensor, response: Tensor, n_fft: int, per_channel: bool) -> Tensor
     spectrum: Tensor = torch.fft.rfft(x, n=n_fft)
     if not per_channel:
         spectrum = spectrum.unsqueeze(-2)
-    y: Tensor = torch.fft.irfft(spectrum * response.to(_COMPLEX[x.dtype]), n=n_fft)
+    y: Tensor = torch.fft.irfft(spectrum * response.to(COMPLEX[x.dtype]), n=n_fft)
     return y
 
 
@@ -146,7 +151,7 @@ def filter_fft(
     >>> filter_fft(torch.tensor([1.0, 0.0, 0.0]), lambda n: rational_response(b, a, n), 60)
     tensor([[1.0000, 0.5000, 0.2500]])
     """
-    if x.dtype not in _COMPLEX:
+    if x.dtype not in COMPLEX:
         raise TypeError(f"x has dtype {x.dtype}; filters work in torch.float32 or torch.float64")
     total = x.shape[-1]
     if total == 0:
@@ -189,6 +194,8 @@ class Stream:
         cache.
     check : callable, optional
         Called with each chunk; returns it converted or raises. Default: take it as it is.
+    fs : float, optional
+        Sampling rate of the filters in Hz, which a chunk that is a sound must have.
 
     Notes
     -----
@@ -209,10 +216,12 @@ class Stream:
         settle: int,
         per_channel: bool = False,
         check: Callable[[Tensor], Tensor] | None = None,
+        fs: float | None = None,
     ) -> None:
         self.response = response
         self.settle = settle
         self.per_channel = per_channel
+        self.fs = fs
         self._check = check
         self._tail: Tensor | None = None
 
@@ -242,12 +251,12 @@ class Stream:
         TypeError
             If the chunk is neither a tensor nor an array, or neither float32 nor float64 after the check.
         """
-        chunk = samples_of(chunk, "the chunk")
+        chunk = samples_of(chunk, "the chunk", fs=self.fs)
         if chunk.ndim == 0:
             raise TypeError(f"the chunk is {chunk!r}; give a torch.Tensor of samples, time last")
         if self._check is not None:
             chunk = self._check(chunk)
-        if chunk.dtype not in _COMPLEX:
+        if chunk.dtype not in COMPLEX:
             raise TypeError(
                 f"the chunk has dtype {chunk.dtype}; filters work in torch.float32 or torch.float64"
             )

@@ -13,6 +13,9 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+#: The complex dtype of spectra and transfer functions, by the dtype of the signals
+COMPLEX = {torch.float32: torch.complex64, torch.float64: torch.complex128}
+
 # Complex numbers evaluated at a time without gradients: the intermediate results of a step then stay in the
 # cache of the processor, and in total below 20 MB.
 _POINTS_AT_A_TIME = 1 << 16

@@ -1,5 +1,5 @@
 """The frame a stimulus is drawn in: checked duration, rate, level, ramps, dtype and device.
-Source: our own; the limits are those stated in :mod:`amtlib.signals`.
+The limits are those stated in :mod:`amtlib.signals`.
 Not here: any sound, and the public functions on levels (:mod:`amtlib.signals.levels`).
 """
 

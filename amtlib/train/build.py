@@ -152,7 +152,7 @@ def trainable_from_build(
 
     See Also
     --------
-    build_fdn : the same from a few wishes.
+    build_fdn : designs the network, too.
     extract_build : the way back.
     TrainingRun, train_fdn : training.
 
@@ -249,7 +249,7 @@ def build_fdn(
     rt_crossover: float | None = None,
 ) -> Any:
     """
-    Build a trainable flamo Shell from a few wishes.
+    Design a network, and build a trainable flamo Shell of it.
 
     Parameters
     ----------
@@ -330,37 +330,5 @@ def extract_build(model: Any) -> FDNBuild:
     >>> extract_build(model)
     FDNBuild(N=4, n_in=1, n_out=1, fs=48000 Hz, delays ... filters)
     """
-    graph = flamo_graph()
-    leaves = graph.read_leaves(model)
-    fs = getattr(leaves.delay, "fs", None)
-    if fs is None:
-        raise ValueError(
-            "FLAMO delay module exposes no sample rate; cannot extract fs: give it an attribute fs"
-        )
-
-    def values(leaf: Any) -> npt.NDArray[np.float64] | None:
-        if leaf is None:
-            return None
-        with torch.no_grad():
-            return np.asarray(leaf.map(leaf.param).double().cpu().numpy(), dtype=np.float64)
-
-    def sections(leaf: Any) -> npt.NDArray[np.float64] | None:
-        found = values(leaf)
-        if found is not None and found.ndim == 1:
-            found = np.stack([found, 0 * found, 0 * found, 0 * found + 1.0, 0 * found, 0 * found])[None]
-        return found
-
-    feedback = values(leaves.feedback)
-    if feedback is None or feedback.ndim != 2:
-        raise ValueError("feedback matrix must be a constant two-dimensional matrix: this one is not")
-    return FDNBuild(
-        A=feedback,
-        B=values(leaves.input_gain),
-        C=values(leaves.output_gain),
-        D=values(leaves.direct),
-        delays=graph.whole_delays(leaves.delay).cpu().numpy(),
-        fs=float(fs),
-        filters=sections(leaves.filters),
-        post_eq=sections(leaves.post_eq),
-        post_matrix=sections(leaves.post_matrix),
-    )
+    build: FDNBuild = flamo_graph().read_build(model)
+    return build

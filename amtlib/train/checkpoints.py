@@ -1,13 +1,28 @@
-"""Files that a training run continues from.
-Source: our own; tensors and plain values in torch's format, read without running any code from the file.
-Not here: what is in them (:mod:`amtlib.train.descent`).
+"""Files that a training run continues from, and what two runs must have in common to share one.
+
+Tensors and plain values in torch's format, read without running any code from the file. Not here: where a training
+stands (:mod:`amtlib.train.descent`).
 """
 
+import hashlib
 import os
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
+from amtlib.fdn.build import FDNBuild
+from amtlib.train.losses import Rendered
+from amtlib.train.response import Response
+from amtlib.train.rotations import turned, turned_and_flipped
+
+#: Parts of a network that may learn, by the letters of their matrices.
+PARTS = {"feedback": "a", "input_gain": "b", "output_gain": "c", "direct": "d"}
+_PARAMETRISATIONS = {
+    turned: "orthogonal, determinant 1",
+    turned_and_flipped: "orthogonal, determinant -1 (reflection)",
+}
 _FORMAT, _VERSION = "amtlib-training-run", 1
 
 
@@ -88,3 +103,49 @@ def read_checkpoint(path: Any, same: dict[str, Any], device: torch.device) -> di
             )
     state: dict[str, Any] = found["state"]
     return state
+
+
+def constants(start: FDNBuild, response: Response, target: Rendered | None) -> dict[str, Any]:
+    """
+    Describe what is constant in a network and its target: parameters mean something else in another.
+
+    Parameters
+    ----------
+    start : FDNBuild
+        The network before its training.
+    response : Response
+        Of its model.
+    target : Rendered or None
+
+    Returns
+    -------
+    dict
+        Numbers and strings by name.
+    """
+    leaves = response.leaves
+    constant = {
+        part: getattr(start, letter.upper())
+        for part, letter in PARTS.items()
+        if not getattr(getattr(leaves, part), "param", torch.empty(0)).requires_grad
+    }
+    return {
+        "parametrisation": _PARAMETRISATIONS.get(leaves.feedback.map, "free entries"),
+        "delays": str(start.delays.tolist()),
+        "fs": start.fs,
+        "alias decay (gain per sample)": response.gamma,
+        "filters": _digest(start.filters),
+        "post_matrix": _digest(start.post_matrix),
+        "post_eq": _digest(start.post_eq),
+        "target": _digest(None if target is None else target.time.cpu().numpy()),
+        "trained": ", ".join(name for name in PARTS if name not in constant),
+        **{name: _digest(value) for name, value in constant.items()},
+    }
+
+
+def _digest(values: npt.NDArray[Any] | None) -> str:
+    """Describe an array by shape, largest value and a hash, so that no two arrays have the same description."""
+    if values is None:
+        return "none"
+    # + 0.0: minus zero equals zero, and so must their bytes
+    found = hashlib.sha256((values.astype(np.float64) + 0.0).tobytes()).hexdigest()[:12]
+    return f"{values.shape}, up to {np.abs(values).max():.4g}, sha256 {found}"

@@ -1,6 +1,6 @@
 """The steps of training: losses of the network as it is, gradients, an optimiser, and the best state met.
-Source: optimisers and stopping rule of the specification (flamo 0.2.20); power variance at random frequencies: our own.
-Not here: who calls the steps, and when (:mod:`amtlib.train.run`).
+Source: optimisers and stopping rule of the specification (flamo 0.2.20).
+Not here: when a step is done, and what ends a run (:mod:`amtlib.train.run`).
 """
 
 import copy
@@ -13,18 +13,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from amtlib.train.losses import (
-    MeanSquare,
-    MelSpectrogram,
-    MultiScaleSpectrogram,
-    PowerVariance,
-    Rendered,
-    Term,
-    _ColorlessSparsity,
-)
+from amtlib.train.fused import LoopGains
+from amtlib.train.losses import Rendered
 from amtlib.train.losses.composition import unique
+from amtlib.train.losses.criteria import Called, Measure
 from amtlib.train.notices import PenaltyDominates, PenaltyLowered, TrainingWarning
-from amtlib.train.objectives import Criterion
 from amtlib.train.record import Step
 from amtlib.train.response import Matrices, Response
 
@@ -41,18 +34,6 @@ _FAR, _FAR_STEPS = 10.0, 10
 _PENALTY_SHARE, _PENALTY_OF_MATCH = 0.9, 0.1
 
 
-def _keys(criteria: list[Criterion]) -> list[str]:
-    """Names for the log: of known losses, or of classes, with a number from the second of a name on."""
-    plain = [
-        criterion.name
-        if isinstance(criterion, Term)
-        else getattr(criterion, "log_key", None)
-        or getattr(criterion, "__name__", criterion.__class__.__name__)
-        for criterion, _, _ in criteria
-    ]
-    return unique(plain)
-
-
 class Interrupted(Exception):
     """A step was given up half-way: the run is to end. The parameters are those before the step."""
 
@@ -66,12 +47,9 @@ class Descent:
     model : flamo Shell
     response : Response
         Of the model.
-    target : Tensor
-        For plain criteria, in their domain.
     goal : Rendered or None
         For losses that compare with a target.
-    criteria : list of (criterion, alpha, requires_model)
-    domain : {'time', 'magnitude'}
+    criteria : list of (measure, weight)
     dense : bool
         Whether frequencies are drawn from a grid finer than the model's, of the network without its filters.
     frequencies : int, optional
@@ -97,10 +75,8 @@ class Descent:
         self,
         model: Any,
         response: Response,
-        target: Tensor,
         goal: Rendered | None,
-        criteria: list[Criterion],
-        domain: str,
+        criteria: list[tuple[Measure, float]],
         *,
         dense: bool,
         frequencies: int | None,
@@ -112,17 +88,13 @@ class Descent:
         default_criteria: bool,
         fit_penalty: bool = False,
     ) -> None:
-        self.model, self.response, self.target = model, response, target
+        self.model, self.response = model, response
         self._given, self.criteria = criteria, list(criteria)
-        self.goal, self.domain, self.optimizer_name = goal, domain, optimizer
+        self.goal, self.optimizer_name = goal, optimizer
         self._fs = float(response.leaves.delay.fs)
-        self._plain = [c for c, _, _ in criteria if not isinstance(c, Term | _ColorlessSparsity)]
         #: whether the loss is a function of the parameters and of nothing that changes
-        self.pure = response.fused and not any(
-            type(c) not in (MeanSquare, PowerVariance, MelSpectrogram, MultiScaleSpectrogram)
-            for c in self._plain
-        )
-        self.keys = _keys(criteria)
+        self.pure = response.fused and not any(isinstance(measure, Called) for measure, _ in criteria)
+        self.keys = unique([measure.name for measure, _ in criteria])
         self.patience, self.tol = patience, tol
         self.learned = [p for p in response.parameters().values() if p.requires_grad]
         extra = [p for p in model.parameters() if p.requires_grad and all(p is not q for q in self.learned)]
@@ -150,7 +122,7 @@ class Descent:
         ]
         #: What steps have warned of: a page shows it, whichever thread steps.
         self.notices: list[TrainingWarning] = []
-        #: Whether they go to :mod:`warnings` as well: not where they are told to another process, which does that.
+        #: Whether they go to :mod:`warnings` as well: not in a worker, whose notices are shown where the run is.
         self.warns = True
         self._watch = default_criteria and len(criteria) > 1
         self.steps = 0
@@ -214,32 +186,21 @@ class Descent:
             response.spectrum(at, bins), self._fs, response.nfft, matrix, response.gamma, goal, bins is None
         )
 
+    def _lossless_answer(self, at: Matrices, gains: LoopGains) -> Rendered:
+        """Return what the network answers without its filters, on the finer grid."""
+        spectrum = self.response.wet(at, gains)
+        return Rendered(spectrum, self._fs, _DENSE, at.a, _DENSE_GAMMA, whole=False)
+
     def loss(self, bins: Tensor | None, at: Matrices | None = None) -> tuple[Tensor, list[Tensor]]:
         """Weighted sum of the criteria, and each of them, of the model as it is, or of other matrices."""
-        response = self.response
-        if at is None and response.fused:
-            at = response.matrices()
-        answer: Rendered | None = None
-        y_pred = y_true = self.target
-        if self._gains is not None and at is not None:
-            gains = self._gains if bins is None else self._gains.at(bins)
-            y_pred = response.wet(at, gains).abs()
-        else:
+        if at is None and self.response.fused:
+            at = self.response.matrices()
+        if self._gains is None or at is None:
             answer = self.answer(at, bins)
-            if self._plain:
-                y_pred = answer.magnitude if self.domain == "magnitude" else answer.time
-                y_true = y_true if bins is None else y_true[:, bins]
-        values = []
-        for criterion, _, requires_model in self.criteria:
-            if isinstance(criterion, Term) and answer is not None:
-                values.append(criterion.value(answer))
-            elif isinstance(criterion, _ColorlessSparsity) and at is not None:
-                values.append(criterion.of(at.a))
-            elif requires_model:
-                values.append(criterion(y_pred, y_true, self.model))
-            else:
-                values.append(criterion(y_pred, y_true))
-        weighted = [alpha * value for (_, alpha, _), value in zip(self.criteria, values, strict=True)]
+        else:
+            answer = self._lossless_answer(at, self._gains if bins is None else self._gains.at(bins))
+        values = [measure.value(answer) for measure, _ in self.criteria]
+        weighted = [alpha * value for (_, alpha), value in zip(self.criteria, values, strict=True)]
         return torch.stack([w.reshape(()) for w in weighted]).sum(), values
 
     def shares(self, parameters: dict[str, Tensor] | None, part: str | None) -> dict[str, float]:
@@ -259,7 +220,7 @@ class Descent:
             raise ValueError("this part of the network is not trained, so nothing moves it: choose another")
         _, values = self.loss(self._check_bins if self.sampled else self._bins, at)
         sizes = []
-        for (_, alpha, _), value in zip(self.criteria, values, strict=True):
+        for (_, alpha), value in zip(self.criteria, values, strict=True):
             found: tuple[Tensor | None, ...] = (None,)
             if value.requires_grad:
                 found = torch.autograd.grad(value, learned, retain_graph=True, allow_unused=True)
@@ -379,7 +340,7 @@ class Descent:
         self._stuck = 0 if gain > self.tol else self._stuck + 1
         return "plateau" if self._stuck >= self.patience else ""
 
-    def settle(self, *, measure: bool) -> None:
+    def keep_best(self, *, measure: bool) -> None:
         """Leave the model in the best state met, the present one included if it may be measured."""
         if measure and self.steps and all(bool(torch.isfinite(p).all()) for p in self.learned):
             loss, terms = self._measured()
@@ -398,7 +359,7 @@ class Descent:
         if not p.requires_grad:
             return None
         sizes = []
-        for (_, alpha, _), value in zip(self.criteria, values, strict=True):
+        for (_, alpha), value in zip(self.criteria, values, strict=True):
             (gradient,) = torch.autograd.grad(value, p, retain_graph=True, allow_unused=True)
             sizes.append(0.0 if gradient is None else abs(alpha) * float(gradient.norm()))
         return sizes[0], sum(sizes[1:])
@@ -408,13 +369,13 @@ class Descent:
         sizes = self._sizes(self.loss(self._bins)[1])
         if sizes is None or not all(map(math.isfinite, sizes)) or sizes[1] <= _PENALTY_OF_MATCH * sizes[0]:
             return
-        criterion, alpha, requires_model = self.criteria[1]
+        measure, alpha = self.criteria[1]
         lower = alpha * _PENALTY_OF_MATCH * sizes[0] / sizes[1]
-        self.criteria[1] = (criterion, lower, requires_model)
+        self.criteria[1] = (measure, lower)
         self.notices.append(PenaltyLowered(lower, alpha, 100.0 * sizes[1] / sum(sizes)))
 
     def _warn_of_penalty(self, values: list[Tensor]) -> None:
-        """Say so if the penalty, not the match, moves the feedback matrix."""
+        """Warn if the penalty, not the match, moves the feedback matrix."""
         sizes = self._sizes(values)
         if sizes is None:
             return
@@ -442,7 +403,7 @@ class Descent:
             "losses": list(self.losses),
             "terms": {key: list(values) for key, values in self.terms.items()},
             "best_terms": self.best_terms,
-            "weights": [alpha for _, alpha, _ in self.criteria],
+            "weights": [alpha for _, alpha in self.criteria],
             "numbers": [
                 self.steps, self.best_loss, self.best_step, self._least, self._stuck, self._far, self._first, self._lr,
                 self._scale,
@@ -460,11 +421,8 @@ class Descent:
         self.terms = {key: list(values) for key, values in state["terms"].items()}
         self.best_terms = dict(state["best_terms"])
         # older versions had no others than those given
-        weights = state.get("weights", [alpha for _, alpha, _ in self._given])
-        self.criteria = [
-            (criterion, alpha, requires_model)
-            for (criterion, _, requires_model), alpha in zip(self._given, weights, strict=True)
-        ]
+        weights = state.get("weights", [alpha for _, alpha in self._given])
+        self.criteria = [(measure, alpha) for (measure, _), alpha in zip(self._given, weights, strict=True)]
         numbers = state["numbers"]
         self.steps, self.best_loss, self.best_step, self._least, self._stuck, self._far = numbers[:6]
         self._first, self._lr, self._scale = numbers[6:]

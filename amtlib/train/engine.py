@@ -113,14 +113,14 @@ def train_fdn(
     if log and train_dir is not None:
         folder = Path(train_dir) / "checkpoints"
         folder.mkdir(parents=True, exist_ok=True)
-    told = 0.0
+    printed = 0.0
 
     def each(step: Step) -> bool | None:
-        nonlocal told
+        nonlocal printed
         if folder is not None:
             torch.save(model.state_dict(), folder / f"model_e{step.index}.pt")
-        if log and time.monotonic() - told > _EVERY:
-            told = time.monotonic()
+        if log and time.monotonic() - printed > _EVERY:
+            printed = time.monotonic()
             sys.stderr.write(f"step {step.index + 1} of {max_steps}: loss {step.loss:.6f}\n")
         return None if callback is None else callback(step)
 

@@ -1,5 +1,6 @@
 """The response of a network at many frequencies at once, with its gradient in closed form: the fast path of training.
-Source: our own; frequency is the last axis, and one elimination serves the response and its gradient.
+
+Frequency is the last axis, and one elimination serves the response and its gradient.
 Not here: graphs of another layout, which flamo evaluates itself (:mod:`amtlib.train.response`).
 
 The lines' state obeys (1/e - A) s = B x / g with e = d g, where d is delay and filter of each line and g the filter

@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from flamo.processor import dsp, system
 from torch import Tensor, nn
 
 from amtlib.fdn.build import Array, FDNBuild
-from amtlib.train.build import extract_build
 from amtlib.train.grid import decay_per_sample, delay_spectrum
 from amtlib.train.logarithm import skew_logarithm
+from amtlib.train.notices import MatrixMadeOrthogonal
 from amtlib.train.rotations import turned, turned_and_flipped
 
 # Names of one leaf in the versions of the package that write such graphs; the first is the one written here.
@@ -71,13 +72,7 @@ def _feedback(A: Array, orthogonal: bool, requires_grad: bool, common: dict[str,
     nearest = left @ right
     off = float(np.abs(A - nearest).max())
     if off > 1e-6:
-        warnings.warn(
-            f"the feedback matrix is not orthogonal (singular values {singular.min():.4g} to {singular.max():.4g}); "
-            f"training starts from the nearest orthogonal matrix, entries differ by up to {off:.2g}. "
-            "Use matrix='random' to keep it as it is",
-            UserWarning,
-            stacklevel=4,
-        )
+        warnings.warn(MatrixMadeOrthogonal(float(singular.min()), float(singular.max()), off), stacklevel=4)
     flipped = np.linalg.det(nearest) < 0.0
     if flipped:
         nearest[:, -1] *= -1.0
@@ -120,7 +115,7 @@ class NetworkShell(system.Shell):  # type: ignore[misc]  # flamo has no types
             "alias_decay_db": float(leaves.feedback.alias_decay_db),
         }
         state = {name: value.detach().clone() for name, value in self.state_dict().items()}
-        return _made_anew, (extract_build(self), settings, state)
+        return _made_anew, (read_build(self), settings, state)
 
 
 def _made_anew(build: FDNBuild, settings: dict[str, Any], state: dict[str, Tensor]) -> NetworkShell:
@@ -300,3 +295,40 @@ def whole_delays(delay: Any) -> Tensor:
     """Delays of a delay leaf in samples, int64."""
     samples: Tensor = delay.map(delay.param.detach().double()) * delay.fs / delay.unit
     return samples.round().long()
+
+
+def read_build(model: Any) -> FDNBuild:
+    """Return the network in a model; see :func:`amtlib.train.build.extract_build`."""
+    leaves = read_leaves(model)
+    fs = getattr(leaves.delay, "fs", None)
+    if fs is None:
+        raise ValueError(
+            "FLAMO delay module exposes no sample rate; cannot extract fs: give it an attribute fs"
+        )
+
+    def values(leaf: Any) -> npt.NDArray[np.float64] | None:
+        if leaf is None:
+            return None
+        with torch.no_grad():
+            return np.asarray(leaf.map(leaf.param).double().cpu().numpy(), dtype=np.float64)
+
+    def sections(leaf: Any) -> npt.NDArray[np.float64] | None:
+        found = values(leaf)
+        if found is not None and found.ndim == 1:
+            found = np.stack([found, 0 * found, 0 * found, 0 * found + 1.0, 0 * found, 0 * found])[None]
+        return found
+
+    feedback = values(leaves.feedback)
+    if feedback is None or feedback.ndim != 2:
+        raise ValueError("feedback matrix must be a constant two-dimensional matrix: this one is not")
+    return FDNBuild(
+        A=feedback,
+        B=values(leaves.input_gain),
+        C=values(leaves.output_gain),
+        D=values(leaves.direct),
+        delays=whole_delays(leaves.delay).cpu().numpy(),
+        fs=float(fs),
+        filters=sections(leaves.filters),
+        post_eq=sections(leaves.post_eq),
+        post_matrix=sections(leaves.post_matrix),
+    )

@@ -1,5 +1,6 @@
 """Delays and second-order sections on an FFT grid, exact: the phase of a whole delay is a whole number of grid steps.
-Source: our own. In float32 the product of frequency and delay (up to 1e4 rad) loses 1e-3 rad; an integer loses nothing.
+
+In float32 the product of frequency and delay (up to 1e4 rad) loses 1e-3 rad; an integer loses nothing.
 Not here: the loop that these stand in (:mod:`amtlib.train.fused`).
 """
 

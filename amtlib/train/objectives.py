@@ -5,25 +5,27 @@ Not here: the losses themselves (:mod:`amtlib.train.losses`).
 
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from amtlib.train.losses import (
+    FlatMagnitude,
+    FlatPower,
     Loss,
     MatchCochleagram,
     MatchLoudness,
-    MeanSquare,
-    MelSpectrogram,
-    MultiScaleSpectrogram,
-    PowerVariance,
+    MatchMelSpectrogram,
+    MatchSpectrogram,
     Term,
     colorless_sparsity_loss,
 )
+from amtlib.train.losses.criteria import Criterion
 from amtlib.train.losses.features import check_sizes
 from amtlib.train.targets import prepare_target
 
@@ -31,20 +33,33 @@ Objective: TypeAlias = Literal[
     "colorless", "match_cochleagram", "match_loudness", "match_mel_spectrogram", "match_spectrogram"
 ]
 #: (loss, weight, whether it is called with the model as a third argument)
-Criterion: TypeAlias = tuple[Any, float, bool]
+Weighted: TypeAlias = tuple[Any, float, bool]
 
-_DOMAINS = {
-    "colorless": "magnitude",
-    "match_cochleagram": "time",
-    "match_loudness": "time",
-    "match_mel_spectrogram": "time",
-    "match_spectrogram": "time",
-}
-_FLATNESS = {"mse": MeanSquare, "power_variance": PowerVariance}
-_SPECTROGRAMS = {"match_spectrogram": MultiScaleSpectrogram, "match_mel_spectrogram": MelSpectrogram}
-_HEARD: dict[str, Callable[[], Term]] = {
-    "match_cochleagram": MatchCochleagram,
-    "match_loudness": MatchLoudness,
+
+@dataclass(frozen=True)
+class _Mode:
+    """What a mode compares, and its losses by objective: the name in the log, and how the term is made."""
+
+    domain: Literal["magnitude", "time"]
+    losses: Mapping[str, tuple[str, Callable[[tuple[int, ...], float], Term]]]
+
+
+def _matching(name: str, make: Callable[[tuple[int, ...], float], Term]) -> _Mode:
+    return _Mode("time", {"mse": (name, make)})
+
+
+_MODES = {
+    "colorless": _Mode(
+        "magnitude",
+        {
+            "mse": ("mse_loss", lambda sizes, fs: FlatMagnitude()),
+            "power_variance": ("power_variance_loss", lambda sizes, fs: FlatPower()),
+        },
+    ),
+    "match_cochleagram": _matching("MatchCochleagram", lambda sizes, fs: MatchCochleagram(fs)),
+    "match_loudness": _matching("MatchLoudness", lambda sizes, fs: MatchLoudness(fs)),
+    "match_mel_spectrogram": _matching("mel_mss_loss", lambda sizes, fs: MatchMelSpectrogram(sizes, fs=fs)),
+    "match_spectrogram": _matching("mss_loss", lambda sizes, fs: MatchSpectrogram(sizes, fs=fs)),
 }
 
 
@@ -73,9 +88,9 @@ def output_domain(mode: str) -> str:
     given: Any = mode
     if isinstance(given, Loss):
         raise TypeError(f"mode is the loss {given!r}: give it as loss=, and leave the mode out")
-    if mode not in _DOMAINS:
-        raise ValueError(f"unknown training mode {mode!r}; choose from {sorted(_DOMAINS)}")
-    return _DOMAINS[mode]
+    if mode not in _MODES:
+        raise ValueError(f"unknown training mode {mode!r}; choose from {sorted(_MODES)}")
+    return _MODES[mode].domain
 
 
 def check_weight(value: Any, name: str) -> float:
@@ -94,13 +109,13 @@ def check_weight(value: Any, name: str) -> float:
     return float(value)
 
 
-def _check_criteria(criteria: Sequence[Any]) -> list[Criterion]:
-    checked: list[Criterion] = []
+def _check_criteria(criteria: Sequence[Any]) -> list[Weighted]:
+    checked: list[Weighted] = []
     for item in criteria:
         if not isinstance(item, tuple | list) or len(item) != 3:
             raise TypeError(f"criteria must hold (criterion, alpha, requires_model), got {item!r}")
         criterion, alpha, requires_model = item
-        if isinstance(criterion, Loss):
+        if isinstance(criterion, Loss) and not isinstance(criterion, Criterion):
             checked += [(term, weight, False) for weight, term in (criterion * alpha).parts]
             continue
         if not callable(criterion):
@@ -116,8 +131,8 @@ def _check_criteria(criteria: Sequence[Any]) -> list[Criterion]:
     return checked
 
 
-def _check_names(criteria: list[Criterion]) -> None:
-    """Say so if two losses would be logged under one name."""
+def _check_names(criteria: list[Weighted]) -> None:
+    """Warn if two losses would be logged under one name."""
     names = [criterion.name for criterion, _, _ in criteria if isinstance(criterion, Term)]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -145,7 +160,7 @@ def build_objective(
     objective: str = "mse",
     target_fs: float | None = None,
     loss: Loss | None = None,
-) -> tuple[Tensor, Tensor, list[Criterion], str]:
+) -> tuple[Tensor, Tensor, list[Weighted], str]:
     """
     Return the input, the target, the losses and the domain of a training mode.
 
@@ -197,8 +212,8 @@ def build_objective(
     >>> x, y, criteria, domain = build_objective(
     ...     "colorless", target=None, criteria=None, sparsity_alpha=0.2, mss_nfft=(256,), fs=48000.0, nfft=1024,
     ...     n_in=1, n_out=1, device="cpu", dtype=torch.float32)
-    >>> x.shape, y.shape, [type(criterion).__name__ for criterion, _, _ in criteria], domain
-    (torch.Size([1, 1024, 1]), torch.Size([1, 513, 1]), ['MeanSquare', '_ColorlessSparsity'], 'magnitude')
+    >>> x.shape, y.shape, [criterion.name for criterion, _, _ in criteria], domain
+    (torch.Size([1, 1024, 1]), torch.Size([1, 513, 1]), ['mse_loss', '_ColorlessSparsity'], 'magnitude')
     """
     place, kind = torch.device(device or "cpu"), dtype or torch.float32
     alpha = check_weight(sparsity_alpha, "sparsity_alpha")
@@ -207,10 +222,12 @@ def build_objective(
         domain = "magnitude" if target is None else "time"
     else:
         domain = output_domain(mode)
-    if objective not in _FLATNESS:
-        raise ValueError(f"unknown objective {objective!r}; choose from {sorted(_FLATNESS)}")
+    if objective not in _MODES["colorless"].losses:
+        raise ValueError(f"unknown objective {objective!r}; choose from {sorted(_MODES['colorless'].losses)}")
     if objective != "mse":
-        if mode is None or any(isinstance(c, Term) for c, _, _ in chosen or []):
+        if mode is None or any(
+            isinstance(c, Term) and not isinstance(c, Criterion) for c, _, _ in chosen or []
+        ):
             raise ValueError(
                 f"objective {objective!r} draws frequencies of its own, which no loss here reads: leave it out, and "
                 "take FlatPower() for the variance of the power on the model's grid"
@@ -239,13 +256,13 @@ def build_objective(
             source[:, 0] = torch.eye(n_in, device=place, dtype=kind)
     if chosen is not None:
         return source, wanted, chosen, domain
-    losses: list[Criterion] = [(_of_mode(str(mode), objective, mss_nfft, nfft, fs, kind, place), 1.0, False)]
+    losses: list[Weighted] = [(_of_mode(str(mode), objective, mss_nfft, nfft, fs), 1.0, False)]
     if alpha > 0.0:
         losses.append((colorless_sparsity_loss(), alpha, True))
     return source, wanted, losses, domain
 
 
-def _own(mode: str | None, criteria: Sequence[Any] | None, loss: Loss | None) -> list[Criterion] | None:
+def _own(mode: str | None, criteria: Sequence[Any] | None, loss: Loss | None) -> list[Weighted] | None:
     """Return the losses given instead of a mode's, or None."""
     if loss is not None and not isinstance(loss, Loss):
         raise TypeError(
@@ -255,7 +272,7 @@ def _own(mode: str | None, criteria: Sequence[Any] | None, loss: Loss | None) ->
     if loss is not None and criteria is not None:
         raise ValueError("give loss= or criteria=, not both: add to the loss, or list it among the criteria")
     if mode is None and loss is None:
-        raise ValueError(f"give a mode, one of {sorted(_DOMAINS)}, or loss=, what to make small")
+        raise ValueError(f"give a mode, one of {sorted(_MODES)}, or loss=, what to make small")
     found = None
     if loss is not None:
         found = _check_criteria([(loss, 1.0, False)])
@@ -272,14 +289,10 @@ def _of_mode(
     mss_nfft: Sequence[int],
     nfft: int,
     fs: float,
-    dtype: torch.dtype,
-    device: torch.device,
-) -> Term | nn.Module:
-    """Return the loss of a mode."""
-    if mode == "colorless":
-        return _FLATNESS[objective]()
-    if mode in _HEARD:
-        return _HEARD[mode]()
+) -> Criterion:
+    """Return the loss of a mode under its published name."""
     sizes = tuple(mss_nfft)
-    check_sizes(sizes, "mss_nfft", nfft)
-    return _SPECTROGRAMS[mode](tuple(int(size) for size in sizes), fs, dtype, device)
+    if mode in ("match_mel_spectrogram", "match_spectrogram"):
+        check_sizes(sizes, "mss_nfft", nfft)
+    name, make = _MODES[mode].losses[objective]
+    return Criterion(make(tuple(map(int, sizes)), fs), name)

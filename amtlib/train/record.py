@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 from torch import Tensor
 
@@ -15,9 +15,6 @@ from amtlib.fdn.build import FDNBuild
 from amtlib.results import Result
 from amtlib.train.losses.rendered import Rendered
 from amtlib.train.targets import TargetRecord
-
-if TYPE_CHECKING:
-    from amtlib.train.run import TrainingRun
 
 
 @dataclass(frozen=True, repr=False)
@@ -184,26 +181,28 @@ class Snapshot(Result):
 
 
 @dataclass(frozen=True)
-class News:
+class Update:
     """
-    What steps done elsewhere have changed; made and taken by runs, carried by :class:`RemoteSteps`.
+    What steps done elsewhere have changed; made by one run, taken in by another, carried by :class:`RemoteSteps`.
 
     Parameters
     ----------
     steps : int
         How many led here.
     changes : dict
-        Of the descent.
+        Of the descent; empty if none were done.
     seconds : float
         What all steps of the run took together.
     pace : float
         What one takes, s.
     reason : str
         Why the run must end, '' if it need not.
+    setback : str
+        What became of whoever did the steps, '' if nothing did.
 
     Examples
     --------
-    >>> News(150, {}, 1.5, 0.01, "").reason
+    >>> Update(150, {}, 1.5, 0.01).reason
     ''
     """
 
@@ -211,14 +210,5 @@ class News:
     changes: dict[str, Any]
     seconds: float
     pace: float
-    reason: str
-
-
-class Stepper(Protocol):
-    """Who does the steps of a run, where it does not do them itself: :class:`RemoteSteps`."""
-
-    def follow(self, run: "TrainingRun", quota: int | None) -> None:
-        """Let steps be done, `quota` at most, and let the run take the news; return within a moment."""
-
-    def rest(self, run: "TrainingRun") -> None:
-        """Let nothing more be done; the run takes what has come."""
+    reason: str = ""
+    setback: str = ""

@@ -1,13 +1,15 @@
 """Training whose steps a pool does, in another process or on a cluster: its numbers go there, its changes come back.
-Source: our own, over :mod:`amtlib.jobs`.
-Not here: the steps (:mod:`amtlib.train.descent`), and who starts, pauses and ends them (:mod:`amtlib.train.run`).
+
+Not here: the steps (:mod:`amtlib.train.descent`), the thread that pauses and ends them
+(:mod:`amtlib.train.player`), the pool (:mod:`amtlib.jobs`).
 """
 
+import math
 import threading
 import time
 import uuid
 import warnings
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,16 +18,17 @@ from amtlib.jobs import Cancelled, Context, Job, Pool, QueueFull
 from amtlib.results import Result
 from amtlib.train.build import Trainable, trainable_from_build
 from amtlib.train.descent import Interrupted
-from amtlib.train.record import News
+from amtlib.train.player import Playable, Updates
+from amtlib.train.record import Update
 from amtlib.train.run import TrainingRun
 
 _WARNING = threading.Lock()
-#: Seconds of steps after which a training goes to the end of the queue, so that all who wait have their turn.
+#: Seconds of steps after which a training goes to the end of the queue, so that all that wait have their turn.
 SLICE = 10.0
 #: How often the changes come back, s.
-TELL = 0.15
+SEND_EVERY = 0.15
 #: How often the run that follows looks for them, s.
-LOOK = 0.02
+LOOK_EVERY = 0.02
 #: Seconds that a slice may take beyond the time that its run has left, by the clock on the wall: steps that do not end
 #: do not count as time.
 OVERTIME = 60.0
@@ -161,11 +164,7 @@ class RemoteSteps:
         self, plan: TrainingPlan, pool: Pool, owner: Hashable = None, slice_s: float = SLICE
     ) -> None:
         self.plan, self.pool, self.owner, self.slice_s = plan, pool, owner, slice_s
-        self._job: Job[News] | None = None
-        self._asked: tuple[Any, ...] = ()
-        self._since, self._from = 0.0, 0
-        #: The setback of the present job that the run has been told of.
-        self._known = ""
+        self._job: Job[Update] | None = None
 
     @property
     def position(self) -> int:
@@ -173,76 +172,80 @@ class RemoteSteps:
         job = self._job
         return 0 if job is None else job.position
 
-    def follow(self, run: TrainingRun, quota: int | None) -> None:
+    def follow(self, run: Playable, steps: int | None) -> Updates:
         """
-        Let steps be done, and take in what comes; returns when there is something new, or after a moment.
+        Let steps be done, slice by slice, and yield what they have changed.
 
         Parameters
         ----------
         run : TrainingRun
-            Gets the changes.
-        quota : int or None
-            Steps that it may still do before it waits.
+            Takes in what is yielded; here it is only read.
+        steps : int or None
+            How many at most.
+
+        Yields
+        ------
+        Update or None
+            None after a moment in which nothing came.
 
         Raises
         ------
         Exception
             What the steps raised in their process; :class:`amtlib.jobs.WorkerDied` if it is gone for good.
         """
-        asked = (run.lr, run.max_steps)
-        if self._job is not None and (
-            # Changed under way: from here on with the new numbers.
-            (asked != self._asked and time.monotonic() - self._since > TELL)
-            # Its worker was lost, and another one would do all of the slice again.
-            or (self._job.attempts > 1 and run.steps_run > self._from)
-        ):
-            self.rest(run)
-        if self._job is None:
-            self._known = ""
-            self._asked, self._since, self._from = asked, time.monotonic(), run.steps_run
+        end = None if steps is None else run.steps_run + steps
+        while end is None or run.steps_run < end:
             try:
-                self._job = self._submit(run, quota)
+                job = self._job = self._submit(run, end)
             except QueueFull:  # as when a run that was given up a moment ago has not left the queue yet
-                time.sleep(LOOK)
+                time.sleep(LOOK_EVERY)
+                yield None
+                continue
+            try:
+                yield from self._slice(run, job)
+            finally:
+                self._job = None
+                job.cancel()
+
+    def _slice(self, run: Playable, job: "Job[Update]") -> Updates:
+        """Yield what one job sends, until it has ended or another one must go on."""
+        asked, since, first = (run.lr, run.max_steps), time.monotonic(), run.steps_run
+        setback, ended = "", False
+        while not ended:
+            if job.setback != setback:
+                setback = job.setback
+                text = f"{setback}; another one goes on from step {run.steps_run}"
+                yield Update(run.steps_run, {}, run.seconds, 0.0, setback=text)
+            # Asked first: what is sent before the end must be taken before the end is.
+            ended = job.wait(LOOK_EVERY)
+            yield from self._sent(run, job)
+            yield None
+            changed = (run.lr, run.max_steps) != asked and time.monotonic() - since > SEND_EVERY
+            # A worker that stands in for a lost one would do all of the slice again.
+            if not ended and (changed or (job.attempts > 1 and run.steps_run > first)):
+                job.cancel()
+                yield from self._sent(run, job)
                 return
-        job = self._job
-        if job.setback and job.setback != self._known:
-            self._known = job.setback
-            run.setback = f"{job.setback}; another one goes on from step {run.steps_run}"
-        # Asked first: what is sent before the end must be taken before the end is.
-        ended = job.wait(LOOK)
-        self._take(run, job)
-        if ended:
-            self._job = None
-            if job.state == "over_budget":
-                run.setback = (
-                    f"a step had not ended {OVERTIME:g} s after the time of the training, and was given up"
-                )
-                run.time_budget = run.seconds
-            elif job.state != "cancelled":  # as when the pool's owner has left
-                news = job.result()
-                if news.steps > run.steps_run or news.reason:
-                    run.take(news)
+        if job.state == "over_budget":
+            text = f"a step had not ended {OVERTIME:g} s after the time of the training, and was given up"
+            yield Update(run.steps_run, {}, run.seconds, 0.0, "time_budget", text)
+        elif job.state != "cancelled":  # as when the pool's owner has left
+            last = job.result()
+            if last.steps > run.steps_run or last.reason:
+                yield last
 
-    def rest(self, run: TrainingRun) -> None:
-        """Let nothing more be done until :meth:`follow` is called again; what was sent so far counts."""
-        job, self._job = self._job, None
-        if job is not None:
-            job.cancel()
-            self._take(run, job)
+    def _sent(self, run: Playable, job: "Job[Update]") -> Iterator[Update]:
+        for update in job.items():
+            if update.steps > run.steps_run:  # not what a second worker does again
+                yield update
 
-    def _take(self, run: TrainingRun, job: "Job[News]") -> None:
-        for news in job.items():
-            if news.steps > run.steps_run:  # not what a second worker does again
-                run.take(news)
-
-    def _submit(self, run: TrainingRun, quota: int | None) -> "Job[News]":
-        left = max(run.max_steps - run.steps_run, 0)
+    def _submit(self, run: Playable, end: int | None) -> "Job[Update]":
+        left = max(min(run.max_steps, math.inf if end is None else end) - run.steps_run, 0)
         seconds, budget = self.slice_s, None
         if run.time_budget is not None:
             left_s = max(run.time_budget - run.seconds, 0.0)
             seconds, budget = min(seconds, left_s), left_s + OVERTIME
-        order = Order(left if quota is None else min(left, quota), seconds, run.lr, run.max_steps)
+        order = Order(int(left), seconds, run.lr, run.max_steps)
         return self.pool.submit(do_steps, self.plan, run.state_dict(), order, owner=self.owner, budget=budget)
 
 
@@ -260,14 +263,14 @@ class Order:
 _KEPT: dict[str, TrainingRun] = {}
 
 
-def do_steps(context: Context, plan: TrainingPlan, state: dict[str, Any], order: Order) -> News:
+def do_steps(context: Context, plan: TrainingPlan, state: dict[str, Any], order: Order) -> Update:
     """
     Do steps of a run, in the process of a pool's worker; the function of a job.
 
     Parameters
     ----------
     context : Context
-        Gets :class:`News` as items, each of the steps since the last ones.
+        Gets an :class:`Update` now and then, of the steps since the last one.
     plan : TrainingPlan
         What to make the run by, if this process has not got it still.
     state : dict
@@ -277,31 +280,31 @@ def do_steps(context: Context, plan: TrainingPlan, state: dict[str, Any], order:
 
     Returns
     -------
-    News
+    Update
         Of the last steps.
 
     Raises
     ------
     Cancelled
-        If it was told to stop.
+        If it should stop.
     """
     # Taken out: threads of one process may have the same plan.
     run = _KEPT.pop(plan.name, None) or plan.run_and_warnings()[0]
     run.load_state_dict(state)
     run.lr, run.max_steps = order.lr, order.max_steps
     reason, done, since = "", 0, run.steps_run
-    began = told = time.monotonic()
+    began = sent = time.monotonic()
     try:
         while done < order.steps and not reason and time.monotonic() - began < order.seconds:
             context.check()
             reason = run.step_for(lambda: context.cancelled)
             done += 1
-            if time.monotonic() - told >= TELL and not reason:
-                context.send(run.news(since, ""))
-                told, since = time.monotonic(), run.steps_run
+            if time.monotonic() - sent >= SEND_EVERY and not reason:
+                context.send(run.update(since, ""))
+                sent, since = time.monotonic(), run.steps_run
     except Interrupted:
-        raise Cancelled("the job was told to stop") from None
+        raise Cancelled("the job was cancelled") from None
     finally:
         _KEPT.clear()
         _KEPT[plan.name] = run
-    return run.news(since, reason)
+    return run.update(since, reason)

@@ -1,5 +1,4 @@
 """What a model answers to an impulse while it is trained, at the frequencies asked for, by the fastest safe way.
-Source: our own.
 Not here: the elimination (:mod:`amtlib.train.fused`), the losses (:mod:`amtlib.train.losses`).
 """
 

@@ -1,5 +1,5 @@
 """Orthogonal matrices from free numbers: exponentials of skew-symmetric matrices, with or without a reflection.
-Source: the parametrisation of flamo's orthogonal matrix; the reflection is our own.
+Source: the parametrisation of flamo's orthogonal matrix; here also with a reflection.
 Not here: the way back, from a matrix to the numbers (:mod:`amtlib.train.logarithm`).
 """
 

@@ -1,38 +1,29 @@
-"""A training run that can be stepped, paused, watched, saved and ended, from any thread.
-Source: our own; its keywords are those of the specification's `train_fdn`.
-Not here: what a step does (:mod:`amtlib.train.descent`).
+"""A training run: its steps, its log, the network at a moment, and files that it goes on from.
+
+Its keywords are those of the specification's `train_fdn`. Not here: what a step does (:mod:`amtlib.train.descent`), the
+thread that plays it (:mod:`amtlib.train.player`).
 """
 
-import atexit
-import hashlib
-import math
 import os
-import threading
-import time
 import warnings
-import weakref
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from amtlib.fdn.build import FDNBuild, sampling_rate
-from amtlib.fdn.response import transfer_function
-from amtlib.results import Result
+from amtlib.fdn.build import sampling_rate
 from amtlib.train.build import extract_build, flamo_graph
-from amtlib.train.checkpoints import read_checkpoint, write_checkpoint
+from amtlib.train.checkpoints import constants, read_checkpoint, write_checkpoint
 from amtlib.train.descent import Descent, Interrupted
-from amtlib.train.losses import Loss, Rendered, Term
-from amtlib.train.notices import TrainingWarning
+from amtlib.train.losses import Loss, Rendered
+from amtlib.train.losses.criteria import measures
 from amtlib.train.objectives import build_objective
-from amtlib.train.record import News, Snapshot, Step, Stepper, TrainLog
+from amtlib.train.player import Player, Steps
+from amtlib.train.record import Step, Update
 from amtlib.train.response import Response
-from amtlib.train.rotations import turned, turned_and_flipped
 from amtlib.train.settings import (
     check_settings,
     check_start,
@@ -42,31 +33,16 @@ from amtlib.train.settings import (
     warn_of_growth,
     whole_number,
 )
+from amtlib.train.snapshots import Snapshots
 from amtlib.train.targets import TargetRecord, cleared
+from amtlib.train.turns import FairLock
+from amtlib.train.watching import Watched
 
-#: Parts of a network that may learn, by the letters of their matrices.
-_PARTS = {"feedback": "a", "input_gain": "b", "output_gain": "c", "direct": "d"}
-_PARAMETRISATIONS = {
-    turned: "orthogonal, determinant 1",
-    turned_and_flipped: "orthogonal, determinant -1 (reflection)",
-}
 #: Weight of the sparsity penalty in the specification.
 _SPARSITY = 0.2
-#: Runs that were given a thread, and how long the interpreter waits for their steps under way when it ends, s.
-_STARTED: "weakref.WeakSet[TrainingRun]" = weakref.WeakSet()
-_END_WITHIN = 10.0
 
 
-def _digest(values: npt.NDArray[Any] | None) -> str:
-    """Name an array by shape, largest value and a hash, in which two that differ do."""
-    if values is None:
-        return "none"
-    # + 0.0: minus zero equals zero, and so must their bytes
-    found = hashlib.sha256((values.astype(np.float64) + 0.0).tobytes()).hexdigest()[:12]
-    return f"{values.shape}, up to {np.abs(values).max():.4g}, sha256 {found}"
-
-
-class TrainingRun(Result):
+class TrainingRun(Watched):
     """
     Trains a model step by step: here and now, or in a thread of its own.
 
@@ -127,7 +103,7 @@ class TrainingRun(Result):
     reason : str
         Why it ended, see :class:`TrainLog`; '' before.
     message : str
-        The same as a sentence.
+        The same in a sentence or two.
     error : Exception or None
         What a thread failed with.
     setback : str
@@ -138,6 +114,10 @@ class TrainingRun(Result):
         What was found in the target: onset, pre-delay, noise and where it was cut, reverberation time.
     max_steps, time_budget, lr
         May be set while it runs.
+    player : Player
+        The thread behind :meth:`start`, :meth:`pause` and :meth:`join`.
+    stopping : bool
+        Whether it is to end after the step under way.
 
     Raises
     ------
@@ -215,7 +195,7 @@ class TrainingRun(Result):
             target = None  # unused, as the specification has it
         if target is not None:
             target = self._cleared(target, target_fs, leaves, target_noise)
-        source, wanted, losses, domain = build_objective(
+        source, wanted, taken, domain = build_objective(
             mode, target=target, criteria=criteria, mss_nfft=mss_nfft,
             sparsity_alpha=_SPARSITY if sparsity_alpha is None else sparsity_alpha,
             fs=self._start.fs, nfft=int(model.nfft), n_in=self._start.n_in, n_out=self._start.n_out,
@@ -223,7 +203,8 @@ class TrainingRun(Result):
             target_fs=target_fs, loss=loss,
         )  # fmt: skip
         self._response = Response(model, leaves, source, fused=fused)
-        in_time = domain == "time" or any(isinstance(c, Term) and c.reads == "time" for c, _, _ in losses)
+        losses = measures(taken, domain, wanted, model)
+        in_time = domain == "time" or any(measure.reads == "time" for measure, _ in losses)
         check_start(
             mode, objective, self._response, self._start, in_time=in_time,
             frequencies=frequencies,
@@ -236,7 +217,7 @@ class TrainingRun(Result):
         self._goal = goal
         check_terms(losses, frequencies, self._response, self._start.fs, goal)
         self._descent = Descent(
-            model, self._response, wanted, goal, losses, domain,
+            model, self._response, goal, losses,
             dense=objective == "power_variance", frequencies=frequencies, optimizer=optimizer,
             lr=positive_number(lr, "lr"), patience=whole_number(patience, "patience", 1),
             tol=positive_number(tol, "tol", zero=True), seed=None if rng is None else int(rng),
@@ -249,26 +230,20 @@ class TrainingRun(Result):
             "nfft": int(model.nfft), "losses": ", ".join(self._descent.keys),
             "loss": None if loss is None else repr(loss),
             "shapes": str([tuple(p.shape) for p in self._descent.learned]),
-            "weights": str([weight for _, weight, _ in losses]),
+            "weights": str([weight for _, weight in losses]),
             "mss_nfft": str([int(size) for size in mss_nfft]) if str(mode).endswith("spectrogram") else None,
-            **self._network(leaves, goal),
+            **constants(self._start, self._response, goal),
         }  # fmt: skip
         self._callback = callback
         self.reason, self.message, self.setback = "", "", ""
         self.error: BaseException | None = None
         self.seconds = 0.0
         self._pace = 0.0
-        self._stepping = threading.RLock()
-        self._wake = threading.Condition()
-        self._thread: threading.Thread | None = None
-        self._paused = self._idle = self._ending = False
-        self._quota: int | None = None
-        self._by: Stepper | None = None
-        #: How often a number of steps was asked for: those under way then are not among them.
-        self._asked = 0
-        self._waiting = 0
-        self._descent.given_up = lambda: self._ending
-        self._latest = self._copy()
+        self.stopping = False
+        self._descent.given_up = lambda: self.stopping
+        self._snapshots = Snapshots(self._descent, self._start)
+        self._stepping = FairLock()
+        self.player = Player(self)
 
     def _cleared(self, target: Any, target_fs: float | None, leaves: Any, noise: str) -> Any:
         """Return a target without the silence before it and the noise behind it."""
@@ -281,27 +256,6 @@ class TrainingRun(Result):
         if self.target_record is not None:
             self.pre_delay = self.target_record.pre_delay
         return found
-
-    def _network(self, leaves: Any, goal: Rendered | None) -> dict[str, Any]:
-        """Say what is constant in the network and the target: parameters mean something else in another."""
-        start = self._start
-        constant = {
-            part: getattr(start, letter.upper())
-            for part, letter in _PARTS.items()
-            if not getattr(getattr(leaves, part), "param", torch.empty(0)).requires_grad
-        }
-        return {
-            "parametrisation": _PARAMETRISATIONS.get(leaves.feedback.map, "free entries"),
-            "delays": str(start.delays.tolist()),
-            "fs": start.fs,
-            "alias decay (gain per sample)": self._response.gamma,
-            "filters": _digest(start.filters),
-            "post_matrix": _digest(start.post_matrix),
-            "post_eq": _digest(start.post_eq),
-            "target": _digest(None if goal is None else goal.time.cpu().numpy()),
-            "trained": ", ".join(name for name in _PARTS if name not in constant),
-            **{name: _digest(value) for name, value in constant.items()},
-        }
 
     def _summary(self) -> dict[str, Any]:
         """Return where it stands."""
@@ -320,8 +274,8 @@ class TrainingRun(Result):
         """'ready', 'running', 'paused' or 'finished'."""
         if self.reason:
             return "finished"
-        if self._thread is not None and self._thread.is_alive():
-            return "paused" if self._paused else "running"
+        if self.player.playing:
+            return "paused" if self.player.paused else "running"
         return "paused" if self.steps_run else "ready"
 
     def step(self) -> Step | None:
@@ -340,31 +294,25 @@ class TrainingRun(Result):
         FloatingPointError
             If the loss is not finite at the very start.
         """
-        if self.state == "running" and threading.current_thread() is not self._thread:
+        if self.state == "running" and not self.player.here:
             raise RuntimeError("the run is stepping in its own thread: call pause() first")
-        return self._advance()
+        try:
+            with self._stepping:
+                if self.end_if_done():
+                    return None
+                step, reason = self._descend()
+                self._judge(reason, step)
+                return step
+        except Interrupted:
+            return None
+        finally:
+            if self.stopping:  # asked for meanwhile by another thread, which does not wait for the step
+                self._finish("stopped")
 
     def __iter__(self) -> Iterator[Step]:
         """Step until the end, here."""
         while (step := self.step()) is not None:
             yield step
-
-    def _advance(self) -> Step | None:
-        try:
-            return self._one_step()
-        except Interrupted:
-            return None
-        finally:
-            if self._ending:  # asked for meanwhile by another thread, which does not wait for the step
-                self._finish("stopped")
-
-    def _one_step(self) -> Step | None:
-        with self._stepping:
-            if self._over():
-                return None
-            step, reason = self._descend()
-            self._judge(reason, step)
-            return step
 
     def _descend(self) -> tuple[Step, str]:
         step, reason = self._descent.advance()
@@ -372,16 +320,21 @@ class TrainingRun(Result):
         self._pace = step.seconds if not self._pace else 0.95 * self._pace + 0.05 * step.seconds
         return step, reason
 
-    def _over(self) -> bool:
-        """Whether nothing more is to be done; ends the run where that is so."""
-        if not self.reason:
-            if self._ending:
+    def end_if_done(self) -> bool:
+        """End the run if it was stopped, or its steps or its time are used up; return whether it has ended."""
+        with self._stepping:
+            if self.stopping:
                 self._finish("stopped")
             elif self.steps_run >= self.max_steps:
                 self._finish("max_steps")
             elif self.time_budget is not None and self.seconds >= self.time_budget:
                 self._finish("time_budget")
         return bool(self.reason)
+
+    def fail(self, error: BaseException) -> None:
+        """End the run by an error, which it keeps."""
+        self.error = error
+        self._finish("failed")
 
     def _judge(self, reason: str, step: Step | None) -> None:
         """Show what a step has made, and end the run for a reason."""
@@ -392,7 +345,7 @@ class TrainingRun(Result):
             )
             self._finish("failed")
             raise self.error
-        self._latest = self._copy()
+        self._snapshots.take()
         if self._callback is not None and step is not None and self._callback(step):
             reason = reason or "callback"
         if reason and not self.reason:
@@ -405,20 +358,19 @@ class TrainingRun(Result):
             if self.reason:
                 return
             descent = self._descent
-            descent.settle(measure=reason not in ("failed", "not_finite"))
+            descent.keep_best(measure=reason not in ("failed", "not_finite"))
             self.message = ending(reason, descent, self.error)
-            self._latest = self._copy()
+            self._snapshots.take()
             self.reason = reason
             if reason in ("not_finite", "diverged"):
                 warnings.warn(self.message, UserWarning, stacklevel=3)
             if reason != "failed":
-                warn_of_growth(self._latest.build)
-        with self._wake:
-            self._wake.notify_all()
+                warn_of_growth(self._snapshots.latest.build)
+        self.player.wake()
 
     # ------------------------------------------------------------------ a thread of its own
 
-    def start(self, steps: int | None = None, *, by: Stepper | None = None) -> None:
+    def start(self, steps: int | None = None, *, by: Steps | None = None) -> None:
         """
         Step in a thread of its own, or go on after :meth:`pause`. Does nothing when finished.
 
@@ -427,52 +379,53 @@ class TrainingRun(Result):
         steps : int, optional
             After so many it waits, as after :meth:`pause`. Default: until the end.
         by : RemoteSteps, optional
-            Who does the steps: a pool's worker, of which the thread only hears. Default: the thread itself.
+            Where the steps come from: a pool's worker. Default: the thread does them itself.
 
         Raises
         ------
         ValueError
             If a callback was given, which others cannot call.
         """
-        quota = None if steps is None else whole_number(steps, "steps", 1)
+        count = None if steps is None else whole_number(steps, "steps", 1)
         if by is not None and self._callback is not None:
             raise ValueError(
                 "callback is called by the thread that steps: make the run without it, or leave out by"
             )
-        with self._wake:
-            # now, not when the thread wakes: whoever joins next must wait for it
-            self._paused = self._idle = False
-            self._quota, self._by = quota, by
-            self._asked += quota is not None
-            if self._thread is not None and self._thread.is_alive():
-                self._wake.notify_all()
-            elif not self.reason:
-                self._thread = threading.Thread(target=self._work, name="training run", daemon=True)
-                self._thread.start()
-                _STARTED.add(self)
+        self.player.start(count, by=by)
 
     def resume(self) -> None:
-        """Go on after :meth:`pause`, by whoever stepped before."""
-        self.start(by=self._by)
+        """Go on after :meth:`pause`, with steps from where they came before."""
+        self.player.resume()
 
     def pause(self) -> None:
         """Let the thread wait after the step under way; returns at once."""
-        with self._wake:
-            self._paused = True
+        self.player.pause()
 
     def stop(self) -> None:
         """End the run after the step under way, with 'lbfgs' within it; returns at once if another thread steps."""
-        with self._wake:
-            self._ending = True
-            self._idle = False
-            alive = self._thread is not None and self._thread.is_alive()
-            self._wake.notify_all()
-        # Who holds the lock is stepping, and ends the run itself.
-        if not alive and self._stepping.acquire(blocking=False):
+        self.stopping = True
+        # Whoever holds the lock is stepping, and ends the run itself.
+        if not self.player.wake() and self._stepping.acquire(blocking=False):
             try:
                 self._finish("stopped")
             finally:
                 self._stepping.release()
+
+    def join(self, timeout: float | None = None) -> bool:
+        """
+        Wait until the thread has ended or waits.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            Seconds to wait at most.
+
+        Returns
+        -------
+        bool
+            Whether it has.
+        """
+        return self.player.join(timeout)
 
     def extend(self, steps: int) -> None:
         """
@@ -500,94 +453,25 @@ class TrainingRun(Result):
         if not self.reason or self.reason == "failed":
             now = "has failed: make a new one" if self.reason else "has not ended: set max_steps instead"
             raise RuntimeError(f"the run {now}")
-        if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join()  # it has nothing left to do, but must not mistake this run for its own
+        self.player.leave()
         with self._stepping:
             self._descent.go_on(afresh=self.reason in ("not_finite", "diverged"))
             self.max_steps = self.steps_run + count
-            self.reason, self.message, self._ending, self._paused = "", "", False, False
+            self.reason, self.message, self.stopping = "", "", False
 
-    def join(self, timeout: float | None = None) -> bool:
-        """
-        Wait until the thread has ended or waits.
-
-        Parameters
-        ----------
-        timeout : float, optional
-            Seconds to wait at most.
-
-        Returns
-        -------
-        bool
-            Whether it has.
-        """
-        until = None if timeout is None else time.monotonic() + timeout
-
-        def at_rest() -> bool:
-            return self._thread is None or not self._thread.is_alive() or self._idle or bool(self.reason)
-
-        with self._wake:
-            while not at_rest():
-                left = None if until is None else until - time.monotonic()
-                if left is not None and left <= 0.0:
-                    return False
-                self._wake.wait(0.1 if left is None else min(left, 0.1))
-        return True
-
-    def _work(self) -> None:
-        by: Stepper | None = None
-        asked = 0
-        try:
-            while not self.reason:
-                if by is not None and (self._paused or self._ending):
-                    by.rest(self)
-                with self._wake:
-                    while self._paused and not self._ending:
-                        self._idle = True
-                        self._wake.notify_all()
-                        self._wake.wait()
-                    while self._waiting:  # for the lock, which a loop would take again at once
-                        self._wake.wait()
-                    self._idle = False
-                    last, by = by, self._by
-                    stale = asked != self._asked or last is not by
-                    asked = self._asked
-                if last is not None and stale:
-                    last.rest(self)
-                before = self.steps_run
-                if by is None:
-                    self._advance()
-                else:
-                    self._follow(by)
-                with self._wake:
-                    if self._quota is not None and asked == self._asked:
-                        self._quota -= 1 if by is None else self.steps_run - before
-                        if self._quota <= 0:
-                            self._quota, self._paused = None, True
-        except Exception as error:  # the thread's owner reads it; nothing may be lost
-            self.error = error
-            self._finish("failed")
-
-    def _follow(self, by: Stepper) -> None:
-        """Let another do steps, and take in what comes within a moment."""
-        with self._stepping:
-            over = self._over()
-        if over:
-            by.rest(self)
-        else:
-            by.follow(self, self._quota)
-
-    def take(self, news: News) -> None:
+    def take(self, update: Update) -> None:
         """Take in what steps done elsewhere have changed; for :class:`RemoteSteps`."""
         with self._stepping:
-            if not self.reason:
-                self._descent.take(news.changes)
-                self.seconds, self._pace = news.seconds, news.pace
-                self._judge(news.reason, None)
+            self.setback = update.setback or self.setback
+            if update.changes and not self.reason:
+                self._descent.take(update.changes)
+                self.seconds, self._pace = update.seconds, update.pace
+            if update.changes or update.reason:
+                self._judge(update.reason, None)
 
     def step_for(self, other: Callable[[], bool]) -> str:
         """
-        Do one step for a run elsewhere, which hears of it by :meth:`news`, judges it and ends itself.
+        Do one step for a run elsewhere, which takes it in by an :meth:`update`, judges it and ends itself.
 
         Parameters
         ----------
@@ -607,9 +491,9 @@ class TrainingRun(Result):
         self._descent.given_up, self._descent.warns = other, False
         return self._descend()[1]
 
-    def news(self, since: int, reason: str) -> News:
-        """Return what has changed since so many steps; for the run that follows this one."""
-        return News(self.steps_run, self._descent.changes(since), self.seconds, self._pace, reason)
+    def update(self, since: int, reason: str) -> Update:
+        """Return what has changed since so many steps; for the run that takes it in."""
+        return Update(self.steps_run, self._descent.changes(since), self.seconds, self._pace, reason)
 
     def __enter__(self) -> "TrainingRun":
         """Return the run."""
@@ -622,13 +506,6 @@ class TrainingRun(Result):
         self.stop()
         self.join()
 
-    # ------------------------------------------------------------------ watching
-
-    @property
-    def steps_run(self) -> int:
-        """Number of steps done."""
-        return self._descent.steps
-
     @property
     def lr(self) -> float:
         """Learning rate; may be set while it runs."""
@@ -637,210 +514,6 @@ class TrainingRun(Result):
     @lr.setter
     def lr(self, value: float) -> None:
         self._descent.lr = positive_number(value, "lr")
-
-    @property
-    def notices(self) -> list[str]:
-        """What the steps have warned of so far, as sentences (:mod:`warnings` had them too), and the last setback."""
-        return [*map(str, self._descent.notices), *([self.setback] if self.setback else [])]
-
-    @property
-    def warned(self) -> list[TrainingWarning]:
-        """What the steps have warned of so far, with its numbers as fields."""
-        return list(self._descent.notices)
-
-    @property
-    def progress(self) -> float:
-        """Share done, 0 to 1, of the steps or of the time, whichever is further."""
-        if self.reason:
-            return 1.0
-        share = self.steps_run / max(self.max_steps, 1)
-        if self.time_budget is not None:
-            share = max(share, self.seconds / self.time_budget)
-        return min(share, 1.0)
-
-    @property
-    def seconds_left(self) -> float | None:
-        """Seconds of steps left at the present pace; None before there is one."""
-        if self.reason:
-            return 0.0
-        if not self._pace:
-            return None
-        left = (self.max_steps - self.steps_run) * self._pace
-        return left if self.time_budget is None else max(min(left, self.time_budget - self.seconds), 0.0)
-
-    def losses(self, since: int = 0) -> tuple[list[float], dict[str, list[float]]]:
-        """
-        Return the losses from a step on: their sum, and each term.
-
-        Parameters
-        ----------
-        since : int
-            First step wanted.
-
-        Returns
-        -------
-        total : list of float
-        terms : dict of str to list of float
-            As long.
-        """
-        descent = self._descent
-        steps = (
-            descent.steps
-            if self.reason
-            else max(min(len(v) for v in (descent.losses, *descent.terms.values())), 0)
-        )
-        return descent.losses[since:steps], {
-            key: values[since:steps] for key, values in descent.terms.items()
-        }
-
-    @property
-    def log(self) -> TrainLog:
-        """A copy of the log so far."""
-        total, terms = self.losses()
-        descent = self._descent
-        return TrainLog(
-            train_loss=total,
-            loss_log=terms,
-            steps_run=len(total),
-            stopped_early=bool(self.reason) and len(total) < self.max_steps,
-            reason=self.reason,
-            best_loss=descent.best_loss,
-            best_step=descent.best_step,
-            target=self.target_record,
-        )
-
-    def _make(self, parameters: dict[str, Tensor]) -> FDNBuild:
-        with torch.no_grad():
-            values = [v.double().cpu().numpy() for v in self._response.matrices(parameters)]
-        a, b, c, d = values
-        return replace(self._start, A=a, B=b, C=c, D=d)
-
-    def _render(self, parameters: dict[str, Tensor]) -> Rendered:
-        response = self._response
-        with torch.no_grad():
-            at = response.matrices(parameters)
-            if response.fused:
-                return self._descent.answer(at)
-            build = self._make(parameters)
-            found = transfer_function(build, response.nfft, radius=1.0 / response.gamma)
-            each = torch.from_numpy(found.reshape(len(found), build.n_out, build.n_in)).to(
-                response.source.device
-            )
-            spectrum = torch.einsum("kor,br->bko", each, response.source[:, 0].to(each.dtype))
-            spectrum = spectrum.to(torch.complex128 if response.dtype == torch.float64 else torch.complex64)
-            return Rendered(spectrum, build.fs, response.nfft, at.a, response.gamma, self._goal)
-
-    def _copy(self) -> Snapshot:
-        descent = self._descent
-        parameters = {name: p.detach().clone() for name, p in self._response.parameters().items()}
-        loss = descent.losses[-1] if descent.losses else math.nan
-        terms = {key: values[-1] for key, values in descent.terms.items() if values}
-        return Snapshot(descent.steps, loss, terms, parameters, self._make, self._render)
-
-    def snapshot(self, best: bool = False) -> Snapshot:
-        """
-        Return the network as it is after the last step, or in the best state met.
-
-        Parameters
-        ----------
-        best : bool
-            The best state instead of the last.
-
-        Returns
-        -------
-        Snapshot
-            A copy; neither waits for the run nor touches it, from any thread.
-        """
-        latest = self._latest
-        descent = self._descent
-        if not best or descent.best_step < 0:
-            return latest
-        names = {id(p): name for name, p in self._response.parameters().items()}
-        changed = {
-            names[id(p)]: value.clone()
-            for p, value in zip(descent.learned, descent.best, strict=True)
-            if id(p) in names
-        }
-        parameters = {**latest.parameters, **changed}
-        return Snapshot(
-            descent.best_step, descent.best_loss, descent.best_terms, parameters, self._make, self._render
-        )
-
-    def spectrum(
-        self, snapshot: Snapshot | None = None
-    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        """
-        Return the magnitude on the frequencies of the model's grid, as the colorless mode sees it.
-
-        Parameters
-        ----------
-        snapshot : Snapshot, optional
-            Default: the last.
-
-        Returns
-        -------
-        frequencies : array, shape (nfft / 2 + 1,)
-            In Hz.
-        magnitude : array, shape (nfft / 2 + 1, n_out), or (nfft / 2 + 1,) for one output
-            Of the first `nfft` samples of the response, of the first item of the batch.
-        """
-        rendered = (self.snapshot() if snapshot is None else snapshot).rendered
-        found = rendered.magnitude[0].double().cpu().numpy()
-        return self._response.frequencies().numpy(), found[:, 0] if found.shape[1] == 1 else found
-
-    @property
-    def target(self) -> Rendered | None:
-        """The target as the losses read it; None if there is none."""
-        return self._goal
-
-    def gradient_shares(self, part: str | None = None) -> dict[str, float]:
-        """
-        Return how much each weighted term moves the network now, as shares of the gradient.
-
-        Parameters
-        ----------
-        part : {'feedback', 'input_gain', 'output_gain', 'direct'}, optional
-            Of which parameters. Default: all that are trained.
-
-        Returns
-        -------
-        dict of str to float
-            Norm of each weighted term's gradient over the sum of these norms: from 0 to 1, in all 1 (or all 0 where
-            nothing moves).
-
-        Raises
-        ------
-        ValueError
-            If there is no such part, or it is not trained.
-
-        Notes
-        -----
-        From any thread. With models as :func:`build_fdn` makes them, and losses of the library, it works on a copy of
-        the parameters and neither waits for the run nor holds it up; else it waits for the step under way. It costs
-        about as much as one step, and a little more for each term.
-
-        Examples
-        --------
-        >>> from amtlib.train.build import build_fdn
-        >>> model = build_fdn(delays=[61, 73, 83, 97], rt=None, nfft=2**10, rng=1)
-        >>> shares = TrainingRun(model, "colorless").gradient_shares()
-        >>> list(shares), round(sum(shares.values()), 6)
-        (['mse_loss', '_ColorlessSparsity'], 1.0)
-        """
-        if part is not None and part not in _PARTS:
-            raise ValueError(f"part = {part!r} is unknown: choose from {', '.join(map(repr, _PARTS))}")
-        letter = None if part is None else _PARTS[part]
-        if self._descent.pure:
-            return self._descent.shares(self._latest.parameters, letter)
-        with self._wake:
-            self._waiting += 1
-        try:
-            with self._stepping:
-                return self._descent.shares(None, letter)
-        finally:
-            with self._wake:
-                self._waiting -= 1
-                self._wake.notify_all()
 
     # ------------------------------------------------------------------ checkpoints
 
@@ -909,16 +582,5 @@ class TrainingRun(Result):
         with self._stepping:
             self._descent.load_state_dict(state["descent"])
             self.seconds = float(state["seconds"])
-            self.reason, self.message, self._ending, self.error = "", "", False, None
-            self._latest = self._copy()
-
-
-@atexit.register
-def _stop_at_exit() -> None:
-    """Stop what still trains: a thread inside torch when the interpreter ends would abort the process."""
-    until = time.monotonic() + _END_WITHIN
-    working = [(run, run._thread) for run in list(_STARTED) if run._thread is not None and not run._idle]
-    for run, _ in working:
-        run.stop()
-    for _, thread in working:
-        thread.join(max(0.0, until - time.monotonic()))
+            self.reason, self.message, self.stopping, self.error = "", "", False, None
+            self._snapshots.take()

@@ -1,10 +1,11 @@
-"""What a training run refuses, what it warns of, and how it says that it has ended.
-Source: our own; messages of the specification where it has them.
+"""What a training run refuses, what it warns of, and the message with which it ends.
+Messages are those of the specification where it has them.
 Not here: the target (:mod:`amtlib.train.targets`) and the losses (:mod:`amtlib.train.objectives`).
 """
 
 import math
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,9 @@ from amtlib.fdn.build import FDNBuild
 from amtlib.fdn.stability import LoopGain, growing
 from amtlib.train.descent import OPTIMIZERS, Descent
 from amtlib.train.losses import Rendered, Term
-from amtlib.train.notices import TimeAliasing
-from amtlib.train.objectives import Criterion, output_domain
+from amtlib.train.losses.criteria import Measure
+from amtlib.train.notices import ChannelsSummed, LoopGrows, ModesTooClose, ModesTooWide, TimeAliasing
+from amtlib.train.objectives import output_domain
 from amtlib.train.response import Response
 
 # Below this level (dB) what wraps around in time is let pass.
@@ -89,10 +91,14 @@ def check_settings(mode: str | None, optimizer: str, frequencies: Any, rng: Any,
 
 
 def check_terms(
-    losses: list[Criterion], frequencies: int | None, response: Response, fs: float, goal: Rendered | None
+    losses: Sequence[tuple[Measure, float]],
+    frequencies: int | None,
+    response: Response,
+    fs: float,
+    goal: Rendered | None,
 ) -> None:
     """Raise if a loss cannot be had at drawn frequencies, or of responses of this length and rate."""
-    terms = [criterion for criterion, _, _ in losses if isinstance(criterion, Term)]
+    terms = [measure for measure, _ in losses if isinstance(measure, Term)]
     if not terms:
         return
     with torch.no_grad():
@@ -105,7 +111,7 @@ def check_terms(
                 raise ValueError(
                     f"{term!r} is made for {term.fs:g} Hz, the network runs at {fs:g} Hz: leave its fs out"
                 )
-            feature, _, _ = term.ideas()
+            feature, _, _ = term.definition()
             if frequencies is not None and feature.reads not in ("magnitude", "matrix"):
                 raise ValueError(
                     f"frequencies = {frequencies} leaves gaps, and {term!r} reads the whole response: leave it out"
@@ -125,19 +131,14 @@ def check_start(
     """Raise or warn if the model does not suit the mode; see `TrainingRun`."""
     grown = growing(build)
     if grown is not None:
-        raise ValueError(f"the network's loop grows: {_described(grown)}")
+        raise ValueError(f"the network's loop grows: {_loop_grows(grown).described()}")
     if objective == "power_variance" and not response.fused:
         raise ValueError(
             "objective 'power_variance' needs a model as build_fdn makes it, with frozen delays and filters, and "
             "fused=True: build it so, or use objective='mse'"
         )
     if mode == "colorless" and (build.n_out != 1 or build.n_in != 1):
-        warnings.warn(
-            f"mode 'colorless' is for one input and one output, the model has {build.n_in} and {build.n_out}: "
-            "with 'mse' the sum of the outputs' magnitudes is made flat",
-            UserWarning,
-            stacklevel=4,
-        )
+        warnings.warn(ChannelsSummed(build.n_in, build.n_out), stacklevel=4)
     if not in_time:
         _warn_of_modes_unseen(response, build, frequencies)
         return
@@ -153,42 +154,22 @@ def _warn_of_modes_unseen(response: Response, build: FDNBuild, frequencies: int 
     spacing, bins = build.fs / build.order, build.fs / response.nfft
     if bins > spacing:
         need = 2 ** math.ceil(math.log2(build.order))
-        warnings.warn(
-            f"the modes of the network lie {spacing:.3g} Hz apart, and nfft = {response.nfft} tells apart {bins:.3g} "
-            f"Hz: what is made flat is not the modes; give nfft = {need} or more, or objective='power_variance'",
-            UserWarning,
-            stacklevel=5,
-        )
+        warnings.warn(ModesTooClose(spacing, response.nfft, bins, need), stacklevel=5)
     width = -math.log(response.gamma) * build.fs / math.pi
     if frequencies is not None and width > spacing / 2.0:
         db = max(math.floor(response.nfft / build.order * 0.5 * math.pi * 20.0 / math.log(10.0)), 1)
-        warnings.warn(
-            f"at drawn frequencies the modes, {spacing:.3g} Hz apart, are {width:.3g} Hz wide by the decay against "
-            f"time aliasing, so that training cannot see them: leave frequencies= out, build the model with "
-            f"alias_decay_db={db}, or give objective='power_variance'",
-            UserWarning,
-            stacklevel=5,
-        )
+        warnings.warn(ModesTooWide(spacing, width, db), stacklevel=5)
 
 
-def _described(grown: LoopGain) -> str:
-    return (
-        f"at {grown.frequency:.4g} Hz a round through it gains {grown.decibels:.3g} dB (a factor of {grown.gain:.4g}), "
-        f"and a mode rises by {grown.growth:.3g} dB per second; lower the filters there, or multiply the feedback "
-        f"matrix by {math.floor(9999.0 / grown.gain) / 1e4:.4f}"
-    )
+def _loop_grows(grown: LoopGain) -> LoopGrows:
+    return LoopGrows(grown.frequency, grown.gain, grown.growth)
 
 
 def warn_of_growth(build: FDNBuild) -> None:
     """Warn if training a free feedback matrix has made the loop grow; see `TrainingRun`."""
     grown = growing(build)
     if grown is not None:
-        warnings.warn(
-            f"training has made the network's loop grow: {_described(grown)}, or build the model with "
-            "matrix='orthogonal'",
-            UserWarning,
-            stacklevel=4,
-        )
+        warnings.warn(_loop_grows(grown), stacklevel=4)
 
 
 def ending(reason: str, descent: Descent, error: BaseException | None) -> str:

@@ -18,7 +18,7 @@ from amtlib.fdn.build import Array, real_array, sampling_rate
 from amtlib.fdn.decay import reverberation_time
 from amtlib.fdn.noise import without_noise
 from amtlib.results import Result
-from amtlib.train.notices import TargetBreaksOff, TargetCut
+from amtlib.train.notices import TargetBeginsLate, TargetBreaksOff, TargetCut, TargetNoiseRemoved
 
 #: Longest target in samples and channels together: 23 minutes of one channel at 48 kHz.
 MAX_VALUES = 2**26
@@ -108,12 +108,7 @@ def cleared(
         return target, None
     found, pre_delay = without_pre_delay(target, fs, earliest, direct=direct)
     if pre_delay:
-        warnings.warn(
-            f"target begins {1e3 * pre_delay:.3g} ms later than the network can: that much is taken as "
-            "pre-delay and not trained (attribute pre_delay); delay the network's output by it",
-            UserWarning,
-            stacklevel=5,
-        )
+        warnings.warn(TargetBeginsLate(pre_delay), stacklevel=5)
     h = _samples(found)
     freed = without_noise(h, fs)
     noisy = not np.isnan(freed.crossing).all()
@@ -121,12 +116,7 @@ def cleared(
     noise_db = float(np.nanmin(freed.depth)) if noisy else math.nan
     clean = freed.ir if noise == "remove" and noisy else h
     if clean is not h:
-        warnings.warn(
-            f"target holds steady noise, {noise_db:.0f} dB below the start of its decay: it is taken out, and the "
-            f"decay goes on in its place from {truncation:.3g} s on; target_noise='keep' trains towards the noise",
-            UserWarning,
-            stacklevel=5,
-        )
+        warnings.warn(TargetNoiseRemoved(-noise_db, truncation), stacklevel=5)
     times = [
         float(reverberation_time(channel, fs, "broadband").t30[0])
         for channel in clean.reshape(len(h), -1).T

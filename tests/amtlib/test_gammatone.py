@@ -330,7 +330,7 @@ def test_the_analytic_output_is_the_channel_and_its_envelope(step: int, implemen
 @pytest.mark.parametrize(
     ("call", "says"),
     [
-        (lambda bank: bank.envelope_peaks(torch.zeros(9), 0), "stretch = 0 samples; give at least 1"),
+        (lambda bank: bank.envelope_peaks(torch.zeros(9), 0), "frame_length = 0 samples; give at least 1"),
         (lambda bank: bank.envelope_peaks(torch.zeros(9), 4, oversampling=0.0), "give a positive number"),
         (lambda bank: bank.envelope_peaks(torch.zeros(1, 1, 9), 4), "give \\(T,\\) or \\(batch, T\\)"),
         (lambda bank: bank.analytic(torch.zeros(9), 0), "step = 0"),

@@ -20,7 +20,7 @@ import pytest
 import torch
 
 from amtlib.audio import save
-from amtlib.batch import Analysis, analyse_corpus
+from amtlib.batch import Analysis, analyze_corpus
 from amtlib.fdn import design_fdn
 from amtlib.jobs import Cancelled, ClusterUnreachable, Context, Pool, WorkerDied, open_pool
 from amtlib.jobs.cluster import ANSWER_WITHIN, LOOK_EVERY
@@ -200,14 +200,14 @@ def test_a_worker_killed_from_outside_costs_nobody_a_result(pool: Pool) -> None:
     assert [job.result(WAIT) for job in jobs] == [10, 10, 10]
 
 
-def test_a_corpus_analysed_on_the_cluster_equals_one_analysed_here(pool: Pool, tmp_path: Path) -> None:
+def test_a_corpus_analyzed_on_the_cluster_equals_one_analyzed_here(pool: Pool, tmp_path: Path) -> None:
     for i in range(3):
         x = 0.05 * torch.randn(4000, generator=torch.Generator().manual_seed(i))
         save(tmp_path / f"{i}.wav", x, 16000)
     (tmp_path / "bad.wav").write_text("not a sound")
-    there = analyse_corpus([str(tmp_path)], tmp_path / "there.csv", Analysis("moore2016"), pool)
+    there = analyze_corpus([str(tmp_path)], tmp_path / "there.csv", Analysis("moore2016"), pool)
     with Pool(1) as here:
-        assert analyse_corpus([str(tmp_path)], tmp_path / "here.csv", Analysis("moore2016"), here) == there
+        assert analyze_corpus([str(tmp_path)], tmp_path / "here.csv", Analysis("moore2016"), here) == there
     assert (tmp_path / "here.csv").read_bytes() == (tmp_path / "there.csv").read_bytes()
 
 
@@ -245,7 +245,7 @@ def test_a_corpus_says_that_its_cluster_was_lost(
     monkeypatch.setattr("amtlib.jobs.cluster.PATIENCE", 1.0)
     save(tmp_path / "a.wav", 0.05 * torch.ones(4000), 16000)
     with lonely() as cluster, open_pool(cluster.scheduler_address, kind="thread") as pool:
-        (row,) = analyse_corpus([str(tmp_path)], tmp_path / "t.csv", Analysis("gammatone"), pool)
+        (row,) = analyze_corpus([str(tmp_path)], tmp_path / "t.csv", Analysis("gammatone"), pool)
         assert row["problem"] is None
         lost = f"amtlab: the cluster at {cluster.scheduler_address} has had no worker for 1 s; the work goes on here"
         assert capsys.readouterr().err.splitlines().count(lost) == 1
@@ -307,10 +307,10 @@ def test_a_worker_with_another_amtlib_gets_no_work_whenever_it_joins(
                 with open_pool(address, kind="thread") as pool:
                     assert pool.problem == ""
                     assert pool.workers == 1
-                    rows = analyse_corpus([str(sounds)], tmp_path / "t.csv", Analysis("gammatone"), pool)
+                    rows = analyze_corpus([str(sounds)], tmp_path / "t.csv", Analysis("gammatone"), pool)
                     assert re.search("amtlab: " + differs, capsys.readouterr().err)
                     with Pool(1) as here:
-                        own = analyse_corpus([str(sounds)], tmp_path / "own.csv", Analysis("gammatone"), here)
+                        own = analyze_corpus([str(sounds)], tmp_path / "own.csv", Analysis("gammatone"), here)
                     assert rows == own
                     assert pool.problem == ""
         # one that joins later

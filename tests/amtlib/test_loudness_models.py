@@ -296,13 +296,13 @@ def test_blocks_change_nothing(kind: type, monkeypatch: pytest.MonkeyPatch):
         torch.testing.assert_close(getattr(parts, name), getattr(whole, name), rtol=1e-12, atol=1e-15)
 
 
-def test_equal_ears_are_analysed_once(moore: Moore2016, monkeypatch: pytest.MonkeyPatch):
+def test_equal_ears_are_analyzed_once(moore: Moore2016, monkeypatch: pytest.MonkeyPatch):
     seen: list[int] = []
-    analyse = Moore2016._block
+    analyze = Moore2016._block
 
     def counting(self: Moore2016, x: Tensor, start: int, stop: int) -> Any:
         seen.append(x.shape[0])
-        return analyse(self, x, start, stop)
+        return analyze(self, x, start, stop)
 
     monkeypatch.setattr(Moore2016, "_block", counting)
     moore(both(noise(60.0, 0.1)))

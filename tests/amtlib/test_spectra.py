@@ -180,7 +180,7 @@ def test_silence_has_finite_gradients_through_the_density():
     hop=st.sampled_from([0.25, 0.5, 0.75, 1.0]),
     learnable=st.booleans(),
 )
-def test_any_leading_shape_is_analysed_signal_by_signal(lead, samples, hop, learnable):
+def test_any_leading_shape_is_analyzed_signal_by_signal(lead, samples, hop, learnable):
     module = MultiResolutionFFT(hop_fraction=hop, learnable=learnable, dtype=F64)
     x = noise(*lead, samples)
     psd, _ = module(x)
@@ -567,7 +567,7 @@ def test_limits_without_any_bin_are_refused():
 
 @settings(max_examples=20)
 @given(lead=st.lists(st.integers(1, 3), max_size=3), samples=st.integers(2048, 3000), data=st.data())
-def test_any_leading_shape_and_range_of_frames_is_analysed_alike(lead, samples, data):
+def test_any_leading_shape_and_range_of_frames_is_analyzed_alike(lead, samples, data):
     module = Moore2016Spectrum(dtype=F64)
     n_frames = module.n_frames(samples)
     start = data.draw(st.integers(0, n_frames - 1))

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from amtlib.fdn.design import design_fdn
-from amtlib.train import Trainable, TrainingRun, trainable_from_build
+from amtlib.train import Trainable, TrainingRun, colorless_sparsity_loss, trainable_from_build
 from amtlib.train.losses import (
     DenseEchoes,
     FlatExcitation,
@@ -26,14 +26,11 @@ from amtlib.train.losses import (
     MatchMagnitude,
     MatchMelSpectrogram,
     MatchSpectrogram,
-    MeanSquare,
-    MelSpectrogram,
-    MultiScaleSpectrogram,
-    PowerVariance,
     Rendered,
     Sparsity,
     Term,
 )
+from amtlib.train.losses.criteria import Criterion
 
 FS = 16000.0
 CPU = torch.device("cpu")
@@ -175,22 +172,37 @@ def test_peaks_count_and_dips_do_not() -> None:
     assert found == [0.0, pytest.approx(81.0 / 2001)]
 
 
-# ---------------------------------------------------------------------- the same values as the plain criteria
+# ---------------------------------------------------------------------- the criteria of the specification
 
 
-def test_composed_losses_have_the_values_of_the_specifications_criteria() -> None:
+@pytest.mark.parametrize(
+    ("loss", "sound"),
+    [
+        (FlatMagnitude(), False),
+        (FlatPower(), False),
+        (MatchSpectrogram((64, 128), fs=FS), True),
+        (MatchMelSpectrogram((64, 128), fs=FS), True),
+    ],
+    ids=repr,
+)
+def test_a_criterion_called_with_tensors_has_the_value_of_its_term(loss: Term, sound: bool) -> None:
     answer, room = seen(decay(0.2, channels=2)), seen(decay(0.3, channels=2))
     ones = torch.ones(1, 2001, 1, dtype=torch.float64)
-    sizes = (64, 128)
-    pairs: list[tuple[Term, Tensor]] = [
-        (FlatMagnitude(), MeanSquare()(answer.magnitude, ones)),
-        (FlatPower(), PowerVariance()(answer.magnitude, ones)),
-        (MatchSpectrogram(sizes), MultiScaleSpectrogram(sizes, FS, torch.float64, CPU)(answer.time, room.time)),
-        (MatchMelSpectrogram(sizes), MelSpectrogram(sizes, FS, torch.float64, CPU)(answer.time, room.time)),
-    ]  # fmt: skip
-    for loss, expected in pairs:
-        # other orders of the same sums
-        assert float(loss(answer, room)) == pytest.approx(float(expected), rel=1e-12)
+    given = (answer.time, room.time) if sound else (answer.magnitude, ones)
+    expected = float(loss(answer, room))
+    assert float(Criterion(loss, "loss")(*given)) == pytest.approx(expected, rel=1e-12)
+    assert float(Criterion(loss, "loss")(answer, room)) == expected
+
+
+def test_a_criterion_refuses_tensors_of_unequal_shapes() -> None:
+    criterion = Criterion(MatchSpectrogram((64,), fs=FS), "mss_loss")
+    with pytest.raises(ValueError, match=r"shapes \(1, 256, 1\) and \(1, 256, 2\): give equal ones"):
+        criterion(torch.zeros(1, 256, 1), torch.zeros(1, 256, 2))
+
+
+def test_the_published_sparsity_keeps_its_sign_and_the_term_does_not() -> None:
+    free = torch.full((4, 4), 1.0, dtype=torch.float64)  # sum |a| = 16 > N sqrt N = 8
+    assert (float(colorless_sparsity_loss()(free)), float(Sparsity()(free))) == (-2.0, 2.0)
 
 
 # ---------------------------------------------------------------------- gradients

@@ -165,7 +165,7 @@ def test_a_sum_is_the_sum_and_takes_the_rate_of_any_of_its_terms_or_of_the_call(
 def test_the_matrix_is_given_beside_the_signals_or_alone() -> None:
     y, target = rooms(2), rooms(2, seed=1)
     matrix = torch.eye(4, dtype=torch.float64).requires_grad_()
-    assert float(Sparsity()(matrix)) == 1.0
+    assert float(Sparsity()(matrix).detach()) == 1.0
     both = (MatchMagnitude() + 0.5 * Sparsity())(y, target, matrix=matrix)
     torch.testing.assert_close(both, MatchMagnitude()(y, target) + 0.5)
     assert torch.autograd.grad(both, matrix)[0].abs().max() > 0.0

@@ -17,6 +17,8 @@ from amtlib.jobs import Pool, WorkerDied, open_pool
 from amtlib.train import RemoteSteps, Trainable, TrainingPlan, TrainingRun
 from amtlib.train.descent import Interrupted
 from amtlib.train.losses import MatchCochleagram
+from amtlib.train.player import Playable, Updates
+from amtlib.train.record import Update
 from tests.waiting import WAIT, until
 
 START = design_fdn(delays=[61, 73, 83, 97], rt=0.05, rng=3)
@@ -120,19 +122,23 @@ def test_a_step_asked_for_while_others_are_under_way_comes_after_them() -> None:
     under_way, go_on = threading.Event(), threading.Event()
 
     class Other:
-        """Does a step each time, and notes what it was told."""
+        """Does steps in the player's thread, and notes what it was asked for."""
 
-        told: ClassVar[list[Any]] = []
+        asked: ClassVar[list[Any]] = []
 
-        def follow(self, run: TrainingRun, quota: int | None) -> None:
-            self.told.append(quota)
-            run.step()
-            if quota is None:
-                under_way.set()
-                go_on.wait(WAIT)
-
-        def rest(self, run: TrainingRun) -> None:
-            self.told.append("rest")
+        def follow(self, run: Playable, steps: int | None) -> Updates:
+            self.asked.append(steps)
+            try:
+                while True:
+                    run.step()
+                    if steps is None:
+                        under_way.set()
+                        go_on.wait(WAIT)
+                    yield None
+                    if steps is not None:
+                        return
+            finally:
+                self.asked.append("closed")
 
     by = Other()
     with plan().run() as run:
@@ -142,7 +148,7 @@ def test_a_step_asked_for_while_others_are_under_way_comes_after_them() -> None:
         run.start(1, by=by)
         go_on.set()
         assert run.join(WAIT)
-        assert (by.told, run.steps_run) == ([None, "rest", 1, "rest"], 2)
+        assert (by.asked, run.steps_run) == ([None, "closed", 1, "closed"], 2)
 
 
 def test_resume_goes_on_by_whoever_stepped_before(threads: Pool) -> None:
@@ -176,8 +182,8 @@ def test_a_new_run_waits_for_a_former_one_that_has_not_left_the_queue_yet() -> N
 
 def test_what_was_sent_just_before_the_end_is_not_lost(threads: Pool) -> None:
     class Late(RemoteSteps):
-        def _take(self, run: TrainingRun, job: Any) -> None:
-            super()._take(run, job)
+        def _sent(self, run: Playable, job: Any) -> Iterator[Update]:
+            yield from super()._sent(run, job)
             if not run.steps_run:
                 job.wait(WAIT)  # all that is left comes between taking and looking whether it has ended
 

@@ -20,7 +20,14 @@ from amtlib.train import Trainable, TrainingRun, build_fdn, colorless_sparsity_l
 from amtlib.train.fused import LoopGains, loop_response
 from amtlib.train.graph import read_leaves
 from amtlib.train.grid import delay_spectrum
-from amtlib.train.losses import MelSpectrogram, MultiScaleSpectrogram, Rendered, _ColorlessSparsity
+from amtlib.train.losses import (
+    MatchMelSpectrogram,
+    MatchSpectrogram,
+    MelSpectrogram,
+    MultiScaleSpectrogram,
+    Rendered,
+)
+from amtlib.train.losses.criteria import Criterion
 from amtlib.train.response import Response
 from amtlib.train.rotations import turned, turned_and_flipped
 
@@ -201,13 +208,13 @@ def test_the_delays_phase_is_exact_in_float32() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ours", "theirs"), [(MultiScaleSpectrogram, mss_loss), (MelSpectrogram, mel_mss_loss)]
+    ("ours", "theirs"), [(MatchSpectrogram, mss_loss), (MatchMelSpectrogram, mel_mss_loss)]
 )
 def test_spectrogram_losses_are_those_of_flamo(ours: Any, theirs: Any) -> None:
     generator = torch.Generator().manual_seed(0)
     y, t = (torch.randn(1, 2048, 1, generator=generator, dtype=torch.float64) for _ in range(2))
     y.requires_grad_()
-    own = ours((256, 512, 1024), 48000.0, torch.float64, CPU)(y, t)
+    own = Criterion(ours((256, 512, 1024), fs=48000.0), "loss")(y, t)
     other = theirs(nfft=[256, 512, 1024], sample_rate=48000)(y, t)
     # nnAudio's kernels are rounded to float32
     torch.testing.assert_close(own, other, rtol=1e-7, atol=0.0)
@@ -215,13 +222,14 @@ def test_spectrogram_losses_are_those_of_flamo(ours: Any, theirs: Any) -> None:
     assert float((a - b).norm() / b.norm()) < 1e-6
 
 
-@pytest.mark.parametrize("loss", [MultiScaleSpectrogram, MelSpectrogram])
-def test_channels_of_a_spectrogram_are_not_interleaved(loss: Any) -> None:
+@pytest.mark.parametrize("kind", [MultiScaleSpectrogram, MelSpectrogram])
+def test_channels_of_a_spectrogram_are_not_interleaved(kind: Any) -> None:
     generator = torch.Generator().manual_seed(0)
     stereo = torch.randn(1, 2048, 2, generator=generator, dtype=torch.float64)
-    (found,) = loss((256,), 48000.0, torch.float64, CPU).spectrograms(stereo)
+    spectrograms = kind((256,), 48000.0, torch.float64, CPU)
+    (found,) = spectrograms(stereo)
     for channel in range(2):
-        alone = loss((256,), 48000.0, torch.float64, CPU).spectrograms(stereo[..., channel, None])[0]
+        alone = spectrograms(stereo[..., channel, None])[0]
         torch.testing.assert_close(found[channel], alone[0], rtol=0.0, atol=1e-12)
 
 
@@ -229,9 +237,8 @@ def test_silent_frames_give_no_nan_gradient() -> None:
     y = torch.zeros(1, 2048, 1, dtype=torch.float64, requires_grad=True)
     target = torch.zeros(1, 2048, 1, dtype=torch.float64)
     target[:, 5] = 1.0
-    (gradient,) = torch.autograd.grad(
-        MultiScaleSpectrogram((256,), 48000.0, torch.float64, CPU)(y, target), y
-    )
+    loss = Criterion(MatchSpectrogram((256,), fs=48000.0), "mss_loss")(y, target)
+    (gradient,) = torch.autograd.grad(loss, y)
     assert torch.isfinite(gradient).all()
 
 
@@ -245,7 +252,7 @@ def test_sparsity_is_that_of_flamo(N: int) -> None:
 
 
 def test_sparsity_of_one_line_is_zero_and_not_nan() -> None:
-    assert float(_ColorlessSparsity.of(torch.ones(1, 1))) == 0.0
+    assert float(colorless_sparsity_loss()(torch.ones(1, 1))) == 0.0
 
 
 @settings(max_examples=20)

@@ -811,7 +811,7 @@ def test_stop_ends_a_long_step_of_lbfgs_within_it() -> None:
         asked += 1
         if asked == 5:
             threading.Thread(target=run.stop).start()
-            while not run._ending:
+            while not run.stopping:
                 time.sleep(0.001)
         return loss(bins)
 

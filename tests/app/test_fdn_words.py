@@ -2,7 +2,17 @@
 
 import pytest
 
-from amtlib.train.notices import PenaltyDominates, TargetBreaksOff, TargetCut, TimeAliasing, TrainingWarning
+from amtlib.train.notices import (
+    ModesTooClose,
+    PenaltyDominates,
+    PenaltyLowered,
+    TargetBeginsLate,
+    TargetBreaksOff,
+    TargetCut,
+    TargetNoiseRemoved,
+    TimeAliasing,
+    TrainingWarning,
+)
 from app.labs.fdn import words
 
 
@@ -27,6 +37,26 @@ from app.labs.fdn import words
         (
             TimeAliasing(4096, -9.7, 51),
             "What outlasts the transform wraps around, -10 dB re the response. Choose more points.",
+        ),
+        (
+            TargetBeginsLate(0.0208),
+            "The room begins 20.8 ms later than the network can. Training leaves that much silence out: delay the "
+            "network's output by it.",
+        ),
+        (
+            TargetNoiseRemoved(-48.3, 0.7123),
+            "The room's recording holds steady noise, 48 dB below the start of its decay. It is taken out, and from "
+            "0.712 s on the decay goes on in its place.",
+        ),
+        (
+            PenaltyLowered(0.00083, 0.2, 96.21),
+            "The density term has a weight of 0.00083, which gives it a tenth of what moves the matrix. A weight of "
+            "0.2 would give it 96.21 %.",
+        ),
+        (
+            ModesTooClose(2.5, 8192, 5.86, 32768),
+            "The modes lie 2.5 Hz apart, and the transform tells apart 5.86 Hz: what is made flat is not the modes. "
+            "Choose 32768 points or more, or fewer delays.",
         ),
     ],
     ids=lambda each: type(each).__name__,

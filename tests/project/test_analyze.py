@@ -19,7 +19,7 @@ import torch
 from amtlib import Glasberg2002, Moore2016
 from amtlib.audio import AudioBlocks, AudioError, Mix, RateChange, load, save
 from amtlib.audio.mixing import Channel
-from amtlib.batch import MODELS, Analysis, analyse_corpus, analyse_file
+from amtlib.batch import MODELS, Analysis, analyze_corpus, analyze_file
 from amtlib.batch.analysis import Cell
 from amtlib.batch.journal import Journal
 from amtlib.batch.tables import check_table, read_table, write_table
@@ -45,7 +45,7 @@ def corpus(
     folder: Path, analysis: Analysis, out: Path, given: list[str] | None = None
 ) -> list[dict[str, Cell]]:
     with Pool(1) as pool:
-        return analyse_corpus(given or [str(folder)], out, analysis, pool)
+        return analyze_corpus(given or [str(folder)], out, analysis, pool)
 
 
 def is_gone(group: int) -> bool:
@@ -110,7 +110,7 @@ def test_the_length_and_level_in_the_table_are_those_of_the_whole_file(tmp_path:
     }
     for name, content in contents.items():
         (tmp_path / name).write_bytes(content)
-        row = analyse_file(NOWHERE, str(tmp_path / name), Analysis("gammatone"))
+        row = analyze_file(NOWHERE, str(tmp_path / name), Analysis("gammatone"))
         whole = load(tmp_path / name)
         assert (row["duration_s"], row["truncated"]) == (whole.duration, False)
         assert float(row["duration_s"] or 0) == pytest.approx(6.0 if "joined" in name else 3.0, abs=0.1)
@@ -121,7 +121,7 @@ def test_moore2016_in_blocks_equals_the_model_on_the_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("amtlib.batch.analysis._BLOCK_S", 0.13)
-    row = analyse_file(NOWHERE, str(noise(tmp_path / "n.wav", fs=32000)), Analysis("moore2016"))
+    row = analyze_file(NOWHERE, str(noise(tmp_path / "n.wav", fs=32000)), Analysis("moore2016"))
     heard = Moore2016(32000, pad=True)(load(tmp_path / "n.wav", channel="all").samples)
     # FFTs of other lengths in float32
     for column, value in {
@@ -138,7 +138,7 @@ def test_glasberg2002_in_blocks_equals_the_model_on_the_mean_of_the_channels(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("amtlib.batch.analysis._BLOCK_S", 0.13)
-    row = analyse_file(
+    row = analyze_file(
         NOWHERE, str(noise(tmp_path / "n.wav", fs=32000)), Analysis("glasberg2002", frame_ms=4)
     )
     model = Glasberg2002(32000, pad=True, segment_duration=4)
@@ -152,9 +152,9 @@ def test_bands_do_not_depend_on_the_blocks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str
 ) -> None:
     path = str(noise(tmp_path / "n.wav"))
-    whole = analyse_file(NOWHERE, path, Analysis(model))  # type: ignore[arg-type]
+    whole = analyze_file(NOWHERE, path, Analysis(model))  # type: ignore[arg-type]
     monkeypatch.setattr("amtlib.batch.analysis._BLOCK_S", 0.05)
-    pieces = analyse_file(NOWHERE, path, Analysis(model))  # type: ignore[arg-type]
+    pieces = analyze_file(NOWHERE, path, Analysis(model))  # type: ignore[arg-type]
     bands = [name for name in whole if name.endswith("hz")]
     assert len(bands) > 25
     # FFTs of other lengths; levels in dB
@@ -163,7 +163,7 @@ def test_bands_do_not_depend_on_the_blocks(
 
 def test_a_tone_has_its_level_behind_the_filter_of_its_frequency(tmp_path: Path) -> None:
     save(tmp_path / "tone.wav", tone(1000.0, level=70.0, duration=1.0, ramp=0.0), 44100, full_scale_db=110.0)
-    row = analyse_file(NOWHERE, str(tmp_path / "tone.wav"), Analysis("gammatone", full_scale_db=110.0))
+    row = analyze_file(NOWHERE, str(tmp_path / "tone.wav"), Analysis("gammatone", full_scale_db=110.0))
     # the filter's onset takes a hundredth of the second
     assert row["level_db_1000hz"] == pytest.approx(70.0, abs=0.1)
     assert float(row["level_db_569hz"] or 0) < 40.0
@@ -171,14 +171,14 @@ def test_a_tone_has_its_level_behind_the_filter_of_its_frequency(tmp_path: Path)
 
 def test_a_kilohertz_tone_of_40_db_has_one_sone_at_both_ears(tmp_path: Path) -> None:
     save(tmp_path / "tone.wav", tone(1000.0, level=40.0, duration=1.0), 44100)
-    row = analyse_file(NOWHERE, str(tmp_path / "tone.wav"), Analysis("moore2016", frame_ms=4))
+    row = analyze_file(NOWHERE, str(tmp_path / "tone.wav"), Analysis("moore2016", frame_ms=4))
     assert row["loudness_peak_sone"] == pytest.approx(1.0, abs=0.02)
     assert row["loudness_level_peak_phon"] == pytest.approx(40.0, abs=0.3)
 
 
 def test_silence_has_no_loudness_and_no_level(tmp_path: Path) -> None:
     save(tmp_path / "pause.wav", torch.zeros(2000), 44100)
-    row = analyse_file(NOWHERE, str(tmp_path / "pause.wav"), Analysis("moore2016"))
+    row = analyze_file(NOWHERE, str(tmp_path / "pause.wav"), Analysis("moore2016"))
     assert row["level_db"] == -math.inf
     assert row["loudness_peak_sone"] == 0.0
 
@@ -188,12 +188,12 @@ def test_a_file_for_three_ears_is_refused_unless_a_channel_is_chosen(tmp_path: P
     with pytest.raises(
         AudioError, match="3 channels, moore2016 has two ears: choose channel 'mix', or one from 0 to 2"
     ):
-        analyse_file(NOWHERE, path, Analysis("moore2016"))
+        analyze_file(NOWHERE, path, Analysis("moore2016"))
     with pytest.raises(AudioError, match="'power' takes one or two channels, the file has 3"):
-        analyse_file(NOWHERE, path, Analysis("moore2016", channel="power"))
+        analyze_file(NOWHERE, path, Analysis("moore2016", channel="power"))
     with pytest.raises(AudioError, match=r"channel = 3 does not exist.*0 to 2"):
-        analyse_file(NOWHERE, path, Analysis("moore2016", channel=3))
-    row = analyse_file(NOWHERE, path, Analysis("moore2016", channel=2, frame_ms=4))
+        analyze_file(NOWHERE, path, Analysis("moore2016", channel=3))
+    row = analyze_file(NOWHERE, path, Analysis("moore2016", channel=2, frame_ms=4))
     assert row["channels"] == 3
     assert row["loudness_peak_left_sone"] == row["loudness_peak_right_sone"]
 
@@ -208,13 +208,13 @@ def opposite(path: Path) -> Path:
 @pytest.mark.parametrize("model", ["glasberg2002", "gammatone", "drnl"])
 def test_channels_that_cancel_in_their_mean_are_said_in_the_table(tmp_path: Path, model: str) -> None:
     path = str(opposite(tmp_path / "n.wav"))
-    row = analyse_file(NOWHERE, path, Analysis(model))  # type: ignore[arg-type]
+    row = analyze_file(NOWHERE, path, Analysis(model))  # type: ignore[arg-type]
     assert row["warnings"] == (
         "the mean of its 2 channels is silent, for they cancel: choose channel 'power', or one of them"
     )
     assert row["level_db"] == pytest.approx(70.9, abs=0.1)
     left, power = (
-        analyse_file(NOWHERE, path, Analysis(model, channel=how))  # type: ignore[arg-type]
+        analyze_file(NOWHERE, path, Analysis(model, channel=how))  # type: ignore[arg-type]
         for how in (0, "power")
     )
     assert (left["warnings"], power["warnings"]) == (None, None)
@@ -227,7 +227,7 @@ def test_channels_that_cancel_in_their_mean_are_said_in_the_table(tmp_path: Path
 
 
 def test_both_ears_hear_channels_that_are_opposite(tmp_path: Path) -> None:
-    row = analyse_file(NOWHERE, str(opposite(tmp_path / "n.wav")), Analysis("moore2016", frame_ms=4))
+    row = analyze_file(NOWHERE, str(opposite(tmp_path / "n.wav")), Analysis("moore2016", frame_ms=4))
     assert row["warnings"] is None
     assert float(row["loudness_peak_sone"] or 0) > 20.0
 
@@ -244,7 +244,7 @@ def test_a_file_is_heard_alike_whole_in_blocks_and_in_the_table(
         pieces = torch.cat([*(mix(block) for block in blocks), mix.rest()], -1)
     # float32 here and float64 there; samples reach 0.2 Pa
     assert torch.allclose(pieces[0], whole, atol=1e-7)
-    row = analyse_file(NOWHERE, str(path), Analysis("glasberg2002", frame_ms=4, channel=channel))
+    row = analyze_file(NOWHERE, str(path), Analysis("glasberg2002", frame_ms=4, channel=channel))
     heard = Glasberg2002(32000, pad=True, segment_duration=4)(whole, return_stages=True)
     assert row["loudness_peak_sone"] == pytest.approx(float(heard.long_term.max()), rel=1e-5)
 
@@ -284,7 +284,7 @@ def test_the_command_takes_a_channel_and_says_what_cancels(
 def test_a_cancelled_analysis_ends(tmp_path: Path) -> None:
     noise(tmp_path / "n.wav", seconds=60.0, fs=8000, channels=1)
     with Pool(1) as pool:
-        job = pool.submit(analyse_file, str(tmp_path / "n.wav"), Analysis("moore2016"))
+        job = pool.submit(analyze_file, str(tmp_path / "n.wav"), Analysis("moore2016"))
         while job.share == 0.0:
             time.sleep(0.01)
         job.cancel()
@@ -318,7 +318,7 @@ def test_a_bad_file_does_not_stop_the_others_and_stands_in_the_table(tmp_path: P
     assert sorted(path.name for path in tmp_path.iterdir()) == ["sounds", "t.csv"]
 
 
-def test_the_second_time_only_what_is_new_or_failed_is_analysed(
+def test_the_second_time_only_what_is_new_or_failed_is_analyzed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sounds = tmp_path / "sounds"
@@ -465,7 +465,7 @@ def test_the_command_is_stopped_by_ctrl_c_goes_on_and_leaves_no_process(
     monkeypatch.setattr("amtlib.batch.commands.open_pool", lambda address, workers: Pool(workers))
     assert main(arguments) == 1  # the bad one is still bad
     printed = capsys.readouterr()
-    assert printed.out == "t.csv: 1 of 2 files analysed with moore2016\n"
+    assert printed.out == "t.csv: 1 of 2 files analyzed with moore2016\n"
     assert "1 of 2 files are in t.csv already" in printed.err
     assert "amtlab: 0.wav: the file is cut off inside its header" in printed.err
 

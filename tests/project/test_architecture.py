@@ -1,6 +1,7 @@
 """The arrows of the architecture, read from the source without running it."""
 
 import ast
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -93,3 +94,50 @@ def test_a_file_is_named_after_what_it_holds() -> None:
         path for folder in folders for path in folder.rglob("*") if path.suffix == ".py" or path.is_dir()
     ]
     assert not [path for path in paths if path.stem in SAYS_NOTHING]
+
+
+MODULES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+    for folder in ("amtlib", "app")
+    for path in (ROOT / folder).rglob("*.py")
+}
+#: Arrows that still close a circle.
+LEFT = {("app.page.content", "app.page.view")}
+
+
+def loaded_by_name(path: Path) -> set[str]:
+    """What a module loads by `importlib.import_module("its.name")`."""
+    return {
+        node.args[0].value
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func) == "importlib.import_module"
+        and node.args
+        and isinstance(node.args[0], ast.Constant)
+        and isinstance(node.args[0].value, str)
+    }
+
+
+def modules_imported(name: str) -> set[str]:
+    """The modules of the project that one imports, also for types alone; for other names the module that has them."""
+    names = imported(MODULES[name]) | loaded_by_name(MODULES[name])
+    found = {each if each in MODULES else each.rpartition(".")[0] for each in names}
+    return {each for each in found & set(MODULES) if each != name and (name, each) not in LEFT}
+
+
+def circle(arrows: dict[str, set[str]]) -> list[str]:
+    """The modules of a circle, each imported by the next; none if there is no circle."""
+    try:
+        TopologicalSorter(arrows).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def test_no_modules_import_one_another_in_a_circle_not_even_for_types() -> None:
+    assert len(MODULES) > 200
+    assert circle({name: modules_imported(name) for name in MODULES}) == []
+
+
+def test_a_circle_is_found() -> None:
+    assert sorted(set(circle({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}))) == ["a", "b", "c"]

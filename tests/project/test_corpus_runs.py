@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from amtlib.audio import SUFFIXES
-from amtlib.batch import Analysis, analyse_corpus, analysis
+from amtlib.batch import Analysis, analysis, analyze_corpus
 from amtlib.batch.analysis import Cell
 from amtlib.batch.bar import Bar
 from amtlib.batch.finding import find_files
@@ -41,7 +41,7 @@ def noise(path: Path, seed: int = 0) -> Path:
 
 def corpus(folder: Path, out: Path) -> list[dict[str, Cell]]:
     with Pool(1) as pool:
-        return analyse_corpus([str(folder)], out, Analysis("gammatone"), pool)
+        return analyze_corpus([str(folder)], out, Analysis("gammatone"), pool)
 
 
 def python(script: str, *arguments: object) -> "subprocess.Popen[str]":
@@ -62,7 +62,7 @@ def line_of(process: "subprocess.Popen[str]") -> str:
 GROWING = """
 import sys
 from pathlib import Path
-from amtlib.batch import Analysis, analyse_corpus, analysis
+from amtlib.batch import Analysis, analyze_corpus, analysis
 from amtlib.jobs import Pool
 sounds, out = Path(sys.argv[1]), Path(sys.argv[2])
 content = next(iter(sounds.iterdir())).read_bytes()
@@ -70,7 +70,7 @@ with Pool(1) as pool:
     while True:
         at = len(list(sounds.iterdir()))
         (sounds / f"{at:04}.wav").write_bytes(content + at.to_bytes(4, "little"))
-        analyse_corpus([str(sounds)], out, Analysis("gammatone"), pool)
+        analyze_corpus([str(sounds)], out, Analysis("gammatone"), pool)
         print(at, flush=True)
 """
 
@@ -371,8 +371,8 @@ def test_a_file_that_grows_while_it_is_read_has_no_row_that_would_be_kept(
 
     monkeypatch.setattr(analysis, "content_hash", growing)
     with Pool(1) as pool:
-        (row,) = analyse_corpus([str(path)], tmp_path / "t.csv", Analysis("gammatone"), pool)
-    assert row["problem"] == "the file changed while it was read: analyse it again when it is complete"
+        (row,) = analyze_corpus([str(path)], tmp_path / "t.csv", Analysis("gammatone"), pool)
+    assert row["problem"] == "the file changed while it was read: analyze it again when it is complete"
     monkeypatch.undo()
     assert [row["problem"] for row in corpus(tmp_path, tmp_path / "t.csv")] == [None]
 

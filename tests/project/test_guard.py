@@ -11,6 +11,7 @@ import urllib.error
 import urllib.request
 import zlib
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -18,7 +19,7 @@ from bokeh.util import token as bokeh_token
 from bokeh.util.token import generate_jwt_token, generate_session_id
 
 from amtlib.cli import main
-from amtlib.serving import TOKEN_S, ServeOptions, panel_command
+from amtlib.serving import TOKEN_S, ServeOptions, panel_command, write_scripts
 from app.server import clients, openings, pace, refusals
 from app.server.refusals import BAD_TOKEN, IN_USE, NO_SUCH_SESSION, Refused
 from app.server.sessions import LARGEST_PAYLOAD, LONGEST_TOKEN, session_of
@@ -97,10 +98,10 @@ def status_of(server: Server, address: str, method: str = "GET", **headers: str)
 # ---------------------------------------------------------------- addresses
 
 
-def test_every_address_that_bokeh_and_panel_add_is_on_our_list() -> None:
+def test_every_address_that_bokeh_and_panel_add_is_on_our_list(tmp_path: Path) -> None:
     """One that a new version adds fails here, and is not served before it stands in app/server/routes.py."""
     options = ServeOptions(basic_auth="x", port=5999, processes=1)
-    command = panel_command(options, ROOT)
+    command = panel_command(options, ROOT, write_scripts(ROOT, tmp_path))
     ours = {"--setup", "--plugins", "--basic-login-template", "--logout-template"}
     asked = [each for before, each in zip(["", *command], command, strict=False) if not ours & {before, each}]
     asked = asked[asked.index("serve") :]

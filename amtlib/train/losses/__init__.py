@@ -6,12 +6,7 @@ Losses add up and can be weighed: ``MatchCochleagram() + 0.1 * Sparsity()`` is o
 """
 
 from amtlib.train.losses.composition import Compare, Loss, Named, Term, Total
-from amtlib.train.losses.criteria import (
-    MeanSquare,
-    PowerVariance,
-    _ColorlessSparsity,
-    colorless_sparsity_loss,
-)
+from amtlib.train.losses.criteria import _ColorlessSparsity, colorless_sparsity_loss
 from amtlib.train.losses.decay import (
     DenseEchoes,
     EchoDensity,
@@ -100,13 +95,11 @@ __all__ = [
     "MatrixSparsity",
     "Mean",
     "MeanAbove",
-    "MeanSquare",
     "MelSpectrogram",
     "MelSpectrograms",
     "MultiScaleSpectrogram",
     "Named",
     "NormPerEntry",
-    "PowerVariance",
     "Reduction",
     "RelativeMean",
     "RelativePower",

@@ -1,5 +1,6 @@
 """Power in bands and frames of a response, with its gradient in closed form: one FFT in, a short one out per band.
-Source: our own. A band is narrow, so its envelope is kept at a few samples per frame: the band's own lines, moved to
+
+A band is narrow, so its envelope is kept at a few samples per frame: the band's own lines, moved to
 0 Hz and transformed back with a short FFT, hold it exactly.
 Not here: which bands (:mod:`amtlib.train.losses.hearing`, :mod:`amtlib.train.losses.decay`).
 """

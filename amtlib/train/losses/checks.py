@@ -4,6 +4,7 @@ Not here: checks of the target (:mod:`amtlib.train.targets`) and of a run (:mod:
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import MISSING, fields
 from typing import Any
 
@@ -55,9 +56,16 @@ class Shown:
 
     def __repr__(self) -> str:
         """Read like what was typed."""
-        found = []
+        settings = ", ".join(f"{name}={value!r}" for name, value in self._shown())
+        return f"{type(self).__name__}({settings})"
+
+    def classes(self) -> set[type]:
+        """Return the classes that it is written out with: what a script must import."""
+        parts = (value for _, value in self._shown() if isinstance(value, Shown))
+        return {type(self)}.union(*(part.classes() for part in parts))
+
+    def _shown(self) -> Iterator[tuple[str, Any]]:
         for one in fields(self):  # type: ignore[arg-type]
             value = getattr(self, one.name)
             if one.default is MISSING or value != one.default:
-                found.append(f"{one.name}={value!r}")
-        return f"{type(self).__name__}({', '.join(found)})"
+                yield one.name, value

@@ -1,5 +1,5 @@
 """Losses that add up: each is feature -> distance -> reduction, `+` joins them, `*` weighs them.
-Source: our own; the idea of composable losses is that of the pyFDN package from 0.4 on.
+Source: losses that are composed so come from the pyFDN package, 0.4 and later.
 Not here: features (:mod:`amtlib.train.losses.features` and its neighbours), the named losses
 (:mod:`amtlib.train.losses.flat`, :mod:`amtlib.train.losses.match`).
 """
@@ -62,6 +62,19 @@ class Loss(nn.Module):
     def needs_target(self) -> bool:
         """Whether any term compares with a target."""
         return any(term.needs_target for _, term in self.parts)
+
+    def classes(self) -> set[type]:
+        """
+        Return the classes that the loss is written out with: what a script must import.
+
+        Examples
+        --------
+        >>> from amtlib.train.losses import Absolute, FlatPower, Magnitude, Mean
+        >>> loss = FlatPower() + Compare(Magnitude(), Absolute(to=1.0), Mean()).named("mine")
+        >>> sorted(found.__name__ for found in loss.classes())
+        ['Absolute', 'Compare', 'FlatPower', 'Magnitude', 'Mean']
+        """
+        return set().union(*(term.classes() for _, term in self.parts))
 
     def __new__(cls, *args: Any, **settings: Any) -> Self:
         """Make the module before the frozen dataclass, which sets no attributes of its own."""
@@ -199,7 +212,7 @@ class Term(Shown, Loss):
         """What it is logged as."""
         return type(self).__name__
 
-    def ideas(self) -> tuple[Feature, Distance, Reduction]:
+    def definition(self) -> tuple[Feature, Distance, Reduction]:
         """Return what it looks at, how far each entry is off, and how that becomes one number."""
         raise NotImplementedError
 
@@ -211,18 +224,18 @@ class Term(Shown, Loss):
     @property
     def needs_target(self) -> bool:
         """Whether it compares with a target."""
-        _, distance, reduction = self.ideas()
+        _, distance, reduction = self.definition()
         return distance.needs_target or reduction.needs_target
 
     @property
     def reads(self) -> str:
         """What it needs of the answer."""
-        return self.ideas()[0].reads
+        return self.definition()[0].reads
 
     @property
     def needs_rate(self) -> bool:
         """Whether it depends on the sampling rate."""
-        return not getattr(self.ideas()[0], "rateless", False)
+        return not getattr(self.definition()[0], "rateless", False)
 
     def named(self, name: str) -> "Named":
         """
@@ -238,13 +251,13 @@ class Term(Shown, Loss):
 
     def value(self, answer: Rendered) -> Tensor:
         """Return the loss of an answer, compared with its target, shape ()."""
-        feature, distance, reduction = self.ideas()
-        target = answer.target
-        if self.needs_target and target is None:
+        feature, distance, reduction = self.definition()
+        target = answer.target if distance.needs_target or reduction.needs_target else None
+        if target is None and self.needs_target:
             raise ValueError(f"{self!r} needs a target: give target=, the impulse response to match")
         mine = answer.of(feature)
         wanted: tuple[Tensor | None, ...] = (None,) * len(mine)
-        if target is not None and self.needs_target:
+        if target is not None:
             with torch.no_grad():
                 wanted = target.of(feature)
         found = [reduction(distance(a, b), b).reshape(()) for a, b in zip(mine, wanted, strict=True)]
@@ -276,7 +289,7 @@ class Compare(Term):
     distance: Distance
     reduction: Reduction
 
-    def ideas(self) -> tuple[Feature, Distance, Reduction]:
+    def definition(self) -> tuple[Feature, Distance, Reduction]:
         """Return what it was given."""
         return self.feature, self.distance, self.reduction
 
@@ -304,9 +317,13 @@ class Named(Term):
         """The label."""
         return self.label
 
-    def ideas(self) -> tuple[Feature, Distance, Reduction]:
+    def classes(self) -> set[type]:
         """Return those of the term."""
-        return self.term.ideas()
+        return self.term.classes()
+
+    def definition(self) -> tuple[Feature, Distance, Reduction]:
+        """Return those of the term."""
+        return self.term.definition()
 
     def __repr__(self) -> str:
         """Read like what was typed."""

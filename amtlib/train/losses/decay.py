@@ -132,9 +132,9 @@ class MatchEnergyDecay(Term):
     def __post_init__(self) -> None:
         """Check all of it."""
         super().__post_init__()
-        self.ideas()
+        self.definition()
 
-    def ideas(self) -> tuple[Feature, Distance, Reduction]:
+    def definition(self) -> tuple[Feature, Distance, Reduction]:
         """Return curves in dB, size of the difference, mean above the target's floor."""
         return EnergyDecay(self.bands, self.hop), Absolute(), MeanAbove(self.floor_db)
 
@@ -243,9 +243,9 @@ class DenseEchoes(Term):
     def __post_init__(self) -> None:
         """Check all of it."""
         super().__post_init__()
-        self.ideas()
+        self.definition()
 
-    def ideas(self) -> tuple[Feature, Distance, Reduction]:
+    def definition(self) -> tuple[Feature, Distance, Reduction]:
         """Return echo density, its lack to 1, mean."""
         return EchoDensity(self.window, self.hop, self.softness), Lack(1.0), Mean()
 
@@ -279,8 +279,8 @@ class MatchEchoDensity(Term):
     def __post_init__(self) -> None:
         """Check all of it."""
         super().__post_init__()
-        self.ideas()
+        self.definition()
 
-    def ideas(self) -> tuple[Feature, Distance, Reduction]:
+    def definition(self) -> tuple[Feature, Distance, Reduction]:
         """Return echo density, size of the difference, mean."""
         return EchoDensity(self.window, self.hop, self.softness), Absolute(), Mean()

@@ -1,5 +1,5 @@
 """From two features to a number: distances, entry by entry, and reductions.
-Source: our own; norms of spectrograms as in the specification.
+Source: norms of spectrograms as in the specification.
 Not here: what is compared (:mod:`amtlib.train.losses.features` and its neighbours).
 """
 

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from amtlib.train.losses.checks import Shown, check_choice
-from amtlib.train.losses.criteria import _ColorlessSparsity
 from amtlib.train.losses.rendered import Rendered
 from amtlib.train.losses.spectrograms import MelSpectrogram, MultiScaleSpectrogram
 
@@ -84,7 +83,15 @@ class Samples(Shown):
 
 @dataclass(frozen=True, repr=False)
 class MatrixSparsity(Shown):
-    """How sparse the feedback matrix is: 0 if all entries are equal in size, 1 for a permutation."""
+    """
+    How sparse the feedback matrix is: 0 if all entries are equal in size, 1 for a permutation.
+
+    ``(N sqrt N - sum |a|) / (N (sqrt N - 1))`` of a matrix (N, N); 0 for N = 1.
+
+    References
+    ----------
+    Dal Santo, Prawda, Schlecht and Valimaki (2025), EURASIP J. Audio Speech Music Process. 2025:13.
+    """
 
     reads = "matrix"
     rateless = True
@@ -95,7 +102,12 @@ class MatrixSparsity(Shown):
             raise ValueError(
                 "this answer comes without a feedback matrix: give matrix=, or make the answer by a TrainingRun"
             )
-        return (_ColorlessSparsity.of(rendered.matrix),)
+        a = rendered.matrix
+        lines = a.shape[-1]
+        if lines == 1:
+            return (0.0 * a.sum(),)
+        full = lines * math.sqrt(lines)
+        return ((full - a.abs().sum()) / (full - lines),)
 
 
 @lru_cache(maxsize=16)
@@ -179,7 +191,7 @@ def _spectrograms(mel: bool, sizes: tuple[int, ...], rendered: Rendered) -> tupl
             f"{2 * rendered.nfft}, or a longer response (raise nfft)"
         )
     made = _spectrogram(mel, sizes, rendered.fs, rendered.dtype, rendered.device)
-    return tuple(made.spectrograms(rendered.time))
+    return tuple(made(rendered.time))
 
 
 def level_db(power: Tensor, least_db: float) -> Tensor:

@@ -31,10 +31,6 @@ class FlatMagnitude(Term):
 
     0 for a magnitude of 1 everywhere. Can be had at drawn frequencies.
 
-    See Also
-    --------
-    MeanSquare : the same as a plain criterion.
-
     Examples
     --------
     >>> import torch
@@ -44,7 +40,7 @@ class FlatMagnitude(Term):
     tensor(0.)
     """
 
-    def ideas(self) -> tuple[Feature, Distance, Reduction]:
+    def definition(self) -> tuple[Feature, Distance, Reduction]:
         """Return magnitude, squared distance from 1, mean."""
         return Magnitude("sum"), Squared(to=1.0), Mean()
 
@@ -52,14 +48,14 @@ class FlatMagnitude(Term):
 @dataclass(frozen=True, repr=False)
 class FlatPeaks(Term):
     """
-    How far peaks of the magnitude stand out: only what lies above a level counts, dips do not.
+    How far peaks of the magnitude stand out: what lies above a level, not the dips.
 
     Parameters
     ----------
     power : float
         The excess is raised to it, 1 to 16: the more, the more the highest peaks rule.
     level : float, optional
-        Magnitude above which it counts. Default: the response's own rms, which makes the loss blind to gain.
+        Magnitude above which a peak stands out. Default: the response's own rms, which makes the loss blind to gain.
 
     Notes
     -----
@@ -84,7 +80,7 @@ class FlatPeaks(Term):
         if self.level is not None:
             check_number(self.level, "level", 1e-6, 1e6)
 
-    def ideas(self) -> tuple[Feature, Distance, Reduction]:
+    def definition(self) -> tuple[Feature, Distance, Reduction]:
         """Return magnitude, its excess, mean."""
         if self.level is None:
             return Magnitude("each", "relative"), Excess(1.0, self.power), Mean()
@@ -99,10 +95,6 @@ class FlatPower(Term):
     Blind to gain. On the training grid; the specification's way of fitting it, at random frequencies of the network
     without its filters, is ``objective='power_variance'`` of the mode 'colorless'.
 
-    See Also
-    --------
-    PowerVariance : the same as a plain criterion.
-
     Examples
     --------
     >>> import torch
@@ -111,7 +103,7 @@ class FlatPower(Term):
     tensor(0.)
     """
 
-    def ideas(self) -> tuple[Feature, Distance, Reduction]:
+    def definition(self) -> tuple[Feature, Distance, Reduction]:
         """Return relative power, squared distance from 1, mean."""
         return RelativePower(), Squared(to=1.0), Mean()
 
@@ -150,7 +142,7 @@ class FlatExcitation(Term):
         super().__post_init__()
         check_choice(self.weighting, "weighting", ("std", "peaks"))
 
-    def ideas(self) -> tuple[Feature, Distance, Reduction]:
+    def definition(self) -> tuple[Feature, Distance, Reduction]:
         """Return the pattern in dB and its spread, or its deviation above the mean and a norm of that."""
         if self.weighting == "std":
             return Excitation(), Difference(to=0.0), Spread()
@@ -162,7 +154,8 @@ class Sparsity(Term):
     """
     How sparse the feedback matrix is: 0 if all entries are equal in size, 1 for a permutation.
 
-    A penalty on zeros keeps echoes dense; the specification's modes add it with a weight of 0.2.
+    A penalty on zeros keeps echoes dense; the specification's modes add it with a weight of 0.2. The measure of a
+    matrix that is not kept orthogonal may fall below 0; here its size is taken.
 
     References
     ----------
@@ -170,9 +163,9 @@ class Sparsity(Term):
 
     See Also
     --------
-    colorless_sparsity_loss : the same as a plain criterion.
+    colorless_sparsity_loss : as a criterion of the specification, with its sign.
     """
 
-    def ideas(self) -> tuple[Feature, Distance, Reduction]:
+    def definition(self) -> tuple[Feature, Distance, Reduction]:
         """Return the measure of the matrix, which is its own distance."""
         return MatrixSparsity(), Absolute(to=0.0), Mean()

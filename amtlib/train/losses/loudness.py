@@ -226,7 +226,7 @@ class MatchLoudness(Term):
         super().__post_init__()
         _check(self.level, self.spacing, self.hop, self.field)
 
-    def ideas(self) -> tuple[Feature, Distance, Reduction]:
+    def definition(self) -> tuple[Feature, Distance, Reduction]:
         """Return specific loudness, size of the difference, mean relative to the target."""
         return LoudnessPattern(**_settings(self)), Absolute(), RelativeMean()
 
@@ -269,7 +269,7 @@ class MatchLoudnessDecay(Term):
         super().__post_init__()
         _check(self.level, self.spacing, self.hop, self.field)
 
-    def ideas(self) -> tuple[Feature, Distance, Reduction]:
+    def definition(self) -> tuple[Feature, Distance, Reduction]:
         """Return fading loudness, size of the difference, mean relative to the target."""
         return LoudnessDecay(**_settings(self)), Absolute(), RelativeMean()
 

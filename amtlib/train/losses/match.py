@@ -50,7 +50,7 @@ class MatchMagnitude(Term):
 
     dB: bool = False
 
-    def ideas(self) -> tuple[Feature, Distance, Reduction]:
+    def definition(self) -> tuple[Feature, Distance, Reduction]:
         """Return magnitude, its distance, mean."""
         if self.dB:
             return Magnitude("each", "dB"), Absolute(), Mean()
@@ -66,7 +66,7 @@ class MatchImpulseResponse(Term):
     reverberation.
     """
 
-    def ideas(self) -> tuple[Feature, Distance, Reduction]:
+    def definition(self) -> tuple[Feature, Distance, Reduction]:
         """Return the samples, squared difference, share of the target's energy."""
         return Samples(), Squared(), RelativeMean(2.0)
 
@@ -80,10 +80,6 @@ class MatchSpectrogram(Term):
     ----------
     sizes : tuple of int
         Window lengths in samples, multiples of 4 from 32 to below twice the response.
-
-    See Also
-    --------
-    MultiScaleSpectrogram : the same as a plain criterion.
     """
 
     sizes: tuple[int, ...] = (256, 512, 1024)
@@ -93,7 +89,7 @@ class MatchSpectrogram(Term):
         super().__post_init__()
         check_sizes(self.sizes)
 
-    def ideas(self) -> tuple[Feature, Distance, Reduction]:
+    def definition(self) -> tuple[Feature, Distance, Reduction]:
         """Return spectrograms, difference, norm over entries."""
         return Spectrograms(self.sizes), Difference(), NormPerEntry()
 
@@ -107,10 +103,6 @@ class MatchMelSpectrogram(Term):
     ----------
     sizes : tuple of int
         Window lengths in samples, multiples of 4 from 32 to below twice the response.
-
-    See Also
-    --------
-    MelSpectrogram : the same as a plain criterion.
     """
 
     sizes: tuple[int, ...] = (256, 512, 1024)
@@ -120,7 +112,7 @@ class MatchMelSpectrogram(Term):
         super().__post_init__()
         check_sizes(self.sizes)
 
-    def ideas(self) -> tuple[Feature, Distance, Reduction]:
+    def definition(self) -> tuple[Feature, Distance, Reduction]:
         """Return mel spectrograms, difference, norm over entries."""
         return MelSpectrograms(self.sizes), Difference(), NormPerEntry()
 
@@ -147,7 +139,7 @@ class MatchExcitation(Term):
 
     fs: float | None = None
 
-    def ideas(self) -> tuple[Feature, Distance, Reduction]:
+    def definition(self) -> tuple[Feature, Distance, Reduction]:
         """Return the pattern in dB, squared difference, mean."""
         return Excitation(), Squared(), Mean()
 
@@ -201,7 +193,7 @@ class MatchCochleagram(Term):
         """Return the feature."""
         return Cochleagram(**{f.name: getattr(self, f.name) for f in fields(Cochleagram)})
 
-    def ideas(self) -> tuple[Feature, Distance, Reduction]:
+    def definition(self) -> tuple[Feature, Distance, Reduction]:
         """Return cochleagram, size of the difference, mean relative to the target."""
         reduction = Mean() if self.compression == "dB" else RelativeMean()
         return self.cochleagram(), Absolute(), reduction

@@ -1,5 +1,4 @@
 """What a network answers to an impulse, as the losses read it: each view of it computed once per step.
-Source: our own.
 Not here: how the answer is found (:mod:`amtlib.train.response`), what is compared (the losses).
 """
 

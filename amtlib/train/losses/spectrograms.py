@@ -1,6 +1,6 @@
-"""Likeness of spectrograms: several window lengths, linear or mel bands.
+"""Spectrograms with several window lengths, of linear or mel bands.
 Source: definitions of the specification (losses of flamo 0.2.20, spectrograms of nnAudio), written anew.
-Not here: which of them a mode uses (:mod:`amtlib.train.objectives`).
+Not here: how they are compared (:class:`amtlib.train.losses.MatchSpectrogram`).
 """
 
 import math
@@ -13,7 +13,7 @@ _LOWEST_HZ = 20.0
 
 
 class _Frames(nn.Module):
-    """Several sizes of overlapping frames of a signal, and the distance of what is made of them."""
+    """Several sizes of overlapping frames of a signal, and what is made of them."""
 
     def __init__(self, sizes: tuple[int, ...], fs: float, dtype: torch.dtype, device: torch.device) -> None:
         super().__init__()
@@ -22,9 +22,6 @@ class _Frames(nn.Module):
         kernels = [self._kernel(size).to(device=device, dtype=dtype) for size in sizes]
         for size, kernel in zip(sizes, kernels, strict=True):
             self.register_buffer(f"kernel_{size}", kernel, persistent=False)
-        self._target: Tensor | None = None
-        self._target_version = -1
-        self._targets: list[Tensor] = []
 
     def _kernel(self, size: int) -> Tensor:
         raise NotImplementedError
@@ -32,8 +29,8 @@ class _Frames(nn.Module):
     def _spectrogram(self, frames: Tensor, kernel: Tensor) -> Tensor:
         raise NotImplementedError
 
-    def spectrograms(self, y: Tensor) -> list[Tensor]:
-        """Spectrograms (batch * channel, frames, bands) of signals (batch, T, channel), one per size."""
+    def forward(self, y: Tensor) -> list[Tensor]:
+        """Return spectrograms (batch * channel, frames, bands) of signals (batch, T, channel), one per size."""
         # Channels stay apart: they join the batch before time is cut into frames.
         rows = y.mT.flatten(0, 1)
         found = []
@@ -43,24 +40,10 @@ class _Frames(nn.Module):
             found.append(self._spectrogram(frames, getattr(self, f"kernel_{size}")))
         return found
 
-    def forward(self, y_pred: Tensor, y_true: Tensor) -> Tensor:
-        """Sum over the sizes of the Frobenius norm of the difference over the number of entries."""
-        if y_pred.shape != y_true.shape or y_pred.ndim != 3:
-            raise ValueError(
-                f"y_pred and y_true have shapes {tuple(y_pred.shape)} and {tuple(y_true.shape)}: give equal ones, "
-                "(batch, samples, channels)"
-            )
-        if y_true is not self._target or y_true._version != self._target_version:
-            with torch.no_grad():
-                self._targets = self.spectrograms(y_true)
-            self._target, self._target_version = y_true, y_true._version
-        pairs = zip(self.spectrograms(y_pred), self._targets, strict=True)
-        return torch.stack([torch.linalg.vector_norm(a - b) / a.numel() for a, b in pairs]).sum()
-
 
 class MultiScaleSpectrogram(_Frames):
     """
-    Distance of magnitude spectrograms with several window lengths.
+    Magnitude spectrograms with several window lengths.
 
     Parameters
     ----------
@@ -79,17 +62,14 @@ class MultiScaleSpectrogram(_Frames):
 
     Examples
     --------
-    >>> loss = MultiScaleSpectrogram((256,), 48000.0, torch.float64, torch.device("cpu"))
-    >>> click = torch.zeros(1, 1024, 1, dtype=torch.float64)
-    >>> float(loss(click, click))
-    0.0
+    >>> spectrograms = MultiScaleSpectrogram((256,), 48000.0, torch.float64, torch.device("cpu"))
+    >>> spectrograms(torch.zeros(2, 1024, 3, dtype=torch.float64))[0].shape
+    torch.Size([6, 17, 129])
     """
-
-    log_key = "mss_loss"
 
     def _kernel(self, size: int) -> Tensor:
         lines = size // 2 + 1
-        top = self.fs // 2.0  # as nnAudio is told: a whole number of Hz
+        top = self.fs // 2.0  # nnAudio is given a whole number of Hz
         frequencies = _LOWEST_HZ + torch.arange(lines, dtype=torch.float64) * (top - _LOWEST_HZ) / lines
         samples = torch.arange(size, dtype=torch.float64)
         angles = 2.0 * math.pi / self.fs * samples[:, None] * frequencies
@@ -103,7 +83,7 @@ class MultiScaleSpectrogram(_Frames):
 
 class MelSpectrogram(_Frames):
     """
-    Distance of mel power spectrograms with several window lengths, n / 8 bands each.
+    Mel power spectrograms with several window lengths, n / 8 bands each.
 
     Parameters
     ----------
@@ -121,12 +101,10 @@ class MelSpectrogram(_Frames):
 
     Examples
     --------
-    >>> loss = MelSpectrogram((256,), 48000.0, torch.float64, torch.device("cpu"))
-    >>> loss.spectrograms(torch.zeros(2, 1024, 3, dtype=torch.float64))[0].shape
+    >>> spectrograms = MelSpectrogram((256,), 48000.0, torch.float64, torch.device("cpu"))
+    >>> spectrograms(torch.zeros(2, 1024, 3, dtype=torch.float64))[0].shape
     torch.Size([6, 17, 32])
     """
-
-    log_key = "mel_mss_loss"
 
     def _kernel(self, size: int) -> Tensor:
         self.register_buffer(

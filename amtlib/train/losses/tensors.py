@@ -1,5 +1,4 @@
 """Tensors as answers, so that losses can be had of signals (B, T) in any network.
-Source: our own.
 Not here: what losses read of an answer (:mod:`amtlib.train.losses.rendered`).
 """
 

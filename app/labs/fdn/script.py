@@ -1,6 +1,5 @@
 """The code that the FDN lab shows: a script that trains the same network in the same way."""
 
-import re
 
 from app.labs.fdn.setup import FdnSetup
 
@@ -17,7 +16,7 @@ def script(lab: FdnSetup, *, went_on: bool) -> str:
         "from amtlib.train import Trainable, extract_build, train_fdn, trainable_from_build",
     ]
     if lab.loss is not None:
-        names = sorted(set(re.findall(r"[A-Z]\w+(?=\()", repr(lab.loss))))
+        names = sorted(found.__name__ for found in lab.loss.classes())
         lines.append(f"from amtlib.train.losses import {', '.join(names)}")
     if goal.room:
         lines.append("from app.labs.fdn.target import Room, as_loud_as")

@@ -8,7 +8,16 @@ from collections.abc import Mapping
 
 from amtlib.fdn import FDNBuild
 from amtlib.train import TrainingRun
-from amtlib.train.notices import PenaltyDominates, TargetBreaksOff, TargetCut, TimeAliasing
+from amtlib.train.notices import (
+    ModesTooClose,
+    PenaltyDominates,
+    PenaltyLowered,
+    TargetBeginsLate,
+    TargetBreaksOff,
+    TargetCut,
+    TargetNoiseRemoved,
+    TimeAliasing,
+)
 from app.labs.fdn.ear import Representation
 from app.labs.fdn.findings import Analysis, Decay
 from app.page.problems import sentence
@@ -45,6 +54,26 @@ def warning(found: Warning) -> str:
             return (
                 f"The room breaks off {found.level:.0f} dB re its peak, and the silence after it is learned too. "
                 "Give a longer recording, or choose fewer points of the transform."
+            )
+        case TargetBeginsLate():
+            return (
+                f"The room begins {1e3 * found.pre_delay:.3g} ms later than the network can. Training leaves that much "
+                "silence out: delay the network's output by it."
+            )
+        case TargetNoiseRemoved():
+            return (
+                f"The room's recording holds steady noise, {-found.level:.0f} dB below the start of its decay. It is "
+                f"taken out, and from {found.start:.3g} s on the decay goes on in its place."
+            )
+        case PenaltyLowered():
+            return (
+                f"The density term has a weight of {found.weight:.2g}, which gives it a tenth of what moves the "
+                f"matrix. A weight of {found.usual:g} would give it {found.share:.4g} %."
+            )
+        case ModesTooClose():
+            return (
+                f"The modes lie {found.spacing:.3g} Hz apart, and the transform tells apart {found.resolution:.3g} Hz: "
+                f"what is made flat is not the modes. Choose {found.advice} points or more, or fewer delays."
             )
         case TimeAliasing():
             level = f"{found.level:.0f} dB"

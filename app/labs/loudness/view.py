@@ -15,7 +15,9 @@ from app.page.view import LabView
 from app.work import Job
 
 _GRID = """
-.figures { grid-template-columns: repeat(2, minmax(0, 1fr)); grid-template-rows: 170px 66px 139px 225px auto;
+.figures { grid-template-columns: repeat(2, minmax(0, 1fr)); --px: calc(1px * var(--heights, 1));
+           grid-template-rows: calc(170 * var(--px)) calc(66 * var(--px)) calc(139 * var(--px))
+                               calc(225 * var(--px)) auto;
            grid-template-areas: "spectrum time" "excitation time" "excitation beside" "specific beside"
                                 "corner corner"; }
 .corner { padding-left: 4px; min-height: 44px; }

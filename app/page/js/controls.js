@@ -88,6 +88,8 @@ function buttons(root, store, showPicks) {
     notify(store)
     say(store.editing ? "Untick what students need not see, then copy the link" : "")
   }}, "Make a lesson")
+  const present = button({title: "Figures and letters for a projector. Key P", onclick: () => store.present(true)},
+    "Present")
   const explain = button({"aria-pressed": "false", onclick: () => {
     explain.setAttribute("aria-pressed", String(root.classList.toggle("explaining")))
   }}, "Explain")
@@ -95,7 +97,7 @@ function buttons(root, store, showPicks) {
     make("div", {class: "buttons"},
       button({onclick: () => store.engine?.ask({type: "reset"})}, "Reset"),
       explain,
-      ...(store.permalink ? [button({onclick: copyLink}, "Copy link"), teach] : [])),
+      ...(store.permalink ? [button({onclick: copyLink}, "Copy link"), teach, present] : [])),
     status,
   ]
 }

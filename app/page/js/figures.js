@@ -4,12 +4,13 @@
 /** @import {Figure} from "@bokehjs/models/plots" */
 /** @import {Answer, FigureView, FiguresContent, Part, Scene, Store} from "./types" */
 
-import {keepConnected} from "./connection.js"
+import {keepConnected, keepListening} from "./connection.js"
 import {freshId, make} from "./dom.js"
 import {startEngine} from "./engine.js"
 import {adaptPage} from "./frame.js"
 import {paint} from "./paint.js"
 import {applyScene, figuresOf} from "./scene.js"
+import {setStage} from "./stage.js"
 import {fitTitles} from "./titles.js"
 
 /**
@@ -26,7 +27,10 @@ export async function figures(model, el, store) {
     keepConnected(engine)
   }
   const grid = make("div", {class: "figures"})
+  const silence = store.permalink ? keepListening() : null
   store.showComputing = (is) => {
+    if (is) silence?.waiting()
+    else silence?.answered()
     grid.classList.toggle("computing", is)
     grid.setAttribute("aria-busy", String(is))
   }
@@ -61,7 +65,14 @@ export async function figures(model, el, store) {
   paint(document, grid)
   const views = await Bokeh.embed.add_document_standalone(document, grid, targets)
   store.views = plots.map((figure) => /** @type {FigureView} */ (/** @type {unknown} */ (views.get(figure))))
-  fitTitles(document)
+  // A title of another number of lines, or a legend of another size, is painted rightly only in a figure that changes its
+  // own size.
+  const relayout = (/** @type {Figure} */ figure) => {
+    const height = Number(figure.height)
+    figure.height = height - 1
+    requestAnimationFrame(() => { if (figure.height === height - 1) figure.height = height })
+  }
+  setStage(document, grid, store, fitTitles(document, relayout), relayout)
   store.receivers.scene = (scene) => applyScene(document, scene)
   for (const scene of early) applyScene(document, scene)
   // In a notebook, cells run on while this one is being drawn: what they changed meanwhile is asked for.

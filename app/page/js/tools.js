@@ -57,7 +57,9 @@ export function tools(model, el, store) {
   store.receivers.tools = draw
   draw(model.content)
   const compare = compares ? group("Compare", pin, ...whilePinned, fits ? fit : null) : null
-  el.append(make("div", {class: "tools"}, make("div", {class: "row"}, compare, group("Keep", ...keep)), code.node))
+  const root = make("div", {class: "tools"}, make("div", {class: "row"}, compare, group("Keep", ...keep)), code.node)
+  el.append(root)
+  store.watchers.add(() => root.classList.toggle("presenting", store.presenting))
 
   const note = make("span", {class: "fine"}, "Played at one safe level; dB SPL is the model’s level.")
   const ears = make("div", {class: "listen"}, work.node, group("Listen", ...listen), player, status, note)

@@ -47,3 +47,47 @@ export function adopt(connection, reconnection) {
     else closed(event, reject)
   }
 }
+
+/**
+ * Give the frame of panel-material-ui 0.16 what a screen reader needs and it lacks: its title is a third heading, an empty
+ * heading, a bar of progress that is never shown and a handle have names or roles that fit nothing.
+ */
+export function mendFrame() {
+  const mend = () => {
+    const frame = frameOf()
+    if (!frame) return false
+    const title = frame.querySelector("header .title")
+    title?.setAttribute("role", "heading")
+    title?.setAttribute("aria-level", "1")
+    for (const empty of frame.querySelectorAll("h5")) {
+      if (empty.textContent?.trim()) continue
+      empty.setAttribute("role", "presentation")
+      empty.setAttribute("aria-hidden", "true")
+    }
+    frame.querySelector("header [role=progressbar]")?.setAttribute("aria-hidden", "true")
+    frame.querySelector("[aria-label='Resize sidebar']")?.setAttribute("role", "separator")
+    return true
+  }
+  // The frame is drawn by React, after the parts that stand in it.
+  let tries = 0
+  const again = () => { if (!mend() && (tries += 1) < 50) setTimeout(again, 100) }
+  again()
+}
+
+/** @returns {Element | null} the frame of panel-material-ui, which stands in a shadow of its own */
+function frameOf() {
+  for (const host of document.querySelectorAll("div")) {
+    const frame = host.shadowRoot?.querySelector(".page")
+    if (frame) return frame
+  }
+  return null
+}
+
+/**
+ * Take the title bar away, and the room that it is left, while the page is presented.
+ * @param {boolean} is
+ */
+export function hideBar(is) {
+  for (const bar of /** @type {NodeListOf<HTMLElement>} */ (frameOf()?.querySelectorAll("header, .MuiToolbar-root") ?? []))
+    bar.style.display = is ? "none" : ""
+}

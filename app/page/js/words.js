@@ -6,6 +6,9 @@ import {button, make} from "./dom.js"
 import {drawControls} from "./inputs.js"
 import {whenStarted} from "./store.js"
 
+// How long a summary must stay the same before it is said, ms.
+const RESTING_MS = 800
+
 /**
  * Set a text only where it differs: a screen reader reads out what is set.
  * @param {HTMLElement} node
@@ -21,7 +24,11 @@ function setText(node, text) {
  * @param {Store} store
  */
 export function words(model, el, store) {
-  const line = make("p", {class: "summary", role: "status", "aria-live": "polite"})
+  const line = make("p", {class: "summary"})
+  // What a screen reader says once the picture rests: at every step of a slider it would not come to an end.
+  const spoken = make("p", {class: "spoken", role: "status"})
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let resting
   const problems = make("div", {class: "problems", role: "alert"})
   const lesson = make("section", {class: "lesson-card", "aria-label": "Lesson", hidden: true})
   const task = make("p", {class: "task", role: "status"})
@@ -38,6 +45,8 @@ export function words(model, el, store) {
   /** @param {WordsContent} content */
   const draw = ({summary, problem, notes, story, done}) => {
     setText(line, summary)
+    clearTimeout(resting)
+    resting = setTimeout(() => setText(spoken, summary), RESTING_MS)
     const sentences = [...(problem ? [problem] : []), ...notes]
     problems.replaceChildren(...sentences.map((text) => make("p", {class: problem === text ? "problem" : "note"}, text)))
     problems.hidden = !sentences.length
@@ -50,7 +59,10 @@ export function words(model, el, store) {
   store.receivers.words = draw
   draw(model.content)
   const quick = make("div", {class: "quick"})
-  el.append(make("div", {class: "words"}, line, problems, lesson, quick))
+  const leave = button({class: "leave", title: "Key P", onclick: () => store.present(false)}, "Leave the presentation")
+  const root = make("div", {class: "words"}, leave, line, spoken, problems, lesson, quick)
+  el.append(root)
+  store.watchers.add(() => root.classList.toggle("presenting", store.presenting))
   whenStarted(store, () => drawControls(quick, model.content.quick, store))
 }
 

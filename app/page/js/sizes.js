@@ -1,0 +1,95 @@
+// How large figures and their letters are: as the screen allows, and larger still where a room looks at a projector.
+
+/** @import {Document} from "@bokehjs/document" */
+/** @import {Figure} from "@bokehjs/models/plots" */
+
+import {figuresOf} from "./scene.js"
+
+// Smallest letters of a figure at their usual size, and of one that is presented, px.
+const SMALLEST = 11, PRESENTED = 18
+// Room in which figures have their usual size, px; narrower rooms show them one below the other.
+const USUAL_WIDTH = 1050, NARROW = 700
+// Largest figures and letters of a page that is not presented, as multiples of the usual.
+const LARGEST = 2
+
+/**
+ * @typedef {object} Sizes
+ * @property {number} heights of figures, as a multiple of the usual
+ * @property {number} letters in figures, as a multiple of the usual
+ */
+
+/**
+ * @param {{width: number, height: number, usual: number, presented: boolean}} room its width and height, the height that
+ *   the figures usually have, and whether they are presented
+ * @returns {Sizes}
+ */
+export function sizesFor({width, height, usual, presented}) {
+  const fill = usual > 0 ? height / usual : 1
+  if (presented) return {heights: within(fill, 0.4, 5), letters: Math.max(PRESENTED / SMALLEST, within(fill, 0, 3))}
+  if (width < NARROW) return {heights: 1, letters: 1}
+  const heights = within(fill, 1, LARGEST)
+  return {heights, letters: within(width / USUAL_WIDTH, 1, heights)}
+}
+
+/**
+ * @param {number} value
+ * @param {number} low
+ * @param {number} high
+ */
+function within(value, low, high) {
+  return Math.min(Math.max(value, low), high)
+}
+
+/** Everything of a figure that has a size, as it usually is. @typedef {{set: (factor: number) => void}} Sized */
+
+/**
+ * @param {Document} document
+ * @returns {(sizes: Sizes, heightOf?: (figure: Figure) => number | undefined) => void} gives the figures a size, and
+ *   some of them a height of their own, px
+ */
+export function sizable(document) {
+  const sized = figuresOf(document).map((figure) => {
+    const height = Number(figure.height)
+    /** @type {Sized[]} */
+    const parts = []
+    const {min_border_left: left, min_border_right: right} = figure
+    parts.push({set: (factor) => figure.setv({
+      min_border_left: left === null ? null : left * factor, min_border_right: right === null ? null : right * factor,
+    })})
+    for (const part of [figure.left, figure.right, figure.above, figure.below, figure.center].flat())
+      parts.push(...lettersOf(part))
+    for (const renderer of figure.renderers)
+      if ("glyph" in renderer) parts.push(...lettersOf(/** @type {{glyph: object}} */ (renderer).glyph))
+    return {figure, height, parts}
+  })
+  return ({heights, letters}, heightOf) => {
+    for (const {figure, height, parts} of sized) {
+      figure.height = Math.round(heightOf?.(figure) ?? height * heights)
+      for (const part of parts) part.set(letters)
+    }
+  }
+}
+
+const IN_PX = ["axis_label_text_font_size", "major_label_text_font_size", "label_text_font_size", "text_font_size"]
+const NUMBERS = ["glyph_height", "glyph_width", "label_height", "line_width", "size"]
+
+/**
+ * @param {object} model an axis, a legend, a colour bar or a glyph
+ * @returns {Sized[]}
+ */
+function lettersOf(model) {
+  const {type} = /** @type {{type: string}} */ (model)
+  if (type === "Title" || type === "Grid") return []  // titles have a rule of their own
+  const properties = /** @type {Record<string, unknown> & {setv: (values: Record<string, unknown>) => void}} */ (model)
+  /** @type {[string, (factor: number) => unknown][]} */
+  const found = []
+  for (const name of [...IN_PX, ...NUMBERS, ...(type === "ColorBar" ? ["width"] : [])]) {
+    if (!(name in properties)) continue
+    const held = properties[name]
+    const value = held !== null && typeof held === "object" && "value" in held ? held.value : held
+    if (typeof value === "string" && value.endsWith("px") && parseFloat(value) > 0)
+      found.push([name, (factor) => `${parseFloat(value) * factor}px`])
+    if (typeof value === "number") found.push([name, (factor) => value * factor])
+  }
+  return [{set: (factor) => properties.setv(Object.fromEntries(found.map(([name, size]) => [name, size(factor)])))}]
+}

@@ -1,0 +1,125 @@
+// The figures on the screen: as large as it allows, presented to a room (key P), and one of them alone (Enter).
+
+/** @import {Document} from "@bokehjs/document" */
+/** @import {Figure} from "@bokehjs/models/plots" */
+/** @import {Store} from "./types" */
+
+import {closeDrawer} from "./frame.js"
+import {figuresOf} from "./scene.js"
+import {sizable, sizesFor} from "./sizes.js"
+import {notify} from "./store.js"
+import {hideBar} from "./upstream.js"
+
+// Room under the figures for the tools, px; none when presenting.
+const TOOLS = 96, MARGIN = 12
+const REPAINT_MS = 150
+// Figures that would change their height by less than this share keep it: rounded heights never fit quite.
+const STEADY = 0.02
+
+/**
+ * @param {Document} document
+ * @param {HTMLElement} grid
+ * @param {Store} store
+ * @param {(letters: number) => void} setTitles
+ * @param {(figure: Figure) => void} relayout gives a figure's parts their places anew
+ */
+export function setStage(document, grid, store, setTitles, relayout) {
+  const resize = sizable(document)
+  const window_ = /** @type {Window} */ (grid.ownerDocument.defaultView)
+  /** @type {HTMLElement | null} */
+  let alone = null
+  /** @type {HTMLElement | null} */
+  let pointed = null
+  /** @type {HTMLElement | null} */
+  let shownAlone = null
+  let heights = 1, letters = 1, width = 0, wanted = 0
+
+  const fit = () => {
+    wanted = 0
+    const room = /** @type {HTMLElement} */ (grid.parentElement).getBoundingClientRect()
+    const above = room.top + window_.scrollY
+    const shown = gridHeight(grid)
+    const corner = grid.getBoundingClientRect().height - shown  // and what else has a height of its own
+    const height = window_.innerHeight - above - corner - (store.presenting ? MARGIN : TOOLS)
+    const usual = shown / heights
+    const sizes = sizesFor({width: room.width, height, usual, presented: store.presenting})
+    if (!store.permalink) Object.assign(sizes, {heights: 1, letters: 1})  // a cell is as large as its notebook makes it
+    if (Math.abs(sizes.heights / heights - 1) < STEADY && sizes.letters === letters && alone === shownAlone) return
+    heights = sizes.heights
+    shownAlone = alone
+    grid.style.setProperty("--heights", String(heights))
+    resize(sizes, ({name}) => name === alone?.dataset.name ? window_.innerHeight - 2 * MARGIN : undefined)
+    setTitles(sizes.letters)
+    if (sizes.letters === letters) return
+    letters = sizes.letters
+    // BokehJS paints the samples of a legend before its new size is known, and then not again.
+    setTimeout(() => { for (const figure of figuresOf(document)) relayout(figure) }, REPAINT_MS)
+  }
+  const fitSoon = () => { wanted ||= window_.requestAnimationFrame(fit) }
+  new ResizeObserver(([{contentRect}]) => {
+    if (contentRect.width !== width) fitSoon()  // its height follows from the figures
+    width = contentRect.width
+  }).observe(/** @type {HTMLElement} */ (grid.parentElement))
+  window_.addEventListener("resize", fitSoon)
+  store.watchers.add((moved) => { if (!moved?.size) fitSoon() })
+  store.refit = fitSoon
+  fit()
+  if (!store.permalink) return
+
+  /** @param {boolean} is */
+  const present = (is) => {
+    if (!is) leaveAlone()
+    store.presenting = is
+    grid.ownerDocument.documentElement.classList.toggle("amtlab-presenting", is)
+    closeDrawer(is)
+    hideBar(is)
+    notify(store)
+    window_.scrollTo({top: 0})
+  }
+  const leaveAlone = () => {
+    alone?.classList.remove("alone")
+    alone = null
+    fitSoon()
+  }
+  store.present = present
+  for (const target of targetsOf(grid))
+    target.addEventListener("pointerenter", () => { pointed = target })
+  window_.addEventListener("keydown", (event) => {
+    const at = /** @type {HTMLElement} */ (event.composedPath()[0])
+    if (event.ctrlKey || event.metaKey || event.altKey || isTyping(at)) return
+    if (event.key.toLowerCase() === "p") present(!store.presenting)
+    else if (event.key === "Escape" && alone) leaveAlone()
+    else if (event.key === "Escape" && store.presenting) present(false)
+    else if (event.key === "Enter" && store.presenting && !isButton(at)) {
+      const next = alone ? null : pointed
+      leaveAlone()
+      if (!next) return
+      alone = next
+      alone.classList.add("alone")
+    }
+  })
+  if (figuresOf(document).length) pointed = targetsOf(grid)[0] ?? null
+}
+
+/** @param {HTMLElement} grid @returns {HTMLElement[]} */
+function targetsOf(grid) {
+  return [...grid.querySelectorAll("[data-name]")].map((each) => /** @type {HTMLElement} */ (each))
+}
+
+/** Height of the figures without the corner, which has letters of its own. @param {HTMLElement} grid */
+function gridHeight(grid) {
+  const boxes = targetsOf(grid).filter((each) => !each.classList.contains("alone"))
+    .map((each) => each.getBoundingClientRect()).filter(({height}) => height > 0)
+  if (!boxes.length) return 0
+  return Math.max(...boxes.map(({bottom}) => bottom)) - Math.min(...boxes.map(({top}) => top))
+}
+
+/** @param {HTMLElement} node */
+function isTyping(node) {
+  return node.matches?.("input:not([type=range]):not([type=checkbox]), textarea, select, [contenteditable]") ?? false
+}
+
+/** @param {HTMLElement} node */
+function isButton(node) {
+  return node.matches?.("button, a, summary, input") ?? false
+}

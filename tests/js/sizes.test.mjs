@@ -1,0 +1,29 @@
+import assert from "node:assert/strict"
+import {test} from "node:test"
+
+import {sizesFor} from "../../app/page/js/sizes.js"
+
+const room = {width: 1050, height: 700, usual: 700, presented: false}
+
+test("figures keep their usual size where there is just room for it, and where there is less", () => {
+  assert.deepEqual(sizesFor(room), {heights: 1, letters: 1})
+  assert.deepEqual(sizesFor({...room, height: 400}), {heights: 1, letters: 1})
+})
+
+test("a larger screen gets larger figures, and letters that grow with both sides", () => {
+  assert.deepEqual(sizesFor({...room, width: 1575, height: 1050}), {heights: 1.5, letters: 1.5})
+  assert.deepEqual(sizesFor({...room, width: 1575, height: 840}), {heights: 1.2, letters: 1.2})
+  assert.deepEqual(sizesFor({...room, width: 5000, height: 5000}), {heights: 2, letters: 2})
+})
+
+test("a phone keeps its figures one below the other at their usual size", () => {
+  assert.deepEqual(sizesFor({...room, width: 390, height: 2000}), {heights: 1, letters: 1})
+})
+
+test("presented figures fill the screen, and no letter is smaller than 18 px", () => {
+  const {heights, letters} = sizesFor({width: 1900, height: 910, usual: 700, presented: true})
+  assert.equal(heights, 1.3)
+  assert.ok(11 * letters >= 18 - 1e-9)
+  assert.equal(sizesFor({width: 3800, height: 2100, usual: 700, presented: true}).letters, 3)
+  assert.equal(sizesFor({width: 1900, height: 350, usual: 700, presented: true}).heights, 0.5)
+})
