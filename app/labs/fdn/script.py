@@ -1,6 +1,5 @@
 """The code that the FDN lab shows: a script that trains the same network in the same way."""
 
-
 from app.labs.fdn.setup import FdnSetup
 
 
