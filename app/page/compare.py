@@ -4,14 +4,11 @@ Not the figures: which layers show A is declared in each lab's figures.py.
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, TypeAlias
+from typing import Any, TypeAlias
 
 import torch
 
 from app.page.problems import sentence
-
-if TYPE_CHECKING:
-    from app.page.view import LabView
 
 #: Samples in Pa, and their rate in Hz.
 Samples: TypeAlias = tuple[torch.Tensor, int]
@@ -37,7 +34,7 @@ class Comparison:
         What is still to be pinned.
     """
 
-    def __init__(self, lab: "LabView", asked_for: dict[str, str] | None = None) -> None:
+    def __init__(self, lab: Any, asked_for: dict[str, str] | None = None) -> None:
         self.state: dict[str, str] | None = None
         self.sound: Samples | None = None
         self.asked_for = asked_for

@@ -1,7 +1,7 @@
 """What the parts of a lab's page are drawn from, as plain data of the structures in :mod:`app.page.protocol`."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Any
 
 from app.figures.wire import Scene
 from app.page.protocol import (
@@ -15,9 +15,6 @@ from app.page.protocol import (
 )
 from app.page.upload import MAX_BYTES
 
-if TYPE_CHECKING:
-    from app.page.view import LabView
-
 
 @dataclass
 class Status:
@@ -30,9 +27,15 @@ class Status:
 
 
 class Contents:
-    """The content of each part of one page, at the moment that it is asked for."""
+    """The content of each part of one page, at the moment that it is asked for.
 
-    def __init__(self, lab: "LabView") -> None:
+    Parameters
+    ----------
+    lab : LabView
+        The page. Its class is not imported here: it owns this object.
+    """
+
+    def __init__(self, lab: Any) -> None:
         self._lab = lab
 
     def controls(self) -> ControlsContent:

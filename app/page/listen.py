@@ -5,7 +5,7 @@ import io
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,9 +14,6 @@ from amtlib import audio
 from app.page.compare import Comparison
 from app.page.problems import NO_ROOM, sentence
 from app.page.protocol import Failed, File, Sound
-
-if TYPE_CHECKING:
-    from app.page.view import LabView
 
 _LOG = logging.getLogger("amtlab")
 _MIME = {
@@ -91,7 +88,7 @@ class Listening:
         Has the sound of A.
     """
 
-    def __init__(self, lab: "LabView", comparison: Comparison) -> None:
+    def __init__(self, lab: Any, comparison: Comparison) -> None:
         self._lab = lab
         self._comparison = comparison
 

@@ -118,7 +118,6 @@ MODULES = {
     for path in (ROOT / folder).rglob("*.py")
 }
 #: Arrows that still close a circle.
-LEFT = {("app.page.content", "app.page.view")}
 
 
 def loaded_by_name(path: Path) -> set[str]:
@@ -138,7 +137,7 @@ def modules_imported(name: str) -> set[str]:
     """The modules of the project that one imports, also for types alone; for other names the module that has them."""
     names = imported(MODULES[name]) | loaded_by_name(MODULES[name])
     found = {each if each in MODULES else each.rpartition(".")[0] for each in names}
-    return {each for each in found & set(MODULES) if each != name and (name, each) not in LEFT}
+    return {each for each in found & set(MODULES) if each != name}
 
 
 def circle(arrows: dict[str, set[str]]) -> list[str]:
