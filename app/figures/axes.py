@@ -88,6 +88,8 @@ class Axis:
         Whether values grow downwards.
     whole : bool
         Whether only whole numbers get ticks.
+    brief : bool
+        Whether the unit alone stands beside the axis, in a figure too low for more.
     labelled, numbered : bool
         Whether the label, and the numbers at the ticks, are shown; not where the figure beside shows the same axis.
     """
@@ -100,6 +102,7 @@ class Axis:
     ticks: Sequence[float] | Callable[[Any], Sequence[float]] | None = None
     flipped: bool = False
     whole: bool = False
+    brief: bool = False
     labelled: bool = True
     numbered: bool = True
 
@@ -115,7 +118,7 @@ class Axis:
     @property
     def shown(self) -> str:
         """What stands beside the axis."""
-        return self.heading if self.labelled else ""
+        return "" if not self.labelled else self.unit if self.brief else self.heading
 
     def place(self, values: Any) -> Array:
         """Return where values of this axis lie on it."""

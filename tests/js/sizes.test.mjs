@@ -25,5 +25,5 @@ test("presented figures fill the screen, and no letter is smaller than 18 px", (
   assert.equal(heights, 1.3)
   assert.ok(11 * letters >= 18 - 1e-9)
   assert.equal(sizesFor({width: 3800, height: 2100, usual: 700, presented: true}).letters, 3)
-  assert.equal(sizesFor({width: 1900, height: 350, usual: 700, presented: true}).heights, 0.5)
+  assert.equal(sizesFor({width: 1900, height: 350, usual: 700, presented: true}).heights, 0.75)
 })

@@ -136,7 +136,7 @@ RESPONSE = Figure(
     "response",
     lambda observed: observed.response_title,
     Axis("frequency", "Frequency", "Hz", (40.0, 24000.0), "log", _OCTAVES),
-    Axis("magnitude", "Highest level", "dB re mean power", (-25.0, 15.0)),
+    Axis("magnitude", "Peak level", "dB re mean", (-25.0, 15.0)),
     [
         Curve("start", lambda observed: observed.responses["start"], Style(GREY, width=0.8), "start"),
         Curve(
@@ -284,7 +284,7 @@ DENSITY = Figure(
     "density",
     _density_title,
     Axis("density_time", "Time", "s", (0.01, 1.0), "log", (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)),
-    Axis("density", "Normalised echo density", limits=_densest),
+    Axis("density", "Echo density", limits=_densest),
     [
         Guides("noise", lambda observed: 1.0, across="y"),
         *_by_state(_density, lambda observed, which: observed.decays.get(which)),

@@ -105,7 +105,7 @@ WAVEFORM = Figure(
     "waveform",
     "Sound pressure over time",
     replace(TIME, labelled=False, numbered=False),
-    Axis("pressure", "Pressure", "mPa", lambda lab: _around_zero(lab.result.waveform, 1000)),
+    Axis("pressure", "Pressure", "mPa", lambda lab: _around_zero(lab.result.waveform, 1000), brief=True),
     [
         Curve(
             "sound",

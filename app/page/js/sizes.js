@@ -9,6 +9,8 @@ import {figuresOf} from "./scene.js"
 const SMALLEST = 11, PRESENTED = 18
 // Room in which figures have their usual size, px; narrower rooms show them one below the other.
 const USUAL_WIDTH = 1050, NARROW = 700
+// Presented figures that would be smaller than this share of the usual are scrolled to instead.
+const SMALLEST_SHARE = 0.75
 // Largest figures and letters of a page that is not presented, as multiples of the usual.
 const LARGEST = 2
 
@@ -25,7 +27,7 @@ const LARGEST = 2
  */
 export function sizesFor({width, height, usual, presented}) {
   const fill = usual > 0 ? height / usual : 1
-  if (presented) return {heights: within(fill, 0.4, 5), letters: Math.max(PRESENTED / SMALLEST, within(fill, 0, 3))}
+  if (presented) return {heights: within(fill, SMALLEST_SHARE, 5), letters: Math.max(PRESENTED / SMALLEST, within(fill, 0, 3))}
   if (width < NARROW) return {heights: 1, letters: 1}
   const heights = within(fill, 1, LARGEST)
   return {heights, letters: within(width / USUAL_WIDTH, 1, heights)}
