@@ -7,7 +7,7 @@ sounds. What goes in as (T,) comes out without a batch axis, (B, T) with B in fr
 import importlib
 from types import ModuleType
 
-from amtlib import ears, filterbanks, loudness, lti, scales
+from amtlib import ears, filterbanks, loudness, lti, perception, scales
 from amtlib.ears import HeadphoneFilter, MiddleEarFilter, OuterMiddleEarFilter, fit_drnl
 from amtlib.filterbanks import (
     DRNLFilterbank,
@@ -33,11 +33,13 @@ from amtlib.loudness import (
     phon2sone,
     sone2phon,
 )
+from amtlib.perception import AdaptLoop, IHCEnvelope, IHCPaulick2024
 from amtlib.scales import audfiltbw, erb2fc, erbrate2f, erbspacebw, f2erb, f2erbrate, fc2erb
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "AdaptLoop",
     "BinauralInhibition",
     "DRNLFilterbank",
     "ERBIntegration",
@@ -46,6 +48,8 @@ __all__ = [
     "GammatoneFilterbank",
     "Glasberg2002",
     "HeadphoneFilter",
+    "IHCEnvelope",
+    "IHCPaulick2024",
     "LoudnessIntegration",
     "MiddleEarFilter",
     "Moore2016",
@@ -72,6 +76,7 @@ __all__ = [
     "fit_drnl",
     "loudness",
     "lti",
+    "perception",
     "phon2sone",
     "scales",
     "sone2phon",

@@ -26,6 +26,7 @@ FREQS = torch.tensor([[500.0, 1000.0, 2000.0]], dtype=torch.float64)
 #: For each public module: its arguments, and two inputs, which a batch holds together (the number of their axes
 #: without batch is the last entry).
 CASES: dict[str, tuple[dict[str, Any], Callable[[], tuple[Tensor, ...]]]] = {
+    "AdaptLoop": ({"fs": 32000}, lambda: (TONE.relu() + 1e-3,)),
     "BinauralInhibition": ({}, lambda: (ONES, ONES.flip(0))),
     "DRNLFilterbank": ({"fc": [500.0, 3000.0], "fs": 32000, "dtype": torch.float32}, lambda: (1e-4 * TONE,)),
     "ERBIntegration": (
@@ -37,6 +38,8 @@ CASES: dict[str, tuple[dict[str, Any], Callable[[], tuple[Tensor, ...]]]] = {
     "GammatoneFilterbank": ({"fc": [500.0, 1000.0, 3000.0], "fs": 32000}, lambda: (TONE,)),
     "Glasberg2002": ({}, lambda: (TONE,)),
     "HeadphoneFilter": ({"fs": 32000}, lambda: (TONE,)),
+    "IHCEnvelope": ({"fs": 32000}, lambda: (TONE + 1e-3,)),
+    "IHCPaulick2024": ({"fs": 32000}, lambda: (0.1 * TONE,)),
     "LoudnessIntegration": ({}, lambda: (ONES.expand(20, 150),)),
     "MiddleEarFilter": ({"fs": 32000}, lambda: (TONE,)),
     "Moore2016": ({}, lambda: (torch.stack([TONE, 0.3 * TONE]),)),

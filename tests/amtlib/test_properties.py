@@ -75,6 +75,15 @@ OWN: dict[tuple[str, str], st.SearchStrategy[Any]] = {
     ("DRNLFilterbank", "model"): st.sampled_from(["paulick2024", "jepsen2008"]),
     ("FastDRNLFilterbank", "model"): st.sampled_from(["paulick2024", "jepsen2008"]),
     ("MiddleEarFilter", "model"): st.sampled_from(["lopezpoveda2001", "jepsen2008"]),
+    ("AdaptLoop", "preset"): st.sampled_from(["dau1996", "dau1997", "osses2021", "relanoiborra2019"]),
+    ("AdaptLoop", "tau"): st.none() | st.lists(st.floats(1e-3, 1.0), min_size=1, max_size=6),
+    ("AdaptLoop", "limit"): st.none() | st.floats(5.0, 50.0),
+    ("AdaptLoop", "minlvl"): st.none() | st.floats(1e-7, 1e-3),
+    ("IHCEnvelope", "method"): st.sampled_from(
+        ["dau1996", "bernstein1999", "breebaart2001", "relanoiborra2019"]
+    ),
+    ("IHCEnvelope", "cutoff"): st.none() | st.floats(100.0, 3000.0),
+    ("IHCEnvelope", "order"): st.none() | st.sampled_from([2, 4]),
     ("Moore2016Spectrum", "fs"): st.just(32000),
     ("GammatoneFilterbank", "fs"): st.sampled_from([16000, 22050, 44100]),
     **dict.fromkeys(

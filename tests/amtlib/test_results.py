@@ -39,7 +39,7 @@ PACKAGES = (
     "amtlib",
     *(
         f"amtlib.{name}"
-        for name in ("audio", "batch", "ears", "fdn", "filterbanks", "jobs", "loudness", "lti")
+        for name in ("audio", "batch", "ears", "fdn", "filterbanks", "jobs", "loudness", "lti", "perception")
     ),
     *("amtlib.signals", "amtlib.train", "amtlib.train.losses"),
 )
@@ -135,10 +135,13 @@ def test_a_result_prints_one_short_line(name: str):
 
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
+    "AdaptLoop": {"fs": 44100},
     "DRNLFilterbank": {"fc": (100.123456789, 7999.987654321), "fs": 44100},
     "FastDRNLFilterbank": {"fc": (100.123456789, 7999.987654321), "fs": 44100},
     "GammatoneFilterbank": {"fc": (50.123456789, 15999.987654321), "fs": 44100},
     "HeadphoneFilter": {"fs": 44100},
+    "IHCEnvelope": {"fs": 44100},
+    "IHCPaulick2024": {"fs": 44100},
     "MiddleEarFilter": {"fs": 44100},
     "OuterMiddleEarFilter": {"fs": 44100},
 }

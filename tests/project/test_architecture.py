@@ -21,6 +21,7 @@ RANK = {
     "fdn": 1,
     "ears": 2,
     "loudness": 3,
+    "perception": 3,
     "train": 3,
     "jobs": 3,
     "limits": 0,
