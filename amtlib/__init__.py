@@ -33,7 +33,15 @@ from amtlib.loudness import (
     phon2sone,
     sone2phon,
 )
-from amtlib.perception import AdaptLoop, IHCEnvelope, IHCPaulick2024
+from amtlib.perception import (
+    AdaptLoop,
+    BrokenStickCompression,
+    IHCEnvelope,
+    IHCPaulick2024,
+    King2019ModulationFilterbank,
+    ModulationFilterbank,
+    PowerCompression,
+)
 from amtlib.scales import audfiltbw, erb2fc, erbrate2f, erbspacebw, f2erb, f2erbrate, fc2erb
 
 __version__ = "0.1.0"
@@ -41,6 +49,7 @@ __version__ = "0.1.0"
 __all__ = [
     "AdaptLoop",
     "BinauralInhibition",
+    "BrokenStickCompression",
     "DRNLFilterbank",
     "ERBIntegration",
     "ExcitationPattern",
@@ -50,8 +59,10 @@ __all__ = [
     "HeadphoneFilter",
     "IHCEnvelope",
     "IHCPaulick2024",
+    "King2019ModulationFilterbank",
     "LoudnessIntegration",
     "MiddleEarFilter",
+    "ModulationFilterbank",
     "Moore2016",
     "Moore2016AGC",
     "Moore2016BinauralLoudness",
@@ -61,6 +72,7 @@ __all__ = [
     "Moore2016TemporalIntegration",
     "MultiResolutionFFT",
     "OuterMiddleEarFilter",
+    "PowerCompression",
     "SpatialSmoothing",
     "SpecificLoudness",
     "__version__",

@@ -25,6 +25,8 @@ class RecursionStream:
         ``step(chunk, state)`` returns output and new state; the state before the first chunk is None.
     check : callable
         Called with each chunk that has samples; returns it converted, or raises.
+    bands : tuple of int
+        Axes that the output has between those of the chunk and time.
 
     Examples
     --------
@@ -36,9 +38,12 @@ class RecursionStream:
     """
 
     def __init__(
-        self, step: Callable[[Tensor, Any], tuple[Tensor, Any]], check: Callable[[Tensor], Tensor]
+        self,
+        step: Callable[[Tensor, Any], tuple[Tensor, Any]],
+        check: Callable[[Tensor], Tensor],
+        bands: tuple[int, ...] = (),
     ) -> None:
-        self._step, self._check = step, check
+        self._step, self._check, self._bands = step, check, bands
         self.reset()
 
     def reset(self) -> None:
@@ -58,7 +63,7 @@ class RecursionStream:
 
         Returns
         -------
-        Tensor, shape (..., T)
+        Tensor, shape (..., T), or (..., M, T) with M bands
             As many samples.
 
         Raises
@@ -78,7 +83,7 @@ class RecursionStream:
                 "reset() before a new signal"
             )
         if chunk.shape[-1] == 0:
-            return chunk
+            return chunk.new_empty((*lead, *self._bands, 0))
         chunk = self._check(chunk)
         self._shape = lead
         output, self._state = self._step(chunk, self._state)

@@ -28,6 +28,7 @@ FREQS = torch.tensor([[500.0, 1000.0, 2000.0]], dtype=torch.float64)
 CASES: dict[str, tuple[dict[str, Any], Callable[[], tuple[Tensor, ...]]]] = {
     "AdaptLoop": ({"fs": 32000}, lambda: (TONE.relu() + 1e-3,)),
     "BinauralInhibition": ({}, lambda: (ONES, ONES.flip(0))),
+    "BrokenStickCompression": ({}, lambda: (TONE + 1e-3,)),
     "DRNLFilterbank": ({"fc": [500.0, 3000.0], "fs": 32000, "dtype": torch.float32}, lambda: (1e-4 * TONE,)),
     "ERBIntegration": (
         {},
@@ -40,8 +41,13 @@ CASES: dict[str, tuple[dict[str, Any], Callable[[], tuple[Tensor, ...]]]] = {
     "HeadphoneFilter": ({"fs": 32000}, lambda: (TONE,)),
     "IHCEnvelope": ({"fs": 32000}, lambda: (TONE + 1e-3,)),
     "IHCPaulick2024": ({"fs": 32000}, lambda: (0.1 * TONE,)),
+    "King2019ModulationFilterbank": ({"fs": 32000}, lambda: (TONE.relu(),)),
     "LoudnessIntegration": ({}, lambda: (ONES.expand(20, 150),)),
     "MiddleEarFilter": ({"fs": 32000}, lambda: (TONE,)),
+    "ModulationFilterbank": (
+        {"fs": 32000, "fc": [150.0, 900.0]},
+        lambda: (torch.stack([TONE, TONE.flip(0)]).relu(),),
+    ),
     "Moore2016": ({}, lambda: (torch.stack([TONE, 0.3 * TONE]),)),
     "Moore2016AGC": ({}, lambda: (ONES,)),
     "Moore2016BinauralLoudness": ({}, lambda: (ONES, ONES.flip(0))),
@@ -51,6 +57,7 @@ CASES: dict[str, tuple[dict[str, Any], Callable[[], tuple[Tensor, ...]]]] = {
     "Moore2016TemporalIntegration": ({}, lambda: (ONES.expand(20, 150),)),
     "MultiResolutionFFT": ({}, lambda: (TONE,)),
     "OuterMiddleEarFilter": ({"fs": 32000}, lambda: (TONE,)),
+    "PowerCompression": ({}, lambda: (TONE + 1e-3,)),
     "SpatialSmoothing": ({}, lambda: (ONES,)),
     "SpecificLoudness": ({}, lambda: (60.0 * ONES,)),
 }

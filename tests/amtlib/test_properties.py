@@ -79,6 +79,27 @@ OWN: dict[tuple[str, str], st.SearchStrategy[Any]] = {
     ("AdaptLoop", "tau"): st.none() | st.lists(st.floats(1e-3, 1.0), min_size=1, max_size=6),
     ("AdaptLoop", "limit"): st.none() | st.floats(5.0, 50.0),
     ("AdaptLoop", "minlvl"): st.none() | st.floats(1e-7, 1e-3),
+    **{
+        (name, argument): values
+        for name in ("BrokenStickCompression", "PowerCompression")
+        for argument, values in {
+            "knee_db": st.floats(0.0, 80.0),
+            "exponent": st.floats(0.1, 1.0),
+            "dboffset": st.sampled_from([93.98, 100.0]),
+        }.items()
+    },
+    ("King2019ModulationFilterbank", "Q"): st.floats(0.5, 3.0),
+    ("King2019ModulationFilterbank", "mflow"): st.floats(1.0, 20.0),
+    ("King2019ModulationFilterbank", "mfhigh"): st.floats(20.0, 300.0),
+    ("King2019ModulationFilterbank", "n_filters"): st.none() | st.integers(1, 4),
+    ("King2019ModulationFilterbank", "low_pass"): st.booleans(),
+    ("King2019ModulationFilterbank", "phase_cut"): st.floats(0.0, 200.0),
+    ("King2019ModulationFilterbank", "phase_insensitive"): st.booleans(),
+    ("ModulationFilterbank", "fc"): st.lists(st.floats(10.0, 20000.0), min_size=2, max_size=2),
+    ("ModulationFilterbank", "preset"): st.sampled_from(["dau1997", "jepsen2008", "verhey1999", "osses2021"]),
+    ("ModulationFilterbank", "Q"): st.floats(1.0, 3.0),
+    ("ModulationFilterbank", "max_mfc"): st.floats(5.0, 1000.0),
+    ("ModulationFilterbank", "phase_insensitive"): st.just(True),
     ("IHCEnvelope", "method"): st.sampled_from(
         ["dau1996", "bernstein1999", "breebaart2001", "relanoiborra2019"]
     ),

@@ -142,7 +142,9 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "HeadphoneFilter": {"fs": 44100},
     "IHCEnvelope": {"fs": 44100},
     "IHCPaulick2024": {"fs": 44100},
+    "King2019ModulationFilterbank": {"fs": 44100},
     "MiddleEarFilter": {"fs": 44100},
+    "ModulationFilterbank": {"fs": 44100, "fc": (100.123456789, 7999.987654321)},
     "OuterMiddleEarFilter": {"fs": 44100},
 }
 
