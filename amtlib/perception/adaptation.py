@@ -199,12 +199,12 @@ class AdaptLoop(RealModule):
             limits = ((1.0 - silence.square()) * self._now("limit") - 1.0).clamp_min(_LEAST_ROOM)
         else:
             limits = torch.full_like(silence, math.inf)
+        bottom = silence[:, -1]
         keep = torch.exp(-1.0 / (self._now("tau") * self.fs))
         quotients, end = adaptation_loops(
-            x.reshape(-1, total), floor, keep, limits, silence if states is None else states
+            x.reshape(-1, total), floor, keep, limits, silence if states is None else states, bottom
         )
-        bottom = silence[:, -1:]
-        y = (quotients - bottom.to(self.dtype)) * (100.0 / (1.0 - bottom)).to(self.dtype)
+        y = quotients * (100.0 / (1.0 - bottom)).to(self.dtype).unsqueeze(-1)
         return y.reshape(x.shape), end
 
     def forward(self, x: Signal) -> Tensor:

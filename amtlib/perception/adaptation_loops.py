@@ -19,10 +19,12 @@ from amtlib.perception.compiled import as_rows, compiled, run_rows
 
 Array = npt.NDArray[Any]
 _BLOCK = 256
+#: Share of what silence gives that rounding may make of it
+_ROUNDING = 4e-15
 
 
 def adaptation_loops(
-    x: Tensor, floor: Tensor, keep: Tensor, limits: Tensor, start: Tensor
+    x: Tensor, floor: Tensor, keep: Tensor, limits: Tensor, start: Tensor, bottom: Tensor
 ) -> tuple[Tensor, Tensor]:
     """
     Divide a signal by low-pass filtered copies of what comes out, loop by loop.
@@ -39,29 +41,32 @@ def adaptation_loops(
         What a quotient above 1 may exceed 1 by; infinite where overshoot is not limited.
     start : Tensor, shape (R, K), float64
         State of each loop before the first sample, > 0.
+    bottom : Tensor, shape (R,), float64
+        What is subtracted from the result, which is exactly 0 where the difference is rounding.
 
     Returns
     -------
     quotients : Tensor, shape (R, T)
-        What the last loop gives, in the dtype of `x`. Differentiable once in all arguments.
+        What the last loop gives, less `bottom`, in the dtype of `x`. Differentiable once in all arguments.
     end : Tensor, shape (R, K), float64
         States after the last sample, without a gradient.
 
     Examples
     --------
     >>> one = torch.ones(1, 1, dtype=torch.float64)
-    >>> y, end = adaptation_loops(torch.ones(1, 3), 0.01 * one[0], 0.5 * one[0], math.inf * one, 0.5 * one)
+    >>> always = math.inf * one
+    >>> y, end = adaptation_loops(torch.ones(1, 3), 0.01 * one[0], 0.5 * one[0], always, 0.5 * one, 0.0 * one[0])
     >>> y
     tensor([[2.0000, 0.8000, 0.9756]])
     """
-    quotients, end = _Loops.apply(x, floor, keep, limits, start)  # type: ignore[no-untyped-call]
+    quotients, end = _Loops.apply(x, floor, keep, limits, start, bottom)  # type: ignore[no-untyped-call]
     return quotients, end
 
 
 class _Loops(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, floor: Tensor, keep: Tensor, limits: Tensor, start: Tensor
+        ctx: Any, x: Tensor, floor: Tensor, keep: Tensor, limits: Tensor, start: Tensor, bottom: Tensor
     ) -> tuple[Tensor, Tensor]:
         rows, states = as_rows(x), as_rows(start).copy()
         count, total = rows.shape
@@ -69,9 +74,8 @@ class _Loops(torch.autograd.Function):
         blocks = -(-total // _BLOCK) if wanted else 0
         y, kept = np.empty_like(rows), np.empty((count, blocks, states.shape[1]))
         shared = np.broadcast_to(as_rows(keep), states.shape).copy()
-        run_rows(
-            _adapt, total * states.shape[1], rows, as_rows(floor), shared, as_rows(limits), states, y, kept
-        )
+        given = (rows, as_rows(floor), shared, as_rows(limits), as_rows(bottom))
+        run_rows(_adapt, total * states.shape[1], *given, states, y, kept)
         end = torch.from_numpy(states).to(x.device)
         if wanted:
             ctx.save_for_backward(x, floor, keep, limits, torch.from_numpy(kept))
@@ -95,11 +99,21 @@ class _Loops(torch.autograd.Function):
         given = (as_rows(gradient), rows, as_rows(floor), shared, as_rows(limits), states)
         run_rows(_adapt_back, 2 * total * loops, *given, by_x, by_floor, by_keep, by_limits, by_start)
         found = (by_x, by_floor, by_keep.sum(0), by_limits, by_start)
-        return tuple(torch.from_numpy(each).to(x.device) for each in found)
+        by_bottom = -gradient.sum(-1, dtype=torch.float64)
+        return (*(torch.from_numpy(each).to(x.device) for each in found), by_bottom)
 
 
 @compiled
-def _adapt(x: Array, floor: Array, keep: Array, limits: Array, states: Array, y: Array, kept: Array) -> None:
+def _adapt(
+    x: Array,
+    floor: Array,
+    keep: Array,
+    limits: Array,
+    bottom: Array,
+    states: Array,
+    y: Array,
+    kept: Array,
+) -> None:
     loops = states.shape[1]
     for r in range(x.shape[0]):
         state = states[r]
@@ -114,7 +128,8 @@ def _adapt(x: Array, floor: Array, keep: Array, limits: Array, states: Array, y:
                 if value > 1.0 and most < math.inf:
                     value = 2.0 * most / (1.0 + math.exp(-2.0 * (value - 1.0) / most)) - (most - 1.0)
                 state[k] = keep[r, k] * state[k] + (1.0 - keep[r, k]) * value
-            y[r, n] = value
+            above = value - bottom[r]
+            y[r, n] = above if abs(above) > _ROUNDING * bottom[r] else 0.0
 
 
 @compiled

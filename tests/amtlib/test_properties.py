@@ -88,6 +88,16 @@ OWN: dict[tuple[str, str], st.SearchStrategy[Any]] = {
             "dboffset": st.sampled_from([93.98, 100.0]),
         }.items()
     },
+    **{
+        (name, argument): values
+        for name in ("Dau1997", "Jepsen2008", "King2019", "Osses2021", "Paulick2024")
+        for argument, values in {
+            "fc": st.lists(st.floats(100.0, 6000.0), min_size=1, max_size=2),
+            "flow": st.just(500.0),
+            "fhigh": st.just(2000.0),
+            "basef": st.just(1000.0),
+        }.items()
+    },
     ("King2019ModulationFilterbank", "Q"): st.floats(0.5, 3.0),
     ("King2019ModulationFilterbank", "mflow"): st.floats(1.0, 20.0),
     ("King2019ModulationFilterbank", "mfhigh"): st.floats(20.0, 300.0),
@@ -285,7 +295,7 @@ def test_streams_equal_the_whole(name: str, data: st.DataObject):
         assert "cannot look ahead" in str(refusal)  # noqa: PT017
         return
     cuts = sorted(data.draw(st.lists(st.integers(0, x.shape[-1]), max_size=3)))
-    chunks = [x[a:b] for a, b in zip([0, *cuts], [*cuts, x.shape[-1]], strict=True)]
+    chunks = [x[..., a:b] for a, b in zip([0, *cuts], [*cuts, x.shape[-1]], strict=True)]
     as_arrays = data.draw(st.booleans())
     parts = [stream.process(np.asarray(chunk) if as_arrays else chunk) for chunk in chunks]
     found = torch.cat(parts, -1).reshape(whole.shape)

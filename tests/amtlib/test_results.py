@@ -15,6 +15,7 @@ import torch
 
 import amtlib
 from amtlib import (
+    Dau1997,
     DRNLFilterbank,
     Glasberg2002,
     LoudnessIntegration,
@@ -79,6 +80,7 @@ RESULTS: dict[str, Callable[[], Any]] = {
     "Moore2016Loudness": lambda: Moore2016()(X.expand(9, 2, -1), return_stages=True),
     "Moore2016Stages": lambda: Moore2016()(X, return_stages=True).stages,
     "Paths": lambda: lti.Paths(X, X),
+    "PerceptionStages": lambda: Dau1997(32000, fc=[500.0])(X, return_stages=True),
     "Recording": sound,
     "Rendered": lambda: train.Rendered.of_response(X[0], fs=32000.0),
     "ReverberationTimes": lambda: fdn.reverberation_time(fdn.render(network(), 0.5), 8000),
@@ -143,6 +145,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "IHCEnvelope": {"fs": 44100},
     "IHCPaulick2024": {"fs": 44100},
     "King2019ModulationFilterbank": {"fs": 44100},
+    **{name: {"fs": 44100} for name in ("Dau1997", "Jepsen2008", "King2019", "Osses2021", "Paulick2024")},
     "MiddleEarFilter": {"fs": 44100},
     "ModulationFilterbank": {"fs": 44100, "fc": (100.123456789, 7999.987654321)},
     "OuterMiddleEarFilter": {"fs": 44100},
