@@ -3,7 +3,7 @@ Run: ``python benchmarks/perception.py [--seconds 0.2]`` from the checkout (with
 Not a test: figures depend on the machine and on who else uses it. Compare within one run.
 
 The rivals, written plainly here, do the same a sample at a time on all channels at once. They run on a part of the
-signal (``--seconds``), and their time, which is proportional, is scaled up to one second. Both sides are checked to give
+signal (``--seconds``), and their time, which is proportional, is scaled up to one second. Both sides must give
 the same numbers. Times are medians of five rounds, with what is compiled or cached warm; of the rivals one.
 """
 

@@ -7,6 +7,14 @@ from amtlib.perception.adaptation import AdaptLoop
 from amtlib.perception.casp import Jepsen2008, Paulick2024, paulick2024_minlvl
 from amtlib.perception.compiled import SlowLoops
 from amtlib.perception.compression import BrokenStickCompression, PowerCompression
+from amtlib.perception.decision import (
+    band_correlations,
+    decision_variable,
+    is_detected,
+    probability_correct,
+    region_of_interest,
+    template,
+)
 from amtlib.perception.gammatone_models import Dau1997, King2019, Osses2021
 from amtlib.perception.hair_cells import IHCEnvelope
 from amtlib.perception.king_modulation import King2019ModulationFilterbank
@@ -32,6 +40,12 @@ __all__ = [
     "PowerCompression",
     "RecursionStream",
     "SlowLoops",
+    "band_correlations",
+    "decision_variable",
+    "is_detected",
     "modulation_frequencies",
     "paulick2024_minlvl",
+    "probability_correct",
+    "region_of_interest",
+    "template",
 ]
