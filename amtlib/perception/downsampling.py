@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from amtlib import lti
 from amtlib.modules import RealModule
 
 _CROSSINGS, _KAISER = 10, 5.0
@@ -52,12 +53,15 @@ class Downsampling(RealModule):
         Tensor, shape (..., T // n)
             Differentiable.
         """
-        total = x.shape[-1] // self.factor
-        rows = x.reshape(-1, 1, x.shape[-1])
-        y = torch.nn.functional.conv1d(
-            rows, self.taps.reshape(1, 1, -1), stride=self.factor, padding=len(self.taps) // 2
-        )
-        return y[:, 0, :total].reshape(*x.shape[:-1], total)
+        total, half = x.shape[-1] // self.factor, len(self.taps) // 2
+        taps = self.taps.double()
+
+        def response(n_fft: int) -> Tensor:
+            found: Tensor = torch.fft.rfft(taps, n=n_fft)
+            return found
+
+        y = lti.filter_fft(torch.nn.functional.pad(x, (0, half)), response, len(taps), per_channel=True)
+        return y[..., half :: self.factor][..., :total]
 
     def extra_repr(self) -> str:
         """Return the main settings, for printing the module."""

@@ -185,7 +185,7 @@ def test_a_result_is_a_small_table_in_a_notebook(name: str):
     reader.feed(text)
     assert set(reader.tags) == {"table", "caption", "tr", "th", "td"}  # nothing of a name is a tag
     assert len(text) < 3000
-    if "Loudness" in name or "Stages" in name:
+    if "Loudness" in name or ("Stages" in name and name != "PerceptionStages"):
         assert {"sone", "sone/Cam"} & set(reader.texts)
 
 
