@@ -20,12 +20,24 @@ from torch import Tensor
 if __name__ == "__main__":  # run as a script, the checkout is not yet on the path
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from amtlib import AdaptLoop, IHCEnvelope, IHCPaulick2024, ModulationFilterbank, erb2fc, fc2erb
+from amtlib import (
+    AdaptLoop,
+    Dau1997,
+    IHCEnvelope,
+    IHCPaulick2024,
+    King2019,
+    ModulationFilterbank,
+    Osses2021,
+    Paulick2024,
+    erb2fc,
+    fc2erb,
+)
 
 FS, CHANNELS = 44100, 50
 #: What the project holds itself to, in s for 50 channels of one second on two idle threads; backward as a multiple
 TARGETS = {"AdaptLoop": 0.25, "IHCPaulick2024": 0.15}
 BACKWARD = 4.0
+WHOLE = {"Dau1997": 0.4, "Paulick2024": 0.7}
 
 
 def adapt_plainly(module: AdaptLoop, x: Tensor) -> Tensor:
@@ -121,6 +133,13 @@ def main() -> None:
         x = noise.relu()[:, : int(module.fs)]
         module(x)
         print(f"{name:22s}{seconds(lambda m=module, x=x: m(x), 3):9.3f}")
+    print("whole models, 1 s of one sound")
+    for kind in (Dau1997, Osses2021, King2019, Paulick2024):
+        model, x = kind(FS), 0.02 * noise[0]
+        model(x)
+        taken = seconds(lambda m=model, x=x: m(x), 3)
+        target = f"{WHOLE[kind.__name__]:9.3f}" if kind.__name__ in WHOLE else ""
+        print(f"{f'{kind.__name__} ({model.num_channels})':22s}{taken:9.3f}{target}")
 
 
 if __name__ == "__main__":
