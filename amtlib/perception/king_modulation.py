@@ -177,7 +177,9 @@ class King2019ModulationFilterbank(RealModule):
             groups.append((damping, 2))
         if self.low_pass:
             slope = math.tan(math.pi * _HIGHEST / self.fs)
-            groups.append((torch.full_like(centre, -math.log(abs((1.0 - slope) / (1.0 + slope)))), 1))
+            groups.append(
+                (torch.full_like(centre, -math.log(max(abs((1.0 - slope) / (1.0 + slope)), 1e-12))), 1)
+            )
         return lti.cascade_settling(groups, self.dtype) + 5
 
     def forward(self, x: Signal) -> Tensor:

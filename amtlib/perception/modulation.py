@@ -191,7 +191,12 @@ class ModulationFilterbank(RealModule):
         if front:
             slope = math.tan(0.5 * turn * _HIGHEST)
             poles.append(
-                (torch.full_like(damping.detach(), -math.log(abs((1.0 - slope) / (1.0 + slope)))), 1)
+                (
+                    torch.full_like(
+                        damping.detach(), -math.log(max(abs((1.0 - slope) / (1.0 + slope)), 1e-12))
+                    ),
+                    1,
+                )
             )
         both = band > 0 and not (self.phase_insensitive and self._phased[band])
 

@@ -203,6 +203,14 @@ def test_another_number_of_channels_is_refused():
             bank(wrong)
 
 
+def test_a_low_pass_filter_at_a_quarter_of_the_rate_is_taken():
+    """Its pole lies at 0: it rings for one sample."""
+    x = noise(1, 50)
+    assert bool(torch.isfinite(ModulationFilterbank(600, 500.0, dtype=torch.float64)(x)).all())
+    king = King2019ModulationFilterbank(600, mfhigh=100.0, low_pass=True, dtype=torch.float64)
+    assert bool(torch.isfinite(king(x)).all())
+
+
 # --- compression -------------------------------------------------------------------------------------------
 
 
