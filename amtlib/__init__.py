@@ -7,7 +7,7 @@ sounds. What goes in as (T,) comes out without a batch axis, (B, T) with B in fr
 import importlib
 from types import ModuleType
 
-from amtlib import ears, filterbanks, loudness, lti, scales
+from amtlib import ears, filterbanks, loudness, lti, perception, scales
 from amtlib.ears import HeadphoneFilter, MiddleEarFilter, OuterMiddleEarFilter, fit_drnl
 from amtlib.filterbanks import (
     DRNLFilterbank,
@@ -33,21 +33,44 @@ from amtlib.loudness import (
     phon2sone,
     sone2phon,
 )
+from amtlib.perception import (
+    AdaptLoop,
+    BrokenStickCompression,
+    Dau1997,
+    IHCEnvelope,
+    IHCPaulick2024,
+    Jepsen2008,
+    King2019,
+    King2019ModulationFilterbank,
+    ModulationFilterbank,
+    Osses2021,
+    Paulick2024,
+    PowerCompression,
+)
 from amtlib.scales import audfiltbw, erb2fc, erbrate2f, erbspacebw, f2erb, f2erbrate, fc2erb
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "AdaptLoop",
     "BinauralInhibition",
+    "BrokenStickCompression",
     "DRNLFilterbank",
+    "Dau1997",
     "ERBIntegration",
     "ExcitationPattern",
     "FastDRNLFilterbank",
     "GammatoneFilterbank",
     "Glasberg2002",
     "HeadphoneFilter",
+    "IHCEnvelope",
+    "IHCPaulick2024",
+    "Jepsen2008",
+    "King2019",
+    "King2019ModulationFilterbank",
     "LoudnessIntegration",
     "MiddleEarFilter",
+    "ModulationFilterbank",
     "Moore2016",
     "Moore2016AGC",
     "Moore2016BinauralLoudness",
@@ -56,7 +79,10 @@ __all__ = [
     "Moore2016Spectrum",
     "Moore2016TemporalIntegration",
     "MultiResolutionFFT",
+    "Osses2021",
     "OuterMiddleEarFilter",
+    "Paulick2024",
+    "PowerCompression",
     "SpatialSmoothing",
     "SpecificLoudness",
     "__version__",
@@ -72,6 +98,7 @@ __all__ = [
     "fit_drnl",
     "loudness",
     "lti",
+    "perception",
     "phon2sone",
     "scales",
     "sone2phon",

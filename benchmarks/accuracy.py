@@ -16,12 +16,17 @@ import torch
 import yaml
 
 from amtlib import (
+    AdaptLoop,
     DRNLFilterbank,
     GammatoneFilterbank,
+    IHCEnvelope,
+    IHCPaulick2024,
     MiddleEarFilter,
+    ModulationFilterbank,
     Moore2016,
     Moore2016BinauralLoudness,
     Moore2016SpecificLoudness,
+    Paulick2024,
     SpecificLoudness,
     scales,
 )
@@ -163,6 +168,59 @@ def moore2016(dtype: torch.dtype) -> float:
     return worst
 
 
+def hair_cells(dtype: torch.dtype) -> float:
+    data, worst = np.load(DATA / "ihc.npz"), 0.0
+    for key in data.files:
+        fs, kind, name = [*key.split("/"), ""][:3]
+        if not kind.startswith("ihc_") or name.endswith("silence"):
+            continue
+        method, rate = kind.removeprefix("ihc_"), float(fs[2:])
+        if method == "paulick2024":
+            found = IHCPaulick2024(rate, dtype=dtype)(data[f"{fs}/vel_{name}"])
+        else:
+            found = IHCEnvelope(rate, method, dtype=dtype)(data[f"{fs}/x_{name}"])
+        worst = max(worst, float(np.abs(found.double().numpy() - data[key]).max() / np.abs(data[key]).max()))
+    return worst
+
+
+def adaptation(dtype: torch.dtype) -> float:
+    data, worst = np.load(DATA / "adaptation.npz"), 0.0
+    for key in data.files:
+        fs, group, name = [*key.split("/"), ""][:3]
+        if not name or group.endswith("_first") or name in ("silence", "below"):
+            continue
+        preset = group.removeprefix("adt_")
+        levels = data[f"{fs}/paulick2024_minlvl"] if preset == "paulick2024" else None
+        loops = AdaptLoop(float(fs[2:]), preset, minlvl=levels, dtype=dtype)
+        found = loops(data[f"{fs}/x_{name}"].T)[..., data[f"{fs}/idx"]].double().numpy()
+        worst = max(worst, float(np.abs(found - data[key].T).max() / np.abs(data[key]).max()))
+    return worst
+
+
+def modulation(dtype: torch.dtype) -> float:
+    data, worst = np.load(DATA / "modulation.npz"), 0.0
+    for key in data.files:
+        if "/mfb_" not in key:
+            continue
+        _, group, channel, name = key.split("/")
+        preset = group.removeprefix("mfb_").removesuffix("_att_gain")
+        bank = ModulationFilterbank(11025, float(channel[2:]), preset, dtype=dtype)
+        found, truth = bank(data[f"fs11025/x_{name}"][None])[0].double().numpy(), data[key].T
+        worst = max(worst, float((np.abs(found - truth).max(-1) / np.abs(truth).max(-1)).max()))
+    return worst
+
+
+def revised_casp(dtype: torch.dtype) -> float:
+    data, worst = np.load(DATA / "models.npz"), 0.0
+    model = Paulick2024(44100, 500.0, 4000.0, 4, dtype=dtype)
+    for sound in ("fs44100_am60", "fs44100_noise75"):
+        given = {k: data[f"{sound}/paulick2024/{k}"] for k in ("int_rep", "channels", "idx_resampled")}
+        found = model(data[f"{sound}/x"])[given["channels"][1:]][..., given["idx_resampled"]].double().numpy()
+        truth = given["int_rep"].transpose(1, 2, 0)
+        worst = max(worst, float(np.nanmax(np.abs(found - truth)) / np.nanmax(np.abs(truth))))
+    return worst
+
+
 def measure() -> Iterator[Measured]:
     toolbox = "Auditory Modeling Toolbox 1.2"
     cascade = "80-bit recursive cascade of the toolbox’s coefficients"
@@ -182,6 +240,19 @@ def measure() -> Iterator[Measured]:
         name = f"DRNL filterbank ({model}), {str(dtype).removeprefix('torch.')}"
         yield Measured(name, newer, drnl(model, dtype), channel, limit)
     yield Measured("Middle ear, float64", toolbox, middle_ear(), "the gain", 1e-6)
+    for dtype, limits in (
+        (torch.float64, (1e-11, 1e-10, 1e-9, 1e-7)),
+        (torch.float32, (1e-4, 1e-4, 1e-4, 1e-4)),
+    ):
+        kind = str(dtype).removeprefix("torch.")
+        for what, of, function, limit in zip(
+            ("Hair cells", "Adaptation loops", "Modulation filters", "CASP of 2024, sound to representation"),
+            ("the maximum", "the maximum", "the band’s maximum", "the maximum"),
+            (hair_cells, adaptation, modulation, revised_casp),
+            limits,
+            strict=True,
+        ):
+            yield Measured(f"{what}, {kind}", newer, function(dtype), of, limit)
     loudest = "the sound’s loudness"
     for dtype, limit in ((torch.float64, 1e-7), (torch.float32, 1e-4)):
         kind = str(dtype).removeprefix("torch.")

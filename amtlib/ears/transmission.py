@@ -77,14 +77,11 @@ class MiddleEarFilter(EarFilter):
             raise ValueError(f"model = {model!r} is unknown; give 'lopezpoveda2001' or 'jepsen2008'")
         table = ear_table("stapes_velocity" if model == "lopezpoveda2001" else "stapes_jepsen2008")
         f, velocity = table[:, 0], table[:, 1]
-
-        def goode(at: Array) -> Array:
-            inside = np.interp(at, np.append(0.0, f), np.append(0.0, velocity / _P_REF))
-            extended: Array = inside * 1.1 ** (-np.maximum(at - f[-1], 0.0) / 1000.0)
-            return extended
-
         nyquist = fs / 2.0
-        target = goode if model == "lopezpoveda2001" else _fading_to_nyquist(f, 1.0 / velocity, nyquist)
+        if model == "lopezpoveda2001":
+            target = _falling_to_nyquist(f, velocity / _P_REF, nyquist)
+        else:
+            target = _fading_to_nyquist(f, 1.0 / velocity, nyquist)
         self.model = model
         super().__init__(fs, target, order=order, phase=phase, compensate_delay=compensate_delay, dtype=dtype)
 
@@ -267,6 +264,30 @@ def _loudness_taps(fs: float, compensation_type: str, field_type: str, order: in
     """Coefficients of a :class:`OuterMiddleEarFilter`: 4097 logarithms and transforms, made once a process."""
     wanted = functools.partial(_amplitude, compensation_type, field_type)
     return np.asarray(EarFilter(fs, wanted, order=order, phase=phase, dtype=torch.float64).taps.numpy())
+
+
+def _falling_to_nyquist(f: Array, amplitude: Array, nyquist: float) -> Callable[[Array], Array]:
+    """
+    Straight lines through the table, from 0 at 0 Hz, and on through a point every 1000 Hz that is lower by 1.1.
+
+    The last point, at the Nyquist frequency, is lower than the one before it by 0.1 a kHz, as in the toolbox.
+    """
+    below = f < nyquist
+    points, values = np.append(0.0, f[below]), np.append(0.0, amplitude[below])
+    steps = np.arange(1.0, (nyquist - points[-1]) // 1000.0 + 1.0) if below.all() else np.empty(0)
+    points, values = (
+        np.append(points, points[-1] + 1000.0 * steps),
+        np.append(values, values[-1] / 1.1**steps),
+    )
+    if points[-1] < nyquist:
+        last = values[-1] / (1.0 + (nyquist - points[-1]) * 1e-4)
+        points, values = np.append(points, nyquist), np.append(values, last)
+
+    def target(at: Array) -> Array:
+        fallen: Array = np.interp(at, points, values)
+        return fallen
+
+    return target
 
 
 def _fading_to_nyquist(f: Array, amplitude: Array, nyquist: float) -> Callable[[Array], Array]:

@@ -26,7 +26,10 @@ FREQS = torch.tensor([[500.0, 1000.0, 2000.0]], dtype=torch.float64)
 #: For each public module: its arguments, and two inputs, which a batch holds together (the number of their axes
 #: without batch is the last entry).
 CASES: dict[str, tuple[dict[str, Any], Callable[[], tuple[Tensor, ...]]]] = {
+    "AdaptLoop": ({"fs": 32000}, lambda: (TONE.relu() + 1e-3,)),
     "BinauralInhibition": ({}, lambda: (ONES, ONES.flip(0))),
+    "BrokenStickCompression": ({}, lambda: (TONE + 1e-3,)),
+    "Dau1997": ({"fs": 32000, "fc": [500.0, 3000.0]}, lambda: (TONE,)),
     "DRNLFilterbank": ({"fc": [500.0, 3000.0], "fs": 32000, "dtype": torch.float32}, lambda: (1e-4 * TONE,)),
     "ERBIntegration": (
         {},
@@ -37,8 +40,17 @@ CASES: dict[str, tuple[dict[str, Any], Callable[[], tuple[Tensor, ...]]]] = {
     "GammatoneFilterbank": ({"fc": [500.0, 1000.0, 3000.0], "fs": 32000}, lambda: (TONE,)),
     "Glasberg2002": ({}, lambda: (TONE,)),
     "HeadphoneFilter": ({"fs": 32000}, lambda: (TONE,)),
+    "IHCEnvelope": ({"fs": 32000}, lambda: (TONE + 1e-3,)),
+    "IHCPaulick2024": ({"fs": 32000}, lambda: (0.1 * TONE,)),
+    "Jepsen2008": ({"fs": 32000, "fc": [500.0, 3000.0]}, lambda: (0.1 * TONE,)),
+    "King2019": ({"fs": 32000, "fc": [500.0, 3000.0]}, lambda: (TONE + 1e-3,)),
+    "King2019ModulationFilterbank": ({"fs": 32000}, lambda: (TONE.relu(),)),
     "LoudnessIntegration": ({}, lambda: (ONES.expand(20, 150),)),
     "MiddleEarFilter": ({"fs": 32000}, lambda: (TONE,)),
+    "ModulationFilterbank": (
+        {"fs": 32000, "fc": [150.0, 900.0]},
+        lambda: (torch.stack([TONE, TONE.flip(0)]).relu(),),
+    ),
     "Moore2016": ({}, lambda: (torch.stack([TONE, 0.3 * TONE]),)),
     "Moore2016AGC": ({}, lambda: (ONES,)),
     "Moore2016BinauralLoudness": ({}, lambda: (ONES, ONES.flip(0))),
@@ -47,7 +59,10 @@ CASES: dict[str, tuple[dict[str, Any], Callable[[], tuple[Tensor, ...]]]] = {
     "Moore2016Spectrum": ({}, lambda: (torch.stack([TONE, TONE])[None],)),
     "Moore2016TemporalIntegration": ({}, lambda: (ONES.expand(20, 150),)),
     "MultiResolutionFFT": ({}, lambda: (TONE,)),
+    "Osses2021": ({"fs": 32000, "fc": [500.0, 3000.0]}, lambda: (TONE,)),
     "OuterMiddleEarFilter": ({"fs": 32000}, lambda: (TONE,)),
+    "Paulick2024": ({"fs": 32000, "fc": [500.0, 3000.0]}, lambda: (0.1 * TONE,)),
+    "PowerCompression": ({}, lambda: (TONE + 1e-3,)),
     "SpatialSmoothing": ({}, lambda: (ONES,)),
     "SpecificLoudness": ({}, lambda: (60.0 * ONES,)),
 }

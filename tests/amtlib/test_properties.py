@@ -75,6 +75,46 @@ OWN: dict[tuple[str, str], st.SearchStrategy[Any]] = {
     ("DRNLFilterbank", "model"): st.sampled_from(["paulick2024", "jepsen2008"]),
     ("FastDRNLFilterbank", "model"): st.sampled_from(["paulick2024", "jepsen2008"]),
     ("MiddleEarFilter", "model"): st.sampled_from(["lopezpoveda2001", "jepsen2008"]),
+    ("AdaptLoop", "preset"): st.sampled_from(["dau1996", "dau1997", "osses2021", "relanoiborra2019"]),
+    ("AdaptLoop", "tau"): st.none() | st.lists(st.floats(1e-3, 1.0), min_size=1, max_size=6),
+    ("AdaptLoop", "limit"): st.none() | st.floats(5.0, 50.0),
+    ("AdaptLoop", "minlvl"): st.none() | st.floats(1e-7, 1e-3),
+    **{
+        (name, argument): values
+        for name in ("BrokenStickCompression", "PowerCompression")
+        for argument, values in {
+            "knee_db": st.floats(0.0, 80.0),
+            "exponent": st.floats(0.1, 1.0),
+            "dboffset": st.sampled_from([93.98, 100.0]),
+        }.items()
+    },
+    **{
+        (name, argument): values
+        for name in ("Dau1997", "Jepsen2008", "King2019", "Osses2021", "Paulick2024")
+        for argument, values in {
+            "fc": st.lists(st.floats(100.0, 6000.0), min_size=1, max_size=2),
+            "flow": st.just(500.0),
+            "fhigh": st.just(2000.0),
+            "basef": st.just(1000.0),
+        }.items()
+    },
+    ("King2019ModulationFilterbank", "Q"): st.floats(0.5, 3.0),
+    ("King2019ModulationFilterbank", "mflow"): st.floats(1.0, 20.0),
+    ("King2019ModulationFilterbank", "mfhigh"): st.floats(20.0, 300.0),
+    ("King2019ModulationFilterbank", "n_filters"): st.none() | st.integers(1, 4),
+    ("King2019ModulationFilterbank", "low_pass"): st.booleans(),
+    ("King2019ModulationFilterbank", "phase_cut"): st.floats(0.0, 200.0),
+    ("King2019ModulationFilterbank", "phase_insensitive"): st.booleans(),
+    ("ModulationFilterbank", "fc"): st.lists(st.floats(10.0, 20000.0), min_size=2, max_size=2),
+    ("ModulationFilterbank", "preset"): st.sampled_from(["dau1997", "jepsen2008", "verhey1999", "osses2021"]),
+    ("ModulationFilterbank", "Q"): st.floats(1.0, 3.0),
+    ("ModulationFilterbank", "max_mfc"): st.floats(5.0, 1000.0),
+    ("ModulationFilterbank", "phase_insensitive"): st.just(True),
+    ("IHCEnvelope", "method"): st.sampled_from(
+        ["dau1996", "bernstein1999", "breebaart2001", "relanoiborra2019"]
+    ),
+    ("IHCEnvelope", "cutoff"): st.none() | st.floats(100.0, 3000.0),
+    ("IHCEnvelope", "order"): st.none() | st.sampled_from([2, 4]),
     ("Moore2016Spectrum", "fs"): st.just(32000),
     ("GammatoneFilterbank", "fs"): st.sampled_from([16000, 22050, 44100]),
     **dict.fromkeys(
@@ -255,7 +295,7 @@ def test_streams_equal_the_whole(name: str, data: st.DataObject):
         assert "cannot look ahead" in str(refusal)  # noqa: PT017
         return
     cuts = sorted(data.draw(st.lists(st.integers(0, x.shape[-1]), max_size=3)))
-    chunks = [x[a:b] for a, b in zip([0, *cuts], [*cuts, x.shape[-1]], strict=True)]
+    chunks = [x[..., a:b] for a, b in zip([0, *cuts], [*cuts, x.shape[-1]], strict=True)]
     as_arrays = data.draw(st.booleans())
     parts = [stream.process(np.asarray(chunk) if as_arrays else chunk) for chunk in chunks]
     found = torch.cat(parts, -1).reshape(whole.shape)

@@ -15,6 +15,7 @@ import torch
 
 import amtlib
 from amtlib import (
+    Dau1997,
     DRNLFilterbank,
     Glasberg2002,
     LoudnessIntegration,
@@ -39,7 +40,7 @@ PACKAGES = (
     "amtlib",
     *(
         f"amtlib.{name}"
-        for name in ("audio", "batch", "ears", "fdn", "filterbanks", "jobs", "loudness", "lti")
+        for name in ("audio", "batch", "ears", "fdn", "filterbanks", "jobs", "loudness", "lti", "perception")
     ),
     *("amtlib.signals", "amtlib.train", "amtlib.train.losses"),
 )
@@ -79,6 +80,7 @@ RESULTS: dict[str, Callable[[], Any]] = {
     "Moore2016Loudness": lambda: Moore2016()(X.expand(9, 2, -1), return_stages=True),
     "Moore2016Stages": lambda: Moore2016()(X, return_stages=True).stages,
     "Paths": lambda: lti.Paths(X, X),
+    "PerceptionStages": lambda: Dau1997(32000, fc=[500.0])(X, return_stages=True),
     "Recording": sound,
     "Rendered": lambda: train.Rendered.of_response(X[0], fs=32000.0),
     "ReverberationTimes": lambda: fdn.reverberation_time(fdn.render(network(), 0.5), 8000),
@@ -135,11 +137,17 @@ def test_a_result_prints_one_short_line(name: str):
 
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
+    "AdaptLoop": {"fs": 44100},
     "DRNLFilterbank": {"fc": (100.123456789, 7999.987654321), "fs": 44100},
     "FastDRNLFilterbank": {"fc": (100.123456789, 7999.987654321), "fs": 44100},
     "GammatoneFilterbank": {"fc": (50.123456789, 15999.987654321), "fs": 44100},
     "HeadphoneFilter": {"fs": 44100},
+    "IHCEnvelope": {"fs": 44100},
+    "IHCPaulick2024": {"fs": 44100},
+    "King2019ModulationFilterbank": {"fs": 44100},
+    **{name: {"fs": 44100} for name in ("Dau1997", "Jepsen2008", "King2019", "Osses2021", "Paulick2024")},
     "MiddleEarFilter": {"fs": 44100},
+    "ModulationFilterbank": {"fs": 44100, "fc": (100.123456789, 7999.987654321)},
     "OuterMiddleEarFilter": {"fs": 44100},
 }
 
@@ -177,7 +185,7 @@ def test_a_result_is_a_small_table_in_a_notebook(name: str):
     reader.feed(text)
     assert set(reader.tags) == {"table", "caption", "tr", "th", "td"}  # nothing of a name is a tag
     assert len(text) < 3000
-    if "Loudness" in name or "Stages" in name:
+    if "Loudness" in name or ("Stages" in name and name != "PerceptionStages"):
         assert {"sone", "sone/Cam"} & set(reader.texts)
 
 

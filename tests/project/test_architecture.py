@@ -22,6 +22,7 @@ RANK = {
     "fdn": 1,
     "ears": 2,
     "loudness": 3,
+    "perception": 3,
     "train": 3,
     "jobs": 3,
     "limits": 0,

@@ -1,0 +1,68 @@
+"""A whole fraction of a sampling rate, by a filter with a Kaiser window.
+Source: MATLAB's `resample` with its default design: ten zero crossings on each side of a sinc, Kaiser window of 5.
+Not here: resampling by way of the spectrum (:func:`amtlib.lti.resample`).
+"""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from amtlib import lti
+from amtlib.modules import RealModule
+
+_CROSSINGS, _KAISER = 10, 5.0
+
+
+class Downsampling(RealModule):
+    """
+    Low-pass filter without delay, and take every n-th sample.
+
+    Parameters
+    ----------
+    factor : int
+        n >= 1.
+    dtype : torch.dtype
+        torch.float32 or torch.float64.
+
+    Examples
+    --------
+    >>> Downsampling(4, torch.float64)(torch.ones(200, dtype=torch.float64))[20:23]
+    tensor([1.0000, 1.0000, 1.0000], dtype=torch.float64)
+    """
+
+    taps: Tensor
+
+    def __init__(self, factor: int, dtype: torch.dtype) -> None:
+        super().__init__(dtype)
+        self.factor = factor
+        half = _CROSSINGS * factor
+        taps = np.sinc(np.arange(-half, half + 1) / factor) * np.kaiser(2 * half + 1, _KAISER)
+        self._table("taps", torch.from_numpy(taps / taps.sum()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """
+        Resample.
+
+        Parameters
+        ----------
+        x : Tensor, shape (..., T)
+            In the module's dtype, T >= n.
+
+        Returns
+        -------
+        Tensor, shape (..., T // n)
+            Differentiable.
+        """
+        total, half = x.shape[-1] // self.factor, len(self.taps) // 2
+        taps = self.taps.double()
+
+        def response(n_fft: int) -> Tensor:
+            found: Tensor = torch.fft.rfft(taps, n=n_fft)
+            return found
+
+        y = lti.filter_fft(torch.nn.functional.pad(x, (0, half)), response, len(taps), per_channel=True)
+        return y[..., half :: self.factor][..., :total]
+
+    def extra_repr(self) -> str:
+        """Return the main settings, for printing the module."""
+        return f"factor={self.factor}, dtype={self.dtype}"

@@ -1,0 +1,173 @@
+"""What the models of perception share: channels on the ERB scale, their stages, and what they return.
+Source: none; plain bookkeeping, and the spacing of LTFAT's erbspacebw.
+Not here: the models (:mod:`amtlib.perception.gammatone_models`, :mod:`amtlib.perception.casp`).
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Literal, overload
+
+import torch
+from torch import Tensor
+
+from amtlib import lti
+from amtlib.filterbanks.precision import check_rate
+from amtlib.inputs import Numbers, Signal, as_tensor
+from amtlib.modules import RealModule
+from amtlib.results import Result
+from amtlib.scales import erb2fc, fc2erb
+
+
+@dataclass(frozen=True, repr=False)
+class PerceptionStages(Result):
+    """
+    What each stage of a model of perception gives; None where a model lacks one.
+
+    Attributes
+    ----------
+    ear : Tensor, shape (..., T), or None
+        Behind outer and middle ear.
+    basilar_membrane : Tensor, shape (..., F, T)
+        Motion of each channel (of King2019, compressed).
+    hair_cell, adapted : Tensor, shape (..., F, T)
+        Behind hair cells; behind adaptation.
+    internal : Tensor, shape (..., F, M, S)
+        The internal representation, of S samples at the model's ``fs_internal``.
+    """
+
+    ear: Tensor | None
+    basilar_membrane: Tensor
+    hair_cell: Tensor
+    adapted: Tensor
+    internal: Tensor
+
+
+class PerceptionModel(RealModule):
+    """
+    A chain of ear, cochlea, hair cells, adaptation and modulation filters.
+
+    Parameters
+    ----------
+    fs : float
+        Sampling rate in Hz, number > 0.
+    fc : Tensor, shape (F,)
+        Centre frequencies of the channels in Hz.
+    learnable : bool
+        Make the parameters of all stages learn.
+    dtype : torch.dtype
+        torch.float32 or torch.float64.
+
+    Attributes
+    ----------
+    fc : Tensor, shape (F,)
+        Centre frequencies in Hz (buffer).
+    num_channels : int
+        F.
+    fs_internal : float
+        Sampling rate of the internal representation in Hz.
+    fs, learnable, dtype
+        As given.
+
+    Raises
+    ------
+    ValueError
+        If `fs` is no sampling rate, or a frequency does not lie below fs / 2.
+    """
+
+    fc: Tensor
+    fs_internal: float
+
+    def __init__(self, fs: float, fc: Tensor, learnable: bool, dtype: torch.dtype) -> None:
+        super().__init__(dtype)
+        self.fs, self.learnable = check_rate(fs), bool(learnable)
+        wrong = fc[~((fc > 0.0) & (fc < self.fs / 2.0))]
+        if fc.numel() == 0 or wrong.numel():
+            shown = f"{float(wrong[0]):g} Hz" if wrong.numel() else "no frequency"
+            raise ValueError(
+                f"fc holds {shown}; give at least one, above 0 and below fs / 2 = {self.fs / 2.0:g} Hz"
+            )
+        self._table("fc", fc)
+        self.num_channels = len(fc)
+        self.fs_internal = self.fs
+
+    def _run(self, x: Tensor) -> PerceptionStages:
+        raise NotImplementedError
+
+    @overload
+    def forward(self, x: Signal, *, return_stages: Literal[False] = False) -> Tensor: ...
+
+    @overload
+    def forward(self, x: Signal, *, return_stages: Literal[True]) -> PerceptionStages: ...
+
+    def forward(self, x: Signal, *, return_stages: bool = False) -> Tensor | PerceptionStages:
+        """
+        Compute the internal representation of a sound.
+
+        Parameters
+        ----------
+        x : Tensor or ndarray, shape (T,) or (B, T)
+            Pressure in Pa.
+        return_stages : bool
+            Return what all stages give.
+
+        Returns
+        -------
+        Tensor, shape (F, M, S) or (B, F, M, S)
+            Internal representation; or :class:`PerceptionStages`. Differentiable once.
+
+        Raises
+        ------
+        ValueError
+            If `x` has another shape, is complex, empty, on another device, or has non-finite samples.
+        TypeError
+            If `x` is neither a tensor nor an array.
+        """
+        x = lti.check_signal(x, self.dtype, self.fc.device, fs=self.fs)
+        if x.ndim not in (1, 2):
+            raise ValueError(f"x has shape {tuple(x.shape)}; give (T,) or (batch, T)")
+        stages = self._run(x)
+        return stages if return_stages else stages.internal
+
+    def extra_repr(self) -> str:
+        """Return the main settings, for printing the module."""
+        low, high = (float(f) for f in self._built["fc"].aminmax())
+        return (
+            f"channels={self.num_channels}, fc_range=({low:.1f}, {high:.1f}) Hz, fs={self.fs:g} Hz, "
+            f"learnable={self.learnable}, dtype={self.dtype}"
+        )
+
+
+def check_range(flow: float, fhigh: float) -> None:
+    """Raise if two frequencies make no range."""
+    if not (math.isfinite(fhigh) and 0.0 < flow <= fhigh):
+        raise ValueError(f"flow = {flow} Hz, fhigh = {fhigh} Hz; give 0 < flow <= fhigh, finite")
+
+
+def given_channels(fc: Numbers) -> Tensor:
+    """Return a list of centre frequencies in float64."""
+    return as_tensor(fc, "fc", numbers=True).detach().cpu().to(torch.float64).reshape(-1)
+
+
+def one_erb_apart(flow: float, fhigh: float, basef: float | None) -> Tensor:
+    """
+    Return frequencies exactly 1 ERB apart: around `basef`, or with what remains of the range split between its ends.
+
+    Examples
+    --------
+    >>> one_erb_apart(500.0, 700.0, None)
+    tensor([509.7606, 593.9453, 687.7253], dtype=torch.float64)
+    >>> one_erb_apart(800.0, 1200.0, 1000.0)
+    tensor([ 874.2688, 1000.0000, 1140.0620], dtype=torch.float64)
+    """
+    check_range(flow, fhigh)
+    low, high = (float(fc2erb(torch.tensor(f, dtype=torch.float64))) for f in (flow, fhigh))
+    if basef is None:
+        count = math.floor(high - low)
+        first = low + (high - low - count) / 2.0
+    else:
+        if not flow <= basef <= fhigh:
+            raise ValueError(f"basef = {basef} Hz lies outside of flow = {flow} to fhigh = {fhigh} Hz")
+        base = float(fc2erb(torch.tensor(basef, dtype=torch.float64)))
+        below = math.floor(base - low)
+        first, count = base - below, below + math.floor(high - base)
+    return erb2fc(first + torch.arange(count + 1, dtype=torch.float64))
