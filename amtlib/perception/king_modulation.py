@@ -135,7 +135,9 @@ class King2019ModulationFilterbank(RealModule):
                 "a lower mfhigh"
             )
         self.num_bands = count
-        self._keep("mfc", mfc, self.learnable, exact=True, within=Above(0.01, 0.49 * self.fs))
+        # A learned filter that goes lower rings for minutes.
+        lowest = min(1.0, self.mflow / 2.0)
+        self._keep("mfc", mfc, self.learnable, exact=True, within=Above(lowest, 0.49 * self.fs))
         quality = torch.tensor(self.Q, dtype=torch.float64)
         self._keep("quality", quality, self.learnable, exact=True, within=Above(0.05, 100.0))
         self._above = [self.phase_insensitive and f > self.phase_cut for f in mfc.tolist()]

@@ -27,7 +27,10 @@ def loss_names() -> dict[str, type[Term]]:
 
 def _defined() -> Iterator[type[Term]]:
     for module in pkgutil.iter_modules(losses.__path__):
-        if module.name == "composition":  # the building blocks
+        if module.name in (
+            "composition",
+            "criteria",
+        ):  # building blocks, and what trainers call with an output
             continue
         found = importlib.import_module(f"{losses.__name__}.{module.name}")
         for each in vars(found).values():
