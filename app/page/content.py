@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.figures.wire import Scene
+from app.page.listen import DATA
 from app.page.protocol import (
     ControlsContent,
     ControlsState,
@@ -95,7 +96,10 @@ class Contents:
             "file": f"amtlab-{lab.slug}",
             "sounds": [[key, each.label, each.help] for key, each in lab.sounds.items()],
             "silent": lab.silent(),
-            "exports": [[key, each.label, each.help] for key, each in lab.exports.items()],
+            "exports": [
+                *([key, each.label, each.help] for key, each in lab.exports.items()),
+                list(DATA),
+            ],
             "pinned": lab.comparison.state is not None,
             "compares": lab.compares,
             "fits": lab.fits,

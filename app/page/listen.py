@@ -3,6 +3,7 @@
 import base64
 import io
 import logging
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,8 @@ from app.page.problems import NO_ROOM, sentence
 from app.page.protocol import Failed, File, Sound
 
 _LOG = logging.getLogger("amtlab")
+#: Key, label and help of the export that every lab has besides its own.
+DATA = ("data", "Data", "What each figure shows, a CSV file with units for each")
 _MIME = {
     "csv": "text/csv",
     "dsp": "text/plain",
@@ -124,6 +127,15 @@ class Listening:
 def _npz(arrays: Mapping[str, Any]) -> bytes:
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def zipped(texts: Mapping[str, str]) -> bytes:
+    """Return CSV files in one archive, by their names without ending."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in texts.items():
+            archive.writestr(f"{name}.csv", text)
     return buffer.getvalue()
 
 

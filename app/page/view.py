@@ -27,7 +27,7 @@ from app.page.content import Contents, Status
 from app.page.inbox import Inbox
 from app.page.layout import SITE, cell_frame, page_frame
 from app.page.link import Link
-from app.page.listen import Export, Listening, Playable
+from app.page.listen import DATA, Export, Listening, Playable, zipped
 from app.page.part import LabPart
 from app.page.problems import sentence
 from app.page.protocol import NEWEST_WINS, Piece, Set, Update
@@ -206,6 +206,11 @@ class LabView(Viewer):
 
     def export(self, key: str) -> tuple[str, str, bytes]:
         """Return file name, MIME type and content of the export with that key."""
+        if key == DATA[0]:
+            state = self.reads()
+            shown = [name for name, figure in self.figures.items() if figure.is_shown(state)]
+            content = zipped({name: self.live.csv(name, state) for name in shown})
+            return f"amtlab-{self.slug}-data.zip", "application/zip", content
         if key not in self.exports:
             raise KeyError(f"There is no export called {key}")
         return self.exports[key].file(self.model)

@@ -1,7 +1,9 @@
 """A figure is declared once: pages, live figures, tables come from it; a page is sent only what differs."""
 
 import csv
+import io
 import json
+import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -159,6 +161,19 @@ def test_the_table_of_a_figure_has_columns_of_equal_length_with_units(made: Any)
                 width = len(row)
             else:
                 assert len(row) == width
+
+
+@pytest.mark.parametrize("made", LABS, ids=lambda made: made.slug)
+def test_a_page_gives_the_numbers_of_the_figures_that_it_shows(made: Any) -> None:
+    view = made()
+    name, mime, content = view.export("data")
+    assert (name, mime) == (f"amtlab-{made.slug}-data.zip", "application/zip")
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        shown = {n for n, figure in made.figures.items() if figure.is_shown(view.reads())}
+        assert {file.removesuffix(".csv") for file in archive.namelist()} == shown
+        for figure in shown:
+            assert archive.read(f"{figure}.csv").decode() == view.table(figure)
+    assert ["data", "Data"] in [each[:2] for each in view.contents.tools()["exports"]]
 
 
 # ------------------------------------------------------------------ what a figure shows
