@@ -131,7 +131,7 @@ def test_a_job_of_a_frozen_worker_can_be_given_up_and_frees_its_place(pool: Pool
     notes = tmp_path / "notes"
     job = pool.submit(does.freeze, 1, str(notes))
     assert until(lambda: notes.exists() and notes.read_text().endswith("\n") and job.state == "running")
-    time.sleep(0.2)
+    time.sleep(1.2)  # it suspends itself a second after it has begun
     try:
         began = time.monotonic()
         job.cancel()
