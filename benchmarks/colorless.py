@@ -1,7 +1,7 @@
 """How soon `train_fdn(model, "colorless")` makes modes as even as pyFDN 0.5.0 does from the same start.
-Run: ``python benchmarks/colorless.py --peer /tmp/peer/bin/python`` from the checkout (with the ``fdn`` extra): five to
+Run: ``python benchmarks/colorless.py --peer peer/bin/python`` from the checkout (with the ``fdn`` extra): five to
 ten minutes. The peer is no dependency of ours; it stands in an environment of its own:
-``python -m venv /tmp/peer && /tmp/peer/bin/pip install torch==2.13.0 pyfdn==0.5.0``. Without ``--peer``: ours alone.
+``python -m venv peer && peer/bin/pip install torch==2.13.0 pyfdn==0.5.0``. Without ``--peer``: ours alone.
 Not a test: figures depend on the machine. Seconds are those of the process, so that others on the machine count less;
 both run one after the other.
 

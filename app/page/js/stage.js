@@ -62,7 +62,6 @@ export function setStage(document, grid, store, setTitles, relayout) {
   }).observe(/** @type {HTMLElement} */ (grid.parentElement))
   window_.addEventListener("resize", fitSoon)
   store.watchers.add((moved) => { if (!moved?.size) fitSoon() })
-  store.refit = fitSoon
   fit()
   if (!store.permalink) return
 

@@ -253,8 +253,6 @@ export interface Store {
   /** Whether the figures are presented to a room. */
   presenting: boolean
   present(is: boolean): void
-  /** Give the figures the size that there is room for. */
-  refit(): void
 }
 
 /** A view of a figure, as far as a picture of it needs one. */
