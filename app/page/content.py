@@ -9,6 +9,7 @@ from app.page.protocol import (
     ControlsContent,
     ControlsState,
     FiguresContent,
+    MainContent,
     Story,
     ToolsContent,
     UploadBox,
@@ -60,12 +61,16 @@ class Contents:
         lesson = self._lab.link.lesson
         return {"lesson": lesson.slug if lesson else "", "hide": list(self._lab.link.hidden)}
 
+    def main(self) -> MainContent:
+        """Return what the main part is drawn from."""
+        return {"id": self._lab.id, "figures": self.figures(), "words": self.words(), "tools": self.tools()}
+
     def words(self) -> WordsContent:
-        """Return what the words above the figures are drawn from."""
+        """Return what the words above and beside the figures are drawn from."""
         lab, status = self._lab, self._lab.status
         quick = lab.model.key_controls if lab.served else ()
         return {
-            "id": lab.id,
+            "question": lab.question,
             "summary": status.summary,
             "problem": status.problem,
             "notes": [note for note in status.notes if note != status.problem],
@@ -78,8 +83,10 @@ class Contents:
         lesson, following = self._lab.link.lesson, self._lab.link.next_lesson
         if lesson is None:
             return None
+        slugs = list(self._lab.model.lessons)
         return {
             "slug": lesson.slug,
+            "place": [slugs.index(lesson.slug) + 1, len(slugs)],
             "title": lesson.title,
             "text": lesson.text,
             "questions": [list(pair) for pair in lesson.questions],
@@ -92,7 +99,6 @@ class Contents:
         """Return what the tools under the figures are drawn from."""
         lab = self._lab
         return {
-            "id": lab.id,
             "file": f"amtlab-{lab.slug}",
             "sounds": [[key, each.label, each.help] for key, each in lab.sounds.items()],
             "silent": lab.silent(),
@@ -113,7 +119,6 @@ class Contents:
         # A picture that takes long comes after the page, which asks for it as soon as it listens.
         computing = lab.computing
         return {
-            "id": lab.id,
             "template": lab.figures.template(),
             "grid": lab.figures.areas() + (lab.grid or lab.figures.one_column()),
             "pointable": [figure.name for figure in lab.figures.values() if figure.pointable],

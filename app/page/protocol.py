@@ -124,10 +124,19 @@ class ControlsContent(TypedDict):
     upload: UploadBox | None
 
 
+class BarContent(TypedDict):
+    """What the title bar is drawn from: slug and title of each lab. ``id`` and ``here`` are of the lab that is shown."""
+
+    id: str
+    here: str
+    labs: list[list[str]]
+
+
 class Story(TypedDict):
-    """A lesson's card. ``next`` is key and title of the lesson after it."""
+    """A lesson's card. ``place`` is its number and how many there are; ``next`` key and title of the one after it."""
 
     slug: str
+    place: list[int]
     title: str
     text: str
     questions: list[list[str]]
@@ -137,9 +146,9 @@ class Story(TypedDict):
 
 
 class WordsContent(TypedDict):
-    """What the line of words above the figures is drawn from."""
+    """What the words above and beside the figures are drawn from."""
 
-    id: str
+    question: str
     summary: str
     problem: str
     notes: list[str]
@@ -164,7 +173,6 @@ class Work(TypedDict):
 class ToolsContent(TypedDict):
     """What the tools under the figures are drawn from: listen, compare, keep, code. Lists hold key, label, help."""
 
-    id: str
     file: str
     sounds: list[list[str]]
     silent: list[str]
@@ -188,13 +196,21 @@ class Engine(TypedDict):
 class FiguresContent(TypedDict):
     """What the figures are drawn from, and the engine that the other parts wait for."""
 
-    id: str
     template: str
     grid: str
     pointable: list[str]
     late: bool
     scene: dict[str, dict[str, Any]]
     engine: Engine
+
+
+class MainContent(TypedDict):
+    """What the main part is drawn from."""
+
+    id: str
+    figures: FiguresContent
+    words: WordsContent
+    tools: ToolsContent
 
 
 # ---------------------------------------------------------------- to the page

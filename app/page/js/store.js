@@ -2,6 +2,8 @@
 
 /** @import {Store} from "./types" */
 
+import {make} from "./dom.js"
+
 /** @type {Map<string, Store>} */
 const stores = new Map()
 
@@ -13,9 +15,10 @@ export function storeOf(id) {
   let store = stores.get(id)
   if (!store) {
     store = {
-      values: {}, frame: {lesson: "", hide: []}, hidden: new Set(), permalink: false, editing: false,
-      watchers: new Set(), receivers: {}, starting: [], corner: null, views: [], showComputing: () => {}, engine: null,
-      presenting: false, present: () => {},
+      id, values: {}, frame: {lesson: "", hide: []}, hidden: new Set(), permalink: false, editing: false,
+      explaining: false, watchers: new Set(), receivers: {}, starting: [], corner: null, drawer: null, skipTo: null,
+      card: make("section", {class: "lesson-card", "aria-label": "Lesson", hidden: true}), views: [],
+      showComputing: () => {}, engine: null, presenting: false, present: () => {}, say: () => {}, complain: () => {},
     }
     stores.set(id, store)
   }
