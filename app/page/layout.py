@@ -30,6 +30,15 @@ _BAR = {
     ".MuiToolbar-root": {"minHeight": "48px !important", "paddingX": "16px !important"},
     "header a:has(> .title)": {"display": "none"},
     "header .MuiIconButton-root": {"marginRight": "8px"},
+    "header .skip": {
+        "position": "absolute",
+        "left": "8px",
+        "top": "-60px",
+        "zIndex": 1,
+        "padding": "6px 12px",
+        "font": "inherit",
+        "&:focus": {"top": "8px"},
+    },
 }
 
 

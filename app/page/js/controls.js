@@ -24,13 +24,19 @@ export function controls(model, el, store) {
   for (const section of content.sections) {
     const box = make("details", {open: section.open}, make("summary", {}, section.title))
     root.append(box)
-    for (const {entry, node} of drawControls(box, section.controls, store)) {
+    const drawn = drawControls(box, section.controls, store)
+    const takesFiles = section.title === content.upload?.section
+    // A section without anything in it would only be a line to read.
+    const fold = () => { box.hidden = !takesFiles && drawn.every(({node}) => node.hidden) }
+    store.watchers.add(fold)
+    fold()
+    for (const {entry, node} of drawn) {
       const pick = make("input", {type: "checkbox", "aria-label": `Students see: ${entry.label}`})
       pick.addEventListener("change", () => store.engine?.hide(entry.key, !pick.checked))
       picks.push([entry.key, pick])
       node.querySelector(".head")?.prepend(make("span", {class: "pick"}, pick))
     }
-    if (section.title === content.upload?.section) box.append(uploader(model, content.upload, root))
+    if (content.upload && takesFiles) box.append(uploader(model, content.upload, root, store))
   }
   const showPicks = () => { for (const [key, pick] of picks) pick.checked = !store.hidden.has(key) }
   store.receivers.frame = () => {

@@ -21,11 +21,12 @@ export function layout(el, store) {
   const figures = make("div", {class: "figures-place", tabindex: "-1"})
   const tools = make("div", {class: "tools-place"})
   const root = make("div", {class: "view"}, head, lesson, figures, tools)
-  el.append(make("div", {class: "stage"}, messages(store), root))
+  const stage = make("div", {class: "stage"}, messages(store), root)
+  el.append(stage)
   store.skipTo = figures
-  store.watchers.add(() => root.classList.toggle("presenting", store.presenting))
+  store.watchers.add(() => stage.classList.toggle("presenting", store.presenting))
 
-  const {card} = store
+  const card = make("section", {class: "lesson-card", "aria-label": "Lesson", hidden: true})
   const wide = matchMedia(`(min-width: ${BESIDE}px)`)
   const settle = () => {
     const place = store.drawer && wide.matches && drawerIsOpen() && !store.presenting ? store.drawer : lesson
@@ -36,5 +37,5 @@ export function layout(el, store) {
   wide.addEventListener("change", settle)
   if (store.permalink) whenDrawerMoves(settle)
   settle()
-  return {head, figures, tools}
+  return {head, card, figures, tools}
 }

@@ -2,8 +2,6 @@
 
 /** @import {Store} from "./types" */
 
-import {make} from "./dom.js"
-
 /** @type {Map<string, Store>} */
 const stores = new Map()
 
@@ -17,7 +15,7 @@ export function storeOf(id) {
     store = {
       id, values: {}, frame: {lesson: "", hide: []}, hidden: new Set(), permalink: false, editing: false,
       explaining: false, watchers: new Set(), receivers: {}, starting: [], corner: null, drawer: null, skipTo: null,
-      card: make("section", {class: "lesson-card", "aria-label": "Lesson", hidden: true}), views: [],
+      views: [],
       showComputing: () => {}, engine: null, presenting: false, present: () => {}, say: () => {}, complain: () => {},
     }
     stores.set(id, store)

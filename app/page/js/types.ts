@@ -268,7 +268,6 @@ export interface Store {
   corner: HTMLElement | null
   /** The place of the lesson's card in the drawer, once that is drawn. */
   drawer: HTMLElement | null
-  card: HTMLElement
   /** What has the focus after the controls are skipped. */
   skipTo: HTMLElement | null
   /** The views of the figures. */
@@ -287,6 +286,8 @@ export interface Store {
 /** The places of the main part. */
 export interface Places {
   head: HTMLElement
+  /** The lesson's. */
+  card: HTMLElement
   figures: HTMLElement
   tools: HTMLElement
 }

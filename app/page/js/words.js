@@ -43,8 +43,8 @@ export function words(content, places, store) {
     const slug = story?.slug ?? ""
     if (shown === slug) return  // open answers stay open
     shown = slug
-    store.card.hidden = !story
-    store.card.replaceChildren(...(story ? lessonCard(story, task.node, store) : []))
+    places.card.hidden = !story
+    places.card.replaceChildren(...(story ? lessonCard(story, task.node, store) : []))
     notify(store)
   }
   const fit = () => fitted(line)
