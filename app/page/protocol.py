@@ -125,7 +125,7 @@ class ControlsContent(TypedDict):
 
 
 class BarContent(TypedDict):
-    """What the title bar is drawn from: slug and title of each lab. ``id`` and ``here`` are of the lab that is shown."""
+    """What the title bar is drawn from: slug and title of each lab. ``id`` and ``here`` are the present lab's."""
 
     id: str
     here: str

@@ -19,7 +19,8 @@ NOTE_TEXTS = """
   prototype.fillText = function (text, x, y, ...rest) {
     const size = this.measureText(text), at = this.getTransform(), {canvas} = this
     const points = [x - size.actualBoundingBoxLeft, x + size.actualBoundingBoxRight].flatMap((px) =>
-      [y - size.actualBoundingBoxAscent, y + size.actualBoundingBoxDescent].map((py) => new DOMPoint(px, py).matrixTransform(at)))
+      [y - size.actualBoundingBoxAscent, y + size.actualBoundingBoxDescent]
+        .map((py) => new DOMPoint(px, py).matrixTransform(at)))
     const xs = points.map((point) => point.x), ys = points.map((point) => point.y)
     const scale = Math.hypot(at.a, at.b)
     if (text.trim() && this.globalAlpha > 0) {
@@ -70,14 +71,16 @@ _CUT = """() => {
     look(figure.shadowRoot)
     const slack = 1.5
     for (const box of boxes) {
-      const over = Math.max(outer.left - box.left, box.right - outer.right, outer.top - box.top, box.bottom - outer.bottom)
+      const over = Math.max(outer.left - box.left, box.right - outer.right, outer.top - box.top,
+        box.bottom - outer.bottom)
       if (over > slack) found.push(`${name}: “${box.text}” leaves the figure by ${over.toFixed(1)} px`)
     }
     const texts = boxes.filter(({legend}) => !legend)
     texts.forEach((one, i) => texts.slice(i + 1).forEach((two) => {
       const across = Math.min(one.right, two.right) - Math.max(one.left, two.left)
       const down = Math.min(one.bottom, two.bottom) - Math.max(one.top, two.top)
-      if (Math.min(across, down) > 2) found.push(`${name}: “${one.text}” runs into “${two.text}” by ${across.toFixed(0)} x ${down.toFixed(0)} px`)
+      if (Math.min(across, down) > 2) found.push(
+        `${name}: “${one.text}” runs into “${two.text}” by ${across.toFixed(0)} x ${down.toFixed(0)} px`)
     }))
     if (!boxes.length) found.push(`${name}: no text at all`)
   }
@@ -96,8 +99,10 @@ _STICKS_OUT = """() => {
       const box = node.getBoundingClientRect()
       if (!box.width || !box.height || getComputedStyle(node).visibility === "hidden") continue
       if (node.closest(".controls") && box.right <= 0) continue
-      if (box.right > innerWidth + 1 || (box.left < -1 && box.right > 1)) found.push(`${node.tagName} “${node.textContent.slice(0, 60)}” sticks out`)
-      if (node.matches(".summary") && node.scrollHeight > node.clientHeight + 1) found.push(`summary cut: “${node.textContent}”`)
+      if (box.right > innerWidth + 1 || (box.left < -1 && box.right > 1))
+        found.push(`${node.tagName} “${node.textContent.slice(0, 60)}” sticks out`)
+      if (node.matches(".summary") && node.scrollHeight > node.clientHeight + 1)
+        found.push(`summary cut: “${node.textContent}”`)
     }
   }
   visit(document)
@@ -123,8 +128,9 @@ _SMALLEST = """() => {
   let smallest = Infinity
   const visit = (root) => {
     for (const node of root.querySelectorAll("*")) {
-      if (node.tagName === "CANVAS" && noted.has(node) && node.getBoundingClientRect().width > 0)
-        for (const {letters} of noted.get(node)) smallest = Math.min(smallest, letters * node.getBoundingClientRect().width / node.width)
+      const {width} = node.getBoundingClientRect()
+      if (node.tagName === "CANVAS" && noted.has(node) && width > 0)
+        for (const {letters} of noted.get(node)) smallest = Math.min(smallest, letters * width / node.width)
       if (node.shadowRoot) visit(node.shadowRoot)
     }
   }

@@ -10,8 +10,11 @@ from tests.browser.steps import WAIT, wait_until
 from tests.js.npm import AXE
 from tests.serving import Server
 
-RUN = """async () => (await axe.run(document, {resultTypes: ["violations"]})).violations
-  .map(({id, impact, nodes}) => `${impact} ${id}: ${nodes.slice(0, 2).map((node) => node.html.slice(0, 160)).join(" | ")}`)"""
+RUN = """async () => {
+  const {violations} = await axe.run(document, {resultTypes: ["violations"]})
+  return violations.map(({id, impact, nodes}) =>
+    `${impact} ${id}: ${nodes.slice(0, 2).map((node) => node.html.slice(0, 160)).join(" | ")}`)
+}"""
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -20,7 +23,9 @@ def test_axe_finds_nothing(server: Server, browser: Browser, slug: str, scheme: 
     if AXE.missing:
         pytest.skip(AXE.missing)
     lessons = next((list(lab.model_class.lessons) for lab in LABS if lab.slug == slug), [])
-    context = browser.new_context(viewport={"width": 1400, "height": 900}, color_scheme=scheme, bypass_csp=True)
+    context = browser.new_context(
+        viewport={"width": 1400, "height": 900}, color_scheme=scheme, bypass_csp=True
+    )
     try:
         page = context.new_page()
         page.goto(f"{server.url}/{slug}")

@@ -1,4 +1,4 @@
-"""The frame of every lab's page: the way from lab to lab, the lesson beside the figures, messages, and nothing that jumps."""
+"""The frame of every lab's page: from lab to lab, the lesson beside the figures, messages, nothing that jumps."""
 
 import re
 
@@ -133,7 +133,9 @@ def test_what_is_done_with_a_page_stands_in_its_title_bar(server: Server, page: 
         assert box is not None
         assert box["y"] + box["height"] <= 60
     bar.get_by_role("button", name="Copy link", exact=True).click()
-    expect(page.locator(".message")).to_contain_text("Copy the link from the address bar")  # no clipboard here
+    expect(page.locator(".message")).to_contain_text(
+        "Copy the link from the address bar"
+    )  # no clipboard here
 
 
 def test_on_a_phone_the_labs_and_the_buttons_are_in_a_menu(server: Server, browser: Browser) -> None:

@@ -78,8 +78,9 @@ def test_no_text_is_cut_in_the_files_of_a_lab(server: Server, page: Page, slug: 
           document.body.append(svg)
           const found = []
           for (const each of svg.querySelectorAll("text")) {
-            const own = each.getBoundingClientRect(), outer = svg.getBoundingClientRect()
-            const over = Math.max(outer.left - own.left, own.right - outer.right, outer.top - own.top, own.bottom - outer.bottom)
+            const own = each.getBoundingClientRect(), whole = svg.getBoundingClientRect()
+            const over = Math.max(whole.left - own.left, own.right - whole.right, whole.top - own.top,
+              own.bottom - whole.bottom)
             if (over > 3) found.push(`“${each.textContent}” leaves the file by ${over.toFixed(1)} px`)
           }
           svg.remove()

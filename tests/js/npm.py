@@ -1,7 +1,7 @@
 """Fetches what the tests of the page need from npm's registry: single files, each held against its hash.
 
-Run by ``make test``, and by hand: ``python tests/js/npm.py``. Where the registry cannot be reached nothing is installed,
-nothing fails, and the tests that need a package leave that out and say so.
+Run by ``make test``, and by hand: ``python tests/js/npm.py``. Where the registry cannot be reached nothing is
+installed, nothing fails, and the tests that need a package leave that out and say so.
 """
 
 import hashlib

@@ -43,7 +43,7 @@ function description(figure) {
   const parts = [axisWords(across, figure.x_range), axisWords(up, figure.y_range)]
   for (const part of figure.right)
     if (part.type === "ColorBar") {
-      const {low, high} = /** @type {{low: unknown, high: unknown}} */ (/** @type {ColorBar} */ (part).color_mapper)
+      const {low, high} = /** @type {{low?: unknown, high?: unknown}} */ (/** @type {ColorBar} */ (part).color_mapper)
       parts.push(`Colours from ${number(low)} to ${number(high)}`)
     }
   for (const legend of figure.center.filter((part) => part.type === "Legend")) {
