@@ -7,6 +7,8 @@ The browser's half is page/js. What a page may send is checked before Bokeh read
 from collections.abc import Mapping
 from typing import Any, Final, Literal, NotRequired, TypeAlias, TypedDict
 
+from app.lessons import Reading
+
 # ---------------------------------------------------------------- from the page
 
 
@@ -133,10 +135,13 @@ class BarContent(TypedDict):
 
 
 class Story(TypedDict):
-    """A lesson's card. ``place`` is its number and how many there are; ``next`` key and title of the one after it."""
+    """A lesson's card: ``place`` is its number and how many there are, ``figure`` the one in question, ``next`` key and
+    title of the lesson after it.
+    """
 
     slug: str
     place: list[int]
+    figure: str
     title: str
     text: str
     questions: list[list[str]]
@@ -153,6 +158,7 @@ class WordsContent(TypedDict):
     problem: str
     notes: list[str]
     story: Story | None
+    readings: list[Reading]
     done: bool
     quick: list[dict[str, Any]]
 

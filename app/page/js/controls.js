@@ -24,7 +24,7 @@ export function controls(model, el, store) {
   for (const section of content.sections) {
     const box = make("details", {open: section.open}, make("summary", {}, section.title))
     root.append(box)
-    const drawn = drawControls(box, section.controls, store)
+    const {drawn} = drawControls(box, section.controls, store)
     const takesFiles = section.title === content.upload?.section
     // A section without anything in it would only be a line to read.
     const fold = () => { box.hidden = !takesFiles && drawn.every(({node}) => node.hidden) }

@@ -15,8 +15,8 @@ export function storeOf(id) {
     store = {
       id, values: {}, frame: {lesson: "", hide: []}, hidden: new Set(), permalink: false, editing: false,
       explaining: false, watchers: new Set(), receivers: {}, starting: [], corner: null, drawer: null, skipTo: null,
-      views: [],
-      showComputing: () => {}, engine: null, presenting: false, present: () => {}, say: () => {}, complain: () => {},
+      views: [], showComputing: () => {}, engine: null, presenting: false, present: () => {}, leading: "",
+      say: () => {}, complain: () => {},
     }
     stores.set(id, store)
   }

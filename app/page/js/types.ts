@@ -117,15 +117,26 @@ export interface WordsContent {
   problem: string
   notes: string[]
   story: Story | null
+  readings: Reading[]
   done: boolean
   /** Controls that stand under the words. */
   quick: Entry[]
+}
+
+/** What a task asks for, and how far it is. */
+export interface Reading {
+  label: string
+  now: string
+  wanted: string
+  met: boolean
 }
 
 export interface Story {
   slug: string
   /** Its number, and how many there are. */
   place: number[]
+  /** The figure in question, which is drawn larger than the others. */
+  figure: string
   title: string
   text: string
   questions: [string, string][]
@@ -277,6 +288,8 @@ export interface Store {
   /** Whether the figures are presented to a room. */
   presenting: boolean
   present(is: boolean): void
+  /** Name of the figure that the open lesson is about, or "". */
+  leading: string
   /** Say something over the figures for a while; "" takes it back. */
   say(text: string, isProblem?: boolean): void
   /** Show what the server has to say of the present state, until that changes. */

@@ -1,6 +1,6 @@
 // The words of a page: its question, what is seen, the lesson with its task, and the controls that a phone needs first.
 
-/** @import {Places, Story, Store, WordsContent} from "./types" */
+/** @import {Entry, Places, Reading, Story, Store, WordsContent} from "./types" */
 
 import {button, make} from "./dom.js"
 import {drawControls} from "./inputs.js"
@@ -36,6 +36,7 @@ export function words(content, places, store) {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let resting
   const task = taskBox()
+  const {progress, drawProgress} = progressList()
   /** @type {string | null} */
   let shown = null
   /** @param {Story | null} story */
@@ -43,13 +44,28 @@ export function words(content, places, store) {
     const slug = story?.slug ?? ""
     if (shown === slug) return  // open answers stay open
     shown = slug
+    store.leading = story?.figure ?? ""
     places.card.hidden = !story
-    places.card.replaceChildren(...(story ? lessonCard(story, task.node, store) : []))
+    places.card.replaceChildren(...(story ? lessonCard(story, [task.node, progress], store) : []))
     notify(store)
+  }
+  const quick = make("div", {class: "quick"})
+  let quickKeys = "", endQuick = () => {}
+  /** @param {Entry[]} entries */
+  const drawQuick = (entries) => {
+    const keys = entries.map(({key}) => key).join(" ")
+    if (keys === quickKeys) return
+    quickKeys = keys
+    whenStarted(store, () => {
+      endQuick()
+      quick.replaceChildren()
+      endQuick = drawControls(quick, entries, store).end
+    })
   }
   const fit = () => fitted(line)
   /** @param {WordsContent} content */
-  const draw = ({question: asked, summary, problem, notes, story, done}) => {
+  const draw = ({question: asked, summary, problem, notes, story, readings, done, quick}) => {
+    drawQuick(quick)
     if (setText(line, summary)) fit()
     clearTimeout(resting)
     resting = setTimeout(() => setText(spoken, summary), RESTING_MS)
@@ -57,14 +73,13 @@ export function words(content, places, store) {
     setText(question, story?.title ?? asked)
     drawLesson(story)
     task.draw(story, done)
+    drawProgress(readings)
   }
   store.receivers.words = draw
-  const quick = make("div", {class: "quick"})
   const leave = button({class: "leave", title: "Key P", onclick: () => store.present(false)}, "Leave the presentation")
   places.head.append(question, leave, line, spoken, quick)
   new ResizeObserver(fit).observe(line)
   draw(content)
-  whenStarted(store, () => drawControls(quick, content.quick, store))
 }
 
 /**
@@ -80,7 +95,7 @@ function fitted(line) {
 
 /**
  * @param {Story} story
- * @param {HTMLElement} task
+ * @param {HTMLElement[]} task the task, and how far it is
  * @param {Store} store
  * @returns {HTMLElement[]}
  */
@@ -90,7 +105,7 @@ function lessonCard({title, place, text, questions, next}, task, store) {
     make("h2", {class: "spoken"}, title),  // to be seen as the question above the figures
     ...(text ? [make("p", {}, text)] : []),
     ...questions.map(([ask, answer]) => make("details", {}, make("summary", {}, ask), make("p", {}, answer))),
-    task,
+    ...task,
     ...(next ? [button({class: "next", onclick: () => store.engine?.ask({type: "lesson", slug: next[0]})},
       `Next: ${next[1]} →`)] : []),
   ]
@@ -109,5 +124,30 @@ function taskBox() {
     node.classList.toggle("done", isDone)
     node.dataset.other = isDone ? asked : done
     setText(text, isDone ? done : asked)
+  }}
+}
+
+/**
+ * How far the task is: of each number its words, what it is now, and what is wanted. Numbers keep their places.
+ * @returns {{progress: HTMLElement, drawProgress: (readings: Reading[]) => void}}
+ */
+function progressList() {
+  const progress = make("dl", {class: "measured"})
+  let labels = ""
+  return {progress, drawProgress: (readings) => {
+    progress.hidden = !readings.length
+    const wanted = readings.map(({label}) => label).join("|")
+    if (wanted !== labels) {
+      labels = wanted
+      progress.replaceChildren(...readings.flatMap(({label}) =>
+        [make("dt", {}, label), make("dd", {}, make("span", {}, "now "), make("b"), make("span", {class: "wanted"}))]))
+    }
+    const rows = [...progress.querySelectorAll("dd")]
+    readings.forEach(({now, wanted, met}, i) => {
+      const [number, limits] = /** @type {NodeListOf<HTMLElement>} */ (rows[i].querySelectorAll("b, .wanted"))
+      setText(number, now)
+      setText(limits, `, wanted ${wanted}`)
+      rows[i].classList.toggle("met", met)
+    })
   }}
 }
