@@ -43,7 +43,8 @@ OUTSIDE_OF_SVG = """(text) => {
   const found = []
   for (const each of svg.querySelectorAll("text")) {
     const own = each.getBoundingClientRect(), whole = svg.getBoundingClientRect()
-    const over = Math.max(whole.left - own.left, own.right - whole.right, whole.top - own.top, own.bottom - whole.bottom)
+    const over = Math.max(whole.left - own.left, own.right - whole.right, whole.top - own.top,
+      own.bottom - whole.bottom)
     if (over > 3) found.push(`“${each.textContent}” leaves the file by ${over.toFixed(1)} px`)
   }
   svg.remove()
