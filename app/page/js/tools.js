@@ -104,7 +104,6 @@ function playerFor(model, ask, store) {
   return {player, status, hear: (key) => {
     clearTimeout(slow)
     slow = setTimeout(() => { status.textContent = "Making the sound …" }, SLOW_MS)
-    store.say("")
     ask({type: "sound", key})
   }}
 }
