@@ -43,6 +43,7 @@ class Contents:
         """Return what the controls are drawn from."""
         lab = self._lab
         box: UploadBox = {
+            "awaited": lab.link.awaited_file,
             "bytes": MAX_BYTES,
             "page": lab.served,
             "section": lab.upload_section,
@@ -57,8 +58,15 @@ class Contents:
 
     def controls_state(self) -> ControlsState:
         """Return what of the controls changes."""
-        lesson = self._lab.link.lesson
-        return {"lesson": lesson.slug if lesson else "", "hide": list(self._lab.link.hidden)}
+        lab = self._lab
+        lesson = lab.link.lesson
+        return {
+            "lesson": lesson.slug if lesson else "",
+            "hide": list(lab.link.hidden),
+            "undo": lab.messages.steps.can_undo,
+            "redo": lab.messages.steps.can_redo,
+            "unsaved": lab.model.unsaved,
+        }
 
     def words(self) -> WordsContent:
         """Return what the words above the figures are drawn from."""

@@ -11,11 +11,12 @@ from typing import Any, Final, Literal, NotRequired, TypeAlias, TypedDict
 
 
 class Set(TypedDict):
-    """Controls that were moved; answered by an `Update` with the same number."""
+    """Controls that were moved; answered by an `Update` with the same number. A drag is one ``step`` of undo."""
 
     type: Literal["set"]
     values: dict[str, Any]
     sequence: int
+    step: int
 
 
 class Point(TypedDict):
@@ -26,6 +27,7 @@ class Point(TypedDict):
     x: float
     y: float
     sequence: int
+    step: int
 
 
 class Hide(TypedDict):
@@ -42,10 +44,24 @@ class OpenLesson(TypedDict):
     slug: str
 
 
+class OpenLink(TypedDict):
+    """Another address of the same page, by its query: where the browser's Back and Forward lead."""
+
+    type: Literal["open"]
+    link: str
+
+
+class Sure(TypedDict):
+    """What was chosen when the page asked (`Ask`); "" where all is to stay."""
+
+    type: Literal["sure"]
+    do: str
+
+
 class Command(TypedDict):
     """A button, or the page's wish for all that there is ("hello")."""
 
-    type: Literal["hello", "reset", "pin", "unpin", "swap", "fit"]
+    type: Literal["hello", "reset", "pin", "unpin", "swap", "fit", "undo", "redo"]
 
 
 class Transport(TypedDict):
@@ -80,14 +96,18 @@ class Piece(TypedDict):
     data: str
 
 
-FromPage: TypeAlias = Set | Point | Hide | OpenLesson | Command | Transport | ShowCode | AskFor | Piece
+FromPage: TypeAlias = (
+    Set | Point | Hide | OpenLesson | OpenLink | Sure | Command | Transport | ShowCode | AskFor | Piece
+)
 #: Kind of message -> its structure.
 FROM_PAGE: Final[Mapping[str, type[Any]]] = {
     "set": Set,
     "point": Point,
     "hide": Hide,
     "lesson": OpenLesson,
-    **dict.fromkeys(("hello", "reset", "pin", "unpin", "swap", "fit"), Command),
+    "open": OpenLink,
+    "sure": Sure,
+    **dict.fromkeys(("hello", "reset", "pin", "unpin", "swap", "fit", "undo", "redo"), Command),
     "work": Transport,
     "code": ShowCode,
     **dict.fromkeys(("sound", "export"), AskFor),
@@ -100,15 +120,21 @@ NEWEST_WINS: Final = ("set", "point")
 
 
 class ControlsState(TypedDict):
-    """What of the controls changes."""
+    """What of the controls changes. ``unsaved``: whether leaving the page loses something that took long to make."""
 
     lesson: str
     hide: list[str]
+    undo: bool
+    redo: bool
+    unsaved: bool
 
 
 class UploadBox(TypedDict):
-    """Where a file may be dropped."""
+    """Where a file may be dropped. ``awaited`` is the name of the file that the page's link goes with, "" if that is
+    unknown; None where it goes with none.
+    """
 
+    awaited: str | None
     bytes: int
     page: bool
     section: str
@@ -200,10 +226,18 @@ class FiguresContent(TypedDict):
 # ---------------------------------------------------------------- to the page
 
 
+class Ask(TypedDict):
+    """What a person must be sure of before it is done; choices are ``[what to do, label]``."""
+
+    text: str
+    choices: list[list[str]]
+
+
 class Update(TypedDict):
     """All that a change moves, in one message, so that the page never shows half of it."""
 
     type: Literal["update"]
+    ask: NotRequired[Ask]
     answered: NotRequired[int]
     values: NotRequired[dict[str, Any]]
     link: NotRequired[str]

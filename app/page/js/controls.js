@@ -4,6 +4,7 @@
 
 import {button, freshId, make} from "./dom.js"
 import {drawControls} from "./inputs.js"
+import {stepButtons} from "./steps.js"
 import {notify} from "./store.js"
 import {uploader} from "./upload.js"
 
@@ -95,6 +96,7 @@ function buttons(root, store, showPicks) {
   }}, "Explain")
   return [
     make("div", {class: "buttons"},
+      stepButtons(store),
       button({onclick: () => store.engine?.ask({type: "reset"})}, "Reset"),
       explain,
       ...(store.permalink ? [button({onclick: copyLink}, "Copy link"), teach, present] : [])),

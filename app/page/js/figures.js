@@ -8,6 +8,7 @@ import {keepConnected, keepListening} from "./connection.js"
 import {freshId, make} from "./dom.js"
 import {startEngine} from "./engine.js"
 import {adaptPage} from "./frame.js"
+import {guardLeaving} from "./leaving.js"
 import {paint} from "./paint.js"
 import {applyScene, figuresOf} from "./scene.js"
 import {setStage} from "./stage.js"
@@ -25,6 +26,7 @@ export async function figures(model, el, store) {
   if (store.permalink) {
     adaptPage()
     keepConnected(engine)
+    guardLeaving(store)
   }
   const grid = make("div", {class: "figures"})
   const silence = store.permalink ? keepListening() : null

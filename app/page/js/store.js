@@ -13,7 +13,8 @@ export function storeOf(id) {
   let store = stores.get(id)
   if (!store) {
     store = {
-      values: {}, frame: {lesson: "", hide: []}, hidden: new Set(), permalink: false, editing: false,
+      values: {}, frame: {lesson: "", hide: [], undo: false, redo: false, unsaved: false}, hidden: new Set(),
+      permalink: false, editing: false, asking: false, fileAtRisk: false,
       watchers: new Set(), receivers: {}, starting: [], corner: null, views: [], showComputing: () => {}, engine: null,
       presenting: false, present: () => {},
     }

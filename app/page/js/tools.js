@@ -5,6 +5,7 @@
 
 import {button, decode, download, make} from "./dom.js"
 import {picture} from "./picture.js"
+import {answerQuestions} from "./question.js"
 import {SLOW_MS} from "./queue.js"
 import {workBar} from "./work.js"
 
@@ -59,6 +60,7 @@ export function tools(model, el, store) {
   const compare = compares ? group("Compare", pin, ...whilePinned, fits ? fit : null) : null
   const root = make("div", {class: "tools"}, make("div", {class: "row"}, compare, group("Keep", ...keep)), code.node)
   el.append(root)
+  answerQuestions(el, store)
   store.watchers.add(() => root.classList.toggle("presenting", store.presenting))
 
   const note = make("span", {class: "fine"}, "Played at one safe level; dB SPL is the model’s level.")

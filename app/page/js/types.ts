@@ -58,15 +58,17 @@ export interface TextEntry extends AnyEntry {
 
 /** Messages of the page; `app.server.messages` lets no others pass. */
 export type Message =
-  | {type: "set", values: Values, sequence: number}
-  | {type: "point", figure: string, x: number, y: number, sequence: number}
+  | {type: "set", values: Values, sequence: number, step: number}
+  | {type: "point", figure: string, x: number, y: number, sequence: number, step: number}
   | {type: "hide", keys: string[]}
   | {type: "lesson", slug: string}
+  | {type: "open", link: string}
+  | {type: "sure", do: string}
   | {type: "work", do: string}
   | {type: "code", open: boolean}
   | {type: "sound" | "export", key: string}
   | {type: "upload", id: string, name: string, size: number, start: number, data: string}
-  | {type: "hello" | "reset" | "pin" | "unpin" | "swap" | "fit"}
+  | {type: "hello" | "reset" | "pin" | "unpin" | "swap" | "fit" | "undo" | "redo"}
 
 /** Messages of the server. */
 export type Answer =
@@ -80,6 +82,7 @@ export type Answer =
 /** What has changed, all of it together. */
 export interface Update {
   type: "update"
+  ask?: Question
   /** Number of the newest question that this answers. */
   answered?: number
   values?: Values
@@ -91,8 +94,16 @@ export interface Update {
   link?: string
 }
 
+/** What a person must be sure of before it is done. */
+export interface Question {
+  text: string
+  /** What to do, and the label of its button. */
+  choices: [string, string][]
+}
+
 /** What the parts of a page receive; `frame` and `corner` come from other parts of the same page. */
 export interface Receivers {
+  ask?: (fresh: Question) => void
   values?: (fresh: Values) => void
   controls?: (fresh: ControlsState) => void
   words?: (fresh: WordsContent) => void
@@ -108,6 +119,11 @@ export interface ControlsState {
   lesson: string
   /** Keys of the controls that students do not see. */
   hide: string[]
+  /** Whether there is a step to take back, and one to take again. */
+  undo: boolean
+  redo: boolean
+  /** Whether leaving the page loses what took long to make. */
+  unsaved: boolean
 }
 
 export interface WordsContent {
@@ -203,6 +219,8 @@ export interface ControlsContent {
 }
 
 export interface UploadBox {
+  /** Name of the file that the page's link goes with, nothing where it is unknown; null where it goes with none. */
+  awaited: string | null
   bytes: number
   /** Whether the whole page takes a dropped file. */
   page: boolean
@@ -239,6 +257,10 @@ export interface Store {
   permalink: boolean
   /** Whether a lesson is being made. */
   editing: boolean
+  /** Whether a question waits for its answer. */
+  asking: boolean
+  /** Whether a dropped file does not survive a reload. */
+  fileAtRisk: boolean
   /** Called with the keys that moved; with none of them where only what is shown changed. */
   watchers: Set<(moved?: Set<string>) => void>
   receivers: Receivers

@@ -5,6 +5,8 @@
 /** @import {ConnectionLost} from "@bokehjs/core/bokeh_events" */
 /** @import {Reconnection} from "./reconnection.js" */
 
+import {reload} from "./leaving.js"
+
 const BAD_MESSAGE = 4002
 
 /**
@@ -43,7 +45,7 @@ export function adopt(connection, reconnection) {
   connection["_on_close"] = (event, reject) => {
     forget()
     connection["_reconnection_attempts_left"] = 5
-    if (reconnection.closed(event)) location.reload()
+    if (reconnection.closed(event)) reload()
     else closed(event, reject)
   }
 }
