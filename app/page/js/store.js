@@ -16,7 +16,7 @@ export function storeOf(id) {
       values: {}, frame: {lesson: "", hide: [], undo: false, redo: false, unsaved: false}, hidden: new Set(),
       permalink: false, editing: false, asking: false, fileAtRisk: false,
       watchers: new Set(), receivers: {}, starting: [], corner: null, views: [], showComputing: () => {}, engine: null,
-      presenting: false, present: () => {},
+      presenting: false, present: () => {}, leading: "",
     }
     stores.set(id, store)
   }
