@@ -131,6 +131,7 @@ class Contents:
             "id": lab.id,
             "template": lab.figures.template(),
             "grid": lab.figures.areas() + (lab.grid or lab.figures.one_column()),
+            "axes": lab.figures.axes(),
             "pointable": [figure.name for figure in lab.figures.values() if figure.pointable],
             "late": computing or lab.late(),
             "scene": Scene().whole() if computing else lab.scene.whole(),

@@ -215,6 +215,31 @@ class Engine(TypedDict):
     frame: ControlsState
 
 
+class AxisContent(TypedDict):
+    """What an axis measures."""
+
+    label: str
+    unit: str
+    scale: str
+
+
+class CellsContent(TypedDict):
+    """The data source of a layer of coloured cells, and their unit."""
+
+    source: str
+    unit: str
+
+
+class FigureAxes(TypedDict):
+    """What a figure's axes and cells measure; of which sounds the x axis is the time, and how far a second reaches."""
+
+    x: AxisContent
+    y: AxisContent
+    cells: list[CellsContent]
+    sounds: list[str]
+    perSecond: float
+
+
 class FiguresContent(TypedDict):
     """What the figures are drawn from, and the engine that the other parts wait for."""
 
@@ -222,6 +247,7 @@ class FiguresContent(TypedDict):
     template: str
     grid: str
     pointable: list[str]
+    axes: dict[str, FigureAxes]
     late: bool
     scene: dict[str, dict[str, Any]]
     engine: Engine

@@ -30,7 +30,7 @@ export function controls(model, el, store) {
       picks.push([entry.key, pick])
       node.querySelector(".head")?.prepend(make("span", {class: "pick"}, pick))
     }
-    if (section.title === content.upload?.section) box.append(uploader(model, content.upload, root))
+    if (section.title === content.upload?.section) box.append(uploader(model, content.upload, root, store))
   }
   const showPicks = () => { for (const [key, pick] of picks) pick.checked = !store.hidden.has(key) }
   store.receivers.frame = () => {

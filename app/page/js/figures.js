@@ -10,6 +10,7 @@ import {startEngine} from "./engine.js"
 import {adaptPage} from "./frame.js"
 import {guardLeaving} from "./leaving.js"
 import {paint} from "./paint.js"
+import {showNumbers} from "./readout.js"
 import {applyScene, figuresOf} from "./scene.js"
 import {setStage} from "./stage.js"
 import {fitTitles} from "./titles.js"
@@ -67,6 +68,9 @@ export async function figures(model, el, store) {
   paint(document, grid)
   const views = await Bokeh.embed.add_document_standalone(document, grid, targets)
   store.views = plots.map((figure) => /** @type {FigureView} */ (/** @type {unknown} */ (views.get(figure))))
+  store.axes = content.axes
+  showNumbers(store)
+  store.receivers.views?.()
   // A title of another number of lines, or a legend of another size, is painted rightly only in a figure that changes its
   // own size.
   const relayout = (/** @type {Figure} */ figure) => {

@@ -15,7 +15,7 @@ export function storeOf(id) {
     store = {
       values: {}, frame: {lesson: "", hide: [], undo: false, redo: false, unsaved: false}, hidden: new Set(),
       permalink: false, editing: false, asking: false, fileAtRisk: false,
-      watchers: new Set(), receivers: {}, starting: [], corner: null, views: [], showComputing: () => {}, engine: null,
+      watchers: new Set(), receivers: {}, starting: [], corner: null, views: [], axes: {}, showComputing: () => {}, engine: null,
       presenting: false, present: () => {}, leading: "",
     }
     stores.set(id, store)

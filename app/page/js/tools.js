@@ -1,12 +1,12 @@
 // What stands under the figures: comparing two states, keeping pictures and data, the code; and the player in the
 // figures' corner.
 
-/** @import {Answer, Message, Part, Store, ToolsContent} from "./types" */
+/** @import {Message, Part, Store, ToolsContent} from "./types" */
 
-import {button, decode, download, make} from "./dom.js"
+import {button, make} from "./dom.js"
 import {picture} from "./picture.js"
+import {playerFor} from "./player.js"
 import {answerQuestions} from "./question.js"
-import {SLOW_MS} from "./queue.js"
 import {workBar} from "./work.js"
 
 /** @typedef {(message: Message) => void} Ask */
@@ -30,7 +30,7 @@ export function tools(model, el, store) {
   const {sounds, exports, file, compares, fits} = model.content
   /** @type {Ask} */
   const ask = (message) => store.engine?.ask(message)
-  const {player, status, hear} = playerFor(model, ask)
+  const {player, status, hear} = playerFor(model, ask, store)
   const listen = sounds.map(([key, label, help]) => button({title: help, onclick: () => hear(key)}, `▶ ${label}`))
   const pin = button({onclick: () => ask({type: "pin"}),
     title: "Keep the present state as a dashed ghost behind the live one"}, "Pin as A")
@@ -73,38 +73,6 @@ export function tools(model, el, store) {
   const place = () => (store.corner ?? el).prepend(ears)
   store.receivers.corner = place
   place()
-}
-
-/**
- * @param {Part<ToolsContent>} model
- * @param {Ask} ask
- * @returns {{player: HTMLElement, status: HTMLElement, hear: (key: string) => void}}
- */
-function playerFor(model, ask) {
-  const player = make("audio", {controls: true, preload: "none", "aria-label": "Player"})
-  player.hidden = true
-  const status = make("span", {class: "playing", role: "status"})
-  let address = ""
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  let slow
-  model.on("msg:custom", (/** @type {Answer} */ answer) => {
-    if (answer.type === "sound" || answer.type === "failed") clearTimeout(slow)
-    if (answer.type === "sound") {
-      if (address) URL.revokeObjectURL(address)
-      address = URL.createObjectURL(new Blob([decode(answer.data)], {type: "audio/wav"}))
-      player.src = address
-      status.textContent = answer.title
-      player.hidden = false
-      player.play().catch(() => { status.textContent = `${answer.title}: press play` })
-    }
-    if (answer.type === "file") download(answer.name, answer.mime, decode(answer.data))
-    if (answer.type === "failed") status.textContent = answer.text
-  })
-  return {player, status, hear: (key) => {
-    clearTimeout(slow)
-    slow = setTimeout(() => { status.textContent = "Making the sound …" }, SLOW_MS)
-    ask({type: "sound", key})
-  }}
 }
 
 /**

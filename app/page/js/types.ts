@@ -4,6 +4,7 @@
 import type {Document} from "@bokehjs/document"
 import type * as embed from "@bokehjs/embed"
 import type {DataSource} from "@bokehjs/models/sources"
+import type {Figure} from "@bokehjs/models/plots"
 import type {LegendItem} from "@bokehjs/models/annotations/legend_item"
 
 declare global {
@@ -101,7 +102,7 @@ export interface Question {
   choices: [string, string][]
 }
 
-/** What the parts of a page receive; `frame` and `corner` come from other parts of the same page. */
+/** What the parts of a page receive; `frame`, `corner` and `views` come from other parts of the same page. */
 export interface Receivers {
   ask?: (fresh: Question) => void
   values?: (fresh: Values) => void
@@ -112,6 +113,7 @@ export interface Receivers {
   link?: (fresh: string) => void
   frame?: () => void
   corner?: () => void
+  views?: () => void
 }
 
 export interface ControlsState {
@@ -247,9 +249,28 @@ export interface FiguresContent {
   /** CSS of the grid that the figures stand in. */
   grid: string
   pointable: string[]
+  /** What each figure's axes measure. */
+  axes: Record<string, FigureAxes>
   late: boolean
   scene: Scene
   engine: EngineContent
+}
+
+export interface AxisContent {
+  label: string
+  unit: string
+  scale: "linear" | "log" | "erb" | "names"
+}
+
+export interface FigureAxes {
+  x: AxisContent
+  y: AxisContent
+  /** Data source and unit of each layer of coloured cells. */
+  cells: {source: string, unit: string}[]
+  /** Keys of the sounds whose time the x axis is. */
+  sounds: string[]
+  /** How far a second reaches on it. */
+  perSecond: number
 }
 
 /** One part of a page, as Panel hands it to `render`. */
@@ -279,8 +300,9 @@ export interface Store {
   starting: (() => void)[] | null
   /** The corner of the figures where the player stands. */
   corner: HTMLElement | null
-  /** The views of the figures. */
+  /** The views of the figures, and what their axes measure, once they stand. */
   views: FigureView[]
+  axes: Record<string, FigureAxes>
   showComputing(is: boolean): void
   engine: Engine | null
   /** Whether the figures are presented to a room. */
@@ -290,11 +312,23 @@ export interface Store {
   leading: string
 }
 
-/** A view of a figure, as far as a picture of it needs one. */
+/** A view of a figure, as far as the page needs one. */
 export interface FigureView {
   el: HTMLElement
+  model: Figure
+  /** Where the figure draws, px from its upper left corner, and what maps its axes there. */
+  frame: {
+    bbox: {left: number, right: number, top: number, bottom: number, height: number}
+    x_scale: Scale
+    y_scale: Scale
+  }
   export(type: "png", hidpi: boolean): {canvas: HTMLCanvasElement}
   export(type: "svg"): {ctx: {get_serialized_svg(fix_named_entities: boolean): string}}
+}
+
+interface Scale {
+  compute(value: number): number
+  invert(px: number): number
 }
 
 export interface Engine {
