@@ -15,6 +15,7 @@ import yaml
 
 import app.labs
 from amtlib import __version__
+from app.page.authoring import of_course
 from app.page.background import Background
 from app.page.layout import SITE, page_frame
 from app.page.part import LabPart
@@ -55,6 +56,14 @@ def find_labs(labs: ModuleType) -> tuple[type[LabView], ...]:
 
 #: In the order of the landing page. Each opens without a model of its own: `lab(link=..., served=True)`.
 LABS = find_labs(app.labs)
+
+
+def add_lessons(folder: Path) -> None:
+    """Give the labs a course's own lessons, after their own; see `app.page.authoring.of_course`."""
+    for slug, lessons in of_course(folder, {lab.slug: lab for lab in LABS}).items():
+        model = next(lab for lab in LABS if lab.slug == slug).model_class
+        model.lessons = {**model.lessons, **lessons}
+
 
 _EVIDENCE = Path(__file__).with_name("evidence.yaml")
 _STYLE = (Path(__file__).parent / "static" / "landing.css").read_text(encoding="utf-8")

@@ -114,7 +114,9 @@ class Axis:
         if self.scale not in {"linear", "log", "erb", "names"}:
             raise ValueError(f"Axis {self.name} has scale {self.scale!r}; choose linear, log, erb or names.")
         if self.sounds and (self.unit not in _PER_SECOND or self.scale != "linear"):
-            raise ValueError(f"Axis {self.name} is to be the time of a sound; give it the unit s or ms, linear.")
+            raise ValueError(
+                f"Axis {self.name} is to be the time of a sound; give it the unit s or ms, linear."
+            )
 
     @property
     def per_second(self) -> float:

@@ -55,6 +55,11 @@ class Contents:
             "id": lab.id,
             "sections": lab.model.schema(),
             "lessons": [[slug, lesson.title] for slug, lesson in lab.model.lessons.items()],
+            "vocabulary": {
+                "measures": [[name, each.words, each.unit] for name, each in lab.model.quantities.items()],
+                "figures": list(lab.figures),
+                "sounds": [[key, each.label] for key, each in lab.sounds.items()],
+            },
             "upload": None if lab.stimulus() is None else box,
         }
 
@@ -64,6 +69,7 @@ class Contents:
         lesson = lab.link.lesson
         return {
             "lesson": lesson.slug if lesson else "",
+            "made": lesson.title if lesson and lab.link.is_made else "",
             "hide": list(lab.link.hidden),
             "undo": lab.messages.steps.can_undo,
             "redo": lab.messages.steps.can_redo,
@@ -108,6 +114,7 @@ class Contents:
         sounds = sorted(lab.sounds.items(), key=lambda item: item[0] != first)
         return {
             "id": lab.id,
+            "title": lab.title,
             "file": f"amtlab-{lab.slug}",
             "sounds": [[key, each.label, each.help] for key, each in sounds],
             "silent": lab.silent(),

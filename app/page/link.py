@@ -13,18 +13,19 @@ from urllib.parse import parse_qsl, quote_plus, urlencode
 import numpy as np
 
 from app.lab import LabModel
-from app.lessons import Lesson
+from app.lessons import Lesson, LessonError
+from app.page.authoring import packed, unpacked
 from app.quantity import shortened
 
-#: Keys of a link that are not settings: the lesson, the controls to hide, the state that is pinned as A, and the name
-#: of the user's own file.
-_OWN_KEYS = ("lesson", "hide", "a", "file")
+#: Keys of a link that are not settings: a lesson of the lab's, one that was made on a page, the controls to hide, the
+#: state that is pinned as A, and the name of the user's own file.
+_OWN_KEYS = ("lesson", "made", "hide", "a", "file")
 #: Settings whose value "file" stands for a user's own file.
 _FILE_KEYS = ("s.kind", "t.target")
 #: Keys that others put into the address and that a link keeps.
 _FOREIGN_KEYS = ("theme",)
-#: Longest link that is read, characters.
-_LONGEST = 4000
+#: Longest link that is read, characters: as long as the server takes (`app.server.pages.LONGEST_QUERY`).
+LONGEST = 8000
 
 
 class Link:
@@ -38,6 +39,8 @@ class Link:
         The lesson that an address opens which says nothing.
     own_file : callable
         Returns the name of the user's own file, or None where there is none.
+    check : callable
+        Raises `app.lessons.LessonError` for a lesson that does not fit this lab; its second argument begins the sentence.
 
     Attributes
     ----------
@@ -60,9 +63,15 @@ class Link:
     """
 
     def __init__(
-        self, model: LabModel, opens_with: str = "", own_file: Callable[[], str | None] = lambda: None
+        self,
+        model: LabModel,
+        opens_with: str = "",
+        own_file: Callable[[], str | None] = lambda: None,
+        check: Callable[[Lesson, str], None] = lambda lesson, source: None,
     ) -> None:
+        self._check = check
         self.lesson: Lesson | None = None
+        self._packed = ""
         self.awaited_file: str | None = None
         self._own_file = own_file
         self.hidden: tuple[str, ...] = ()
@@ -88,16 +97,14 @@ class Link:
         dict or None
             The state that it pins as A.
         """
-        if len(text) > _LONGEST:
-            return [f"The link has {len(text)} characters, more than {_LONGEST}, and was left out."], None
+        if len(text) > LONGEST:
+            return [f"The link has {len(text)} characters, more than {LONGEST}, and was left out."], None
         query = _parsed(text.lstrip("?"))
         self._foreign = {key: query.pop(key) for key in _FOREIGN_KEYS if key in query}
-        notes = []
-        slug = query.get("lesson", "" if query else self._opens_with)
-        if slug in self._model.lessons:
-            notes += self.enter(self._model.lessons[slug])
-        elif slug:
-            notes.append(f"There is no lesson {shortened(slug)} here; the rest of the link was applied.")
+        lesson, problem = self._lesson_in(query)
+        notes = [problem] if problem else []
+        if lesson is not None:
+            notes += self.enter(lesson)
         if "hide" in query:
             asked = [key for key in query["hide"].split(",") if key]
             self.hide(asked)
@@ -119,18 +126,36 @@ class Link:
             self.awaited_file = None
         return notes, pinned
 
+    def _lesson_in(self, query: Mapping[str, str]) -> tuple[Lesson | None, str]:
+        """Return the lesson that a link opens, or why there is none, in a sentence."""
+        if "made" in query:
+            try:
+                lesson = unpacked(query["made"])
+                self._check(lesson, "it")
+                return lesson, ""
+            except LessonError as problem:
+                return None, f"The lesson in the link was left out: {problem}"
+        slug = query.get("lesson", "" if query else self._opens_with)
+        if slug and slug not in self._model.lessons:
+            return None, f"There is no lesson {shortened(slug)} here; the rest of the link was applied."
+        return self._model.lessons.get(slug), ""
+
     def values_of(self, text: str) -> dict[str, Any]:
         """Return the settings that a link asks for, under their present keys; nothing is set."""
-        query = _parsed(text.lstrip("?")[:_LONGEST])
-        lesson = self._model.lessons.get(query.get("lesson", "" if query else self._opens_with))
+        query = _parsed(text.lstrip("?")[:LONGEST])
+        lesson, _ = self._lesson_in(query)
         asked = {**(lesson.state if lesson else {}), **query}
         present = self._model.renamed(asked)
-        return self._model.fresh() | {key: value for key, value in present.items() if key in self._model.fields}
+        return self._model.fresh() | {
+            key: value for key, value in present.items() if key in self._model.fields
+        }
 
     def write(self, pinned: Mapping[str, str] | None = None) -> str:
         """Return the query, without question mark, of an address that opens what is there now; "" for a fresh lab."""
         query = dict(self._foreign)
-        if self.lesson is not None:
+        if self.lesson is not None and self.is_made:
+            query["made"] = self._packed
+        elif self.lesson is not None:
             query["lesson"] = self.lesson.slug
         hidden = sorted(set(self.hidden))
         if hidden != sorted(self._hidden_by_lesson):
@@ -164,6 +189,7 @@ class Link:
     def show(self, lesson: Lesson | None, hidden: Iterable[str]) -> None:
         """Have a lesson open, or none, and these controls hidden; settings stay as they are."""
         self.lesson = lesson
+        self._packed = packed(lesson) if lesson is not None and self.is_made else ""
         self.hide(lesson.hide if lesson else ())
         self._hidden_by_lesson = self.hidden
         self.hide(hidden)
@@ -182,9 +208,14 @@ class Link:
         self.hidden = tuple(key for key in present if key in self._model.fields)
 
     @property
+    def is_made(self) -> bool:
+        """Whether the lesson was made on a page, and so is none of the lab's."""
+        return self.lesson is not None and self._model.lessons.get(self.lesson.slug) is not self.lesson
+
+    @property
     def next_lesson(self) -> Lesson | None:
         """The lesson after the present one."""
-        if self.lesson is None:
+        if self.lesson is None or self.is_made:
             return None
         slugs = list(self._model.lessons)
         later = slugs[slugs.index(self.lesson.slug) + 1 :]

@@ -4,9 +4,14 @@ What may come is checked by `app.server.messages`, how it looks is written down 
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, cast
 
-from app.page.protocol import Ask, Piece, Set
+from app.lessons import LessonError, entry_of
+from app.page.authoring import opened, written
+from app.page.link import LONGEST
+from app.page.protocol import Ask, Made, Piece, Set
+from app.page.qr import code_of
 from app.page.questions import Questions
 from app.page.steps import Steps, go_to, moment_of
 
@@ -42,7 +47,12 @@ class Messages:
                     self._do(message)
 
     def _do(self, message: dict[str, Any]) -> None:
-        lab, link, comparison, tools = self._lab, self._lab.link, self._lab.comparison, self._lab.parts["tools"]
+        lab, link, comparison, tools = (
+            self._lab,
+            self._lab.link,
+            self._lab.comparison,
+            self._lab.parts["tools"],
+        )
         match message.get("type"):
             case "set":
                 self._set(message)
@@ -74,13 +84,17 @@ class Messages:
                 lab.act(str(message["do"]))
             case "code":
                 lab.code_open = bool(message["open"])
-                lab.change(lambda: [])
+                lab.change(list)
             case "sound":
                 tools.send(lab.listening.sound(str(message["key"])))
             case "export":
                 tools.send(lab.listening.file(str(message["key"])))
             case "upload":
                 self._upload(message)
+            case "make":
+                lab.parts["controls"].send(self._make(message))
+            case "qr":
+                tools.send(code_of(str(message["text"])))
 
     # ------------------------------------------------------------------ what moves the settings
 
@@ -110,7 +124,9 @@ class Messages:
         lesson, question = link.lesson, model.loses(model.fresh())
         choices = {"all": "Reset"}
         if lesson is not None:
-            question = f"Go back to the start of the lesson “{lesson.title}”, or leave it and reset all? {question}"
+            question = (
+                f"Go back to the start of the lesson “{lesson.title}”, or leave it and reset all? {question}"
+            )
             choices = {"lesson": "Start of the lesson", "all": "Leave it, reset all"}
         if not self._questions.allow(message, question.strip(), choices):
             return
@@ -131,6 +147,28 @@ class Messages:
         answer = lab.uploads.take(cast(Piece, message))
         if answer is not None:
             lab.parts["controls"].send(answer)
+
+    def _make(self, message: dict[str, Any]) -> Made:
+        """Open the lesson that is being made on the page, or that a file holds; return it, or what is wrong with it."""
+        lab = self._lab
+        try:
+            lesson = opened(str(message["text"]))
+            if message["keep"]:  # it starts from what the page shows
+                lesson = replace(lesson, state=lab.model.state())
+            lab.check_lesson(lesson, "The file")
+        except LessonError as problem:
+            text = str(problem).replace("The file: lesson", "The lesson") if message["keep"] else str(problem)
+            return {"type": "made", "problem": text, "slug": "", "entry": {}, "file": "", "too_long": 0}
+        if self._may(message, lab.model.fresh() | lab.model.renamed(lesson.state), "Open the lesson"):
+            lab.change(lambda: lab.link.enter(lesson))
+        return {
+            "type": "made",
+            "problem": "",
+            "slug": lesson.slug,
+            "entry": entry_of(lesson),
+            "file": written(lesson, lab.slug),
+            "too_long": max(len(lab.contents.link()) - LONGEST, 0),
+        }
 
     def _take_back(self, message: dict[str, Any]) -> None:
         """Undo the last step, or redo the one that was undone last."""

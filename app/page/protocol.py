@@ -60,6 +60,21 @@ class Sure(TypedDict):
     do: str
 
 
+class Make(TypedDict):
+    """A lesson in YAML (JSON is some) to open; ``keep``: it starts from what the page shows, whatever it says."""
+
+    type: Literal["make"]
+    text: str
+    keep: bool
+
+
+class AskCode(TypedDict):
+    """A link whose QR code is wanted."""
+
+    type: Literal["qr"]
+    text: str
+
+
 class Command(TypedDict):
     """A button, or the page's wish for all that there is ("hello")."""
 
@@ -99,7 +114,19 @@ class Piece(TypedDict):
 
 
 FromPage: TypeAlias = (
-    Set | Point | Hide | OpenLesson | OpenLink | Sure | Command | Transport | ShowCode | AskFor | Piece
+    Set
+    | Point
+    | Hide
+    | OpenLesson
+    | OpenLink
+    | Sure
+    | Make
+    | AskCode
+    | Command
+    | Transport
+    | ShowCode
+    | AskFor
+    | Piece
 )
 #: Kind of message -> its structure.
 FROM_PAGE: Final[Mapping[str, type[Any]]] = {
@@ -109,6 +136,8 @@ FROM_PAGE: Final[Mapping[str, type[Any]]] = {
     "lesson": OpenLesson,
     "open": OpenLink,
     "sure": Sure,
+    "make": Make,
+    "qr": AskCode,
     **dict.fromkeys(("hello", "reset", "pin", "unpin", "swap", "fit", "undo", "redo"), Command),
     "work": Transport,
     "code": ShowCode,
@@ -122,9 +151,12 @@ NEWEST_WINS: Final = ("set", "point")
 
 
 class ControlsState(TypedDict):
-    """What of the controls changes. ``unsaved``: whether leaving the page loses something that took long to make."""
+    """What of the controls changes. ``made`` is the title of a lesson that is none of the lab's own; ``unsaved`` says
+    whether leaving the page loses something that took long to make.
+    """
 
     lesson: str
+    made: str
     hide: list[str]
     undo: bool
     redo: bool
@@ -143,12 +175,21 @@ class UploadBox(TypedDict):
     words: str
 
 
+class Vocabulary(TypedDict):
+    """What a lesson of the lab can name: measures ``[name, words, unit]``, figures, sounds ``[key, label]``."""
+
+    measures: list[list[str]]
+    figures: list[str]
+    sounds: list[list[str]]
+
+
 class ControlsContent(TypedDict):
     """What the part of the controls is drawn from."""
 
     id: str
     sections: list[dict[str, Any]]
     lessons: list[list[str]]
+    vocabulary: Vocabulary
     upload: UploadBox | None
 
 
@@ -195,6 +236,7 @@ class ToolsContent(TypedDict):
     """What the tools under the figures are drawn from: listen, compare, keep, code. Lists hold key, label, help."""
 
     id: str
+    title: str
     file: str
     sounds: list[list[str]]
     silent: list[str]
@@ -294,8 +336,30 @@ class File(TypedDict):
     data: str
 
 
+class Made(TypedDict):
+    """A lesson that was opened: its entry (`app.lessons.entry_of`) and the file that holds it; or what is wrong.
+
+    ``too_long`` is by how many characters its link is longer than links may be.
+    """
+
+    type: Literal["made"]
+    problem: str
+    slug: str
+    entry: dict[str, Any]
+    file: str
+    too_long: int
+
+
+class Code(TypedDict):
+    """The QR code of a text: rows of "0" and "1"."""
+
+    type: Literal["code"]
+    rows: list[str]
+    text: str
+
+
 class Failed(TypedDict):
-    """Why there is no sound or no file."""
+    """Why there is no sound, no file or no code."""
 
     type: Literal["failed"]
     text: str

@@ -21,6 +21,8 @@ from amtlib import audio
 from app.figures import FigureSet, LiveFigures
 from app.figures.wire import Scene
 from app.lab import LabModel
+from app.lessons import Lesson
+from app.page.authoring import check_fits
 from app.page.background import Background, Superseded, loop_of
 from app.page.compare import Comparison
 from app.page.content import Contents, Status
@@ -124,7 +126,7 @@ class LabView(Viewer):
         #: What the page has been sent and shows: parts by name, and values by key.
         self._sent: dict[str, Any] = {}
         self._sent_values: dict[str, Any] = {}
-        self.link = Link(self.model, self.opens_with if served else "", self._own_file)
+        self.link = Link(self.model, self.opens_with if served else "", self._own_file, self.check_lesson)
         notes, pinned = self.link.read(link)
         self.comparison = Comparison(self, pinned)
         self.messages = Messages(self)
@@ -469,6 +471,10 @@ class LabView(Viewer):
                 notes = self.model.restore(before)
         self._refresh(notes)
         return found
+
+    def check_lesson(self, lesson: Lesson, source: str) -> None:
+        """Raise `app.lessons.LessonError` for a lesson that does not fit this lab."""
+        check_fits(lesson, source, self.model, self.figures, self.sounds)
 
     def _own_file(self) -> str | None:
         """Return the name of the file that was dropped, if there is one."""

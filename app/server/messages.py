@@ -73,6 +73,8 @@ LAB_MESSAGES: Final[Mapping[str, Mapping[str, Check]]] = {
     "lesson": {"slug": _text(100)},
     "open": {"link": _text(8000)},
     "sure": {"do": _text(100)},
+    "make": {"text": _text(60_000), "keep": _flag},
+    "qr": {"text": _text(10_000, r"https?://[!-~]*")},
     "undo": {},
     "redo": {},
     "pin": {},

@@ -134,7 +134,9 @@ class FdnModel(FdnSetup):
         if self.run is None or not self.unsaved:
             return ""
         fixed = self._fixed()
-        changed = {key for key, value in self.renamed(values).items() if key in fixed and self._differs(key, value)}
+        changed = {
+            key for key, value in self.renamed(values).items() if key in fixed and self._differs(key, value)
+        }
         if not changed and "t.uploads" not in values:
             return ""
         what = self.fields[next(iter(changed))].parameter.label if len(changed) == 1 else ""

@@ -2,6 +2,8 @@
 
 /** @import {ControlsContent, Part, Store} from "./types" */
 
+import {lessonForm} from "./author.js"
+import {codeBox} from "./code.js"
 import {button, freshId, make} from "./dom.js"
 import {drawControls} from "./inputs.js"
 import {stepButtons} from "./steps.js"
@@ -37,7 +39,9 @@ export function controls(model, el, store) {
     lesson?.show()
     showPicks()
   }
-  root.append(...buttons(root, store, showPicks))
+  const {nodes, author} = buttons(model, root, store, showPicks)
+  root.prepend(author)
+  root.append(...nodes)
   el.append(root)
 }
 
@@ -51,7 +55,14 @@ function lessonChoice(lessons, store) {
   const id = freshId("lesson")
   const select = make("select", {id}, make("option", {value: ""}, "Explore freely"),
     ...lessons.map(([slug, title]) => make("option", {value: slug}, title)))
-  const show = () => { select.value = store.frame.lesson }
+  const made = make("option", {hidden: true})
+  select.append(made)
+  const show = () => {
+    made.hidden = !store.frame.made
+    made.value = made.hidden ? "made" : store.frame.lesson
+    made.textContent = store.frame.made
+    select.value = store.frame.lesson
+  }
   show()
   select.addEventListener("change", () => store.engine?.ask({type: "lesson", slug: select.value}))
   const head = make("div", {class: "head"}, make("label", {for: id}, "Lesson"))
@@ -59,12 +70,13 @@ function lessonChoice(lessons, store) {
 }
 
 /**
+ * @param {Part<ControlsContent>} model
  * @param {HTMLElement} root
  * @param {Store} store
  * @param {() => void} showPicks
- * @returns {HTMLElement[]}
+ * @returns {{nodes: HTMLElement[], author: HTMLElement}}
  */
-function buttons(root, store, showPicks) {
+function buttons(model, root, store, showPicks) {
   const status = make("span", {class: "said", role: "status"})
   /** @param {string} text */
   const say = (text) => {
@@ -81,25 +93,29 @@ function buttons(root, store, showPicks) {
       say("Copy it from the address bar")
     }
   }
+  const form = lessonForm(model, store, {say, copyLink})
   const teach = button({"aria-pressed": "false", onclick: () => {
     store.editing = !store.editing
     teach.setAttribute("aria-pressed", String(store.editing))
     root.classList.toggle("editing", store.editing)
+    form.node.hidden = !store.editing
+    if (store.editing) form.open()
     showPicks()
     notify(store)
-    say(store.editing ? "Untick what students need not see, then copy the link" : "")
+    form.node.scrollIntoView({block: "nearest"})
   }}, "Make a lesson")
   const present = button({title: "Figures and letters for a projector. Key P", onclick: () => store.present(true)},
     "Present")
   const explain = button({"aria-pressed": "false", onclick: () => {
     explain.setAttribute("aria-pressed", String(root.classList.toggle("explaining")))
   }}, "Explain")
-  return [
+  const code = codeBox(store)
+  return {author: form.node, nodes: [
     make("div", {class: "buttons"},
       stepButtons(store),
       button({onclick: () => store.engine?.ask({type: "reset"})}, "Reset"),
       explain,
-      ...(store.permalink ? [button({onclick: copyLink}, "Copy link"), teach, present] : [])),
-    status,
-  ]
+      ...(store.permalink ? [button({onclick: copyLink}, "Copy link"), code.button, teach, present] : [])),
+    status, code.box,
+  ]}
 }

@@ -65,7 +65,8 @@ export async function figures(model, el, store) {
   // A figure stands in the area of its name, unless the lab's own rules say otherwise.
   const areas = plots.map(({name}) => `.figures > [data-name="${name}"] { grid-area: ${name}; min-width: 0 }`)
   style.textContent = areas.join("\n") + content.grid
-  paint(document, grid)
+  store.repaint = (colors) => paint(document, grid, colors ?? undefined)
+  store.repaint(null)
   const views = await Bokeh.embed.add_document_standalone(document, grid, targets)
   store.views = plots.map((figure) => /** @type {FigureView} */ (/** @type {unknown} */ (views.get(figure))))
   store.axes = content.axes
@@ -83,7 +84,7 @@ export async function figures(model, el, store) {
   for (const scene of early) applyScene(document, scene)
   // In a notebook, cells run on while this one is being drawn: what they changed meanwhile is asked for.
   if (!store.permalink || content.late) model.send_msg({type: "hello"})
-  const repaint = new MutationObserver(() => paint(document, grid))
+  const repaint = new MutationObserver(() => store.repaint(null))
   repaint.observe(grid.ownerDocument.documentElement, {attributes: true, attributeFilter: ["class"]})
   for (const figure of plots) if (content.pointable.includes(figure.name ?? "")) followPointer(figure, store)
 }

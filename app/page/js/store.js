@@ -13,9 +13,9 @@ export function storeOf(id) {
   let store = stores.get(id)
   if (!store) {
     store = {
-      values: {}, frame: {lesson: "", hide: [], undo: false, redo: false, unsaved: false}, hidden: new Set(),
+      values: {}, frame: {lesson: "", made: "", hide: [], undo: false, redo: false, unsaved: false}, hidden: new Set(),
       permalink: false, editing: false, asking: false, fileAtRisk: false,
-      watchers: new Set(), receivers: {}, starting: [], corner: null, views: [], axes: {}, showComputing: () => {}, engine: null,
+      watchers: new Set(), receivers: {}, starting: [], corner: null, views: [], axes: {}, showComputing: () => {}, repaint: () => {}, title: "", story: null, engine: null,
       presenting: false, present: () => {}, leading: "",
     }
     stores.set(id, store)

@@ -1,7 +1,7 @@
 // What stands under the figures: comparing two states, keeping pictures and data, the code; and the player in the
 // figures' corner.
 
-/** @import {Message, Part, Store, ToolsContent} from "./types" */
+/** @import {Answer, Message, Part, Store, ToolsContent} from "./types" */
 
 import {button, make} from "./dom.js"
 import {picture} from "./picture.js"
@@ -59,6 +59,10 @@ export function tools(model, el, store) {
     code.draw(content.code)
     work.draw(content.work)
   }
+  model.on("msg:custom", (/** @type {Answer} */ answer) => {
+    if (answer.type === "code" || answer.type === "failed") store.receivers.code?.(answer)
+  })
+  store.title = model.content.title
   store.receivers.tools = draw
   draw(model.content)
   const compare = compares ? group("Compare", pin, ...whilePinned, fits ? fit : null) : null

@@ -65,6 +65,8 @@ export type Message =
   | {type: "lesson", slug: string}
   | {type: "open", link: string}
   | {type: "sure", do: string}
+  | {type: "make", text: string, keep: boolean}
+  | {type: "qr", text: string}
   | {type: "work", do: string}
   | {type: "code", open: boolean}
   | {type: "sound" | "export", key: string}
@@ -77,6 +79,8 @@ export type Answer =
   | {type: "sound", title: string, data: string}
   | {type: "file", name: string, mime: string, data: string}
   | {type: "failed", text: string}
+  | {type: "made", problem: string, slug: string, entry: Record<string, any>, file: string, too_long: number}
+  | {type: "code", rows: string[], text: string}
   | {type: "upload-more", id: string}
   | {type: "upload-done" | "upload-failed", id: string, text: string}
 
@@ -114,11 +118,13 @@ export interface Receivers {
   frame?: () => void
   corner?: () => void
   views?: () => void
+  code?: (answer: Extract<Answer, {type: "code" | "failed"}>) => void
 }
 
 export interface ControlsState {
-  /** Slug of the lesson, or nothing. */
+  /** Slug of the lesson, or nothing; and its title where it is none of the lab's. */
   lesson: string
+  made: string
   /** Keys of the controls that students do not see. */
   hide: string[]
   /** Whether there is a step to take back, and one to take again. */
@@ -163,6 +169,8 @@ export interface Story {
 
 export interface ToolsContent {
   id: string
+  /** Of the lab. */
+  title: string
   /** Name of the files, without an ending. */
   file: string
   /** Key, label and help of each. */
@@ -228,7 +236,17 @@ export interface ControlsContent {
   sections: {title: string, open: boolean, controls: Entry[]}[]
   /** Slug and title of each lesson. */
   lessons: [string, string][]
+  vocabulary: Vocabulary
   upload: UploadBox | null
+}
+
+/** What a lesson of the lab can name. */
+export interface Vocabulary {
+  /** Name, words and unit of each. */
+  measures: [string, string, string][]
+  figures: string[]
+  /** Key and label of each. */
+  sounds: [string, string][]
 }
 
 export interface UploadBox {
@@ -273,6 +291,12 @@ export interface FigureAxes {
   perSecond: number
 }
 
+export interface Colors {
+  ink: string
+  paper: string
+  faint: string
+}
+
 /** One part of a page, as Panel hands it to `render`. */
 export interface Part<Content> {
   kind: string
@@ -304,6 +328,11 @@ export interface Store {
   views: FigureView[]
   axes: Record<string, FigureAxes>
   showComputing(is: boolean): void
+  /** Paint the figures in other colours than those of the page, or in these again. */
+  repaint(colors: Colors | null): void
+  /** Title of the lab, and the lesson that is open. */
+  title: string
+  story: Story | null
   engine: Engine | null
   /** Whether the figures are presented to a room. */
   presenting: boolean

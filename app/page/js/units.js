@@ -19,7 +19,7 @@ export function frequencyOf(cam) {
  * @returns {string} the value with the decimals that this leaves
  */
 export function rounded(value, step) {
-  const decimals = step > 0 ? Math.min(Math.max(Math.ceil(-Math.log10(step)), 0), 6) : 3
+  const decimals = step > 0 ? Math.min(Math.max(Math.round(-Math.log10(step)), 0), 6) : 3
   const text = value.toFixed(decimals)
   return (Number(text) === 0 ? (0).toFixed(decimals) : text).replace("-", "−")
 }
@@ -35,7 +35,7 @@ export function readOff(place, step, {label, unit, scale}) {
   let size = Math.abs(step)
   if (scale === "erb") size = Math.abs(frequencyOf(place + step) - value)
   if (scale === "log") size = Math.abs(value * step)  // a step of the logarithm
-  if (unit === "Hz" && value >= 1000) return `${rounded(value / 1000, size / 1000)} kHz`
+  if (unit === "Hz" && value >= 999.5) return `${rounded(value / 1000, size / 1000)} kHz`
   const text = rounded(value, size)
   return unit ? `${text} ${unit}` : `${label} ${text}`
 }

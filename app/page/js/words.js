@@ -2,9 +2,12 @@
 
 /** @import {Entry, Part, Story, Store, WordsContent} from "./types" */
 
+import {answerBox} from "./answers.js"
 import {button, make} from "./dom.js"
 import {drawControls} from "./inputs.js"
+import {inline, markdown} from "./markdown.js"
 import {notify, whenStarted} from "./store.js"
+import {printWorksheet} from "./worksheet.js"
 
 // How long a summary must stay the same before it is said, ms.
 const RESTING_MS = 800
@@ -37,9 +40,10 @@ export function words(model, el, store) {
   let shown = null
   /** @param {Story | null} story */
   const drawLesson = (story) => {
-    const slug = story?.slug ?? ""
-    if (shown === slug) return  // open answers stay open
-    shown = slug
+    store.story = story
+    const text = JSON.stringify(story)
+    if (shown === text) return  // open answers stay open
+    shown = text
     lesson.hidden = !story
     lesson.replaceChildren(...(story ? lessonCard(story, [task, measured], store) : []))
   }
@@ -90,12 +94,15 @@ export function words(model, el, store) {
  * @param {Store} store
  * @returns {HTMLElement[]}
  */
-function lessonCard({title, text, questions, next}, task, store) {
+function lessonCard(story, task, store) {
+  const {title, text, questions, next} = story
   return [
     make("h2", {}, title),
-    ...(text ? [make("p", {}, text)] : []),
-    ...questions.map(([ask, answer]) => make("details", {}, make("summary", {}, ask), make("p", {}, answer))),
+    ...markdown(text),
+    ...questions.map(([ask, answer]) => make("details", {}, make("summary", {}, ...inline(ask)), answerBox(ask),
+      answer && make("details", {}, make("summary", {}, "Answer"), ...markdown(answer)))),
     ...task,
+    button({class: "next", onclick: () => void printWorksheet(story, store)}, "Worksheet"),
     ...(next ? [button({class: "next", onclick: () => store.engine?.ask({type: "lesson", slug: next[0]})},
       `Next: ${next[1]} →`)] : []),
   ]
