@@ -100,7 +100,8 @@ class Messages:
 
     def _set(self, message: dict[str, Any]) -> None:
         lab, values = self._lab, dict(cast(Set, message)["values"])
-        lab.note_shown(values)
+        if not self._questions.chosen:  # else the page has gone back to what held
+            lab.note_shown(values)
         if self._may(message, values, "Change it"):
             lab.change(lambda: lab.model.update(values), answered=int(message["sequence"]))
 

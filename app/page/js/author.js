@@ -69,7 +69,7 @@ export function lessonForm(model, store, {say, copyLink}) {
       }}
   })
   const problem = make("p", {class: "problem", role: "alert", hidden: true})
-  const input = make("input", {type: "file", accept: ".yaml,.yml", hidden: true})
+  const input = make("input", {type: "file", accept: ".yaml,.yml"})
   const node = make("form", {class: "author", hidden: true, "aria-label": "Make a lesson"},
     field("Title", title), field("Text", text, HINT), make("h3", {}, "Questions"), questions.node,
     make("h3", {}, "Task"), field("What to do", task), checks.node, field("What is said when it is done", done),
@@ -80,7 +80,7 @@ export function lessonForm(model, store, {say, copyLink}) {
       button({class: "strong", onclick: () => send("preview")}, "Preview"),
       button({onclick: () => send("link")}, "Copy its link"),
       button({onclick: () => send("file")}, "Save as YAML"),
-      button({onclick: () => input.click()}, "Open YAML …")), input)
+      button({onclick: () => input.click()}, "Open YAML …")))
   node.addEventListener("submit", (event) => event.preventDefault())
 
   const read = () => filledIn(entry, {
