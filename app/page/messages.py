@@ -47,11 +47,11 @@ class Messages:
                     self._do(message)
 
     def _do(self, message: dict[str, Any]) -> None:
-        lab, link, comparison, tools = (
+        lab, link, comparison, main = (
             self._lab,
             self._lab.link,
             self._lab.comparison,
-            self._lab.parts["tools"],
+            self._lab.parts["main"],
         )
         match message.get("type"):
             case "set":
@@ -86,15 +86,15 @@ class Messages:
                 lab.code_open = bool(message["open"])
                 lab.change(list)
             case "sound":
-                tools.send(lab.listening.sound(str(message["key"])))
+                main.send(lab.listening.sound(str(message["key"])))
             case "export":
-                tools.send(lab.listening.file(str(message["key"])))
+                main.send(lab.listening.file(str(message["key"])))
             case "upload":
                 self._upload(message)
             case "make":
                 lab.parts["controls"].send(self._make(message))
             case "qr":
-                tools.send(code_of(str(message["text"])))
+                main.send(code_of(str(message["text"])))
 
     # ------------------------------------------------------------------ what moves the settings
 

@@ -3,6 +3,7 @@
 /** @import {Answer, ControlsContent, Part, Store} from "./types" */
 
 import {button, download, freshId, make} from "./dom.js"
+import {copyLink} from "./share.js"
 
 /** @typedef {[name: string, low: number | null, high: number | null]} Check */
 
@@ -32,10 +33,9 @@ function limit(text) {
 /**
  * @param {Part<ControlsContent>} model
  * @param {Store} store
- * @param {{say: (text: string) => void, copyLink: () => Promise<void>}} page
- * @returns {{node: HTMLElement, open: () => void}} the form, and what fills it with the lesson that was written last
+ * @returns {{node: HTMLElement, show: (is: boolean) => void}} the form, which is shown with the lesson written last
  */
-export function lessonForm(model, store, {say, copyLink}) {
+export function lessonForm(model, store) {
   const {vocabulary} = model.content
   const draftKey = `amtlab-draft:${location.pathname}`
   /** @type {Record<string, any>} */
@@ -130,16 +130,19 @@ export function lessonForm(model, store, {say, copyLink}) {
       slug = answer.slug
       fill(answer.entry)
       keepDraft()
-      say("The lesson is open")
+      store.say("The lesson is open.")
     }
-    if (purpose === "preview") say("This is what students see, above the figures")
+    if (purpose === "preview") store.say("This is the lesson as students see it.")
     if (purpose === "file") download(`${answer.slug}.yaml`, "application/yaml", answer.file)
     if (purpose === "link" && answer.too_long) {
       problem.textContent = `Its link would be ${answer.too_long} characters too long: save it as YAML, or shorten it.`
       problem.hidden = false
-    } else if (purpose === "link") await copyLink()
+    } else if (purpose === "link") await copyLink(store)
   })
-  return {node, open() {
+  return {node, show(is) {
+    node.hidden = !is
+    if (!is) return
+    node.scrollIntoView({block: "nearest"})
     try {
       const draft = JSON.parse(localStorage.getItem(draftKey) ?? "null")
       if (draft && !title.value) {

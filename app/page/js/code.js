@@ -2,8 +2,6 @@
 
 /** @import {Store} from "./types" */
 
-import {button, make} from "./dom.js"
-
 const NAMESPACE = "http://www.w3.org/2000/svg"
 
 /**
@@ -48,22 +46,4 @@ export function codeOfPage(store) {
     }
     store.engine?.ask({type: "qr", text: link})
   })
-}
-
-/**
- * The code of the page's address, large enough for a room.
- * @param {Store} store
- * @returns {{button: HTMLButtonElement, box: HTMLDialogElement}}
- */
-export function codeBox(store) {
-  const place = make("div", {class: "code"})
-  const address = make("p", {class: "address"})
-  const box = make("dialog", {class: "question room-code", "aria-label": "QR code of this page"}, place, address,
-    make("div", {class: "choices"}, button({onclick: () => box.close()}, "Close")))
-  return {box, button: button({title: "The link as a code for the room’s telephones", onclick: async () => {
-    const {svg, link, problem} = await codeOfPage(store)
-    place.replaceChildren(...(svg ? [svg] : []))
-    address.textContent = problem || (link.length < 200 ? link : "")
-    box.showModal()
-  }}, "QR code")}
 }

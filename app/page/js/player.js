@@ -104,12 +104,16 @@ export function playerFor(model, ask, store) {
     if (answer.type === "sound" || answer.type === "failed") clearTimeout(slow)
     if (answer.type === "sound") void take(answer.title, answer.data)
     if (answer.type === "file") download(answer.name, answer.mime, decode(answer.data))
-    if (answer.type === "failed") status.textContent = answer.text
+    if (answer.type === "failed") {
+      status.textContent = ""
+      store.say(answer.text, true)
+    }
   })
   return {player, status, hear: (asked) => {
     clearTimeout(slow)
     wanted = asked
     slow = setTimeout(() => { status.textContent = "Making the sound …" }, SLOW_MS)
+    store.say("")
     ask({type: "sound", key: asked})
   }}
 }

@@ -22,9 +22,10 @@ function hasUndoOfItsOwn(node) {
 
 /**
  * @param {Store} store
+ * @param {{keys: boolean}} options whether the keys are the page's; in a notebook they are the notebook's
  * @returns {HTMLElement} the buttons
  */
-export function stepButtons(store) {
+export function stepButtons(store, {keys}) {
   const ask = (/** @type {"undo" | "redo"} */ type) => store.engine?.ask({type})
   const undo = button({onclick: () => ask("undo"), title: "Take the last move back. Ctrl+Z"}, "Undo")
   const redo = button({onclick: () => ask("redo"), title: "Do it again. Ctrl+Shift+Z"}, "Redo")
@@ -34,8 +35,7 @@ export function stepButtons(store) {
   }
   store.watchers.add((moved) => { if (!moved?.size) show() })
   show()
-  // In a notebook the keys are the notebook's.
-  if (store.permalink) window.addEventListener("keydown", (event) => {
+  if (keys) window.addEventListener("keydown", (event) => {
     const step = stepOf(event)
     if (!step || store.asking || hasUndoOfItsOwn(/** @type {Element} */ (event.composedPath()[0]))) return
     event.preventDefault()

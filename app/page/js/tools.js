@@ -69,7 +69,6 @@ export function tools(model, el, store) {
   const root = make("div", {class: "tools"}, make("div", {class: "row"}, compare, group("Keep", ...keep)), code.node)
   el.append(root)
   answerQuestions(el, store)
-  store.watchers.add(() => root.classList.toggle("presenting", store.presenting))
 
   const note = make("span", {class: "fine"}, "Played at one safe level; dB SPL is the model’s level.")
   const heard = sounds.length ? [group("Listen", ...listen), player, status, note] : [player, status]

@@ -20,7 +20,7 @@ export function uploader(model, limits, root, store) {
   const text = make("span", {}, limits.words)
   const bar = make("progress", {max: 1, value: 0, hidden: true, "aria-label": "Upload"})
   const zone = make("label", {class: "drop", for: input.id}, text, bar, input)
-  const problem = make("p", {class: "problem", role: "alert", hidden: true})
+  const problem = make("p", {class: "problem", hidden: true})
   /** @type {{file: File, start: number, id: string} | null} */
   let job = null
   /** @param {string} words */
@@ -34,6 +34,7 @@ export function uploader(model, limits, root, store) {
     end(limits.words)
     problem.textContent = sentence
     problem.hidden = false
+    store.say(sentence, true)  // the box may be out of sight: files can be dropped anywhere on the page
   }
   const sendNext = () => {
     if (!job) return
@@ -55,6 +56,7 @@ export function uploader(model, limits, root, store) {
   const begin = (file) => {
     if (!file) return
     problem.hidden = true
+    store.say("")
     if (file.size > limits.bytes) {
       /** @param {number} bytes */
       const megabytes = (bytes) => (bytes / 1048576).toFixed(0)
