@@ -104,7 +104,7 @@ class Contents:
         slugs = list(self._lab.model.lessons)
         return {
             "slug": lesson.slug,
-            "place": [0 if lab.link.is_made else slugs.index(lesson.slug) + 1, len(slugs)],
+            "place": [0 if self._lab.link.is_made else slugs.index(lesson.slug) + 1, len(slugs)],
             "figure": lesson.figure,
             "title": lesson.title,
             "text": lesson.text,

@@ -47,12 +47,8 @@ class Messages:
                     self._do(message)
 
     def _do(self, message: dict[str, Any]) -> None:
-        lab, link, comparison, main = (
-            self._lab,
-            self._lab.link,
-            self._lab.comparison,
-            self._lab.parts["main"],
-        )
+        lab, link, comparison = self._lab, self._lab.link, self._lab.comparison
+        main = lab.parts["main"]
         match message.get("type"):
             case "set":
                 self._set(message)
@@ -173,15 +169,13 @@ class Messages:
 
     def _take_back(self, message: dict[str, Any]) -> None:
         """Undo the last step, or redo the one that was undone last."""
-        steps = self.steps
-        go, stay = (steps.undo, steps.redo) if message["type"] == "undo" else (steps.redo, steps.undo)
-        moment = go()
-        if moment is None:
-            return
-        if self._may(message, moment.values, "Go on"):
+        moment = self.steps.ahead(message["type"])
+        if moment is not None and self._may(message, moment.values, "Go on"):
+            if message["type"] == "undo":
+                self.steps.undo()
+            else:
+                self.steps.redo()
             self._lab.change(lambda: go_to(self._lab, moment))
-        else:
-            stay()
 
     # ------------------------------------------------------------------ what would be lost
 

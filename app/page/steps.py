@@ -95,12 +95,17 @@ class Steps:
         """Whether there is a step to take again; a new one takes the place of those."""
         return bool(self._after) and not self._has_moved
 
+    def ahead(self, which: str) -> Any:
+        """Return the moment that "undo" or "redo" would lead to, or None where there is none."""
+        there = self._before if which == "undo" else self._after
+        return there[-1] if there else None
+
     def undo(self) -> Any:
-        """Return the moment before the last step, or None where there was none."""
+        """Take the last step back; return the moment before it, or None where there was none."""
         return self._go(self._before, self._after)
 
     def redo(self) -> Any:
-        """Return the moment after the step that was taken back, or None where there was none."""
+        """Take the step again that was taken back; return the moment after it, or None where there was none."""
         return self._go(self._after, self._before)
 
     def _go(self, there: Any, back: Any) -> Any:

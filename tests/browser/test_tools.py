@@ -15,7 +15,6 @@ from playwright.sync_api import Locator, Page, expect
 from tests.browser.steps import WAIT, field, opened, type_value, wait_for_query, wait_until
 from tests.serving import Server
 
-
 #: How long the first training of a server may take to begin on a busy machine, ms.
 TRAINED = 90_000
 
@@ -31,7 +30,9 @@ def button(page: Page, name: str) -> Locator:
 
 
 def query_of(page: Page) -> dict[str, str]:
-    return {key: value[0] for key, value in parse_qs(urlsplit(page.url).query, keep_blank_values=True).items()}
+    return {
+        key: value[0] for key, value in parse_qs(urlsplit(page.url).query, keep_blank_values=True).items()
+    }
 
 
 def open_file(page: Page, path: Path) -> None:
@@ -156,7 +157,9 @@ def test_leaving_is_asked_about_only_when_something_is_lost(server: Server, page
 # ---------------------------------------------------------------- own files
 
 
-def test_an_own_file_survives_a_reload_with_its_settings(open_lab: Callable[[str], Page], tmp_path: Path) -> None:
+def test_an_own_file_survives_a_reload_with_its_settings(
+    open_lab: Callable[[str], Page], tmp_path: Path
+) -> None:
     page = open_lab()
     expect(page.locator(".kept")).to_contain_text("stays in this browser for a day")
     page.locator("input[type=file]").set_input_files(whistle(tmp_path / "whistle.wav"))
@@ -275,7 +278,9 @@ def test_a_room_scans_the_link_from_a_large_code(open_lab: Callable[[str], Page]
 # ---------------------------------------------------------------- numbers, playhead
 
 
-def test_the_numbers_under_the_pointer_are_those_of_the_axes_and_the_cell(open_lab: Callable[[str], Page]) -> None:
+def test_the_numbers_under_the_pointer_are_those_of_the_axes_and_the_cell(
+    open_lab: Callable[[str], Page],
+) -> None:
     page = open_lab("?s.kind=tone&s.frequency=1000&s.level=60&f.channels=40&f.low=200&f.high=5000")
     figure = page.locator('[data-name="cochleagram"]')
     box = figure.bounding_box()
@@ -330,7 +335,9 @@ def test_a_line_moves_in_step_with_the_sound_and_a_stretch_is_looped(open_lab: C
     (left, begun), (right, later) = moved
     assert later - begun > 0.5
     width = page.locator('[data-name="cochleagram"]').bounding_box()["width"]  # type: ignore[index]
-    assert 0.5 < (right - left) / (width * (later - begun) / 5) < 1.05  # the axis is a little narrower than the figure
+    assert (
+        0.5 < (right - left) / (width * (later - begun) / 5) < 1.05
+    )  # the axis is a little narrower than the figure
     player.get_by_label("Loop", exact=True).check()
     player.get_by_label("Loop from, seconds").fill("1")
     player.get_by_label("Loop to, seconds").fill("1.4")
@@ -356,7 +363,9 @@ def test_a_line_moves_in_step_with_the_sound_and_a_stretch_is_looped(open_lab: C
     expect(player).to_have_attribute("data-playing", "false")
 
 
-def test_a_stretch_is_heard_at_the_samples_own_level_and_without_a_step(open_lab: Callable[[str], Page]) -> None:
+def test_a_stretch_is_heard_at_the_samples_own_level_and_without_a_step(
+    open_lab: Callable[[str], Page],
+) -> None:
     page = open_lab("?s.kind=tone&s.frequency=500&s.duration=1")
     # What the page plays is recorded where it goes to the loudspeaker, from a buffer of the page's own making.
     page.evaluate(
