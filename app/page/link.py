@@ -40,7 +40,7 @@ class Link:
     own_file : callable
         Returns the name of the user's own file, or None where there is none.
     check : callable
-        Raises `app.lessons.LessonError` for a lesson that does not fit this lab; its second argument begins the message.
+        Raises `app.lessons.LessonError` for a lesson that does not fit the lab; its second argument begins the text.
 
     Attributes
     ----------

@@ -9,6 +9,7 @@ import {createVoice} from "./voice.js"
 
 // Shortest stretch that is played over and over, s.
 const SHORTEST_S = 0.02
+const LEVEL = "Played at one safe level; dB SPL is the model’s level."
 
 /**
  * @param {Part<ToolsContent>} model
@@ -17,7 +18,7 @@ const SHORTEST_S = 0.02
  * @returns {{player: HTMLElement, status: HTMLElement, hear: (key: string) => void}}
  */
 export function playerFor(model, ask, store) {
-  const status = make("span", {class: "playing", role: "status"})
+  const status = make("span", {class: "playing", role: "status", title: LEVEL}, LEVEL)
   let key = ""
   const voice = createVoice(() => draw())
   const start = button({class: "play", disabled: true, onclick: () => {

@@ -5,6 +5,10 @@
 import {codeOfPage} from "./code.js"
 import {button, make} from "./dom.js"
 
+const HERE_ALONE = /^https?:\/\/(localhost|127\.|\[::1\])/
+const ONLY_HERE = "This address works on this machine alone. For the room, open the page under the address that the server " +
+  "printed for other machines (amtlab serve --address 0.0.0.0), and show its code."
+
 /** @param {Store} store @returns {Promise<void>} */
 export async function copyLink(store) {
   const address = store.engine?.address() ?? ""
@@ -30,7 +34,7 @@ export function codeBox(store) {
   return {box, button: button({title: "The link as a code for the room’s telephones", onclick: async () => {
     const {svg, link, problem} = await codeOfPage(store)
     place.replaceChildren(...(svg ? [svg] : []))
-    address.textContent = problem || (link.length < 200 ? link : "")
+    address.textContent = problem || HERE_ALONE.test(link) && ONLY_HERE || (link.length < 200 ? link : "")
     box.showModal()
   }}, "QR code")}
 }

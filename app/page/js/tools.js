@@ -70,8 +70,7 @@ export function tools(model, el, store) {
   el.append(root)
   answerQuestions(el, store)
 
-  const note = make("span", {class: "fine"}, "Played at one safe level; dB SPL is the model’s level.")
-  const heard = sounds.length ? [group("Listen", ...listen), player, status, note] : [player, status]
+  const heard = sounds.length ? [group("Listen", ...listen), player, status] : [player, status]
   const ears = make("div", {class: "listen"}, work.node, ...heard)
   const place = () => (store.corner ?? el).prepend(ears)
   store.receivers.corner = place

@@ -112,9 +112,11 @@ function lessonCard(story, task, store) {
     ...questions.map(([ask, answer]) => make("details", {}, make("summary", {}, ...inline(ask)), answerBox(ask),
       answer && make("details", {}, make("summary", {}, "Answer"), ...markdown(answer)))),
     ...task,
-    button({class: "next", onclick: () => void printWorksheet(story, store)}, "Worksheet"),
-    ...(next ? [button({class: "next", onclick: () => store.engine?.ask({type: "lesson", slug: next[0]})},
-      `Next: ${next[1]} →`)] : []),
+    make("div", {class: "group"},
+      button({title: "Print the lesson with its figures, and your answers or room for them",
+        onclick: () => void printWorksheet(story, store)}, "Worksheet"),
+      next && button({class: "next", onclick: () => store.engine?.ask({type: "lesson", slug: next[0]})},
+        `Next: ${next[1]} →`)),
   ]
 }
 
