@@ -41,7 +41,7 @@ def test_no_figure_moves_when_a_setting_is_moved_a_sound_is_played_or_a_message_
     opened(page, server, slug)
     before = boxes(page)
     page.locator(".listen .group button:visible").first.click()
-    expect(page.locator("audio")).to_be_visible(timeout=WAIT)
+    expect(page.locator(".player .play")).to_be_enabled(timeout=WAIT)
     assert moved(before, settled(page)) == {}
     quick = page.locator(".quick") if size[0] < 900 else page.locator(".controls")
     slider = quick.get_by_role("slider").first
