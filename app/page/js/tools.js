@@ -6,6 +6,7 @@
 import {button, decode, download, make} from "./dom.js"
 import {picture} from "./picture.js"
 import {SLOW_MS} from "./queue.js"
+import {tableBox} from "./table.js"
 import {workBar} from "./work.js"
 
 /** @typedef {(message: Message) => void} Ask */
@@ -47,6 +48,7 @@ export function tools(model, el, store) {
   ]
   const work = workBar(ask)
   const code = codeBox(ask)
+  const runs = tableBox(ask)
   /** @param {ToolsContent} content */
   const draw = (content) => {
     for (const node of whilePinned) node.hidden = !content.pinned
@@ -57,11 +59,12 @@ export function tools(model, el, store) {
     }
     code.draw(content.code)
     work.draw(content.work)
+    runs.draw(content.table)
   }
   store.receivers.tools = draw
   draw(model.content)
   const compare = compares ? group("Compare", pin, ...whilePinned, fits ? fit : null) : null
-  const root = make("div", {class: "tools"}, make("div", {class: "row"}, compare, group("Keep", ...keep)), code.node)
+  const root = make("div", {class: "tools"}, make("div", {class: "row"}, compare, group("Keep", ...keep)), runs.node, code.node)
   el.append(root)
   store.watchers.add(() => root.classList.toggle("presenting", store.presenting))
 
