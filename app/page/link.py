@@ -98,7 +98,8 @@ class Link:
         state = {key: value for key, value in query.items() if key not in _OWN_KEYS}
         file = [key for key in ("s.kind", "t.target") if state.get(key) == "file"]
         if file:
-            del state[file[0]]
+            if file[0] == "s.kind":  # a room is waited for instead: no other takes its place unasked
+                del state[file[0]]
             notes.append("The link was made with a sound file, which links do not carry; drop it here again.")
         return notes + self._model.update(state), pinned
 

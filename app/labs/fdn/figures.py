@@ -16,15 +16,13 @@ from app.labs.fdn.ear import SENSATION
 from app.labs.fdn.findings import EDGES, Decay
 from app.labs.fdn.flow import NETWORK
 from app.labs.fdn.history import MOST
-from app.labs.fdn.losses import LOSS, NOTHING, PALE, SHARES, Values, earlier, ends, has_losses
+from app.labs.fdn.losses import LOSS, NOTHING, PALE, SHARES, Values, earlier, ends
 from app.labs.fdn.observer import Observed
 
 _OCTAVES = (63, 125, 250, 500, 1000, 2000, 4000, 8000, 16000)
 _HEARD_SPAN = (60.0, 17000.0)
 _HEARD_TICKS = (125, 250, 500, 1000, 2000, 4000, 8000, 16000)
 _STATES = (("start", BEFORE, "start"), ("target", ROOM, "room"), ("now", LIVE, "now"))
-#: How much of the first echoes is shown, s.
-_FIRST = 0.15
 
 
 def _is_heard(observed: Observed) -> bool:
@@ -53,37 +51,6 @@ def _from_to(text: str, start: float, now: float) -> str:
     before, after = (text.format(value) for value in (start, now))
     return before if before == after else f"{before.split()[0]} → {after}"
 
-
-# ------------------------------------------------------------------ before a training, in the place of its losses
-
-
-def _echogram(observed: Observed) -> Values:
-    now = observed.decays["now"]
-    if now is None:
-        return NOTHING
-    count = min(round(_FIRST * observed.fs), len(now.response))
-    at = np.flatnonzero(np.abs(now.response[:count]) > 1e-3 * np.abs(now.response[:count]).max(initial=0.0))
-    if len(at) > 500:
-        at = at[np.sort(np.argsort(np.abs(now.response[at]))[-500:])]
-    heights = np.abs(now.response[at])
-    times = 1000 * np.repeat(at / observed.fs, 3)
-    return times, np.stack([np.zeros(len(at)), heights, np.zeros(len(at))], 1).ravel()
-
-
-def _loudest_echo(observed: Observed) -> tuple[float, float]:
-    heights = _echogram(observed)[1]
-    return 0.0, 1.05 * float(heights.max(initial=0.0)) or 1.0
-
-
-ECHOES = Figure(
-    "first-echoes",
-    "The first echoes of a click",
-    Axis("echo_time", "Time", "ms", (0.0, 1000 * _FIRST)),
-    Axis("echo", "Size", limits=_loudest_echo),
-    [Curve("now", _echogram, Style(BLUE, width=1.0))],
-    shown=lambda observed: not has_losses(observed),
-    area="loss",
-)
 
 # ------------------------------------------------------------------ what is measured of the sound
 
@@ -345,7 +312,6 @@ FIGURES = FigureSet(
     [
         NETWORK,
         LOSS,
-        ECHOES,
         RESPONSE,
         MODES,
         DENSITY,

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from app.figures import Array, Axis, Curve, Figure, Guides, Style, Words
-from app.figures.theme import GREY, LIVE, TERMS
+from app.figures import Array, Axis, Curve, Figure, Guides, Points, Style, Words
+from app.figures.theme import BLUE, GREY, LIVE, TERMS
 from app.labs.fdn.history import MOST, Record, thinned
 from app.labs.fdn.observer import Observed
 
@@ -56,11 +56,6 @@ def _name_of(i: int, names: Callable[[Observed], Sequence[str]]) -> Callable[[Ob
     return label
 
 
-def has_losses(observed: Observed) -> bool:
-    """Whether there is a loss to draw."""
-    return bool(len(observed.losses)) or bool(observed.earlier)
-
-
 def _loss_span(observed: Observed) -> tuple[float, float]:
     shown = [observed.losses, *observed.terms.values(), *(record.losses for record in observed.earlier)]
     known = np.concatenate([np.asarray(values, dtype=float) for values in shown])
@@ -100,11 +95,17 @@ def log_ticks(low: float, high: float) -> list[float]:
     return ticks[first : max(last, first + 1) + 1]
 
 
+def _loss_title(observed: Observed) -> str:
+    if observed.earlier:
+        return "Loss; numbers: earlier runs"
+    return "Loss" if len(observed.losses) != 1 else "Loss before training"
+
+
 STEP = Axis("step", "Step", limits=_steps)
 
 LOSS = Figure(
     "loss",
-    lambda observed: "Loss; numbers: runs before" if observed.earlier else "Loss",
+    _loss_title,
     STEP,
     Axis("loss", "Loss", limits=_loss_limits, scale="log", ticks=_loss_ticks),
     [
@@ -115,8 +116,8 @@ LOSS = Figure(
             for i, style in enumerate(TERMS)
         ),
         Curve("whole", lambda observed: thinned(observed.losses, _POINTS), LIVE, "loss"),
+        Points("first", lambda observed: thinned(observed.losses[:1], 1), Style(BLUE, width=8)),
     ],
-    shown=has_losses,
     legend="top_right",
 )
 

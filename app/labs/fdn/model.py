@@ -111,13 +111,13 @@ class FdnModel(FdnSetup):
             if "t.steps" in changed and self.run.state != "finished":
                 self.run.max_steps = max(int(training.steps), self.run.steps_run)
         notes += self.change_part(changed)
-        if self._run_key != self._config() and self.run is not None:
+        if self.run is not None and self._run_key != self.run_key():
             self.discard()
             notes.append("The settings changed: training starts again from the new network.")
         self.show_part()
         return notes
 
-    def _config(self) -> tuple[Hashable, ...]:
+    def run_key(self) -> tuple[Hashable, ...]:
         """Return what a run cannot change under way: of the settings only those that its loss depends on."""
         goal = self.goal
         idle = {"t.rate", "t.steps", "t.watched", "n.own" if self.network.delays != "own" else "n.lines"}
@@ -148,9 +148,9 @@ class FdnModel(FdnSetup):
             raise ValueError(NO_ROOM)
         if not any(self.trained().values()):
             raise ValueError("Nothing is trained: tick the feedback matrix, the input or the output gains.")
-        key, plan = self._config(), self.new_plan()
+        key, plan = self.run_key(), self.new_plan()
         run, warned = plan.run_and_warnings()
-        if key != self._config():
+        if key != self.run_key():
             raise ValueError(
                 "The settings changed while the training was being made ready; press Train again."
             )
@@ -158,6 +158,24 @@ class FdnModel(FdnSetup):
         self._runs += 1
         self.record = Record(self._runs, self.training.goal, self.values())
         return [words.warning(each) for each in warned]
+
+    def first_losses(self) -> tuple[list[float], dict[str, list[float]]]:
+        """Return the losses of the network before training, as a run would find them; empty where none can be made."""
+
+        def made() -> tuple[list[float], dict[str, list[float]]]:
+            if self.training.optimiser != "adam":  # whose first loss is that after a step
+                return [], {}
+            try:
+                with torch.enable_grad():
+                    run, _ = self.new_plan().run_and_warnings()
+                    run.step_for(lambda: False)  # warns of nothing: what a run warns of is said when it begins
+            except (ValueError, FloatingPointError):
+                return [], {}
+            return run.losses()
+
+        if self.goal.room and self.target is None:
+            return [], {}
+        return self._of_start("losses", self.run_key(), made)
 
     def more(self) -> int:
         """Return how many steps are added to a run that has ended: up to the number set, or as many again."""

@@ -120,7 +120,7 @@ class Observer:
         snapshot = lab.snapshot
         moment, build, busy = lab.moment(snapshot), lab.now(snapshot), lab.busy
         shows_ear = lab.display.view == "ear"
-        losses, terms = ([], {}) if lab.run is None else lab.run.losses()
+        losses, terms = self._losses()
         decays = self._seldom("decays", (moment, lab.room_key()), lambda: self._decays(snapshot))
         analyses = self._analyses(snapshot, moment, busy)
         representations = self._representations(snapshot, moment) if shows_ear else {}
@@ -146,6 +146,14 @@ class Observer:
             shows_ear=shows_ear,
             has_room=lab.goal.room,
         )
+
+    def _losses(self) -> tuple[Sequence[float], Mapping[str, Sequence[float]]]:
+        """Return the losses of the run and their terms; before it those of the start alone."""
+        lab = self._lab
+        if lab.run is not None and lab.run.steps_run:
+            return lab.run.losses()
+        first = self._aside("first losses", lab.run_key(), lab.first_losses)
+        return ([], {}) if first is None else first
 
     def _named(self, terms: Mapping[str, Sequence[float]]) -> dict[str, Sequence[float]]:
         """Return the terms as they add up, by what the page calls them."""
