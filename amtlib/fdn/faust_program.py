@@ -128,7 +128,6 @@ def faust(build: FDNBuild, *, name: str = "fdn", pre_delay: int = 0) -> str:
         "",
         f"loop = (si.bus({2 * n}) :> delay_lines : line_filters) ~ (feedback_gains : matrix_filters);",
         f"wet = input_gains : par(i, {n}, mem) : loop : output_gains : output_filters;",
-        f"process = si.bus({n_in}) <: wet, direct_gains :> si.bus({n_out}){late};"
-        "",
+        f"process = si.bus({n_in}) <: wet, direct_gains :> si.bus({n_out}){late};",
     ]
     return "\n".join(lines)

@@ -163,7 +163,11 @@ class RemoteSteps:
     """
 
     def __init__(
-        self, plan: TrainingPlan, pool: Pool, owner: Hashable = None, slice_s: float = SLICE,
+        self,
+        plan: TrainingPlan,
+        pool: Pool,
+        owner: Hashable = None,
+        slice_s: float = SLICE,
         every: int | None = None,
     ) -> None:
         self.plan, self.pool, self.owner, self.slice_s, self.every = plan, pool, owner, slice_s, every
@@ -254,8 +258,8 @@ class RemoteSteps:
 
 @dataclass(frozen=True)
 class Order:
-    """What is asked for: at most so many steps in so many seconds, with this learning rate, of so many in all; the changes
-    come back after so many steps at the latest.
+    """What is asked for: at most so many steps in so many seconds, with this learning rate, of so many in all; changes
+    come back after `every` steps at the latest.
     """
 
     steps: int

@@ -35,5 +35,11 @@ class Strokes(Layer):
 
     def table(self, values: Any, x: Axis, y: Axis) -> dict[str, Array]:
         """Return the ends and the widths of the strokes."""
-        ends = (f"from, {x.heading}", f"from, {y.heading}", f"to, {x.heading}", f"to, {y.heading}", "width (px)")
+        ends = (
+            f"from, {x.heading}",
+            f"from, {y.heading}",
+            f"to, {x.heading}",
+            f"to, {y.heading}",
+            "width (px)",
+        )
         return dict(zip(ends, map(np.asarray, values), strict=True))

@@ -10,7 +10,20 @@ from typing import Any
 
 import numpy as np
 
-from app.figures import Area, Array, Axis, Curve, Figure, FigureSet, Guides, Histogram, Image, Layer, Words, cells
+from app.figures import (
+    Area,
+    Array,
+    Axis,
+    Curve,
+    Figure,
+    FigureSet,
+    Guides,
+    Histogram,
+    Image,
+    Layer,
+    Words,
+    cells,
+)
 from app.figures.theme import BEFORE, BLUE, GREY, LIVE, ORANGE, ROOM, SIGNED_REVERSED, Style
 from app.labs.fdn.ear import SENSATION
 from app.labs.fdn.findings import EDGES, Decay
@@ -83,7 +96,9 @@ RESPONSE = Figure(
     [
         Area("start-most", _band("start"), Style(GREY, width=0.5, alpha=0.2)),
         Area("now-most", _band("now"), Style(BLUE, width=0.5, alpha=0.25), "now: 90 % of all frequencies"),
-        Area("seen-most", _band("seen"), Style(ORANGE, width=0.5, alpha=0.25), "the same, as training sees it"),
+        Area(
+            "seen-most", _band("seen"), Style(ORANGE, width=0.5, alpha=0.25), "the same, as training sees it"
+        ),
         Curve("start", _mean("start"), BEFORE, "start: mean of the octave"),
         Curve("target", _mean("target"), ROOM, "room"),
         Curve("now", _mean("now"), LIVE, "now"),

@@ -154,7 +154,7 @@ _LAYERS: list[Layer] = [
 NETWORK = Figure(
     "network",
     _title,
-    Axis("way", "The way of the sound", limits=_SPAN, labelled=False, ticks=()),
+    Axis("way", "The way of the sound", limits=_SPAN, labelled=False, numbered=False),
     Axis("line", "Delay line", limits=_rows, whole=True, flipped=True),
     _LAYERS,
     grid=False,

@@ -74,7 +74,15 @@ def table_of(records: Sequence[Record], labels: Mapping[str, str]) -> Table | No
     if not records:
         return None
     keys = [key for key in labels if len({str(record.settings.get(key)) for record in records}) > 1]
-    head = ["Run", *(labels[key] for key in keys), "Steps", "Loss", "Spread of modes", "Highest peak", "Echo density"]
+    head = [
+        "Run",
+        *(labels[key] for key in keys),
+        "Steps",
+        "Loss",
+        "Spread of modes",
+        "Highest peak",
+        "Echo density",
+    ]
     return {
         "title": "Runs so far",
         "head": head,

@@ -29,7 +29,9 @@ def earlier(i: int, values: Callable[[Record], Values]) -> Callable[[Observed], 
     return lambda observed: values(observed.earlier[i]) if i < len(observed.earlier) else NOTHING
 
 
-def ends(values: Callable[[Record], Values]) -> Callable[[Observed], tuple[list[float], list[float], list[str]]]:
+def ends(
+    values: Callable[[Record], Values],
+) -> Callable[[Observed], tuple[list[float], list[float], list[str]]]:
     """Return what gives the numbers of the runs before this one, at the ends of their curves."""
 
     def found(observed: Observed) -> tuple[list[float], list[float], list[str]]:

@@ -168,7 +168,9 @@ class FdnModel(FdnSetup):
             try:
                 with torch.enable_grad():
                     run, _ = self.new_plan().run_and_warnings()
-                    run.step_for(lambda: False)  # warns of nothing: what a run warns of is said when it begins
+                    run.step_for(
+                        lambda: False
+                    )  # warns of nothing: what a run warns of is said when it begins
             except (ValueError, FloatingPointError):
                 return [], {}
             return run.losses()
@@ -184,7 +186,7 @@ class FdnModel(FdnSetup):
         return steps - done if steps > done else steps
 
     def discard(self) -> None:
-        """End the run, if there is one: the network is that of the start again, and of the run a curve and a row remain."""
+        """End the run, if there is one: the network is that of the start again, of the run a curve and a row remain."""
         if self.run is None:
             return
         self.run.stop()
@@ -297,7 +299,9 @@ class FdnModel(FdnSetup):
     def room_representation(self) -> Representation | None:
         """Return what the ear makes of the room to match."""
         return self._of_room(
-            "ear", self.ear_key(), lambda room: ear.represent(room, findings.spectrum(room), self.fs, self.ear, room)
+            "ear",
+            self.ear_key(),
+            lambda room: ear.represent(room, findings.spectrum(room), self.fs, self.ear, room),
         )
 
     # ------------------------------------------------------------------ one part of it
@@ -318,11 +322,15 @@ class FdnModel(FdnSetup):
             plain = self.plain
         except ValueError:  # there is no such network; the page says why
             return
-        found: dict[str, float] = {"weight": float(plain.A[into - 1, line - 1])} if into else {
-            "delay": int(plain.delays[line - 1]),
-            "input": float(plain.B[line - 1, 0]),
-            "output": float(plain.C[0, line - 1]),
-        }
+        found: dict[str, float] = (
+            {"weight": float(plain.A[into - 1, line - 1])}
+            if into
+            else {
+                "delay": int(plain.delays[line - 1]),
+                "input": float(plain.B[line - 1, 0]),
+                "output": float(plain.C[0, line - 1]),
+            }
+        )
         self.part.param.update(**{name: round(value, 3) for name, value in found.items()})
 
     def change_part(self, changed: set[str]) -> list[str]:
@@ -347,7 +355,7 @@ class FdnModel(FdnSetup):
                 continue
             kind, source = _PARTS[name], line if name == "weight" else 0
             change = (kind, into if name == "weight" else line, source, float(value))
-            network.changes = write_changes([*read_changes(network.changes), change])
+            network.param.update(changes=write_changes([*read_changes(network.changes), change]))
         return []
 
     def heard(self, snapshot: Snapshot | None, which: str) -> FDNBuild:
@@ -384,4 +392,3 @@ class FdnModel(FdnSetup):
     def code(self) -> str:
         """Return a script that trains the same network in the same way."""
         return script(self, went_on=self.run is not None and self.run.max_steps > self.training.steps)
-

@@ -1,7 +1,7 @@
 """One part of a network: a line with its gains, or a crossing from one line into another. To change, and to hear alone.
 
-A crossing is changed by a rotation, so that the matrix stays orthogonal and the network lossless: the other weights turn
-with it.
+A crossing is changed by a rotation, so that the matrix stays orthogonal and the network lossless: the other weights
+turn with it.
 """
 
 import math
@@ -41,8 +41,8 @@ def read_changes(text: str) -> list[Change]:
     entries = [part for part in re.split(r"[\s,;]+", text) if part]
     found = [_CHANGE.fullmatch(part) for part in entries]
     wanted = (
-        f"give at most {MOST} such as a2.5=0.7 (into line 2 from line 5), b3=0.2 (input gain) or c3=-0.2 (output gain), "
-        "each from -1 to 1."
+        f"give at most {MOST} such as a2.5=0.7 (into line 2 from line 5), b3=0.2 (input gain) or c3=-0.2 (output "
+        "gain), each from -1 to 1."
     )
     changes: list[Change] = []
     for match in found:
@@ -91,7 +91,7 @@ def changed(build: FDNBuild, text: str) -> FDNBuild:
     --------
     >>> from amtlib.fdn import design_fdn, orthogonality_error
     >>> found = changed(design_fdn(N=4, rt=None, rng=0), "a2.1=0.9,c4=0")
-    >>> round(found.A[1, 0], 12), found.C[0, 3], orthogonality_error(found.A) < 1e-12
+    >>> found.A[1, 0].round(12).item(), found.C[0, 3].item(), orthogonality_error(found.A) < 1e-12
     (0.9, 0.0, True)
     """
     a, b, c = build.A, build.B.copy(), build.C.copy()
@@ -173,7 +173,9 @@ def loss_per_pass(build: FDNBuild, line: int) -> tuple[float, float]:
 def described(build: FDNBuild, line: int, into: int) -> str:
     """Say the numbers of a part of a network in a title."""
     if into:
-        return f"From line {line} into line {into}: weight {build.A[into - 1, line - 1]:.2f}".replace("-", "−")
+        return f"From line {line} into line {into}: weight {build.A[into - 1, line - 1]:.2f}".replace(
+            "-", "−"
+        )
     low, high = loss_per_pass(build, line)
     samples = int(build.delays[line - 1])
     text = (

@@ -143,8 +143,8 @@ def decay_times(room: Array, fs: int, highest: float = np.inf) -> tuple[float, f
     """Return the reverberation times of a network that decays as a room: at 0 Hz and at half the rate, s; None where
     the room has no decay to measure: its level does not fall, or no octave's comes far enough out of the noise.
 
-    The lower one is the median of the octaves up to 1 kHz, the upper one what makes all octaves differ least. Neither is
-    bounded by what the lab's sliders allow.
+    The lower one is the median of the octaves up to 1 kHz, the upper one what makes all octaves differ least. Both may
+    lie outside what the lab's sliders allow.
     """
     if not dies_away(room, fs):
         return None

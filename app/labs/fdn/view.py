@@ -43,7 +43,11 @@ _GRID = """
 _SOUNDS = {
     "start": ("Before", "Before training", "Through the network before training"),
     "now": ("Now", "Now", "Through the network as it is now; training goes on meanwhile"),
-    "part": ("Part", "One part alone", "Through the line, or the two lines of the crossing, that was clicked, without all others"),
+    "part": (
+        "Part",
+        "One part alone",
+        "Through the line, or the two lines of the crossing, that was clicked, without all others",
+    ),
     "room": ("Room", "In the room", "In the room that is to be matched"),
 }
 

@@ -89,8 +89,8 @@ def own_room(room: DroppedRoom) -> list[str]:
         notes.append(f"{room.name} has {room.channels} channels; the room is their mean.")
     if room.late > 1e-3:
         notes.append(
-            f"The first {1000 * room.late:.0f} ms, before the direct sound, are left out of training and listening; the WAV "
-            "and the Faust program have them in front."
+            f"The first {1000 * room.late:.0f} ms, before the direct sound, are left out of training and listening; "
+            "the WAV and the Faust program have them in front."
         )
     return notes
 
@@ -106,8 +106,8 @@ def times_of_room(times: tuple[float, float] | None, given: tuple[float, float])
     text = f"The network got the room's level and reverberation times: {low:g} s, {high:g} s at the top."
     if any(abs(time - kept) > 0.01 for time, kept in zip(times, given, strict=True)):
         text = (
-            f"The room decays in {times[0]:.3g} s, {times[1]:.3g} s at the top. The network got its level, and the nearest "
-            f"times that it can have: {low:g} s and {high:g} s."
+            f"The room decays in {times[0]:.3g} s, {times[1]:.3g} s at the top. The network got its level, and the "
+            f"nearest times that it can have: {low:g} s and {high:g} s."
         )
     return text
 
