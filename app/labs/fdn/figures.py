@@ -85,7 +85,7 @@ def _band(which: str) -> Callable[[Observed], tuple[Array, Array, Array]]:
 
 
 def _level_limits(observed: Observed) -> tuple[float, float]:
-    return (-45.0, 25.0) if observed.has_room else (-25.0, 15.0)
+    return (-45.0, 30.0) if observed.has_room else (-25.0, 15.0)
 
 
 RESPONSE = Figure(
@@ -95,16 +95,16 @@ RESPONSE = Figure(
     Axis("magnitude", "Level", "dB re mean", _level_limits),
     [
         Area("start-most", _band("start"), Style(GREY, width=0.5, alpha=0.2)),
-        Area("now-most", _band("now"), Style(BLUE, width=0.5, alpha=0.25), "now: 90 % of all frequencies"),
+        Area("now-most", _band("now"), Style(BLUE, width=0.5, alpha=0.25), "90 % of frequencies"),
         Area(
-            "seen-most", _band("seen"), Style(ORANGE, width=0.5, alpha=0.25), "the same, as training sees it"
+            "seen-most", _band("seen"), Style(ORANGE, width=0.5, alpha=0.25), "as training sees them"
         ),
-        Curve("start", _mean("start"), BEFORE, "start: mean of the octave"),
+        Curve("start", _mean("start"), BEFORE, "start"),
         Curve("target", _mean("target"), ROOM, "room"),
         Curve("now", _mean("now"), LIVE, "now"),
     ],
-    legend="bottom_left",
-    legend_columns=2,
+    legend="top_left",
+    legend_columns=3,
 )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from amtlib.fdn import FDNBuild
 from app.figures import Array, Axis, Figure, Layer, Strokes, Style, Words
-from app.figures.theme import BLUE, GREY, ORANGE, PURPLE, VERMILION
+from app.figures.theme import BLUE, GREY, MINUS, PLUS, VERMILION
 from app.labs.fdn import parts
 
 #: Where things stand, from left to right: the input, the delay lines, the output, the crossings.
@@ -125,7 +125,7 @@ def _names(observed: Any) -> tuple[Array, Array, list[str]]:
     n = observed.flow.build.N
     return (
         np.array([_IN, 1.7, _OUT, 5.05, *np.full(n, _INTO + 0.22)]),
-        np.array([*np.full(4, 0.1), *np.arange(1.35, n + 1)]),
+        np.array([*np.full(4, 0.1), *np.arange(1.0, n + 1) + 0.03 * (n + 1)]),
         ["in", "delays", "out", "feedback", *(f"to {i}" for i in range(1, n + 1))],
     )
 
@@ -137,6 +137,10 @@ def _title(observed: Any) -> str:
     return parts.described(flow.build, flow.line, flow.into)
 
 
+def _numbers(observed: Any) -> list[float]:
+    return list(range(1, observed.flow.build.N + 1))
+
+
 def _rows(observed: Any) -> tuple[float, float]:
     return -0.4, observed.flow.build.N + 0.6
 
@@ -146,8 +150,8 @@ _LAYERS: list[Layer] = [
     Strokes("chosen", lambda observed: chosen(observed.flow), Style(VERMILION, alpha=0.45)),
     Strokes("lines", _of_build(lines), Style(BLUE, alpha=0.8)),
     Strokes("losses", _of_build(losses), Style(GREY)),
-    Strokes("minus", _of_build(strokes, -1), Style(PURPLE, alpha=0.8)),
-    Strokes("plus", _of_build(strokes, 1), Style(ORANGE, alpha=0.8)),
+    Strokes("minus", _of_build(strokes, -1), MINUS),
+    Strokes("plus", _of_build(strokes, 1), PLUS),
     Words("names", _names, Style(GREY)),
 ]
 
@@ -155,7 +159,7 @@ NETWORK = Figure(
     "network",
     _title,
     Axis("way", "The way of the sound", limits=_SPAN, labelled=False, numbered=False),
-    Axis("line", "Delay line", limits=_rows, whole=True, flipped=True),
+    Axis("line", "Delay line", limits=_rows, ticks=_numbers, flipped=True),
     _LAYERS,
     grid=False,
     zooms="",

@@ -19,6 +19,8 @@ Values = tuple[Array, Array]
 _DEEPEST = 1e-6
 #: Points of a curve of losses.
 _POINTS = 600
+#: The axis ends so many times above the highest loss: there the legend stands.
+_ROOM_ABOVE = 2.5
 NOTHING: Values = (np.zeros(0), np.zeros(0))
 #: How runs that are over are drawn.
 PALE = Style(GREY, width=1.2, alpha=0.6)
@@ -73,7 +75,7 @@ def _loss_ticks(observed: Observed) -> list[float]:
 
 def _loss_limits(observed: Observed) -> tuple[float, float]:
     (low, high), ticks = _loss_span(observed), _loss_ticks(observed)
-    return min(ticks[0], low), max(ticks[-1], high)
+    return min(ticks[0], low), _ROOM_ABOVE * max(ticks[-1], high)
 
 
 def _steps(observed: Observed) -> tuple[float, float]:
@@ -100,7 +102,7 @@ def log_ticks(low: float, high: float) -> list[float]:
 def _loss_title(observed: Observed) -> str:
     if observed.earlier:
         return "Loss; numbers: earlier runs"
-    return "Loss" if len(observed.losses) != 1 else "Loss before training"
+    return "Loss" if len(observed.losses) != 1 else f"Loss before training: {observed.losses[0]:.3g}"
 
 
 STEP = Axis("step", "Step", limits=_steps)
