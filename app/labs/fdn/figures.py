@@ -85,7 +85,7 @@ def _band(which: str) -> Callable[[Observed], tuple[Array, Array, Array]]:
 
 
 def _level_limits(observed: Observed) -> tuple[float, float]:
-    return (-45.0, 30.0) if observed.has_room else (-25.0, 15.0)
+    return (-45.0, 35.0) if observed.has_room else (-25.0, 20.0)
 
 
 RESPONSE = Figure(
@@ -96,15 +96,12 @@ RESPONSE = Figure(
     [
         Area("start-most", _band("start"), Style(GREY, width=0.5, alpha=0.2)),
         Area("now-most", _band("now"), Style(BLUE, width=0.5, alpha=0.25), "90 % of frequencies"),
-        Area(
-            "seen-most", _band("seen"), Style(ORANGE, width=0.5, alpha=0.25), "as training sees them"
-        ),
+        Area("seen-most", _band("seen"), Style(ORANGE, width=0.5, alpha=0.25), "as training sees them"),
         Curve("start", _mean("start"), BEFORE, "start"),
         Curve("target", _mean("target"), ROOM, "room"),
         Curve("now", _mean("now"), LIVE, "now"),
     ],
     legend="top_left",
-    legend_columns=3,
 )
 
 

@@ -74,6 +74,9 @@ class FdnModel(FdnSetup):
         **{f"decay_{which}_db": Measure(f"Decay by octave{at}, off", "dB", 2) for which, at in _WHEN.items()},
         **{f"colour_{which}": Measure(f"Excitation{at}, uneven by", "dB", 2) for which, at in _WHEN.items()},
         **{f"heard_{which}_db": Measure(f"Cochleagram{at}, off", "dB", 2) for which, at in _WHEN.items()},
+        "part_delay_ms": Measure("Delay of the line", "ms", 1),
+        "part_pitch_hz": Measure("Pitch of the line", "Hz"),
+        "part_loss_db": Measure("Lost each time round", "dB", 1),
         "audible_percent": Measure("Heard of the picture", "%"),
         **{f"echoes_{which}": Measure(f"Echo density at 0.1 s{at}", "", 2) for which, at in _WHEN.items()},
     }

@@ -183,3 +183,15 @@ def described(build: FDNBuild, line: int, into: int) -> str:
         f"out {float(build.C[0, line - 1]):.2f}, loses {low:.1f} dB a pass ({high:.1f} at the top)"
     )
     return text.replace("-", "−")
+
+
+def measures(build: FDNBuild | None, line: int, into: int) -> dict[str, float]:
+    """Return what a line does to itself: its delay, the pitch at which its echoes follow each other, and what they lose
+    each time they come round, in dB; NaN where no line, or a crossing of two, is looked at.
+    """
+    if build is None or not line or into not in (0, line):
+        return dict.fromkeys(("part_delay_ms", "part_pitch_hz", "part_loss_db"), math.nan)
+    delay = float(build.delays[line - 1]) / build.fs
+    gain = abs(float(build.A[line - 1, line - 1]))
+    lost = math.nan if gain < 1e-6 else loss_per_pass(build, line)[0] - 20 * math.log10(gain)
+    return {"part_delay_ms": 1000 * delay, "part_pitch_hz": 1 / delay, "part_loss_db": lost}

@@ -15,7 +15,7 @@ import torch
 
 from amtlib import audio, fdn
 from amtlib.train import TrainingRun
-from app.labs.fdn import listening, words
+from app.labs.fdn import listening, parts, words
 from app.labs.fdn.figures import FIGURES
 from app.labs.fdn.flow import at_place
 from app.labs.fdn.model import FdnModel
@@ -29,14 +29,33 @@ from app.pool import TRAININGS
 
 #: While a run goes on, the line of words changes no sooner than this, s.
 SUMMARY_EVERY = 2.0
-_GRID = """
-.figures { grid-template-columns: repeat(3, minmax(0, 1fr));
-           grid-template-areas: "corner corner corner" "matrix matrix four" "loss response five" "one two three"; }
-.corner { padding: 0 4px; min-height: 84px; }
-@container (max-width: 699px) {
-  .figures { grid-template-columns: minmax(0, 1fr);
-             grid-template-areas: "corner" "matrix" "four" "loss" "response" "five" "one" "two" "three"; }
+#: The figures' areas, row by row, by the figure that leads.
+_AREAS = {
+    "": ("matrix matrix four", "loss response five", "one two three"),
+    "modes": ("four four matrix", "loss response five", "one two three"),
+    "loss": ("loss loss four", "matrix response five", "one two three"),
+    "response": ("response response four", "loss matrix five", "one two three"),
+    "decay": ("one one two", "loss response four", "matrix five three"),
 }
+
+
+def _grid(narrow: bool) -> str:
+    """Return the CSS of the grid: three columns, or on a phone one, in which what leads comes first."""
+    rules = []
+    for lead, rows in _AREAS.items():
+        shown = dict.fromkeys(" ".join(rows).split()) if narrow else rows
+        areas = " ".join(f'"{row}"' for row in ("corner" if narrow else "corner corner corner", *shown))
+        where = f'[data-lead="{lead}"]' if lead else ""
+        rules.append(f".figures{where} {{ grid-template-areas: {areas}; }}")
+    columns = f"repeat({1 if narrow else 3}, minmax(0, 1fr))"
+    return "\n".join([f".figures {{ grid-template-columns: {columns}; }}", *rules])
+
+
+_GRID = f"""{_grid(narrow=False)}
+.corner {{ padding: 0 4px; min-height: 84px; }}
+@container (max-width: 699px) {{
+{_grid(narrow=True)}
+}}
 """
 
 #: What is played, by key: label of the button, title, and what it is.
@@ -202,14 +221,15 @@ class FdnLab(LabView):
         # What is not known yet lies between no limits.
         names = ("modal_std_{}", "peak_{}_db", "decay_{}_db", "echoes_{}")
         unknown = [name.format(which) for name in names for which in ("start", "now")]
-        found = {"steps": 0.0 if run is None else float(run.steps_run), "loss_percent": math.nan}
+        found = {"steps": 0.0 if run is None else float(run.steps_run), "loss_percent": 100.0}
         found |= dict.fromkeys(unknown, math.nan) | words.ear_measures({})
         if run is not None and run.steps_run:
             log = run.log
             found["loss_percent"] = 100 * log.best_loss / log.train_loss[0]
         observed = self._observed
         if observed is None:
-            return found
+            return found | parts.measures(None, 0, 0)
+        found |= parts.measures(observed.flow.build, observed.flow.line, observed.flow.into)
         found |= words.ear_measures(observed.representations)
         for which, heard in observed.networks.items():
             found[f"echoes_{which}"] = heard.echoes
