@@ -165,7 +165,9 @@ def test_the_parts_of_a_trained_network_are_left_alone_with_a_word(page: FdnLab)
     assert page.lab.part.input == before
 
 
-@pytest.mark.parametrize("text", ["a0.1=0.2", "a1.17=0.2", "b1=2", "c=1", "d1=0.1", "a1.1=nan", "b1=0.1," * 41])
+@pytest.mark.parametrize(
+    "text", ["a0.1=0.2", "a1.17=0.2", "b1=2", "c=1", "d1=0.1", "a1.1=nan", "b1=0.1," * 41]
+)
 def test_changes_that_cannot_be_are_refused_in_a_sentence(text: str) -> None:
     lab = FdnModel()
     (note,) = lab.update({"n.changes": text})
@@ -242,5 +244,3 @@ def test_the_loss_that_the_page_opens_with_is_that_which_a_run_begins_with(page:
     page.act("step")
     assert page.lab.run is not None
     assert before == page.lab.run.log.train_loss[0]
-
-
