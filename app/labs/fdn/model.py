@@ -50,20 +50,27 @@ class FdnModel(FdnSetup):
     """
 
     sections: ClassVar[tuple[Section, ...]] = (
+        Section("A part of the network", ("x.line", "x.into", "x.delay", "x.input", "x.output", "x.weight")),
         Section(
             "Network",
-            ("n.delays", "n.lines", "n.own", "n.matrix", "n.rt", "n.rt_high", "n.lossless", "n.fs", "n.seed"),
+            (
+                "n.delays",
+                "n.lines",
+                "n.own",
+                "n.matrix",
+                "n.rt",
+                "n.rt_high",
+                "n.lossless",
+                "n.fs",
+                "n.seed",
+                "n.changes",
+            ),
         ),
         Section("Goal", ("t.goal", "t.target", "t.sparsity")),
         Section("Training", ("t.rate", "t.steps", "t.nfft", "t.optimiser", "t.patience", "t.watched")),
         Section("What is trained", ("t.feedback", "t.input_gain", "t.output_gain", "t.direct"), open=False),
         Section("What is shown and heard", ("h.view", "h.source")),
         Section("Ear", ("e.level", "e.loss", "e.compression"), open=False),
-        Section(
-            "A part of the network",
-            ("x.line", "x.into", "x.delay", "x.input", "x.output", "x.weight", "n.changes"),
-            open=False,
-        ),
     )
     lessons = load_lessons(Path(__file__).with_name("lessons.yaml"))
     quantities: ClassVar[dict[str, Measure]] = {

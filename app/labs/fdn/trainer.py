@@ -84,8 +84,7 @@ class Trainer:
         if not run.steps_run:
             text = "a worker gets ready" if self._lab.busy and self._pool is not None else ""
             return {**_IDLE, "buttons": buttons, "running": self._lab.busy, "text": text}
-        each = 1000 * run.seconds / run.steps_run
-        text = f"step {run.steps_run} of {run.max_steps}, {each:.0f} ms each"
+        text = f"step {run.steps_run} of {run.max_steps}"
         running = run.state == "running"
         left = run.seconds_left if running else None
         if left is not None and self.pace:
