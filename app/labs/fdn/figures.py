@@ -28,7 +28,6 @@ from app.figures.theme import BEFORE, BLUE, GREY, LIVE, ORANGE, ROOM, SIGNED_REV
 from app.labs.fdn.ear import SENSATION
 from app.labs.fdn.findings import EDGES, Decay
 from app.labs.fdn.flow import NETWORK
-from app.labs.fdn.history import MOST
 from app.labs.fdn.losses import LOSS, NOTHING, PALE, SHARES, Values, earlier, ends
 from app.labs.fdn.observer import Observed
 
@@ -167,7 +166,7 @@ TIMES = Figure(
     Axis("octave", "Frequency", "Hz", (50.0, 20000.0), "log", _OCTAVES),
     Axis("t30", "T30", "s", _longest_time),
     [
-        *(Curve(f"earlier-{i}", earlier(i, lambda record: record.times), PALE) for i in range(MOST)),
+        Curve("earlier", earlier(lambda record: record.times), PALE),
         Words("numbers", ends(lambda record: record.times), Style(GREY)),
         *_by_state(_known_times, lambda observed, which: observed.analyses.get(which)),
     ],
@@ -222,7 +221,7 @@ def _density_title(observed: Observed) -> str:
 
 
 def _densest(observed: Observed) -> tuple[float, float]:
-    highest = [1.2]
+    highest = [1.4]
     for sound in observed.decays.values():
         if sound is not None:
             shown = (sound.density_times >= 0.01) & (sound.density_times <= 1)
@@ -244,7 +243,7 @@ DENSITY = Figure(
         *_by_state(_density, lambda observed, which: observed.decays.get(which)),
     ],
     shown=_is_measured,
-    legend="bottom_right",
+    legend="top_left",
     area="five",
 )
 

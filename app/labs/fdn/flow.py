@@ -12,7 +12,7 @@ import numpy as np
 
 from amtlib.fdn import FDNBuild
 from app.figures import Array, Axis, Figure, Layer, Strokes, Style, Words
-from app.figures.theme import BLUE, GREY, MINUS, PLUS, VERMILION
+from app.figures.theme import BLUE, GREEN, GREY, MINUS, PLUS
 from app.labs.fdn import parts
 
 #: Where things stand, from left to right: the input, the delay lines, the output, the crossings.
@@ -91,7 +91,7 @@ def chosen(flow: Flow) -> Ends:
     if not line or max(line, into) > build.N:
         return (np.zeros(0),) * 5
     if into:
-        return tuple(map(np.atleast_1d, (_FROM, float(line), _INTO, float(into), _WIDEST + 1.0)))  # type: ignore[return-value]
+        return tuple(map(np.atleast_1d, (_FROM, float(line), _INTO, float(into), _WIDEST + _MORE)))  # type: ignore[return-value]
     end = float(lines(build)[2][line - 1])
     return tuple(map(np.atleast_1d, (_LINE, float(line), end, float(line), _BAR + _MORE)))  # type: ignore[return-value]
 
@@ -147,7 +147,7 @@ def _rows(observed: Any) -> tuple[float, float]:
 
 _LAYERS: list[Layer] = [
     Strokes("wires", _of_build(wires), Style(GREY, alpha=0.6)),
-    Strokes("chosen", lambda observed: chosen(observed.flow), Style(VERMILION, alpha=0.45)),
+    Strokes("chosen", lambda observed: chosen(observed.flow), Style(GREEN, alpha=0.6)),
     Strokes("lines", _of_build(lines), Style(BLUE, alpha=0.8)),
     Strokes("losses", _of_build(losses), Style(GREY)),
     Strokes("minus", _of_build(strokes, -1), MINUS),

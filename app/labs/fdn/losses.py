@@ -10,7 +10,7 @@ import numpy as np
 
 from app.figures import Array, Axis, Curve, Figure, Guides, Points, Style, Words
 from app.figures.theme import BLUE, GREY, LIVE, TERMS
-from app.labs.fdn.history import MOST, Record, thinned
+from app.labs.fdn.history import Record, thinned
 from app.labs.fdn.observer import Observed
 
 Values = tuple[Array, Array]
@@ -26,9 +26,16 @@ NOTHING: Values = (np.zeros(0), np.zeros(0))
 PALE = Style(GREY, width=1.2, alpha=0.6)
 
 
-def earlier(i: int, values: Callable[[Record], Values]) -> Callable[[Observed], Values]:
-    """Return what gives the curve of the i-th run before this one."""
-    return lambda observed: values(observed.earlier[i]) if i < len(observed.earlier) else NOTHING
+def earlier(values: Callable[[Record], Values]) -> Callable[[Observed], Values]:
+    """Return what gives the curves of the runs before this one, as one with gaps."""
+
+    def found(observed: Observed) -> Values:
+        curves = [values(record) for record in observed.earlier]
+        gap = np.full(1, np.nan)
+        x, y = ([part for curve in curves for part in (curve[i], gap)] for i in (0, 1))
+        return (np.concatenate(x), np.concatenate(y)) if curves else NOTHING
+
+    return found
 
 
 def ends(
@@ -113,7 +120,7 @@ LOSS = Figure(
     STEP,
     Axis("loss", "Loss", limits=_loss_limits, scale="log", ticks=_loss_ticks),
     [
-        *(Curve(f"earlier-{i}", earlier(i, Record.curve), PALE) for i in range(MOST)),
+        Curve("earlier", earlier(Record.curve), PALE),
         Words("numbers", ends(Record.curve), Style(GREY)),
         *(
             Curve(f"term-{i}", _term(i), style, _name_of(i, lambda observed: list(observed.terms)))
