@@ -52,7 +52,6 @@ def _grid(narrow: bool) -> str:
 
 
 _GRID = f"""{_grid(narrow=False)}
-.corner {{ padding: 0 4px; min-height: 84px; }}
 @container (max-width: 699px) {{
 {_grid(narrow=True)}
 }}
