@@ -124,6 +124,11 @@ class Room(Training):
         return found * (self.dropped.fs / fs)
 
     @property
+    def pre_delay(self) -> float:
+        """Silence before the direct sound in a user's own room, which training leaves out, s."""
+        return self.dropped.late if self.target == "file" and self.dropped is not None else 0.0
+
+    @property
     def highest(self) -> float:
         """Highest frequency that the room's recording can hold, Hz."""
         return self.dropped.fs / 2 if self.target == "file" and self.dropped is not None else 24000.0
