@@ -33,7 +33,7 @@ from app.page.listen import DATA, Export, Listening, Playable, zipped
 from app.page.messages import Messages
 from app.page.part import LabPart
 from app.page.problems import sentence
-from app.page.protocol import NEWEST_WINS, Ask, Update
+from app.page.protocol import NEWEST_WINS, Ask, Table, Update
 from app.page.protocol import Work as WorkContent
 from app.page.steps import moment_of
 from app.page.upload import TakesFiles, Uploads
@@ -234,6 +234,10 @@ class LabView(Viewer):
         if self._work is None:
             return {"buttons": [["run", job.label]], "running": False, "share": 0.0, "left": None, "text": ""}
         return cast(WorkContent, {"buttons": [["stop", "Stop"]], **self._work.state()})
+
+    def runs(self) -> Table | None:
+        """Return a table that stands under the figures; None where there is none."""
+        return None
 
     def act(self, action: str) -> None:
         """Do what a button of the transport says: begin the present state's job ("run"), or stop it ("stop")."""

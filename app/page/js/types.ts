@@ -185,6 +185,16 @@ export interface ToolsContent {
   silent: string[]
   code: string
   work: Work | null
+  table: Table | null
+}
+
+/** A table of words under the figures. */
+export interface Table {
+  title: string
+  head: string[]
+  rows: string[][]
+  /** What the button says that empties it. */
+  clear: string
 }
 
 export interface Work {
