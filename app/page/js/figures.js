@@ -78,7 +78,11 @@ export async function figures(model, el, store) {
     figure.height = height - 1
     requestAnimationFrame(() => { if (figure.height === height - 1) figure.height = height })
   }
-  setStage(document, grid, store, fitTexts(document, relayout), relayout)
+  const topOf = (/** @type {Figure} */ {name}) => {
+    const box = targets.find((target) => target.dataset.name === name)?.getBoundingClientRect()
+    return box && box.height > 0 ? box.top : null
+  }
+  setStage(document, grid, store, fitTexts(document, relayout, topOf), relayout)
   const describe = describeFigures(document, targets)
   store.receivers.scene = (scene) => {
     applyScene(document, scene)
