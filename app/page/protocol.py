@@ -334,10 +334,13 @@ class Ask(TypedDict):
 
 
 class Update(TypedDict):
-    """All that a change moves, in one message, so that the page never shows half of it."""
+    """All that a change moves, in one message, so that the page never shows half of it; ``opened`` answers
+    `OpenLink`.
+    """
 
     type: Literal["update"]
     ask: NotRequired[Ask]
+    opened: NotRequired[str]
     answered: NotRequired[int]
     values: NotRequired[dict[str, Any]]
     link: NotRequired[str]

@@ -88,6 +88,8 @@ export type Answer =
 export interface Update {
   type: "update"
   ask?: Question
+  /** The address that the page had asked for. */
+  opened?: string
   /** Number of the newest question that this answers. */
   answered?: number
   values?: Values
