@@ -92,7 +92,10 @@ export function startEngine(send, store, {values, link, permalink, frame}) {
 
   /** @type {Engine} */
   const engine = {
-    ask: queue.ask,
+    ask(message) {
+      store.say("")  // what was said of an earlier press
+      queue.ask(message)
+    },
     drawn: queue.drawn,
     lost: queue.lost,
     point: (place) => queue.point(place, moves.of(place.figure)),
