@@ -28,7 +28,7 @@ from amtlib.results import Result
 from amtlib.signals.frame import whole
 
 #: Halvings of the range in the search for a threshold
-_HALVINGS = 14
+_HALVINGS = 10
 
 
 @dataclass(frozen=True, repr=False)

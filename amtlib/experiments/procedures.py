@@ -288,26 +288,27 @@ class _PsiTracker(Tracker):
         guess = 1.0 / intervals
         unit = PsychometricFunction(0.0, 1.0, guess, rule.lapse)
         away = variable.easier * (self._places[:, None, None] - self._places[None, :, None])
-        #: Probability of a right answer: presented, midpoint, width
-        self._right = unit(away / widths)
-        self._posterior = np.full(self._right.shape[1:], 1.0 / self._right[0].size)
-        self._thresholds = self._places[:, None] + variable.easier * widths * unit.value_at(rule.probability)
+        # Probability of a right and of a wrong answer: presented, midpoint times width
+        right = unit(away / widths).reshape(rule.points, -1)
+        self._outcomes = right, 1.0 - right
+        self._informative = [p * np.log(np.maximum(p, 1e-300)) for p in self._outcomes]
+        self._posterior = np.full(right.shape[1], 1.0 / right.shape[1])
+        beyond = variable.easier * widths * unit.value_at(rule.probability)
+        self._thresholds = (self._places[:, None] + beyond).reshape(-1)
         self._choose()
 
     def _choose(self) -> None:
-        joint = self._right * self._posterior
-        entropy = np.zeros(len(joint))
-        for part in (joint, self._posterior - joint):
-            share = part.sum((1, 2))
-            safe = np.maximum(part, 1e-300)
-            entropy -= (part * (np.log(safe) - np.log(share)[:, None, None])).sum((1, 2))
+        own = self._posterior * np.log(np.maximum(self._posterior, 1e-300))
+        entropy = np.zeros(self._rule.points)
+        for p, informative in zip(self._outcomes, self._informative, strict=True):
+            share = p @ self._posterior
+            entropy += share * np.log(np.maximum(share, 1e-300)) - informative @ self._posterior - p @ own
         # Rounded, so that other processors choose the same of two that are as good
         self._at = int(np.argmin(np.round(entropy, 9)))
         self.value = self._variable.clamped(self._variable.from_scale(float(self._places[self._at])))
 
     def answer(self, right: bool) -> None:
-        likelihood = self._right[self._at] if right else 1.0 - self._right[self._at]
-        self._posterior = self._posterior * likelihood
+        self._posterior = self._posterior * self._outcomes[0 if right else 1][self._at]
         self._posterior /= self._posterior.sum()
         self.answers += 1
         self._choose()

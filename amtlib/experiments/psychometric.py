@@ -261,8 +261,8 @@ def fit_psychometric(
     function = PsychometricFunction(
         back(start + middle), math.exp(best[1]), guess, float(best[2]), shape, scale, easier
     )
-    ends = [back(v + middle) for v in (best[0], low, high)]
-    return PsychometricFit(function, probability, *ends, confidence, highest)
+    threshold, bottom, top = (back(v + middle) for v in (best[0], low, high))
+    return PsychometricFit(function, probability, threshold, bottom, top, confidence, highest)
 
 
 def _counted(values: Any, right: Any, total: Any, scale: str) -> tuple[Array, Array, Array, float]:
@@ -279,7 +279,8 @@ def _counted(values: Any, right: Any, total: Any, scale: str) -> tuple[Array, Ar
         raise ValueError(f"all values are {values[0]:g}; a function needs answers at two values at least")
     places, where = np.unique(x, return_inverse=True)
     # Weighted by trials: where most answers lie
-    return places, np.bincount(where, k), np.bincount(where, n), float((x * n).sum() / n.sum())
+    right_there, all_there = (np.bincount(where, each).astype(np.float64) for each in (k, n))
+    return places, right_there, all_there, float((x * n).sum() / n.sum())
 
 
 def _on_scale(x: Array, scale: str) -> Array:
