@@ -4,6 +4,7 @@ Not here: changes of a sound that is always there (:mod:`amtlib.experiments.disc
 """
 
 import math
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -22,7 +23,7 @@ def _level(low: float, high: float, start: float) -> Variable:
     return Variable("level", "dB SPL", low, high, min(max(start, low), high), _LEVEL_STEPS)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class ToneInQuiet(Experiment):
     """
     A tone in one interval, silence in the others: the threshold in quiet.
@@ -77,7 +78,7 @@ class ToneInQuiet(Experiment):
         return self._tone(self.frequency, value, self.duration, self.ramp)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class _InNoise(Experiment):
     """A tone in the middle of noise that comes with each interval (gated), or goes on through the trial."""
 
@@ -90,8 +91,8 @@ class _InNoise(Experiment):
     )
     spectrum_level: float = quantity(30.0, -20.0, 70.0, "dB SPL", "Level of the noise in each hertz")
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
+    def _check(self) -> None:
+        super()._check()
         if self.masker_duration < self.duration:
             raise ArgumentError(
                 f"{{duration}} = {self.duration:g} s exceeds {{masker_duration}} = {self.masker_duration:g} s: "
@@ -105,9 +106,9 @@ class _InNoise(Experiment):
         self._check_levels("level of the noise", self.masker_level)
 
     @property
+    @abstractmethod
     def bands(self) -> list[tuple[float, float]]:
         """Return the edges of the bands of noise, Hz."""
-        raise NotImplementedError
 
     @property
     def masker_level(self) -> float:
@@ -176,7 +177,7 @@ class _InNoise(Experiment):
         return self._continuous(value, target, seed), [k * step + self.pause for k in range(self.intervals)]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class ToneInNoise(_InNoise):
     """
     A tone in broadband noise: at threshold its level above the noise's in one hertz is the critical ratio.
@@ -213,9 +214,9 @@ class ToneInNoise(_InNoise):
     noise_low: float = quantity(100.0, 20.0, 10000.0, "Hz", "Lower edge of the noise")
     noise_high: float = quantity(7000.0, 100.0, 16000.0, "Hz", "Upper edge of the noise")
 
-    def __post_init__(self) -> None:
+    def _check(self) -> None:
         check_band(self.noise_low, self.noise_high, self.fs)
-        super().__post_init__()
+        super()._check()
 
     @property
     def bands(self) -> list[tuple[float, float]]:
@@ -223,7 +224,7 @@ class ToneInNoise(_InNoise):
         return [(self.noise_low, self.noise_high)]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class NotchedNoise(_InNoise):
     """
     A tone in the middle of a notch between two bands of noise: how sharp is the auditory filter?
@@ -256,9 +257,9 @@ class NotchedNoise(_InNoise):
     notch: float = quantity(0.2, 0.0, 0.5, "", "Half the notch's width as a share of the frequency")
     band: float = quantity(0.4, 0.1, 0.4, "", "Width of either band as a share of the frequency")
 
-    def __post_init__(self) -> None:
+    def _check(self) -> None:
         check_band(*self.bands[1], self.fs)
-        super().__post_init__()
+        super()._check()
 
     @property
     def bands(self) -> list[tuple[float, float]]:
@@ -268,7 +269,7 @@ class NotchedNoise(_InNoise):
         return [(edges[0], edges[1]), (edges[2], edges[3])]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class ForwardMasking(Experiment):
     """
     A short tone after a masker: how long does a sound that is over keep others from being heard?
@@ -314,8 +315,8 @@ class ForwardMasking(Experiment):
     ramp: float = quantity(0.005, 0.0005, 0.05, "s", "Rise and fall of the signal")
     after: float = quantity(0.1, 0.0, 1.0, "s", "Silence at the end of each interval")
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
+    def _check(self) -> None:
+        super()._check()
         self._check_levels("masker_level", self.masker_level)
 
     @property

@@ -20,7 +20,7 @@ from amtlib.experiments.settings import check_band, choice, derived_seed, quanti
 _FACTORS = (2.0, 2.0**0.5, 2.0**0.25)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class IntensityDiscrimination(Experiment):
     """
     One interval is louder: how small a step of level is heard?
@@ -64,8 +64,8 @@ class IntensityDiscrimination(Experiment):
     duration: float = quantity(0.5, 0.02, 2.0, "s", "Duration")
     ramp: float = quantity(0.05, 0.001, 0.2, "s", "Rise and fall")
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
+    def _check(self) -> None:
+        super()._check()
         self._check_levels("level", self.level)
         check_band(self.noise_low, self.noise_high, self.fs)
 
@@ -100,7 +100,7 @@ class IntensityDiscrimination(Experiment):
         )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class FrequencyDiscrimination(Experiment):
     """
     One tone is higher: how small a step of frequency is heard?
@@ -136,8 +136,8 @@ class FrequencyDiscrimination(Experiment):
     duration: float = quantity(0.3, 0.02, 2.0, "s", "Duration")
     ramp: float = quantity(0.02, 0.001, 0.2, "s", "Rise and fall")
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
+    def _check(self) -> None:
+        super()._check()
         self._check_levels("level", self.level)
 
     @property
@@ -156,7 +156,7 @@ class FrequencyDiscrimination(Experiment):
         return self._tone(frequency, self.level, self.duration, self.ramp)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class SpectralRipple(Experiment):
     """
     Noise whose spectrum has ripples; in one interval, peaks are where the others have valleys.
@@ -200,8 +200,8 @@ class SpectralRipple(Experiment):
     ramp: float = quantity(0.05, 0.001, 0.2, "s", "Rise and fall")
     rove: float = quantity(4.0, 0.0, 20.0, "dB", "Largest random change of an interval's level, up or down")
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
+    def _check(self) -> None:
+        super()._check()
         self._check_levels("level", self.level)
         if not 2.0 * self.low <= self.high < self.fs / 2.0:
             raise ArgumentError(

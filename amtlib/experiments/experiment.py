@@ -4,8 +4,9 @@ Not here: the experiments themselves (:mod:`amtlib.experiments.catalogue`), proc
 """
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from typing import Any, ClassVar, Literal
 
@@ -75,8 +76,8 @@ class Variable:
         return min(max(value, self.low), self.high)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Experiment:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Experiment(ABC):
     """
     A forced-choice experiment: intervals of one length, one of which has the target.
 
@@ -116,6 +117,7 @@ class Experiment:
 
     def __post_init__(self) -> None:
         check_settings(self)
+        self._check()
         variable = self.variable
         if not variable.low < variable.high:
             raise ArgumentError(
@@ -124,9 +126,9 @@ class Experiment:
             )
 
     @property
+    @abstractmethod
     def variable(self) -> Variable:
         """What a procedure changes."""
-        raise NotImplementedError
 
     @property
     def supra(self) -> float:
@@ -139,13 +141,13 @@ class Experiment:
         return self.rove > 0.0
 
     @property
+    @abstractmethod
     def length(self) -> float:
         """Seconds of the sound of an interval, without the silence around it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def sound(self, value: float, seed: int, target: bool) -> Tensor:
         """Return the sound of an interval of a trial at a value, with or without the target; shape (T,), Pa."""
-        raise NotImplementedError
 
     def interval(self, value: float, seed: int, *, target: bool) -> Tensor:
         """
@@ -222,6 +224,18 @@ class Experiment:
     def settings(self) -> dict[str, Any]:
         """Return all settings by their names, as JSON takes them."""
         return asdict(self)
+
+    def _check(self) -> None:
+        """Raise if settings, each in its range, do not fit together."""
+
+    def __repr__(self) -> str:
+        """Return the settings that are not as usual."""
+        changed = [
+            f"{each.name}={getattr(self, each.name)!r}"
+            for each in fields(self)
+            if getattr(self, each.name) != each.default
+        ]
+        return f"{type(self).__name__}({', '.join(changed)})"
 
     def _samples(self, seconds: float) -> int:
         return round(seconds * self.fs)

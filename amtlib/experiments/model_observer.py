@@ -297,14 +297,19 @@ class ModelObserver:
             If the target is always heard, or never, in the range of the variable.
         """
         variable = experiment.variable
-        ends = [variable.low, variable.high][:: variable.easier]
-        hard, easy = (self.probability(experiment, end, trials, seed) for end in ends)
+        hardest, easiest = [variable.low, variable.high][:: variable.easier]
+        # Far above the template a target may resemble it less again: begin near it
+        for clear in (experiment.supra if self.supra is None else self.supra, variable.start, easiest):
+            easy = self.probability(experiment, clear, trials, seed)
+            if easy >= probability:
+                break
+        hard = self.probability(experiment, hardest, trials, seed)
         if not hard < probability <= easy:
             raise ArgumentError(
-                f"answers are right with {hard:.3f} at {ends[0]:g} {variable.unit} and {easy:.3f} at {ends[1]:g} "
+                f"answers are right with {hard:.3f} at {hardest:g} {variable.unit} and {easy:.3f} at {clear:g} "
                 f"{variable.unit}, and {{probability}} = {probability:.3f} is not between: change the experiment"
             )
-        low, high = (variable.to_scale(end) for end in ends)
+        low, high = (variable.to_scale(end) for end in (hardest, clear))
         for _ in range(_HALVINGS):
             middle = 0.5 * (low + high)
             value = variable.clamped(variable.from_scale(middle))

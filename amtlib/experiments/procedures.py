@@ -268,10 +268,6 @@ class Psi(Procedure):
 
     def tracker(self, variable: Variable, intervals: int) -> Tracker:
         """Return the rule at work."""
-        if self.probability <= 1.0 / intervals + 0.02:
-            raise ArgumentError(
-                f"{{percent_correct}} = {self.percent_correct:g} % is chance with {intervals} {{intervals}}: raise it"
-            )
         return _PsiTracker(self, variable, intervals)
 
 

@@ -20,6 +20,8 @@ from amtlib.signals.frame import number
 Array = npt.NDArray[np.float64]
 #: Squared normal deviates that leave so much outside
 _LEVELS = {0.68: 0.988946, 0.9: 2.705543, 0.95: 3.841459, 0.99: 6.634897}
+#: Finer grids around the best of a grid: how many, and of which points
+_ZOOMS, _AROUND = 8, np.linspace(-1.0, 1.0, 5)
 _LOGISTIC = 2.0 * math.log(19.0)
 _NORMAL = 2.0 * 1.6448536269514722
 _GUMBEL = (math.log(-math.log(0.05)) - math.log(-math.log(0.95)), math.log(math.log(2.0)))
@@ -42,13 +44,15 @@ def _weibull(z: Array) -> Array:
 _RISES: dict[str, Callable[[Array], Array]] = {"logistic": _logistic, "normal": _normal, "weibull": _weibull}
 
 
-def _place(share: float, shape: str) -> float:
+def _place(share: float | Array, shape: str) -> Array:
     """Return where a rise reaches a share."""
+    share = np.asarray(share)
     if shape == "logistic":
-        return math.log(share / (1.0 - share)) / _LOGISTIC
+        return np.log(share / (1.0 - share)) / _LOGISTIC
     if shape == "normal":
-        return float(torch.special.ndtri(torch.tensor(share, dtype=torch.float64))) / _NORMAL
-    return (math.log(-math.log1p(-share)) - _GUMBEL[1]) / _GUMBEL[0]
+        found: Array = torch.special.ndtri(torch.from_numpy(share)).numpy() / _NORMAL
+        return found
+    return (np.log(-np.log1p(-share)) - _GUMBEL[1]) / _GUMBEL[0]
 
 
 @dataclass(frozen=True)
@@ -142,7 +146,7 @@ class PsychometricFunction:
                 f"{{probability}} = {probability:g} is never reached: choose one between {self.guess:g} and "
                 f"{1.0 - self.lapse:g}"
             )
-        moved = self.easier * self.width * _place(share, self.shape)
+        moved = self.easier * self.width * float(_place(share, self.shape))
         return self.midpoint * math.exp(moved) if self.scale == "log" else self.midpoint + moved
 
 
@@ -234,35 +238,41 @@ def fit_psychometric(
     number(probability, "probability", guess + 0.01, 1.0 - largest_lapse - 0.01)
     PsychometricFunction(1.0, 1.0, guess, 0.0, shape, scale, easier)
     span = float(x.max() - x.min())
-    thresholds = np.linspace(-1.5, 1.5, 181) * span
+    thresholds = np.linspace(-1.5, 1.5, 121) * span
     widths = np.log(np.geomspace(0.02, 6.0, 41) * span)
     lapses = np.linspace(0.0, largest_lapse, 7) if largest_lapse else np.zeros(1)
     about = (shape, easier, guess, probability)
 
-    def grid(t: Array, w: Array, lapse: Array) -> Array:
-        return _log_likelihood(x - middle, k, n, t[:, None, None], w[None, :, None], lapse, about)
+    def likelihood(t: Array, w: Array, lapse: Array) -> Array:
+        return _log_likelihood(x - middle, k, n, t, w, lapse, about)
 
-    found = grid(thresholds, widths, lapses)
-    profile = found.max((1, 2))
+    # Of each threshold the most likely width and lapse: the best of a grid, and of ever finer ones around it
+    found = likelihood(thresholds[:, None, None], widths[None, :, None], lapses[None, None, :])
+    best, profile = _best_of(found, *np.broadcast_arrays(widths[None, :, None], lapses[None, None, :]))
+    steps = [widths[1] - widths[0], largest_lapse / 6.0]
+    for _ in range(_ZOOMS):
+        w = best[0][:, None, None] + steps[0] * _AROUND[None, :, None]
+        lapse = np.clip(best[1][:, None, None] + steps[1] * _AROUND[None, None, :], 0.0, largest_lapse)
+        found = likelihood(thresholds[:, None, None], w, lapse)
+        best, profile = _best_of(found, *np.broadcast_arrays(w, lapse))
+        steps = [0.5 * step for step in steps]
+    top = int(profile.argmax())
+    t, w, lapse = thresholds[top], best[0][top], best[1][top]
     steps = [thresholds[1] - thresholds[0], widths[1] - widths[0], largest_lapse / 6.0]
-    best = [axis[i] for axis, i in zip((thresholds, widths, lapses), _top(found), strict=True)]
-    highest = float(found.max())
-    for _ in range(12):
-        axes = [b + s * np.linspace(-1.0, 1.0, 7) for b, s in zip(best, steps, strict=True)]
-        axes[2] = np.unique(np.clip(axes[2], 0.0, largest_lapse))
-        found = grid(*axes)
-        best = [axis[i] for axis, i in zip(axes, _top(found), strict=True)]
-        highest = max(highest, float(found.max()))
-        steps = [0.5 * s for s in steps]
-    low, high = _interval(thresholds, profile, best[0], highest, 0.5 * _LEVELS[confidence])
+    for _ in range(2 * _ZOOMS):
+        axes = [value + step * _AROUND for value, step in zip((t, w, lapse), steps, strict=True)]
+        grids = np.meshgrid(axes[0], axes[1], np.clip(axes[2], 0.0, largest_lapse), indexing="ij")
+        found = likelihood(*grids)
+        t, w, lapse = (float(each.flat[found.argmax()]) for each in grids)
+        steps = [0.6 * step for step in steps]
+    highest = max(float(found.max()), float(profile.max()))
+    low, high = _interval(thresholds, profile, t, highest, 0.5 * _LEVELS[confidence])
     back = math.exp if scale == "log" else float
-    share = (probability - guess) / (1.0 - guess - best[2])
-    start = best[0] - easier * math.exp(best[1]) * _place(float(share), shape)
-    function = PsychometricFunction(
-        back(start + middle), math.exp(best[1]), guess, float(best[2]), shape, scale, easier
-    )
-    threshold, bottom, top = (back(v + middle) for v in (best[0], low, high))
-    return PsychometricFit(function, probability, threshold, bottom, top, confidence, highest)
+    share = (probability - guess) / (1.0 - guess - lapse)
+    start = t - easier * math.exp(w) * float(_place(share, shape))
+    function = PsychometricFunction(back(start + middle), math.exp(w), guess, lapse, shape, scale, easier)
+    threshold, bottom, ceiling = (back(v + middle) for v in (t, low, high))
+    return PsychometricFit(function, probability, threshold, bottom, ceiling, confidence, highest)
 
 
 def _counted(values: Any, right: Any, total: Any, scale: str) -> tuple[Array, Array, Array, float]:
@@ -291,7 +301,7 @@ def _log_likelihood(
     x: Array, k: Array, n: Array, threshold: Array, width: Array, lapse: Array, about: tuple[Any, ...]
 ) -> Array:
     shape, easier, guess, probability = about
-    places = np.array([_place((probability - guess) / (1.0 - guess - each), shape) for each in lapse])
+    places = _place((probability - guess) / (1.0 - guess - lapse), shape)
     wide = np.exp(width)
     total: Array = np.zeros(np.broadcast_shapes(threshold.shape, width.shape, lapse.shape))
     for each, good, of in zip(x, k, n, strict=True):
@@ -301,8 +311,12 @@ def _log_likelihood(
     return total
 
 
-def _top(found: Array) -> tuple[Any, ...]:
-    return np.unravel_index(int(found.argmax()), found.shape)
+def _best_of(found: Array, width: Array, lapse: Array) -> tuple[list[Array], Array]:
+    """Return the most likely width and lapse of each threshold, and their likelihood."""
+    rows = found.reshape(len(found), -1)
+    best = rows.argmax(-1, keepdims=True)
+    values = [np.broadcast_to(v, found.shape).reshape(len(found), -1) for v in (width, lapse)]
+    return [np.take_along_axis(v, best, -1)[:, 0] for v in values], rows.max(-1)
 
 
 def _interval(places: Array, profile: Array, best: float, highest: float, drop: float) -> tuple[float, float]:

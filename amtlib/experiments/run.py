@@ -83,9 +83,9 @@ class Run:
     Examples
     --------
     >>> run = Run(experiment("intensity_discrimination"), UpDown(reversals=2), seed=3)
-    >>> run.trial
-    Trial(experiment=IntensityDiscrimination; number=0; value=6; target=0; seed=3022886149; catch=False)
-    >>> run.answer(0)
+    >>> run.trial.value, run.trial.target
+    (6.0, 2)
+    >>> run.answer(2)
     True
     >>> Run.from_json(run.to_json()).trial.number
     1

@@ -16,7 +16,7 @@ from amtlib.experiments.experiment import Experiment, Variable
 from amtlib.experiments.settings import check_band, choice, derived_seed, quantity
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class GapDetection(Experiment):
     """
     A silent gap in the middle of noise: how short may it be?
@@ -56,8 +56,8 @@ class GapDetection(Experiment):
     ramp: float = quantity(0.01, 0.001, 0.1, "s", "Rise and fall of the noise")
     gap_ramp: float = quantity(0.0005, 0.0, 0.01, "s", "Fall and rise around the gap")
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
+    def _check(self) -> None:
+        super()._check()
         self._check_levels("level", self.level)
         check_band(self.noise_low, self.noise_high, self.fs)
 
@@ -92,7 +92,7 @@ class GapDetection(Experiment):
         )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class _Modulation(Experiment):
     """A carrier whose envelope is modulated, at the same level with and without the target."""
 
@@ -105,8 +105,8 @@ class _Modulation(Experiment):
     duration: float = quantity(0.5, 0.1, 2.0, "s", "Duration")
     ramp: float = quantity(0.05, 0.001, 0.2, "s", "Rise and fall")
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
+    def _check(self) -> None:
+        super()._check()
         self._check_levels("level", self.level)
         check_band(self.noise_low, self.noise_high, self.fs)
         top = self.frequency if self.carrier == "tone" else self.noise_high
@@ -150,7 +150,7 @@ class _Modulation(Experiment):
         return signals.apply_ramp(modulated, self.fs, self.ramp)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class AMDetection(_Modulation):
     """
     Sinusoidal amplitude modulation in one interval: over rates, the temporal modulation transfer function.
@@ -189,7 +189,7 @@ class AMDetection(_Modulation):
     question: ClassVar[str] = "Which interval fluctuates?"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class AMMasking(_Modulation):
     """
     Sinusoidal modulation in one interval, beside noise modulation in all: are modulations masked like tones?
@@ -228,8 +228,8 @@ class AMMasking(_Modulation):
     masker_depth: float = quantity(-15.0, -40.0, -6.0, "dB", "Root mean square of that noise")
     duration: float = quantity(1.0, 0.5, 2.0, "s", "Duration")
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
+    def _check(self) -> None:
+        super()._check()
         low, high = self._edges
         lines = math.floor(high * self.duration) - math.ceil(low * self.duration) + 1
         if lines < 2:
