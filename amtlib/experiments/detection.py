@@ -92,7 +92,6 @@ class _InNoise(Experiment):
     spectrum_level: float = quantity(30.0, -20.0, 70.0, "dB SPL", "Level of the noise in each hertz")
 
     def _check(self) -> None:
-        super()._check()
         if self.masker_duration < self.duration:
             raise ArgumentError(
                 f"{{duration}} = {self.duration:g} s exceeds {{masker_duration}} = {self.masker_duration:g} s: "
@@ -104,6 +103,7 @@ class _InNoise(Experiment):
                 "{masker} to 'gated'"
             )
         self._check_levels("level of the noise", self.masker_level)
+        super()._check()
 
     @property
     @abstractmethod
@@ -316,8 +316,8 @@ class ForwardMasking(Experiment):
     after: float = quantity(0.1, 0.0, 1.0, "s", "Silence at the end of each interval")
 
     def _check(self) -> None:
-        super()._check()
         self._check_levels("masker_level", self.masker_level)
+        super()._check()
 
     @property
     def variable(self) -> Variable:

@@ -65,9 +65,9 @@ class IntensityDiscrimination(Experiment):
     ramp: float = quantity(0.05, 0.001, 0.2, "s", "Rise and fall")
 
     def _check(self) -> None:
-        super()._check()
         self._check_levels("level", self.level)
         check_band(self.noise_low, self.noise_high, self.fs)
+        super()._check()
 
     @property
     def variable(self) -> Variable:
@@ -137,8 +137,8 @@ class FrequencyDiscrimination(Experiment):
     ramp: float = quantity(0.02, 0.001, 0.2, "s", "Rise and fall")
 
     def _check(self) -> None:
-        super()._check()
         self._check_levels("level", self.level)
+        super()._check()
 
     @property
     def variable(self) -> Variable:
@@ -201,13 +201,13 @@ class SpectralRipple(Experiment):
     rove: float = quantity(4.0, 0.0, 20.0, "dB", "Largest random change of an interval's level, up or down")
 
     def _check(self) -> None:
-        super()._check()
         self._check_levels("level", self.level)
         if not 2.0 * self.low <= self.high < self.fs / 2.0:
             raise ArgumentError(
                 f"{{low}} = {self.low:g} Hz and {{high}} = {self.high:g} Hz span no octave below {{fs}} / 2 = "
                 f"{self.fs / 2.0:g} Hz: move them apart or raise {{fs}}"
             )
+        super()._check()
 
     @property
     def variable(self) -> Variable:

@@ -118,12 +118,6 @@ class Experiment(ABC):
     def __post_init__(self) -> None:
         check_settings(self)
         self._check()
-        variable = self.variable
-        if not variable.low < variable.high:
-            raise ArgumentError(
-                f"no {variable.name} from {variable.low:g} to {variable.high:g} {variable.unit} is left within "
-                f"{SOFTEST:g} to {LOUDEST:g} dB SPL: lower the levels or {{rove}}"
-            )
 
     @property
     @abstractmethod
@@ -227,6 +221,12 @@ class Experiment(ABC):
 
     def _check(self) -> None:
         """Raise if settings, each in its range, do not fit together."""
+        variable = self.variable
+        if not variable.low < variable.high:
+            raise ArgumentError(
+                f"no {variable.name} from {variable.low:g} to {variable.high:g} {variable.unit} is left within "
+                f"{SOFTEST:g} to {LOUDEST:g} dB SPL: lower the levels or {{rove}}"
+            )
 
     def __repr__(self) -> str:
         """Return the settings that are not as usual."""

@@ -57,9 +57,9 @@ class GapDetection(Experiment):
     gap_ramp: float = quantity(0.0005, 0.0, 0.01, "s", "Fall and rise around the gap")
 
     def _check(self) -> None:
-        super()._check()
         self._check_levels("level", self.level)
         check_band(self.noise_low, self.noise_high, self.fs)
+        super()._check()
 
     @property
     def variable(self) -> Variable:
@@ -106,7 +106,6 @@ class _Modulation(Experiment):
     ramp: float = quantity(0.05, 0.001, 0.2, "s", "Rise and fall")
 
     def _check(self) -> None:
-        super()._check()
         self._check_levels("level", self.level)
         check_band(self.noise_low, self.noise_high, self.fs)
         top = self.frequency if self.carrier == "tone" else self.noise_high
@@ -115,6 +114,7 @@ class _Modulation(Experiment):
                 f"{{rate}} = {self.rate:g} Hz puts sidebands at {top - self.rate:g} and {top + self.rate:g} Hz, not "
                 f"inside 0 to {{fs}} / 2 = {self.fs / 2.0:g} Hz: lower {{rate}} or move {{frequency}}"
             )
+        super()._check()
 
     @property
     def variable(self) -> Variable:
@@ -229,7 +229,6 @@ class AMMasking(_Modulation):
     duration: float = quantity(1.0, 0.5, 2.0, "s", "Duration")
 
     def _check(self) -> None:
-        super()._check()
         low, high = self._edges
         lines = math.floor(high * self.duration) - math.ceil(low * self.duration) + 1
         if lines < 2:
@@ -237,6 +236,7 @@ class AMMasking(_Modulation):
                 f"{{masker_octaves}} = {self.masker_octaves:g} around {self.masker_rate:g} Hz holds no noise within "
                 f"{{duration}} = {self.duration:g} s: widen the band or lengthen the sound"
             )
+        super()._check()
 
     @property
     def _edges(self) -> tuple[float, float]:
