@@ -170,14 +170,14 @@ class PerceptionModel(RealModule):
         whole = self.state_dict()
         state = part.state_dict()
         for name, value in state.items():
-            if name.endswith(_EXTRA) or value.ndim == 0:
+            if name.endswith(_EXTRA):
                 continue
-            if name.startswith("modulation."):
-                state[name] = whole[name][: len(value)]
-            elif len(value) == len(some) and len(whole[name]) == self.num_channels:
-                state[name] = whole[name][some]
-            else:
-                state[name] = whole[name]
+            own = whole[name]
+            if value.ndim and name.startswith("modulation."):
+                own = own[: len(value)]  # bands, from the lowest
+            elif value.ndim and len(own) == self.num_channels:
+                own = own[some]
+            state[name] = own
         part.load_state_dict(state)
         return part.train(self.training)
 

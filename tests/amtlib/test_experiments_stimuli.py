@@ -216,7 +216,7 @@ def test_levels_rove_within_their_limits(name: str):
         (
             "intensity_discrimination",
             {"level": 95.0, "rove": 6.0},
-            r"no increment from 0.02 to -1 dB is left",
+            r"level = 95 dB SPL is outside 6 to 94",
         ),
         (
             "gap_detection",
