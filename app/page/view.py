@@ -33,7 +33,7 @@ from app.page.listen import DATA, Export, Listening, Playable, zipped
 from app.page.messages import Messages
 from app.page.part import LabPart
 from app.page.problems import sentence
-from app.page.protocol import NEWEST_WINS, Ask, Table, Update
+from app.page.protocol import NEWEST_WINS, Table, Update
 from app.page.protocol import Work as WorkContent
 from app.page.steps import moment_of
 from app.page.upload import TakesFiles, Uploads
