@@ -166,8 +166,8 @@ def landing_html() -> str:
 <section>
   <h2>For teachers</h2>
   <p>The whole state of a lab is in its address: set it up, press <b>Copy link</b>, and the class opens what you see.
-  <b>QR code</b> shows it to the room. <b>Make a lesson</b> adds text, questions, a task and what students need not see; it
-  is kept in a link or a file. Your own sounds stay in your session and, for a day, in your browser.</p>
+  <b>QR code</b> shows it to the room. <b>Make a lesson</b> adds text, questions, a task, and hides what students need
+  not see; it is kept in a link or a file. Your own sounds stay in your session and, for a day, in your browser.</p>
   <p class="fine">{SITE} {__version__}. Works without internet: nothing is fetched from elsewhere.</p>
 </section>
 </article>"""
