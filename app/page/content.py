@@ -66,7 +66,7 @@ class Contents:
         """Return what the words above the figures are drawn from."""
         lab, status = self._lab, self._lab.status
         lesson = lab.link.lesson
-        quick = (lesson and lesson.controls) or lab.model.key_controls
+        quick = (lesson and lesson.controls) or lab.model.quick_controls()
         return {
             "id": lab.id,
             "summary": status.summary,
