@@ -5,7 +5,7 @@ from typing import Any
 
 from app.figures.wire import Scene
 from app.lessons import Reading
-from app.page.listen import DATA
+from app.page.listen import DATA, how_loud
 from app.page.protocol import (
     ControlsContent,
     ControlsState,
@@ -102,6 +102,7 @@ class Contents:
             "id": lab.id,
             "file": f"amtlab-{lab.slug}",
             "sounds": [[key, each.label, each.help] for key, each in sounds],
+            "levels": how_loud(lab.sounds.values()),
             "silent": lab.silent(),
             "exports": [
                 *([key, each.label, each.help] for key, each in lab.exports.items()),

@@ -5,7 +5,7 @@ import io
 import logging
 import math
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,8 +22,8 @@ _LOG = logging.getLogger("amtlab")
 SAFE_DBFS = -15.0
 #: Highest peak of what is played, dB re full scale.
 PEAK_DBFS = -3.0
-#: Level of a sound in Pa that is played at `SAFE_DBFS`, dB SPL. Softer ones are softer by as much as their levels differ;
-#: louder ones are not: a slider that is pushed to 110 dB SPL must not startle.
+#: Level of a sound in Pa that is played at `SAFE_DBFS`, dB SPL. Softer sounds are softer by as much as their levels
+#: differ; louder ones are not louder: a slider that is pushed to 110 dB SPL must not startle.
 SAFE_SPL = 85.0
 #: The same in Pa.
 PASCAL = signals.P_REF * 10 ** (SAFE_SPL / 20)
@@ -124,8 +124,12 @@ class Listening:
     def _level(self, key: str, samples: torch.Tensor) -> tuple[float, str]:
         """Return the rms at which a sound is played, dB re full scale, and what is to be said about it."""
         highest = self._lab.level_dbfs(key)
-        if key in ("a", "b"):  # the louder one is played at the highest level, the other one softer by as much as it is
-            safe = max((rms(found[1]) for each in ("a", "b") if (found := self._compared(each))), default=0.0)
+        safe: float | None
+        if key in (
+            "a",
+            "b",
+        ):  # the louder one is played at the highest level, the other one as much softer as it is
+            safe = max(rms(found[1]) for each in ("a", "b") if (found := self._compared(each)))
         else:
             safe = self._lab.sounds[key].safe if key in self._lab.sounds else None
         here = rms(samples)
@@ -137,6 +141,14 @@ class Listening:
         softer = round(true - level)
         return level, f", played {softer} dB softer" if softer > 0 else ""
 
+    def _compared(self, key: str) -> tuple[str, torch.Tensor, int] | None:
+        found = None
+        if key == "a":
+            found = self._comparison.sound
+        elif key == "b":
+            found = self._lab.compared_sound()
+        return None if found is None else ("A, pinned" if key == "a" else "B, now", *found)
+
     def file(self, key: str) -> File | Failed:
         """Return the exported file with that key."""
         try:
@@ -147,6 +159,13 @@ class Listening:
             _LOG.exception("A file could not be made")
             return {"type": "failed", "text": f"{NO_ROOM} for this file. Try again later."}
         return {"type": "file", "name": name, "mime": mime, "data": base64.b64encode(content).decode()}
+
+
+def how_loud(sounds: Iterable[Playable]) -> str:
+    """Say how loud a lab's sounds are played."""
+    if all(each.safe is None for each in sounds):
+        return "All are played at one safe level."
+    return f"Levels that differ are played so; what is louder than {SAFE_SPL:g} dB SPL is played no louder."
 
 
 def rms(samples: torch.Tensor) -> float:

@@ -166,11 +166,15 @@ class Work(TypedDict):
 
 
 class ToolsContent(TypedDict):
-    """What the tools under the figures are drawn from: listen, compare, keep, code. Lists hold key, label, help."""
+    """What the tools under the figures are drawn from: listen, compare, keep, code. Lists hold key, label, help.
+
+    ``levels`` says how loud the sounds are played.
+    """
 
     id: str
     file: str
     sounds: list[list[str]]
+    levels: str
     silent: list[str]
     exports: list[list[str]]
     pinned: bool

@@ -91,7 +91,9 @@ class Chain(LabModel):
 
     def __init__(self) -> None:
         self.stimulus = Stimulus(highest_frequency=HIGHEST, rates=(FS,))
-        length = self.stimulus.param.duration  # of this object alone: param copies a parameter that is asked for
+        length = (
+            self.stimulus.param.duration
+        )  # of this object alone: param copies a parameter that is asked for
         length.bounds, length.step, length.scale = (SHORTEST, length.bounds[1]), 0.01, "log"
         self.listener = Listener()
         self.parameters = Parameters()
@@ -165,7 +167,9 @@ class Chain(LabModel):
         needs_tone = view in TONES and kind != "tone"
         if "s.kind" in changed and (needs_tone or (view in OWN and kind != "tone")):
             self.display.view = "area"
-            return [f"The experiment before has a sound of its own; {self.stimulus.summary} is heard in this one."]
+            return [
+                f"The experiment before has a sound of its own; {self.stimulus.summary} is heard in this one."
+            ]
         if needs_tone:
             self.stimulus.kind = "tone"
             return ["This experiment is made with pure tones: the sound is one now."]
@@ -173,7 +177,9 @@ class Chain(LabModel):
 
     def _fit_band(self) -> list[str]:
         centre = float(self.display.centre)
-        widest = math.floor((HIGHEST**2 - centre**2) / HIGHEST)  # its upper edge is then at the highest frequency
+        widest = math.floor(
+            (HIGHEST**2 - centre**2) / HIGHEST
+        )  # its upper edge is then at the highest frequency
         if self.display.band <= widest:
             return []
         self.display.band = widest

@@ -43,8 +43,9 @@ def hertz(low: float, high: float) -> tuple[float, float]:
 
 #: One colour a window, longest first.
 _WINDOW_COLOURS = (PURPLE, VERMILION, ORANGE, GREEN, SKY, BLUE)
-#: Ticks of frequency axes, Hz.
+#: Ticks of frequency axes, Hz: of wide figures, and of narrow ones.
 OCTAVES = (125, 250, 500, 1000, 2000, 4000, 8000, 16000)
+_FEWER = (125, 500, 1000, 2000, 4000, 8000, 16000)
 
 
 def pair(x: Any, y: Any) -> tuple[Array, Array]:
@@ -55,7 +56,7 @@ def pair(x: Any, y: Any) -> tuple[Array, Array]:
 # ------------------------------------------------------------------ the chain from spectrum to sones
 
 #: The axis of the figures of patterns: from 1 to 40 Cam.
-PLACE = Axis("place", "Centre frequency", "Hz", hertz(1.0, 40.0), "erb", OCTAVES)
+PLACE = Axis("place", "Centre frequency", "Hz", hertz(1.0, 40.0), "erb", _FEWER)
 
 
 def _window(i: int) -> Callable[[LoudnessModel], tuple[Array, Array]]:
@@ -71,7 +72,7 @@ def _window(i: int) -> Callable[[LoudnessModel], tuple[Array, Array]]:
 
 SPECTRUM = Figure(
     "spectrum",
-    lambda lab: f"Spectrum behind the middle ear at {lab.course.moments[lab.frame]:.2f} s, by window",
+    lambda lab: f"Spectrum at {lab.course.moments[lab.frame]:.2f} s, by window",
     replace(PLACE, labelled=False),
     Axis("component", "Level", "dB SPL", (-10.0, 110.0)),
     [
@@ -107,7 +108,7 @@ def _noise_alone(lab: LoudnessModel) -> tuple[Array, Array]:
 
 def _excitation_title(lab: LoudnessModel) -> str:
     if lab.display.view == "masking":
-        return f"Excitation: the tone changes it by {lab.change_by_probe:.1f} dB at most; 1 dB is heard"
+        return f"Excitation: changed by {lab.change_by_probe:.1f} dB; 1 dB is heard"
     if not (lab.patterns[0][0] > lab.threshold).any():
         return "Excitation pattern: below threshold"
     frequency, height = lab.peak_of_pattern
@@ -211,7 +212,9 @@ OVER_TIME = Figure(
     "time",
     lambda lab: f"Loudness over time: {lab.sones(lab.course.peak)}",
     Axis("time", "Time", "s", lambda lab: (float(lab.course.time[0]), float(lab.course.time[-1]))),
-    Axis("loudness", "Loudness", "sone", Rising(lambda lab: float(lab.course.instantaneous.max()), least=20.0)),
+    Axis(
+        "loudness", "Loudness", "sone", Rising(lambda lab: float(lab.course.instantaneous.max()), least=20.0)
+    ),
     [
         Guides("moment", lambda lab: float(lab.course.moments[lab.frame])),
         Curve("instantaneous", _course("instantaneous"), Style(SKY, width=1.0), "instantaneous"),

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from amtlib import Moore2016
 from amtlib.loudness import THRESHOLD_SONE, equal_loudness_steps
 from amtlib.loudness.iso226 import iso226_contour, iso226_frequencies
 from app.labs.loudness.steady import Lines, Steady, band_of_noise, cam

@@ -37,6 +37,7 @@ from app.figures.theme import (
 )
 from app.labs.loudness.chain_figures import (
     AREA,
+    AREA_HEIGHT,
     EXCITATION,
     LEADING,
     OCTAVES,
@@ -60,13 +61,13 @@ EARS = ("Left ear alone", "Right ear alone", "Both, inhibited", "Both, not inhib
 _NOW = Style(VERMILION, width=13)
 
 
+def _during(view: str) -> Callable[[LoudnessModel], bool]:
+    return lambda lab: bool(lab.display.view == view)
+
+
 def _beside(name: str, title: Any, x: Axis, y: Axis, layers: Sequence[Layer], **settings: Any) -> Figure:
     """Return the figure of an experiment, which leads while that is chosen."""
-
-    def is_shown(lab: LoudnessModel) -> bool:
-        return bool(lab.display.view == name)
-
-    return Figure(name, title, x, y, layers, is_shown, LEADING, area="beside", **settings)
+    return Figure(name, title, x, y, layers, _during(name), LEADING, area="beside", **settings)
 
 
 def _at_level(i: int) -> Callable[[LoudnessModel], tuple[Array, Array]]:
@@ -81,7 +82,7 @@ def _at_level(i: int) -> Callable[[LoudnessModel], tuple[Array, Array]]:
 SERIES = _beside(
     "series",
     "The same sound at five levels",
-    replace(PLACE, name="series_place"),
+    replace(PLACE, name="series_place", ticks=OCTAVES),
     Axis("series", "Excitation", "dB", (-10.0, 110.0)),
     [
         Curve(f"level-{level}", _at_level(i), Style(colour), f"{level} dB SPL")
@@ -128,6 +129,8 @@ GROWTH = _beside(
     legend="bottom_right",
 )
 
+#: The same in small, beside the area.
+RISE = replace(GROWTH, name="rise", shown=_during("area"), height=AREA_HEIGHT, area="specific")
 
 _DURATION_TICKS = (0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
 
@@ -181,7 +184,12 @@ BINAURAL = _beside(
     "binaural",
     "One ear and two",
     Axis("ears", "", scale="names"),
-    Axis("ears_loudness", "Loudness", "sone", Rising(lambda lab: float(_alone_and_together(lab).max()), least=7.0)),
+    Axis(
+        "ears_loudness",
+        "Loudness",
+        "sone",
+        Rising(lambda lab: float(_alone_and_together(lab).max()), least=7.0),
+    ),
     [
         Bars("loudness", _alone_and_together, Style(BLUE), names=EARS),
         Words("values", _ear_words, Style(BLUE), size="13px"),
@@ -258,7 +266,9 @@ BANDWIDTH = _beside(
     [
         Guides("erb", lambda lab: lab.one_erb, label="one ERB"),
         *compared(Curve("loudness", _widened, STRONG, "a band of this level"), "pinned A"),
-        Points("now", lambda lab: ([float(lab.display.band)], [lab.course.peak]), _NOW, "the band that is heard"),
+        Points(
+            "now", lambda lab: ([float(lab.display.band)], [lab.course.peak]), _NOW, "the band that is heard"
+        ),
     ],
     legend="top_left",
     pointable=True,
@@ -307,9 +317,17 @@ CONTOURS = _beside(
             for i, phon in enumerate(PHONS)
         ),
         Words("phons", _contour_words, Style(BLUE), size="11px"),
-        Points("reference", lambda lab: ([1000.0], [float(lab.display.reference)]), Style(GREEN, width=11), "1 kHz"),
         Points(
-            "now", lambda lab: ([float(lab.stimulus.frequency)], [float(lab.stimulus.level)]), _NOW, "this tone"
+            "reference",
+            lambda lab: ([1000.0], [float(lab.display.reference)]),
+            Style(GREEN, width=11),
+            "1 kHz",
+        ),
+        Points(
+            "now",
+            lambda lab: ([float(lab.stimulus.frequency)], [float(lab.stimulus.level)]),
+            _NOW,
+            "this tone",
         ),
     ],
     legend="top_right",
@@ -318,7 +336,7 @@ CONTOURS = _beside(
 
 FIGURES = FigureSet(
     [
-        *(AREA, GROWTH, SERIES, DURATION, BINAURAL, MASKING, BANDWIDTH, CONTOURS),
+        *(AREA, RISE, GROWTH, SERIES, DURATION, BINAURAL, MASKING, BANDWIDTH, CONTOURS),
         *(SPECTRUM, EXCITATION, SPECIFIC, OVER_TIME),
     ]
 )

@@ -234,7 +234,9 @@ class LoudnessModel(Chain):
     def contours(self) -> experiments.Contours:
         """The equal-loudness contours of the present listener."""
         key = self.key_of("m.model", "m.field", "m.ears", "m.inhibition", "p.")
-        return self.stage("contours", key, lambda: experiments.contours(self.model(), self.check), shared=True)
+        return self.stage(
+            "contours", key, lambda: experiments.contours(self.model(), self.check), shared=True
+        )
 
     # ------------------------------------------------------------------ words
 
@@ -245,13 +247,16 @@ class LoudnessModel(Chain):
         if (excitation > self.threshold).any():
             top, height = self.peak_of_pattern
             found["octave_up_db"] = excitation_at(self.course.frequencies, excitation, 2 * top) - height
-        return found | {
-            "binaural": self._binaural_measures,
-            "masking": self._masking_measures,
-            "bandwidth": self._bandwidth_measures,
-            "duration": lambda: {"share_of_longest": 100 * peak / self.duration_curve.long_term[-1]},
-            "contours": lambda: {"from_standard_db": self.contours.from_standard()},
-        }.get(self.display.view, dict)()
+        return (
+            found
+            | {
+                "binaural": self._binaural_measures,
+                "masking": self._masking_measures,
+                "bandwidth": self._bandwidth_measures,
+                "duration": lambda: {"share_of_longest": 100 * peak / self.duration_curve.long_term[-1]},
+                "contours": lambda: {"from_standard_db": self.contours.from_standard()},
+            }.get(self.display.view, dict)()
+        )
 
     def _binaural_measures(self) -> dict[str, float]:
         return {"binaural_gain": self.binaural_gain}
@@ -305,7 +310,9 @@ class LoudnessModel(Chain):
             where = f"hidden: {-margin:.0f} dB below its threshold beside the noise"
         else:
             where = f"heard: {margin:.0f} dB above its threshold beside the noise"
-        return f"{tone} {where}, {found['threshold_db']:.0f} dB SPL (in quiet {found['quiet_db']:.0f} dB SPL)."
+        return (
+            f"{tone} {where}, {found['threshold_db']:.0f} dB SPL (in quiet {found['quiet_db']:.0f} dB SPL)."
+        )
 
     def _ears_in_words(self) -> str:
         if self.listener.model != "moore2016" or self.right == -math.inf or not self.steady.left > 0:

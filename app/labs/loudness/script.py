@@ -98,7 +98,9 @@ def steady_script(lines: Lines, listener: Listener, parameters: Parameters, *, r
         else f"model = Glasberg2002(field={listener.field!r}, presentation={ear!r})"
     )
     code += parameter_code(parameters, later=later)
-    other = "" if not later or right == 0 else f", levels + {right!r}" if right > -math.inf else ", -float('inf')"
+    other = (
+        "" if not later or right == 0 else f", levels + {right!r}" if right > -math.inf else ", -float('inf')"
+    )
     code += [
         "with torch.no_grad():",
         f"    found = model.stationary(freqs, levels{other})",

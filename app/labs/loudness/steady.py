@@ -114,9 +114,7 @@ def noise(display: Display) -> torch.Tensor:
 def rendered(stimulus: Stimulus, display: Display) -> torch.Tensor:
     """Return what is heard of the sound of the experiment that is shown, one of `OWN`: Pa, shape ``(T,)``."""
     if display.view == "contours":
-        return signals.tone(
-            float(stimulus.frequency), level=float(stimulus.level), duration=DURATION, fs=FS
-        )
+        return signals.tone(float(stimulus.frequency), level=float(stimulus.level), duration=DURATION, fs=FS)
     heard = noise(display)
     if display.view == "masking":
         tone = signals.tone(
@@ -131,7 +129,9 @@ def summary(stimulus: Stimulus, display: Display) -> str:
     """Name the sound of the experiment that is shown, one of `OWN`, in a few words."""
     if display.view == "contours":
         return f"Tone of {stimulus.frequency:g} Hz at {stimulus.level:g} dB SPL"
-    low, high = edges(float(display.centre), float(display.width if display.view == "masking" else display.band))
+    low, high = edges(
+        float(display.centre), float(display.width if display.view == "masking" else display.band)
+    )
     heard = f"Noise from {low:.0f} to {high:.0f} Hz at {display.level:g} dB SPL"
     if display.view == "masking":
         return f"{heard}, then with a tone of {display.probe:g} Hz at {display.probe_level:g} dB SPL"

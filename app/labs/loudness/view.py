@@ -114,7 +114,7 @@ class LoudnessLab(LabView):
             return self.lab.update({"v.moment": self.lab.moment_at(x)})
         if figure in ("masking", "contours"):
             x = float(scales.erb2fc(torch.tensor(x, dtype=torch.float64)))
-        wanted = {
+        wanted: dict[str, float] = {
             "duration": {"s.duration": round(x, 2)},
             "bandwidth": {"v.band": round(x)},
             "masking": {"v.probe": round(x), "v.probe_level": round(y)},

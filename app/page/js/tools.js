@@ -65,7 +65,7 @@ export function tools(model, el, store) {
   el.append(root)
   store.watchers.add(() => root.classList.toggle("presenting", store.presenting))
 
-  const note = make("span", {class: "fine"}, "Played at one safe level; dB SPL is the model’s level.")
+  const note = make("span", {class: "fine"}, model.content.levels)
   const heard = sounds.length ? [group("Listen", ...listen), player, status, note] : [player, status]
   const ears = make("div", {class: "listen"}, work.node, ...heard)
   const place = () => (store.corner ?? el).prepend(ears)
