@@ -179,7 +179,7 @@ def _specific(name: str, height: int, shown: Callable[[LoudnessModel], bool], ar
             "specific",
             "Specific loudness",
             "sone/Cam",
-            Rising(lambda lab: float(lab.course.specific.sum(0).max()), least=5.0),
+            Rising(lambda lab: float(lab.course.specific.sum(0).max()), least=4.0),
         ),
         [
             Area("left", _specific_left, Style(BLUE, width=1.5, alpha=0.55), _of_ear(0, "left")),
@@ -213,7 +213,7 @@ OVER_TIME = Figure(
     lambda lab: f"Loudness over time: {lab.sones(lab.course.peak)}",
     Axis("time", "Time", "s", lambda lab: (float(lab.course.time[0]), float(lab.course.time[-1]))),
     Axis(
-        "loudness", "Loudness", "sone", Rising(lambda lab: float(lab.course.instantaneous.max()), least=20.0)
+        "loudness", "Loudness", "sone", Rising(lambda lab: float(lab.course.instantaneous.max()), least=16.0)
     ),
     [
         Guides("moment", lambda lab: float(lab.course.moments[lab.frame])),

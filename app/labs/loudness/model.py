@@ -68,6 +68,9 @@ class LoudnessModel(Chain):
         "quiet_db": Measure("Threshold of the tone in quiet", "dB SPL", 1),
         "masking_db": Measure("Threshold, raised by", "dB", 1),
         "above_threshold_db": Measure("Tone, above its threshold by", "dB", 1),
+        "probe_hz": Measure("Frequency of the tone", "Hz"),
+        "tone_hz": Measure("Frequency of the tone", "Hz"),
+        "erb_hz": Measure("One ERB", "Hz"),
         "against_narrow": Measure("Loudness, against the narrowest band", "times", 2),
         "summation": Measure("Widest band, against the narrowest", "times", 2),
         "share_of_longest": Measure("Loudness, against the longest tone", "%", 0),
@@ -254,7 +257,10 @@ class LoudnessModel(Chain):
                 "masking": self._masking_measures,
                 "bandwidth": self._bandwidth_measures,
                 "duration": lambda: {"share_of_longest": 100 * peak / self.duration_curve.long_term[-1]},
-                "contours": lambda: {"from_standard_db": self.contours.from_standard()},
+                "contours": lambda: {
+                "from_standard_db": self.contours.from_standard(),
+                "tone_hz": float(self.stimulus.frequency),
+            },
             }.get(self.display.view, dict)()
         )
 
@@ -265,6 +271,7 @@ class LoudnessModel(Chain):
         masked, display = self.masking, self.display
         threshold, quiet = (masked.threshold(float(display.probe), masked=is_) for is_ in (True, False))
         return {
+            "probe_hz": float(display.probe),
             "threshold_db": threshold,
             "quiet_db": quiet,
             "masking_db": threshold - quiet,
@@ -275,6 +282,7 @@ class LoudnessModel(Chain):
         bands = self.bandwidth.loudness
         narrowest = max(bands[0], 1e-9)
         return {
+            "erb_hz": self.one_erb,
             "summation": float(bands[-1] / narrowest),
             "against_narrow": float(self.course.peak / narrowest),
         }

@@ -114,13 +114,13 @@ class LoudnessLab(LabView):
             return self.lab.update({"v.moment": self.lab.moment_at(x)})
         if figure in ("masking", "contours"):
             x = float(scales.erb2fc(torch.tensor(x, dtype=torch.float64)))
-        wanted: dict[str, float] = {
+        looked: dict[str, dict[str, float]] = {
             "duration": {"s.duration": round(x, 2)},
             "bandwidth": {"v.band": round(x)},
             "masking": {"v.probe": round(x), "v.probe_level": round(y)},
             "contours": {"s.frequency": round(x), "s.level": round(y)},
-        }[figure]
-        return self.lab.update({key: self._within(key, value) for key, value in wanted.items()})
+        }
+        return self.lab.update({key: self._within(key, value) for key, value in looked[figure].items()})
 
     def _within(self, key: str, value: float) -> float:
         """Return the value of a setting that is nearest to a place."""
