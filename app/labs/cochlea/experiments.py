@@ -215,16 +215,15 @@ def spectrum_at_place(bank: DRNLFilterbank, tones: Sequence[tuple[float, float]]
 
 def distortion(bank: DRNLFilterbank, cf: float, level: float, ratio: float) -> Distortion:
     """Return the spectrum of the place of ``cf`` Hz while two tones of ``level`` dB SPL sound whose 2 f1 - f2 it is."""
-    width = FS / SPECTRUM
-    product = max(round(cf / width), 1)
-    first = round(cf / (2 - ratio) / width)
-    primaries = (first * width, (2 * first - product) * width)
+    first = cf / (2 - ratio)
+    primaries = (first, 2 * first - cf)
+    # The product lies on the bin that the bins of both tones say, at most two beside the one of its own frequency.
     found = spectrum_at_place(bank, [(f, level) for f in primaries])
-    there = float(found.levels[product])
+    there = float(found.levels[round((2 * found.tones[0] - found.tones[1]) / found.frequencies[1])])
     return Distortion(
         spectrum=found,
         primaries=primaries,
-        product=product * width,
+        product=cf,
         product_level=there if there > NOTHING else -math.inf,
     )
 

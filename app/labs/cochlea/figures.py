@@ -38,7 +38,7 @@ from app.figures.theme import (
     VERMILION,
     Style,
 )
-from app.labs.cochlea.experiments import NOTHING, TUNING_LEVELS, AtPlace
+from app.labs.cochlea.experiments import TUNING_LEVELS, AtPlace
 from app.labs.cochlea.model import LEAST_LOSS, CochleaModel
 
 _TALL, _HALF = 540, 266
@@ -119,8 +119,8 @@ def _arrow_head(lab: CochleaModel) -> tuple[list[float], list[float]]:
 def _lost_in_words(lab: CochleaModel) -> tuple[list[float], list[float], list[str]]:
     levels, ends = _lost(lab)
     beside = -_BESIDE if float(lab.test.level) > LEVEL_END - 2 * _BESIDE else _BESIDE
-    middle = [sum(ends) / 2] if ends else []
-    return [level + beside for level in levels[1:]], middle, [f"loss {lab.loss:.0f} dB"] * len(middle)
+    height = [ends[0] - 0.3 * lab.loss] if ends else []  # between the two curves
+    return [level + beside for level in levels[1:]], height, [f"loss {lab.loss:.0f} dB"] * len(height)
 
 
 INPUT_OUTPUT = _figure(
@@ -223,7 +223,7 @@ def _most(lab: CochleaModel) -> tuple[float, float]:
 
 SUPPRESSION = _figure(
     "suppression",
-    "Change of the probe by any second tone (dB)",
+    "Probe, changed by any tone (dB)",
     Axis(
         "suppressor_frequency",
         "Frequency of the second tone",
@@ -280,7 +280,7 @@ def _beside_probe(lab: CochleaModel) -> tuple[Array, Array]:
 
 def _suppressed_in_words(lab: CochleaModel) -> tuple[Array, Array, list[str]]:
     alone, both = lab.at_place
-    at = np.array([alone.tones[0] * 0.93, both.tones[0] * 1.03, both.tones[1] * 1.03])
+    at = np.array([alone.tones[0] * 0.93, both.tones[0] * 1.1, both.tones[1]])
     heights = np.array([alone.at_tones[0], both.at_tones[0], both.at_tones[1]])
     return at, np.maximum(heights, _FLOOR), ["alone", f"−{lab.suppressed[0]:.0f} dB", "second tone"]
 
@@ -317,12 +317,11 @@ def _distorted(name: str) -> Callable[[CochleaModel], tuple[Array, Array]]:
         found, spectrum = lab.distortion, lab.distortion.spectrum
         if name == "tones":
             return spectrum.tones, spectrum.at_tones
-        product = np.abs(spectrum.frequencies - found.product) < 1.0
         if name == "product":
-            there = product & (spectrum.levels > NOTHING)
-            return spectrum.frequencies[there], spectrum.levels[there]
+            there = found.product_level > -math.inf
+            return np.array([found.product] * there), np.array([found.product_level] * there)
         frequencies, levels = _peaks(spectrum, _around(lab))
-        others = np.abs(frequencies - found.product) > 1.0
+        others = np.abs(frequencies - (2 * spectrum.tones[0] - spectrum.tones[1])) > 1.0
         return frequencies[others], levels[others]
 
     return values
@@ -351,9 +350,7 @@ DISTORTION = _figure(
     MOVEMENT,
     [
         Stems("others", _distorted("others"), _FAINT, "what else the place adds"),
-        Stems(
-            "pinned", _distorted("product"), replace(PINNED, width=9.0, dash="solid"), "pinned A", pinned=True
-        ),
+        Stems("pinned", _distorted("product"), replace(PINNED, width=9.0, dash="solid"), pinned=True),
         Stems("tones", _distorted("tones"), Style(BLUE, width=5.0), "f1 and f2, as they arrive here"),
         Stems("product", _distorted("product"), Style(VERMILION, width=5.0), "2 f1 − f2"),
         Words("marks", _distortion_marks, Style(BLUE), size="13px"),

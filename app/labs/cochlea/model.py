@@ -372,6 +372,10 @@ class CochleaModel(LabModel):
                 "weaker than any" if self.product_as_tone == -math.inf else f"as strong as one of {strong}"
             )
             return f"{made} a third one of {d.product:.0f} Hz, at its place {as_tone}."
+        if test.experiment == "cochleagram":
+            return (
+                f"{self.stimulus.summary}, at {test.channels} places of this ear and of a linear filterbank."
+            )
         curve = self.input_output
         knee = "no knee" if math.isnan(curve.knee) else f"knee at {curve.knee:.0f} dB SPL"
         lost = f" {self.loss:.0f} dB are lost." if self.loss >= LEAST_LOSS else ""

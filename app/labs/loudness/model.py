@@ -258,9 +258,9 @@ class LoudnessModel(Chain):
                 "bandwidth": self._bandwidth_measures,
                 "duration": lambda: {"share_of_longest": 100 * peak / self.duration_curve.long_term[-1]},
                 "contours": lambda: {
-                "from_standard_db": self.contours.from_standard(),
-                "tone_hz": float(self.stimulus.frequency),
-            },
+                    "from_standard_db": self.contours.from_standard(),
+                    "tone_hz": float(self.stimulus.frequency),
+                },
             }.get(self.display.view, dict)()
         )
 
