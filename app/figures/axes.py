@@ -73,7 +73,7 @@ class Rising:
         floor = held / 10 if held > self.least else -1.0
         if held > 0 and floor < highest <= held:
             return 0.0, held
-        return 0.0, max(self.fitted(state), self.least)
+        return 0.0, self.least if highest <= self.least else self.fitted(state)
 
     def fitted(self, state: Any) -> float:
         """Return the upper limit that fits what is there now."""

@@ -254,8 +254,12 @@ class CochleaModel(LabModel):
         """Return the sound of the experiment in Pa, shape ``(T,)``: its tones, or the one that is chosen."""
         tones = self.tones
         if not tones:
-            return self.stage("sound", self.stimulus.key(), lambda: self.stimulus.render(FS), shared=True)
+            return self.chosen_sound()
         return torch.stack([signals.tone(f, level=level, duration=HEARD, fs=FS) for f, level in tones]).sum(0)
+
+    def chosen_sound(self) -> torch.Tensor:
+        """Return the sound that is chosen, which the cochleagram shows, in Pa, shape ``(T,)``."""
+        return self.stage("sound", self.stimulus.key(), lambda: self.stimulus.render(FS), shared=True)
 
     @property
     def sound_in_words(self) -> str:
@@ -270,7 +274,7 @@ class CochleaModel(LabModel):
     def basilar_membrane(self) -> tuple[Array, torch.Tensor]:
         """Return the places' frequencies and their velocities in m/s, shape ``(F, T)``."""
         fc = self.places()
-        velocity, first = torch.empty(len(fc), len(self.sound())), 0
+        velocity, first = torch.empty(len(fc), len(self.chosen_sound())), 0
         for part in self._by_places(fc):
             velocity[first : first + len(part)] = part
             first += len(part)
@@ -278,7 +282,7 @@ class CochleaModel(LabModel):
 
     def _by_places(self, fc: Array) -> Iterator[torch.Tensor]:
         """Yield the velocities of a few places at a time, so many that they need little memory."""
-        stapes = middle_ear()(self.sound().double()).float()
+        stapes = middle_ear()(self.chosen_sound().double()).float()
         at_once = max(AT_ONCE // len(stapes), 1)
         for first in range(0, len(fc), at_once):
             self.check()
@@ -309,13 +313,13 @@ class CochleaModel(LabModel):
         key = (*self.stimulus.key(), self.test.channels)
         return Cochleagrams(
             fc=fc,
-            duration=len(self.sound()) / FS,
+            duration=len(self.chosen_sound()) / FS,
             drnl=decibels(np.concatenate([short_time_rms(part) for part in self._by_places(fc)])),
             gammatone=self.stage("gammatone", key, lambda: self._gammatone(fc), shared=True),
         )
 
     def _gammatone(self, fc: Array) -> Array:
-        sound = self.sound()
+        sound = self.chosen_sound()
         groups = np.array_split(fc, max(len(fc) * len(sound) // AT_ONCE, 1))
         rows = [short_time_rms(GammatoneFilterbank(torch.from_numpy(part), FS)(sound)) for part in groups]
         return decibels(np.concatenate(rows), signals.P_REF)

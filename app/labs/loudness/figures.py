@@ -292,7 +292,7 @@ def _contour(i: int) -> Callable[[LoudnessModel], tuple[Array, Array]]:
 
 def _contours_title(lab: LoudnessModel) -> str:
     loud = lab.phon(lab.course.peak)
-    return f"{lab.stimulus.frequency:g} Hz at {lab.stimulus.level:g} dB SPL: as loud as 1 kHz at {loud:.0f}"
+    return f"{lab.stimulus.frequency:g} Hz at {lab.stimulus.level:g} dB SPL: as loud as 1 kHz at {loud:.0f} dB SPL"
 
 
 def _contour_words(lab: LoudnessModel) -> tuple[Array, Array, list[str]]:

@@ -16,7 +16,7 @@ from app.labs.loudness.chain import Chain
 from app.labs.loudness.script import script, steady_script
 from app.labs.loudness.settings import EXPERIMENTS, FS
 from app.labs.loudness.steady import OWN, Array, Lines, masker
-from app.labs.loudness.words import excitation_at, near, peak_between, phon
+from app.labs.loudness.words import excitation_at, near, peak_between, phon, plain
 from app.lessons import Measure, load_lessons
 from app.stimulus import Stimulus
 
@@ -334,8 +334,8 @@ class LoudnessModel(Chain):
 
     def sones(self, sone: float) -> str:
         """Write a loudness for a person: sone, and phon beside it."""
-        digits, level = 3 if sone < 1 else 2 if sone < 10 else 1, self.phon(sone)
-        return f"{sone:.{digits}f} sone" + (f" ({level:.0f} phon)" if math.isfinite(level) else "")
+        level = self.phon(sone)
+        return f"{plain(sone)} sone" + (f" ({level:.0f} phon)" if math.isfinite(level) else "")
 
     @property
     def peak_of_pattern(self) -> tuple[float, float]:

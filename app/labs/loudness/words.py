@@ -55,5 +55,13 @@ def phon(sone: float, model: Moore2016 | Glasberg2002 | None = None, *, by_compo
 
 
 def plain(sone: float) -> str:
-    """Write a loudness with three digits, and never in powers of ten."""
-    return f"{sone:.{max(0, 2 - math.floor(math.log10(sone)))}f}" if sone >= 1e-3 else "0"
+    """Write a loudness as finely as it is told apart, and never in powers of ten.
+
+    Examples
+    --------
+    >>> plain(15.25), plain(4.107), plain(0.9992), plain(0.00904), plain(0.0)
+    ('15.3', '4.11', '1.00', '0.0090', '0')
+    """
+    if sone < 1e-3:
+        return "0"
+    return f"{sone:.{1 - math.floor(math.log10(sone)) if sone < 0.1 else 2 if sone < 10 else 1}f}"
