@@ -242,7 +242,7 @@ SUPPRESSION = _figure(
             Style("black", width=12),
             marker="x",
         ),
-        Points("now", lambda lab: ([lab.tones[1][0]], [lab.tones[1][1]]), _NOW),
+        Points("now", lambda lab: tuple([each] for each in lab.probe_and_second[1]), _NOW),
     ],
     area="side",
     grid=False,

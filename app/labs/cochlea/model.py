@@ -164,9 +164,14 @@ class CochleaModel(LabModel):
             return []
         if test.experiment == "distortion":
             return [(frequency, level) for frequency in self.distortion.primaries]
-        first = (self.tone_frequency, level)
-        second = (min(float(test.cf * test.second), 0.45 * FS), float(test.second_level))
-        return [first, second] if test.experiment == "suppression" else [first]
+        return self.probe_and_second if test.experiment == "suppression" else [(self.tone_frequency, level)]
+
+    @property
+    def probe_and_second(self) -> list[tuple[float, float]]:
+        """The two tones of the suppression experiment, Hz and dB SPL."""
+        test = self.test
+        second = min(float(test.cf * test.second), 0.45 * FS)
+        return [(float(test.cf), float(test.level)), (second, float(test.second_level))]
 
     @property
     def input_output(self) -> InputOutput:
@@ -213,7 +218,9 @@ class CochleaModel(LabModel):
 
         def make() -> tuple[AtPlace, AtPlace]:
             bank = self.bank([self.test.cf])
-            alone, both = (experiments.spectrum_at_place(bank, self.tones[:count]) for count in (1, 2))
+            alone, both = (
+                experiments.spectrum_at_place(bank, self.probe_and_second[:count]) for count in (1, 2)
+            )
             return alone, both
 
         names = ("t.cf", "t.level", "t.second", "t.second_level")
@@ -358,7 +365,7 @@ class CochleaModel(LabModel):
         test = self.test
         if test.experiment == "suppression":
             down, against = self.suppressed
-            (probe, level), (second, second_level) = self.tones
+            (probe, level), (second, second_level) = self.probe_and_second
             return (
                 f"{second:.0f} Hz at {second_level:g} dB SPL turns {probe:.0f} Hz at {level:g} dB SPL down by "
                 f"{down:.1f} dB at its place, and is {abs(against):.1f} dB {'weaker' if against < 0 else 'stronger'} "
