@@ -20,7 +20,6 @@ _GRID = """
                                   [lead-end side-start] minmax(0, 2fr) [side-end first-end second-end corner-end];
            grid-template-rows: [lead-start side-start first-start] auto [first-end second-start] auto
                                [second-end lead-end side-end corner-start] auto [corner-end]; }
-.corner { padding-left: 4px; min-height: 44px; }
 @container (max-width: 699px) {
   .figures { grid-template-columns: minmax(0, 1fr); grid-template-rows: none;
              grid-template-areas: "lead" "first" "second" "corner" "side"; }

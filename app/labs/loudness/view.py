@@ -21,7 +21,6 @@ _GRID = """
                                calc(190 * var(--px)) auto;
            grid-template-areas: "beside spectrum" "beside excitation" "beside specific" "time specific"
                                 "corner corner"; }
-.corner { padding-left: 4px; min-height: 44px; }
 @container (max-width: 699px) {
   .figures { grid-template-columns: minmax(0, 1fr); grid-template-rows: none;
              grid-template-areas: "beside" "corner" "specific" "time" "excitation" "spectrum"; }
