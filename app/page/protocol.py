@@ -253,11 +253,15 @@ class Table(TypedDict):
 
 
 class ToolsContent(TypedDict):
-    """What the tools under the figures are drawn from: listen, compare, keep, code. Lists hold key, label, help."""
+    """What the tools under the figures are drawn from: listen, compare, keep, code. Lists hold key, label, help.
+
+    ``levels`` says how loud the sounds are played.
+    """
 
     title: str
     file: str
     sounds: list[list[str]]
+    levels: str
     silent: list[str]
     exports: list[list[str]]
     pinned: bool

@@ -29,7 +29,7 @@ from app.page.content import Contents, Status
 from app.page.inbox import Inbox
 from app.page.layout import SITE, cell_frame, page_frame, title_bar
 from app.page.link import Link
-from app.page.listen import DATA, Export, Listening, Playable, zipped
+from app.page.listen import DATA, SAFE_DBFS, Export, Listening, Playable, zipped
 from app.page.messages import Messages
 from app.page.part import LabPart
 from app.page.problems import sentence
@@ -171,7 +171,7 @@ class LabView(Viewer):
 
     def fit(self) -> None:
         """Set limits and colours to what is there now."""
-        self.live.fit()
+        self.live.fit(self.reads())
 
     def pointed(self, figure: str, x: float, y: float) -> list[str]:
         """Look closer at a place of a figure, in its axes' units; return what is to be said about it."""
@@ -200,8 +200,8 @@ class LabView(Viewer):
         return []
 
     def level_dbfs(self, key: str) -> float:
-        """Return the rms at which the sound with that key is played, dB re full scale."""
-        return -26.0
+        """Return the highest rms at which the sound with that key is played, dB re full scale."""
+        return SAFE_DBFS
 
     def compared_sound(self) -> tuple[torch.Tensor, int] | None:
         """Return the sound that stands for the present state in a comparison by ear, and its rate."""

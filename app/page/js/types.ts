@@ -184,6 +184,8 @@ export interface ToolsContent {
   fits: boolean
   pinned: boolean
   /** Keys of the sounds that there are not in the present state. */
+  /** How loud things are played. */
+  levels: string
   silent: string[]
   code: string
   work: Work | null
