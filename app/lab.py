@@ -1,4 +1,4 @@
-"""What the model half of every lab has: one state, read and written as text, and lessons kept as data.
+"""What the model half of every lab has: one state, read and written as text, and stages that are computed once.
 
 Neither panel nor holoviews is imported here, so that every lab can be tested without a browser. The idea of a link that
 holds the whole state is TensorFlow Playground's.
@@ -6,14 +6,13 @@ holds the whole state is TensorFlow Playground's.
 
 import contextlib
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import param
 import torch
-import yaml
 
+from app.lessons import Lesson, Measure
 from app.page.background import LARGE, Superseded
 from app.quantity import Field, shortened
 from app.shared import SHARED
@@ -33,57 +32,6 @@ class Section:
     open: bool = True
 
 
-@dataclass(frozen=True)
-class Task:
-    """What a lesson asks for: measures of the lab, each between two limits."""
-
-    text: str
-    checks: Mapping[str, tuple[float, float]]
-    done: str
-
-    def is_done(self, measures: Mapping[str, float]) -> bool:
-        """Whether every measure lies between its limits."""
-        return all(low <= measures[name] <= high for name, (low, high) in self.checks.items())
-
-
-@dataclass(frozen=True)
-class Lesson:
-    """A preset with a story: a state, what to hide, what to think about and what to try."""
-
-    slug: str
-    title: str
-    text: str = ""
-    state: Mapping[str, Any] = field(default_factory=dict)
-    hide: tuple[str, ...] = ()
-    questions: tuple[tuple[str, str], ...] = ()
-    task: Task | None = None
-
-
-def load_lessons(path: Path) -> dict[str, Lesson]:
-    """Read the lessons of a lab from its YAML file, in the file's order.
-
-    Raises
-    ------
-    ValueError
-        If an entry has an unknown field, such as a misspelt one.
-    """
-    lessons = {}
-    for slug, entry in yaml.safe_load(path.read_text(encoding="utf-8")).items():
-        unknown = set(entry) - {"title", "text", "state", "hide", "questions", "task"}
-        if unknown:
-            raise ValueError(f"{path.name}: lesson {slug} has unknown fields {sorted(unknown)}")
-        lessons[slug] = Lesson(
-            slug=slug,
-            title=entry["title"],
-            text=entry.get("text", "").strip(),
-            state=entry.get("state", {}),
-            hide=tuple(entry.get("hide", ())),
-            questions=tuple((q["ask"], q["answer"]) for q in entry.get("questions", ())),
-            task=Task(**entry["task"]) if "task" in entry else None,
-        )
-    return lessons
-
-
 class LabModel(param.Parameterized):
     """State and computation of a lab, without a page.
 
@@ -93,6 +41,8 @@ class LabModel(param.Parameterized):
 
     sections: ClassVar[tuple[Section, ...]] = ()
     lessons: ClassVar[Mapping[str, Lesson]] = {}
+    #: How each number of `measures` that a lesson asks for is written.
+    quantities: ClassVar[Mapping[str, Measure]] = {}
     #: The three keys that a phone shows above the plots.
     key_controls: ClassVar[tuple[str, ...]] = ()
     #: What a setting starts with, where that is not what its part declares.

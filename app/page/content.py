@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.figures.wire import Scene
+from app.lessons import Reading
 from app.page.listen import DATA
 from app.page.protocol import (
     ControlsContent,
@@ -19,11 +20,12 @@ from app.page.upload import MAX_BYTES
 
 @dataclass
 class Status:
-    """The words of the present state: what is seen, why it cannot be computed, notes, and whether the task is done."""
+    """The words of the present state: what is seen, why it cannot be computed, notes, and how far the task is."""
 
     summary: str = ""
     problem: str = ""
     notes: list[str] = field(default_factory=list)
+    readings: list[Reading] = field(default_factory=list)
     task_done: bool = False
 
 
@@ -63,15 +65,17 @@ class Contents:
     def words(self) -> WordsContent:
         """Return what the words above the figures are drawn from."""
         lab, status = self._lab, self._lab.status
-        quick = lab.model.key_controls if lab.served else ()
+        lesson = lab.link.lesson
+        quick = (lesson and lesson.controls) or lab.model.key_controls
         return {
             "id": lab.id,
             "summary": status.summary,
             "problem": status.problem,
             "notes": [note for note in status.notes if note != status.problem],
             "story": self._story(),
+            "readings": status.readings,
             "done": status.task_done,
-            "quick": [lab.model.fields[key].schema() for key in quick],
+            "quick": [lab.model.fields[key].schema() for key in quick] if lab.served else [],
         }
 
     def _story(self) -> Story | None:
@@ -80,6 +84,7 @@ class Contents:
             return None
         return {
             "slug": lesson.slug,
+            "figure": lesson.figure,
             "title": lesson.title,
             "text": lesson.text,
             "questions": [list(pair) for pair in lesson.questions],
@@ -91,10 +96,12 @@ class Contents:
     def tools(self) -> ToolsContent:
         """Return what the tools under the figures are drawn from."""
         lab = self._lab
+        first = lab.link.lesson.sound if lab.link.lesson else ""
+        sounds = sorted(lab.sounds.items(), key=lambda item: item[0] != first)
         return {
             "id": lab.id,
             "file": f"amtlab-{lab.slug}",
-            "sounds": [[key, each.label, each.help] for key, each in lab.sounds.items()],
+            "sounds": [[key, each.label, each.help] for key, each in sounds],
             "silent": lab.silent(),
             "exports": [
                 *([key, each.label, each.help] for key, each in lab.exports.items()),

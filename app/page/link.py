@@ -12,7 +12,8 @@ from urllib.parse import parse_qsl, quote_plus, urlencode
 
 import numpy as np
 
-from app.lab import LabModel, Lesson
+from app.lab import LabModel
+from app.lessons import Lesson
 from app.quantity import shortened
 
 #: Keys of a link that are not settings: the lesson, the controls to hide, and the state that is pinned as A.

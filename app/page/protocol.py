@@ -7,6 +7,8 @@ The browser's half is page/js. What a page may send is checked before Bokeh read
 from collections.abc import Mapping
 from typing import Any, Final, Literal, NotRequired, TypeAlias, TypedDict
 
+from app.lessons import Reading
+
 # ---------------------------------------------------------------- from the page
 
 
@@ -125,9 +127,10 @@ class ControlsContent(TypedDict):
 
 
 class Story(TypedDict):
-    """A lesson's card. ``next`` is key and title of the lesson after it."""
+    """A lesson's card. ``figure`` is the one in question, ``next`` key and title of the lesson after it."""
 
     slug: str
+    figure: str
     title: str
     text: str
     questions: list[list[str]]
@@ -144,6 +147,7 @@ class WordsContent(TypedDict):
     problem: str
     notes: list[str]
     story: Story | None
+    readings: list[Reading]
     done: bool
     quick: list[dict[str, Any]]
 

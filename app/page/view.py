@@ -179,7 +179,7 @@ class LabView(Viewer):
         return False
 
     def measures(self) -> Mapping[str, float]:
-        """Return the numbers that a lesson's task can ask for."""
+        """Return the numbers that a lesson can ask for, or state; `LabModel.quantities` says how they are written."""
         return self.model.measures()
 
     def summary(self) -> str:
@@ -360,7 +360,9 @@ class LabView(Viewer):
             self._stale = False
             self.status.summary, self.status.problem = self.summary(), ""
             task = self.link.lesson.task if self.link.lesson else None
-            self.status.task_done = bool(task and task.is_done(self.measures()))
+            measures = self.measures() if task else {}
+            self.status.readings = task.readings(measures, self.model.quantities) if task else []
+            self.status.task_done = bool(task and task.is_done(measures))
         except ValueError as problem:
             self.status.problem = sentence(problem)
         self.status.notes = notes + self.model.take_notes()

@@ -66,8 +66,8 @@ def raise_file_limit() -> int:
 class _Request(HTTPMessageDelegate):
     """Passes a request on, and notifies the server when it is complete."""
 
-    def __init__(self, to: HTTPMessageDelegate, server: "Connections", connection: Any) -> None:
-        self._to, self._server, self._connection = to, server, connection
+    def __init__(self, to: HTTPMessageDelegate, server: "Connections", stream: IOStream) -> None:
+        self._to, self._server, self._stream = to, server, stream
 
     def headers_received(
         self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
@@ -78,7 +78,7 @@ class _Request(HTTPMessageDelegate):
         return self._to.data_received(chunk)
 
     def finish(self) -> None:
-        self._server.arrived(self._connection)
+        self._server.arrived(self._stream)
         self._to.finish()
 
     def on_connection_close(self) -> None:
@@ -131,8 +131,8 @@ class Connections(HTTPServer):
         self.most = int(FOR_CONNECTIONS * raise_file_limit())
         self._leaving = 0
         # Both in the order of time, with the moment since when.
-        self._waiting: dict[Any, float] = {}
-        self._answered: dict[Any, float] = {}
+        self._waiting: dict[IOStream, float] = {}
+        self._answered: dict[IOStream, float] = {}
 
     def start(self, num_processes: int | None = 1, max_restarts: int | None = None) -> None:
         """Begin, in so many processes."""
@@ -152,21 +152,27 @@ class Connections(HTTPServer):
 
     # ------------------------------------------------------------------ who waits for what
 
-    def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:
+    def handle_stream(self, stream: IOStream, address: Any) -> None:
+        """Take a connection. Its first request begins when the loop comes round; up to 128 are accepted before that."""
+        self._waiting[stream] = time.monotonic()
+        super().handle_stream(stream, address)
+
+    def start_request(self, server_conn: Any, request_conn: HTTPConnection) -> HTTPMessageDelegate:
         """Take a request, of which nothing has come yet."""
-        self._answered.pop(server_conn, None)
-        self._waiting[server_conn] = time.monotonic()
-        return _Request(super().start_request(server_conn, request_conn), self, server_conn)
+        stream = server_conn.stream
+        self._answered.pop(stream, None)
+        self._waiting[stream] = time.monotonic()
+        return _Request(super().start_request(server_conn, request_conn), self, stream)
 
-    def arrived(self, connection: object) -> None:
+    def arrived(self, stream: IOStream) -> None:
         """Note that a request is there and is being answered."""
-        self._waiting.pop(connection, None)
-        self._answered[connection] = time.monotonic()
+        self._waiting.pop(stream, None)
+        self._answered[stream] = time.monotonic()
 
-    def on_close(self, server_conn: object) -> None:
+    def on_close(self, server_conn: Any) -> None:
         """Forget a connection: it is closed, or has become a page's."""
-        self._waiting.pop(server_conn, None)
-        self._answered.pop(server_conn, None)
+        self._waiting.pop(server_conn.stream, None)
+        self._answered.pop(server_conn.stream, None)
         super().on_close(server_conn)
 
     # ------------------------------------------------------------------ when there are too many
@@ -174,15 +180,15 @@ class Connections(HTTPServer):
     def make_room(self) -> bool:
         """Close one idle connection; return whether there was one."""
         stuck = [
-            connection
-            for connection, since in self._answered.items()
-            if connection.stream.writing() and time.monotonic() - since > self._patience
+            stream
+            for stream, since in self._answered.items()
+            if stream.writing() and time.monotonic() - since > self._patience
         ]
-        for connection in [*self._waiting, *stuck]:
-            self._waiting.pop(connection, None)
-            self._answered.pop(connection, None)
-            if not connection.stream.closed():
-                connection.stream.close()
+        for stream in [*self._waiting, *stuck]:
+            self._waiting.pop(stream, None)
+            self._answered.pop(stream, None)
+            if not stream.closed():
+                stream.close()
                 return True
         return False
 

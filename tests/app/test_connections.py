@@ -112,6 +112,23 @@ def test_who_waits_longest_for_nothing_gives_way_to_who_comes() -> None:
     asyncio.run(idle())
 
 
+def test_of_many_that_come_before_the_loop_comes_round_the_last_one_is_answered() -> None:
+    async def burst() -> bytes:
+        server, port = begin()
+        clients = [socket.create_connection(("127.0.0.1", port), 20) for _ in range(20)]
+        clients[-1].sendall(b"GET /hello HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        with socket.socket() as free:
+            server.most = free.fileno() + 5  # all the others need the place of one before
+        answer = await asyncio.to_thread(clients[-1].recv, 2**16)
+        for client in clients:
+            client.close()
+        server.stop()
+        await server.close_all_connections()
+        return answer
+
+    assert asyncio.run(burst()).endswith(b"hello")
+
+
 @pytest.mark.parametrize("problem", [OSError(errno.EMFILE, "Too many open files"), MemoryError()])
 def test_without_files_or_memory_accepting_rests_and_then_goes_on(
     problem: Exception, monkeypatch: pytest.MonkeyPatch

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import settings as limits
 from hypothesis import strategies as st
 
-from app.lab import LabModel, Section, load_lessons
+from app.lab import LabModel, Section
 from app.labs.filterbank.model import FilterbankModel
 from app.page.view import LabView
 from app.quantity import Quantity
@@ -194,13 +194,6 @@ def test_a_control_that_comes_and_goes_depends_on_a_choice_that_is_always_there(
 def test_the_key_controls_exist() -> None:
     assert len(FilterbankModel.key_controls) == 3
     assert set(FilterbankModel.key_controls) <= set(FIELDS)
-
-
-def test_a_lesson_with_a_misspelt_field_is_refused(tmp_path: Any) -> None:
-    path = tmp_path / "lessons.yaml"
-    path.write_text("one: {title: One, quetsions: []}\n")
-    with pytest.raises(ValueError, match=r"lessons.yaml: lesson one has unknown fields \['quetsions'\]"):
-        load_lessons(path)
 
 
 def test_equal_settings_are_computed_once_for_all_sessions(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,9 +9,10 @@ from urllib.parse import parse_qsl
 import playwright
 import pytest
 
-from app.lab import LabModel, Lesson
+from app.lab import LabModel
 from app.labs.filterbank.model import FilterbankModel
 from app.labs.loudness.model import LoudnessModel
+from app.lessons import Lesson
 from app.page.link import Link, _joined, _text
 from app.page.part import LabPart
 from app.quantity import Quantity

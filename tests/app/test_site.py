@@ -34,7 +34,8 @@ TOY = """
 import param
 
 from app.figures import Axis, Curve, Figure, FigureSet
-from app.lab import LabModel, Lesson, Section
+from app.lab import LabModel, Section
+from app.lessons import Lesson
 from app.quantity import Quantity
 from app.page.view import LabView
 

@@ -10,7 +10,7 @@ import torch
 
 from amtlib import DRNLFilterbank, GammatoneFilterbank, scales, signals
 from amtlib.filterbanks.drnl_parameters import parameters_at
-from app.lab import LabModel, Section, load_lessons
+from app.lab import LabModel, Section
 from app.labs.cochlea import experiments
 from app.labs.cochlea.experiments import (
     FS,
@@ -27,6 +27,7 @@ from app.labs.cochlea.experiments import (
 )
 from app.labs.cochlea.script import script
 from app.labs.cochlea.settings import Ear, Test
+from app.lessons import Measure, load_lessons
 from app.stimulus import Stimulus
 
 #: Samples of all places together that are computed at once: 5 s of 9 places, some 60 MB.
@@ -55,6 +56,14 @@ class CochleaModel(LabModel):
         Section("Sound", Stimulus.keys("s"), open=False),
     )
     lessons = load_lessons(Path(__file__).with_name("lessons.yaml"))
+    quantities: ClassVar[dict[str, Measure]] = {
+        "slope_db_per_db": Measure("Slope", "dB per dB", 2),
+        "knee_db": Measure("Knee", "dB SPL"),
+        "gain_over_linear_db": Measure("Gain over the linear path", "dB", 1),
+        "loss_db": Measure("Loss at the level", "dB", 1),
+        "strongest_suppression_db": Measure("Strongest suppression", "dB", 1),
+        "product_level_db": Measure("Level of the third tone", "dB re 1 µm/s", 1),
+    }
     key_controls = ("t.cf", "t.level", "e.a_db")
     conditions: ClassVar[dict[str, dict[str, list[Any]]]] = {
         "t.level": {"t.experiment": ["io", "suppression", "distortion"]},

@@ -5,8 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from app.lab import Section, load_lessons
+from app.lab import Section
 from app.labs.fdn.model import FdnModel
+from app.lessons import load_lessons
 
 _NETWORK, _GOAL, _TRAINING, _TRAINED, _SHOWN, _EAR = FdnModel.sections
 

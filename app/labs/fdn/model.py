@@ -16,16 +16,19 @@ import torch
 from amtlib import fdn
 from amtlib.fdn import FDNBuild
 from amtlib.train import Snapshot, TrainingPlan, TrainingRun
-from app.lab import Section, load_lessons
+from app.lab import Section
 from app.labs.fdn import ear, findings, listening, words
 from app.labs.fdn.ear import Representation
 from app.labs.fdn.findings import Analysis, Decay
 from app.labs.fdn.script import script
 from app.labs.fdn.setup import Array, FdnSetup
+from app.lessons import Measure, load_lessons
 
 _RUNS = itertools.count(1)
 #: Longest response that is analysed, s.
 _LONGEST = 4.0
+#: Which network a measure is of, and how that is said.
+_WHEN = {"start": " at the start", "now": ""}
 
 
 class FdnModel(FdnSetup):
@@ -56,6 +59,17 @@ class FdnModel(FdnSetup):
         Section("Ear", ("e.level", "e.loss", "e.compression"), open=False),
     )
     lessons = load_lessons(Path(__file__).with_name("lessons.yaml"))
+    quantities: ClassVar[dict[str, Measure]] = {
+        "steps": Measure("Steps"),
+        "loss_fall": Measure("Loss at the start against the best", "times", 2),
+        **{f"modal_std_{which}": Measure(f"Spread of the modes{at}", "dB", 1) for which, at in _WHEN.items()},
+        **{f"peak_{which}_db": Measure(f"Highest peak{at}", "dB", 1) for which, at in _WHEN.items()},
+        **{f"decay_{which}_db": Measure(f"Decay by octave{at}, off", "dB", 2) for which, at in _WHEN.items()},
+        **{f"colour_{which}": Measure(f"Excitation{at}, uneven by", "dB", 2) for which, at in _WHEN.items()},
+        **{f"heard_{which}_db": Measure(f"Cochleagram{at}, off", "dB", 2) for which, at in _WHEN.items()},
+        "audible_percent": Measure("Heard of the picture", "%"),
+        **{f"echoes_{which}": Measure(f"Echo density at 0.1 s{at}", "", 2) for which, at in _WHEN.items()},
+    }
     key_controls = ("n.lines", "t.goal", "t.rate")
 
     def __init__(self) -> None:

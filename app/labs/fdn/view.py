@@ -186,7 +186,7 @@ class FdnLab(LabView):
         names = ("modal_std_{}", "peak_{}_db", "decay_{}_db", "echoes_{}")
         unknown = [name.format(which) for name in names for which in ("start", "now")]
         found = {"steps": 0.0 if run is None else float(run.steps_run), "loss_fall": 1.0}
-        found |= dict.fromkeys(unknown, math.nan)
+        found |= dict.fromkeys(unknown, math.nan) | words.ear_measures({})
         if run is not None and run.steps_run:
             log = run.log
             found["loss_fall"] = log.train_loss[0] / max(log.best_loss, 1e-12)

@@ -10,7 +10,7 @@ import torch
 
 from amtlib import scales
 from amtlib.filterbanks import LinearFilterbank
-from app.lab import LabModel, Section, load_lessons
+from app.lab import LabModel, Section
 from app.labs.filterbank.banks import KINDS
 from app.labs.filterbank.result import (
     REFERENCE_LEVEL,
@@ -24,6 +24,7 @@ from app.labs.filterbank.result import (
 )
 from app.labs.filterbank.script import script
 from app.labs.filterbank.settings import Bank, Probe
+from app.lessons import Measure, load_lessons
 from app.stimulus import Stimulus
 
 #: Envelopes are kept as the highest value in each of at most this many frames, more than any screen shows.
@@ -52,6 +53,18 @@ class FilterbankModel(LabModel):
         Section("Close-up", ("v.frequency", "v.time", "v.follow", "v.width", "v.floor", "v.ceiling")),
     )
     lessons = load_lessons(Path(__file__).with_name("lessons.yaml"))
+    quantities: ClassVar[dict[str, Measure]] = {
+        "peak_frequency_hz": Measure("Strongest channel", "Hz"),
+        "peak_level_db": Measure("Level of the strongest channel", "dB SPL", 1),
+        "channels": Measure("Channels"),
+        "spacing_erb": Measure("Spacing of the channels", "ERB", 2),
+        "channel_frequency_hz": Measure("Channel", "Hz"),
+        "channel_level_db": Measure("Level of the channel", "dB SPL", 1),
+        "channel_bandwidth_hz": Measure("Bandwidth of the channel", "Hz"),
+        "channel_delay_ms": Measure("Delay of the channel’s maximum", "ms", 1),
+        "excitation_peaks": Measure("Peaks of the excitation pattern"),
+        "second_frequency_hz": Measure("Second frequency", "Hz"),
+    }
     key_controls = ("s.level", "f.channels", "f.bandwidth")
     derived = ("f.spacing",)
 

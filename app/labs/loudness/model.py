@@ -9,11 +9,12 @@ import numpy as np
 
 from amtlib import Glasberg2002, Moore2016
 from amtlib.loudness import THRESHOLD_SONE, sone2phon
-from app.lab import Section, load_lessons
+from app.lab import Section
 from app.labs.loudness import experiments
 from app.labs.loudness.chain import Chain
 from app.labs.loudness.experiments import Lines
 from app.labs.loudness.script import script
+from app.lessons import Measure, load_lessons
 from app.shared import SHARED
 from app.stimulus import Stimulus
 from app.work import Job
@@ -51,6 +52,14 @@ class LoudnessModel(Chain):
         ),
     )
     lessons = load_lessons(Path(__file__).with_name("lessons.yaml"))
+    quantities: ClassVar[dict[str, Measure]] = {
+        "loudness_sone": Measure("Loudness", "sone", 2),
+        "loudness_phon": Measure("Loudness level", "phon"),
+        "octave_up_db": Measure("Pattern an octave above its peak", "dB", 1),
+        "binaural_gain": Measure("Both ears against the left one", "times", 2),
+        "masked_octave_up_db": Measure("Threshold an octave above the band", "dB SPL"),
+        "summation": Measure("The widest band against the narrowest", "times", 2),
+    }
     key_controls = ("s.level", "s.frequency", "v.moment")
     conditions: ClassVar[dict[str, dict[str, list[Any]]]] = {
         "v.centre": {"v.view": ["masking", "bandwidth"]},

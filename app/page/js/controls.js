@@ -23,7 +23,7 @@ export function controls(model, el, store) {
   for (const section of content.sections) {
     const box = make("details", {open: section.open}, make("summary", {}, section.title))
     root.append(box)
-    for (const {entry, node} of drawControls(box, section.controls, store)) {
+    for (const {entry, node} of drawControls(box, section.controls, store).drawn) {
       const pick = make("input", {type: "checkbox", "aria-label": `Students see: ${entry.label}`})
       pick.addEventListener("change", () => store.engine?.hide(entry.key, !pick.checked))
       picks.push([entry.key, pick])

@@ -136,7 +136,7 @@ export function isShown(entry, {values, hidden, editing}) {
  * @param {HTMLElement} parent
  * @param {Entry[]} entries
  * @param {Store} store
- * @returns {{entry: Entry, node: HTMLElement}[]}
+ * @returns {{drawn: {entry: Entry, node: HTMLElement}[], end: () => void}} the controls, and what lets go of them
  */
 export function drawControls(parent, entries, store) {
   const drawn = entries.map((entry) => ({entry, ...controlFor(entry, store)}))
@@ -150,5 +150,5 @@ export function drawControls(parent, entries, store) {
   }
   store.watchers.add(refresh)
   refresh()
-  return drawn
+  return {drawn, end: () => store.watchers.delete(refresh)}
 }

@@ -56,6 +56,9 @@ export function setStage(document, grid, store, setTitles, relayout) {
     setTimeout(() => { for (const figure of figuresOf(document)) relayout(figure) }, REPAINT_MS)
   }
   const fitSoon = () => { wanted ||= window_.requestAnimationFrame(fit) }
+  const lead = () => { grid.dataset.lead = store.leading }
+  store.watchers.add(lead)
+  lead()
   new ResizeObserver(([{contentRect}]) => {
     if (contentRect.width !== width) fitSoon()  // its height follows from the figures
     width = contentRect.width

@@ -15,7 +15,7 @@ export function storeOf(id) {
     store = {
       values: {}, frame: {lesson: "", hide: []}, hidden: new Set(), permalink: false, editing: false,
       watchers: new Set(), receivers: {}, starting: [], corner: null, views: [], showComputing: () => {}, engine: null,
-      presenting: false, present: () => {},
+      presenting: false, present: () => {}, leading: "",
     }
     stores.set(id, store)
   }

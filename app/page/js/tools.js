@@ -50,7 +50,11 @@ export function tools(model, el, store) {
   /** @param {ToolsContent} content */
   const draw = (content) => {
     for (const node of whilePinned) node.hidden = !content.pinned
-    sounds.forEach(([key], i) => { listen[i].hidden = content.silent.includes(key) })
+    for (const [i, [key]] of content.sounds.entries()) {
+      const heard = listen[sounds.findIndex((each) => each[0] === key)]
+      heard.hidden = content.silent.includes(key)
+      heard.style.order = String(i)  // a lesson's own sound stands first
+    }
     code.draw(content.code)
     work.draw(content.work)
   }

@@ -116,13 +116,24 @@ export interface WordsContent {
   problem: string
   notes: string[]
   story: Story | null
+  readings: Reading[]
   done: boolean
   /** Controls that stand under the words. */
   quick: Entry[]
 }
 
+/** What a task asks for, and how far it is. */
+export interface Reading {
+  label: string
+  now: string
+  wanted: string
+  met: boolean
+}
+
 export interface Story {
   slug: string
+  /** The figure in question, which is drawn larger than the others. */
+  figure: string
   title: string
   text: string
   questions: [string, string][]
@@ -253,6 +264,8 @@ export interface Store {
   /** Whether the figures are presented to a room. */
   presenting: boolean
   present(is: boolean): void
+  /** Name of the figure that the open lesson is about, or "". */
+  leading: string
 }
 
 /** A view of a figure, as far as a picture of it needs one. */
