@@ -9,7 +9,7 @@ import contextlib
 import logging
 import math
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, ClassVar, cast
 
 import holoviews as hv
@@ -173,6 +173,9 @@ class LabView(Viewer):
     def pointed(self, figure: str, x: float, y: float) -> list[str]:
         """Look closer at a place of a figure, in its axes' units; return what is to be said about it."""
         return []
+
+    def followed(self, keys: Iterable[str]) -> None:
+        """Move what should follow the settings with these keys, which somebody has changed by hand."""
 
     def late(self) -> bool:
         """Whether results may arrive between the page's first picture and its connection: it then asks again."""
@@ -422,6 +425,7 @@ class LabView(Viewer):
         assert target is not None
         with self._one_refresh():
             found = target.accept(decoded)
+            self.followed(["s.uploads"])
         self._refresh([])
         return found
 
@@ -508,7 +512,13 @@ class LabView(Viewer):
 
     def _set(self, message: Set) -> None:
         values = dict(message["values"])
-        notes = self._change(lambda: self.model.update(values))
+
+        def change() -> list[str]:
+            notes = self.model.update(values)
+            self.followed(values)
+            return notes
+
+        notes = self._change(change)
         # What the page now shows: the values it sent; whatever differs from them is sent back.
         self._sent_values |= {key: value for key, value in values.items() if key in self._sent_values}
         self._refresh(notes, answered=int(message["sequence"]))

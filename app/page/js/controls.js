@@ -30,6 +30,10 @@ export function controls(model, el, store) {
       node.querySelector(".head")?.prepend(make("span", {class: "pick"}, pick))
     }
     if (section.title === content.upload?.section) box.append(uploader(model, content.upload, root))
+    // A section of which a lesson hides everything is not there.
+    const tidy = () => { box.hidden = !box.querySelector(":scope > :not(summary, [hidden])") }
+    store.watchers.add(tidy)
+    tidy()
   }
   const showPicks = () => { for (const [key, pick] of picks) pick.checked = !store.hidden.has(key) }
   store.receivers.frame = () => {

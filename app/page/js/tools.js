@@ -47,6 +47,7 @@ export function tools(model, el, store) {
   ]
   const work = workBar(ask)
   const code = codeBox(ask)
+  let place = () => {}
   /** @param {ToolsContent} content */
   const draw = (content) => {
     for (const node of whilePinned) node.hidden = !content.pinned
@@ -57,6 +58,7 @@ export function tools(model, el, store) {
     }
     code.draw(content.code)
     work.draw(content.work)
+    if (content.work) place()
   }
   store.receivers.tools = draw
   draw(model.content)
@@ -68,7 +70,11 @@ export function tools(model, el, store) {
   const note = make("span", {class: "fine"}, "Played at one safe level; dB SPL is the model’s level.")
   const heard = sounds.length ? [group("Listen", ...listen), player, status, note] : [player, status]
   const ears = make("div", {class: "listen"}, work.node, ...heard)
-  const place = () => (store.corner ?? el).prepend(ears)
+  place = () => {
+    const corner = store.corner ?? el
+    if (ears.parentElement === corner || (!sounds.length && work.node.hidden)) return  // or nothing stands in it
+    corner.prepend(ears)
+  }
   store.receivers.corner = place
   place()
 }

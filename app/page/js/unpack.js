@@ -25,6 +25,7 @@ export function unpackScene(scene, ndarray) {
 export function unbundled(scene, ndarray) {
   if (!scene.bytes) return scene
   const {buffer, byteOffset} = scene.bytes
+  const {films} = scene
   /** @type {(value: unknown) => unknown} */
   const restored = (value) => {
     if (Array.isArray(value)) return value.map(restored)
@@ -35,7 +36,11 @@ export function unbundled(scene, ndarray) {
     const bytes = /** @type {ArrayBuffer} */ (buffer).slice(byteOffset + from, byteOffset + to)
     return ndarray(bytes, {dtype, shape})
   }
-  return {...scene, data: /** @type {Scene["data"]} */ (restored(scene.data))}
+  return {
+    ...scene,
+    data: /** @type {Scene["data"]} */ (restored(scene.data)),
+    ...(films ? {films: /** @type {Scene["films"]} */ (restored(films))} : {}),
+  }
 }
 
 /**
