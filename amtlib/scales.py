@@ -273,7 +273,7 @@ def fc2place(fc: Numbers) -> Tensor:
     Examples
     --------
     >>> fc2place(torch.tensor([125.0, 1000.0, 8000.0]))
-    tensor([31.4379, 20.9920,  6.7937])
+    tensor([31.4381, 20.9920,  6.7936])
     """
     share = torch.log10(_as_real_tensor(fc, "fc") / _GREENWOOD_HZ + _GREENWOOD_K) / _GREENWOOD_DECADES
     return _COCHLEA_MM * (1.0 - share)

@@ -30,7 +30,8 @@ Labs = Sequence[type[LabView]]
 def landing_html(labs: Labs) -> str:
     """Return the landing page's content: the labs by their questions, their lessons, and how we know."""
     cards = "".join(
-        lab_card(lab, number, of) for number, (lab, of) in enumerate(zip(labs, in_rows(len(labs)), strict=True), 1)
+        lab_card(lab, number, of)
+        for number, (lab, of) in enumerate(zip(labs, in_rows(len(labs)), strict=True), 1)
     )
     return f"""
 <article>

@@ -347,7 +347,11 @@ class Stimulus(Settings):
             return ""
         recording, start = self._upload.recording, float(self.start)
         end = min(start + float(self.duration), recording.duration)
-        part = f"{start:g} to {end:.3g} s of {recording.duration:.3g} s" if end - start < recording.duration - 0.01 else ""
+        part = (
+            f"{start:g} to {end:.3g} s of {recording.duration:.3g} s"
+            if end - start < recording.duration - 0.01
+            else ""
+        )
         mixed = "mono mix" if recording.channels > 1 else ""
         return f" ({', '.join(filter(None, (part, mixed)))})" if part or mixed else ""
 

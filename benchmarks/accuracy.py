@@ -295,7 +295,13 @@ def main() -> int:
         print(f"{m.what:52} worst {m.worst:8.1e}   limit {m.limit:7.0e}   {m.limit / m.worst:8.0f} x below")
     if arguments.write:
         rows = [
-            {"what": m.what, "means": MEANS[m.what.rsplit(", ", 1)[0]], "against": m.against, "worst": float(f"{m.worst:.1e}"), "of": m.of}
+            {
+                "what": m.what,
+                "means": MEANS[m.what.rsplit(", ", 1)[0]],
+                "against": m.against,
+                "worst": float(f"{m.worst:.1e}"),
+                "of": m.of,
+            }
             for m in found
         ]
         text = yaml.safe_dump(rows, allow_unicode=True, sort_keys=False, width=200)

@@ -1,6 +1,15 @@
 """Figures declared as data: axes, layers and theme, from which pages, notebooks and tables are made."""
 
-from app.figures.axes import Array, Axis, Rising, erb_number, frequency_label, frequency_ticks, next_step, place_number
+from app.figures.axes import (
+    Array,
+    Axis,
+    Rising,
+    erb_number,
+    frequency_label,
+    frequency_ticks,
+    next_step,
+    place_number,
+)
 from app.figures.decimation import COLUMNS, cells, envelope_outline, peak_columns
 from app.figures.figure import Figure
 from app.figures.film import Film
@@ -30,8 +39,8 @@ __all__ = [
     "Bars",
     "Curve",
     "Figure",
-    "Film",
     "FigureSet",
+    "Film",
     "Guides",
     "Histogram",
     "Image",

@@ -121,7 +121,9 @@ class Axis:
 
     def __post_init__(self) -> None:
         if self.scale not in {"linear", "log", "erb", "place", "names"}:
-            raise ValueError(f"Axis {self.name} has scale {self.scale!r}; choose linear, log, erb, place or names.")
+            raise ValueError(
+                f"Axis {self.name} has scale {self.scale!r}; choose linear, log, erb, place or names."
+            )
 
     @property
     def heading(self) -> str:

@@ -76,4 +76,9 @@ class Film(Curve):
 
     def content(self, source: str) -> FilmContent:
         """Return what a page plays it with."""
-        return {"source": source, "called": self.called, "switch": list(self.switch), "slower": list(self.slower)}
+        return {
+            "source": source,
+            "called": self.called,
+            "switch": list(self.switch),
+            "slower": list(self.slower),
+        }

@@ -16,7 +16,9 @@ class NotFound(RequestHandler):
         self.set_status(404)
         self.set_header("Content-Type", "text/html; charset=UTF-8")
         self.finish(
-            nowhere_html(LABS, self.application.prefix, self.request.path, query if len(query) <= LONGEST_QUERY else "")
+            nowhere_html(
+                LABS, self.application.prefix, self.request.path, query if len(query) <= LONGEST_QUERY else ""
+            )
         )
 
     def check_xsrf_cookie(self) -> None:

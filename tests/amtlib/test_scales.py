@@ -93,8 +93,6 @@ def test_place2fc_and_fc2place_undo_each_other(place: float):
     same(fc2place(place2fc(place)), place, atol=1e-12)
 
 
-
-
 @pytest.mark.parametrize("function", ELEMENTWISE)
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
 def test_shape_and_dtype_of_a_tensor_are_kept(function: Callable[[Tensor], Tensor], dtype: torch.dtype):

@@ -32,7 +32,7 @@ def number(text: str) -> float:
     return float(IN_WORDS.get(text.lower(), text.replace("−", "-")))
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _measured(lab: type[LabView], state: str, steps: int) -> dict[str, float]:
     page = lab()
     assert page.model.restore(json.loads(state)) == []

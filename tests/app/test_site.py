@@ -11,8 +11,8 @@ import holoviews as hv
 import pytest
 from bokeh.document import Document
 
-from app.page.view import LabView
 from app.landing import in_rows, lab_card, nowhere_html
+from app.page.view import LabView
 from app.site import LABS, find_labs, landing_html
 
 

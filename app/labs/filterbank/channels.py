@@ -33,7 +33,9 @@ def spaced(low: float, high: float, count: int) -> tuple[float, float]:
 
     def widest(below: int) -> float:
         above = count - 1 - below
-        return min((anchor - bottom) / below if below else math.inf, (top - anchor) / above if above else math.inf)
+        return min(
+            (anchor - bottom) / below if below else math.inf, (top - anchor) / above if above else math.inf
+        )
 
     fewest = min(math.floor((anchor - bottom) / step), count - 1)
     below = max({fewest, min(fewest + 1, count - 1)}, key=widest)

@@ -227,7 +227,7 @@ TRAVELLING = Figure(
     COCHLEA,
     Axis(
         "displacement",
-        "Output of the filters",
+        "Output of its filters",
         "mPa",
         lambda lab: _around_zero(lab.travelling().reach, 1050),
     ),

@@ -25,7 +25,7 @@ from app.labs.filterbank.result import (
 )
 from app.labs.filterbank.script import script
 from app.labs.filterbank.settings import Bank, Probe
-from app.labs.filterbank.travelling import SPAN, Travelling, thinned, travelling
+from app.labs.filterbank.travelling import PLACES, SPAN, Travelling, places, travelling
 from app.lessons import Measure, load_lessons
 from app.stimulus import Stimulus
 
@@ -52,7 +52,9 @@ class FilterbankModel(LabModel):
         Section(
             "Filterbank", ("f.channels", "f.spacing", "f.low", "f.high", "f.bandwidth", "f.order", "f.fs")
         ),
-        Section("Close-up", ("v.view", "v.frequency", "v.time", "v.follow", "v.width", "v.floor", "v.ceiling")),
+        Section(
+            "Close-up", ("v.view", "v.frequency", "v.time", "v.follow", "v.width", "v.floor", "v.ceiling")
+        ),
     )
     lessons = load_lessons(Path(__file__).with_name("lessons.yaml"))
     quantities: ClassVar[dict[str, Measure]] = {
@@ -219,13 +221,13 @@ class FilterbankModel(LabModel):
 
     def travelling(self) -> Travelling:
         """Return the travelling wave around the time that is looked at."""
-        fc, window = thinned(self.centre_frequencies()), self._window(SPAN)
+        window = self._window(SPAN)
         return self.stage(
             "travelling wave",
             (*self._sound_key(), *self._bank_key(), window.start),
-            lambda: travelling(self._bank_of(fc), self.sound(), window),
+            lambda: travelling(self._bank_of(places(*self._range[:2])), self.sound(), window),
             shared=True,
-            values=self._values * len(fc) / self.bank.channels,
+            values=self._values * PLACES / self.bank.channels,
         )
 
     def strongest_moment(self) -> float:

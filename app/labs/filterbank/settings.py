@@ -47,7 +47,7 @@ class Probe(Settings):
         1000.0, bounds=(20, 20000), step=1, unit="Hz", scale="log", label="Look at channel near"
     )
     """The nearest channel is drawn and played. A click on the cochleagram sets it too."""
-    time = Quantity(0.2, bounds=(0, 10), step=0.005, unit="s", label="Look at time")
+    time = Quantity(0.885, bounds=(0, 10), step=0.005, unit="s", label="Look at time")
     """Middle of the close-up. A click on the cochleagram sets it too."""
     follow = param.Boolean(default=False, label="Follow the mouse")
     """Look at whatever the mouse passes over in the cochleagram."""

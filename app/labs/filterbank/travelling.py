@@ -1,4 +1,4 @@
-"""The travelling wave: what the channels let through in a short stretch, ordered by place along the cochlea."""
+"""The travelling wave: what filters like the channels' let through in a short stretch, place by place along the cochlea."""
 
 import math
 from dataclasses import dataclass
@@ -6,25 +6,26 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from amtlib import scales
 from amtlib.filterbanks import LinearFilterbank
-from app.labs.filterbank.result import Array
+from app.labs.filterbank.result import Array, erb_numbers
 
 #: How much of the sound is slowed down, s: four seconds of film at a two-hundredth of the speed.
 SPAN = 0.02
-#: Most places that move.
+#: How many places move: more than most banks have channels, for the membrane has no gaps.
 PLACES = 64
 
 
 @dataclass(frozen=True)
 class Travelling:
-    """The channels' outputs as a film."""
+    """The filters' outputs as a film."""
 
     fc: Array
     """``(K,)`` frequencies of the places, Hz"""
     times: Array
     """``(M,)`` times of the frames, s"""
     frames: Array
-    """``(M, K)`` output of each channel, Pa"""
+    """``(M, K)`` output of the filter of each place, Pa"""
 
     @property
     def reach(self) -> Array:
@@ -32,13 +33,14 @@ class Travelling:
         return np.abs(self.frames).max(0)
 
 
-def thinned(fc: torch.Tensor) -> torch.Tensor:
-    """Return at most `PLACES` of the channels, evenly thinned out."""
-    return fc[:: math.ceil(len(fc) / PLACES)]
+def places(low: float, high: float) -> torch.Tensor:
+    """Return the frequencies of the places between two, Hz, equally far apart on the ERB-number scale."""
+    bottom, top = erb_numbers(low), erb_numbers(high)
+    return scales.erb2fc(torch.linspace(float(bottom), float(top), PLACES, dtype=torch.float64))
 
 
 def travelling(bank: LinearFilterbank, x: torch.Tensor, window: slice) -> Travelling:
-    """Return the film of a stretch of a sound: samples as long as the highest channel needs them."""
+    """Return the film of a stretch of a sound, with as many frames as the highest place needs."""
     start = max(window.start - bank.settling_samples, 0)
     outputs = bank(x[start : window.stop])[:, window.start - start :]
     fs, fc = bank.fs, bank.fc.double().numpy()

@@ -76,7 +76,7 @@ export function projector(document, {source, called, switch: [key, on, off], slo
   /** @param {boolean} is */
   const play = (is) => {
     isPlaying = is
-    plays.textContent = is ? "⏸ Pause" : "▶ Play"
+    plays.textContent = is ? "Pause" : "▶ Play"
     if (!is) return
     last = window_.performance.now()
     window_.requestAnimationFrame(next)

@@ -8,12 +8,13 @@
  * @returns {Scene} the columns as data sources hold them
  */
 export function unpackScene(scene, ndarray) {
-  const data = Object.fromEntries(Object.entries(unbundled(scene, ndarray).data).map(([name, columns]) => [
+  const whole = unbundled(scene, ndarray)
+  const data = Object.fromEntries(Object.entries(whole.data).map(([name, columns]) => [
     name,
     Object.fromEntries(Object.entries(columns).map(
       ([column, values]) => [column, unpack(values, "image" in columns, ndarray)])),
   ]))
-  return {...scene, data}
+  return {...whole, data}
 }
 
 /**
