@@ -1,4 +1,4 @@
-"""The landing page, and the page for an address that leads nowhere: plain HTML, so that thirty students can open it at once.
+"""The landing page, and the page for an address that leads nowhere: plain HTML, cheap for thirty who open it at once.
 
 Not serving: see site.py and server/not_found.py.
 """
@@ -37,21 +37,21 @@ def landing_html(labs: Labs) -> str:
 <article>
 <section class="hero">
   <h1>Hearing you can touch</h1>
-  <p>Move a slider, and see and hear what an ear does with sound. Begin with the first lab, or with the question that you
-  have: each lesson takes some minutes, asks something, and measures whether you have found it.</p>
+  <p>Move a slider, and see and hear what an ear does with sound. Begin with the first lab, or with the question that
+  you have: each lesson takes some minutes, asks something, and measures whether you have found it.</p>
 </section>
 <section class="cards" aria-label="Labs">{cards}</section>
 <section>
   <h2>How do we know?</h2>
-  <p>Nothing here is drawn by hand: each picture is computed from a published model of hearing. Whenever the tests run, our
-  numbers are held against those of programs that others have made, and these are the digits to which they agree.</p>
+  <p>Nothing here is drawn by hand: each picture is computed from a published model of hearing. Whenever the tests run,
+  our numbers are held against those of programs that others have made. To so many digits they agree:</p>
   <div class="scroll">{_digits(yaml.safe_load(_EVIDENCE.read_text(encoding="utf-8")))}</div>
 </section>
 <section>
   <h2>For teachers</h2>
   <p>The whole state of a lab is in its address: set it up, press <b>Copy link</b>, and the class opens what you see.
-  <b>Make a lesson</b> hides the controls that students need not see. Your own sounds stay in your session. Each lab shows
-  the code behind its picture: Python, with <code>amtlib</code>.</p>
+  <b>Make a lesson</b> hides the controls that students need not see. Your own sounds stay in your session. Each lab
+  shows the code behind its picture: Python, with <code>amtlib</code>.</p>
   <p class="fine">{SITE} {__version__}. Works without internet: nothing is fetched from elsewhere.</p>
 </section>
 </article>"""
@@ -121,7 +121,8 @@ def _agreement(found: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     (best, *_), fast = found.values(), found.get("float32")
     digits = f"{math.floor(-math.log10(best['worst']))}"
     if fast is not None and fast is not best:
-        digits += f" <span class='fine'>({math.floor(-math.log10(fast['worst']))} with the labs’ quick arithmetic)</span>"
+        quick = math.floor(-math.log10(fast["worst"]))
+        digits += f" <span class='fine'>({quick} with the labs’ quick arithmetic)</span>"
     yield f"<th scope='row'>{html.escape(best['means'])}</th>"
     yield f"<td>{html.escape(best['against'])}</td>"
     yield f"<td>{digits}</td>"
@@ -150,7 +151,8 @@ def nowhere_html(labs: Labs, prefix: str, path: str, query: str = "") -> str:
         else ""
     )
     listed = "".join(
-        f"<li><a href='{prefix}/{lab.slug}'>{html.escape(lab.question)}</a> <span class='fine'>{html.escape(lab.title)}</span></li>"
+        f"<li><a href='{prefix}/{lab.slug}'>{html.escape(lab.question)}</a> "
+        f"<span class='fine'>{html.escape(lab.title)}</span></li>"
         for lab in labs
     )
     return f"""<!doctype html>

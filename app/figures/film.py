@@ -58,7 +58,7 @@ class Film(Curve):
         return super().columns(self._still(values), x, y)
 
     def film(self, values: Any, y: Axis) -> dict[str, Any]:
-        """Return all frames as they travel: one byte a value, with the column that they are shown in, and their times."""
+        """Return all frames as they travel: one byte a value, with the column that shows them, and their times."""
         _, frames, times = values
         up = y.place(frames)
         far = float(np.abs(up).max(initial=0.0)) or 1.0

@@ -1,5 +1,8 @@
 """What answers at an address of no page: a page that leads on, in the style of the landing page."""
 
+from typing import cast
+
+from bokeh.server.tornado import BokehTornado
 from tornado.web import RequestHandler
 
 from app.landing import nowhere_html
@@ -12,13 +15,12 @@ class NotFound(RequestHandler):
 
     def prepare(self) -> None:
         """Answer before anything of the request is looked at."""
+        prefix = cast(BokehTornado, self.application).prefix
         query = self.request.query or ""
         self.set_status(404)
         self.set_header("Content-Type", "text/html; charset=UTF-8")
         self.finish(
-            nowhere_html(
-                LABS, self.application.prefix, self.request.path, query if len(query) <= LONGEST_QUERY else ""
-            )
+            nowhere_html(LABS, prefix, self.request.path, query if len(query) <= LONGEST_QUERY else "")
         )
 
     def check_xsrf_cookie(self) -> None:

@@ -26,7 +26,7 @@ def spaced(low: float, high: float, count: int) -> tuple[float, float]:
     >>> round((float(erb_numbers(1000.0)) - first) / step, 9), round(first + 39 * step - float(erb_numbers(8000.0)), 9)
     (16.0, 0.0)
     """
-    bottom, anchor, top = (float(each) for each in erb_numbers([low, ANCHOR, high]))
+    bottom, anchor, top = map(_erb, (low, ANCHOR, high))
     step = (top - bottom) / (count - 1)
     if step > CLOSE or not bottom <= anchor <= top:
         return bottom, step
@@ -43,6 +43,10 @@ def spaced(low: float, high: float, count: int) -> tuple[float, float]:
     return anchor - below * step, step
 
 
+def _erb(hertz: float) -> float:
+    return float(erb_numbers(hertz))
+
+
 def fitting(low: float, high: float, spacing: float) -> int:
     """Return how many channels fit at a distance in ERB, see `spaced`.
 
@@ -51,7 +55,7 @@ def fitting(low: float, high: float, spacing: float) -> int:
     >>> fitting(80.0, 8000.0, 0.5), round(spaced(80.0, 8000.0, 61)[1], 2)
     (61, 0.5)
     """
-    bottom, anchor, top = (float(each) for each in erb_numbers([low, ANCHOR, high]))
+    bottom, anchor, top = map(_erb, (low, ANCHOR, high))
     if spacing > CLOSE or not bottom <= anchor <= top:
         return round((top - bottom) / spacing) + 1
     return math.floor((anchor - bottom) / spacing) + math.floor((top - anchor) / spacing) + 1

@@ -1,5 +1,5 @@
-"""The figures of the filterbank lab: sound, cochleagram, long-term excitation, filter shapes or the travelling wave, one
-channel in detail.
+"""The figures of the filterbank lab: sound, cochleagram, long-term excitation, one channel in detail, and filter shapes
+or the travelling wave.
 """
 
 import math
@@ -146,7 +146,7 @@ COCHLEA = Axis(
     "Hz",
     (float(scales.place2fc(0.0)), float(scales.place2fc(35.0))),
     "place",
-    (125, 250, 500, 1000, 2000, 4000, 8000, 16000),
+    (16000, 8000, 4000, 2000, 1000, 500, 250, 125),
     _at_place,
     caption="Centre frequency (Hz) and its place (mm from the stapes)",
 )

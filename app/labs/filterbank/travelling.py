@@ -1,4 +1,4 @@
-"""The travelling wave: what filters like the channels' let through in a short stretch, place by place along the cochlea."""
+"""The travelling wave: what filters like the channels' let through for a moment, place by place along the cochlea."""
 
 import math
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from app.labs.filterbank.result import Array, erb_numbers
 #: How much of the sound is slowed down, s: four seconds of film at a two-hundredth of the speed.
 SPAN = 0.02
 #: How many places move: more than most banks have channels, for the membrane has no gaps.
-PLACES = 64
+PLACES = 80
 
 
 @dataclass(frozen=True)
