@@ -30,11 +30,11 @@ from app.pool import TRAININGS
 SUMMARY_EVERY = 2.0
 _GRID = """
 .figures { grid-template-columns: repeat(3, minmax(0, 1fr));
-           grid-template-areas: "corner corner corner" "loss response matrix" "one two three" "four five ."; }
+           grid-template-areas: "corner corner corner" "loss response matrix" "one two three" "four five six"; }
 .corner { padding: 0 4px; min-height: 84px; }
 @container (max-width: 699px) {
   .figures { grid-template-columns: minmax(0, 1fr);
-             grid-template-areas: "corner" "loss" "response" "matrix" "one" "two" "three" "four" "five"; }
+             grid-template-areas: "corner" "loss" "response" "matrix" "one" "two" "three" "four" "five" "six"; }
 }
 """
 
@@ -158,7 +158,7 @@ class FdnLab(LabView):
         """Whether a thread is still at something that belongs into the first picture."""
         return self._observer.making
 
-    def transport(self) -> Work:
+    def transport(self) -> Work | None:
         """Return the buttons that the run has now, and how far it is."""
         return self.trainer.content()
 
