@@ -5,6 +5,7 @@ import contextlib
 import importlib
 import pkgutil
 from functools import cache
+from pathlib import Path
 from types import ModuleType
 from weakref import WeakValueDictionary
 
@@ -12,6 +13,7 @@ import panel as pn
 
 import app.labs
 from app import landing
+from app.page.authoring import of_course
 from app.page.background import Background
 from app.page.layout import SITE, page_frame, title_bar
 from app.page.view import LabView
@@ -51,6 +53,13 @@ def find_labs(labs: ModuleType) -> tuple[type[LabView], ...]:
 
 #: In the order of the landing page. Each opens without a model of its own: `lab(link=..., served=True)`.
 LABS = find_labs(app.labs)
+
+
+def add_lessons(folder: Path) -> None:
+    """Give the labs a course's own lessons, after their own; see `app.page.authoring.of_course`."""
+    for slug, lessons in of_course(folder, {lab.slug: lab for lab in LABS}).items():
+        model = next(lab for lab in LABS if lab.slug == slug).model_class
+        model.lessons = {**model.lessons, **lessons}
 
 
 #: How long a page waits for its first picture, s; one that takes longer comes after it.

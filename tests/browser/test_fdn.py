@@ -41,6 +41,7 @@ def test_a_changed_setting_starts_anew_and_stands_in_the_link(server: Server, pa
     page.locator(".controls").get_by_label("Feedback matrix at the start", exact=True).select_option(
         "hadamard"
     )
+    button(page, "Change it").click(timeout=WAIT)
     expect(page.locator(".problems")).to_contain_text("training starts again", timeout=WAIT)
     page.wait_for_url("**/fdn?*n.matrix=hadamard*", timeout=WAIT)
 

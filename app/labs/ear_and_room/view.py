@@ -15,7 +15,6 @@ _GRID = """
   grid-template-areas: "corner corner corner" "six six two" "three one four" "five loss response" "matrix . ."; }
 .figures[data-lead="heard"] {
   grid-template-areas: "corner corner corner" "four four five" "two one loss" "response matrix ."; }
-.corner { padding: 0 4px; min-height: 84px; }
 @container (max-width: 699px) {
   .figures { grid-template-columns: minmax(0, 1fr);
              grid-template-areas: "corner" "three" "six" "two" "one" "four" "loss" "five" "response" "matrix"; }

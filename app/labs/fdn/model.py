@@ -105,6 +105,12 @@ class FdnModel(FdnSetup):
 
     def _config(self) -> tuple[Hashable, ...]:
         """Return what a run cannot change under way: of the settings only those that its loss depends on."""
+        fixed = self._fixed()
+        chosen = tuple(value for key, value in self.values().items() if key in fixed)
+        return (*chosen, self.training.uploads if self.goal.room else None)
+
+    def _fixed(self) -> set[str]:
+        """Return the keys of the settings that a run cannot change under way."""
         goal = self.goal
         idle = {"t.rate", "t.steps", "n.own" if self.network.delays != "own" else "n.lines"}
         if not goal.bins:
@@ -116,8 +122,32 @@ class FdnModel(FdnSetup):
         if not goal.room:
             idle |= {"t.target", "t.direct"}
         parts = "nte" if goal.depends_on_ear else "nt"
-        chosen = tuple(value for key, value in self.values().items() if key[0] in parts and key not in idle)
-        return (*chosen, self.training.uploads if goal.room else None)
+        return {key for key in self.fields if key[0] in parts and key not in idle}
+
+    @property
+    def unsaved(self) -> bool:
+        """Whether a network has been trained, which no link brings back."""
+        return self.run is not None and self.run.steps_run > 0
+
+    def loses(self, values: Mapping[str, Any]) -> str:
+        """Return what becomes of a trained network if these settings, or with "t.uploads" another room, are set."""
+        if self.run is None or not self.unsaved:
+            return ""
+        fixed = self._fixed()
+        changed = {
+            key for key, value in self.renamed(values).items() if key in fixed and self._differs(key, value)
+        }
+        if not changed and "t.uploads" not in values:
+            return ""
+        what = self.fields[next(iter(changed))].parameter.label if len(changed) == 1 else ""
+        cause = f"With another “{what}”" if what else "With other settings"
+        return f"{cause} training starts anew: the network trained for {self.run.steps_run} steps is lost."
+
+    def _differs(self, key: str, value: Any) -> bool:
+        try:
+            return bool(self.fields[key].parse(value) != self.fields[key].value)
+        except (ValueError, TypeError):  # it will be refused
+            return False
 
     def prepare(self) -> list[str]:
         """Make a run for the present settings, if there is none; return what is to be said.

@@ -83,6 +83,11 @@ class Room(Training):
         """What decodes a file for `accept`, in any thread or process."""
         return decode_room
 
+    @property
+    def upload_name(self) -> str | None:
+        """Name of the file that was dropped in, if any."""
+        return None if self.dropped is None else self.dropped.name
+
     def take_upload(self, name: str, content: bytes) -> audio.Recording:
         """Make a file the room to match; what was there before stays if it cannot be read.
 

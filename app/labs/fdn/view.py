@@ -31,7 +31,6 @@ SUMMARY_EVERY = 2.0
 _GRID = """
 .figures { grid-template-columns: repeat(3, minmax(0, 1fr));
            grid-template-areas: "corner corner corner" "loss response matrix" "one two three" "four five six"; }
-.corner { padding: 0 4px; min-height: 84px; }
 @container (max-width: 699px) {
   .figures { grid-template-columns: minmax(0, 1fr);
              grid-template-areas: "corner" "loss" "response" "matrix" "one" "two" "three" "four" "five" "six"; }

@@ -129,7 +129,9 @@ def _at_place(frequency: float) -> str:
     return f"{frequency_label(frequency)}\n{float(place_number(frequency)):.0f} mm"
 
 
-TIME = Axis("time", "Time", "s", lambda lab: (0.0, lab.result.duration))
+TIME = Axis(
+    "time", "Time", "s", lambda lab: (0.0, lab.result.duration), sounds=("input", "channel", "sum", "a", "b")
+)
 CHANNEL = Axis("channel", "Channel’s centre frequency", "Hz", _channel_limits, "erb")
 #: The same axis as places along the cochlea, each 5 mm.
 MILLIMETRES = tuple(scales.place2fc([30.0, 25.0, 20.0, 15.0, 10.0, 5.0]).tolist())

@@ -13,9 +13,10 @@ export function storeOf(id) {
   let store = stores.get(id)
   if (!store) {
     store = {
-      id, values: {}, frame: {lesson: "", hide: []}, hidden: new Set(), permalink: false, editing: false,
-      explaining: false, watchers: new Set(), receivers: {}, starting: [], corner: null, drawer: null, skipTo: null,
-      views: [], showComputing: () => {}, engine: null, presenting: false, present: () => {}, leading: "",
+      id, values: {}, frame: {lesson: "", made: "", hide: [], undo: false, redo: false, unsaved: false}, hidden: new Set(),
+      permalink: false, editing: false, explaining: false, asking: false, fileAtRisk: false, watchers: new Set(),
+      receivers: {}, starting: [], corner: null, drawer: null, skipTo: null, views: [], axes: {}, title: "", story: null,
+      showComputing: () => {}, repaint: () => {}, engine: null, presenting: false, present: () => {}, leading: "",
       say: () => {}, complain: () => {},
     }
     stores.set(id, store)

@@ -4,6 +4,7 @@
 import type {Document} from "@bokehjs/document"
 import type * as embed from "@bokehjs/embed"
 import type {DataSource} from "@bokehjs/models/sources"
+import type {Figure} from "@bokehjs/models/plots"
 import type {LegendItem} from "@bokehjs/models/annotations/legend_item"
 
 declare global {
@@ -58,15 +59,19 @@ export interface TextEntry extends AnyEntry {
 
 /** Messages of the page; `app.server.messages` lets no others pass. */
 export type Message =
-  | {type: "set", values: Values, sequence: number}
-  | {type: "point", figure: string, x: number, y: number, sequence: number}
+  | {type: "set", values: Values, sequence: number, step: number}
+  | {type: "point", figure: string, x: number, y: number, sequence: number, step: number}
   | {type: "hide", keys: string[]}
   | {type: "lesson", slug: string}
+  | {type: "open", link: string}
+  | {type: "sure", do: string}
+  | {type: "make", text: string, keep: boolean}
+  | {type: "qr", text: string}
   | {type: "work", do: string}
   | {type: "code", open: boolean}
   | {type: "sound" | "export", key: string}
   | {type: "upload", id: string, name: string, size: number, start: number, data: string}
-  | {type: "hello" | "reset" | "pin" | "unpin" | "swap" | "fit"}
+  | {type: "hello" | "reset" | "pin" | "unpin" | "swap" | "fit" | "undo" | "redo"}
 
 /** Messages of the server. */
 export type Answer =
@@ -74,12 +79,15 @@ export type Answer =
   | {type: "sound", title: string, data: string}
   | {type: "file", name: string, mime: string, data: string}
   | {type: "failed", text: string}
+  | {type: "made", problem: string, slug: string, entry: Record<string, any>, file: string, too_long: number}
+  | {type: "code", rows: string[], text: string}
   | {type: "upload-more", id: string}
   | {type: "upload-done" | "upload-failed", id: string, text: string}
 
 /** What has changed, all of it together. */
 export interface Update {
   type: "update"
+  ask?: Question
   /** Number of the newest question that this answers. */
   answered?: number
   values?: Values
@@ -91,8 +99,16 @@ export interface Update {
   link?: string
 }
 
-/** What the parts of a page receive; `frame` and `corner` come from other parts of the same page. */
+/** What a person must be sure of before it is done. */
+export interface Question {
+  text: string
+  /** What to do, and the label of its button. */
+  choices: [string, string][]
+}
+
+/** What the parts of a page receive; `frame`, `corner` and `views` come from other parts of the same page. */
 export interface Receivers {
+  ask?: (fresh: Question) => void
   values?: (fresh: Values) => void
   controls?: (fresh: ControlsState) => void
   words?: (fresh: WordsContent) => void
@@ -101,13 +117,21 @@ export interface Receivers {
   link?: (fresh: string) => void
   frame?: () => void
   corner?: () => void
+  views?: () => void
+  code?: (answer: Extract<Answer, {type: "code" | "failed"}>) => void
 }
 
 export interface ControlsState {
-  /** Slug of the lesson, or nothing. */
+  /** Slug of the lesson, or nothing; and its title where it is none of the lab's. */
   lesson: string
+  made: string
   /** Keys of the controls that students do not see. */
   hide: string[]
+  /** Whether there is a step to take back, and one to take again. */
+  undo: boolean
+  redo: boolean
+  /** Whether leaving the page loses what took long to make. */
+  unsaved: boolean
 }
 
 export interface WordsContent {
@@ -147,6 +171,8 @@ export interface Story {
 }
 
 export interface ToolsContent {
+  /** Of the lab. */
+  title: string
   /** Name of the files, without an ending. */
   file: string
   /** Key, label and help of each. */
@@ -233,10 +259,22 @@ export interface ControlsContent {
   sections: {title: string, open: boolean, controls: Entry[]}[]
   /** Slug and title of each lesson. */
   lessons: [string, string][]
+  vocabulary: Vocabulary
   upload: UploadBox | null
 }
 
+/** What a lesson of the lab can name. */
+export interface Vocabulary {
+  /** Name, words and unit of each. */
+  measures: [string, string, string][]
+  figures: string[]
+  /** Key and label of each. */
+  sounds: [string, string][]
+}
+
 export interface UploadBox {
+  /** Name of the file that the page's link goes with, nothing where it is unknown; null where it goes with none. */
+  awaited: string | null
   bytes: number
   /** Whether the whole page takes a dropped file. */
   page: boolean
@@ -268,9 +306,34 @@ export interface FiguresContent {
   grid: string
   pointable: string[]
   films: FilmContent[]
+  /** What each figure's axes measure. */
+  axes: Record<string, FigureAxes>
   late: boolean
   scene: Scene
   engine: EngineContent
+}
+
+export interface AxisContent {
+  label: string
+  unit: string
+  scale: "linear" | "log" | "erb" | "names"
+}
+
+export interface FigureAxes {
+  x: AxisContent
+  y: AxisContent
+  /** Data source and unit of each layer of coloured cells. */
+  cells: {source: string, unit: string}[]
+  /** Keys of the sounds whose time the x axis is. */
+  sounds: string[]
+  /** How far a second reaches on it. */
+  perSecond: number
+}
+
+export interface Colors {
+  ink: string
+  paper: string
+  faint: string
 }
 
 /** One part of a page, as Panel hands it to `render`. */
@@ -290,6 +353,10 @@ export interface Store {
   permalink: boolean
   /** Whether a lesson is being made. */
   editing: boolean
+  /** Whether a question waits for its answer. */
+  asking: boolean
+  /** Whether a dropped file does not survive a reload. */
+  fileAtRisk: boolean
   /** Whether each control says what it does. */
   explaining: boolean
   /** Called with the keys that moved; with none of them where only what is shown changed. */
@@ -303,9 +370,15 @@ export interface Store {
   drawer: HTMLElement | null
   /** What has the focus after the controls are skipped. */
   skipTo: HTMLElement | null
-  /** The views of the figures. */
+  /** The views of the figures, and what their axes measure, once they stand. */
   views: FigureView[]
+  axes: Record<string, FigureAxes>
   showComputing(is: boolean): void
+  /** Paint the figures in other colours than those of the page, or in these again. */
+  repaint(colors: Colors | null): void
+  /** Title of the lab, and the lesson that is open. */
+  title: string
+  story: Story | null
   engine: Engine | null
   /** Whether the figures are presented to a room. */
   presenting: boolean
@@ -327,11 +400,23 @@ export interface Places {
   tools: HTMLElement
 }
 
-/** A view of a figure, as far as a picture of it needs one. */
+/** A view of a figure, as far as the page needs one. */
 export interface FigureView {
   el: HTMLElement
+  model: Figure
+  /** Where the figure draws, px from its upper left corner, and what maps its axes there. */
+  frame: {
+    bbox: {left: number, right: number, top: number, bottom: number, height: number}
+    x_scale: Scale
+    y_scale: Scale
+  }
   export(type: "png", hidpi: boolean): {canvas: HTMLCanvasElement}
   export(type: "svg"): {ctx: {get_serialized_svg(fix_named_entities: boolean): string}}
+}
+
+interface Scale {
+  compute(value: number): number
+  invert(px: number): number
 }
 
 export interface Engine {
