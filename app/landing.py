@@ -50,9 +50,9 @@ def landing_html(labs: Labs) -> str:
 <section>
   <h2>For teachers</h2>
   <p>The whole state of a lab is in its address: set it up, press <b>Copy link</b>, and the class opens what you see.
-  <b>QR code</b> shows it to the room. <b>Make a lesson</b> adds text, questions, a task and what students need not see; it
-  is kept in a link or a file. Your own sounds stay in your session and, for a day, in your browser. Each lab shows the
-  code behind its picture: Python, with <code>amtlib</code>.</p>
+  <b>QR code</b> shows it to the room. <b>Make a lesson</b> adds text, questions, a task and what students need not see;
+  it is kept in a link or a file. Your own sounds stay in your session and, for a day, in your browser. Each lab shows
+  the code behind its picture: Python, with <code>amtlib</code>.</p>
   <p class="fine">{SITE} {__version__}. Works without internet: nothing is fetched from elsewhere.</p>
 </section>
 </article>"""
