@@ -132,6 +132,7 @@ class Contents:
             "compares": lab.compares,
             "fits": lab.fits,
             "work": lab.transport(),
+            "table": lab.runs(),
             "code": lab.model.code() if lab.code_open else "",
         }
 

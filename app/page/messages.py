@@ -67,7 +67,7 @@ class Messages:
             case "open":
                 text = str(message["link"])
                 if self._may(message, link.values_of(text), "Go there"):
-                    lab.change(lambda: self._open(text))
+                    lab.change(lambda: self._open(text), opened=text)
             case "pin":
                 lab.change(comparison.pin)
             case "unpin":
@@ -190,7 +190,7 @@ class Messages:
         return self._questions.allow(message, self._lab.model.loses(values), {"yes": label})
 
     def _show_question(self, question: Ask, message: dict[str, Any]) -> None:
-        self._lab.ask(question, answered=message.get("sequence"))
+        self._lab.show(ask=question, answered=message.get("sequence"))
 
     def _answer(self, choice: str) -> None:
         with self._questions.answered(choice) as asked:
@@ -201,3 +201,5 @@ class Messages:
             elif asked["type"] == "upload":
                 text = f"{asked['name']} was not taken."
                 self._lab.parts["controls"].send({"type": "upload-failed", "id": asked["id"], "text": text})
+            elif asked["type"] == "open":  # the page stays, and its address goes back to what it shows
+                self._lab.show(opened=asked["link"])

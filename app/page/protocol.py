@@ -244,6 +244,15 @@ class Work(TypedDict):
     text: str
 
 
+class Table(TypedDict):
+    """A table of words under the figures. ``clear`` is what the button says that empties it."""
+
+    title: str
+    head: list[str]
+    rows: list[list[str]]
+    clear: str
+
+
 class ToolsContent(TypedDict):
     """What the tools under the figures are drawn from: listen, compare, keep, code. Lists hold key, label, help."""
 
@@ -256,6 +265,7 @@ class ToolsContent(TypedDict):
     compares: bool
     fits: bool
     work: Work | None
+    table: Table | None
     code: str
 
 
@@ -326,10 +336,13 @@ class Ask(TypedDict):
 
 
 class Update(TypedDict):
-    """All that a change moves, in one message, so that the page never shows half of it."""
+    """All that a change moves, in one message, so that the page never shows half of it; ``opened`` answers
+    `OpenLink`.
+    """
 
     type: Literal["update"]
     ask: NotRequired[Ask]
+    opened: NotRequired[str]
     answered: NotRequired[int]
     values: NotRequired[dict[str, Any]]
     link: NotRequired[str]

@@ -33,7 +33,7 @@ from app.page.listen import DATA, Export, Listening, Playable, zipped
 from app.page.messages import Messages
 from app.page.part import LabPart
 from app.page.problems import sentence
-from app.page.protocol import NEWEST_WINS, Ask, Update
+from app.page.protocol import NEWEST_WINS, Table, Update
 from app.page.protocol import Work as WorkContent
 from app.page.steps import moment_of
 from app.page.upload import TakesFiles, Uploads
@@ -238,6 +238,10 @@ class LabView(Viewer):
             return {"buttons": [["run", job.label]], "running": False, "share": 0.0, "left": None, "text": ""}
         return cast(WorkContent, {"buttons": [["stop", "Stop"]], **self._work.state()})
 
+    def runs(self) -> Table | None:
+        """Return a table that stands under the figures; None where there is none."""
+        return None
+
     def act(self, action: str) -> None:
         """Do what a button of the transport says: begin the present state's job ("run"), or stop it ("stop")."""
         job = self.job()
@@ -360,21 +364,21 @@ class LabView(Viewer):
             return make() or []
         return []  # the settings do not fit together: `_refresh` says why
 
-    def change(self, make: Callable[[], list[str] | None], answered: int | None = None) -> None:
+    def change(self, make: Callable[[], list[str] | None], **beside: Any) -> None:
         """Run what changes the model, and show what comes of it and its notes.
 
         Parameters
         ----------
         make : callable
             Returns the notes, if there are any.
-        answered : int, optional
-            Number of the page's message that asked for it.
+        **beside
+            What the `Update` holds besides, such as the number of the message that it answers.
         """
-        self._refresh(self._change(make), answered)
+        self._refresh(self._change(make), **beside)
 
-    def ask(self, question: Ask, answered: int | None = None) -> None:
-        """Put a question on the page, on which all stays as it is."""
-        self._refresh(self.status.notes, answered, question)
+    def show(self, **beside: Any) -> None:
+        """Show the present state, with the notes that stand there, and what the `Update` holds besides."""
+        self._refresh(self.status.notes, **beside)
 
     def note_shown(self, values: Mapping[str, Any]) -> None:
         """Note that the page shows the values that it sent: whatever differs from them is sent back."""
@@ -394,7 +398,7 @@ class LabView(Viewer):
         everything = {"values": self.model.values(), "scene": self.scene.whole(), **self._sent}
         self.parts["main"].send({"type": "update", **everything})
 
-    def _refresh(self, notes: list[str], answered: int | None = None, ask: Ask | None = None) -> None:
+    def _refresh(self, notes: list[str], **beside: Any) -> None:
         """Show the present state; where it cannot be computed, say why and keep the last good picture."""
         try:
             self.live.draw(self.reads())
@@ -408,11 +412,7 @@ class LabView(Viewer):
             self.status.problem = sentence(problem)
         self.status.notes = notes + self.model.take_notes()
         self._stop_work(unless_for=self.job())
-        update: Update = {"type": "update"}
-        if answered is not None:
-            update["answered"] = answered
-        if ask is not None:
-            update["ask"] = ask
+        update = cast(Update, {"type": "update", **{k: v for k, v in beside.items() if v is not None}})
         values = self.model.values()
         if values != self._sent_values:
             changed = {key: v for key, v in values.items() if self._sent_values.get(key) != v}

@@ -7,6 +7,7 @@ import {button, make} from "./dom.js"
 import {picture} from "./picture.js"
 import {playerFor} from "./player.js"
 import {answerQuestions} from "./question.js"
+import {tableBox} from "./table.js"
 import {workBar} from "./work.js"
 
 /** @typedef {(message: Message) => void} Ask */
@@ -49,6 +50,7 @@ export function tools(model, el, store) {
   const work = workBar(ask)
   const code = codeBox(ask)
   let place = () => {}
+  const runs = tableBox(ask)
   /** @param {ToolsContent} content */
   const draw = (content) => {
     for (const node of whilePinned) node.hidden = !content.pinned
@@ -60,6 +62,7 @@ export function tools(model, el, store) {
     code.draw(content.code)
     work.draw(content.work)
     if (content.work) place()
+    runs.draw(content.table)
   }
   model.on("msg:custom", (/** @type {Answer} */ answer) => {
     if (answer.type === "code" || answer.type === "failed") store.receivers.code?.(answer)
@@ -68,7 +71,7 @@ export function tools(model, el, store) {
   store.receivers.tools = draw
   draw(model.content)
   const compare = compares ? group("Compare", pin, ...whilePinned, fits ? fit : null) : null
-  const root = make("div", {class: "tools"}, make("div", {class: "row"}, compare, group("Keep", ...keep)), code.node)
+  const root = make("div", {class: "tools"}, make("div", {class: "row"}, compare, group("Keep", ...keep)), runs.node, code.node)
   el.append(root)
   answerQuestions(el, store)
 

@@ -88,6 +88,8 @@ export type Answer =
 export interface Update {
   type: "update"
   ask?: Question
+  /** The address that the page had asked for. */
+  opened?: string
   /** Number of the newest question that this answers. */
   answered?: number
   values?: Values
@@ -185,6 +187,16 @@ export interface ToolsContent {
   silent: string[]
   code: string
   work: Work | null
+  table: Table | null
+}
+
+/** A table of words under the figures. */
+export interface Table {
+  title: string
+  head: string[]
+  rows: string[][]
+  /** What the button says that empties it. */
+  clear: string
 }
 
 export interface Work {
