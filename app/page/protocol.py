@@ -7,6 +7,7 @@ The browser's half is page/js. What a page may send is checked before Bokeh read
 from collections.abc import Mapping
 from typing import Any, Final, Literal, NotRequired, TypeAlias, TypedDict
 
+from app.figures.film import FilmContent
 from app.lessons import Reading
 
 # ---------------------------------------------------------------- from the page
@@ -312,6 +313,7 @@ class FiguresContent(TypedDict):
     template: str
     grid: str
     pointable: list[str]
+    films: list[FilmContent]
     axes: dict[str, FigureAxes]
     late: bool
     scene: dict[str, dict[str, Any]]

@@ -9,7 +9,7 @@ import contextlib
 import logging
 import math
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, cast
 
 import holoviews as hv
@@ -176,6 +176,9 @@ class LabView(Viewer):
     def pointed(self, figure: str, x: float, y: float) -> list[str]:
         """Look closer at a place of a figure, in its axes' units; return what is to be said about it."""
         return []
+
+    def followed(self, keys: Iterable[str]) -> None:
+        """Move what should follow the settings with these keys, which somebody has changed by hand."""
 
     def late(self) -> bool:
         """Whether results may arrive between the page's first picture and its connection: it then asks again."""
@@ -465,6 +468,7 @@ class LabView(Viewer):
             before = moment_of(self).values
             is_awaited = self.link.awaits(decoded.recording.name)
             found = target.accept(decoded)
+            self.followed(["s.uploads"])
             self.link.awaited_file = None
             if is_awaited:
                 notes = self.model.restore(before)

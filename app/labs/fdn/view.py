@@ -43,6 +43,7 @@ def _grid(narrow: bool) -> str:
     """Return the CSS of the grid: three columns, or on a phone one, in which what leads comes first."""
     rules = []
     for lead, rows in _AREAS.items():
+        rows = (*rows, "six six six")
         shown = dict.fromkeys(" ".join(rows).split()) if narrow else rows
         areas = " ".join(f'"{row}"' for row in ("corner" if narrow else "corner corner corner", *shown))
         where = f'[data-lead="{lead}"]' if lead else ""
@@ -184,7 +185,7 @@ class FdnLab(LabView):
         """Whether a thread is still at something that belongs into the first picture."""
         return self._observer.making
 
-    def transport(self) -> Work:
+    def transport(self) -> Work | None:
         """Return the buttons that the run has now, and how far it is."""
         return self.trainer.content()
 

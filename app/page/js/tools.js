@@ -49,6 +49,7 @@ export function tools(model, el, store) {
   ]
   const work = workBar(ask)
   const code = codeBox(ask)
+  let place = () => {}
   const runs = tableBox(ask)
   /** @param {ToolsContent} content */
   const draw = (content) => {
@@ -60,6 +61,7 @@ export function tools(model, el, store) {
     }
     code.draw(content.code)
     work.draw(content.work)
+    if (content.work) place()
     runs.draw(content.table)
   }
   model.on("msg:custom", (/** @type {Answer} */ answer) => {
@@ -75,7 +77,11 @@ export function tools(model, el, store) {
 
   const heard = sounds.length ? [group("Listen", ...listen), player, status] : [player, status]
   const ears = make("div", {class: "listen"}, work.node, ...heard)
-  const place = () => (store.corner ?? el).prepend(ears)
+  place = () => {
+    const corner = store.corner ?? el
+    if (ears.parentElement === corner || (!sounds.length && work.node.hidden)) return  // or nothing stands in it
+    corner.prepend(ears)
+  }
   store.receivers.corner = place
   place()
 }
