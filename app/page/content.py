@@ -112,6 +112,7 @@ class Contents:
             "fits": lab.fits,
             "work": lab.transport(),
             "code": lab.model.code() if lab.code_open else "",
+            "live": lab.live_sound.tools() if lab.served else None,
         }
 
     def figures(self) -> FiguresContent:

@@ -64,6 +64,13 @@ class ShowCode(TypedDict):
     open: bool
 
 
+class PlayLive(TypedDict):
+    """Whether live sound is played: its numbers then travel with every `Update` that changes them."""
+
+    type: Literal["live"]
+    on: bool
+
+
 class AskFor(TypedDict):
     """A sound to play, or a file to keep."""
 
@@ -82,7 +89,7 @@ class Piece(TypedDict):
     data: str
 
 
-FromPage: TypeAlias = Set | Point | Hide | OpenLesson | Command | Transport | ShowCode | AskFor | Piece
+FromPage: TypeAlias = Set | Point | Hide | OpenLesson | Command | Transport | ShowCode | PlayLive | AskFor | Piece
 #: Kind of message -> its structure.
 FROM_PAGE: Final[Mapping[str, type[Any]]] = {
     "set": Set,
@@ -92,6 +99,7 @@ FROM_PAGE: Final[Mapping[str, type[Any]]] = {
     **dict.fromkeys(("hello", "reset", "pin", "unpin", "swap", "fit"), Command),
     "work": Transport,
     "code": ShowCode,
+    "live": PlayLive,
     **dict.fromkeys(("sound", "export"), AskFor),
     "upload": Piece,
 }
@@ -165,6 +173,14 @@ class Work(TypedDict):
     text: str
 
 
+class LiveTools(TypedDict):
+    """What live sound is offered with: rate in Hz, the setting of what is sent, whether a microphone is allowed."""
+
+    fs: int
+    source: dict[str, Any]
+    microphone: bool
+
+
 class ToolsContent(TypedDict):
     """What the tools under the figures are drawn from: listen, compare, keep, code. Lists hold key, label, help."""
 
@@ -178,6 +194,7 @@ class ToolsContent(TypedDict):
     fits: bool
     work: Work | None
     code: str
+    live: LiveTools | None
 
 
 class Engine(TypedDict):
@@ -215,6 +232,7 @@ class Update(TypedDict):
     tools: NotRequired[ToolsContent]
     controls: NotRequired[ControlsState]
     scene: NotRequired[dict[str, dict[str, Any]]]
+    live: NotRequired[dict[str, dict[str, Any]]]
 
 
 class Sound(TypedDict):

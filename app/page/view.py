@@ -28,6 +28,7 @@ from app.page.inbox import Inbox
 from app.page.layout import SITE, cell_frame, page_frame
 from app.page.link import Link
 from app.page.listen import DATA, Export, Listening, Playable, zipped
+from app.page.live import LiveSound
 from app.page.part import LabPart
 from app.page.problems import sentence
 from app.page.protocol import NEWEST_WINS, Piece, Set, Update
@@ -93,6 +94,8 @@ class LabView(Viewer):
     exports: ClassVar[Mapping[str, Export]] = {}
     #: Key of the sound that stands for a state when two are compared by ear, if there is one.
     compared: ClassVar[str] = ""
+    #: Key of the setting that says what is sent through a network that plays live, if the lab has one.
+    live_source: ClassVar[str] = ""
 
     def __init__(
         self,
@@ -126,6 +129,7 @@ class LabView(Viewer):
         notes, pinned = self.link.read(link)
         self.comparison = Comparison(self, pinned)
         self.listening = Listening(self, self.comparison)
+        self.live_sound = LiveSound(self)
         self.uploads = Uploads(self.stimulus, self._accept)
         self.contents = Contents(self)
         self.parts = {
@@ -191,6 +195,10 @@ class LabView(Viewer):
         if key not in self.sounds:
             raise KeyError(f"There is no sound called {key}")
         return self.sounds[key].make(self.model)
+
+    def played_live(self) -> Mapping[str, Mapping[str, Any]]:
+        """Return what live sound is made from, see :mod:`app.page.live`."""
+        raise NotImplementedError(f"{type(self).__name__} plays nothing live")
 
     def silent(self) -> list[str]:
         """Return the keys of sounds that there are not in the present state."""
@@ -377,6 +385,9 @@ class LabView(Viewer):
         changes = self.scene.changes()
         if changes is not None:
             update["scene"] = changes
+        played = self.live_sound.changes()
+        if played is not None:
+            update["live"] = played
         self._send(
             update,
             words=self.contents.words(),
@@ -471,6 +482,7 @@ class LabView(Viewer):
                     self._show(self.status.notes)
                 self._sent.setdefault("link", self.contents.link())
                 everything = {"values": model.values(), "scene": self.scene.whole(), **self._sent}
+                everything |= self.live_sound.whole()
                 self.parts["figures"].send({"type": "update", **everything})
             case "hide":
                 link.hide(map(str, message["keys"]))
@@ -497,6 +509,9 @@ class LabView(Viewer):
             case "code":
                 self.code_open = bool(message["open"])
                 self._refresh([])
+            case "live":
+                self.live_sound.play(on=bool(message["on"]))
+                self._refresh(self.status.notes)
             case "sound":
                 tools.send(self.listening.sound(str(message["key"])))
             case "export":

@@ -15,6 +15,7 @@ from app import state
 from app.server import access, bounded_log, clients, connections, headers, logins, pages, routes
 from app.server.health import HealthHandler
 from app.server.warm import is_shared, warm_up
+from app.server.worklet import WorkletHandler
 
 
 def _fit(server: BokehTornado) -> None:
@@ -49,4 +50,4 @@ if "AMTLAB_PROCESSES" in os.environ and is_shared():  # in the server alone, bef
     except Exception:
         traceback.print_exc()  # `amtlab serve` says that the server ended, below this
         os._exit(1)
-ROUTES: list[Any] = [("/health", HealthHandler, {})]
+ROUTES: list[Any] = [("/health", HealthHandler, {}), ("/worklet.js", WorkletHandler, {})]

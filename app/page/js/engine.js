@@ -62,7 +62,10 @@ export function startEngine(send, store, {values, link, permalink, frame}) {
   const engine = {
     ask: queue.ask,
     drawn: queue.drawn,
-    lost: queue.lost,
+    lost() {
+      queue.lost()
+      store.receivers.lost?.()
+    },
     point: queue.point,
     address,
     set(key, value) {

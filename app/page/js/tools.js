@@ -4,6 +4,7 @@
 /** @import {Answer, Message, Part, Store, ToolsContent} from "./types" */
 
 import {button, decode, download, make} from "./dom.js"
+import {liveSection} from "./live.js"
 import {picture} from "./picture.js"
 import {SLOW_MS} from "./queue.js"
 import {workBar} from "./work.js"
@@ -47,6 +48,7 @@ export function tools(model, el, store) {
   ]
   const work = workBar(ask)
   const code = codeBox(ask)
+  const live = model.content.live ? liveSection(model.content, model.content.live, ask, store) : null
   /** @param {ToolsContent} content */
   const draw = (content) => {
     for (const node of whilePinned) node.hidden = !content.pinned
@@ -57,6 +59,7 @@ export function tools(model, el, store) {
     }
     code.draw(content.code)
     work.draw(content.work)
+    live?.draw(content)
   }
   store.receivers.tools = draw
   draw(model.content)
@@ -67,7 +70,7 @@ export function tools(model, el, store) {
 
   const note = make("span", {class: "fine"}, "Played at one safe level; dB SPL is the model’s level.")
   const heard = sounds.length ? [group("Listen", ...listen), player, status, note] : [player, status]
-  const ears = make("div", {class: "listen"}, work.node, ...heard)
+  const ears = make("div", {class: "listen"}, work.node, ...heard, live?.node)
   const place = () => (store.corner ?? el).prepend(ears)
   store.receivers.corner = place
   place()
