@@ -92,7 +92,7 @@ const USUAL = 10 ** (-26 / 20)
 
 /**
  * Return the gain of a sound, and that of the network that it passes. Alone and through the network it is as strong as
- * other sounds of the page, and weaker where a peak would pass the ceiling.
+ * other sounds of the page, or weaker, so that the peak of neither would pass the ceiling.
  * @param {Float32Array} samples
  * @param {{energy: number, peak: number}} response energy and peak of the network's impulse response
  * @returns {{sound: number, network: number}}
@@ -104,7 +104,7 @@ export function levelsFor(samples, {energy, peak}) {
     sum += sample * sample
   }
   if (!sum || !energy) return {sound: 0, network: 0}
-  const network = 1 / Math.sqrt(energy)
   const usual = USUAL / Math.sqrt(sum / samples.length)
-  return {sound: Math.min(usual, HIGHEST / highest, HIGHEST / (highest * peak * network)), network}
+  const sound = Math.min(usual, HIGHEST / highest)
+  return {sound, network: Math.min(usual / Math.sqrt(energy), HIGHEST / (highest * peak)) / sound}
 }
