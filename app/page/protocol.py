@@ -89,7 +89,9 @@ class Piece(TypedDict):
     data: str
 
 
-FromPage: TypeAlias = Set | Point | Hide | OpenLesson | Command | Transport | ShowCode | PlayLive | AskFor | Piece
+FromPage: TypeAlias = (
+    Set | Point | Hide | OpenLesson | Command | Transport | ShowCode | PlayLive | AskFor | Piece
+)
 #: Kind of message -> its structure.
 FROM_PAGE: Final[Mapping[str, type[Any]]] = {
     "set": Set,

@@ -66,7 +66,14 @@ def keep_needed(server: BokehTornado) -> None:
         if routes is not None:
             routes[:] = [route for route in routes if _is_needed(server, route)]
             kept += [route.target for route in routes]
-    for handler in (PageHandler, PageSocket, StaticHandler, MultiRootStaticHandler, HealthHandler, WorkletHandler):
+    for handler in (
+        PageHandler,
+        PageSocket,
+        StaticHandler,
+        MultiRootStaticHandler,
+        HealthHandler,
+        WorkletHandler,
+    ):
         if handler not in kept:
             raise RuntimeError(f"no address of {handler.__name__} is left: see app/server/routes.py")
     for name in set(extension_dirs) - set(_EXTENSIONS):

@@ -1,4 +1,4 @@
-"""Live sound in a real browser: the network that plays is the one that was built, and nothing that changes it clicks."""
+"""Live sound in a real browser: the network that plays is the one that was built, and no change of it clicks."""
 
 import re
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from scipy.signal import fftconvolve
 from amtlib import audio, fdn
 from amtlib.fdn import FDNBuild, process_fdn
 from app.labs.fdn import listening
-from tests.browser.live import LATER_S, modules_of, rendered
+from benchmarks.live_sound import LATER_S, modules_of, rendered
 from tests.browser.steps import wait_until
 from tests.serving import Server
 
@@ -87,7 +87,7 @@ def design(lines: int, **settings: Any) -> FDNBuild:
 def test_what_is_heard_of_a_network_is_what_the_library_computes(host: Page, build: FDNBuild) -> None:
     x = noise(1.0, fs=int(build.fs))
     wanted = process_fdn(x.astype(np.float64), build)
-    heard, _ = rendered(host, build, x)
+    heard = rendered(host, build, x)
     assert np.abs(wanted).max() < 0.7  # below the ceiling
     assert level_db(heard - later(wanted, build.fs), wanted) < -90
 
@@ -97,13 +97,13 @@ def test_the_room_is_heard_as_it_was_measured(host: Page) -> None:
     room = 0.2 * rng.standard_normal(FS // 2) * np.exp(-np.arange(FS // 2) / 4000)
     x = noise(1.0, 0.01)
     wanted = fftconvolve(x.astype(np.float64), room.astype(np.float32).astype(np.float64))[: len(x)]
-    heard, _ = rendered(host, design(4), x, room=room, choice="room")
+    heard = rendered(host, design(4), x, room=room, choice="room")
     assert level_db(heard - later(wanted), wanted) < -90
 
 
 def test_dry_is_the_sound_itself(host: Page) -> None:
     x = noise(0.5)
-    heard, _ = rendered(host, design(4), x, wet=0)
+    heard = rendered(host, design(4), x, wet=0)
     np.testing.assert_array_equal(heard, later(x))  # to the last digit
 
 
@@ -122,8 +122,8 @@ def test_a_matrix_that_changes_six_times_a_second_makes_no_click(host: Page) -> 
     x = tone(4.0, 220.0)
     others = [turned(build, 0.1 * i) for i in range(1, 13)]
     changes = [(1.5 + 0.16 * i, {"networks": {"now": each}}) for i, each in enumerate(others)]
-    heard, _ = rendered(host, build, x, changes=changes)
-    steady = [largest_step(rendered(host, each, x)[0][FS:]) for each in (build, *others)]
+    heard = rendered(host, build, x, changes=changes)
+    steady = [largest_step(rendered(host, each, x)[FS:]) for each in (build, *others)]
     assert largest_step(heard[FS:]) <= 1.05 * max(steady)
     # Where the tone is taken out, what is left is the change itself: 40 dB below the tone's own steps.
     left = np.convolve(heard[FS:].astype(np.float64), [1, -2 * np.cos(2 * np.pi * 220 / FS), 1], "valid")
@@ -133,8 +133,8 @@ def test_a_matrix_that_changes_six_times_a_second_makes_no_click(host: Page) -> 
 def test_another_number_of_lines_and_other_delays_are_faded_in(host: Page) -> None:
     x = tone(2.0, 220.0, 0.02)
     one, other = design(8), design(16, rng=7)
-    heard, _ = rendered(host, one, x, changes=[(1.0, {"networks": {"now": other}})])
-    steady = [largest_step(rendered(host, each, x)[0][FS:]) for each in (one, other)]
+    heard = rendered(host, one, x, changes=[(1.0, {"networks": {"now": other}})])
+    steady = [largest_step(rendered(host, each, x)[FS:]) for each in (one, other)]
     # Two networks that sound together while one is faded in: at most the square root of 2.
     assert largest_step(heard[FS // 2 :]) <= np.sqrt(2) * max(steady)
 
@@ -147,9 +147,9 @@ def test_before_now_room_and_dry_are_exchanged_without_a_click_or_a_gap(host: Pa
         {"choice": "start"}, {"choice": "room"}, {"choice": "now"}, {"wet": 0.4}, {"choice": "start"}, {"wet": 1},
     ]  # fmt: skip
     changes = [(1.0 + 0.3 * i, step) for i, step in enumerate(steps)]
-    heard, _ = rendered(host, now, x, start=before, room=room, changes=changes)
+    heard = rendered(host, now, x, start=before, room=room, changes=changes)
     alone = [
-        rendered(host, now, x, start=before, room=room, choice=choice)[0][FS:]
+        rendered(host, now, x, start=before, room=room, choice=choice)[FS:]
         for choice in ("start", "now", "room")
     ]
     assert largest_step(heard[FS:]) <= np.sqrt(2) * max(*map(largest_step, alone), largest_step(x))
@@ -162,7 +162,7 @@ def test_before_now_room_and_dry_are_exchanged_without_a_click_or_a_gap(host: Pa
 
 def test_no_sample_passes_the_ceiling_however_loud_the_network_is(host: Page) -> None:
     build = design(8)
-    heard, _ = rendered(host, replace(build, C=100 * build.C), noise(1.0))
+    heard = rendered(host, replace(build, C=100 * build.C), noise(1.0))
     assert 0.5 < np.abs(heard).max() <= 10 ** (-3 / 20) + 1e-6
 
 
@@ -179,7 +179,7 @@ def test_each_sound_is_played_at_a_safe_level_without_an_offset(host: Page, sour
         }""",
         [x.tolist(), float(np.square(response).sum()), float(np.abs(response).max())],
     )
-    heard, _ = rendered(host, build, both, sound_gain=levels["sound"], gain=levels["network"])
+    heard = rendered(host, build, both, sound_gain=levels["sound"], gain=levels["network"])
     loop = heard[-len(x) :].astype(np.float64)
     peak, rms = float(np.abs(heard).max()), float(np.sqrt(np.square(loop).mean()))
     assert peak <= 10 ** (-3 / 20) + 1e-6

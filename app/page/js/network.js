@@ -96,20 +96,24 @@ export class Network {
   process(x, y) {
     const samples = y[0].length
     for (let from = 0; from < samples && !this.overflowed;) {
-      if (this.moving) this.#move()
-      // No line's end is reached by its own beginning within a block.
-      const to = this.moving ? from + 1 : Math.min(samples, from + this.shortest)
+      // No line's end is reached by its own beginning within a block, and all of a block moves or rests.
+      const to = Math.min(samples, from + this.shortest, this.moving ? from + this.moving : samples)
       this.#block(x, y, from, to)
+      if (this.moving) this.#move(to - from)
       from = to
     }
     if (this.overflowed) for (const each of y) each.fill(0)
   }
 
-  #move() {
+  /** @param {number} samples */
+  #move(samples) {
     const {numbers, step, target} = this
-    this.moving -= 1
-    if (this.moving) for (let i = 0; i < numbers.length; i += 1) numbers[i] += step[i]
-    else numbers.set(target)
+    this.moving -= samples
+    if (this.moving) for (let i = 0; i < numbers.length; i += 1) numbers[i] += samples * step[i]
+    else {
+      numbers.set(target)
+      step.fill(0)
+    }
   }
 
   /**
@@ -119,7 +123,7 @@ export class Network {
    * @param {number} to
    */
   #block(x, y, from, to) {
-    const {numbers, lines, heads, places: [a, b, c, d]} = this
+    const {lines, heads, places: [a, b, c, d]} = this
     const length = to - from, count = lines.length
     if (this.fed.length < length) {
       this.fed = new Float64Array(length)
@@ -138,16 +142,16 @@ export class Network {
     for (let o = 0; o < this.outputs; o += 1) {
       const wet = y[o]
       wet.fill(0, from, to)
-      for (let i = 0; i < count; i += 1) addTo(wet, from, left[i], 0, length, numbers[c + o * count + i])
+      for (let i = 0; i < count; i += 1) this.#add(wet, from, left[i], 0, length, c + o * count + i)
       this.#filter(2, o, this.outputs, wet, from, to)
-      for (let n = 0; n < this.inputs; n += 1) addTo(wet, from, x[n], from, length, numbers[d + o * this.inputs + n])
+      for (let n = 0; n < this.inputs; n += 1) this.#add(wet, from, x[n], from, length, d + o * this.inputs + n)
       for (let t = from; t < to; t += 1) if (!(Math.abs(wet[t]) < LOUDEST)) this.overflowed = true
     }
     for (let i = 0; i < count; i += 1) {
       fed.fill(0, 0, length)
-      for (let j = 0; j < count; j += 1) addTo(fed, 0, left[j], 0, length, numbers[a + i * count + j])
+      for (let j = 0; j < count; j += 1) this.#add(fed, 0, left[j], 0, length, a + i * count + j)
       this.#filter(1, i, count, fed, 0, length)
-      for (let n = 0; n < this.inputs; n += 1) addTo(fed, 0, x[n], from, length, numbers[b + i * this.inputs + n])
+      for (let n = 0; n < this.inputs; n += 1) this.#add(fed, 0, x[n], from, length, b + i * this.inputs + n)
       const line = lines[i]
       let head = heads[i]
       for (let t = 0; t < length; t += 1) {
@@ -168,12 +172,20 @@ export class Network {
    * @param {number} to
    */
   #filter(which, channel, channels, block, from, to) {
-    const {numbers} = this, states = this.states[which]
+    const {numbers, step} = this, states = this.states[which]
     for (let place = channel; 2 * place < states.length; place += channels) {
       const k = this.places[4 + which] + place * SECTION
-      const b0 = numbers[k], b1 = numbers[k + 1], b2 = numbers[k + 2], a1 = numbers[k + 3], a2 = numbers[k + 4]
+      const moves = step[k] || step[k + 1] || step[k + 2] || step[k + 3] || step[k + 4]
+      let b0 = numbers[k], b1 = numbers[k + 1], b2 = numbers[k + 2], a1 = numbers[k + 3], a2 = numbers[k + 4]
       let first = states[2 * place], second = states[2 * place + 1]
       for (let t = from; t < to; t += 1) {
+        if (moves) {
+          b0 += step[k]
+          b1 += step[k + 1]
+          b2 += step[k + 2]
+          a1 += step[k + 3]
+          a2 += step[k + 4]
+        }
         const x = block[t], y = b0 * x + first
         first = b1 * x - a1 * y + second
         second = b2 * x - a2 * y
@@ -183,16 +195,19 @@ export class Network {
       states[2 * place + 1] = Math.abs(second) < SILENCE ? 0 : second
     }
   }
-}
 
-/**
- * @param {Float64Array} sum
- * @param {number} at
- * @param {Float64Array} values
- * @param {number} from
- * @param {number} length
- * @param {number} gain
- */
-function addTo(sum, at, values, from, length, gain) {
-  for (let t = 0; t < length; t += 1) sum[at + t] += gain * values[from + t]
+  /**
+   * Add a stretch of one sound to another, with one of the numbers as its gain.
+   * @param {Float64Array} sum
+   * @param {number} at
+   * @param {Float64Array} values
+   * @param {number} from
+   * @param {number} length
+   * @param {number} place
+   */
+  #add(sum, at, values, from, length, place) {
+    const gain = this.numbers[place], step = this.step[place]
+    if (step) for (let t = 0; t < length; t += 1) sum[at + t] += (gain + (t + 1) * step) * values[from + t]
+    else for (let t = 0; t < length; t += 1) sum[at + t] += gain * values[from + t]
+  }
 }
