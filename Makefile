@@ -45,10 +45,10 @@ $(VENV)/app.stamp: $(INPUTS) locks/app.txt | $(BIN)/python
 	$(PIP) --no-build-isolation -c constraints.txt -e '.[app]'
 	@touch $@
 
-$(VENV)/test.stamp: $(INPUTS) locks/test.txt tests/js/typescript.py | $(BIN)/python
+$(VENV)/test.stamp: $(INPUTS) locks/test.txt tests/js/npm.py | $(BIN)/python
 	$(PIP) --require-hashes --no-deps -r locks/test.txt
 	$(PIP) --no-build-isolation -c constraints.txt -e '.[app,notebooks,test]'
-	$(BIN)/python tests/js/typescript.py
+	$(BIN)/python tests/js/npm.py
 	@touch $@
 
 $(VENV)/notebooks.stamp: $(INPUTS) locks/notebooks.txt | $(BIN)/python

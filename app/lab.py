@@ -71,6 +71,8 @@ class LabModel(param.Parameterized):
         self._given: set[str] = set()
         self._notes: list[str] = []
         self._snapshot: dict[str, Any] | None = None
+        #: Keys made of the present settings, by name or by what they hold.
+        self._keys: dict[Hashable, tuple[Any, ...]] = {}
         self._stages: dict[str, tuple[Hashable, Any]] = {}
         self.fields: dict[str, Field] = {}
         for key, value in self.defaults.items():
@@ -88,6 +90,7 @@ class LabModel(param.Parameterized):
 
     def _touched(self, *events: Any) -> None:
         self._snapshot = None
+        self._keys.clear()
         for event in events:
             prefix = next(p for p, part in self.parts.items() if part is event.obj)
             self._dirty.add(f"{prefix}.{event.name}")
@@ -166,20 +169,20 @@ class LabModel(param.Parameterized):
         if held is not None and held[0] == key:
             return held[1]
         self.check()
-        make = torch.no_grad()(make)
-        if values > _MANY:
-            plain = make
 
-            def make() -> Any:
+        def made_now() -> Any:
+            with torch.no_grad():
+                if values <= _MANY:
+                    return make()
                 with LARGE:
                     self.check()
-                    return plain()
+                    return make()
 
         if not shared:
-            made = make()
+            made = made_now()
         else:
             whole_key = (type(self).__name__, name, key)
-            made = SHARED.get(whole_key, make)
+            made = SHARED.get(whole_key, made_now)
             if (SHARED.size(whole_key) or 0) > _LARGE:  # thirty pages need not each hold their last one
                 self._stages.pop(name, None)
                 return made
@@ -188,9 +191,18 @@ class LabModel(param.Parameterized):
 
     def key_of(self, *names: str) -> tuple[Any, ...]:
         """Return values of settings for the key of a `stage`: of single keys, or of all with a prefix such as "f."."""
-        return tuple(
-            v for key, v in self.values().items() if key in names or f"{key.split('.')[0]}." in names
+        return self.kept_key(
+            names,
+            lambda: tuple(
+                v for key, v in self.values().items() if key in names or f"{key.split('.')[0]}." in names
+            ),
         )
+
+    def kept_key(self, name: Hashable, make: Callable[[], tuple[Any, ...]]) -> tuple[Any, ...]:
+        """Return a key that one picture asks for some forty times, made once for the present settings."""
+        if name not in self._keys:
+            self._keys[name] = make()
+        return self._keys[name]
 
     def renamed(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return settings under their present keys, see `aliases`."""

@@ -16,8 +16,7 @@ import yaml
 import app.labs
 from amtlib import __version__
 from app.page.background import Background
-from app.page.layout import SITE, page_frame
-from app.page.part import LabPart
+from app.page.layout import SITE, page_frame, title_bar
 from app.page.view import LabView
 from app.state import VIEWS
 
@@ -118,14 +117,13 @@ def open_lab(slug: str) -> None:
     pn.state.on_session_destroyed(lambda session_context: view.close())
     VIEWS.add(view)
     view.arrived()
-    view.page().servable()
+    view.page(LABS).servable()
 
 
 def open_landing() -> None:
     """Serve the landing page: the labs, their lessons, and how we know that they are right."""
     content = pn.pane.HTML(landing_html(), stylesheets=[_STYLE], sizing_mode="stretch_width", margin=0)
-    frame = LabPart(dict, lambda message: None, kind="frame")
-    page_frame(SITE, sidebar=[], main=[content, frame]).servable()
+    page_frame(SITE, title_bar(LABS), sidebar=[], main=[content]).servable()
 
 
 @cache

@@ -1,5 +1,5 @@
 """Run notebooks anew and keep of their outputs what nbval compares: `make notebooks-refresh`.
-Source: our own; the pitfalls are told in tests/project/test_notebooks.py and conftest.py beside this file.
+The pitfalls are described in tests/project/test_notebooks.py and in conftest.py beside this file.
 Not a check: it stores whatever the notebooks say now, so read the difference before you commit it.
 """
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import holoviews as hv
 import numpy as np
-from bokeh.models import BasicTicker, ColumnDataSource, FixedTicker, PrintfTickFormatter, Range1d
+from bokeh.models import BasicTicker, ColumnDataSource, FixedTicker, NoOverlap, PrintfTickFormatter, Range1d
 
 from app.figures.axes import Array, Axis, Limits
 from app.figures.layers import Image, Layer
@@ -257,6 +257,7 @@ def dress(figure: Any) -> None:
     figure.title.text_font_size = TITLE_SIZE
     for axis in (*figure.xaxis, *figure.yaxis):
         axis.update(
+            major_label_policy=NoOverlap(),
             axis_label_text_font_style="normal",
             axis_label_text_font_size=LABEL_SIZE,
             major_label_text_font_size=TICK_SIZE,

@@ -10,6 +10,7 @@ from app.page.protocol import (
     ControlsContent,
     ControlsState,
     FiguresContent,
+    MainContent,
     Story,
     ToolsContent,
     UploadBox,
@@ -62,13 +63,17 @@ class Contents:
         lesson = self._lab.link.lesson
         return {"lesson": lesson.slug if lesson else "", "hide": list(self._lab.link.hidden)}
 
+    def main(self) -> MainContent:
+        """Return what the main part is drawn from."""
+        return {"id": self._lab.id, "figures": self.figures(), "words": self.words(), "tools": self.tools()}
+
     def words(self) -> WordsContent:
-        """Return what the words above the figures are drawn from."""
+        """Return what the words above and beside the figures are drawn from."""
         lab, status = self._lab, self._lab.status
         lesson = lab.link.lesson
         quick = (lesson and lesson.controls) or lab.model.key_controls
         return {
-            "id": lab.id,
+            "question": lab.question,
             "summary": status.summary,
             "problem": status.problem,
             "notes": [note for note in status.notes if note != status.problem],
@@ -82,8 +87,10 @@ class Contents:
         lesson, following = self._lab.link.lesson, self._lab.link.next_lesson
         if lesson is None:
             return None
+        slugs = list(self._lab.model.lessons)
         return {
             "slug": lesson.slug,
+            "place": [slugs.index(lesson.slug) + 1, len(slugs)],
             "figure": lesson.figure,
             "title": lesson.title,
             "text": lesson.text,
@@ -99,7 +106,6 @@ class Contents:
         first = lab.link.lesson.sound if lab.link.lesson else ""
         sounds = sorted(lab.sounds.items(), key=lambda item: item[0] != first)
         return {
-            "id": lab.id,
             "file": f"amtlab-{lab.slug}",
             "sounds": [[key, each.label, each.help] for key, each in sounds],
             "silent": lab.silent(),
@@ -121,7 +127,6 @@ class Contents:
         # A picture that takes long comes after the page, which asks for it as soon as it listens.
         computing = lab.computing
         return {
-            "id": lab.id,
             "template": lab.figures.template(),
             "grid": lab.figures.areas() + (lab.grid or lab.figures.one_column()),
             "pointable": [figure.name for figure in lab.figures.values() if figure.pointable],

@@ -3,12 +3,13 @@
 What stands in them: :mod:`app.page.view` for the labs, :mod:`app.site` for the landing page.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import panel as pn
 
 from app.page.part import LabPart
+from app.page.protocol import BarContent
 from app.upstream import OfflineColumn, OfflineRow, Page, Unstyled
 
 SITE = "AMT Lab"
@@ -16,16 +17,51 @@ SITE = "AMT Lab"
 # Loaded once a process: figures keep their axis lines ("classic"), in light and dark.
 _THEME = {"chart_style": "classic", "palette": {"primary": {"main": "#0b63b0"}}}
 _DARK = {"chart_style": "classic", "palette": {"primary": {"main": "#7cb8f2"}}}
-# The same bar in both: the light accent of the dark theme would glare.
-_BAR = {".MuiAppBar-root": {"backgroundColor": "#0b4f8f", "backgroundImage": "none", "color": "#ffffff"}}
+#: A calm, low bar in the colours of the page; the page's own part in it has the title.
+_BAR = {
+    ".MuiAppBar-root": {
+        "backgroundColor": "background.paper",
+        "backgroundImage": "none",
+        "color": "text.primary",
+        "boxShadow": "none",
+        "borderBottom": "1px solid",
+        "borderColor": "divider",
+    },
+    ".MuiToolbar-root": {"minHeight": "48px !important", "paddingX": "16px !important"},
+    "header a": {"display": "none"},
+    "header .MuiIconButton-root": {"marginRight": "8px"},
+    "header .skip": {
+        "position": "absolute",
+        "left": "8px",
+        "top": "-60px",
+        "zIndex": 1,
+        "padding": "6px 12px",
+        "font": "inherit",
+        "&:focus": {"top": "8px"},
+    },
+}
 
 
-def page_frame(title: str, sidebar: list[Any], main: list[Any]) -> Page:
-    """Return the frame of a page: title, drawer, dark mode."""
+def title_bar(labs: Sequence[Any], here: str = "", page: str = "") -> LabPart:
+    """Return the part in the title bar: the way to each of these labs, and of a lab's page what is done with it.
+
+    Parameters
+    ----------
+    labs : sequence of LabView classes
+    here, page : str
+        Slug of the lab that is shown, and the id of its page; neither on the landing page.
+    """
+    content: BarContent = {"id": page, "here": here, "labs": [[lab.slug, lab.title] for lab in labs]}
+    return LabPart(lambda: content, lambda message: None, kind="bar")
+
+
+def page_frame(title: str, bar: LabPart, sidebar: list[Any], main: list[Any]) -> Page:
+    """Return the frame of a page: title bar, drawer, dark mode."""
     agent = (pn.state.headers or {}).get("User-Agent", "")
     drawer = {"sidebar_open": "Mobi" not in agent, "sidebar_width": 330} if sidebar else {}
     return Page(
         title=title,
+        header=[bar],
         sidebar=sidebar,
         main=main,
         **drawer,
@@ -43,6 +79,5 @@ def cell_frame(parts: Mapping[str, LabPart]) -> pn.Row:
     side = OfflineColumn(
         parts["controls"], design=Unstyled, width=310, height=820, styles={"overflow-y": "auto"}
     )
-    rest = [parts[kind] for kind in ("words", "figures", "tools")]
-    main = OfflineColumn(*rest, design=Unstyled, sizing_mode="stretch_width")
+    main = OfflineColumn(parts["main"], design=Unstyled, sizing_mode="stretch_width")
     return OfflineRow(side, main, design=Unstyled, sizing_mode="stretch_width")

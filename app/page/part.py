@@ -1,4 +1,4 @@
-"""The parts of a lab's page, each one light component: controls, words, figures, tools.
+"""The parts of a lab's page, each one light component: title bar, controls, and the main part with the figures.
 
 One component for each part, not one for each control: a widget costs 5 to 15 ms to open, and a lab has thirty
 (benchmarks/labs.py). What a message does is in :mod:`app.page.view`; what is drawn, in page/js.
@@ -29,11 +29,11 @@ class LabPart(SuppliedComponent):
         Returns what the part shows when it appears (:mod:`app.page.protocol`); later changes travel in messages.
     receive : callable
         Called with each message from the page.
-    kind : {"controls", "words", "figures", "tools", "frame"}
-        Which part; "frame" draws nothing, it makes a page without a lab follow the system's dark mode.
+    kind : {"bar", "controls", "main"}
+        Which part.
     """
 
-    kind = param.Selector(default="controls", objects=["controls", "words", "figures", "tools", "frame"])
+    kind = param.Selector(default="controls", objects=["bar", "controls", "main"])
     content = param.Dict(default={})
 
     _esm: ClassVar[str] = SCRIPT
@@ -54,7 +54,8 @@ class LabPart(SuppliedComponent):
 
     def supply(self) -> dict[str, Any]:
         """Return what the part shows when it appears."""
-        return _bundled(self._supply())
+        content = self._supply()
+        return {**content, "figures": _bundled(content["figures"])} if "figures" in content else dict(content)
 
     def shown_in(self, document: Document | None) -> None:
         """Note the document that the part is shown in."""

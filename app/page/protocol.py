@@ -136,10 +136,21 @@ class ControlsContent(TypedDict):
     upload: UploadBox | None
 
 
+class BarContent(TypedDict):
+    """What the title bar is drawn from: slug and title of each lab. ``id`` and ``here`` are the present lab's."""
+
+    id: str
+    here: str
+    labs: list[list[str]]
+
+
 class Story(TypedDict):
-    """A lesson's card. ``figure`` is the one in question, ``next`` key and title of the lesson after it."""
+    """A lesson's card: ``place`` is its number and how many there are, ``figure`` the one in question, ``next`` key and
+    title of the lesson after it.
+    """
 
     slug: str
+    place: list[int]
     figure: str
     title: str
     text: str
@@ -150,9 +161,9 @@ class Story(TypedDict):
 
 
 class WordsContent(TypedDict):
-    """What the line of words above the figures is drawn from."""
+    """What the words above and beside the figures are drawn from."""
 
-    id: str
+    question: str
     summary: str
     problem: str
     notes: list[str]
@@ -186,7 +197,6 @@ class LiveTools(TypedDict):
 class ToolsContent(TypedDict):
     """What the tools under the figures are drawn from: listen, compare, keep, code. Lists hold key, label, help."""
 
-    id: str
     file: str
     sounds: list[list[str]]
     silent: list[str]
@@ -211,13 +221,21 @@ class Engine(TypedDict):
 class FiguresContent(TypedDict):
     """What the figures are drawn from, and the engine that the other parts wait for."""
 
-    id: str
     template: str
     grid: str
     pointable: list[str]
     late: bool
     scene: dict[str, dict[str, Any]]
     engine: Engine
+
+
+class MainContent(TypedDict):
+    """What the main part is drawn from."""
+
+    id: str
+    figures: FiguresContent
+    words: WordsContent
+    tools: ToolsContent
 
 
 # ---------------------------------------------------------------- to the page

@@ -9,7 +9,7 @@ import contextlib
 import logging
 import math
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, cast
 
 import holoviews as hv
@@ -25,7 +25,7 @@ from app.page.background import Background, Superseded, loop_of
 from app.page.compare import Comparison
 from app.page.content import Contents, Status
 from app.page.inbox import Inbox
-from app.page.layout import SITE, cell_frame, page_frame
+from app.page.layout import SITE, cell_frame, page_frame, title_bar
 from app.page.link import Link
 from app.page.listen import DATA, Export, Listening, Playable, zipped
 from app.page.live import LiveSound
@@ -134,9 +134,7 @@ class LabView(Viewer):
         self.contents = Contents(self)
         self.parts = {
             "controls": LabPart(self.contents.controls, self.receive, kind="controls"),
-            "words": LabPart(self.contents.words, self.receive, kind="words"),
-            "figures": LabPart(self.contents.figures, self.receive, kind="figures"),
-            "tools": LabPart(self.contents.tools, self.receive, kind="tools"),
+            "main": LabPart(self.contents.main, self.receive, kind="main"),
         }
         self.model.param.watch(self._model_changed, "version")
         if background is None:
@@ -305,12 +303,13 @@ class LabView(Viewer):
         """Return what a figure shows as comma-separated columns with units, a block a layer."""
         return self.live.csv(name, self.reads())
 
-    def page(self) -> Page:
-        """Lay the lab out as a page of its own."""
+    def page(self, labs: Sequence[type["LabView"]] = ()) -> Page:
+        """Lay the lab out as a page of its own, with the way to these labs in its title bar."""
         return page_frame(
             f"{self.title} · {SITE}",
+            title_bar(labs or [type(self)], self.slug, self.id),
             sidebar=[self.parts["controls"]],
-            main=[self.parts["words"], self.parts["figures"], self.parts["tools"]],
+            main=[self.parts["main"]],
         )
 
     @property
@@ -404,7 +403,7 @@ class LabView(Viewer):
                 self._sent[name] = content
                 update = cast(Update, {**update, name: content})
         if len(update) > 1:
-            self.parts["figures"].send(update)
+            self.parts["main"].send(update)
 
     def _stop_work(self, unless_for: Job | None = None) -> None:
         """Stop the work under way, unless it is for this job."""
@@ -469,7 +468,7 @@ class LabView(Viewer):
 
     def handle(self, message: dict[str, Any]) -> None:
         """Do what a message asks for, see `app.page.protocol.FROM_PAGE`."""
-        model, link, comparison, tools = self.model, self.link, self.comparison, self.parts["tools"]
+        model, link, comparison, main = self.model, self.link, self.comparison, self.parts["main"]
         match message.get("type"):
             case "set":
                 self._set(cast(Set, message))
@@ -483,7 +482,7 @@ class LabView(Viewer):
                 self._sent.setdefault("link", self.contents.link())
                 everything = {"values": model.values(), "scene": self.scene.whole(), **self._sent}
                 everything |= self.live_sound.whole()
-                self.parts["figures"].send({"type": "update", **everything})
+                main.send({"type": "update", **everything})
             case "hide":
                 link.hide(map(str, message["keys"]))
                 self._sent["controls"] = self.contents.controls_state()  # the page has done it already
@@ -513,9 +512,9 @@ class LabView(Viewer):
                 self.live_sound.play(on=bool(message["on"]))
                 self._refresh(self.status.notes)
             case "sound":
-                tools.send(self.listening.sound(str(message["key"])))
+                main.send(self.listening.sound(str(message["key"])))
             case "export":
-                tools.send(self.listening.file(str(message["key"])))
+                main.send(self.listening.file(str(message["key"])))
             case "upload":
                 answer = self.uploads.take(cast(Piece, message))
                 if answer is not None:

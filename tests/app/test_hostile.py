@@ -108,7 +108,7 @@ def lives(view: Any) -> None:
         assert 'File "/' not in text
         assert "object at 0x" not in text
     told.clear()
-    view.parts["figures"]._handle_msg({"type": "set", "values": {}, "sequence": 7})
+    view.parts["main"]._handle_msg({"type": "set", "values": {}, "sequence": 7})
     assert told[-1].get("answered") == 7
     told.clear()
 
@@ -258,7 +258,7 @@ def test_no_message_of_any_type_ends_a_session(slug: str, caplog: pytest.LogCapt
 
     send()
     for junk in (None, 1, "set", [], b"\x00", {}, {"type": None}, {1: 2}):
-        view.parts["figures"]._handle_msg(junk)
+        view.parts["main"]._handle_msg(junk)
         lives(view)
     view.close()
 

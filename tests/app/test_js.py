@@ -13,7 +13,7 @@ import pytest
 
 from app.page import protocol
 from app.page.script import SCRIPT, WORKLET, joined
-from tests.js import typescript
+from tests.js.npm import TYPESCRIPT
 from tests.serving import ROOT
 
 JS = ROOT / "app" / "page" / "js"
@@ -55,17 +55,15 @@ def test_a_module_passes_its_own_tests(node: str, path: Path) -> None:
 
 
 def test_the_types_of_the_modules_are_right_those_of_bokehjs_among_them(node: str, tmp_path: Path) -> None:
-    if not typescript.TSC.is_file():
-        pytest.skip(
-            "TypeScript is not installed: `python tests/js/typescript.py` fetches it from npm's registry"
-        )
+    if TYPESCRIPT.missing:
+        pytest.skip(TYPESCRIPT.missing)
     config = {
         "extends": str(JS / "jsconfig.json"),
         "compilerOptions": {"paths": {"@bokehjs/*": [f"{BOKEH_JS / 'lib'}/*"]}},
         "include": [f"{JS}/*.js", f"{JS}/types.ts"],
     }
     (tmp_path / "tsconfig.json").write_text(json.dumps(config), encoding="utf-8")
-    run(node, typescript.TSC, "--project", tmp_path)
+    run(node, TYPESCRIPT.file("lib/tsc.js"), "--project", tmp_path)
 
 
 def messages(union: str) -> dict[str, set[str]]:
@@ -94,6 +92,8 @@ def test_the_page_knows_the_messages_that_are_written_down_with_their_fields() -
 @pytest.mark.parametrize(
     "name",
     [
+        "BarContent",
+        "MainContent",
         "ControlsState",
         "ControlsContent",
         "UploadBox",

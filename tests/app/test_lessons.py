@@ -18,10 +18,9 @@ LESSONS = [
     for slug, lesson in lab.model_class.lessons.items()
 ]
 #: Numbers in words that a student may check. Smaller ones are grammar more often than measurements.
-IN_WORDS = dict(
-    four=4, five=5, six=6, seven=7, eight=8, nine=9, ten=10, twelve=12, fifteen=15, sixteen=16, twenty=20,
-    thirty=30, forty=40, fifty=50, hundred=100,
-)  # fmt: skip
+_WORDS = "four five six seven eight nine ten twelve fifteen sixteen twenty thirty forty fifty hundred"
+_VALUES = (4, 5, 6, 7, 8, 9, 10, 12, 15, 16, 20, 30, 40, 50, 100)
+IN_WORDS = dict(zip(_WORDS.split(), _VALUES, strict=True))
 #: A number that is not part of a name such as f1; a chapter's, at the beginning of a title, is none.
 NUMBER = re.compile(rf"(?<![\w.])[−-]?\d+(?:\.\d+)?(?![\w])|\b(?:{'|'.join(IN_WORDS)})\b", re.IGNORECASE)
 CHAPTER = re.compile(r"^\d+\. ")
@@ -32,7 +31,7 @@ def number(text: str) -> float:
     return float(IN_WORDS.get(text.lower(), text.replace("−", "-")))
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _measured(lab: type[LabView], state: str, steps: int) -> dict[str, float]:
     page = lab()
     assert page.model.restore(json.loads(state)) == []

@@ -113,7 +113,7 @@ def test_a_message_to_panels_component_sets_the_busy_state_and_to_ours_does_not(
 
 def test_a_component_makes_its_content_when_it_is_shown_and_sends_no_change_of_it_by_itself() -> None:
     shown = {"id": 1}
-    part = LabPart(lambda: shown, lambda message: None, kind="frame")
+    part = LabPart(lambda: shown, lambda message: None, kind="bar")
     document = Document()
     model = part.get_root(document)
     assert model.data.content == {"id": 1}
@@ -130,7 +130,7 @@ def test_panels_layouts_name_style_sheets_of_its_host_and_a_cells_do_not() -> No
 
     assert [linked(each) > 0 for each in (panel.Row(), panel.Column())] == [True, True]
     assert [linked(each(design=Unstyled)) for each in (OfflineRow, OfflineColumn)] == [0, 0]
-    part = LabPart(dict, lambda message: None, kind="frame")
+    part = LabPart(dict, lambda message: None, kind="bar")
     assert linked(part)
     part.design = Unstyled
     assert not linked(part)

@@ -105,7 +105,7 @@ class FilterbankModel(LabModel):
         return notes
 
     def _sound_key(self) -> tuple[Hashable, ...]:
-        return (self.bank.fs, *self.stimulus.key())
+        return self.kept_key("sound", lambda: (self.bank.fs, *self.stimulus.key()))
 
     def _bank_key(self) -> tuple[Hashable, ...]:
         return self.key_of(*(key for key in self.fields if key.startswith("f.") and key != "f.spacing"))

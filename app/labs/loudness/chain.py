@@ -4,7 +4,7 @@ It runs once over the whole sound, by `amtlib.Moore2016` or `amtlib.Glasberg2002
 """
 
 import math
-from collections.abc import Callable, Container, Hashable, Iterable
+from collections.abc import Container, Hashable, Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -86,20 +86,9 @@ class Chain(LabModel):
         self.listener = Listener()
         self.parameters = Parameters()
         self.display = Display()
-        self._keys: tuple[object, dict[str, tuple[Hashable, ...]]] = (None, {})
         super().__init__({"s": self.stimulus, "m": self.listener, "p": self.parameters, "v": self.display})
 
     # ------------------------------------------------------------------ sound
-
-    def _kept(self, name: str, make: Callable[[], tuple[Hashable, ...]]) -> tuple[Hashable, ...]:
-        """Return a key that one picture asks for some twenty times, made once for the present settings."""
-        self.values()
-        if self._keys[0] is not self._snapshot:  # a setting has been touched since
-            self._keys = (self._snapshot, {})
-        keys = self._keys[1]
-        if name not in keys:
-            keys[name] = make()
-        return keys[name]
 
     def sound(self) -> torch.Tensor:
         """Return the sound in Pa, shape ``(T,)``."""
@@ -157,12 +146,12 @@ class Chain(LabModel):
         return model
 
     def _ear_key(self) -> tuple[Hashable, ...]:
-        return self._kept(
+        return self.kept_key(
             "ear", lambda: (self.listener.model, self.step, *self.key_of(*(f"p.{n}" for n in EAR)))
         )
 
     def _sound_key(self) -> tuple[Hashable, ...]:
-        return self._kept("sound", self.stimulus.key)
+        return self.kept_key("sound", self.stimulus.key)
 
     def ear(self, field: str | None = None) -> Moore2016 | Glasberg2002:
         """Return a model with the settings of the `EAR` alone; models are shared, not changed."""
@@ -224,7 +213,7 @@ class Chain(LabModel):
         def key() -> tuple[Hashable, ...]:
             return (*self._patterns_key(), *self.key_of("m.ears", "m.inhibition", "p."))
 
-        return self.stage("course", self._kept("course", key), self._course, shared=True)
+        return self.stage("course", self.kept_key("course", key), self._course, shared=True)
 
     def _course(self) -> Course:
         keep = self.keep_every
@@ -279,7 +268,7 @@ class Chain(LabModel):
         def key() -> tuple[Hashable, ...]:
             return (self._sound_key(), self._ear_key(), self.listener.field, self.frame)
 
-        return self._kept("spectrum", key)
+        return self.kept_key("spectrum", key)
 
     @property
     def spectrum(self) -> Lines:

@@ -7,11 +7,11 @@
 import {keepConnected, keepListening} from "./connection.js"
 import {freshId, make} from "./dom.js"
 import {startEngine} from "./engine.js"
-import {adaptPage} from "./frame.js"
+import {describeFigures} from "./describe.js"
 import {paint} from "./paint.js"
 import {applyScene, figuresOf} from "./scene.js"
 import {setStage} from "./stage.js"
-import {fitTitles} from "./titles.js"
+import {fitTexts} from "./titles.js"
 
 /**
  * @param {Part<FiguresContent>} model
@@ -22,10 +22,7 @@ import {fitTitles} from "./titles.js"
 export async function figures(model, el, store) {
   const content = model.content
   const engine = startEngine((message) => model.send_msg(message), store, content.engine)
-  if (store.permalink) {
-    adaptPage()
-    keepConnected(engine)
-  }
+  if (store.permalink) keepConnected(engine)
   const grid = make("div", {class: "figures"})
   const silence = store.permalink ? keepListening() : null
   store.showComputing = (is) => {
@@ -37,7 +34,7 @@ export async function figures(model, el, store) {
   const style = make("style")
   el.append(style, make("div", {class: "room"}, grid))
   // Two labs may stand in one notebook: every model gets an id of its own.
-  const text = content.template.replace(/"id":"(p\d+)"/g, `"id":"${freshId(content.id)}-$1"`)
+  const text = content.template.replace(/"id":"(p\d+)"/g, `"id":"${freshId(store.id)}-$1"`)
   const document = Bokeh.require("document").Document.from_json(JSON.parse(text))
   const plots = figuresOf(document)
   /** @type {Scene[]} */
@@ -72,8 +69,12 @@ export async function figures(model, el, store) {
     figure.height = height - 1
     requestAnimationFrame(() => { if (figure.height === height - 1) figure.height = height })
   }
-  setStage(document, grid, store, fitTitles(document, relayout), relayout)
-  store.receivers.scene = (scene) => applyScene(document, scene)
+  setStage(document, grid, store, fitTexts(document, relayout), relayout)
+  const describe = describeFigures(document, targets)
+  store.receivers.scene = (scene) => {
+    applyScene(document, scene)
+    describe()
+  }
   for (const scene of early) applyScene(document, scene)
   // In a notebook, cells run on while this one is being drawn: what they changed meanwhile is asked for.
   if (!store.permalink || content.late) model.send_msg({type: "hello"})

@@ -2,7 +2,13 @@
 
 import {mendFrame} from "./upstream.js"
 
-/** @typedef {{class_name?: string, data: {dark_theme: boolean, sidebar_open: boolean}}} Page */
+/** @import {HasProps} from "@bokehjs/core/has_props" */
+
+/** @typedef {HasProps & {dark_theme: boolean, sidebar_open: boolean, sidebar_width: number}} Frame */
+/** @typedef {{class_name?: string, data: Frame}} Page */
+
+// Width of the drawer, px, where letters have their usual size of so many px.
+const DRAWER = 330, LETTERS = 14
 
 /** @returns {Page | undefined} */
 function pageOf() {
@@ -24,14 +30,29 @@ export function closeDrawer(is) {
   page.data.sidebar_open = !is && wasOpen
 }
 
+/** @returns {boolean} whether the drawer stands beside the figures */
+export function drawerIsOpen() {
+  return pageOf()?.data.sidebar_open ?? false
+}
+
+/** @param {() => void} run when the drawer is opened or closed */
+export function whenDrawerMoves(run) {
+  const frame = pageOf()?.data
+  frame?.properties.sidebar_open.change.connect(run)
+}
+
 /**
  * Follow the system's dark mode, and open on a phone with the plots in sight instead of the drawer.
+ * @param {HTMLElement} bar the page's part in the title bar
+ * @param {(() => HTMLElement | null) | null} skipTo returns what has the focus after the controls are skipped
  */
-export function adaptPage() {
-  mendFrame()
+export function adaptPage(bar, skipTo) {
+  mendFrame(skipTo)
   const page = pageOf()
   if (!page) return
   if (matchMedia("(prefers-color-scheme: dark)").matches && !new URLSearchParams(location.search).has("theme"))
     page.data.dark_theme = true
   if (window.innerWidth < 900) page.data.sidebar_open = false
+  const letters = parseFloat(getComputedStyle(bar).fontSize)
+  if (letters > LETTERS) page.data.sidebar_width = Math.round(DRAWER * letters / LETTERS)
 }

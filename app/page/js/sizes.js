@@ -72,7 +72,8 @@ export function sizable(document) {
   }
 }
 
-const IN_PX = ["axis_label_text_font_size", "major_label_text_font_size", "label_text_font_size", "text_font_size"]
+// The labels of axes and titles have a rule of their own.
+const IN_PX = ["major_label_text_font_size", "label_text_font_size", "text_font_size"]
 const NUMBERS = ["glyph_height", "glyph_width", "label_height", "line_width", "size"]
 
 /**
@@ -81,7 +82,7 @@ const NUMBERS = ["glyph_height", "glyph_width", "label_height", "line_width", "s
  */
 function lettersOf(model) {
   const {type} = /** @type {{type: string}} */ (model)
-  if (type === "Title" || type === "Grid") return []  // titles have a rule of their own
+  if (type === "Title" || type === "Grid") return []
   const properties = /** @type {Record<string, unknown> & {setv: (values: Record<string, unknown>) => void}} */ (model)
   /** @type {[string, (factor: number) => unknown][]} */
   const found = []

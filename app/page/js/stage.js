@@ -11,7 +11,7 @@ import {notify} from "./store.js"
 import {hideBar} from "./upstream.js"
 
 // Room under the figures for the tools, px; none when presenting.
-const TOOLS = 96, MARGIN = 12
+const TOOLS = 60, MARGIN = 12
 const REPAINT_MS = 150
 // Figures that would change their height by less than this share keep it: rounded heights never fit quite.
 const STEADY = 0.02
@@ -26,6 +26,7 @@ const STEADY = 0.02
 export function setStage(document, grid, store, setTitles, relayout) {
   const resize = sizable(document)
   const window_ = /** @type {Window} */ (grid.ownerDocument.defaultView)
+  const scroller = scrollerOf(grid)
   /** @type {HTMLElement | null} */
   let alone = null
   /** @type {HTMLElement | null} */
@@ -37,10 +38,10 @@ export function setStage(document, grid, store, setTitles, relayout) {
   const fit = () => {
     wanted = 0
     const room = /** @type {HTMLElement} */ (grid.parentElement).getBoundingClientRect()
-    const above = room.top + window_.scrollY
+    const above = room.top - scroller.getBoundingClientRect().top + scroller.scrollTop
     const shown = gridHeight(grid)
     const corner = grid.getBoundingClientRect().height - shown  // and what else has a height of its own
-    const height = window_.innerHeight - above - corner - (store.presenting ? MARGIN : TOOLS)
+    const height = scroller.clientHeight - above - corner - (store.presenting ? MARGIN : TOOLS)
     const usual = shown / heights
     const sizes = sizesFor({width: room.width, height, usual, presented: store.presenting})
     if (!store.permalink) Object.assign(sizes, {heights: 1, letters: 1})  // a cell is as large as its notebook makes it
@@ -76,7 +77,7 @@ export function setStage(document, grid, store, setTitles, relayout) {
     closeDrawer(is)
     hideBar(is)
     notify(store)
-    window_.scrollTo({top: 0})
+    scroller.scrollTo({top: 0})
   }
   const leaveAlone = () => {
     alone?.classList.remove("alone")
@@ -101,6 +102,21 @@ export function setStage(document, grid, store, setTitles, relayout) {
     }
   })
   if (figuresOf(document).length) pointed = targetsOf(grid)[0] ?? null
+}
+
+/**
+ * @param {HTMLElement} node
+ * @returns {Element} what the node is scrolled in
+ */
+function scrollerOf(node) {
+  const document = node.ownerDocument
+  /** @type {Node | null} */
+  let at = node
+  while (at) {
+    if (at instanceof HTMLElement && /auto|scroll/.test(getComputedStyle(at).overflowY)) return at
+    at = at instanceof ShadowRoot ? at.host : at.parentNode
+  }
+  return document.scrollingElement ?? document.documentElement
 }
 
 /** @param {HTMLElement} grid @returns {HTMLElement[]} */

@@ -13,9 +13,10 @@ export function storeOf(id) {
   let store = stores.get(id)
   if (!store) {
     store = {
-      values: {}, frame: {lesson: "", hide: []}, hidden: new Set(), permalink: false, editing: false,
-      watchers: new Set(), receivers: {}, starting: [], corner: null, views: [], showComputing: () => {}, engine: null,
-      presenting: false, present: () => {}, leading: "",
+      id, values: {}, frame: {lesson: "", hide: []}, hidden: new Set(), permalink: false, editing: false,
+      explaining: false, watchers: new Set(), receivers: {}, starting: [], corner: null, drawer: null, skipTo: null,
+      views: [], showComputing: () => {}, engine: null, presenting: false, present: () => {}, leading: "",
+      say: () => {}, complain: () => {},
     }
     stores.set(id, store)
   }

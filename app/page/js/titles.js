@@ -1,26 +1,28 @@
-// Titles that are never cut: where one is too long for its figure it is set smaller, and then in several lines.
+// Titles and the labels of axes that are never cut: where one is too long it is set smaller, and then in several lines.
 
 /** @import {Document} from "@bokehjs/document" */
 /** @import {Figure} from "@bokehjs/models/plots" */
+/** @import {Axis} from "@bokehjs/models/axes/axis" */
 /** @import {Title} from "@bokehjs/models/annotations/title" */
 
 import {make} from "./dom.js"
 import {figuresOf} from "./scene.js"
 
 // Sizes of type, px, that are tried for a single line.
-const SIZES = [13, 12, 11]
-// Room of the frame's right edge that a title may use, px.
-const BESIDE = 8
+const OF_TITLES = [13, 12, 11], OF_LABELS = [12, 11]
+// Room beyond the frame that a title, and the label of an axis at each end, may use, px.
+const BESIDE = 8, BEYOND = 14
 
 /**
  * @param {string} text
  * @param {number} width px
  * @param {(text: string, size: number) => number} widthOf
  * @param {number} letters size of all letters, as a multiple of the usual
+ * @param {number[]} usual sizes of type, px, from the largest
  * @returns {{text: string, size: number}} the text with line breaks, and its size
  */
-export function fitted(text, width, widthOf, letters = 1) {
-  const sizes = SIZES.map((each) => each * letters)
+export function fitted(text, width, widthOf, letters = 1, usual = OF_TITLES) {
+  const sizes = usual.map((each) => each * letters)
   const size = sizes.find((each) => widthOf(text, each) <= width)
   if (size !== undefined) return {text, size}
   const smallest = /** @type {number} */ (sizes.at(-1))
@@ -33,42 +35,73 @@ export function fitted(text, width, widthOf, letters = 1) {
   return {text: lines.join("\n"), size: smallest}
 }
 
+/** A text of a figure that has to fit. @typedef {{
+ *   read: () => string, write: (text: string, size: number) => void, room: (letters: number) => number, weight: string,
+ *   font: () => string, sizes: number[], changes: {connect: (run: () => void) => void},
+ * }} Text */
+
 /**
  * @param {Document} document
  * @param {(figure: Figure) => void} relayout gives a figure's parts their places anew
- * @returns {(letters: number) => void} sets the size of all titles, as a multiple of the usual
+ * @returns {(letters: number) => void} sets the size of all titles and labels, as a multiple of the usual
  */
-export function fitTitles(document, relayout) {
+export function fitTexts(document, relayout) {
   let letters = 1
   /** @type {(() => void)[]} */
   const fits = []
   const context = /** @type {CanvasRenderingContext2D} */ (make("canvas").getContext("2d"))
   for (const figure of figuresOf(document)) {
-    const title = /** @type {Title | null} */ (typeof figure.title === "string" ? null : figure.title)
-    if (!title) continue
-    let whole = String(title.text), shown = whole
-    /** @param {string} text @param {number} size */
-    const widthOf = (text, size) => {
-      context.font = `bold ${size}px ${title.text_font}`
-      return context.measureText(text).width
+    for (const {read, write, room, weight, font, sizes, changes} of textsOf(figure)) {
+      let whole = read(), shown = whole
+      /** @param {string} text @param {number} size */
+      const widthOf = (text, size) => {
+        context.font = `${weight} ${size}px ${font()}`
+        return context.measureText(text).width
+      }
+      const fit = () => {
+        if (read() !== shown) whole = read()
+        if (!(figure.inner_width > 0)) return
+        const {text, size} = fitted(whole, room(letters), widthOf, letters, sizes)
+        const lines = text.split("\n").length !== shown.split("\n").length
+        shown = text
+        write(text, size)
+        if (lines) requestAnimationFrame(() => relayout(figure))
+      }
+      changes.connect(fit)
+      figure.properties.inner_width.change.connect(fit)
+      figure.properties.inner_height.change.connect(fit)
+      fit()
+      fits.push(fit)
     }
-    const fit = () => {
-      if (title.text !== shown) whole = String(title.text)
-      if (!(figure.inner_width > 0)) return
-      const {text, size} = fitted(whole, figure.inner_width + BESIDE, widthOf, letters)
-      const lines = text.split("\n").length !== shown.split("\n").length
-      shown = text
-      title.setv({text, text_font_size: `${size}px`})
-      if (lines) requestAnimationFrame(() => relayout(figure))
-    }
-    title.properties.text.change.connect(fit)
-    figure.properties.inner_width.change.connect(fit)
-    fit()
-    fits.push(fit)
   }
   return (factor) => {
     if (factor === letters) return
     letters = factor
     for (const fit of fits) fit()
   }
+}
+
+/** @param {Figure} figure @returns {Text[]} */
+function textsOf(figure) {
+  const title = /** @type {Title | null} */ (typeof figure.title === "string" ? null : figure.title)
+  /** @type {Text[]} */
+  const found = title ? [{
+    read: () => String(title.text),
+    write: (text, size) => title.setv({text, text_font_size: `${size}px`}),
+    room: () => figure.inner_width + BESIDE, weight: "bold", font: () => String(title.text_font), sizes: OF_TITLES,
+    changes: title.properties.text.change,
+  }] : []
+  for (const side of /** @type {const} */ (["left", "below"]))
+    for (const part of figure[side]) {
+      if (!("axis_label" in part) || typeof part.axis_label !== "string" || !part.axis_label) continue
+      const axis = /** @type {Axis} */ (/** @type {unknown} */ (part))
+      found.push({
+        read: () => String(axis.axis_label),
+        write: (text, size) => axis.setv({axis_label: text, axis_label_text_font_size: `${size}px`}),
+        room: (letters) => (side === "left" ? figure.inner_height : figure.inner_width) + 2 * BEYOND * letters,
+        weight: "normal", font: () => String(axis.axis_label_text_font), sizes: OF_LABELS,
+        changes: axis.properties.axis_label.change,
+      })
+    }
+  return found
 }

@@ -30,7 +30,7 @@ export function tools(model, el, store) {
   const {sounds, exports, file, compares, fits} = model.content
   /** @type {Ask} */
   const ask = (message) => store.engine?.ask(message)
-  const {player, status, hear} = playerFor(model, ask)
+  const {player, status, hear} = playerFor(model, ask, store)
   const listen = sounds.map(([key, label, help]) => button({title: help, onclick: () => hear(key)}, `▶ ${label}`))
   const pin = button({onclick: () => ask({type: "pin"}),
     title: "Keep the present state as a dashed ghost behind the live one"}, "Pin as A")
@@ -66,7 +66,6 @@ export function tools(model, el, store) {
   const compare = compares ? group("Compare", pin, ...whilePinned, fits ? fit : null) : null
   const root = make("div", {class: "tools"}, make("div", {class: "row"}, compare, group("Keep", ...keep)), code.node)
   el.append(root)
-  store.watchers.add(() => root.classList.toggle("presenting", store.presenting))
 
   const note = make("span", {class: "fine"}, "Played at one safe level; dB SPL is the model’s level.")
   const heard = sounds.length ? [group("Listen", ...listen), player, status, note] : [player, status]
@@ -79,9 +78,10 @@ export function tools(model, el, store) {
 /**
  * @param {Part<ToolsContent>} model
  * @param {Ask} ask
+ * @param {Store} store
  * @returns {{player: HTMLElement, status: HTMLElement, hear: (key: string) => void}}
  */
-function playerFor(model, ask) {
+function playerFor(model, ask, store) {
   const player = make("audio", {controls: true, preload: "none", "aria-label": "Player"})
   player.hidden = true
   const status = make("span", {class: "playing", role: "status"})
@@ -99,11 +99,15 @@ function playerFor(model, ask) {
       player.play().catch(() => { status.textContent = `${answer.title}: press play` })
     }
     if (answer.type === "file") download(answer.name, answer.mime, decode(answer.data))
-    if (answer.type === "failed") status.textContent = answer.text
+    if (answer.type === "failed") {
+      status.textContent = ""
+      store.say(answer.text, true)
+    }
   })
   return {player, status, hear: (key) => {
     clearTimeout(slow)
     slow = setTimeout(() => { status.textContent = "Making the sound …" }, SLOW_MS)
+    store.say("")
     ask({type: "sound", key})
   }}
 }

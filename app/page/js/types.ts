@@ -123,7 +123,8 @@ export interface ControlsState {
 }
 
 export interface WordsContent {
-  id: string
+  /** That the lab is about. */
+  question: string
   summary: string
   problem: string
   notes: string[]
@@ -144,6 +145,8 @@ export interface Reading {
 
 export interface Story {
   slug: string
+  /** Its number, and how many there are. */
+  place: number[]
   /** The figure in question, which is drawn larger than the others. */
   figure: string
   title: string
@@ -156,7 +159,6 @@ export interface Story {
 }
 
 export interface ToolsContent {
-  id: string
   /** Name of the files, without an ending. */
   file: string
   /** Key, label and help of each. */
@@ -280,8 +282,23 @@ export interface UploadBox {
   words: string
 }
 
-export interface FiguresContent {
+export interface BarContent {
+  /** Of the page whose lab is shown; nothing on the landing page. */
   id: string
+  /** Slug of that lab. */
+  here: string
+  /** Slug and title of each lab. */
+  labs: [string, string][]
+}
+
+export interface MainContent {
+  id: string
+  figures: FiguresContent
+  words: WordsContent
+  tools: ToolsContent
+}
+
+export interface FiguresContent {
   /** A Bokeh document as JSON, one root a figure. */
   template: string
   /** CSS of the grid that the figures stand in. */
@@ -302,12 +319,15 @@ export interface Part<Content> {
 
 /** What the parts of one page share. */
 export interface Store {
+  id: string
   values: Values
   frame: ControlsState
   hidden: Set<string>
   permalink: boolean
   /** Whether a lesson is being made. */
   editing: boolean
+  /** Whether each control says what it does. */
+  explaining: boolean
   /** Called with the keys that moved; with none of them where only what is shown changed. */
   watchers: Set<(moved?: Set<string>) => void>
   receivers: Receivers
@@ -315,6 +335,10 @@ export interface Store {
   starting: (() => void)[] | null
   /** The corner of the figures where the player stands. */
   corner: HTMLElement | null
+  /** The place of the lesson's card in the drawer, once that is drawn. */
+  drawer: HTMLElement | null
+  /** What has the focus after the controls are skipped. */
+  skipTo: HTMLElement | null
   /** The views of the figures. */
   views: FigureView[]
   showComputing(is: boolean): void
@@ -324,6 +348,19 @@ export interface Store {
   present(is: boolean): void
   /** Name of the figure that the open lesson is about, or "". */
   leading: string
+  /** Say something over the figures for a while; "" takes it back. */
+  say(text: string, isProblem?: boolean): void
+  /** Show what the server has to say of the present state, until that changes. */
+  complain(problem: string, notes: string[]): void
+}
+
+/** The places of the main part. */
+export interface Places {
+  head: HTMLElement
+  /** The lesson's. */
+  card: HTMLElement
+  figures: HTMLElement
+  tools: HTMLElement
 }
 
 /** A view of a figure, as far as a picture of it needs one. */

@@ -1,6 +1,6 @@
 // The box that takes a sound file; the file travels in pieces, the next one when the server has the last.
 
-/** @import {Answer, ControlsContent, Part, UploadBox} from "./types" */
+/** @import {Answer, ControlsContent, Part, Store, UploadBox} from "./types" */
 
 import {freshId, make} from "./dom.js"
 
@@ -10,14 +10,15 @@ const CHUNK = 512 * 1024
  * @param {Part<ControlsContent>} model
  * @param {UploadBox} limits
  * @param {HTMLElement} root
+ * @param {Store} store
  * @returns {HTMLElement}
  */
-export function uploader(model, limits, root) {
+export function uploader(model, limits, root, store) {
   const input = make("input", {type: "file", accept: ".wav,.flac,.ogg,.oga,.mp3,audio/*", class: "file", id: freshId("file")})
   const text = make("span", {}, limits.words)
   const bar = make("progress", {max: 1, value: 0, hidden: true, "aria-label": "Upload"})
   const zone = make("label", {class: "drop", for: input.id}, text, bar, input)
-  const problem = make("p", {class: "problem", role: "alert", hidden: true})
+  const problem = make("p", {class: "problem", hidden: true})
   /** @type {{file: File, start: number, id: string} | null} */
   let job = null
   /** @param {string} words */
@@ -31,6 +32,7 @@ export function uploader(model, limits, root) {
     end(limits.words)
     problem.textContent = sentence
     problem.hidden = false
+    store.say(sentence, true)  // the box may be out of sight: files can be dropped anywhere on the page
   }
   const sendNext = () => {
     if (!job) return
@@ -52,6 +54,7 @@ export function uploader(model, limits, root) {
   const begin = (file) => {
     if (!file) return
     problem.hidden = true
+    store.say("")
     if (file.size > limits.bytes) {
       /** @param {number} bytes */
       const megabytes = (bytes) => (bytes / 1048576).toFixed(0)

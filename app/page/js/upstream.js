@@ -5,6 +5,8 @@
 /** @import {ConnectionLost} from "@bokehjs/core/bokeh_events" */
 /** @import {Reconnection} from "./reconnection.js" */
 
+import {button} from "./dom.js"
+
 const BAD_MESSAGE = 4002
 
 /**
@@ -49,20 +51,21 @@ export function adopt(connection, reconnection) {
 }
 
 /**
- * Give the frame of panel-material-ui 0.16 what a screen reader needs and it lacks: its title is a third heading, an empty
- * heading, a bar of progress that is never shown and a handle have names or roles that fit nothing.
+ * Give the frame of panel-material-ui 0.16 what a keyboard and a screen reader need and it lacks: a way past the controls;
+ * and its title is a third heading, an empty heading, a bar of progress that is never shown and a handle have names or
+ * roles that fit nothing.
+ * @param {(() => HTMLElement | null) | null} skipTo returns what has the focus after the controls are skipped
  */
-export function mendFrame() {
+export function mendFrame(skipTo) {
   const mend = () => {
     const frame = frameOf()
-    if (!frame) return false
-    const title = frame.querySelector("header .title")
-    title?.setAttribute("role", "heading")
-    title?.setAttribute("aria-level", "1")
-    for (const empty of frame.querySelectorAll("h5")) {
-      if (empty.textContent?.trim()) continue
-      empty.setAttribute("role", "presentation")
-      empty.setAttribute("aria-hidden", "true")
+    const header = frame?.querySelector("header")
+    if (!frame || !header) return false
+    if (skipTo && !header.querySelector(".skip"))
+      header.prepend(button({class: "skip", onclick: () => skipTo()?.focus()}, "Skip to the figures"))
+    for (const heading of frame.querySelectorAll("h5, header h3")) {
+      heading.setAttribute("role", "presentation")
+      if (!heading.textContent?.trim()) heading.setAttribute("aria-hidden", "true")
     }
     frame.querySelector("header [role=progressbar]")?.setAttribute("aria-hidden", "true")
     frame.querySelector("[aria-label='Resize sidebar']")?.setAttribute("role", "separator")

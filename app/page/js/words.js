@@ -1,6 +1,6 @@
-// The words above the figures: what is seen, what is wrong, the lesson, and the controls that a phone needs first.
+// The words of a page: its question, what is seen, the lesson with its task, and the controls that a phone needs first.
 
-/** @import {Entry, Part, Story, Store, WordsContent} from "./types" */
+/** @import {Entry, Places, Reading, Story, Store, WordsContent} from "./types" */
 
 import {button, make} from "./dom.js"
 import {drawControls} from "./inputs.js"
@@ -8,31 +8,35 @@ import {notify, whenStarted} from "./store.js"
 
 // How long a summary must stay the same before it is said, ms.
 const RESTING_MS = 800
+// Sizes of type that are tried until a summary fits its box, as shares of the first.
+const SIZES = [1, 0.93, 0.86, 0.8]
 
 /**
  * Set a text only where it differs: a screen reader reads out what is set.
  * @param {HTMLElement} node
  * @param {string} text
+ * @returns {boolean} whether it differed
  */
 function setText(node, text) {
-  if (node.textContent !== text) node.textContent = text
+  if (node.textContent === text) return false
+  node.textContent = text
+  return true
 }
 
 /**
- * @param {Part<WordsContent>} model
- * @param {HTMLElement} el
+ * @param {WordsContent} content
+ * @param {Places} places
  * @param {Store} store
  */
-export function words(model, el, store) {
+export function words(content, places, store) {
+  const question = make("h1")
   const line = make("p", {class: "summary"})
   // What a screen reader says once the picture rests: at every step of a slider it would not come to an end.
   const spoken = make("p", {class: "spoken", role: "status"})
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let resting
-  const problems = make("div", {class: "problems", role: "alert"})
-  const lesson = make("section", {class: "lesson-card", "aria-label": "Lesson", hidden: true})
-  const task = make("p", {class: "task", role: "status"})
-  const measured = make("p", {class: "measured"})
+  const task = taskBox()
+  const {progress, drawProgress} = progressList()
   /** @type {string | null} */
   let shown = null
   /** @param {Story | null} story */
@@ -40,30 +44,12 @@ export function words(model, el, store) {
     const slug = story?.slug ?? ""
     if (shown === slug) return  // open answers stay open
     shown = slug
-    lesson.hidden = !story
-    lesson.replaceChildren(...(story ? lessonCard(story, [task, measured], store) : []))
+    store.leading = story?.figure ?? ""
+    places.card.hidden = !story
+    places.card.replaceChildren(...(story ? lessonCard(story, [task.node, progress], store) : []))
+    notify(store)
   }
-  /** @param {WordsContent} content */
-  const draw = ({summary, problem, notes, story, readings, done, quick}) => {
-    drawQuick(quick)
-    if (store.leading !== (story?.figure ?? "")) {
-      store.leading = story?.figure ?? ""
-      notify(store)
-    }
-    setText(line, summary)
-    clearTimeout(resting)
-    resting = setTimeout(() => setText(spoken, summary), RESTING_MS)
-    const sentences = [...(problem ? [problem] : []), ...notes]
-    problems.replaceChildren(...sentences.map((text) => make("p", {class: problem === text ? "problem" : "note"}, text)))
-    problems.hidden = !sentences.length
-    drawLesson(story)
-    task.hidden = !story?.task
-    if (!story?.task) return
-    task.className = done ? "task done" : "task"
-    setText(task, done ? `✓ ${story.done}` : `Task: ${story.task}`)
-    setText(measured, readings.map(({label, now, wanted}) => `${label}: now ${now}, wanted ${wanted}`).join(". "))
-  }
-  const quickBox = make("div", {class: "quick"})
+  const quick = make("div", {class: "quick"})
   let quickKeys = "", endQuick = () => {}
   /** @param {Entry[]} entries */
   const drawQuick = (entries) => {
@@ -72,16 +58,39 @@ export function words(model, el, store) {
     quickKeys = keys
     whenStarted(store, () => {
       endQuick()
-      quickBox.replaceChildren()
-      endQuick = drawControls(quickBox, entries, store).end
+      quick.replaceChildren()
+      endQuick = drawControls(quick, entries, store).end
     })
   }
+  const fit = () => fitted(line)
+  /** @param {WordsContent} content */
+  const draw = ({question: asked, summary, problem, notes, story, readings, done, quick}) => {
+    drawQuick(quick)
+    if (setText(line, summary)) fit()
+    clearTimeout(resting)
+    resting = setTimeout(() => setText(spoken, summary), RESTING_MS)
+    store.complain(problem, notes)
+    setText(question, story?.title ?? asked)
+    drawLesson(story)
+    task.draw(story, done)
+    drawProgress(readings)
+  }
   store.receivers.words = draw
-  draw(model.content)
   const leave = button({class: "leave", title: "Key P", onclick: () => store.present(false)}, "Leave the presentation")
-  const root = make("div", {class: "words"}, leave, line, spoken, problems, lesson, quickBox)
-  el.append(root)
-  store.watchers.add(() => root.classList.toggle("presenting", store.presenting))
+  places.head.append(question, leave, line, spoken, quick)
+  new ResizeObserver(fit).observe(line)
+  draw(content)
+}
+
+/**
+ * Set a text smaller until it fits its box, whose height is fixed: figures below must not move with it.
+ * @param {HTMLElement} line
+ */
+function fitted(line) {
+  for (const size of SIZES) {
+    line.style.setProperty("--fit", String(size))
+    if (line.scrollHeight <= line.clientHeight + 1) return
+  }
 }
 
 /**
@@ -90,13 +99,55 @@ export function words(model, el, store) {
  * @param {Store} store
  * @returns {HTMLElement[]}
  */
-function lessonCard({title, text, questions, next}, task, store) {
+function lessonCard({title, place, text, questions, next}, task, store) {
   return [
-    make("h2", {}, title),
+    make("p", {class: "eyebrow"}, `Lesson ${place[0]} of ${place[1]}`),
+    make("h2", {class: "spoken"}, title),  // to be seen as the question above the figures
     ...(text ? [make("p", {}, text)] : []),
     ...questions.map(([ask, answer]) => make("details", {}, make("summary", {}, ask), make("p", {}, answer))),
     ...task,
     ...(next ? [button({class: "next", onclick: () => store.engine?.ask({type: "lesson", slug: next[0]})},
       `Next: ${next[1]} →`)] : []),
   ]
+}
+
+/**
+ * The task or, in the same place, what is said when it is done: the card keeps the height of the longer one.
+ * @returns {{node: HTMLElement, draw: (story: Story | null, isDone: boolean) => void}}
+ */
+function taskBox() {
+  const text = make("span"), node = make("div", {class: "task", role: "status"}, text)
+  return {node, draw: (story, isDone) => {
+    node.hidden = !story?.task
+    if (!story?.task) return
+    const [asked, done] = [`Task: ${story.task}`, `✓ ${story.done}`]
+    node.classList.toggle("done", isDone)
+    node.dataset.other = isDone ? asked : done
+    setText(text, isDone ? done : asked)
+  }}
+}
+
+/**
+ * How far the task is: of each number its words, what it is now, and what is wanted. Numbers keep their places.
+ * @returns {{progress: HTMLElement, drawProgress: (readings: Reading[]) => void}}
+ */
+function progressList() {
+  const progress = make("dl", {class: "measured"})
+  let labels = ""
+  return {progress, drawProgress: (readings) => {
+    progress.hidden = !readings.length
+    const wanted = readings.map(({label}) => label).join("|")
+    if (wanted !== labels) {
+      labels = wanted
+      progress.replaceChildren(...readings.flatMap(({label}) =>
+        [make("dt", {}, label), make("dd", {}, make("span", {}, "now "), make("b"), make("span", {class: "wanted"}))]))
+    }
+    const rows = [...progress.querySelectorAll("dd")]
+    readings.forEach(({now, wanted, met}, i) => {
+      const [number, limits] = /** @type {NodeListOf<HTMLElement>} */ (rows[i].querySelectorAll("b, .wanted"))
+      setText(number, now)
+      setText(limits, `, wanted ${wanted}`)
+      rows[i].classList.toggle("met", met)
+    })
+  }}
 }

@@ -1,0 +1,41 @@
+// Where everything of the main part stands: messages over all else, the question and what is seen, the lesson, the
+// figures, the tools. The lesson's card stands in the drawer where that is open beside the figures.
+
+/** @import {Places, Store} from "./types" */
+
+import {make} from "./dom.js"
+import {drawerIsOpen, whenDrawerMoves} from "./frame.js"
+import {messages} from "./messages.js"
+
+// From this width of the window, px, an open drawer has the lesson.
+const BESIDE = 1200
+
+/**
+ * @param {HTMLElement} el
+ * @param {Store} store
+ * @returns {Places}
+ */
+export function layout(el, store) {
+  const head = make("div", {class: "head-line"})
+  const lesson = make("div", {class: "lesson-place"})
+  const figures = make("div", {class: "figures-place", tabindex: "-1"})
+  const tools = make("div", {class: "tools-place"})
+  const root = make("div", {class: "view"}, head, lesson, figures, tools)
+  const stage = make("div", {class: "stage"}, messages(store), root)
+  el.append(stage)
+  store.skipTo = figures
+  store.watchers.add(() => stage.classList.toggle("presenting", store.presenting))
+
+  const card = make("section", {class: "lesson-card", "aria-label": "Lesson", hidden: true})
+  const wide = matchMedia(`(min-width: ${BESIDE}px)`)
+  const settle = () => {
+    const place = store.drawer && wide.matches && drawerIsOpen() && !store.presenting ? store.drawer : lesson
+    if (card.parentElement !== place) place.append(card)
+    root.classList.toggle("beside", place === lesson && !card.hidden)
+  }
+  store.watchers.add(settle)
+  wide.addEventListener("change", settle)
+  if (store.permalink) whenDrawerMoves(settle)
+  settle()
+  return {head, card, figures, tools}
+}

@@ -1,0 +1,190 @@
+"""Where every letter of the figures is: what was painted on their canvases, as the page's own canvas was told."""
+
+from typing import Any
+
+from playwright.sync_api import Page
+
+#: Notes each text that is painted, with its box in px of its canvas and the size of its letters.
+NOTE_TEXTS = """
+(() => {
+  const noted = new WeakMap(), exported = []
+  window.notedTexts = {noted, exported}
+  const prototype = CanvasRenderingContext2D.prototype, {fillText, clearRect} = prototype
+  prototype.clearRect = function (x, y, width, height) {
+    const {a, d} = this.getTransform()
+    if (Math.abs(width * a) >= 0.9 * this.canvas.width && Math.abs(height * d) >= 0.9 * this.canvas.height)
+      noted.delete(this.canvas)
+    return clearRect.call(this, x, y, width, height)
+  }
+  prototype.fillText = function (text, x, y, ...rest) {
+    const size = this.measureText(text), at = this.getTransform(), {canvas} = this
+    const points = [x - size.actualBoundingBoxLeft, x + size.actualBoundingBoxRight].flatMap((px) =>
+      [y - size.actualBoundingBoxAscent, y + size.actualBoundingBoxDescent]
+        .map((py) => new DOMPoint(px, py).matrixTransform(at)))
+    const xs = points.map((point) => point.x), ys = points.map((point) => point.y)
+    const scale = Math.hypot(at.a, at.b)
+    if (text.trim() && this.globalAlpha > 0) {
+      if (!noted.has(canvas)) {
+        noted.set(canvas, [])
+        if (!canvas.isConnected) exported.push(canvas)
+      }
+      noted.get(canvas).push({text, left: Math.min(...xs), right: Math.max(...xs), top: Math.min(...ys),
+        bottom: Math.max(...ys), letters: scale * parseFloat(/([\\d.]+)px/.exec(this.font)?.[1] ?? 0)})
+    }
+    return fillText.call(this, text, x, y, ...rest)
+  }
+})()
+"""
+
+#: Returns a sentence on each text of the visible figures that is cut, runs into another one, or leaves its figure.
+_CUT = """() => {
+  const {noted} = window.notedTexts, found = []
+  const figures = []
+  const visit = (root) => {
+    for (const node of root.querySelectorAll("*")) {
+      if (node.matches(".bk-Figure") && node.getBoundingClientRect().width > 0) figures.push(node)
+      if (node.shadowRoot) visit(node.shadowRoot)
+    }
+  }
+  visit(document)
+  for (const figure of figures) {
+    const name = figure.parentElement?.dataset.name ?? figure.getRootNode().host?.dataset?.name ?? "?"
+    const outer = figure.getBoundingClientRect(), boxes = []
+    const look = (root) => {
+      for (const node of root.querySelectorAll("*")) {
+        if (node.tagName === "CANVAS" && noted.has(node) && !node.closest(".bk-glyph")) {
+          const own = node.getBoundingClientRect()
+          if (own.width === 0) continue
+          const scale = own.width / node.width
+          for (const {text, left, right, top, bottom} of noted.get(node))
+            boxes.push({text, left: own.left + left * scale, right: own.left + right * scale,
+              top: own.top + top * scale, bottom: own.top + bottom * scale})
+        }
+        if (node.matches(".bk-Legend")) {
+          const box = node.getBoundingClientRect()
+          if (box.width > 0) boxes.push({text: `legend “${node.shadowRoot?.textContent ?? ""}”`, legend: true,
+            left: box.left, right: box.right, top: box.top, bottom: box.bottom})
+        }
+        if (node.shadowRoot) look(node.shadowRoot)
+      }
+    }
+    look(figure.shadowRoot)
+    const slack = 1.5
+    for (const box of boxes) {
+      const over = Math.max(outer.left - box.left, box.right - outer.right, outer.top - box.top,
+        box.bottom - outer.bottom)
+      if (over > slack) found.push(`${name}: “${box.text}” leaves the figure by ${over.toFixed(1)} px`)
+    }
+    const texts = boxes.filter(({legend}) => !legend)
+    texts.forEach((one, i) => texts.slice(i + 1).forEach((two) => {
+      const across = Math.min(one.right, two.right) - Math.max(one.left, two.left)
+      const down = Math.min(one.bottom, two.bottom) - Math.max(one.top, two.top)
+      if (Math.min(across, down) > 2) found.push(
+        `${name}: “${one.text}” runs into “${two.text}” by ${across.toFixed(0)} x ${down.toFixed(0)} px`)
+    }))
+    if (!boxes.length) found.push(`${name}: no text at all`)
+  }
+  if (!figures.length) found.push("no figure at all")
+  return found
+}"""
+
+#: Returns a sentence on each text of the page around the figures that is cut or sticks out.
+_STICKS_OUT = """() => {
+  const found = []
+  const visit = (root) => {
+    for (const node of root.querySelectorAll("*")) {
+      if (node.shadowRoot) visit(node.shadowRoot)
+      if (!node.matches("button, h1, h2, p, label, summary, select, .group, .message, .lesson-card")) continue
+      if (node.closest(".spoken, .bk-Figure, pre, table")) continue
+      const box = node.getBoundingClientRect()
+      if (!box.width || !box.height || getComputedStyle(node).visibility === "hidden") continue
+      if (node.closest(".controls") && box.right <= 0) continue
+      if (box.right > innerWidth + 1 || (box.left < -1 && box.right > 1))
+        found.push(`${node.tagName} “${node.textContent.slice(0, 60)}” sticks out`)
+      if (node.matches(".summary") && node.scrollHeight > node.clientHeight + 1)
+        found.push(`summary cut: “${node.textContent}”`)
+    }
+  }
+  visit(document)
+  if (document.documentElement.scrollWidth > innerWidth) found.push("the page can be scrolled sideways")
+  return found
+}"""
+
+#: Returns the texts that were painted for files and are cut there, and how many texts there were.
+_CUT_IN_FILES = """() => {
+  const {noted, exported} = window.notedTexts, found = []
+  let count = 0
+  for (const canvas of exported.splice(0)) for (const {text, left, right, top, bottom} of noted.get(canvas) ?? []) {
+    count += 1
+    const over = Math.max(-left, right - canvas.width, -top, bottom - canvas.height)
+    if (over > 3) found.push(`“${text}” leaves its file by ${over.toFixed(1)} px`)
+  }
+  return [found, count]
+}"""
+
+#: Returns the smallest letters that are painted in visible figures, px.
+_SMALLEST = """() => {
+  const {noted} = window.notedTexts
+  let smallest = Infinity
+  const visit = (root) => {
+    for (const node of root.querySelectorAll("*")) {
+      const {width} = node.getBoundingClientRect()
+      if (node.tagName === "CANVAS" && noted.has(node) && width > 0)
+        for (const {letters} of noted.get(node)) smallest = Math.min(smallest, letters * width / node.width)
+      if (node.shadowRoot) visit(node.shadowRoot)
+    }
+  }
+  visit(document)
+  return smallest
+}"""
+
+
+def cut(page: Page) -> list[str]:
+    """Return a sentence on each text that is cut, runs into another one, or sticks out of the page."""
+    return [*page.evaluate(_CUT), *page.evaluate(_STICKS_OUT)]
+
+
+def cut_in_files(page: Page) -> tuple[list[str], int]:
+    """Return what is cut in the files that were made, and how many texts they hold."""
+    found, count = page.evaluate(_CUT_IN_FILES)
+    return found, count
+
+
+def smallest(page: Page) -> float:
+    """Return the size of the smallest letters in the figures, px."""
+    return float(page.evaluate(_SMALLEST))
+
+
+#: Returns the boxes of the visible figures by name.
+_BOXES = """() => {
+  const found = {}
+  const visit = (root) => {
+    for (const node of root.querySelectorAll("*")) {
+      if (node.matches("[data-name]")) {
+        const {left, top, width, height} = node.getBoundingClientRect()
+        if (width > 0 && height > 0) found[node.dataset.name] = [left, top, width, height]
+      }
+      if (node.shadowRoot) visit(node.shadowRoot)
+    }
+  }
+  visit(document)
+  return found
+}"""
+
+
+def boxes(page: Page) -> dict[str, list[float]]:
+    """Return left, top, width and height of each visible figure, px."""
+    found: dict[str, list[float]] = page.evaluate(_BOXES)
+    return found
+
+
+def settled(page: Page, pause_ms: int = 250) -> dict[str, Any]:
+    """Wait until the figures keep their places, and return these."""
+    before: dict[str, Any] = {}
+    for _ in range(40):
+        page.wait_for_timeout(pause_ms)
+        after = boxes(page)
+        if after and after == before:
+            return after
+        before = after
+    raise AssertionError(f"The figures do not come to rest: {before}")

@@ -1,0 +1,132 @@
+"""Nothing is cut: every title, tick, label and legend of every lab and lesson, on every screen, in files, presented."""
+
+from xml.etree import ElementTree
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from app.site import LABS
+from tests.browser.letters import NOTE_TEXTS, boxes, cut, cut_in_files, settled, smallest
+from tests.browser.steps import WAIT, wait_until
+from tests.serving import Server
+
+#: The last one is 1400 x 900 at 200 %.
+SCREENS = ((1280, 720), (1400, 900), (1920, 1080), (2560, 1440), (3840, 2160), (390, 844), (700, 450))
+SLUGS = [lab.slug for lab in LABS]
+LESSONS = {lab.slug: list(lab.model_class.lessons) for lab in LABS}
+
+
+def opened(page: Page, server: Server, where: str) -> Page:
+    page.add_init_script(NOTE_TEXTS)
+    page.goto(f"{server.url}/{where}")
+    expect(page.locator(".bk-Figure:visible").first).to_be_visible(timeout=WAIT)
+    settled(page)
+    return page
+
+
+def at(page: Page, width: int, height: int) -> None:
+    page.set_viewport_size({"width": width, "height": height})
+    page.wait_for_timeout(200)
+    settled(page)
+    page.wait_for_timeout(250)  # titles that broke into lines are painted anew
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_no_text_is_cut_on_any_screen(server: Server, page: Page, slug: str) -> None:
+    opened(page, server, slug)
+    found = {}
+    for width, height in SCREENS:
+        at(page, width, height)
+        found[width, height] = cut(page)
+    assert {screen: texts for screen, texts in found.items() if texts} == {}
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_no_text_of_a_lesson_is_cut_and_its_first_figure_needs_no_scrolling(
+    server: Server, page: Page, slug: str
+) -> None:
+    opened(page, server, f"{slug}?lesson={LESSONS[slug][0]}")
+    found = {}
+    for lesson in LESSONS[slug]:
+        page.set_viewport_size({"width": 1400, "height": 900})
+        page.locator(".controls select").first.select_option(lesson)
+        wait_until(page, "slug => new URLSearchParams(location.search).get('lesson') === slug", lesson)
+        for width, height in ((1400, 900), (390, 844)):
+            at(page, width, height)
+            found[lesson, width] = cut(page)
+            if width == 1400 and min(top + tall for _, top, _, tall in boxes(page).values()) > height:
+                found[lesson, width].append("the first figure is below the fold")
+    assert {where: texts for where, texts in found.items() if texts} == {}
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_no_text_is_cut_in_the_files_of_a_lab(server: Server, page: Page, slug: str) -> None:
+    opened(page, server, slug)
+    cut_in_files(page)
+    with page.expect_download(timeout=WAIT):
+        page.get_by_role("button", name="PNG", exact=True).click()
+    found, count = cut_in_files(page)
+    assert found == []
+    assert count > 10
+    with page.expect_download(timeout=WAIT) as waiting:
+        page.get_by_role("button", name="SVG", exact=True).click()
+    text = waiting.value.path().read_text(encoding="utf-8")
+    assert len(list(ElementTree.fromstring(text).iter("{http://www.w3.org/2000/svg}text"))) > 10
+    outside = page.evaluate(
+        """(text) => {
+          const svg = new DOMParser().parseFromString(text, "image/svg+xml").documentElement
+          document.body.append(svg)
+          const found = []
+          for (const each of svg.querySelectorAll("text")) {
+            const own = each.getBoundingClientRect(), whole = svg.getBoundingClientRect()
+            const over = Math.max(whole.left - own.left, own.right - whole.right, whole.top - own.top,
+              own.bottom - whole.bottom)
+            if (over > 3) found.push(`“${each.textContent}” leaves the file by ${over.toFixed(1)} px`)
+          }
+          svg.remove()
+          return found
+        }""",
+        text,
+    )
+    assert outside == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("slug", SLUGS)
+def test_presented_figures_fill_the_screen_with_letters_for_a_room(
+    server: Server, browser: Browser, slug: str, scheme: str
+) -> None:
+    context = browser.new_context(viewport={"width": 1920, "height": 1080}, color_scheme=scheme)
+    try:
+        page = opened(context.new_page(), server, f"{slug}?lesson={LESSONS[slug][0]}")
+        page.keyboard.press("p")
+        expect(page.get_by_role("button", name="Leave the presentation")).to_be_visible(timeout=WAIT)
+        for width, height in ((1920, 1080), (3840, 2160)):
+            at(page, width, height)
+            assert cut(page) == [], (width, height)
+            assert smallest(page) >= 18 - 0.01
+            places = boxes(page).values()
+            assert max(top + tall for _, top, _, tall in places) <= height, "needs scrolling"
+            assert max(top + tall for _, top, _, tall in places) >= 0.93 * height
+            assert max(left + wide for left, _, wide, _ in places) >= 0.97 * width
+        assert page.evaluate(SMALL_LETTERS) == []
+    finally:
+        context.close()
+
+
+#: Returns the words around the figures that are smaller than 18 px.
+SMALL_LETTERS = """() => {
+  const found = []
+  const visit = (root) => {
+    for (const node of root.querySelectorAll("*")) {
+      if (node.shadowRoot) visit(node.shadowRoot)
+      const words = [...node.childNodes].filter((each) => each.nodeType === Node.TEXT_NODE && each.textContent.trim())
+      if (!words.length || node.closest("style, .spoken, .bk-Figure, script") || !node.checkVisibility()) continue
+      const box = node.getBoundingClientRect()
+      if (!box.width || box.right <= 0 || parseFloat(getComputedStyle(node).fontSize) >= 17.99) continue
+      found.push(`${getComputedStyle(node).fontSize}: ${words[0].textContent.slice(0, 40)}`)
+    }
+  }
+  visit(document)
+  return found
+}"""
