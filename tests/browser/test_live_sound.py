@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from playwright.sync_api import Page, WebSocketRoute, expect
+from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 from scipy.signal import fftconvolve
 
 from amtlib import audio, fdn
@@ -191,11 +191,15 @@ def test_each_sound_is_played_at_a_safe_level_without_an_offset(host: Page, sour
 # ---------------------------------------------------------------- on the page
 
 
-def live(page: Page) -> Any:
+def live(page: Page) -> Locator:
     return page.get_by_role("group", name="Live", exact=True)
 
 
-def opened(page: Page, server: Server, query: str = "n.lines=4") -> Any:
+def said(page: Page) -> Locator:
+    return page.locator(".messages .said")
+
+
+def opened(page: Page, server: Server, query: str = "n.lines=4") -> Locator:
     page.goto(f"{server.url}/fdn?{query}")
     expect(live(page).get_by_role("button", name="Play live")).to_be_visible(timeout=WAIT)
     return live(page)
@@ -237,7 +241,8 @@ def test_a_network_plays_while_it_is_trained_and_ends_when_told(server: Server, 
     expect(part.get_by_role("status")).to_contain_text("Playing, looped", timeout=WAIT)
     wait_until(page, f"() => ({LEVEL})() > 0.003")
     page.get_by_role("button", name="Train", exact=True).click()
-    expect(page.locator(".summary")).to_contain_text("Step", timeout=WAIT)
+    expect(page.locator(".summary")).to_contain_text("Step", timeout=4 * WAIT)  # a worker has to begin first
+    expect(part.get_by_role("status")).to_contain_text("follows the training", timeout=WAIT)
     for name in ("Before", "Now"):
         part.get_by_role("button", name=name, exact=True).click()
         expect(part.get_by_role("button", name=name, exact=True)).to_have_attribute("aria-pressed", "true")
@@ -276,11 +281,11 @@ def test_an_own_sound_stays_in_the_browser_and_a_bad_one_is_named(
     bad = tmp_path / "notes.wav"
     bad.write_bytes(b"no sound at all")
     part.locator("input[type=file]").set_input_files(bad)
-    expect(part.get_by_role("status")).to_contain_text("notes.wav is no sound file", timeout=WAIT)
+    expect(said(page)).to_contain_text("notes.wav is no sound file", timeout=WAIT)
     good = tmp_path / "flute.wav"
     good.write_bytes(audio.wav_bytes((20000 * tone(1.0, 440.0, 1.0)).astype(np.int16), FS))
     part.locator("input[type=file]").set_input_files(good)
-    expect(part.get_by_role("status")).to_contain_text("flute.wav is ready", timeout=WAIT)
+    expect(said(page)).to_contain_text("flute.wav is ready", timeout=WAIT)
     expect(part.get_by_label("Sound", exact=True)).to_have_value("own file")
     part.get_by_role("button", name="Play live").click()
     expect(part.get_by_role("status")).to_contain_text("Playing, looped", timeout=WAIT)
@@ -301,7 +306,7 @@ def test_a_lost_connection_ends_the_sound_and_says_so(server: Server, page: Page
     part.get_by_role("button", name="Play live").click()
     expect(part.get_by_role("status")).to_contain_text("Playing", timeout=WAIT)
     wires[-1].close(code=1011)
-    expect(part.get_by_role("status")).to_contain_text("connection to the server is lost", timeout=WAIT)
+    expect(said(page)).to_contain_text("connection to the server is lost", timeout=WAIT)
     wait_until(page, CLOSED)
     # Once the page has found its session again, it can play again.
     expect(page.get_by_role("alert").filter(has_text="Trying again")).to_have_count(0, timeout=WAIT)
@@ -316,7 +321,7 @@ def test_a_browser_that_holds_sound_back_is_named(server: Server, page: Page) ->
     )
     part = opened(page, server)
     part.get_by_role("button", name="Play live").click()
-    expect(part.get_by_role("status")).to_contain_text("holds sound back", timeout=WAIT)
+    expect(said(page)).to_contain_text("holds sound back", timeout=WAIT)
     expect(part.get_by_role("button", name="Play live")).to_be_visible()
 
 
@@ -328,7 +333,7 @@ def test_without_a_thread_for_sound_the_page_itself_plays_and_says_so(server: Se
     )
     part = opened(page, server, "n.lines=4&h.source=noise")
     part.get_by_role("button", name="Play live").click()
-    expect(part.get_by_role("status")).to_contain_text("Without https", timeout=WAIT)
+    expect(said(page)).to_contain_text("Without https", timeout=WAIT)
     wait_until(page, f"() => ({LEVEL})() > 0.003")
 
 

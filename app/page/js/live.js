@@ -46,8 +46,10 @@ export function liveSection(content, tools, ask, store) {
   let own = ""
 
   const status = make("span", {class: "playing", role: "status"})
-  /** @param {string} text */
+  /** @param {string} text a few words on what goes on */
   const say = (text) => { if (status.textContent !== text) status.textContent = text }
+  /** @param {string} text */
+  const complain = (text) => store.say(text, true)
   const toggle = button({onclick: () => playing ? stop("") : void start(),
     title: "The network plays in this page and follows the training. The level is safe, whatever the network does"}, "")
   const choices = content.sounds.map(([key, label, help]) =>
@@ -88,7 +90,7 @@ export function liveSection(content, tools, ask, store) {
   const start = async () => {
     const Context = globalThis.AudioContext
     if (!Context) {
-      say("This browser cannot play a network: it lacks the Web Audio API.")
+      complain("This browser cannot play a network: it lacks the Web Audio API.")
       return
     }
     numbers = {}
@@ -98,7 +100,7 @@ export function liveSection(content, tools, ask, store) {
     playing = mine
     context.onstatechange = () => {
       if (playing === mine && mine.graph && context.state !== "running")
-        say("The browser has paused the sound. Press Stop live, then Play live.")
+        complain("The browser has paused the sound. Press Stop live, then Play live.")
     }
     show()
     say("Getting ready …")
@@ -118,7 +120,8 @@ export function liveSection(content, tools, ask, store) {
       mine.graph?.end()
       setTimeout(() => void mine.context.close(), 2000 * FADE_S)
     }
-    say(words)
+    say("")
+    if (words) complain(words)
     show()
   }
 
@@ -134,6 +137,7 @@ export function liveSection(content, tools, ask, store) {
       }
       mine.samples = null
       graph.listen(stream)
+      store.say("Wear headphones: loudspeakers would feed back.")
       setLevels(mine, graph)
       return
     }
@@ -162,36 +166,31 @@ export function liveSection(content, tools, ask, store) {
     if (!playing?.graph) return
     try {
       await playSource(playing, playing.graph)
-      say(playingWords())
     } catch (problem) {
       own = before
       source.show(own)
-      say(reason(problem, chosen))
+      complain(reason(problem, chosen))
     }
   }
-  const playingWords = () => {
-    const where = choice === "now" && training ? " It follows the training." : ""
-    if (own === MICROPHONE) return `Wear headphones: loudspeakers would feed back.${where}`
-    return `Playing, looped.${where}`
-  }
+  const playingWords = () => choice === "now" && training ? "Playing; it follows the training." : "Playing, looped."
   /** @param {File | undefined} chosen */
   const take = async (chosen) => {
     if (!chosen) return
     if (chosen.size > LARGEST_FILE) {
-      say(`${chosen.name} has ${(chosen.size / 2 ** 20).toFixed(0)} MB; give a file of at most 50 MB.`)
+      complain(`${chosen.name} has ${(chosen.size / 2 ** 20).toFixed(0)} MB; give a file of at most 50 MB.`)
       return
     }
     const context = playing?.context ?? new OfflineAudioContext(1, 1, fs)
     try {
       await decoded(chosen, context)
     } catch (problem) {
-      say(reason(problem, chosen.name))
+      complain(reason(problem, chosen.name))
       return
     }
     file = chosen
     source.add(OWN, `${chosen.name} (stays here)`)
     source.show(OWN)
-    say(`${chosen.name} is ready; it stays in this browser, until the page is loaded anew.`)
+    store.say(`${chosen.name} is ready; it stays in this browser, until the page is loaded anew.`)
     await change(OWN)
   }
   files.addEventListener("change", () => {
@@ -226,14 +225,15 @@ export function liveSection(content, tools, ask, store) {
     mine.opening = true
     const settings = {networks: {start, now}, choice, wet, open: true}
     const graph = await openGraph(mine.context, WORKLET, settings, (overflowed) => {
-      say(overflowed ? "The network does not decay and was stopped. It plays again when its numbers change." : playingWords())
+      if (overflowed) complain("The network does not decay and was stopped. It plays again when its numbers change.")
     })
     if (playing !== mine) return
     mine.graph = graph
     graph.set({networks: {start: numbers.start ?? start, now: numbers.now ?? now}})  // they may have changed meanwhile
     graph.setRoom((numbers.room ?? room).samples)
     await playSource(mine, graph)
-    say(isSecureContext ? playingWords() : `${playingWords()} Without https the page itself computes it, and may stutter.`)
+    say(playingWords())
+    if (!isSecureContext) store.say("Without https the page itself computes the sound, which may stutter.")
   }
   store.receivers.live = (scene) => {
     if (!playing) {  // it was stopped while nobody could be told
@@ -244,12 +244,13 @@ export function liveSection(content, tools, ask, store) {
     numbers = {...numbers, ...fresh}
     follow(fresh).catch((problem) => stop(reason(problem, "")))
   }
-  store.receivers.lost = () => { if (playing) stop("Stopped: the connection to the server is lost.", false) }
+  store.receivers.lost = () => { if (playing) stop("The sound was stopped: the connection to the server is lost.", false) }
   window.addEventListener("pagehide", () => stop("", false))
 
   show()
   return {node, draw: ({silent, live, work}) => {
     training = Boolean(work?.running)
+    if (playing?.graph) say(playingWords())
     content.sounds.forEach(([key], i) => { choices[i].hidden = silent.includes(key) })
     if (silent.includes(choice)) choose("now")
     if (!live || live.fs === fs) return

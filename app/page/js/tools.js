@@ -69,8 +69,8 @@ export function tools(model, el, store) {
 
   const note = make("span", {class: "fine"}, "Played at one safe level; dB SPL is the model’s level.")
   const heard = sounds.length ? [group("Listen", ...listen), player, status, note] : [player, status]
-  const ears = make("div", {class: "listen"}, work.node, ...heard, live?.node)
-  const place = () => (store.corner ?? el).prepend(ears)
+  const ears = make("div", {class: "listen"}, work.node, ...heard)
+  const place = () => (store.corner ?? el).prepend(ears, ...(live ? [live.node] : []))
   store.receivers.corner = place
   place()
 }
