@@ -15,8 +15,9 @@ from amtlib import audio, fdn
 from amtlib.fdn import FDNBuild, process_fdn
 from app.labs.fdn import listening
 from benchmarks.live_sound import LATER_S, modules_of, rendered
+from tests.browser.chromium import LAUNCH_ARGUMENTS
 from tests.browser.steps import wait_until
-from tests.serving import Server
+from tests.serving import Server, served
 
 WAIT = 30_000  # ms: the machine may be busy; nothing here takes long by itself
 FS = 48000
@@ -291,6 +292,36 @@ def test_an_own_sound_stays_in_the_browser_and_a_bad_one_is_named(
     expect(part.get_by_role("status")).to_contain_text("Playing, looped", timeout=WAIT)
     wait_until(page, f"() => ({LEVEL})() > 0.01")
     assert not any("flute" in frame or "upload" in frame for frame in sent)
+
+
+def test_a_microphone_is_offered_only_where_the_server_allows_it(
+    server: Server, page: Page, chromium_path: str, tmp_path: Any
+) -> None:
+    part = opened(page, server)
+    choice = part.get_by_label("Sound", exact=True)
+    assert "Microphone" not in choice.inner_text()
+    allowed = "() => document.featurePolicy.allowsFeature('microphone')"
+    assert page.evaluate(allowed) is False
+    listening_to = [*LAUNCH_ARGUMENTS, "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+    # The fixture's playwright starts this one too: there can be only one in a thread.
+    browser = page.context.browser
+    assert browser is not None
+    other = browser.browser_type.launch(executable_path=chromium_path, args=listening_to)
+    try:
+        with served(tmp_path / "log.txt", "--microphone") as allowing:
+            heard = other.new_page()
+            heard.add_init_script(WATCH)
+            part = opened(heard, allowing)
+            assert heard.evaluate(allowed) is True
+            part.get_by_role("button", name="Play live").click()
+            expect(part.get_by_role("status")).to_contain_text("Playing", timeout=WAIT)
+            part.get_by_label("Sound", exact=True).select_option("microphone")
+            expect(said(heard)).to_contain_text("headphones", timeout=WAIT)
+            wait_until(heard, f"() => ({LEVEL})() > 0.001")  # the device beeps
+            part.get_by_role("button", name="Stop live").click()
+            wait_until(heard, CLOSED)
+    finally:
+        other.close()
 
 
 def test_a_lost_connection_ends_the_sound_and_says_so(server: Server, page: Page) -> None:

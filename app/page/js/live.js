@@ -129,6 +129,7 @@ export function liveSection(content, tools, ask, store) {
   const playSource = async (mine, graph) => {
     if (!numbers.response) return
     if (own === MICROPHONE) {
+      if (!navigator.mediaDevices) throw new DOMException("no https", "SecurityError")
       const stream = await navigator.mediaDevices.getUserMedia(
         {audio: {echoCancellation: false, noiseSuppression: false, autoGainControl: false}})
       if (playing !== mine || own !== MICROPHONE) {
@@ -306,6 +307,7 @@ async function decoded(file, context) {
 function reason(problem, what) {
   const name = problem instanceof Error || problem instanceof DOMException ? problem.name : ""
   if (name === "NotAllowedError") return "The browser does not let this page use the microphone: allow it beside the address."
+  if (name === "SecurityError") return "Browsers allow a microphone to pages from https, or from this machine, alone."
   if (name === "NotFoundError") return "This device has no microphone."
   if (name === "EncodingError") return `${what} is no sound file that this browser can read: give WAV, FLAC, OGG or MP3.`
   if (name === "RangeError") return `${what} is silent: give another file.`
