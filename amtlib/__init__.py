@@ -104,7 +104,7 @@ __all__ = [
     "sone2phon",
 ]
 
-_ON_DEMAND = ("audio", "fdn", "signals", "train")
+_ON_DEMAND = ("audio", "experiments", "fdn", "signals", "train")
 
 
 def __getattr__(name: str) -> ModuleType:

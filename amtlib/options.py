@@ -108,6 +108,14 @@ def _minutes(text: str) -> float:
     return minutes
 
 
+def _folder(text: str) -> str:
+    if not os.path.isdir(text):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no folder; give the one that holds files such as loudness.yaml"
+        )
+    return text
+
+
 def _option(
     default: Any, help: str, parse: Callable[[str], Any] | None = None, name: str = "", **settings: Any
 ) -> Any:
@@ -175,6 +183,12 @@ class ServeOptions:
         _site,
         "frame",
         metavar="https://HOST",
+    )
+    lessons: str = _option(
+        "",
+        "a folder of YAML files with a course's own lessons, beside those of the labs",
+        _folder,
+        metavar="FOLDER",
     )
     access_log: str = _option(
         "", "write a JSON line for each request, with nothing about a person", metavar="FILE"

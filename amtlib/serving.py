@@ -46,7 +46,17 @@ MESSAGE_BYTES = 4 * 2**20
 #: Least length of a secret that servers share.
 SECRET_CHARACTERS = 32
 
-_APP_PACKAGES = ("bokeh", "holoviews", "panel", "panel_material_ui", "param", "psutil", "tornado", "yaml")
+_APP_PACKAGES = (
+    "bokeh",
+    "holoviews",
+    "panel",
+    "panel_material_ui",
+    "param",
+    "psutil",
+    "segno",
+    "tornado",
+    "yaml",
+)
 _EVERY_ADDRESS = ("0.0.0.0", "::")
 
 
@@ -242,6 +252,7 @@ def _environment(options: ServeOptions, processes: int) -> dict[str, str]:
     environment["AMTLAB_MAX_UPLOAD_MB"] = f"{options.max_upload_mb:g}"
     environment["AMTLAB_PROCESSES"] = str(processes)
     environment["AMTLAB_FRAMES"] = " ".join(options.frames)
+    environment["AMTLAB_LESSONS"] = str(Path(options.lessons).absolute()) if options.lessons else ""
     environment["AMTLAB_ACCESS_LOG"] = str(Path(options.access_log).absolute()) if options.access_log else ""
     if options.trainings is not None:
         environment["AMTLAB_TRAININGS"] = str(options.trainings)

@@ -264,6 +264,19 @@ class LabModel(param.Parameterized):
             notes.extend(self.update(state))
         return notes
 
+    def fresh(self) -> dict[str, Any]:
+        """Return every setting's value in a fresh lab."""
+        return {key: entry.parameter.default for key, entry in self.fields.items()}
+
+    def loses(self, values: Mapping[str, Any]) -> str:
+        """Return what would be lost if these settings were set, in a sentence; "" where nothing would be."""
+        return ""
+
+    @property
+    def unsaved(self) -> bool:
+        """Whether there is something that took long to make and that a link does not bring back."""
+        return False
+
     def measures(self) -> Mapping[str, float]:
         """Return the numbers that a lesson's task can ask for."""
         return {}

@@ -15,6 +15,7 @@ import yaml
 
 import app.labs
 from amtlib import __version__
+from app.page.authoring import of_course
 from app.page.background import Background
 from app.page.layout import SITE, page_frame, title_bar
 from app.page.view import LabView
@@ -54,6 +55,14 @@ def find_labs(labs: ModuleType) -> tuple[type[LabView], ...]:
 
 #: In the order of the landing page. Each opens without a model of its own: `lab(link=..., served=True)`.
 LABS = find_labs(app.labs)
+
+
+def add_lessons(folder: Path) -> None:
+    """Give the labs a course's own lessons, after their own; see `app.page.authoring.of_course`."""
+    for slug, lessons in of_course(folder, {lab.slug: lab for lab in LABS}).items():
+        model = next(lab for lab in LABS if lab.slug == slug).model_class
+        model.lessons = {**model.lessons, **lessons}
+
 
 _EVIDENCE = Path(__file__).with_name("evidence.yaml")
 _STYLE = (Path(__file__).parent / "static" / "landing.css").read_text(encoding="utf-8")
@@ -157,7 +166,8 @@ def landing_html() -> str:
 <section>
   <h2>For teachers</h2>
   <p>The whole state of a lab is in its address: set it up, press <b>Copy link</b>, and the class opens what you see.
-  <b>Make a lesson</b> hides the controls that students need not see. Your own sounds stay in your session.</p>
+  <b>QR code</b> shows it to the room. <b>Make a lesson</b> adds text, questions, a task, and hides what students need
+  not see; it is kept in a link or a file. Your own sounds stay in your session and, for a day, in your browser.</p>
   <p class="fine">{SITE} {__version__}. Works without internet: nothing is fetched from elsewhere.</p>
 </section>
 </article>"""

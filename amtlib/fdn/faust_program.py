@@ -5,7 +5,7 @@ Not here: the Faust compiler, which turns the text into C++, a plug-in or a web 
 
 import re
 
-from amtlib.fdn.build import Array, FDNBuild
+from amtlib.fdn.build import MAX_DELAY, Array, FDNBuild
 
 
 def _gains(matrix: Array, name: str) -> list[str]:
@@ -35,7 +35,7 @@ def _filters(sos: Array | None, name: str, channels: int) -> list[str]:
     return [*lines, f"{name}_filters = par(i, {channels}, {name}_filter(i));"]
 
 
-def faust(build: FDNBuild, *, name: str = "fdn") -> str:
+def faust(build: FDNBuild, *, name: str = "fdn", pre_delay: int = 0) -> str:
     """
     Write a network as a Faust program with the same inputs, outputs and sound.
 
@@ -45,6 +45,8 @@ def faust(build: FDNBuild, *, name: str = "fdn") -> str:
         The network. Delays and filters are those of its sampling rate, which the program names but cannot enforce.
     name : str
         Name of the program, letters, digits, spaces, _ and -; at most 64.
+    pre_delay : int
+        Samples by which all of the output is delayed, >= 0: the silence before a room that the network was trained on.
 
     Returns
     -------
@@ -54,7 +56,7 @@ def faust(build: FDNBuild, *, name: str = "fdn") -> str:
     Raises
     ------
     ValueError
-        If the name is not such a name.
+        If the name is not such a name, or the delay no whole number of samples.
     TypeError
         If `build` is no network.
 
@@ -99,6 +101,9 @@ def faust(build: FDNBuild, *, name: str = "fdn") -> str:
         raise TypeError(f"build is a {type(build).__name__}: give an FDNBuild")
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9 _-]{1,64}", name):
         raise ValueError(f"name = {name!r}: give 1 to 64 letters, digits, spaces, _ or -")
+    if isinstance(pre_delay, bool) or not isinstance(pre_delay, int) or not 0 <= pre_delay <= MAX_DELAY:
+        raise ValueError(f"pre_delay = {pre_delay!r}: give a whole number of samples, 0 to {MAX_DELAY}")
+    late = f" : par(i, {build.n_out}, @({pre_delay}))" if pre_delay else ""
     n, n_in, n_out = build.N, build.n_in, build.n_out
     lengths = ", ".join(str(int(m) - 1) for m in build.delays)
     lines = [
@@ -123,7 +128,6 @@ def faust(build: FDNBuild, *, name: str = "fdn") -> str:
         "",
         f"loop = (si.bus({2 * n}) :> delay_lines : line_filters) ~ (feedback_gains : matrix_filters);",
         f"wet = input_gains : par(i, {n}, mem) : loop : output_gains : output_filters;",
-        f"process = si.bus({n_in}) <: wet, direct_gains :> si.bus({n_out});",
-        "",
+        f"process = si.bus({n_in}) <: wet, direct_gains :> si.bus({n_out}){late};",
     ]
     return "\n".join(lines)

@@ -134,6 +134,8 @@ class RemoteSteps:
         Whose it is: in the pool, owners take turns.
     slice_s : float
         Seconds after which it goes to the end of the queue. It goes on at once where nobody waits.
+    every : int, optional
+        Most steps between two looks at its numbers, for who wants to watch each few of a fast run.
 
     See Also
     --------
@@ -161,9 +163,14 @@ class RemoteSteps:
     """
 
     def __init__(
-        self, plan: TrainingPlan, pool: Pool, owner: Hashable = None, slice_s: float = SLICE
+        self,
+        plan: TrainingPlan,
+        pool: Pool,
+        owner: Hashable = None,
+        slice_s: float = SLICE,
+        every: int | None = None,
     ) -> None:
-        self.plan, self.pool, self.owner, self.slice_s = plan, pool, owner, slice_s
+        self.plan, self.pool, self.owner, self.slice_s, self.every = plan, pool, owner, slice_s, every
         self._job: Job[Update] | None = None
 
     @property
@@ -245,18 +252,21 @@ class RemoteSteps:
         if run.time_budget is not None:
             left_s = max(run.time_budget - run.seconds, 0.0)
             seconds, budget = min(seconds, left_s), left_s + OVERTIME
-        order = Order(int(left), seconds, run.lr, run.max_steps)
+        order = Order(int(left), seconds, run.lr, run.max_steps, self.every)
         return self.pool.submit(do_steps, self.plan, run.state_dict(), order, owner=self.owner, budget=budget)
 
 
 @dataclass(frozen=True)
 class Order:
-    """What is asked for: at most so many steps in so many seconds, with this learning rate, of so many in all."""
+    """What is asked for: at most so many steps in so many seconds, with this learning rate, of so many in all; changes
+    come back after `every` steps at the latest.
+    """
 
     steps: int
     seconds: float
     lr: float
     max_steps: int
+    every: int | None = None
 
 
 #: The run that this process stepped last: the next slice is most often one of the same.
@@ -299,7 +309,8 @@ def do_steps(context: Context, plan: TrainingPlan, state: dict[str, Any], order:
             context.check()
             reason = run.step_for(lambda: context.cancelled)
             done += 1
-            if time.monotonic() - sent >= SEND_EVERY and not reason:
+            is_due = time.monotonic() - sent >= SEND_EVERY or run.steps_run - since == order.every
+            if is_due and not reason:
                 context.send(run.update(since, ""))
                 sent, since = time.monotonic(), run.steps_run
     except Interrupted:

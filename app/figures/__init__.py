@@ -18,6 +18,7 @@ from app.figures.layers import (
     compared,
 )
 from app.figures.live import FigureSet, LiveFigures
+from app.figures.strokes import Strokes
 from app.figures.theme import Style
 from app.figures.tutorials import cochleagrams, curves, filters, level_map, matrices, waveform
 
@@ -39,6 +40,7 @@ __all__ = [
     "Points",
     "Rising",
     "Stems",
+    "Strokes",
     "Style",
     "Words",
     "cells",

@@ -17,6 +17,7 @@ from amtlib import scales
 Array = NDArray[Any]
 Limits = tuple[float, float]
 
+_PER_SECOND = {"s": 1.0, "ms": 1000.0}
 OCTAVES = (31.25, 63, 125, 250, 500, 1000, 2000, 4000, 8000, 16000)
 
 
@@ -92,6 +93,8 @@ class Axis:
         Whether the unit alone stands beside the axis, in a figure too low for more.
     labelled, numbered : bool
         Whether the label, and the numbers at the ticks, are shown; not where the figure beside shows the same axis.
+    sounds : tuple of str
+        Keys of the sounds whose time it is, in s or ms, from their beginning: a line moves along it while one plays.
     """
 
     name: str
@@ -105,10 +108,20 @@ class Axis:
     brief: bool = False
     labelled: bool = True
     numbered: bool = True
+    sounds: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.scale not in {"linear", "log", "erb", "names"}:
             raise ValueError(f"Axis {self.name} has scale {self.scale!r}; choose linear, log, erb or names.")
+        if self.sounds and (self.unit not in _PER_SECOND or self.scale != "linear"):
+            raise ValueError(
+                f"Axis {self.name} is to be the time of a sound; give it the unit s or ms, linear."
+            )
+
+    @property
+    def per_second(self) -> float:
+        """How far a second reaches, where it is the time of a sound."""
+        return _PER_SECOND.get(self.unit, 1.0)
 
     @property
     def heading(self) -> str:

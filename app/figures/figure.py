@@ -215,7 +215,7 @@ class Figure:
         figure.min_border_right = RIGHT
         for axis, declared in ((figure.xaxis[0], self.x), (figure.yaxis[0], self.y)):
             if not declared.numbered:
-                axis.update(major_label_text_font_size="0px", major_tick_line_color=None)
+                axis.update(major_label_text_font_size="0px", major_tick_in=0, major_tick_out=0)
         self._set_tickers(figure)
         _move(figure.x_range, x)
         _move(figure.y_range, y)

@@ -20,7 +20,7 @@ from app.figures.wire import every_line, packed
 _FAR, _FAR_ON_LOG = (-1e6, 1e6), (1e-9, 1e9)
 
 
-def _small(values: Any) -> Array:
+def small(values: Any) -> Array:
     """Return numbers as they travel and are drawn."""
     return np.asarray(values, dtype=np.float32)
 
@@ -89,7 +89,7 @@ class Curve(Layer):
     def columns(self, values: Any, x: Axis, y: Axis) -> dict[str, Any]:
         """Return the columns of a curve."""
         along, up = values
-        return {x.name: _small(x.place(along)), y.name: _small(y.place(up))}
+        return {x.name: small(x.place(along)), y.name: small(y.place(up))}
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ class Guides(Layer):
 
     def _ends(self, values: Any, x: Axis, y: Axis) -> tuple[Array, Array, Array, Array]:
         axis, other = (x, y) if self.across == "x" else (y, x)
-        at = _small(axis.place(np.atleast_1d(np.asarray(values, dtype=float))))
+        at = small(axis.place(np.atleast_1d(np.asarray(values, dtype=float))))
         low, high = _FAR_ON_LOG if other.scale == "log" else _FAR
         ends = np.full_like(at, low), np.full_like(at, high)
         return (at, ends[0], at, ends[1]) if self.across == "x" else (ends[0], at, ends[1], at)
@@ -153,10 +153,10 @@ class Stems(Layer):
         along, up = values
         if not len(along) and self.label:  # out of sight: a legend shows no colour of a layer without any
             along, up = x.stand_in()[:1], [-_FAR[1]]
-            at = _small(along)
+            at = small(along)
         else:
-            at = _small(x.place(along))
-        top = _small(y.place(up))
+            at = small(x.place(along))
+        top = small(y.place(up))
         return at, np.full_like(top, _FAR[0]), at, top
 
     def element(self, values: Any, x: Axis, y: Axis, label: str) -> hv.Element:
@@ -193,8 +193,8 @@ class Lines(Layer):
         """Return the columns of many lines."""
         along, lines = values
         up = y.place(lines)
-        ys = packed(up, *self.coarse) if self.coarse else list(_small(up))
-        return {"xs": every_line(_small(x.place(along)), len(up)), "ys": ys}
+        ys = packed(up, *self.coarse) if self.coarse else list(small(up))
+        return {"xs": every_line(small(x.place(along)), len(up)), "ys": ys}
 
     def table(self, values: Any, x: Axis, y: Axis) -> dict[str, Array]:
         """Return x and y of every line, one below the other, with the number of the line."""
@@ -225,8 +225,8 @@ class Area(Layer):
         """Return the outline, counter-clockwise."""
         along, low, high = x.place(values[0]), y.place(values[1]), y.place(values[2])
         return {
-            "x": _small(np.concatenate([along, along[::-1]])),
-            "y": _small(np.concatenate([low, high[::-1]])),
+            "x": small(np.concatenate([along, along[::-1]])),
+            "y": small(np.concatenate([low, high[::-1]])),
         }
 
     def table(self, values: Any, x: Axis, y: Axis) -> dict[str, Array]:
@@ -266,7 +266,7 @@ class Image(Layer):
             cells = np.zeros((2, 2), dtype=np.float32)
         else:
             left, bottom, right, top = self._bounds(values, x, y)
-            cells = _small(values[2])
+            cells = small(values[2])
         return hv.Image(
             cells[::-1],
             bounds=(left, bottom, right, top),
@@ -343,8 +343,8 @@ class Words(Layer):
     def columns(self, values: Any, x: Axis, y: Axis) -> dict[str, Any]:
         """Return the columns of labels."""
         along, up, words = values
-        at: Any = list(along) if x.scale == "names" else _small(x.place(along))
-        return {x.name: at, y.name: _small(y.place(up)), "text": list(words)}
+        at: Any = list(along) if x.scale == "names" else small(x.place(along))
+        return {x.name: at, y.name: small(y.place(up)), "text": list(words)}
 
     def table(self, values: Any, x: Axis, y: Axis) -> dict[str, Array]:
         """Return places and words."""
@@ -371,7 +371,7 @@ class Bars(Layer):
 
     def columns(self, values: Any, x: Axis, y: Axis) -> dict[str, Any]:
         """Return the columns of bars."""
-        return {x.name: list(self.names), y.name: _small(self._heights(values))}
+        return {x.name: list(self.names), y.name: small(self._heights(values))}
 
     def table(self, values: Any, x: Axis, y: Axis) -> dict[str, Array]:
         """Return names and heights."""
@@ -397,7 +397,7 @@ class Histogram(Layer):
 
     def columns(self, values: Any, x: Axis, y: Axis) -> dict[str, Any]:
         """Return the columns of a histogram."""
-        edges, counts = _small(values[0]), _small(values[1])
+        edges, counts = small(values[0]), small(values[1])
         return {"left": edges[:-1], "right": edges[1:], "top": counts}
 
     def table(self, values: Any, x: Axis, y: Axis) -> dict[str, Array]:

@@ -71,6 +71,25 @@ class FigureSet(Mapping[str, Figure]):
             f'.figures > [data-name="{figure.name}"] {{ grid-area: {figure.area}; }}\n' for figure in placed
         )
 
+    def axes(self) -> dict[str, dict[str, Any]]:
+        """Return what each figure's axes and cells measure, as `app.page.protocol.FigureAxes`."""
+        return {
+            name: {
+                **{
+                    side: {"label": axis.label, "unit": axis.unit, "scale": axis.scale}
+                    for side, axis in (("x", figure.x), ("y", figure.y))
+                },
+                "cells": [
+                    {"source": f"{name}/{layer.name}-data", "unit": layer.unit}
+                    for layer in figure.layers
+                    if isinstance(layer, Image)
+                ],
+                "sounds": list(figure.x.sounds),
+                "perSecond": figure.x.per_second,
+            }
+            for name, figure in self.items()
+        }
+
     def one_column(self) -> str:
         """Return the CSS of a grid with the figures below each other, for a lab that gives none."""
         areas = " ".join(f'"{figure.area or figure.name}"' for figure in self.values())

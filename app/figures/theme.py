@@ -30,6 +30,8 @@ GUIDE, REFERENCE = Style(GREY, "dotted", 1.5), Style(GREY, width=1.5)
 BEFORE, ROOM = Style(GREY, width=1.5), Style(ORANGE, "dashed")
 #: The second of two things that are there now, such as the right ear.
 SECOND = Style(GREEN, "dashed")
+#: Gains that turn the sign, and those that do not, as in `SIGNED_REVERSED`.
+MINUS, PLUS = Style("#7B5EA7", alpha=0.85), Style("#E08214", alpha=0.85)
 #: One look a term of a loss, in every figure that names terms.
 TERMS = (
     Style(GREEN, "dashed"),

@@ -68,6 +68,15 @@ class Comparison:
         self.state = self.sound = None
         self._lab.live.unpin()
 
+    def show(self, pinned: Mapping[str, str] | None) -> list[str]:
+        """Make a state A, or forget A where there is none; return the model's notes."""
+        if pinned == self.state:
+            return []
+        if pinned is None:
+            self.unpin()
+            return []
+        return self.pin(pinned)
+
     def swap(self) -> list[str]:
         """Show A, and pin what was shown; return the model's notes."""
         pinned = self.state

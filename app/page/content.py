@@ -46,6 +46,7 @@ class Contents:
         """Return what the controls are drawn from."""
         lab = self._lab
         box: UploadBox = {
+            "awaited": lab.link.awaited_file,
             "bytes": MAX_BYTES,
             "page": lab.served,
             "section": lab.upload_section,
@@ -55,13 +56,26 @@ class Contents:
             "id": lab.id,
             "sections": lab.model.schema(),
             "lessons": [[slug, lesson.title] for slug, lesson in lab.model.lessons.items()],
+            "vocabulary": {
+                "measures": [[name, each.words, each.unit] for name, each in lab.model.quantities.items()],
+                "figures": list(lab.figures),
+                "sounds": [[key, each.label] for key, each in lab.sounds.items()],
+            },
             "upload": None if lab.stimulus() is None else box,
         }
 
     def controls_state(self) -> ControlsState:
         """Return what of the controls changes."""
-        lesson = self._lab.link.lesson
-        return {"lesson": lesson.slug if lesson else "", "hide": list(self._lab.link.hidden)}
+        lab = self._lab
+        lesson = lab.link.lesson
+        return {
+            "lesson": lesson.slug if lesson else "",
+            "made": lesson.title if lesson and lab.link.is_made else "",
+            "hide": list(lab.link.hidden),
+            "undo": lab.messages.steps.can_undo,
+            "redo": lab.messages.steps.can_redo,
+            "unsaved": lab.model.unsaved,
+        }
 
     def main(self) -> MainContent:
         """Return what the main part is drawn from."""
@@ -90,7 +104,7 @@ class Contents:
         slugs = list(self._lab.model.lessons)
         return {
             "slug": lesson.slug,
-            "place": [slugs.index(lesson.slug) + 1, len(slugs)],
+            "place": [0 if self._lab.link.is_made else slugs.index(lesson.slug) + 1, len(slugs)],
             "figure": lesson.figure,
             "title": lesson.title,
             "text": lesson.text,
@@ -106,6 +120,7 @@ class Contents:
         first = lab.link.lesson.sound if lab.link.lesson else ""
         sounds = sorted(lab.sounds.items(), key=lambda item: item[0] != first)
         return {
+            "title": lab.title,
             "file": f"amtlab-{lab.slug}",
             "sounds": [[key, each.label, each.help] for key, each in sounds],
             "silent": lab.silent(),
@@ -117,6 +132,7 @@ class Contents:
             "compares": lab.compares,
             "fits": lab.fits,
             "work": lab.transport(),
+            "table": lab.runs(),
             "code": lab.model.code() if lab.code_open else "",
             "live": lab.live_sound.tools() if lab.served else None,
         }
@@ -129,6 +145,7 @@ class Contents:
         return {
             "template": lab.figures.template(),
             "grid": lab.figures.areas() + (lab.grid or lab.figures.one_column()),
+            "axes": lab.figures.axes(),
             "pointable": [figure.name for figure in lab.figures.values() if figure.pointable],
             "late": computing or lab.late(),
             "scene": Scene().whole() if computing else lab.scene.whole(),

@@ -1,4 +1,4 @@
-"""The messages of one page that wait while it computes: in order, of a slider's moves only the newest."""
+"""The messages of one page that wait while it computes: in order, of a drag only the newest."""
 
 import threading
 from collections import deque
@@ -36,7 +36,8 @@ class Inbox:
         """Add a message; return whether there is one more to take than before."""
         with self._lock:
             last = self._messages[-1] if self._messages else {}
-            if last and last.get("type") == message.get("type") in NEWEST_WINS:
+            same = last.get("type") == message.get("type") and last.get("step") == message.get("step")
+            if last and same and message.get("type") in NEWEST_WINS:
                 values = {**_values(last), **_values(message)}
                 self._messages[-1] = {**message, "values": values} if values else message
                 return False

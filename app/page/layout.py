@@ -28,7 +28,7 @@ _BAR = {
         "borderColor": "divider",
     },
     ".MuiToolbar-root": {"minHeight": "48px !important", "paddingX": "16px !important"},
-    "header a": {"display": "none"},
+    "header a": {"display": "none !important"},
     "header .MuiIconButton-root": {"marginRight": "8px"},
     "header .skip": {
         "position": "absolute",

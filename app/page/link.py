@@ -5,7 +5,7 @@ from a fresh lab's, or from those of the lesson it names; the idea of a state th
 Playground's.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from numbers import Real
 from typing import Any
 from urllib.parse import parse_qsl, quote_plus, urlencode
@@ -13,15 +13,19 @@ from urllib.parse import parse_qsl, quote_plus, urlencode
 import numpy as np
 
 from app.lab import LabModel
-from app.lessons import Lesson
+from app.lessons import Lesson, LessonError
+from app.page.authoring import packed, unpacked
 from app.quantity import shortened
 
-#: Keys of a link that are not settings: the lesson, the controls to hide, and the state that is pinned as A.
-_OWN_KEYS = ("lesson", "hide", "a")
+#: Keys of a link that are not settings: a lesson of the lab's, one that was made on a page, the controls to hide, the
+#: state that is pinned as A, and the name of the user's own file.
+_OWN_KEYS = ("lesson", "made", "hide", "a", "file")
+#: Settings whose value "file" stands for a user's own file.
+_FILE_KEYS = ("s.kind", "t.target")
 #: Keys that others put into the address and that a link keeps.
 _FOREIGN_KEYS = ("theme",)
-#: Longest link that is read, characters.
-_LONGEST = 4000
+#: Longest link that is read, characters: as long as the server takes (`app.server.pages.LONGEST_QUERY`).
+LONGEST = 8000
 
 
 class Link:
@@ -33,6 +37,10 @@ class Link:
         Receives the settings that are read, and has those that are written.
     opens_with : str
         The lesson that an address opens which says nothing.
+    own_file : callable
+        Returns the name of the user's own file, or None where there is none.
+    check : callable
+        Raises `app.lessons.LessonError` for a lesson that does not fit the lab; its second argument begins the text.
 
     Attributes
     ----------
@@ -40,6 +48,9 @@ class Link:
         The lesson that is open.
     hidden : tuple of str
         Keys of the controls that are hidden.
+    awaited_file : str or None
+        Name of the file that the link goes with and that is not there yet, "" where the link does not say; None where
+        it goes with none.
 
     Examples
     --------
@@ -51,8 +62,18 @@ class Link:
     'theme=dark&s.level=55&f.order=2&a=f.order%3D3'
     """
 
-    def __init__(self, model: LabModel, opens_with: str = "") -> None:
+    def __init__(
+        self,
+        model: LabModel,
+        opens_with: str = "",
+        own_file: Callable[[], str | None] = lambda: None,
+        check: Callable[[Lesson, str], None] = lambda lesson, source: None,
+    ) -> None:
+        self._check = check
         self.lesson: Lesson | None = None
+        self._packed = ""
+        self.awaited_file: str | None = None
+        self._own_file = own_file
         self.hidden: tuple[str, ...] = ()
         self._model = model
         self._opens_with = opens_with
@@ -76,16 +97,14 @@ class Link:
         dict or None
             The state that it pins as A.
         """
-        if len(text) > _LONGEST:
-            return [f"The link has {len(text)} characters, more than {_LONGEST}, and was left out."], None
+        if len(text) > LONGEST:
+            return [f"The link has {len(text)} characters, more than {LONGEST}, and was left out."], None
         query = _parsed(text.lstrip("?"))
         self._foreign = {key: query.pop(key) for key in _FOREIGN_KEYS if key in query}
-        notes = []
-        slug = query.get("lesson", "" if query else self._opens_with)
-        if slug in self._model.lessons:
-            notes += self.enter(self._model.lessons[slug])
-        elif slug:
-            notes.append(f"There is no lesson {shortened(slug)} here; the rest of the link was applied.")
+        lesson, problem = self._lesson_in(query)
+        notes = [problem] if problem else []
+        if lesson is not None:
+            notes += self.enter(lesson)
         if "hide" in query:
             asked = [key for key in query["hide"].split(",") if key]
             self.hide(asked)
@@ -96,16 +115,47 @@ class Link:
             asked_for = self._model.renamed(_parsed(query["a"]))
             pinned = {key: value for key, value in asked_for.items() if key in self._model.fields}
         state = {key: value for key, value in query.items() if key not in _OWN_KEYS}
-        file = [key for key in ("s.kind", "t.target") if state.get(key) == "file"]
-        if file:
-            del state[file[0]]
-            notes.append("The link was made with a sound file, which links do not carry; drop it here again.")
-        return notes + self._model.update(state), pinned
+        notes += self._model.update(state)
+        if self.shows_file and self._own_file() is None:
+            self.awaited_file = query.get("file", "")
+            notes.append(
+                f"The link goes with {shortened(self.awaited_file) if self.awaited_file else 'a file'} that links do "
+                "not carry: drop it here again, unless this browser still has it."
+            )
+        else:
+            self.awaited_file = None
+        return notes, pinned
+
+    def _lesson_in(self, query: Mapping[str, str]) -> tuple[Lesson | None, str]:
+        """Return the lesson that a link opens, or why there is none, in a sentence."""
+        if "made" in query:
+            try:
+                lesson = unpacked(query["made"])
+                self._check(lesson, "it")
+                return lesson, ""
+            except LessonError as problem:
+                return None, f"The lesson in the link was left out: {problem}"
+        slug = query.get("lesson", "" if query else self._opens_with)
+        if slug and slug not in self._model.lessons:
+            return None, f"There is no lesson {shortened(slug)} here; the rest of the link was applied."
+        return self._model.lessons.get(slug), ""
+
+    def values_of(self, text: str) -> dict[str, Any]:
+        """Return the settings that a link asks for, under their present keys; nothing is set."""
+        query = _parsed(text.lstrip("?")[:LONGEST])
+        lesson, _ = self._lesson_in(query)
+        asked = {**(lesson.state if lesson else {}), **query}
+        present = self._model.renamed(asked)
+        return self._model.fresh() | {
+            key: value for key, value in present.items() if key in self._model.fields
+        }
 
     def write(self, pinned: Mapping[str, str] | None = None) -> str:
         """Return the query, without question mark, of an address that opens what is there now; "" for a fresh lab."""
         query = dict(self._foreign)
-        if self.lesson is not None:
+        if self.lesson is not None and self.is_made:
+            query["made"] = self._packed
+        elif self.lesson is not None:
             query["lesson"] = self.lesson.slug
         hidden = sorted(set(self.hidden))
         if hidden != sorted(self._hidden_by_lesson):
@@ -114,20 +164,39 @@ class Link:
         for key, value in model.values().items():
             if (value != expected[key] or model.is_kept(key)) and key not in model.derived:
                 query[key] = _text(value)
+        file = self._own_file() or self.awaited_file
+        if file and self.shows_file:
+            query["file"] = file
         if pinned is not None:
             query["a"] = urlencode(pinned)
         return _joined(query)
 
+    @property
+    def shows_file(self) -> bool:
+        """Whether the settings are for a user's own file."""
+        values = self._model.values()
+        return any(values.get(key) == "file" for key in _FILE_KEYS)
+
+    def awaits(self, name: str) -> bool:
+        """Whether the settings are for the file of this name, which has not been there yet."""
+        return self.shows_file and self.awaited_file in ("", name)
+
     def enter(self, lesson: Lesson | None) -> list[str]:
         """Open a lesson, or leave the one that is open and keep its settings; return the model's notes."""
+        self.show(lesson, lesson.hide if lesson else ())
+        return self._model.restore(lesson.state) if lesson else []
+
+    def show(self, lesson: Lesson | None, hidden: Iterable[str]) -> None:
+        """Have a lesson open, or none, and these controls hidden; settings stay as they are."""
         self.lesson = lesson
+        self._packed = packed(lesson) if lesson is not None and self.is_made else ""
         self.hide(lesson.hide if lesson else ())
         self._hidden_by_lesson = self.hidden
+        self.hide(hidden)
         # A link leaves out what the lesson itself sets, but not a way back from it.
         of_lesson = self._model.renamed(lesson.state) if lesson else {}
         fields = self._model.fields
         self._expected = self._defaults | {key: fields[key].parse(value) for key, value in of_lesson.items()}
-        return self._model.restore(lesson.state) if lesson else []
 
     def leave(self) -> None:
         """Show every control, and no lesson."""
@@ -139,9 +208,14 @@ class Link:
         self.hidden = tuple(key for key in present if key in self._model.fields)
 
     @property
+    def is_made(self) -> bool:
+        """Whether the lesson was made on a page, and so is none of the lab's."""
+        return self.lesson is not None and self._model.lessons.get(self.lesson.slug) is not self.lesson
+
+    @property
     def next_lesson(self) -> Lesson | None:
         """The lesson after the present one."""
-        if self.lesson is None:
+        if self.lesson is None or self.is_made:
             return None
         slugs = list(self._model.lessons)
         later = slugs[slugs.index(self.lesson.slug) + 1 :]

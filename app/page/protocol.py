@@ -13,11 +13,12 @@ from app.lessons import Reading
 
 
 class Set(TypedDict):
-    """Controls that were moved; answered by an `Update` with the same number."""
+    """Controls that were moved; answered by an `Update` with the same number. A drag is one ``step`` of undo."""
 
     type: Literal["set"]
     values: dict[str, Any]
     sequence: int
+    step: int
 
 
 class Point(TypedDict):
@@ -28,6 +29,7 @@ class Point(TypedDict):
     x: float
     y: float
     sequence: int
+    step: int
 
 
 class Hide(TypedDict):
@@ -44,10 +46,39 @@ class OpenLesson(TypedDict):
     slug: str
 
 
+class OpenLink(TypedDict):
+    """Another address of the same page, by its query: where the browser's Back and Forward lead."""
+
+    type: Literal["open"]
+    link: str
+
+
+class Sure(TypedDict):
+    """What was chosen when the page asked (`Ask`); "" where all is to stay."""
+
+    type: Literal["sure"]
+    do: str
+
+
+class Make(TypedDict):
+    """A lesson in YAML (JSON is some) to open; ``keep``: it starts from what the page shows, whatever it says."""
+
+    type: Literal["make"]
+    text: str
+    keep: bool
+
+
+class AskCode(TypedDict):
+    """A link whose QR code is wanted."""
+
+    type: Literal["qr"]
+    text: str
+
+
 class Command(TypedDict):
     """A button, or the page's wish for all that there is ("hello")."""
 
-    type: Literal["hello", "reset", "pin", "unpin", "swap", "fit"]
+    type: Literal["hello", "reset", "pin", "unpin", "swap", "fit", "undo", "redo"]
 
 
 class Transport(TypedDict):
@@ -90,7 +121,20 @@ class Piece(TypedDict):
 
 
 FromPage: TypeAlias = (
-    Set | Point | Hide | OpenLesson | Command | Transport | ShowCode | PlayLive | AskFor | Piece
+    Set
+    | Point
+    | Hide
+    | OpenLesson
+    | OpenLink
+    | Sure
+    | Make
+    | AskCode
+    | Command
+    | Transport
+    | ShowCode
+    | PlayLive
+    | AskFor
+    | Piece
 )
 #: Kind of message -> its structure.
 FROM_PAGE: Final[Mapping[str, type[Any]]] = {
@@ -98,7 +142,11 @@ FROM_PAGE: Final[Mapping[str, type[Any]]] = {
     "point": Point,
     "hide": Hide,
     "lesson": OpenLesson,
-    **dict.fromkeys(("hello", "reset", "pin", "unpin", "swap", "fit"), Command),
+    "open": OpenLink,
+    "sure": Sure,
+    "make": Make,
+    "qr": AskCode,
+    **dict.fromkeys(("hello", "reset", "pin", "unpin", "swap", "fit", "undo", "redo"), Command),
     "work": Transport,
     "code": ShowCode,
     "live": PlayLive,
@@ -112,19 +160,36 @@ NEWEST_WINS: Final = ("set", "point")
 
 
 class ControlsState(TypedDict):
-    """What of the controls changes."""
+    """What of the controls changes. ``made`` is the title of a lesson that is none of the lab's own; ``unsaved`` says
+    whether leaving the page loses something that took long to make.
+    """
 
     lesson: str
+    made: str
     hide: list[str]
+    undo: bool
+    redo: bool
+    unsaved: bool
 
 
 class UploadBox(TypedDict):
-    """Where a file may be dropped."""
+    """Where a file may be dropped. ``awaited`` is the name of the file that the page's link goes with, "" if that is
+    unknown; None where it goes with none.
+    """
 
+    awaited: str | None
     bytes: int
     page: bool
     section: str
     words: str
+
+
+class Vocabulary(TypedDict):
+    """What a lesson of the lab can name: measures ``[name, words, unit]``, figures, sounds ``[key, label]``."""
+
+    measures: list[list[str]]
+    figures: list[str]
+    sounds: list[list[str]]
 
 
 class ControlsContent(TypedDict):
@@ -133,6 +198,7 @@ class ControlsContent(TypedDict):
     id: str
     sections: list[dict[str, Any]]
     lessons: list[list[str]]
+    vocabulary: Vocabulary
     upload: UploadBox | None
 
 
@@ -194,9 +260,19 @@ class LiveTools(TypedDict):
     microphone: bool
 
 
+class Table(TypedDict):
+    """A table of words under the figures. ``clear`` is what the button says that empties it."""
+
+    title: str
+    head: list[str]
+    rows: list[list[str]]
+    clear: str
+
+
 class ToolsContent(TypedDict):
     """What the tools under the figures are drawn from: listen, compare, keep, code. Lists hold key, label, help."""
 
+    title: str
     file: str
     sounds: list[list[str]]
     silent: list[str]
@@ -205,6 +281,7 @@ class ToolsContent(TypedDict):
     compares: bool
     fits: bool
     work: Work | None
+    table: Table | None
     code: str
     live: LiveTools | None
 
@@ -218,12 +295,38 @@ class Engine(TypedDict):
     frame: ControlsState
 
 
+class AxisContent(TypedDict):
+    """What an axis measures."""
+
+    label: str
+    unit: str
+    scale: str
+
+
+class CellsContent(TypedDict):
+    """The data source of a layer of coloured cells, and their unit."""
+
+    source: str
+    unit: str
+
+
+class FigureAxes(TypedDict):
+    """What a figure's axes and cells measure; of which sounds the x axis is the time, and how far a second reaches."""
+
+    x: AxisContent
+    y: AxisContent
+    cells: list[CellsContent]
+    sounds: list[str]
+    perSecond: float
+
+
 class FiguresContent(TypedDict):
     """What the figures are drawn from, and the engine that the other parts wait for."""
 
     template: str
     grid: str
     pointable: list[str]
+    axes: dict[str, FigureAxes]
     late: bool
     scene: dict[str, dict[str, Any]]
     engine: Engine
@@ -241,10 +344,21 @@ class MainContent(TypedDict):
 # ---------------------------------------------------------------- to the page
 
 
+class Ask(TypedDict):
+    """What a person must be sure of before it is done; choices are ``[what to do, label]``."""
+
+    text: str
+    choices: list[list[str]]
+
+
 class Update(TypedDict):
-    """All that a change moves, in one message, so that the page never shows half of it."""
+    """All that a change moves, in one message, so that the page never shows half of it; ``opened`` answers
+    `OpenLink`.
+    """
 
     type: Literal["update"]
+    ask: NotRequired[Ask]
+    opened: NotRequired[str]
     answered: NotRequired[int]
     values: NotRequired[dict[str, Any]]
     link: NotRequired[str]
@@ -272,8 +386,30 @@ class File(TypedDict):
     data: str
 
 
+class Made(TypedDict):
+    """A lesson that was opened: its entry (`app.lessons.entry_of`) and the file that holds it; or what is wrong.
+
+    ``too_long`` is by how many characters its link is longer than links may be.
+    """
+
+    type: Literal["made"]
+    problem: str
+    slug: str
+    entry: dict[str, Any]
+    file: str
+    too_long: int
+
+
+class Code(TypedDict):
+    """The QR code of a text: rows of "0" and "1"."""
+
+    type: Literal["code"]
+    rows: list[str]
+    text: str
+
+
 class Failed(TypedDict):
-    """Why there is no sound or no file."""
+    """Why there is no sound, no file or no code."""
 
     type: Literal["failed"]
     text: str

@@ -137,6 +137,11 @@ class TakesFiles(Protocol):
     """Whatever a dropped file can go to."""
 
     @property
+    def upload_name(self) -> str | None:
+        """Name of the file that was dropped in, if any."""
+        ...
+
+    @property
     def decode(self) -> Callable[[str, bytes], Any]:
         """What decodes a file, or raises :class:`amtlib.audio.AudioError` with a sentence on what is wrong."""
         ...

@@ -21,6 +21,8 @@ from amtlib import audio
 from app.figures import FigureSet, LiveFigures
 from app.figures.wire import Scene
 from app.lab import LabModel
+from app.lessons import Lesson
+from app.page.authoring import check_fits
 from app.page.background import Background, Superseded, loop_of
 from app.page.compare import Comparison
 from app.page.content import Contents, Status
@@ -29,10 +31,12 @@ from app.page.layout import SITE, cell_frame, page_frame, title_bar
 from app.page.link import Link
 from app.page.listen import DATA, Export, Listening, Playable, zipped
 from app.page.live import LiveSound
+from app.page.messages import Messages
 from app.page.part import LabPart
 from app.page.problems import sentence
-from app.page.protocol import NEWEST_WINS, Piece, Set, Update
+from app.page.protocol import NEWEST_WINS, Table, Update
 from app.page.protocol import Work as WorkContent
+from app.page.steps import moment_of
 from app.page.upload import TakesFiles, Uploads
 from app.page.widget import control
 from app.quantity import shortened
@@ -125,9 +129,10 @@ class LabView(Viewer):
         #: What the page has been sent and shows: parts by name, and values by key.
         self._sent: dict[str, Any] = {}
         self._sent_values: dict[str, Any] = {}
-        self.link = Link(self.model, self.opens_with if served else "")
+        self.link = Link(self.model, self.opens_with if served else "", self._own_file, self.check_lesson)
         notes, pinned = self.link.read(link)
         self.comparison = Comparison(self, pinned)
+        self.messages = Messages(self)
         self.listening = Listening(self, self.comparison)
         self.live_sound = LiveSound(self)
         self.uploads = Uploads(self.stimulus, self._accept)
@@ -237,6 +242,10 @@ class LabView(Viewer):
         if self._work is None:
             return {"buttons": [["run", job.label]], "running": False, "share": 0.0, "left": None, "text": ""}
         return cast(WorkContent, {"buttons": [["stop", "Stop"]], **self._work.state()})
+
+    def runs(self) -> Table | None:
+        """Return a table that stands under the figures; None where there is none."""
+        return None
 
     def act(self, action: str) -> None:
         """Do what a button of the transport says: begin the present state's job ("run"), or stop it ("stop")."""
@@ -360,7 +369,42 @@ class LabView(Viewer):
             return make() or []
         return []  # the settings do not fit together: `_refresh` says why
 
-    def _refresh(self, notes: list[str], answered: int | None = None) -> None:
+    def change(self, make: Callable[[], list[str] | None], **beside: Any) -> None:
+        """Run what changes the model, and show what comes of it and its notes.
+
+        Parameters
+        ----------
+        make : callable
+            Returns the notes, if there are any.
+        **beside
+            What the `Update` holds besides, such as the number of the message that it answers.
+        """
+        self._refresh(self._change(make), **beside)
+
+    def show(self, **beside: Any) -> None:
+        """Show the present state, with the notes that stand there, and what the `Update` holds besides."""
+        self._refresh(self.status.notes, **beside)
+
+    def note_shown(self, values: Mapping[str, Any]) -> None:
+        """Note that the page shows the values that it sent: whatever differs from them is sent back."""
+        self._sent_values |= {key: value for key, value in values.items() if key in self._sent_values}
+
+    def note_hidden(self) -> None:
+        """Note that the page has hidden what it asked to be hidden, and send the link that says so."""
+        if "controls" in self._sent:
+            self._sent["controls"] = {**self._sent["controls"], "hide": list(self.link.hidden)}
+        self._send({"type": "update"}, controls=self.contents.controls_state())
+
+    def send_everything(self) -> None:
+        """Send all that there is, computed anew where the page shows another state."""
+        if self._stale or self.comparison.asked_for is not None:
+            self._show(self.status.notes)
+        self._sent.setdefault("link", self.contents.link())
+        everything = {"values": self.model.values(), "scene": self.scene.whole(), **self._sent}
+        everything |= self.live_sound.whole()
+        self.parts["main"].send({"type": "update", **everything})
+
+    def _refresh(self, notes: list[str], **beside: Any) -> None:
         """Show the present state; where it cannot be computed, say why and keep the last good picture."""
         try:
             self.live.draw(self.reads())
@@ -374,9 +418,7 @@ class LabView(Viewer):
             self.status.problem = sentence(problem)
         self.status.notes = notes + self.model.take_notes()
         self._stop_work(unless_for=self.job())
-        update: Update = {"type": "update"}
-        if answered is not None:
-            update["answered"] = answered
+        update = cast(Update, {"type": "update", **{k: v for k, v in beside.items() if v is not None}})
         values = self.model.values()
         if values != self._sent_values:
             changed = {key: v for key, v in values.items() if self._sent_values.get(key) != v}
@@ -430,10 +472,25 @@ class LabView(Viewer):
         """Make a decoded file the lab's sound and show it."""
         target = self.stimulus()
         assert target is not None
+        notes: list[str] = []
         with self._one_refresh():
+            before = moment_of(self).values
+            is_awaited = self.link.awaits(decoded.recording.name)
             found = target.accept(decoded)
-        self._refresh([])
+            self.link.awaited_file = None
+            if is_awaited:
+                notes = self.model.restore(before)
+        self._refresh(notes)
         return found
+
+    def check_lesson(self, lesson: Lesson, source: str) -> None:
+        """Raise `app.lessons.LessonError` for a lesson that does not fit this lab."""
+        check_fits(lesson, source, self.model, self.figures, self.sounds)
+
+    def _own_file(self) -> str | None:
+        """Return the name of the file that was dropped, if there is one."""
+        target = self.stimulus()
+        return None if target is None else target.upload_name
 
     # ------------------------------------------------------------------ messages from the page
 
@@ -468,61 +525,4 @@ class LabView(Viewer):
 
     def handle(self, message: dict[str, Any]) -> None:
         """Do what a message asks for, see `app.page.protocol.FROM_PAGE`."""
-        model, link, comparison, main = self.model, self.link, self.comparison, self.parts["main"]
-        match message.get("type"):
-            case "set":
-                self._set(cast(Set, message))
-            case "point":
-                place = str(message["figure"]), float(message["x"]), float(message["y"])
-                self._change(lambda: self.pointed(*place))
-                self._refresh([], answered=int(message["sequence"]))
-            case "hello":
-                if self._stale or comparison.asked_for is not None:
-                    self._show(self.status.notes)
-                self._sent.setdefault("link", self.contents.link())
-                everything = {"values": model.values(), "scene": self.scene.whole(), **self._sent}
-                everything |= self.live_sound.whole()
-                main.send({"type": "update", **everything})
-            case "hide":
-                link.hide(map(str, message["keys"]))
-                self._sent["controls"] = self.contents.controls_state()  # the page has done it already
-                self._send({"type": "update"})
-            case "reset":
-                link.leave()
-                self._refresh(self._change(lambda: model.restore({})))
-            case "lesson":
-                lesson = model.lessons.get(str(message["slug"]))
-                self._refresh(self._change(lambda: link.enter(lesson)))
-            case "pin":
-                self._refresh(self._change(comparison.pin))
-            case "unpin":
-                comparison.unpin()
-                self._refresh([])
-            case "swap":
-                self._refresh(self._change(comparison.swap))
-            case "fit":
-                self._change(self.fit)
-                self._refresh([])
-            case "work":
-                self.act(str(message["do"]))
-            case "code":
-                self.code_open = bool(message["open"])
-                self._refresh([])
-            case "live":
-                self.live_sound.play(on=bool(message["on"]))
-                self._refresh(self.status.notes)
-            case "sound":
-                main.send(self.listening.sound(str(message["key"])))
-            case "export":
-                main.send(self.listening.file(str(message["key"])))
-            case "upload":
-                answer = self.uploads.take(cast(Piece, message))
-                if answer is not None:
-                    self.parts["controls"].send(answer)
-
-    def _set(self, message: Set) -> None:
-        values = dict(message["values"])
-        notes = self._change(lambda: self.model.update(values))
-        # What the page now shows: the values it sent; whatever differs from them is sent back.
-        self._sent_values |= {key: value for key, value in values.items() if key in self._sent_values}
-        self._refresh(notes, answered=int(message["sequence"]))
+        self.messages.handle(message)

@@ -65,12 +65,18 @@ def _names(value: Any) -> bool:
 
 #: Kind of message of page/js -> its fields.
 LAB_MESSAGES: Final[Mapping[str, Mapping[str, Check]]] = {
-    "set": {"values": _settings, "sequence": _count},
-    "point": {"figure": _text(100), "x": _number, "y": _number, "sequence": _count},
+    "set": {"values": _settings, "sequence": _count, "step": _count},
+    "point": {"figure": _text(100), "x": _number, "y": _number, "sequence": _count, "step": _count},
     "hello": {},
     "hide": {"keys": _names},
     "reset": {},
     "lesson": {"slug": _text(100)},
+    "open": {"link": _text(8000)},
+    "sure": {"do": _text(100)},
+    "make": {"text": _text(60_000), "keep": _flag},
+    "qr": {"text": _text(10_000, r"https?://[!-~]*")},
+    "undo": {},
+    "redo": {},
     "pin": {},
     "unpin": {},
     "swap": {},

@@ -6,12 +6,14 @@ nowhere else: importing it changes how this process serves.
 
 import functools
 import os
+import sys
 import traceback
 from typing import Any
 
 from bokeh.server.tornado import BokehTornado
 
 from app import state
+from app.lessons import LessonError
 from app.server import access, bounded_log, clients, connections, headers, logins, pages, routes
 from app.server.health import HealthHandler
 from app.server.warm import is_shared, warm_up
@@ -47,6 +49,9 @@ BokehTornado.__init__ = _fitted(BokehTornado.__init__)
 if "AMTLAB_PROCESSES" in os.environ and is_shared():  # in the server alone, before its processes part
     try:
         warm_up()
+    except LessonError as problem:
+        print(f"amtlab: --lessons: {problem}", file=sys.stderr, flush=True)
+        os._exit(1)
     except Exception:
         traceback.print_exc()  # `amtlab serve` says that the server ended, below this
         os._exit(1)

@@ -56,7 +56,10 @@ if "AMTLAB_LIFELINE" in os.environ:
 
 try:
     _begin()
-except Exception:
-    # It would go on and serve broken pages; the command says that the server ended, below this traceback.
-    traceback.print_exc()
+except Exception as problem:
+    # It would go on and serve broken pages; the command says that the server ended, below this.
+    if isinstance(problem, importlib.import_module("app.lessons").LessonError):
+        print(f"amtlab: --lessons: {problem}", file=sys.stderr, flush=True)
+    else:
+        traceback.print_exc()
     os._exit(importlib.import_module("app.server.processes").COULD_NOT_BEGIN)

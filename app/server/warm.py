@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 from tornado.websocket import WebSocketClosedError
@@ -44,6 +45,8 @@ def warm_up() -> None:
     ------
     RuntimeError
         If a thread is left over, which the processes would lack.
+    app.lessons.LessonError
+        If the folder of a course's lessons holds what is none.
     """
     before = set(threading.enumerate())
     hv, torch, pn = (importlib.import_module(name) for name in ("holoviews", "torch", "panel"))
@@ -59,6 +62,8 @@ def warm_up() -> None:
     importlib.import_module("app.upstream").remember_style_sheets()
     # Every page once: draws the figures that all sessions share, and fails here if it fails at all.
     site = importlib.import_module("app.site")
+    if folder := os.environ.get("AMTLAB_LESSONS"):
+        site.add_lessons(Path(folder))
     site.landing_html()
     # In a thread, which has no loop: a loop made here would be one for all processes.
     with ThreadPoolExecutor(1) as aside:

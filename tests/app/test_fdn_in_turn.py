@@ -67,6 +67,57 @@ def test_the_page_of_a_class_trains_to_the_same_numbers_as_a_script(monkeypatch:
     assert all(torch.equal(mine[name], theirs[name]) for name in theirs)
 
 
+def test_a_quick_run_lasts_long_enough_to_watch_with_the_same_numbers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    page, script = page_with(QUICK, monkeypatch), page_with({**QUICK, "t.watched": 0}, monkeypatch)
+    monkeypatch.setattr("app.labs.fdn.trainer.steps_per_second", lambda steps: 20.0)
+
+    async def press(lab: FdnLab) -> tuple[float, set[int]]:
+        lab.act("step")
+        await until(lambda: steps(lab) == 1 and not lab.lab.busy)
+        began, seen = time.monotonic(), set()
+        lab.act("play")
+        while lab.lab.run is not None and lab.lab.run.state != "finished":
+            seen.add(steps(lab))
+            await asyncio.sleep(0.005)
+        return time.monotonic() - began, seen
+
+    lasted, seen = asyncio.run(press(page))
+    asyncio.run(press(script))
+    assert lasted > 1.0  # 29 steps, 20 a second, of which the last ones need not be waited for
+    assert len(seen) >= 8  # and its way is seen, not only its end
+    assert page.lab.run is not None
+    assert script.lab.run is not None
+    assert page.lab.run.log == script.lab.run.log
+
+
+def test_a_rate_that_is_changed_while_one_watches_counts_from_the_step_that_is_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    page = page_with(QUICK, monkeypatch)
+    monkeypatch.setattr("app.labs.fdn.trainer.steps_per_second", lambda steps: 15.0)
+
+    async def press() -> int:
+        page.act("play")
+        await until(lambda: steps(page) >= 4)
+        page.lab.update({"t.rate": 0.2})
+        at = steps(page)
+        await until(lambda: page.lab.run is not None and page.lab.run.state == "finished")
+        return at
+
+    at = asyncio.run(press())
+    script = page_with(QUICK, monkeypatch)
+    script.lab.prepare()
+    assert script.lab.run is not None
+    for _ in range(30):
+        script.lab.run.step()
+    assert page.lab.run is not None
+    ours, theirs = page.lab.run.log.train_loss, script.lab.run.log.train_loss
+    assert ours[:at] == theirs[:at]
+    assert ours[at + 8 :] != theirs[at + 8 :]
+
+
 def test_who_presses_train_second_sees_their_place_and_comes_to_their_turn(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

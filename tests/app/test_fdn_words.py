@@ -1,5 +1,6 @@
 """What the FDN lab says of the library's warnings speaks of the page's controls."""
 
+import numpy as np
 import pytest
 
 from amtlib.train.notices import (
@@ -14,6 +15,7 @@ from amtlib.train.notices import (
     TrainingWarning,
 )
 from app.labs.fdn import words
+from app.labs.fdn.target import DroppedRoom
 
 
 @pytest.mark.parametrize(
@@ -63,6 +65,16 @@ from app.labs.fdn import words
 )
 def test_a_warning_is_said_in_the_words_of_the_page(found: TrainingWarning, said: str) -> None:
     assert words.warning(found) == said
+
+
+def test_what_is_done_to_an_own_room_is_said() -> None:
+    room = DroppedRoom("hall.wav", np.ones(4), 48000, late=0.0204, channels=2)
+    assert words.own_room(room) == [
+        "hall.wav has 2 channels; the room is their mean.",
+        "The first 20 ms, before the direct sound, are left out of training and listening; the WAV and the Faust "
+        "program have them in front.",
+    ]
+    assert words.own_room(DroppedRoom("hall.wav", np.ones(4), 48000, late=0.0005)) == []
 
 
 def test_a_warning_without_words_of_its_own_is_said_as_the_library_says_it() -> None:

@@ -83,7 +83,15 @@ def test_the_page_knows_the_messages_that_are_written_down_with_their_fields() -
     assert messages("Message") == sent
     answers = {
         kind: get_type_hints(each).keys() - {"type"}
-        for each in (protocol.Sound, protocol.File, protocol.Failed, protocol.UploadMore, protocol.UploadEnd)
+        for each in (
+            protocol.Sound,
+            protocol.File,
+            protocol.Made,
+            protocol.Code,
+            protocol.Failed,
+            protocol.UploadMore,
+            protocol.UploadEnd,
+        )
         for kind in get_args(get_type_hints(each)["type"])
     }
     assert messages("Answer") == answers

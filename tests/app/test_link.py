@@ -101,8 +101,13 @@ def test_a_move_sends_the_new_link_and_only_when_it_is_another(desk: Desk) -> No
     assert desk.put(f__order=4)["link"] == ""
 
 
-def test_hiding_a_control_sends_the_link_and_nothing_else(desk: Desk) -> None:
-    assert desk.send("hide", keys=["f.order"]) == [{"type": "update", "link": "hide=f.order"}]
+def test_hiding_a_control_sends_the_link_and_that_it_can_be_undone(desk: Desk) -> None:
+    (answer,) = desk.send("hide", keys=["f.order"])
+    assert answer.keys() == {"type", "link", "controls"}
+    assert (answer["link"], answer["controls"]["undo"]) == ("hide=f.order", True)
+    assert desk.send("hide", keys=["f.order", "s.level"]) == [
+        {"type": "update", "link": "hide=f.order,s.level"}
+    ]
 
 
 def test_a_page_that_comes_back_is_sent_its_link(desk: Desk) -> None:
@@ -151,7 +156,9 @@ def test_a_link_with_a_former_key_opens_to_the_same_state_and_is_written_with_th
 def test_a_lesson_with_former_keys_opens_to_the_same_state() -> None:
     model = LoudnessModel()
     link = Link(model)
-    link.enter(Lesson("old", "Old", state={"p.lean": 0.1, "p.steepest": 0.5}, hide=("p.upright",)))
+    lesson = Lesson("old", "Old", state={"p.lean": 0.1, "p.steepest": 0.5}, hide=("p.upright",))
+    model.lessons = {"old": lesson}
+    link.enter(lesson)
     assert (model.parameters.level_dependence, model.parameters.flattest_skirt) == (0.1, 0.5)
     assert link.hidden == ("p.symmetric_level",)
     assert link.write() == "lesson=old"

@@ -81,7 +81,7 @@ def sound_file() -> str:
 @pytest.mark.parametrize(
     ("message", "answers"),
     [
-        ({"type": "set", "values": {"f.order": 2}, "sequence": 1}, {"update": Update}),
+        ({"type": "set", "values": {"f.order": 2}, "sequence": 1, "step": 1}, {"update": Update}),
         ({"type": "hello"}, {"update": Update}),
         ({"type": "lesson", "slug": "impaired-ear"}, {"update": Update}),
         ({"type": "pin"}, {"update": Update}),

@@ -22,14 +22,14 @@ NOTE_TEXTS = """
       [y - size.actualBoundingBoxAscent, y + size.actualBoundingBoxDescent]
         .map((py) => new DOMPoint(px, py).matrixTransform(at)))
     const xs = points.map((point) => point.x), ys = points.map((point) => point.y)
-    const scale = Math.hypot(at.a, at.b)
-    if (text.trim() && this.globalAlpha > 0) {
+    const letters = Math.hypot(at.a, at.b) * parseFloat(/([\\d.]+)px/.exec(this.font)?.[1] ?? 0)
+    if (text.trim() && letters > 0 && this.globalAlpha > 0) {
       if (!noted.has(canvas)) {
         noted.set(canvas, [])
         if (!canvas.isConnected) exported.push(canvas)
       }
       noted.get(canvas).push({text, left: Math.min(...xs), right: Math.max(...xs), top: Math.min(...ys),
-        bottom: Math.max(...ys), letters: scale * parseFloat(/([\\d.]+)px/.exec(this.font)?.[1] ?? 0)})
+        bottom: Math.max(...ys), letters})
     }
     return fillText.call(this, text, x, y, ...rest)
   }

@@ -20,12 +20,13 @@ def test_a_network_is_trained_paused_stepped_and_stopped(server: Server, page: P
     summary = page.locator(".summary")
     expect(summary).to_contain_text("not trained yet", timeout=WAIT)
     button(page, "Train").click()
-    expect(summary).to_contain_text("Step", timeout=WAIT)  # a worker has begun
+    expect(summary).to_contain_text("In training", timeout=WAIT)  # a worker has begun
     button(page, "Pause").click()
-    expect(button(page, "Go on")).to_be_visible(timeout=WAIT)
-    before = summary.inner_text()
+    expect(button(page, "Continue")).to_be_visible(timeout=WAIT)
+    steps = page.locator(".work .fine")
+    before = steps.inner_text()
     button(page, "One step").click()
-    expect(summary).not_to_have_text(before, timeout=WAIT)
+    expect(steps).not_to_have_text(before, timeout=WAIT)
     button(page, "Stop").click()
     expect(button(page, "Start again")).to_be_visible(timeout=WAIT)
     expect(summary).to_contain_text("Stopped after", timeout=WAIT)
@@ -41,6 +42,7 @@ def test_a_changed_setting_starts_anew_and_stands_in_the_link(server: Server, pa
     page.locator(".controls").get_by_label("Feedback matrix at the start", exact=True).select_option(
         "hadamard"
     )
+    button(page, "Change it").click(timeout=WAIT)
     expect(page.locator(".problems")).to_contain_text("training starts again", timeout=WAIT)
     page.wait_for_url("**/fdn?*n.matrix=hadamard*", timeout=WAIT)
 

@@ -1,7 +1,5 @@
 """Nothing is cut: every title, tick, label and legend of every lab and lesson, on every screen, in files, presented."""
 
-from xml.etree import ElementTree
-
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
@@ -12,6 +10,7 @@ from tests.serving import Server
 
 #: The last one is 1400 x 900 at 200 %.
 SCREENS = ((1280, 720), (1400, 900), (1920, 1080), (2560, 1440), (3840, 2160), (390, 844), (700, 450))
+DESK = SCREENS[1]
 SLUGS = [lab.slug for lab in LABS]
 LESSONS = {lab.slug: list(lab.model_class.lessons) for lab in LABS}
 
@@ -31,14 +30,45 @@ def at(page: Page, width: int, height: int) -> None:
     page.wait_for_timeout(250)  # titles that broke into lines are painted anew
 
 
+def kept(page: Page, name: str) -> bytes:
+    with page.expect_download(timeout=WAIT) as waiting:
+        page.get_by_role("button", name=name, exact=True).click()
+    return waiting.value.path().read_bytes()
+
+
+#: Takes a picture as SVG; returns its texts that leave it.
+OUTSIDE_OF_SVG = """(text) => {
+  const svg = new DOMParser().parseFromString(text, "image/svg+xml").documentElement
+  document.body.append(svg)
+  const found = []
+  for (const each of svg.querySelectorAll("text")) {
+    const own = each.getBoundingClientRect(), whole = svg.getBoundingClientRect()
+    const over = Math.max(whole.left - own.left, own.right - whole.right, whole.top - own.top,
+      own.bottom - whole.bottom)
+    if (over > 3) found.push(`“${each.textContent}” leaves the file by ${over.toFixed(1)} px`)
+  }
+  svg.remove()
+  return found
+}"""
+
+
 @pytest.mark.parametrize("slug", SLUGS)
-def test_no_text_is_cut_on_any_screen(server: Server, page: Page, slug: str) -> None:
+def test_no_text_is_cut_on_any_screen_or_in_a_file(server: Server, page: Page, slug: str) -> None:
     opened(page, server, slug)
     found = {}
     for width, height in SCREENS:
         at(page, width, height)
         found[width, height] = cut(page)
     assert {screen: texts for screen, texts in found.items() if texts} == {}
+    at(page, *DESK)
+    cut_in_files(page)  # from here on
+    assert kept(page, "PNG")
+    outside, count = cut_in_files(page)
+    assert outside == []
+    assert count > 10
+    svg = kept(page, "SVG").decode()
+    assert svg.count("<text") > 10
+    assert page.evaluate(OUTSIDE_OF_SVG, svg) == []
 
 
 @pytest.mark.parametrize("slug", SLUGS)
@@ -48,7 +78,7 @@ def test_no_text_of_a_lesson_is_cut_and_its_first_figure_needs_no_scrolling(
     opened(page, server, f"{slug}?lesson={LESSONS[slug][0]}")
     found = {}
     for lesson in LESSONS[slug]:
-        page.set_viewport_size({"width": 1400, "height": 900})
+        page.set_viewport_size({"width": DESK[0], "height": DESK[1]})
         page.locator(".controls select").first.select_option(lesson)
         wait_until(page, "slug => new URLSearchParams(location.search).get('lesson') === slug", lesson)
         for width, height in ((1400, 900), (390, 844)):
@@ -59,40 +89,7 @@ def test_no_text_of_a_lesson_is_cut_and_its_first_figure_needs_no_scrolling(
     assert {where: texts for where, texts in found.items() if texts} == {}
 
 
-@pytest.mark.parametrize("slug", SLUGS)
-def test_no_text_is_cut_in_the_files_of_a_lab(server: Server, page: Page, slug: str) -> None:
-    opened(page, server, slug)
-    cut_in_files(page)
-    with page.expect_download(timeout=WAIT):
-        page.get_by_role("button", name="PNG", exact=True).click()
-    found, count = cut_in_files(page)
-    assert found == []
-    assert count > 10
-    with page.expect_download(timeout=WAIT) as waiting:
-        page.get_by_role("button", name="SVG", exact=True).click()
-    text = waiting.value.path().read_text(encoding="utf-8")
-    assert len(list(ElementTree.fromstring(text).iter("{http://www.w3.org/2000/svg}text"))) > 10
-    outside = page.evaluate(
-        """(text) => {
-          const svg = new DOMParser().parseFromString(text, "image/svg+xml").documentElement
-          document.body.append(svg)
-          const found = []
-          for (const each of svg.querySelectorAll("text")) {
-            const own = each.getBoundingClientRect(), whole = svg.getBoundingClientRect()
-            const over = Math.max(whole.left - own.left, own.right - whole.right, whole.top - own.top,
-              own.bottom - whole.bottom)
-            if (over > 3) found.push(`“${each.textContent}” leaves the file by ${over.toFixed(1)} px`)
-          }
-          svg.remove()
-          return found
-        }""",
-        text,
-    )
-    assert outside == []
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("slug", SLUGS)
+@pytest.mark.parametrize(("slug", "scheme"), [*((slug, "light") for slug in SLUGS), (SLUGS[0], "dark")])
 def test_presented_figures_fill_the_screen_with_letters_for_a_room(
     server: Server, browser: Browser, slug: str, scheme: str
 ) -> None:

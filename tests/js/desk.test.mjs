@@ -4,7 +4,7 @@ import {test} from "node:test"
 import {Ceiling} from "../../app/page/js/ceiling.js"
 import {Desk, HIGHEST, levelsFor} from "../../app/page/js/desk.js"
 import {Fader, equalPower} from "../../app/page/js/fader.js"
-import {Voice} from "../../app/page/js/voice.js"
+import {ChangingNetwork} from "../../app/page/js/changing.js"
 
 const FS = 8000
 const NONE = new Float64Array(0)
@@ -47,7 +47,7 @@ const heard = (voice, x) => {
 }
 
 test("another delay is faded in: no step is larger than those of the tone itself, doubled by two voices", () => {
-  const voice = new Voice(400)
+  const voice = new ChangingNetwork(400)
   voice.load(echo(20, 1))
   const x = tone(4000)
   const y = []
@@ -60,7 +60,7 @@ test("another delay is faded in: no step is larger than those of the tone itself
 })
 
 test("of the networks that come during a fade the last one follows it", () => {
-  const voice = new Voice(100)
+  const voice = new ChangingNetwork(100)
   for (const delay of [10, 11, 12, 13]) voice.load(echo(delay, 1))
   assert.deepEqual([voice.network.delays[0], voice.leaving.delays[0], voice.waiting.delays[0]], [11, 10, 13])
   heard(voice, new Float32Array(100))
@@ -68,7 +68,7 @@ test("of the networks that come during a fade the last one follows it", () => {
 })
 
 test("a voice whose network was stopped takes the next one, even with the same delays", () => {
-  const voice = new Voice(10)
+  const voice = new ChangingNetwork(10)
   voice.load({...echo(1, 1), A: Float64Array.of(3)})
   heard(voice, Float32Array.of(1, ...Array(200).fill(0)))
   assert.ok(voice.overflowed)
@@ -203,7 +203,7 @@ test("a change of the matrix is a hundred times smoother than one that comes at 
   const x = tone(8000, 100, 0.1), twice = 2 * Math.cos(2 * Math.PI * 100 / FS)
   // What is left where the tone itself is taken out: nothing while nothing changes.
   const left = (samples) => {
-    const voice = new Voice(samples)
+    const voice = new ChangingNetwork(samples)
     voice.load(numbers(0))
     const before = heard(voice, x.subarray(0, 4000))
     voice.load(numbers(0.2))

@@ -5,7 +5,7 @@ import {startEngine} from "../../app/page/js/engine.js"
 import {storeOf, whenStarted} from "../../app/page/js/store.js"
 
 let pages = 0
-let sent, store, written, moved
+let sent, store, written, pushed, moved, listeners
 
 beforeEach(() => {
   sent = []
@@ -14,8 +14,14 @@ beforeEach(() => {
   pages += 1
   store = storeOf(`page-${pages}`)
   store.watchers.add((keys) => moved.push([...keys]))
-  globalThis.location = {pathname: "/filterbank"}
-  globalThis.history = {state: null, replaceState: (state, title, address) => written.push(address)}
+  pushed = []
+  listeners = {}
+  globalThis.location = {pathname: "/filterbank", search: ""}
+  globalThis.window = {addEventListener: (kind, listener) => { listeners[kind] = listener }}
+  globalThis.history = {
+    replaceState: (state, title, address) => { if (address !== undefined) written.push(address) },
+    pushState: (state, title, address) => pushed.push([state.lesson, address]),
+  }
 })
 
 /** Start an engine whose timers wait for `tick`. */
@@ -42,7 +48,7 @@ test("a move is shown, sent, and stands in the address until the server has writ
   engine.set("s.level", 72)
   assert.equal(store.values["s.level"], 72)
   assert.deepEqual(moved, [["s.level"]])
-  assert.deepEqual(sent, [{type: "set", values: {"s.level": 72}, sequence: 1}])
+  assert.deepEqual(sent, [{type: "set", values: {"s.level": 72}, sequence: 1, step: 1}])
   context.mock.timers.tick(349)
   assert.deepEqual(written, [])
   context.mock.timers.tick(1)
@@ -118,7 +124,7 @@ test("after a break, what was moved meanwhile goes first, then the page asks for
   assert.deepEqual(written, ["/filterbank?f.order=2&s.level=72"])  // a reload would lose nothing
   engine.found()
   assert.deepEqual(sent.slice(1), [
-    {type: "set", values: {"f.order": 2, "s.level": 72}, sequence: 2},
+    {type: "set", values: {"f.order": 2, "s.level": 72}, sequence: 2, step: 2},
     {type: "hello"},
   ])
 })
@@ -142,4 +148,44 @@ test("a lesson brings its own hidden controls", (context) => {
   assert.deepEqual([...store.hidden], ["f.order"])
   assert.equal(store.frame.lesson, "one")
   assert.equal(engine.address(), "/filterbank?lesson=one")
+})
+
+test("entering a lesson makes an entry of the browser's history, moving a slider in it does not", (context) => {
+  const engine = started(context)
+  engine.set("s.level", 61)
+  engine.receive(update({answered: 1, link: "s.level=61"}))
+  engine.receive(update({controls: {lesson: "one", hide: []}, link: "lesson=one"}))
+  assert.deepEqual(written, ["/filterbank?s.level=61"])  // where Back leads to
+  assert.deepEqual(pushed, [["one", "/filterbank?lesson=one"]])
+  engine.receive(update({link: "lesson=one&s.level=70"}))
+  context.mock.timers.tick(350)
+  assert.deepEqual(written.slice(1), ["/filterbank?lesson=one&s.level=70"])
+  assert.equal(pushed.length, 1)
+})
+
+test("Back asks the server for the address before, and its answer makes no new entry", (context) => {
+  const engine = started(context)
+  engine.receive(update({controls: {lesson: "one", hide: []}, link: "lesson=one"}))
+  globalThis.location.search = "?s.level=61"
+  listeners.popstate({state: {lesson: ""}})
+  assert.deepEqual(sent, [{type: "open", link: "s.level=61"}])
+  engine.lost()
+  engine.found()
+  assert.deepEqual(sent.slice(1), [{type: "open", link: "s.level=61"}, {type: "hello"}])  // the first was lost
+  engine.receive(update({link: "lesson=one&f.order=2"}))  // of a move before
+  context.mock.timers.tick(350)
+  engine.receive(update({opened: "s.level=61", controls: {lesson: "", hide: []}, link: "s.level=61"}))
+  context.mock.timers.tick(350)
+  assert.equal(pushed.length, 1)
+  assert.deepEqual(written, [])
+  engine.set("s.level", 62)
+  context.mock.timers.tick(350)
+  assert.deepEqual(written, ["/filterbank?s.level=62"])
+})
+
+test("while a question is open nothing is moved", (context) => {
+  const engine = started(context)
+  store.asking = true
+  engine.set("s.level", 72)
+  assert.deepEqual([sent, store.values["s.level"], moved], [[], 60, [["s.level"]]])
 })

@@ -8,7 +8,8 @@ let sent, computing, queue
 beforeEach(() => {
   sent = []
   computing = []
-  queue = createQueue((message) => sent.push(message), (is) => computing.push(is))
+  const made = createQueue((message) => sent.push(message), (is) => computing.push(is))
+  queue = {...made, set: (key, value, step = 1) => made.set(key, value, step), point: (at, step = 1) => made.point(at, step)}
 })
 
 function fakeTimers(context) {
@@ -16,8 +17,8 @@ function fakeTimers(context) {
   return context.mock.timers
 }
 
-function set(values, sequence) {
-  return {type: "set", values, sequence}
+function set(values, sequence, step = 1) {
+  return {type: "set", values, sequence, step}
 }
 
 test("the first change goes at once, the next ones wait for its picture", (context) => {
@@ -42,7 +43,7 @@ test("of the places that were pointed at, the newest goes, after the values", (c
   queue.drawn(1)
   queue.drawn(2)
   queue.drawn(3)
-  assert.deepEqual(sent.slice(1), [set({level: 62}, 2), {type: "point", figure: "map", x: 2, y: 2, sequence: 3}])
+  assert.deepEqual(sent.slice(1), [set({level: 62}, 2), {type: "point", figure: "map", x: 2, y: 2, sequence: 3, step: 1}])
 })
 
 test("the picture of an older question does not free the queue", (context) => {
@@ -171,4 +172,15 @@ test("what was answered before the connection broke does not go again", (context
   assert.equal(sent.length, 1)
   queue.set("level", 62)  // nor is the queue still waiting for a picture
   assert.deepEqual(sent[1], set({level: 62}, 2))
+})
+
+test("another step of undo does not wait in the message of the one before", (context) => {
+  fakeTimers(context)
+  queue.set("level", 61, 1)
+  queue.set("level", 62, 1)
+  queue.set("order", 3, 2)
+  queue.set("order", 4, 2)
+  assert.deepEqual(sent, [set({level: 61}, 1), set({level: 62}, 2)])
+  queue.drawn(2)
+  assert.deepEqual(sent[2], set({order: 4}, 3, 2))
 })

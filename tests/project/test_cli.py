@@ -27,6 +27,7 @@ from tests.serving import ROOT, free_port
         (["serve", "--origin", "https://lab.example.edu"], "without https:// and without the path"),
         (["serve", "--origin", "lab.example.edu:99999"], "is not HOST or HOST:PORT"),
         (["serve", "--processes", "0"], "give 1 to 64, usually one for each core"),
+        (["serve", "--lessons", "nowhere"], "'nowhere' is no folder; give the one that holds files"),
         (["serve", "--prefix", "a b"], "use letters, digits, - and _"),
         (["serve", "--max-upload", "0"], "'0' is out of range; give 0.1 to 1000 MB"),
         (["serve", "--max-upload", "nan"], "'nan' is out of range"),
@@ -49,6 +50,25 @@ def test_version_names_the_release(capsys: pytest.CaptureFixture[str]) -> None:
         main(["--version"])
     assert ended.value.code == 0
     assert capsys.readouterr().out == "amtlab 0.1.0\n"
+
+
+def test_a_course_with_a_faulty_lesson_is_one_sentence_and_status_2(tmp_path: Path) -> None:
+    (tmp_path / "loudness.yaml").write_text("ours: {title: Ours, state: {s.level: 500}}")
+    command = [
+        sys.executable,
+        "-m",
+        "amtlib.cli",
+        "serve",
+        "--port",
+        str(free_port()),
+        "--lessons",
+        str(tmp_path),
+    ]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=180, check=False)
+    assert done.returncode == 2
+    said = "amtlab: --lessons: loudness.yaml: lesson ours: state, s.level: Level is 500 dB SPL; give a number from"
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_port_in_use_is_one_sentence_and_status_2(capsys: pytest.CaptureFixture[str]) -> None:

@@ -202,7 +202,13 @@ def _cochleagram(name: str, title: str, unit: str, area: str) -> Figure:
     return Figure(
         name,
         title,
-        Axis("time", "Time", "s", lambda lab: (0.0, lab.cochleagrams.duration)),
+        Axis(
+            "time",
+            "Time",
+            "s",
+            lambda lab: (0.0, lab.cochleagrams.duration),
+            sounds=("input", "place", "all", "a", "b"),
+        ),
         Axis("place", "Place", "Hz", (230.0, 8600.0), "erb", (250, 500, 1000, 2000, 4000, 8000)),
         [Image("levels", values, colours=(low, low + 80.0), unit=unit)],
         shown=_during("cochleagram"),

@@ -15,7 +15,6 @@ _GRID = """
 .figures { grid-template-columns: minmax(0, 1fr) [beside-start] minmax(0, 1fr) [beside-end];
            grid-template-rows: [beside-start] auto auto [beside-end] auto;
            grid-template-areas: "io upper" "io lower" "corner corner"; }
-.corner { padding-left: 4px; min-height: 44px; }
 @container (max-width: 699px) {
   .figures { grid-template-columns: [beside-start] minmax(0, 1fr) [beside-end];
              grid-template-rows: auto [beside-start] auto [beside-end] auto;

@@ -9,7 +9,7 @@ from app.lab import Section
 from app.labs.fdn.model import FdnModel
 from app.lessons import load_lessons
 
-_NETWORK, _GOAL, _TRAINING, _TRAINED, _SHOWN, _EAR = FdnModel.sections
+_PART, _NETWORK, _GOAL, _TRAINING, _TRAINED, _SHOWN, _EAR = FdnModel.sections
 
 
 class EarAndRoomModel(FdnModel):
@@ -31,6 +31,7 @@ class EarAndRoomModel(FdnModel):
         _SHOWN,
         replace(_NETWORK, open=False),
         _TRAINED,
+        replace(_PART, open=False),
     )
     lessons = load_lessons(Path(__file__).with_name("lessons.yaml"))
     key_controls = ("e.level", "e.loss", "t.goal")

@@ -7,7 +7,6 @@ from app.labs.fdn.view import FdnLab
 _GRID = """
 .figures { grid-template-columns: repeat(3, minmax(0, 1fr));
            grid-template-areas: "corner corner corner" "one two three" "four loss five" "response matrix ."; }
-.corner { padding: 0 4px; min-height: 84px; }
 @container (max-width: 699px) {
   .figures { grid-template-columns: minmax(0, 1fr);
              grid-template-areas: "corner" "one" "two" "three" "four" "loss" "five" "response" "matrix"; }

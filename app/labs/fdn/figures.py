@@ -1,30 +1,36 @@
-"""The figures of the FDN lab: losses, response, matrix, decay, modes and echoes, and what an ear makes of them.
+"""The figures of the FDN lab: the network, response, decay, modes and echoes, and what an ear makes of them.
 
-They read from observer.py, which decides when something is computed. Live training curves are TensorFlow Playground's
-idea.
+They read from observer.py, which decides when something is computed. The network itself is drawn in flow.py, the
+training in losses.py.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from amtlib import fdn
-from app.figures import Array, Axis, Curve, Figure, FigureSet, Guides, Histogram, Image, Layer, cells
-from app.figures.theme import BEFORE, BLUE, GREY, LIVE, ORANGE, ROOM, SIGNED_REVERSED, TERMS, Style
+from app.figures import (
+    Area,
+    Array,
+    Axis,
+    Curve,
+    Figure,
+    FigureSet,
+    Guides,
+    Histogram,
+    Image,
+    Layer,
+    Words,
+    cells,
+)
+from app.figures.theme import BEFORE, BLUE, GREY, LIVE, ORANGE, ROOM, SIGNED_REVERSED, Style
 from app.labs.fdn.ear import SENSATION
 from app.labs.fdn.findings import EDGES, Decay
+from app.labs.fdn.flow import NETWORK
+from app.labs.fdn.losses import LOSS, NOTHING, PALE, SHARES, Values, earlier, ends
 from app.labs.fdn.observer import Observed
 
-Values = tuple[Array, Array]
-
-#: Losses below this share of the highest are not drawn: the axis is logarithmic.
-_DEEPEST = 1e-6
-#: Points of a curve of losses.
-_POINTS = 600
-#: Columns and rows of the matrix are counted from 1.
-_NOTHING: Values = (np.zeros(0), np.zeros(0))
 _OCTAVES = (63, 125, 250, 500, 1000, 2000, 4000, 8000, 16000)
 _HEARD_SPAN = (60.0, 17000.0)
 _HEARD_TICKS = (125, 250, 500, 1000, 2000, 4000, 8000, 16000)
@@ -45,109 +51,56 @@ def _by_state(values: Callable[[Any], Values], find: Callable[[Observed, str], A
     def of(which: str) -> Callable[[Observed], Values]:
         def known(observed: Observed) -> Values:
             found = find(observed, which)
-            return _NOTHING if found is None else values(found)
+            return NOTHING if found is None else values(found)
 
         return known
 
     return [Curve(which, of(which), style, label) for which, style, label in _STATES]
 
 
-# ------------------------------------------------------------------ the training
+def _from_to(text: str, start: float, now: float) -> str:
+    """Write two numbers, or, where nothing has changed, the one."""
+    before, after = (text.format(value) for value in (start, now))
+    return before if before == after else f"{before.split()[0]} → {after}"
 
 
-def _loss_curve(values: Sequence[float]) -> Values:
-    """Return steps and losses, thinned out; the last one is always there."""
-    losses = np.asarray(values, dtype=float)
-    step = max(len(losses) // _POINTS, 1)
-    at = np.unique(np.append(np.arange(0, len(losses), step), np.arange(len(losses))[-1:])).astype(int)
-    at = at[losses[at] > 0]
-    return at, losses[at]
+# ------------------------------------------------------------------ what is measured of the sound
 
 
-def _term(i: int) -> Callable[[Observed], Values]:
+def _mean(which: str) -> Callable[[Observed], Values]:
     def values(observed: Observed) -> Values:
-        terms = list(observed.terms.values())
-        return _loss_curve(terms[i]) if i < len(terms) else _NOTHING
+        found = observed.levels.get(which)
+        return NOTHING if found is None else (found.centres, found.mean)
 
     return values
 
 
-def _name_of(i: int, names: Callable[[Observed], Sequence[str]]) -> Callable[[Observed], str]:
-    def label(observed: Observed) -> str:
-        known = list(names(observed))
-        return known[i] if i < len(known) else f"term {i + 1}"
+def _band(which: str) -> Callable[[Observed], tuple[Array, Array, Array]]:
+    def values(observed: Observed) -> tuple[Array, Array, Array]:
+        found = observed.levels.get(which)
+        return Area.nothing if found is None else (found.centres, found.low, found.high)
 
-    return label
-
-
-def _loss_span(observed: Observed) -> tuple[float, float]:
-    shown = [observed.losses, *observed.terms.values()]
-    known = np.concatenate([np.asarray(values, dtype=float) for values in shown])
-    known = known[known > 0]
-    if not len(known):
-        return 0.01, 1.0
-    return max(float(known.min()), _DEEPEST * float(known.max())), float(known.max())
+    return values
 
 
-def _loss_ticks(observed: Observed) -> list[float]:
-    return log_ticks(*_loss_span(observed))
+def _level_limits(observed: Observed) -> tuple[float, float]:
+    return (-45.0, 35.0) if observed.has_room else (-25.0, 20.0)
 
-
-def _loss_limits(observed: Observed) -> tuple[float, float]:
-    (low, high), ticks = _loss_span(observed), _loss_ticks(observed)
-    return min(ticks[0], low), max(ticks[-1], high)
-
-
-def log_ticks(low: float, high: float) -> list[float]:
-    """Return round numbers around and between two limits: 1, 2 and 5 of each decade, fewer where there are many.
-
-    Examples
-    --------
-    >>> log_ticks(0.3, 4.0), log_ticks(0.002, 4.0)
-    ([0.2, 0.5, 1.0, 2.0, 5.0], [0.001, 0.01, 0.1, 1.0, 10.0])
-    """
-    decades = math.log10(high / low)
-    digits = (1.0, 2.0, 5.0) if decades < 2 else (1.0, 3.0) if decades < 3 else (1.0,)
-    exponents = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 2)
-    ticks = [float(f"{digit}e{exponent}") for exponent in exponents for digit in digits]
-    first = max(i for i, tick in enumerate(ticks) if tick <= low)
-    last = min(i for i, tick in enumerate(ticks) if tick >= high)
-    return ticks[first : max(last, first + 1) + 1]
-
-
-STEP = Axis("step", "Step", limits=lambda observed: (0.0, float(observed.last_step)))
-
-LOSS = Figure(
-    "loss",
-    "Loss",
-    STEP,
-    Axis("loss", "Loss", limits=_loss_limits, scale="log", ticks=_loss_ticks),
-    [
-        *(
-            Curve(f"term-{i}", _term(i), style, _name_of(i, lambda observed: list(observed.terms)))
-            for i, style in enumerate(TERMS)
-        ),
-        Curve("whole", lambda observed: _loss_curve(observed.losses), LIVE, "loss"),
-    ],
-    legend="top_right",
-)
 
 RESPONSE = Figure(
     "response",
     lambda observed: observed.response_title,
     Axis("frequency", "Frequency", "Hz", (40.0, 24000.0), "log", _OCTAVES),
-    Axis("magnitude", "Peak level", "dB re mean", (-25.0, 15.0)),
+    Axis("magnitude", "Level", "dB re mean", _level_limits),
     [
-        Curve("start", lambda observed: observed.responses["start"], Style(GREY, width=0.8), "start"),
-        Curve(
-            "seen",
-            lambda observed: observed.responses["seen"],
-            Style(ORANGE, width=1.0),
-            "now, as training sees it",
-        ),
-        Curve("now", lambda observed: observed.responses["now"], Style(BLUE, width=1.0), "now"),
+        Area("start-most", _band("start"), Style(GREY, width=0.5, alpha=0.2)),
+        Area("now-most", _band("now"), Style(BLUE, width=0.5, alpha=0.25), "90 % of frequencies"),
+        Area("seen-most", _band("seen"), Style(ORANGE, width=0.5, alpha=0.25), "as training sees them"),
+        Curve("start", _mean("start"), BEFORE, "start"),
+        Curve("target", _mean("target"), ROOM, "room"),
+        Curve("now", _mean("now"), LIVE, "now"),
     ],
-    legend="bottom_left",
+    legend="top_left",
 )
 
 
@@ -160,22 +113,17 @@ def _lines(observed: Observed) -> tuple[float, float]:
     return 0.5, len(observed.matrix) + 0.5
 
 
-def _matrix_title(observed: Observed) -> str:
-    error = fdn.orthogonality_error(observed.matrix)
-    return f"Feedback matrix (orthogonal to {max(error, 1e-16):.0e})"
-
-
 MATRIX = Figure(
     "matrix",
-    _matrix_title,
+    "Feedback matrix",
     Axis("from_line", "From delay line", limits=_lines, whole=True),
     Axis("to_line", "To delay line", limits=_lines, whole=True, flipped=True),
     [Image("weights", _weights, colours=(-1.0, 1.0), measures="Weight", unit="", colour_map=SIGNED_REVERSED)],
+    shown=_is_measured,
     grid=False,
     zooms="",
+    area="three",
 )
-
-# ------------------------------------------------------------------ what is measured of the sound
 
 
 def _longest(observed: Observed) -> tuple[float, float]:
@@ -206,17 +154,22 @@ def _longest_time(observed: Observed) -> tuple[float, float]:
     times = [
         _known_times(each)[1].max(initial=0.0) for each in observed.analyses.values() if each is not None
     ]
+    times += [record.times[1].max(initial=0.0) for record in observed.earlier]
     return 0.0, math.ceil(2.4 * max([0.5, *times])) / 2
 
 
 TIMES = Figure(
     "times",
     lambda observed: (
-        "T30 by octave: now when training rests" if observed.busy else "Reverberation time by octave (T30)"
+        "T30 by octave: measured again at rest" if observed.busy else "Reverberation time by octave (T30)"
     ),
     Axis("octave", "Frequency", "Hz", (50.0, 20000.0), "log", _OCTAVES),
     Axis("t30", "T30", "s", _longest_time),
-    _by_state(_known_times, lambda observed, which: observed.analyses.get(which)),
+    [
+        Curve("earlier", earlier(lambda record: record.times), PALE),
+        Words("numbers", ends(lambda record: record.times), Style(GREY)),
+        *_by_state(_known_times, lambda observed, which: observed.analyses.get(which)),
+    ],
     shown=_is_measured,
     legend="bottom_left",
     area="two",
@@ -234,10 +187,10 @@ def _modes(which: str) -> Callable[[Observed], Values]:
 def _modes_title(observed: Observed) -> str:
     start, now = observed.analyses.get("start"), observed.analyses.get("now")
     if observed.busy:
-        return "Modes: now when training rests"
+        return "Resonances: counted again at rest"
     if start is None or now is None:
-        return "Excitation of all modes: counting …"
-    return f"{now.modes} resonances: spread {start.modal_std:.1f} → {now.modal_std:.1f} dB"
+        return "Resonances: counting …"
+    return f"{now.modes} resonances: spread {_from_to('{:.1f} dB', start.modal_std, now.modal_std)}"
 
 
 def _most_modes(observed: Observed) -> tuple[float, float]:
@@ -256,7 +209,7 @@ MODES = Figure(
     ],
     shown=_is_measured,
     legend="top_left",
-    area="three",
+    area="four",
 )
 
 
@@ -264,11 +217,11 @@ def _density_title(observed: Observed) -> str:
     start, now = observed.decays.get("start"), observed.decays.get("now")
     if start is None or now is None:
         return "Echo density: 1 is as dense as noise"
-    return f"Echo density (noise: 1), at 0.1 s {start.echoes:.2f} → {now.echoes:.2f}"
+    return f"Echo density at 0.1 s: {_from_to('{:.2f}', start.echoes, now.echoes)} (noise: 1)"
 
 
 def _densest(observed: Observed) -> tuple[float, float]:
-    highest = [1.2]
+    highest = [1.4]
     for sound in observed.decays.values():
         if sound is not None:
             shown = (sound.density_times >= 0.01) & (sound.density_times <= 1)
@@ -290,8 +243,8 @@ DENSITY = Figure(
         *_by_state(_density, lambda observed, which: observed.decays.get(which)),
     ],
     shown=_is_measured,
-    legend="bottom_right",
-    area="four",
+    legend="top_left",
+    area="five",
 )
 
 # ------------------------------------------------------------------ what an ear makes of it
@@ -366,43 +319,16 @@ HEARD = Figure(
     area="four",
 )
 
-
-def _share(i: int) -> Callable[[Observed], Values]:
-    def values(observed: Observed) -> Values:
-        shares = list(observed.shares.values())
-        return (
-            (np.asarray(observed.share_steps), 100 * np.asarray(shares[i])) if i < len(shares) else _NOTHING
-        )
-
-    return values
-
-
-SHARES = Figure(
-    "shares",
-    "Which term teaches",
-    STEP,
-    Axis("share", "Share of the gradient", "%", (0.0, 130.0), ticks=(0, 25, 50, 75, 100)),
-    [
-        Guides("half", lambda observed: 50.0, across="y"),
-        *(
-            Curve(f"term-{i}", _share(i), style, _name_of(i, lambda observed: list(observed.shares)))
-            for i, style in enumerate(TERMS)
-        ),
-    ],
-    shown=_is_heard,
-    legend="top_right",
-    area="five",
-)
-
 FIGURES = FigureSet(
     [
+        NETWORK,
         LOSS,
         RESPONSE,
-        MATRIX,
-        DECAY,
-        TIMES,
         MODES,
         DENSITY,
+        DECAY,
+        TIMES,
+        MATRIX,
         _cochleagram("start", "one"),
         _cochleagram("now", "two"),
         _cochleagram("target", "three"),

@@ -3,6 +3,7 @@
 Quick findings follow a training while it runs; slow ones wait until it rests. :mod:`amtlib.fdn` names the papers.
 """
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from amtlib import fdn
 from amtlib.fdn import FDNBuild
+from app.labs.fdn.levels import Levels, octave_levels
 
 Array = NDArray[Any]
 
@@ -24,8 +26,6 @@ _EMPTY = -40.0
 COUNTED = 0.1
 #: Edges of the histogram of modal excitation, dB re mean power.
 EDGES = np.arange(-40.0, 21.0, 1.0)
-#: Columns of a response that is drawn.
-COLUMNS = 700
 
 
 @dataclass(frozen=True)
@@ -57,15 +57,14 @@ def decay_of(response: Array, fs: int) -> Decay:
 
 @dataclass(frozen=True)
 class Analysis:
-    """What takes longer: reverberation times by octave, the response on a fine grid, and all modes.
+    """What takes longer: reverberation times by octave, levels by octave of the response on a fine grid, and all modes.
 
-    Fields of the modes are empty for a room. ``magnitude`` in dB re mean power, at ``frequencies`` in Hz.
+    Fields of the modes are empty for a room.
     """
 
     centres: Array
     t30: Array
-    frequencies: Array
-    magnitude: Array
+    levels: Levels
     peak_db: float
     histogram: Array
     """Share of modes in %, between `EDGES`"""
@@ -95,8 +94,8 @@ def octave_times(response: Array, fs: int, highest: float = np.inf) -> tuple[Arr
 def room_analysis(response: Array, fs: int, highest: float = np.inf) -> Analysis:
     """Return the reverberation times of a room."""
     centres, t30 = octave_times(response, fs, highest)
-    nothing = np.zeros(0)
-    return Analysis(centres, t30, nothing, nothing, np.nan, nothing, np.nan, 0, np.nan, np.nan)
+    levels = octave_levels(spectrum(response), fs)
+    return Analysis(centres, t30, levels, np.nan, np.zeros(0), np.nan, 0, np.nan, np.nan)
 
 
 def decay_error(response: Array, room: Array, fs: int) -> float:
@@ -127,13 +126,13 @@ def analysis(
 ) -> Analysis:
     """Return the slow findings on a network whose impulse response is known.
 
-    Modes and the fine response are those of the network without its filters: decay moves poles inwards and hides
-    what colours the sound.
+    Modes and peaks are those of the network without its filters: decay moves poles inwards and hides what colours the
+    sound. So are the levels, unless they stand beside those of a room.
     """
     fs = int(build.fs)
     centres, t30 = octave_times(response, fs)
-    spectrum = magnitudes(build, FINE)
-    frequencies, magnitude = drawn(spectrum, fs)
+    lossless = magnitudes(build, FINE)
+    levels = octave_levels(lossless, fs) if room is None else beside(response, room, fs)
     modes = fdn.modal_decomposition(bare(build))
     excitation = modes.excitation_db - 10 * np.log10(np.mean(10 ** (modes.excitation_db / 10)))
     counts, _ = np.histogram(np.clip(excitation, EDGES[0], EDGES[-1] - 1e-9), EDGES)
@@ -146,9 +145,8 @@ def analysis(
     return Analysis(
         centres,
         t30,
-        frequencies,
-        magnitude,
-        fdn.peak_to_rms(spectrum),
+        levels,
+        fdn.peak_to_rms(lossless),
         100 * counts / counts.sum(),
         fdn.modal_excitation_std(modes),
         len(modes.poles),
@@ -167,11 +165,13 @@ def bare(build: FDNBuild) -> FDNBuild:
     return replace(build, filters=None, post_eq=None)
 
 
-def drawn(magnitude: Array, fs: float) -> tuple[Array, Array]:
-    """Reduce a response to what a logarithmic axis shows: the peak of each stretch, in dB re mean power."""
-    frequencies = np.linspace(0, fs / 2, len(magnitude))
-    power = np.square(magnitude)
-    level = 10 * np.log10(np.maximum(power / np.mean(power), 1e-12))
-    edges = np.unique(np.searchsorted(frequencies, np.geomspace(30, frequencies[-1], COLUMNS)))
-    edges = edges[edges < len(level)]
-    return frequencies[edges], np.maximum.reduceat(level, edges)
+def spectrum(response: Array) -> Array:
+    """Return the magnitude of a response at evenly spaced frequencies, on a transform of a power of two."""
+    return np.abs(np.fft.rfft(response, 2 ** math.ceil(math.log2(len(response)))))
+
+
+def beside(response: Array, room: Array, fs: float) -> Levels:
+    """Return the levels of a network's response, with its decay, re the mean of a room."""
+    size = 2 ** math.ceil(math.log2(max(len(response), len(room))))
+    ours, theirs = (np.abs(np.fft.rfft(each, size)) for each in (response, room))
+    return octave_levels(ours, fs, float(np.square(theirs).mean()))

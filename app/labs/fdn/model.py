@@ -4,29 +4,31 @@ Training runs in a thread of its own (:mod:`amtlib.train`); everything here look
 """
 
 import itertools
-import math
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
 
 from amtlib import fdn
 from amtlib.fdn import FDNBuild
 from amtlib.train import Snapshot, TrainingPlan, TrainingRun
 from app.lab import Section
-from app.labs.fdn import ear, findings, listening, words
+from app.labs.fdn import ear, findings, listening, parts, words
 from app.labs.fdn.ear import Representation
 from app.labs.fdn.findings import Analysis, Decay
+from app.labs.fdn.history import MOST, Record, table_of
+from app.labs.fdn.parts import read_changes, write_changes
 from app.labs.fdn.script import script
-from app.labs.fdn.setup import Array, FdnSetup
+from app.labs.fdn.settings import checked_delays
+from app.labs.fdn.setup import NO_ROOM, Array, FdnSetup
 from app.lessons import Measure, load_lessons
+from app.page.protocol import Table
 
 _RUNS = itertools.count(1)
-#: Longest response that is analysed, s.
-_LONGEST = 4.0
+#: What of a part can be changed, and the letter of its matrix.
+_PARTS = {"delay": "", "input": "b", "output": "c", "weight": "a"}
 #: Which network a measure is of, and how that is said.
 _WHEN = {"start": " at the start", "now": ""}
 
@@ -48,12 +50,24 @@ class FdnModel(FdnSetup):
     """
 
     sections: ClassVar[tuple[Section, ...]] = (
+        Section("A part of the network", ("x.line", "x.into", "x.delay", "x.input", "x.output", "x.weight")),
         Section(
             "Network",
-            ("n.delays", "n.lines", "n.own", "n.matrix", "n.rt", "n.rt_high", "n.lossless", "n.fs", "n.seed"),
+            (
+                "n.delays",
+                "n.lines",
+                "n.own",
+                "n.matrix",
+                "n.rt",
+                "n.rt_high",
+                "n.lossless",
+                "n.fs",
+                "n.seed",
+                "n.changes",
+            ),
         ),
         Section("Goal", ("t.goal", "t.target", "t.sparsity")),
-        Section("Training", ("t.rate", "t.steps", "t.nfft", "t.optimiser", "t.patience")),
+        Section("Training", ("t.rate", "t.steps", "t.nfft", "t.optimiser", "t.patience", "t.watched")),
         Section("What is trained", ("t.feedback", "t.input_gain", "t.output_gain", "t.direct"), open=False),
         Section("What is shown and heard", ("h.view", "h.source")),
         Section("Ear", ("e.level", "e.loss", "e.compression"), open=False),
@@ -61,12 +75,15 @@ class FdnModel(FdnSetup):
     lessons = load_lessons(Path(__file__).with_name("lessons.yaml"))
     quantities: ClassVar[dict[str, Measure]] = {
         "steps": Measure("Steps"),
-        "loss_fall": Measure("Loss at the start against the best", "times", 2),
+        "loss_percent": Measure("Loss, of that at the start", "%"),
         **{f"modal_std_{which}": Measure(f"Spread of the modes{at}", "dB", 1) for which, at in _WHEN.items()},
         **{f"peak_{which}_db": Measure(f"Highest peak{at}", "dB", 1) for which, at in _WHEN.items()},
         **{f"decay_{which}_db": Measure(f"Decay by octave{at}, off", "dB", 2) for which, at in _WHEN.items()},
         **{f"colour_{which}": Measure(f"Excitation{at}, uneven by", "dB", 2) for which, at in _WHEN.items()},
         **{f"heard_{which}_db": Measure(f"Cochleagram{at}, off", "dB", 2) for which, at in _WHEN.items()},
+        "part_delay_ms": Measure("Delay of the line", "ms", 1),
+        "part_pitch_hz": Measure("Pitch of the line", "Hz"),
+        "part_loss_db": Measure("Lost each time round", "dB", 1),
         "audible_percent": Measure("Heard of the picture", "%"),
         **{f"echoes_{which}": Measure(f"Echo density at 0.1 s{at}", "", 2) for which, at in _WHEN.items()},
     }
@@ -74,10 +91,13 @@ class FdnModel(FdnSetup):
 
     def __init__(self) -> None:
         self.run: TrainingRun | None = None
+        #: What the run was set to and what came of it; and the same of those before it.
+        self.record: Record | None = None
+        self.earlier: list[Record] = []
         #: What the run was made by: a pool's worker makes the same one.
         self.plan: TrainingPlan | None = None
         self._run_key: Hashable = None
-        self._run_number = 0
+        self._run_number = self._runs = 0
         super().__init__()
 
     # ------------------------------------------------------------------ the run
@@ -96,17 +116,27 @@ class FdnModel(FdnSetup):
         if self.run is not None:
             if "t.rate" in changed:
                 self.run.lr = float(training.rate)
+                if self.record is not None and self.run.state != "finished":
+                    self.record.settings["t.rate"] = float(training.rate)
             if "t.steps" in changed and self.run.state != "finished":
                 self.run.max_steps = max(int(training.steps), self.run.steps_run)
-            if self._run_key != self._config():
-                self.discard()
-                notes.append("The settings changed: training starts again from the new network.")
+        notes += self.change_part(changed)
+        if self.run is not None and self._run_key != self.run_key():
+            self.discard()
+            notes.append("The settings changed: training starts again from the new network.")
+        self.show_part()
         return notes
 
-    def _config(self) -> tuple[Hashable, ...]:
+    def run_key(self) -> tuple[Hashable, ...]:
         """Return what a run cannot change under way: of the settings only those that its loss depends on."""
+        fixed = self._fixed()
+        chosen = tuple(value for key, value in self.values().items() if key in fixed)
+        return (*chosen, self.training.uploads if self.goal.room else None)
+
+    def _fixed(self) -> set[str]:
+        """Return the keys of the settings that a run cannot change under way."""
         goal = self.goal
-        idle = {"t.rate", "t.steps", "n.own" if self.network.delays != "own" else "n.lines"}
+        idle = {"t.rate", "t.steps", "t.watched", "n.own" if self.network.delays != "own" else "n.lines"}
         if not goal.bins:
             idle |= {"t.nfft"}
         if not goal.bins or goal.room:
@@ -116,8 +146,32 @@ class FdnModel(FdnSetup):
         if not goal.room:
             idle |= {"t.target", "t.direct"}
         parts = "nte" if goal.depends_on_ear else "nt"
-        chosen = tuple(value for key, value in self.values().items() if key[0] in parts and key not in idle)
-        return (*chosen, self.training.uploads if goal.room else None)
+        return {key for key in self.fields if key[0] in parts and key not in idle}
+
+    @property
+    def unsaved(self) -> bool:
+        """Whether a network has been trained, which no link brings back."""
+        return self.run is not None and self.run.steps_run > 0
+
+    def loses(self, values: Mapping[str, Any]) -> str:
+        """Return what becomes of a trained network if these settings, or with "t.uploads" another room, are set."""
+        if self.run is None or not self.unsaved:
+            return ""
+        fixed = self._fixed()
+        changed = {
+            key for key, value in self.renamed(values).items() if key in fixed and self._differs(key, value)
+        }
+        if not changed and "t.uploads" not in values:
+            return ""
+        what = self.fields[next(iter(changed))].parameter.label if len(changed) == 1 else ""
+        cause = f"With another “{what}”" if what else "With other settings"
+        return f"{cause} training starts anew: the network trained for {self.run.steps_run} steps is lost."
+
+    def _differs(self, key: str, value: Any) -> bool:
+        try:
+            return bool(self.fields[key].parse(value) != self.fields[key].value)
+        except (ValueError, TypeError):  # it will be refused
+            return False
 
     def prepare(self) -> list[str]:
         """Make a run for the present settings, if there is none; return what is to be said.
@@ -131,17 +185,39 @@ class FdnModel(FdnSetup):
             return []
         target = self.target
         if self.goal.room and target is None:
-            raise ValueError("There is no room yet: drop an impulse response on the page, or choose one.")
+            raise ValueError(NO_ROOM)
         if not any(self.trained().values()):
             raise ValueError("Nothing is trained: tick the feedback matrix, the input or the output gains.")
-        key, plan = self._config(), self.new_plan()
+        key, plan = self.run_key(), self.new_plan()
         run, warned = plan.run_and_warnings()
-        if key != self._config():
+        if key != self.run_key():
             raise ValueError(
                 "The settings changed while the training was being made ready; press Train again."
             )
         self.run, self.plan, self._run_key, self._run_number = run, plan, key, next(_RUNS)
+        self._runs += 1
+        self.record = Record(self._runs, self.training.goal, self.values())
         return [words.warning(each) for each in warned]
+
+    def first_losses(self) -> tuple[list[float], dict[str, list[float]]]:
+        """Return the losses of the network before training, as a run would find them; empty where none can be made."""
+
+        def made() -> tuple[list[float], dict[str, list[float]]]:
+            if self.training.optimiser != "adam":  # whose first loss is that after a step
+                return [], {}
+            try:
+                with torch.enable_grad():
+                    run, _ = self.new_plan().run_and_warnings()
+                    run.step_for(
+                        lambda: False
+                    )  # warns of nothing: what a run warns of is said when it begins
+            except (ValueError, FloatingPointError):
+                return [], {}
+            return run.losses()
+
+        if self.goal.room and self.target is None:
+            return [], {}
+        return self._of_start("losses", self.run_key(), made)
 
     def more(self) -> int:
         """Return how many steps are added to a run that has ended: up to the number set, or as many again."""
@@ -150,10 +226,30 @@ class FdnModel(FdnSetup):
         return steps - done if steps > done else steps
 
     def discard(self) -> None:
-        """End the run, if there is one, and forget it: the network is that of the start again."""
-        if self.run is not None:
-            self.run.stop()
-            self.run = self.plan = None
+        """End the run, if there is one: the network is that of the start again, of the run a curve and a row remain."""
+        if self.run is None:
+            return
+        self.run.stop()
+        if self.run.steps_run and self.record is not None:
+            self.record.follow(self.run)
+            self.earlier = [*self.earlier, self.record][-MOST:]
+        self.run = self.plan = self.record = None
+
+    def forget(self) -> None:
+        """Forget the runs before this one."""
+        self.earlier = []
+
+    def records(self) -> list[Record]:
+        """Return the runs before this one, and this one."""
+        if self.run is None or self.record is None or not self.run.steps_run:
+            return list(self.earlier)
+        self.record.follow(self.run)
+        return [*self.earlier, self.record]
+
+    def runs(self) -> Table | None:
+        """Return a table of the runs, or None where none is over yet."""
+        labels = {key: entry.parameter.label for key, entry in self.fields.items() if key[0] in "nte"}
+        return table_of(self.records(), labels) if self.earlier else None
 
     # ------------------------------------------------------------------ what is there now
 
@@ -183,7 +279,7 @@ class FdnModel(FdnSetup):
 
     def decay(self, build: FDNBuild) -> Decay:
         """Return an impulse response, its decay and its echo density."""
-        return findings.decay_of(fdn.render(build, min(max(1.2 * self.tail, 0.5), _LONGEST)), self.fs)
+        return findings.decay_of(fdn.render(build, self.length), self.fs)
 
     def _of_start(self, name: str, key: Hashable, make: Callable[[], Any]) -> Any:
         """Return a finding on the network before training, which sessions share unless it fits a user's own room."""
@@ -233,7 +329,7 @@ class FdnModel(FdnSetup):
         room, response = self.target, self.decay(build).response
         reference = self.start_decay().response if room is None else room
         # Colour is seen without the decay, which smooths it; a match is heard as it is.
-        colour = findings.magnitudes(build, findings.LIVE) if room is None else spectrum(response)
+        colour = findings.magnitudes(build, findings.LIVE) if room is None else findings.spectrum(response)
         return ear.represent(response, colour, self.fs, self.ear, reference)
 
     def start_representation(self) -> Representation:
@@ -243,14 +339,77 @@ class FdnModel(FdnSetup):
     def room_representation(self) -> Representation | None:
         """Return what the ear makes of the room to match."""
         return self._of_room(
-            "ear", self.ear_key(), lambda room: ear.represent(room, spectrum(room), self.fs, self.ear, room)
+            "ear",
+            self.ear_key(),
+            lambda room: ear.represent(room, findings.spectrum(room), self.fs, self.ear, room),
         )
+
+    # ------------------------------------------------------------------ one part of it
+
+    @property
+    def chosen(self) -> tuple[int, int]:
+        """The line that is looked at and the one that it feeds, from 1; 0 for none."""
+        lines = len(self.delays or ()) or int(self.network.lines)
+        line, into = int(self.part.line), int(self.part.into)
+        return (line, into if into <= lines else 0) if 0 < line <= lines else (0, 0)
+
+    def show_part(self) -> None:
+        """Let the controls of a part show the network before training."""
+        line, into = self.chosen
+        if not line:
+            return
+        try:
+            plain = self.plain
+        except ValueError:  # there is no such network; the page says why
+            return
+        found: dict[str, float] = (
+            {"weight": float(plain.A[into - 1, line - 1])}
+            if into
+            else {
+                "delay": int(plain.delays[line - 1]),
+                "input": float(plain.B[line - 1, 0]),
+                "output": float(plain.C[0, line - 1]),
+            }
+        )
+        self.part.param.update(**{name: round(value, 3) for name, value in found.items()})
+
+    def change_part(self, changed: set[str]) -> list[str]:
+        """Change the network before training as the controls of a part say; return what is to be said."""
+        moved = {name: getattr(self.part, name) for name in _PARTS if f"x.{name}" in changed}
+        if not moved:
+            return []
+        line, into = self.chosen
+        if not line:
+            return ["Choose a line first: click on it in the picture of the network."]
+        if self.run is not None and self.run.steps_run:
+            return ["This network is trained. Start again first, to change its parts by hand."]
+        network = self.network
+        for name, value in moved.items():
+            if name == "delay":
+                delays = [int(each) for each in self.plain.delays]
+                delays[line - 1] = int(value)
+                try:
+                    network.param.update(delays="own", own=checked_delays(",".join(map(str, delays))))
+                except ValueError as problem:
+                    return [str(problem)]
+                continue
+            kind, source = _PARTS[name], line if name == "weight" else 0
+            change = (kind, into if name == "weight" else line, source, float(value))
+            network.param.update(changes=write_changes([*read_changes(network.changes), change]))
+        return []
+
+    def heard(self, snapshot: Snapshot | None, which: str) -> FDNBuild:
+        """Return the network of a snapshot as it is played: all of it, or the part that is looked at."""
+        build = self.now(snapshot)
+        return parts.alone(build, *self.chosen) if which == "part" else build
 
     # ------------------------------------------------------------------ sound, words
 
     def played(self, which: str) -> torch.Tensor:
-        """Return the sound to hear through the network at the start, through the present one, or in the room."""
-        source, tail, room = str(self.display.source), min(self.tail, _LONGEST), self.target
+        """Return the sound to hear through the network at the start, through the present one or the part of it that is
+        looked at, or in the room.
+        """
+        source, tail, room = str(self.display.source), self.tail, self.target
         if which == "room":
             if room is None:
                 raise ValueError("There is no room: choose a goal that matches one.")
@@ -258,8 +417,8 @@ class FdnModel(FdnSetup):
         snapshot = None if which == "start" else self.snapshot
         return self.stage(
             f"played {which}",
-            (self.moment(snapshot), source),
-            lambda: listening.through(self.now(snapshot), source, tail),
+            (self.moment(snapshot), source, *(self.key_of("x.line", "x.into") if which == "part" else ())),
+            lambda: listening.through(self.heard(snapshot, which), source, tail),
         )
 
     def room_samples(self) -> Array:
@@ -282,8 +441,3 @@ class FdnModel(FdnSetup):
     def code(self) -> str:
         """Return a script that trains the same network in the same way."""
         return script(self, went_on=self.run is not None and self.run.max_steps > self.training.steps)
-
-
-def spectrum(response: Array) -> Array:
-    """Return the magnitude of a response at evenly spaced frequencies, on a transform of a power of two."""
-    return np.abs(np.fft.rfft(response, 2 ** math.ceil(math.log2(len(response)))))

@@ -19,13 +19,15 @@ from app.figures import Array
 from app.labs.fdn import findings
 from app.labs.fdn.ear import Representation
 from app.labs.fdn.findings import Analysis, Decay
+from app.labs.fdn.flow import Flow
 from app.labs.fdn.goals import TERMS
+from app.labs.fdn.history import Record
+from app.labs.fdn.levels import Levels, octave_levels
 from app.labs.fdn.model import FdnModel
 from app.page.background import Background, Superseded, in_turn, loop_of
 
 #: Largest share of the time that observing a run takes: training comes first.
 SHARE = 0.03
-_NOTHING = (np.zeros(0), np.zeros(0))
 
 
 @dataclass(frozen=True)
@@ -39,8 +41,14 @@ class Observed:
     """Weighted terms of the loss, by what the page calls them"""
     step: int
     last_step: int
-    responses: Mapping[str, tuple[Array, Array]]
-    """Frequencies in Hz and levels in dB re mean power, of "start", "now" and "seen" by the training"""
+    flow: Flow
+    """The network now, and the part of it that is looked at"""
+    fs: int
+    """Hz"""
+    earlier: Sequence[Record]
+    """Runs before this one that had the same goal"""
+    levels: Mapping[str, Levels | None]
+    """Levels by octave, of "start", "now", "target", and "seen" by the training"""
     response_title: str
     decays: Mapping[str, Decay | None]
     analyses: Mapping[str, Analysis | None]
@@ -112,7 +120,7 @@ class Observer:
         snapshot = lab.snapshot
         moment, build, busy = lab.moment(snapshot), lab.now(snapshot), lab.busy
         shows_ear = lab.display.view == "ear"
-        losses, terms = ([], {}) if lab.run is None else lab.run.losses()
+        losses, terms = self._losses()
         decays = self._seldom("decays", (moment, lab.room_key()), lambda: self._decays(snapshot))
         analyses = self._analyses(snapshot, moment, busy)
         representations = self._representations(snapshot, moment) if shows_ear else {}
@@ -124,7 +132,10 @@ class Observer:
             terms=self._named(terms),
             step=0 if snapshot is None else snapshot.step,
             last_step=int(lab.training.steps) if lab.run is None else lab.run.max_steps,
-            responses=self._responses(moment, build, busy, analyses),
+            flow=Flow(build, *lab.chosen),
+            fs=lab.fs,
+            earlier=[record for record in lab.earlier if record.goal == lab.training.goal],
+            levels=self._levels(moment, build, busy, analyses, decays),
             response_title=self._response_title,
             decays=decays,
             analyses=analyses,
@@ -135,6 +146,14 @@ class Observer:
             shows_ear=shows_ear,
             has_room=lab.goal.room,
         )
+
+    def _losses(self) -> tuple[Sequence[float], Mapping[str, Sequence[float]]]:
+        """Return the losses of the run and their terms; before it those of the start alone."""
+        lab = self._lab
+        if lab.run is not None and lab.run.steps_run:
+            return lab.run.losses()
+        first = self._aside("first losses", lab.run_key(), lab.first_losses)
+        return ([], {}) if first is None else first
 
     def _named(self, terms: Mapping[str, Sequence[float]]) -> dict[str, Sequence[float]]:
         """Return the terms as they add up, by what the page calls them."""
@@ -148,41 +167,53 @@ class Observer:
                 found[f"{name} × {weight:g}"] = [weight * value for value in values]
         return found
 
-    def _responses(
-        self, moment: Hashable, build: FDNBuild, busy: bool, analyses: Mapping[str, Analysis | None]
-    ) -> dict[str, tuple[Array, Array]]:
+    def _levels(
+        self,
+        moment: Hashable,
+        build: FDNBuild,
+        busy: bool,
+        analyses: Mapping[str, Analysis | None],
+        decays: Mapping[str, Decay | None],
+    ) -> dict[str, Levels | None]:
         lab = self._lab
-        start, now = analyses["start"], analyses["now"]
-        live = self._found.get("live", (None, _NOTHING))[1]
+        start, now, room = analyses["start"], analyses["now"], analyses["target"]
+        live = self._found.get("live", (None, None))[1]
         if busy:
-            live = self._seldom("live", moment, lambda: self._live_response(build))
+            live = self._seldom("live", moment, lambda: self._live_levels(build, decays["now"]))
         elif start is not None and now is not None:
-            live = (now.frequencies, now.magnitude)
-            self._response_title = f"Response: highest peak {start.peak_db:.1f} → {now.peak_db:.1f} dB"
+            live = now.levels
+            peaks = f"{start.peak_db:.1f} → {now.peak_db:.1f}" if now is not start else f"{start.peak_db:.1f}"
+            self._response_title = f"Response: highest peak {peaks} dB"
         return {
-            "start": _NOTHING if start is None else (start.frequencies, start.magnitude),
+            "start": None if start is None else start.levels,
             "now": live,
+            "target": None if room is None else room.levels,
             "seen": self._seldom("seen", (moment, lab.goal, lab.nfft, lab.lossless), self._seen),
         }
 
-    def _live_response(self, build: FDNBuild) -> tuple[Array, Array]:
-        """Return the response of a network that is being trained, less finely than of one that rests."""
+    def _live_levels(self, build: FDNBuild, decay: Decay | None) -> Levels:
+        """Return the levels of a network that is being trained, less finely than of one that rests."""
         magnitude = findings.magnitudes(build, findings.LIVE)
         level = 20 * np.log10(magnitude.max() / np.sqrt(np.mean(np.square(magnitude))))
         self._response_title = f"Response: highest peak about {level:.1f} dB now"
-        return findings.drawn(magnitude, self._lab.fs)
+        room = self._lab.target
+        if room is not None and decay is not None:
+            return findings.beside(decay.response, room, self._lab.fs)
+        return octave_levels(magnitude, self._lab.fs)
 
-    def _seen(self) -> tuple[Array, Array]:
-        """Return the response as training sees it, on its own frequencies, where it sees any."""
+    def _seen(self) -> Levels | None:
+        """Return the levels as training sees them, on its own frequencies, where it sees any."""
         lab = self._lab
         if lab.run is None or not lab.goal.bins or lab.goal.room:
-            return _NOTHING
-        return findings.drawn(lab.run.spectrum(lab.snapshot)[1], lab.fs)
+            return None
+        return octave_levels(lab.run.spectrum(lab.snapshot)[1], lab.fs)
 
     def _decays(self, snapshot: Snapshot | None) -> dict[str, Decay | None]:
         lab = self._lab
         start = lab.start_decay()
         now = start if snapshot is None else lab.decay(lab.now(snapshot))
+        if lab.record is not None:
+            lab.record.echoes = now.echoes
         return {"start": start, "now": now, "target": lab.room_decay()}
 
     def _analyses(
@@ -194,6 +225,8 @@ class Observer:
         if not busy and snapshot is not None and snapshot.step:
             build = lab.now(snapshot)
             now = self._aside("now", (lab.start_key(), moment), lambda: lab.analysis(build))
+            if now is not None and lab.record is not None:
+                lab.record.analysis = now
         room = self._aside("room", lab.room_key(), lab.room_analysis) if lab.goal.room else None
         return {"start": start, "now": now, "target": room}
 

@@ -17,6 +17,8 @@ def script(lab: FdnSetup, *, went_on: bool) -> str:
     if lab.loss is not None:
         names = sorted(found.__name__ for found in lab.loss.classes())
         lines.append(f"from amtlib.train.losses import {', '.join(names)}")
+    if network.changes:
+        lines.append("from app.labs.fdn.parts import changed")
     if goal.room:
         lines.append("from app.labs.fdn.target import Room, as_loud_as")
         lines += _room(lab)
@@ -24,6 +26,8 @@ def script(lab: FdnSetup, *, went_on: bool) -> str:
         "",
         f"start = fdn.design_fdn({size}, rt={rt!r}, feedback={network.matrix!r}, fs={lab.fs}, rng={int(network.seed)})",
     ]
+    if network.changes:
+        lines.append(f"start = changed(start, {network.changes!r})  # by hand")
     if goal.room:
         lines.append("start = as_loud_as(start, room)  # and its direct sound as the room's")
     trained = ", ".join(f"{name}={value}" for name, value in lab.trained().items())

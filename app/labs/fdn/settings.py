@@ -8,6 +8,7 @@ import re
 import param
 
 from app.labs.fdn.goals import GOALS
+from app.labs.fdn.parts import checked_changes
 from app.quantity import Quantity, Settings, Text, shortened
 from app.rooms import ROOMS
 
@@ -102,6 +103,8 @@ class Network(Settings):
     """How long a sound stays in each line. Close delays make echoes pile up, and the network ring."""
     own = Text("1499,1889,2381,2999", check=checked_delays, label="Own delays (samples)")
     """One whole number a line, such as 809, 877, 937. Common factors make echoes coincide."""
+    changes = Text("", check=checked_changes, label="Changed by hand")
+    """Such as a2.5=0.7 (the weight from line 5 into line 2), b3=0.2 (an input gain), c3=-0.2 (an output gain)."""
     matrix = param.Selector(
         objects={
             "Random rotation": "random",
@@ -153,12 +156,31 @@ class Training(Settings):
     """Training ends after so many."""
     patience = Quantity(200, bounds=(1, 2000), step=1, whole=True, label="Patience")
     """Training ends early when the loss has not fallen for so many steps."""
+    watched = param.Boolean(default=True, label="Slow enough to watch")
+    """Show a run for ten seconds at least. The steps themselves are done as fast as ever, and are the same."""
     nfft = param.Selector(
         default=65536,
         objects={f"{n}": n for n in (4096, 8192, 16384, 32768, 65536, 131072)},
         label="Points of the transform",
     )
     """How finely training sees the response, and how much of a room it hears. With few it misses narrow peaks."""
+
+
+class Part(Settings):
+    """The part of the network that is looked at closer. Its numbers are those before training."""
+
+    line = Quantity(0, bounds=(0, 16), step=1, whole=True, label="Line")
+    """The delay line, counted from the top; 0 for none. Or click on it in the picture of the network."""
+    into = Quantity(0, bounds=(0, 16), step=1, whole=True, label="Into line")
+    """The line that it feeds through the matrix; 0 for the line itself."""
+    delay = Quantity(1000, bounds=OWN_LENGTH, step=1, unit="samples", whole=True, label="Its delay")
+    """How long a sound stays in the line."""
+    input = Quantity(0.0, bounds=(-1, 1), step=0.01, label="Its input gain")
+    """How strongly the sound that comes in feeds the line."""
+    output = Quantity(0.0, bounds=(-1, 1), step=0.01, label="Its output gain")
+    """How strongly the line is heard; a negative gain turns the sign."""
+    weight = Quantity(0.0, bounds=(-1, 1), step=0.01, label="Weight of the crossing")
+    """How strongly the one line feeds the other. The other weights turn with it, and the network stays lossless."""
 
 
 VIEWS = {"Decay, modes and echoes": "echoes", "What the ear hears": "ear"}

@@ -11,16 +11,20 @@ from amtlib.fdn import FDNBuild
 from amtlib.train import Trainable, TrainingPlan
 from amtlib.train.losses import Loss, Sparsity
 from app.lab import LabModel
-from app.labs.fdn import findings
+from app.labs.fdn import findings, words
 from app.labs.fdn.ear import Ear
 from app.labs.fdn.goals import GOALS, ROOM_GOALS, Goal
-from app.labs.fdn.settings import DELAY_CHOICES, Display, Network, delays_at
+from app.labs.fdn.parts import changed
+from app.labs.fdn.settings import DELAY_CHOICES, Display, Network, Part, delays_at
 from app.labs.fdn.target import Room, as_loud_as, decay_times
 
 Array = NDArray[Any]
 
+#: What is said where the goal needs a room.
+NO_ROOM = "There is no room yet: drop an impulse response on the page, or choose one of the lab's."
 #: Points of the transform where the loss does not depend on them.
 _ANY_NFFT = 4096
+_LINES: list[Any] = list(range(1, 17))
 
 
 class FdnSetup(LabModel):
@@ -34,9 +38,14 @@ class FdnSetup(LabModel):
         },
         **{key: {"t.goal": ROOM_GOALS} for key in ("n.rt", "n.rt_high", "t.nfft")},
     }
+    #: What of a part follows from the network.
+    derived: ClassVar[tuple[str, ...]] = ("x.delay", "x.input", "x.output", "x.weight")
     conditions: ClassVar[dict[str, dict[str, list[Any]]]] = {
         "n.lines": {"n.delays": [name for name in DELAY_CHOICES.values() if name != "own"]},
         "n.own": {"n.delays": ["own"]},
+        "x.into": {"x.line": _LINES},
+        **{f"x.{name}": {"x.line": _LINES, "x.into": [0]} for name in ("delay", "input", "output")},
+        "x.weight": {"x.line": _LINES, "x.into": _LINES},
         "t.target": {"t.goal": ROOM_GOALS},
         "t.direct": {"t.goal": ROOM_GOALS},
         "n.lossless": {"t.goal": [name for name, goal in GOALS.items() if goal.bins and not goal.room]},
@@ -48,7 +57,9 @@ class FdnSetup(LabModel):
         self.training = Room()
         self.display = Display()
         self.ear = Ear()
-        super().__init__({"n": self.network, "t": self.training, "h": self.display, "e": self.ear})
+        self.part = Part()
+        parts = {"n": self.network, "t": self.training, "h": self.display, "e": self.ear, "x": self.part}
+        super().__init__(parts)
 
     @property
     def goal(self) -> Goal:
@@ -67,6 +78,11 @@ class FdnSetup(LabModel):
         return goal.bins and not goal.room and bool(self.network.lossless)
 
     @property
+    def length(self) -> float:
+        """How long a response is rendered: past the 60 dB of its slowest decay, s."""
+        return max(1.2 * self.tail, 0.5)
+
+    @property
     def tail(self) -> float:
         """Time in which what is heard decays, s."""
         return max(float(self.network.rt), float(self.network.rt_high))
@@ -76,10 +92,11 @@ class FdnSetup(LabModel):
         notes = []
         network, training, room = self.network, self.training, self.target
         if room is None:
-            return ["There is no room yet: drop an impulse response, or choose one of the lab's."]
-        own = training.dropped
-        if training.target == "file" and own is not None and "t.uploads" in changed and own.late > 1e-3:
-            notes.append(f"The first {1000 * own.late:.0f} ms, before the direct sound, were cut off.")
+            return [NO_ROOM]
+        if training.target == "file" and training.dropped is not None and "t.uploads" in changed:
+            if "t.goal" in changed:
+                notes.append(f"The goal is now another: {self.goal.label}.")
+            notes += words.own_room(training.dropped)
         if not {"n.rt", "n.rt_high"} & changed:
             times = self.stage(
                 "times of the room",
@@ -87,17 +104,13 @@ class FdnSetup(LabModel):
                 lambda: decay_times(room, self.fs, training.highest),
                 shared=training.target != "file",
             )
-            if times is None:
-                notes.append(
-                    "The room's reverberation times are unknown: its decay is too short, or sinks into noise too soon. "
-                    f"The network keeps its own: {network.rt:g} s, {network.rt_high:g} s at the top."
+            if times is not None:
+                allowed = [network.param[name].bounds for name in ("rt", "rt_high")]
+                network.rt, network.rt_high = (
+                    round(min(max(time, low), high), 2)
+                    for time, (low, high) in zip(times, allowed, strict=True)
                 )
-            else:
-                network.rt, network.rt_high = times
-                notes.append(
-                    "The network got the room's level and reverberation times: "
-                    f"{network.rt:g} s, {network.rt_high:g} s at the top."
-                )
+            notes.append(words.times_of_room(times, (network.rt, network.rt_high)))
         if "t.nfft" not in changed:
             longest = max(training.param.nfft.objects)
             wanted = min(len(room), 48000 if self.fs == 48000 else self.fs)
@@ -117,6 +130,11 @@ class FdnSetup(LabModel):
         """The network before training, with the decay that is heard."""
         return self.stage("start", self.start_key(), self._start, shared=not self.is_private)
 
+    @property
+    def pre_delay(self) -> int:
+        """Silence before the direct sound of an own room, which training leaves out, samples."""
+        return round(self.training.pre_delay * self.fs) if self.goal.room else 0
+
     def start_key(self) -> tuple[Hashable, ...]:
         """Return what the network before training follows from."""
         return (*self.key_of("n."), self.room_key())
@@ -126,8 +144,13 @@ class FdnSetup(LabModel):
         """Whether what is seen follows from a user's own file."""
         return self.goal.room and self.training.target == "file"
 
-    def _start(self) -> FDNBuild:
-        network, room = self.network, self.target
+    @property
+    def plain(self) -> FDNBuild:
+        """The network before training as it is designed and changed by hand, not yet as strong as a room."""
+        return self.stage("plain", self.key_of("n."), self._plain)
+
+    def _plain(self) -> FDNBuild:
+        network = self.network
         made = fdn.design_fdn(
             delays=self.delays,
             N=None if self.delays else int(network.lines),
@@ -136,6 +159,10 @@ class FdnSetup(LabModel):
             fs=self.fs,
             rng=int(network.seed),
         )
+        return changed(made, network.changes)
+
+    def _start(self) -> FDNBuild:
+        made, room = self.plain, self.target
         return made if room is None else as_loud_as(made, room)
 
     @property

@@ -27,16 +27,21 @@ MIN_ROOM, MAX_ROOM = 0.05, 10.0
 _ONSET_SHARE, _DIRECT = 0.1, 0.001
 #: What is taken for direct sound when levels are compared, s.
 _EARLY = 0.001
+#: Parts of a decay whose levels are compared, how much they fall at least in dB, and how straight (correlation).
+_WINDOWS, _FALL, _STEADY = 10, 15.0, -0.85
 
 
 @dataclass(frozen=True)
 class DroppedRoom:
-    """A dropped impulse response, from its direct sound on; ``late`` is how much was cut off before that, s."""
+    """A dropped impulse response, from its direct sound on; ``late`` is how much was cut off before that, s, and
+    ``channels`` how many the file has, of which the samples are the mean.
+    """
 
     name: str
     samples: Array
     fs: int
     late: float
+    channels: int = 1
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,7 @@ def decode_room(name: str, content: bytes) -> RoomUpload:
             f"{name} lasts {1000 * len(samples) / recording.fs:.3g} ms from its direct sound on; give an impulse "
             f"response of {1000 * MIN_ROOM:g} ms or more"
         )
-    return RoomUpload(recording, DroppedRoom(recording.name, samples, recording.fs, late))
+    return RoomUpload(recording, DroppedRoom(recording.name, samples, recording.fs, late, recording.channels))
 
 
 class Room(Training):
@@ -82,6 +87,11 @@ class Room(Training):
     def decode(self) -> Callable[[str, bytes], RoomUpload]:
         """What decodes a file for `accept`, in any thread or process."""
         return decode_room
+
+    @property
+    def upload_name(self) -> str | None:
+        """Name of the file that was dropped in, if any."""
+        return None if self.dropped is None else self.dropped.name
 
     def take_upload(self, name: str, content: bytes) -> audio.Recording:
         """Make a file the room to match; what was there before stays if it cannot be read.
@@ -114,6 +124,11 @@ class Room(Training):
         return found * (self.dropped.fs / fs)
 
     @property
+    def pre_delay(self) -> float:
+        """Silence before the direct sound in a user's own room, which training leaves out, s."""
+        return self.dropped.late if self.target == "file" and self.dropped is not None else 0.0
+
+    @property
     def highest(self) -> float:
         """Highest frequency that the room's recording can hold, Hz."""
         return self.dropped.fs / 2 if self.target == "file" and self.dropped is not None else 24000.0
@@ -136,19 +151,45 @@ def from_direct_sound(response: Array, fs: float) -> tuple[Array, float]:
 
 def decay_times(room: Array, fs: int, highest: float = np.inf) -> tuple[float, float] | None:
     """Return the reverberation times of a network that decays as a room: at 0 Hz and at half the rate, s; None where
-    no octave's decay comes far enough out of the noise.
+    the room has no decay to measure: its level does not fall, or no octave's comes far enough out of the noise.
 
-    The lower one is the median of the octaves up to 1 kHz, the upper one what makes all octaves differ least.
+    The lower one is the median of the octaves up to 1 kHz, the upper one what makes all octaves differ least. Both may
+    lie outside what the lab's sliders allow.
     """
+    if not dies_away(room, fs):
+        return None
     centres, times = findings.octave_times(room, fs, highest)
     known = np.isfinite(times)
     times, centres = times[known], centres[known]
     if not len(times):
         return None
-    low = float(np.clip(np.median(times[centres <= 1000] if (centres <= 1000).any() else times), 0.2, 10))
-    tried = np.geomspace(0.1, min(2 * low, 10), 60)
+    low = float(np.median(times[centres <= 1000] if (centres <= 1000).any() else times))
+    tried = np.geomspace(min(0.1, low), 2 * low, 60)
     errors = [np.abs(np.log(_t30(low, high, fs, centres) / times)).mean() for high in tried]
-    return round(low, 2), round(float(tried[int(np.argmin(errors))]), 2)
+    return low, float(tried[int(np.argmin(errors))])
+
+
+def dies_away(response: Array, fs: int) -> bool:
+    """Whether the level of a response after its direct sound falls as that of a room does: steadily, by 15 dB or more
+    until 25 dB of its energy decay are over. A constant level, music or speech do not.
+
+    Examples
+    --------
+    >>> t = np.arange(48000) / 48000
+    >>> noise = np.random.default_rng(0).standard_normal(48000)
+    >>> dies_away(noise * 10 ** (-3 * t / 0.8), 48000), dies_away(noise, 48000), dies_away(np.ones(48000), 48000)
+    (True, False, False)
+    """
+    response = response[round(_EARLY * fs) :]
+    energy = np.cumsum(np.square(response)[::-1])[::-1]
+    until = int(np.argmax(energy <= energy[0] * 10**-2.5))
+    if until < _WINDOWS * max(round(_EARLY * fs), 1):
+        return bool(until)
+    edges = np.linspace(0, until, _WINDOWS + 1).astype(int)
+    powers = np.add.reduceat(np.square(response[:until]), edges[:-1]) / np.diff(edges)
+    levels = 10 * np.log10(powers + 1e-30)
+    steady = np.corrcoef(np.arange(_WINDOWS), levels)[0, 1] if levels.std() else 0.0
+    return bool(levels[0] - levels[-1] >= _FALL and steady <= _STEADY)
 
 
 def _t30(low: float, high: float, fs: int, at: Array) -> Array:

@@ -10,6 +10,7 @@ from amtlib.jobs import Pool
 from amtlib.train import RemoteSteps, TrainingPlan, TrainingRun
 from app.labs.fdn import words
 from app.labs.fdn.model import FdnModel
+from app.labs.fdn.pacing import Paced, steps_per_second
 from app.page.background import Background, in_turn, loop_of
 from app.page.problems import sentence
 from app.page.protocol import Work
@@ -19,6 +20,8 @@ _LOG = logging.getLogger("amtlab")
 
 #: How often the page looks at a run, s.
 LOOK = 0.16
+#: Ends that a person or the clock has made: the rest of the steps is still to be done.
+_BROKEN_OFF = ("stopped", "time_budget")
 _IDLE: Work = {"buttons": [], "running": False, "share": 0.0, "left": None, "text": ""}
 
 
@@ -56,7 +59,8 @@ class Trainer:
         self._lab, self._background = lab, background
         self._show, self._notes, self._owner = show, notes, owner
         self.preparation: Future[None] | None = None
-        self.steps: tuple[TrainingPlan, RemoteSteps] | None = None
+        self.steps: tuple[TrainingPlan, RemoteSteps | Paced] | None = None
+        self._paced_at: float | None = None
         self._preparing = self._stopping = self._closed = False
         self._following: Future[None] | None = None
         self._pool: Pool | None = None
@@ -80,15 +84,17 @@ class Trainer:
         if not run.steps_run:
             text = "a worker gets ready" if self._lab.busy and self._pool is not None else ""
             return {**_IDLE, "buttons": buttons, "running": self._lab.busy, "text": text}
-        pace = run.seconds / run.steps_run
-        text = f"step {run.steps_run} of {run.max_steps}, {1000 * pace:.0f} ms each"
+        text = f"step {run.steps_run} of {run.max_steps}"
         running = run.state == "running"
         left = run.seconds_left if running else None
+        if left is not None and self.pace:
+            left = max(left, (run.max_steps - run.steps_run) / self.pace)
         return {"buttons": buttons, "running": running, "share": run.progress, "left": left, "text": text}
 
     def _buttons(self, run: TrainingRun) -> list[list[str]]:
         if run.state == "finished":
-            more = [] if run.reason == "failed" else [["play", f"{self._lab.more()} more steps"]]
+            label = "Continue" if run.reason in _BROKEN_OFF else f"{self._lab.more()} more steps"
+            more = [] if run.reason == "failed" else [["play", label]]
             return [*more, ["again", "Start again"]]
         if self._stopping:
             return [["wait", "Stopping …"]]
@@ -96,7 +102,7 @@ class Trainer:
             return [["pause", "Pause"], ["stop", "Stop"]]
         if self._lab.busy:
             return [["wait", "Pausing …"], ["stop", "Stop"]]
-        first = [["play", "Go on"] if run.steps_run else ["play", "Train"], ["step", "One step"]]
+        first = [["play", "Continue"] if run.steps_run else ["play", "Train"], ["step", "One step"]]
         return [*first, ["stop", "Stop"], ["again", "Start again"]]
 
     def act(self, action: str) -> None:
@@ -105,7 +111,9 @@ class Trainer:
         if action in {"play", "step"} and run is None:
             self._prepare(action)
             return
-        if run is not None:
+        if action == "forget":
+            self._lab.forget()
+        elif run is not None:
             self._steer(run, action)
         self._show([])
 
@@ -113,6 +121,8 @@ class Trainer:
         if action == "play":
             if run.state == "finished" and run.reason != "failed":
                 run.extend(self._lab.more())
+                if self._lab.record is not None:
+                    self._lab.record.settings["t.rate"] = run.lr
                 run.time_budget = run.seconds + LONG
             self._stopping = False
             run.start(by=self._stepper())
@@ -132,13 +142,24 @@ class Trainer:
             self._lab.discard()
         self._watch()
 
-    def _stepper(self) -> RemoteSteps | None:
+    @property
+    def pace(self) -> float | None:
+        """Steps that are shown in a second at most; None where all are, as they come."""
+        run, training = self._lab.run, self._lab.training
+        if run is None or self._pool is None or not training.watched:
+            return None
+        return steps_per_second(run.max_steps)
+
+    def _stepper(self) -> RemoteSteps | Paced | None:
         """Return what does the steps: the pool, in turn with others; None in a script or a test, where the run does."""
         plan, pool = self._lab.plan, self._pool
         if plan is None or pool is None:
             return None
-        if self.steps is None or self.steps[0] is not plan:
-            self.steps = (plan, RemoteSteps(plan, pool, self._owner))
+        if self.steps is None or self.steps[0] is not plan or self.pace != self._paced_at:
+            self._paced_at = pace = self.pace
+            every = None if pace is None else max(round(pace * LOOK), 1)
+            steps = RemoteSteps(plan, pool, self._owner, every=every)
+            self.steps = (plan, steps if pace is None else Paced(steps, pace))
         return self.steps[1]
 
     def _before(self) -> int:

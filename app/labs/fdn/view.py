@@ -15,34 +15,58 @@ import torch
 
 from amtlib import audio, fdn
 from amtlib.train import TrainingRun
-from app.labs.fdn import listening, words
+from app.labs.fdn import listening, parts, words
 from app.labs.fdn.figures import FIGURES
+from app.labs.fdn.flow import at_place
 from app.labs.fdn.model import FdnModel
 from app.labs.fdn.observer import Observed, Observer
 from app.labs.fdn.picture import card
 from app.labs.fdn.trainer import Trainer
 from app.page.listen import Export, Playable
 from app.page.live import network
-from app.page.protocol import Work
+from app.page.protocol import Table, Work
 from app.page.view import LabView
 from app.pool import TRAININGS
 
 #: While a run goes on, the line of words changes no sooner than this, s.
 SUMMARY_EVERY = 2.0
-_GRID = """
-.figures { grid-template-columns: repeat(3, minmax(0, 1fr));
-           grid-template-areas: "corner corner corner" "loss response matrix" "one two three" "four five ."; }
-.corner { padding: 0 4px; min-height: 84px; }
-@container (max-width: 699px) {
-  .figures { grid-template-columns: minmax(0, 1fr);
-             grid-template-areas: "corner" "loss" "response" "matrix" "one" "two" "three" "four" "five"; }
+#: The figures' areas, row by row, by the figure that leads.
+_AREAS = {
+    "": ("matrix matrix four", "loss response five", "one two three"),
+    "modes": ("four four matrix", "loss response five", "one two three"),
+    "loss": ("loss loss four", "matrix response five", "one two three"),
+    "response": ("response response four", "loss matrix five", "one two three"),
+    "decay": ("one one two", "loss response four", "matrix five three"),
 }
+
+
+def _grid(narrow: bool) -> str:
+    """Return the CSS of the grid: three columns, or on a phone one, in which what leads comes first."""
+    rules = []
+    for lead, rows in _AREAS.items():
+        shown = dict.fromkeys(" ".join(rows).split()) if narrow else rows
+        areas = " ".join(f'"{row}"' for row in ("corner" if narrow else "corner corner corner", *shown))
+        where = f'[data-lead="{lead}"]' if lead else ""
+        rules.append(f".figures{where} {{ grid-template-areas: {areas}; }}")
+    columns = f"repeat({1 if narrow else 3}, minmax(0, 1fr))"
+    return "\n".join([f".figures {{ grid-template-columns: {columns}; }}", *rules])
+
+
+_GRID = f"""{_grid(narrow=False)}
+@container (max-width: 699px) {{
+{_grid(narrow=True)}
+}}
 """
 
 #: What is played, by key: label of the button, title, and what it is.
 _SOUNDS = {
     "start": ("Before", "Before training", "Through the network before training"),
     "now": ("Now", "Now", "Through the network as it is now; training goes on meanwhile"),
+    "part": (
+        "Part",
+        "One part alone",
+        "Through the line, or the two lines of the crossing, that was clicked, without all others",
+    ),
     "room": ("Room", "In the room", "In the room that is to be matched"),
 }
 
@@ -52,12 +76,14 @@ def _played(lab: FdnModel, key: str, title: str) -> tuple[str, torch.Tensor, int
 
 
 def _json(lab: FdnModel, version: int) -> str:
-    return fdn.build_to_json(lab.now(lab.snapshot), version=version, metadata={"made by": "AMT Lab"})
+    late = {"pre-delay in samples": lab.pre_delay} if lab.pre_delay else {}
+    return fdn.build_to_json(lab.now(lab.snapshot), version=version, metadata={"made by": "AMT Lab", **late})
 
 
 def _wav(lab: FdnModel) -> bytes:
-    """Write the impulse response as a 32-bit file, its highest peak at 1."""
-    response = fdn.render(lab.now(lab.snapshot), min(max(1.2 * lab.tail, 0.5), 10.0))
+    """Write the impulse response as a 32-bit file, its highest peak at 1, with a room's silence in front."""
+    response = fdn.render(lab.now(lab.snapshot), lab.length)
+    response = np.concatenate([np.zeros((lab.pre_delay, *response.shape[1:])), response])
     peak = float(np.abs(response).max()) or 1.0
     samples = torch.from_numpy(np.ascontiguousarray(response.T / peak)).float()
     buffer = io.BytesIO()
@@ -121,7 +147,7 @@ class FdnLab(LabView):
             "Faust",
             "The network as a program for plug-ins",
             "fdn.dsp",
-            lambda lab: fdn.faust(lab.now(lab.snapshot)),
+            lambda lab: fdn.faust(lab.now(lab.snapshot), pre_delay=lab.pre_delay),
         ),
         "checkpoint": Export(
             "Checkpoint",
@@ -168,6 +194,15 @@ class FdnLab(LabView):
         """Do what a button of the training says."""
         self.trainer.act(action)
 
+    def runs(self) -> Table | None:
+        """Return settings and results of the runs so far."""
+        return self.lab.runs()
+
+    def pointed(self, figure: str, x: float, y: float) -> list[str]:
+        """Look closer at the part of the network that was clicked."""
+        line, into = at_place(self.lab.now(self.lab.snapshot), x, y)
+        return self.lab.update({"x.line": line, "x.into": into})
+
     def refresh(self) -> None:
         """Show the state that the model is in: for cells and scripts that step ``model.run`` themselves."""
         self._refresh(self.status.notes)
@@ -187,20 +222,22 @@ class FdnLab(LabView):
         # What is not known yet lies between no limits.
         names = ("modal_std_{}", "peak_{}_db", "decay_{}_db", "echoes_{}")
         unknown = [name.format(which) for name in names for which in ("start", "now")]
-        found = {"steps": 0.0 if run is None else float(run.steps_run), "loss_fall": 1.0}
+        found = {"steps": 0.0 if run is None else float(run.steps_run), "loss_percent": 100.0}
         found |= dict.fromkeys(unknown, math.nan) | words.ear_measures({})
         if run is not None and run.steps_run:
             log = run.log
-            found["loss_fall"] = log.train_loss[0] / max(log.best_loss, 1e-12)
+            found["loss_percent"] = 100 * log.best_loss / log.train_loss[0]
         observed = self._observed
         if observed is None:
-            return found
+            return found | parts.measures(None, 0, 0)
+        found |= parts.measures(observed.flow.build, observed.flow.line, observed.flow.into)
         found |= words.ear_measures(observed.representations)
-        for which, analysis in observed.trained.items():
-            found[f"modal_std_{which}"] = analysis.modal_std
-            found[f"peak_{which}_db"] = analysis.peak_db
-            found[f"decay_{which}_db"] = analysis.decay_error
-            found[f"echoes_{which}"] = observed.networks[which].echoes
+        for which, heard in observed.networks.items():
+            found[f"echoes_{which}"] = heard.echoes
+            if (analysis := observed.analyses[which]) is not None:
+                found[f"modal_std_{which}"] = analysis.modal_std
+                found[f"peak_{which}_db"] = analysis.peak_db
+                found[f"decay_{which}_db"] = analysis.decay_error
         return found
 
     def summary(self) -> str:
@@ -222,7 +259,7 @@ class FdnLab(LabView):
 
     def level_dbfs(self, key: str) -> float:
         """Return the level at which before, now and the room are played: one for all, however peaky one is."""
-        there = [which for which in self.sounds if which not in self.silent()]
+        there = [which for which in self.sounds if which not in ("part", *self.silent())]
         sounds = [self.lab.played(which) for which in there]
         return listening.common_level(sounds, super().level_dbfs(key), -3.0)
 
@@ -242,5 +279,6 @@ class FdnLab(LabView):
         }
 
     def silent(self) -> list[str]:
-        """Return which sounds there are not: the room's, where there is none."""
-        return ["room"] if self.lab.target is None else []
+        """Return which sounds there are not: the room's, where there is none, and a part's, where none is chosen."""
+        part = [] if self.lab.chosen[0] else ["part"]
+        return [*part, *(["room"] if self.lab.target is None else [])]

@@ -20,6 +20,7 @@ from amtlib.train.notices import (
 )
 from app.labs.fdn.ear import Representation
 from app.labs.fdn.findings import Analysis, Decay
+from app.labs.fdn.target import DroppedRoom
 from app.page.problems import sentence
 
 _ENDS = {
@@ -81,8 +82,53 @@ def warning(found: Warning) -> str:
     return sentence(ValueError(str(found)))
 
 
+def own_room(room: DroppedRoom) -> list[str]:
+    """Say what was done to a dropped impulse response."""
+    notes = []
+    if room.channels > 1:
+        notes.append(f"{room.name} has {room.channels} channels; the room is their mean.")
+    if room.late > 1e-3:
+        notes.append(
+            f"The first {1000 * room.late:.0f} ms, before the direct sound, are left out of training and listening; "
+            "the WAV and the Faust program have them in front."
+        )
+    return notes
+
+
+def times_of_room(times: tuple[float, float] | None, given: tuple[float, float]) -> str:
+    """Say which reverberation times the network has been given, from the room's where they could be measured."""
+    low, high = given
+    if times is None:
+        return (
+            "The room has no decay to measure: its level does not fall far enough, or sinks into noise too soon. The "
+            f"network keeps its own reverberation times: {low:g} s, {high:g} s at the top."
+        )
+    text = f"The network got the room's level and reverberation times: {low:g} s, {high:g} s at the top."
+    if any(abs(time - kept) > 0.01 for time, kept in zip(times, given, strict=True)):
+        text = (
+            f"The room decays in {times[0]:.3g} s, {times[1]:.3g} s at the top. The network got its level, and the "
+            f"nearest times that it can have: {low:g} s and {high:g} s."
+        )
+    return text
+
+
+def change_of(first: float, last: float) -> str:
+    """Say how much lower or higher a loss has become.
+
+    Examples
+    --------
+    >>> change_of(0.0003563, 0.0002785), change_of(1.0, 1.25), change_of(2.0, 2.0001)
+    ('22 % lower than', '25 % higher than', 'as high as')
+    """
+    percent = 100 * (last / first - 1) if first else 0.0
+    if abs(percent) < 0.05:
+        return "as high as"
+    digits = 0 if abs(percent) >= 1 and percent > -99 else 1
+    return f"{abs(percent):.{digits}f} % {'lower' if percent < 0 else 'higher'} than"
+
+
 def summary(start: FDNBuild, run: TrainingRun | None, fs: int) -> str:
-    """Say in one line what is there, and how far its training is."""
+    """Say in one line what is there, and how its training went; which step it is at stands beside the buttons alone."""
     network = f"{start.N} delay lines, {start.order / fs * 1000:.0f} ms of delay"
     if run is None or not run.steps_run:
         if run is not None and run.reason == "failed":
@@ -91,14 +137,12 @@ def summary(start: FDNBuild, run: TrainingRun | None, fs: int) -> str:
         return f"{network}: not trained yet.{'' if begun else ' Press Train.'}"
     log = run.log
     if run.state != "finished":
-        return (
-            f"{network}. Step {run.steps_run}: loss {log.train_loss[-1]:.4g}, from {log.train_loss[0]:.4g}."
-        )
+        return f"{network}. In training: its loss is {change_of(log.train_loss[0], log.train_loss[-1])} at the start."
     end = _ENDS[run.reason].format(steps=run.steps_run) if run.reason in _ENDS else run.message
     if log.best_step == 0:
         return f"{network}. {end} No network met was better than that of the start, which is kept."
     kept = "" if log.best_step == run.steps_run else f", reached after {log.best_step} steps and kept"
-    return f"{network}. {end} Loss from {log.train_loss[0]:.4g} to {log.best_loss:.4g}{kept}."
+    return f"{network}. {end} Its loss is {change_of(log.train_loss[0], log.best_loss)} at the start{kept}."
 
 
 def differences(found: Mapping[str, Analysis], heard: Mapping[str, Decay], *, room: bool) -> str:

@@ -98,7 +98,9 @@ def _impulse(lab: FilterbankModel, values: Array) -> Array:
     return values[: max(round(_impulse_length(lab) / 1000 * lab.result.fs), 2)]
 
 
-TIME = Axis("time", "Time", "s", lambda lab: (0.0, lab.result.duration))
+TIME = Axis(
+    "time", "Time", "s", lambda lab: (0.0, lab.result.duration), sounds=("input", "channel", "sum", "a", "b")
+)
 CHANNEL = Axis("channel", "Channel’s centre frequency", "Hz", _channel_limits, "erb")
 
 WAVEFORM = Figure(

@@ -206,7 +206,13 @@ def _course(name: str) -> Callable[[LoudnessModel], tuple[Array, Array]]:
 OVER_TIME = Figure(
     "time",
     lambda lab: f"Loudness over time: {lab.sones(lab.course.peak)}",
-    Axis("time", "Time", "s", lambda lab: (float(lab.course.time[0]), float(lab.course.time[-1]))),
+    Axis(
+        "time",
+        "Time",
+        "s",
+        lambda lab: (float(lab.course.time[0]), float(lab.course.time[-1])),
+        sounds=("input", "a", "b"),
+    ),
     Axis("loudness", "Loudness", "sone", Rising(lambda lab: float(lab.course.instantaneous.max()))),
     [
         Guides("moment", lambda lab: float(lab.course.moments[lab.frame])),

@@ -20,7 +20,6 @@ _GRID = """
                                calc(225 * var(--px)) auto;
            grid-template-areas: "spectrum time" "excitation time" "excitation beside" "specific beside"
                                 "corner corner"; }
-.corner { padding-left: 4px; min-height: 44px; }
 @container (max-width: 699px) {
   .figures { grid-template-columns: minmax(0, 1fr); grid-template-rows: none;
              grid-template-areas: "specific" "time" "beside" "excitation" "spectrum" "corner"; }

@@ -4,6 +4,8 @@
 
 import {button, make} from "./dom.js"
 import {adaptPage} from "./frame.js"
+import {codeBox, copyLink} from "./share.js"
+import {stepButtons} from "./steps.js"
 import {notify, storeOf} from "./store.js"
 
 /**
@@ -33,30 +35,23 @@ export function bar({id, here, labs}, el) {
  * @returns {HTMLElement}
  */
 function actions(store) {
-  const copyLink = async () => {
-    const address = store.engine?.address() ?? ""
-    history.replaceState(history.state, "", address)
-    try {
-      await navigator.clipboard.writeText(new URL(address, location.href).href)
-      store.say("Link copied.")
-    } catch {
-      store.say("Copy the link from the address bar.")
-    }
-  }
   const explain = button({"aria-pressed": "false", title: "Say below each control what it does",
     onclick: () => { store.explaining = !store.explaining; notify(store) }}, "Explain")
-  const teach = button({"aria-pressed": "false", title: "Choose the controls that students see", onclick: () => {
+  const teach = button({"aria-pressed": "false", title: "Write a lesson that starts from what is there now", onclick: () => {
     store.editing = !store.editing
     notify(store)
-    store.say(store.editing ? "Untick what students need not see, then copy the link." : "")
   }}, "Make a lesson")
   store.watchers.add(() => {
     explain.setAttribute("aria-pressed", String(store.explaining))
     teach.setAttribute("aria-pressed", String(store.editing))
   })
+  const code = codeBox(store)
   return make("div", {class: "actions", role: "group", "aria-label": "Page"},
+    stepButtons(store, {keys: true}),
     explain,
-    button({title: "An address that opens what is there now", onclick: copyLink}, "Copy link"),
+    button({title: "An address that opens what is there now", onclick: () => copyLink(store)}, "Copy link"),
+    code.button,
     teach,
-    button({title: "Figures and letters for a projector. Key P", onclick: () => store.present(true)}, "Present"))
+    button({title: "Figures and letters for a projector. Key P", onclick: () => store.present(true)}, "Present"),
+    code.box)
 }

@@ -2,8 +2,10 @@
 
 /** @import {ControlsContent, Part, Store} from "./types" */
 
+import {lessonForm} from "./author.js"
 import {button, freshId, make} from "./dom.js"
 import {drawControls} from "./inputs.js"
+import {stepButtons} from "./steps.js"
 import {notify} from "./store.js"
 import {uploader} from "./upload.js"
 
@@ -43,11 +45,14 @@ export function controls(model, el, store) {
     lesson?.show()
     showPicks()
   }
+  const form = lessonForm(model, store)
+  root.prepend(form.node)
   store.watchers.add((moved) => {
     if (moved?.size) return
     root.classList.toggle("editing", store.editing)
     root.classList.toggle("explaining", store.explaining)
     showPicks()
+    if (form.node.hidden === store.editing) form.show(store.editing)
   })
   el.append(root)
   notify(store)
@@ -63,7 +68,14 @@ function lessonChoice(lessons, store) {
   const id = freshId("lesson")
   const node = make("select", {id}, make("option", {value: ""}, "Explore freely"),
     ...lessons.map(([slug, title]) => make("option", {value: slug}, title)))
-  const show = () => { node.value = store.frame.lesson }
+  const made = make("option", {hidden: true})
+  node.append(made)
+  const show = () => {
+    made.hidden = !store.frame.made
+    made.value = made.hidden ? "made" : store.frame.lesson
+    made.textContent = store.frame.made
+    node.value = store.frame.lesson
+  }
   show()
   node.addEventListener("change", () => store.engine?.ask({type: "lesson", slug: node.value}))
   return {label: make("label", {for: id}, "Lesson"), node, show}
@@ -82,5 +94,5 @@ function top(label, store) {
     explain.setAttribute("aria-pressed", String(store.explaining))
     notify(store)
   }}, "Explain")
-  return make("div", {class: "head top"}, label ?? make("span"), explain, reset)
+  return make("div", {class: "head top"}, label ?? make("span"), stepButtons(store, {keys: false}), explain, reset)
 }

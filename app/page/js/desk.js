@@ -4,22 +4,24 @@
 
 import {Ceiling} from "./ceiling.js"
 import {Fader, equalPower} from "./fader.js"
-import {Voice} from "./voice.js"
+import {ChangingNetwork} from "./changing.js"
 
 // Numbers of a network, what is heard and how much of it, change within so long, s.
 export const FADE_S = 0.05
 // No sample is higher, re full scale: -3 dB, as in all sounds of the page.
 export const HIGHEST = 10 ** (-3 / 20)
+/** What can be heard, one at a time: the networks before and now, the room. */
+export const CHOICES = ["start", "now", "room"]
 const BLOCK = 128
 
 export class Desk {
   /** @param {number} fs Hz */
   constructor(fs) {
     const samples = Math.round(FADE_S * fs)
-    /** @type {Record<string, Voice>} */
-    this.voices = {start: new Voice(samples), now: new Voice(samples)}
+    /** @type {Record<string, ChangingNetwork>} */
+    this.voices = {start: new ChangingNetwork(samples), now: new ChangingNetwork(samples)}
     /** How much is heard of each. @type {Record<string, Fader>} */
-    this.shares = Object.fromEntries(["start", "now", "room"].map((name) => [name, new Fader(0, samples)]))
+    this.shares = Object.fromEntries(CHOICES.map((name) => [name, new Fader(0, samples)]))
     this.wet = new Fader(1, samples)
     this.open = new Fader(0, samples)
     this.gain = new Fader(1, samples)

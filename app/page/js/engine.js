@@ -3,6 +3,7 @@
 /** @import {Engine, EngineContent, Message, Store} from "./types" */
 
 import {withUnderWay} from "./link.js"
+import {createMoves} from "./moves.js"
 import {createQueue} from "./queue.js"
 import {notify} from "./store.js"
 
@@ -18,6 +19,11 @@ const CALM_MS = 350
 export function startEngine(send, store, {values, link, permalink, frame}) {
   Object.assign(store, {values: {...values}, hidden: new Set(frame.hide), frame, permalink})
   const queue = createQueue(send, (is) => store.showComputing(is))
+  const moves = createMoves()
+  if (permalink) {
+    window.addEventListener("pointerdown", moves.press, true)
+    for (const end of ["pointerup", "pointercancel"]) window.addEventListener(end, moves.release, true)
+  }
 
   // Whether the server has not said yet that it has the controls that are hidden.
   let hiding = false
@@ -26,16 +32,37 @@ export function startEngine(send, store, {values, link, permalink, frame}) {
     ...queue.underWay(),
   })
   const address = () => location.pathname + (query() ? `?${query()}` : "")
-  let written = link, isWriting = false
+  /** @type {string | null} */
+  let written = link
+  let isWriting = false
+  // The lesson of the address that stands there: another one gets an entry of its own in the browser's history.
+  let entry = frame.lesson
+  // Where the browser's Back and Forward lead, until the server is there.
+  /** @type {string | null} */
+  let opening = null
+  const replaceAddress = () => {
+    if (opening !== null || query() === written) return
+    written = query()
+    history.replaceState({lesson: entry}, "", address())
+  }
   const writeAddress = () => {
     if (!permalink || isWriting) return
     isWriting = true
     setTimeout(() => {
       isWriting = false
-      if (query() === written) return
-      written = query()
-      history.replaceState(history.state, "", address())
+      replaceAddress()
     }, CALM_MS)
+  }
+  const open = (/** @type {string} */ to) => queue.ask({type: "open", link: to})
+  if (permalink) {
+    history.replaceState({lesson: entry}, "")
+    window.addEventListener("popstate", ({state}) => {
+      const there = location.search.slice(1)
+      if (there === written) return  // the fragment alone
+      entry = state?.lesson ?? new URLSearchParams(there).get("lesson") ?? ""
+      written = opening = there
+      open(there)
+    })
   }
   const sendHidden = () => queue.ask({type: "hide", keys: [...store.hidden]})
 
@@ -47,6 +74,11 @@ export function startEngine(send, store, {values, link, permalink, frame}) {
     if (moved.length) notify(store, new Set(moved))
   }
   store.receivers.controls = (fresh) => {
+    if (permalink && fresh.lesson !== entry) {
+      replaceAddress()  // Back leads to what was there last
+      entry = fresh.lesson
+      written = null
+    }
     store.frame = fresh
     store.hidden = new Set(fresh.hide)
     hiding = false
@@ -60,20 +92,27 @@ export function startEngine(send, store, {values, link, permalink, frame}) {
 
   /** @type {Engine} */
   const engine = {
-    ask: queue.ask,
+    ask(message) {
+      store.say("")  // what was said of an earlier press
+      queue.ask(message)
+    },
     drawn: queue.drawn,
     lost() {
       queue.lost()
       store.receivers.lost?.()
     },
-    point: queue.point,
+    point: (place) => queue.point(place, moves.of(place.figure)),
     address,
     set(key, value) {
+      if (store.asking) {
+        notify(store, new Set([key]))  // back to what holds
+        return
+      }
       const before = store.values[key]
       store.values = {...store.values, [key]: value}
       notify(store, new Set([key]))
       if (value === before) return
-      queue.set(key, value)
+      queue.set(key, value, moves.of(key))
       writeAddress()
     },
     hide(key, hidden) {
@@ -83,15 +122,21 @@ export function startEngine(send, store, {values, link, permalink, frame}) {
       sendHidden()
       writeAddress()
     },
-    receive({type, answered, ...parts}) {
+    receive({type, answered, opened, ...parts}) {
+      if (opened === opening) opening = null
       if (answered !== undefined) queue.answered(answered)  // first: the values beside it are up to date
       for (const [part, fresh] of Object.entries(parts))
         /** @type {Record<string, (fresh: unknown) => void>} */ (store.receivers)[part]?.(fresh)
+      if (permalink && written === null) {
+        written = query()
+        history.pushState({lesson: entry}, "", address())
+      }
       writeAddress()
     },
     found() {
       queue.found()
       if (hiding) sendHidden()
+      if (opening !== null) open(opening)
       send({type: "hello"})  // afterwards: its answer is the present picture then
     },
   }

@@ -8,7 +8,9 @@ import {keepConnected, keepListening} from "./connection.js"
 import {freshId, make} from "./dom.js"
 import {startEngine} from "./engine.js"
 import {describeFigures} from "./describe.js"
+import {guardLeaving} from "./leaving.js"
 import {paint} from "./paint.js"
+import {showNumbers} from "./readout.js"
 import {applyScene, figuresOf} from "./scene.js"
 import {setStage} from "./stage.js"
 import {fitTexts} from "./titles.js"
@@ -22,7 +24,10 @@ import {fitTexts} from "./titles.js"
 export async function figures(model, el, store) {
   const content = model.content
   const engine = startEngine((message) => model.send_msg(message), store, content.engine)
-  if (store.permalink) keepConnected(engine)
+  if (store.permalink) {
+    keepConnected(engine)
+    guardLeaving(store)
+  }
   const grid = make("div", {class: "figures"})
   const silence = store.permalink ? keepListening() : null
   store.showComputing = (is) => {
@@ -59,9 +64,13 @@ export async function figures(model, el, store) {
   // A figure stands in the area of its name, unless the lab's own rules say otherwise.
   const areas = plots.map(({name}) => `.figures > [data-name="${name}"] { grid-area: ${name}; min-width: 0 }`)
   style.textContent = areas.join("\n") + content.grid
-  paint(document, grid)
+  store.repaint = (colors) => paint(document, grid, colors ?? undefined)
+  store.repaint(null)
   const views = await Bokeh.embed.add_document_standalone(document, grid, targets)
   store.views = plots.map((figure) => /** @type {FigureView} */ (/** @type {unknown} */ (views.get(figure))))
+  store.axes = content.axes
+  showNumbers(store)
+  store.receivers.views?.()
   // A title of another number of lines, or a legend of another size, is painted rightly only in a figure that changes its
   // own size.
   const relayout = (/** @type {Figure} */ figure) => {
@@ -69,7 +78,11 @@ export async function figures(model, el, store) {
     figure.height = height - 1
     requestAnimationFrame(() => { if (figure.height === height - 1) figure.height = height })
   }
-  setStage(document, grid, store, fitTexts(document, relayout), relayout)
+  const topOf = (/** @type {Figure} */ {name}) => {
+    const box = targets.find((target) => target.dataset.name === name)?.getBoundingClientRect()
+    return box && box.height > 0 ? box.top : null
+  }
+  setStage(document, grid, store, fitTexts(document, relayout, topOf), relayout)
   const describe = describeFigures(document, targets)
   store.receivers.scene = (scene) => {
     applyScene(document, scene)
@@ -78,7 +91,7 @@ export async function figures(model, el, store) {
   for (const scene of early) applyScene(document, scene)
   // In a notebook, cells run on while this one is being drawn: what they changed meanwhile is asked for.
   if (!store.permalink || content.late) model.send_msg({type: "hello"})
-  const repaint = new MutationObserver(() => paint(document, grid))
+  const repaint = new MutationObserver(() => store.repaint(null))
   repaint.observe(grid.ownerDocument.documentElement, {attributes: true, attributeFilter: ["class"]})
   for (const figure of plots) if (content.pointable.includes(figure.name ?? "")) followPointer(figure, store)
 }

@@ -4,10 +4,10 @@
 /** @import {Graph} from "./graph.js" */
 /** @import {Ask} from "./tools.js" */
 
-import {FADE_S, levelsFor} from "./desk.js"
+import {CHOICES, FADE_S, levelsFor} from "./desk.js"
 import {button, freshId, make} from "./dom.js"
 import {openGraph} from "./graph.js"
-import {whenStarted} from "./store.js"
+import {soundAlone, whenStarted} from "./store.js"
 import {unbundled} from "./unpack.js"
 
 const WORKLET = "worklet.js"
@@ -52,7 +52,8 @@ export function liveSection(content, tools, ask, store) {
   const complain = (text) => store.say(text, true)
   const toggle = button({onclick: () => playing ? stop("") : void start(),
     title: "The network plays in this page and follows the training. The level is safe, whatever the network does"}, "")
-  const choices = content.sounds.map(([key, label, help]) =>
+  const sounds = content.sounds.filter(([key]) => CHOICES.includes(key))
+  const choices = sounds.map(([key, label, help]) =>
     button({title: help, "aria-pressed": "false", onclick: () => choose(key)}, label))
   const source = sourceChoice(tools, store, (chosen) => void change(chosen))
   const wetId = freshId("wet")
@@ -71,7 +72,7 @@ export function liveSection(content, tools, ask, store) {
   const show = () => {
     toggle.textContent = playing ? "■ Stop live" : "▶ Play live"
     toggle.setAttribute("aria-pressed", String(Boolean(playing)))
-    content.sounds.forEach(([key], i) => choices[i].setAttribute("aria-pressed", String(key === choice)))
+    sounds.forEach(([key], i) => choices[i].setAttribute("aria-pressed", String(key === choice)))
     slider.style.setProperty("--filled", `${100 * wet}%`)
     slider.setAttribute("aria-valuetext", `${Math.round(100 * wet)} % network or room`)
   }
@@ -98,6 +99,7 @@ export function liveSection(content, tools, ask, store) {
     /** @type {Playing} */
     const mine = {context, graph: null, opening: false, samples: null}
     playing = mine
+    soundAlone(store, silence)
     context.onstatechange = () => {
       if (playing === mine && mine.graph && context.state !== "running")
         complain("The browser has paused the sound. Press Stop live, then Play live.")
@@ -110,6 +112,7 @@ export function liveSection(content, tools, ask, store) {
     }
     if (playing === mine) ask({type: "live", on: true})
   }
+  const silence = () => { if (playing) stop("") }
   /** @param {string} words @param {boolean} [tell] whether the server can be told */
   const stop = (words, tell = true) => {
     const mine = playing
@@ -252,7 +255,7 @@ export function liveSection(content, tools, ask, store) {
   return {node, draw: ({silent, live, work}) => {
     training = Boolean(work?.running)
     if (playing?.graph) say(playingWords())
-    content.sounds.forEach(([key], i) => { choices[i].hidden = silent.includes(key) })
+    sounds.forEach(([key], i) => { choices[i].hidden = silent.includes(key) })
     if (silent.includes(choice)) choose("now")
     if (!live || live.fs === fs) return
     fs = live.fs

@@ -2,26 +2,32 @@
 
 /** @import {Document} from "@bokehjs/document" */
 /** @import {Figure} from "@bokehjs/models/plots" */
+/** @import {Colors} from "./types" */
 
 import {figuresOf} from "./scene.js"
 
 /**
  * @param {Document} document
  * @param {Element} ground
+ * @param {Colors} [colors] those of the ground by default
  */
-export function paint(document, ground) {
+export function paint(document, ground, colors = colorsOf(ground)) {
+  for (const figure of figuresOf(document)) paintFigure(figure, colors)
+}
+
+/** @param {Element} ground @returns {Colors} */
+function colorsOf(ground) {
   const style = getComputedStyle(ground)
-  const colors = {
+  return {
     ink: style.color,
     paper: style.getPropertyValue("--paper").trim() || "#ffffff",
     faint: style.getPropertyValue("--line").trim() || "#cccccc",
   }
-  for (const figure of figuresOf(document)) paintFigure(figure, colors)
 }
 
 /**
  * @param {Figure} figure
- * @param {{ink: string, paper: string, faint: string}} colors
+ * @param {Colors} colors
  */
 function paintFigure(figure, {ink, paper, faint}) {
   figure.setv({background_fill_color: paper, border_fill_color: null, outline_line_color: faint})

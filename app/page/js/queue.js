@@ -10,8 +10,8 @@ const RESCUE_MS = 4000
 
 /**
  * @typedef {object} Queue
- * @property {(key: string, value: Value) => void} set
- * @property {(place: Point) => void} point
+ * @property {(key: string, value: Value, step: number) => void} set
+ * @property {(place: Point, step: number) => void} point
  * @property {(message: Message) => void} ask send what a button says, after whatever was moved before it
  * @property {(number: number) => void} answered the server has taken all up to this number
  * @property {(number: number) => void} drawn the picture for this number is on the page
@@ -33,6 +33,8 @@ export function createQueue(send, showComputing) {
   let waiting = {}
   /** @type {Point | null} */
   let pointed = null
+  // The steps of undo that what waits belongs to: another step goes in a message of its own.
+  let waitingStep = 0, pointedStep = 0
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let rescue
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -44,11 +46,11 @@ export function createQueue(send, showComputing) {
     busy = true
     sequence += 1
     if (isWaiting()) {
-      send({type: "set", values: waiting, sequence})
+      send({type: "set", values: waiting, sequence, step: waitingStep})
       sent.set(sequence, waiting)
       waiting = {}
     } else if (pointed) {
-      send({type: "point", ...pointed, sequence})
+      send({type: "point", ...pointed, sequence, step: pointedStep})
       pointed = null
     }
     // The last picture stays until the new one is there, and is marked where that takes long.
@@ -62,12 +64,16 @@ export function createQueue(send, showComputing) {
   }
   const underWay = () => Object.assign({}, ...sent.values(), waiting)
   return {
-    set(key, value) {
+    set(key, value, step) {
+      if (!lost && isWaiting() && step !== waitingStep) sendNext()
       waiting[key] = value
+      waitingStep = step
       flush()
     },
-    point(place) {
+    point(place, step) {
+      if (!lost && pointed && !isWaiting() && step !== pointedStep) sendNext()
       pointed = place
+      pointedStep = step
       flush()
     },
     ask(message) {

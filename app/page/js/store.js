@@ -13,14 +13,25 @@ export function storeOf(id) {
   let store = stores.get(id)
   if (!store) {
     store = {
-      id, values: {}, frame: {lesson: "", hide: []}, hidden: new Set(), permalink: false, editing: false,
-      explaining: false, watchers: new Set(), receivers: {}, starting: [], corner: null, drawer: null, skipTo: null,
-      views: [], showComputing: () => {}, engine: null, presenting: false, present: () => {}, leading: "",
-      say: () => {}, complain: () => {},
+      id, values: {}, frame: {lesson: "", made: "", hide: [], undo: false, redo: false, unsaved: false}, hidden: new Set(),
+      permalink: false, editing: false, explaining: false, asking: false, fileAtRisk: false, watchers: new Set(),
+      receivers: {}, starting: [], corner: null, drawer: null, skipTo: null, views: [], axes: {}, title: "", story: null,
+      showComputing: () => {}, repaint: () => {}, engine: null, presenting: false, present: () => {}, leading: "",
+      silence: null, say: () => {}, complain: () => {},
     }
     stores.set(id, store)
   }
   return store
+}
+
+/**
+ * Let one thing of a page sound at a time: what sounded before is silenced.
+ * @param {Store} store
+ * @param {() => void} silence ends what sounds now
+ */
+export function soundAlone(store, silence) {
+  if (store.silence !== silence) store.silence?.()
+  store.silence = silence
 }
 
 /**

@@ -12,6 +12,8 @@ import {figuresOf} from "./scene.js"
 const OF_TITLES = [13, 12, 11], OF_LABELS = [12, 11]
 // Room beyond the frame that a title, and the label of an axis at each end, may use, px.
 const BESIDE = 8, BEYOND = 14
+// Height of a line of a title, as a multiple of its letters, and what stands between title and frame, px.
+const LINE = 1.3, ABOVE = 6
 
 /**
  * @param {string} text
@@ -43,10 +45,12 @@ export function fitted(text, width, widthOf, letters = 1, usual = OF_TITLES) {
 /**
  * @param {Document} document
  * @param {(figure: Figure) => void} relayout gives a figure's parts their places anew
+ * @param {(figure: Figure) => number | null} topOf returns where a figure begins, or null if it is not shown
  * @returns {(letters: number) => void} sets the size of all titles and labels, as a multiple of the usual
  */
-export function fitTexts(document, relayout) {
+export function fitTexts(document, relayout, topOf) {
   let letters = 1
+  const align = aligned(document, topOf)
   /** @type {(() => void)[]} */
   const fits = []
   const context = /** @type {CanvasRenderingContext2D} */ (make("canvas").getContext("2d"))
@@ -66,6 +70,7 @@ export function fitTexts(document, relayout) {
         shown = text
         write(text, size)
         if (lines) requestAnimationFrame(() => relayout(figure))
+        align()
       }
       changes.connect(fit)
       figure.properties.inner_width.change.connect(fit)
@@ -79,6 +84,32 @@ export function fitTexts(document, relayout) {
     letters = factor
     for (const fit of fits) fit()
   }
+}
+
+/**
+ * Frames beside each other begin at one height, whatever their titles take.
+ * @param {Document} document
+ * @param {(figure: Figure) => number | null} topOf
+ * @returns {() => void}
+ */
+function aligned(document, topOf) {
+  let due = 0
+  const align = () => {
+    due = 0
+    /** @type {Map<number, {figures: Figure[], height: number}>} */
+    const rows = new Map()
+    for (const figure of figuresOf(document)) {
+      const top = topOf(figure), {title} = figure
+      if (top === null || !title || typeof title === "string") continue
+      const size = parseFloat(String(/** @type {Title} */ (title).text_font_size))
+      const height = Math.ceil(LINE * size * String(title.text).split("\n").length + ABOVE)
+      const row = rows.get(Math.round(top)) ?? {figures: [], height: 0}
+      rows.set(Math.round(top), {figures: [...row.figures, figure], height: Math.max(row.height, height)})
+    }
+    for (const {figures, height} of rows.values())
+      for (const figure of figures) if (figure.min_border_top !== height) figure.min_border_top = height
+  }
+  return () => { due ||= requestAnimationFrame(align) }
 }
 
 /** @param {Figure} figure @returns {Text[]} */

@@ -3,10 +3,12 @@
 
 /** @import {Answer, Message, Part, Store, ToolsContent} from "./types" */
 
-import {button, decode, download, make} from "./dom.js"
+import {button, make} from "./dom.js"
 import {liveSection} from "./live.js"
 import {picture} from "./picture.js"
-import {SLOW_MS} from "./queue.js"
+import {playerFor} from "./player.js"
+import {answerQuestions} from "./question.js"
+import {tableBox} from "./table.js"
 import {workBar} from "./work.js"
 
 /** @typedef {(message: Message) => void} Ask */
@@ -49,6 +51,7 @@ export function tools(model, el, store) {
   const work = workBar(ask)
   const code = codeBox(ask)
   const live = model.content.live ? liveSection(model.content, model.content.live, ask, store) : null
+  const runs = tableBox(ask)
   /** @param {ToolsContent} content */
   const draw = (content) => {
     for (const node of whilePinned) node.hidden = !content.pinned
@@ -60,56 +63,24 @@ export function tools(model, el, store) {
     code.draw(content.code)
     work.draw(content.work)
     live?.draw(content)
+    runs.draw(content.table)
   }
+  model.on("msg:custom", (/** @type {Answer} */ answer) => {
+    if (answer.type === "code" || answer.type === "failed") store.receivers.code?.(answer)
+  })
+  store.title = model.content.title
   store.receivers.tools = draw
   draw(model.content)
   const compare = compares ? group("Compare", pin, ...whilePinned, fits ? fit : null) : null
-  const root = make("div", {class: "tools"}, make("div", {class: "row"}, compare, group("Keep", ...keep)), code.node)
+  const root = make("div", {class: "tools"}, make("div", {class: "row"}, compare, group("Keep", ...keep)), runs.node, code.node)
   el.append(root)
+  answerQuestions(el, store)
 
-  const note = make("span", {class: "fine"}, "Played at one safe level; dB SPL is the model’s level.")
-  const heard = sounds.length ? [group("Listen", ...listen), player, status, note] : [player, status]
+  const heard = sounds.length ? [group("Listen", ...listen), player, status] : [player, status]
   const ears = make("div", {class: "listen"}, work.node, ...heard)
   const place = () => (store.corner ?? el).prepend(ears, ...(live ? [live.node] : []))
   store.receivers.corner = place
   place()
-}
-
-/**
- * @param {Part<ToolsContent>} model
- * @param {Ask} ask
- * @param {Store} store
- * @returns {{player: HTMLElement, status: HTMLElement, hear: (key: string) => void}}
- */
-function playerFor(model, ask, store) {
-  const player = make("audio", {controls: true, preload: "none", "aria-label": "Player"})
-  player.hidden = true
-  const status = make("span", {class: "playing", role: "status"})
-  let address = ""
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  let slow
-  model.on("msg:custom", (/** @type {Answer} */ answer) => {
-    if (answer.type === "sound" || answer.type === "failed") clearTimeout(slow)
-    if (answer.type === "sound") {
-      if (address) URL.revokeObjectURL(address)
-      address = URL.createObjectURL(new Blob([decode(answer.data)], {type: "audio/wav"}))
-      player.src = address
-      status.textContent = answer.title
-      player.hidden = false
-      player.play().catch(() => { status.textContent = `${answer.title}: press play` })
-    }
-    if (answer.type === "file") download(answer.name, answer.mime, decode(answer.data))
-    if (answer.type === "failed") {
-      status.textContent = ""
-      store.say(answer.text, true)
-    }
-  })
-  return {player, status, hear: (key) => {
-    clearTimeout(slow)
-    slow = setTimeout(() => { status.textContent = "Making the sound …" }, SLOW_MS)
-    store.say("")
-    ask({type: "sound", key})
-  }}
 }
 
 /**

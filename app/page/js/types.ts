@@ -4,6 +4,7 @@
 import type {Document} from "@bokehjs/document"
 import type * as embed from "@bokehjs/embed"
 import type {DataSource} from "@bokehjs/models/sources"
+import type {Figure} from "@bokehjs/models/plots"
 import type {LegendItem} from "@bokehjs/models/annotations/legend_item"
 
 declare global {
@@ -64,16 +65,20 @@ export interface TextEntry extends AnyEntry {
 
 /** Messages of the page; `app.server.messages` lets no others pass. */
 export type Message =
-  | {type: "set", values: Values, sequence: number}
-  | {type: "point", figure: string, x: number, y: number, sequence: number}
+  | {type: "set", values: Values, sequence: number, step: number}
+  | {type: "point", figure: string, x: number, y: number, sequence: number, step: number}
   | {type: "hide", keys: string[]}
   | {type: "lesson", slug: string}
+  | {type: "open", link: string}
+  | {type: "sure", do: string}
+  | {type: "make", text: string, keep: boolean}
+  | {type: "qr", text: string}
   | {type: "work", do: string}
   | {type: "code", open: boolean}
   | {type: "live", on: boolean}
   | {type: "sound" | "export", key: string}
   | {type: "upload", id: string, name: string, size: number, start: number, data: string}
-  | {type: "hello" | "reset" | "pin" | "unpin" | "swap" | "fit"}
+  | {type: "hello" | "reset" | "pin" | "unpin" | "swap" | "fit" | "undo" | "redo"}
 
 /** Messages of the server. */
 export type Answer =
@@ -81,12 +86,17 @@ export type Answer =
   | {type: "sound", title: string, data: string}
   | {type: "file", name: string, mime: string, data: string}
   | {type: "failed", text: string}
+  | {type: "made", problem: string, slug: string, entry: Record<string, any>, file: string, too_long: number}
+  | {type: "code", rows: string[], text: string}
   | {type: "upload-more", id: string}
   | {type: "upload-done" | "upload-failed", id: string, text: string}
 
 /** What has changed, all of it together. */
 export interface Update {
   type: "update"
+  ask?: Question
+  /** The address that the page had asked for. */
+  opened?: string
   /** Number of the newest question that this answers. */
   answered?: number
   values?: Values
@@ -100,8 +110,16 @@ export interface Update {
   link?: string
 }
 
-/** What the parts of a page receive; `frame` and `corner` come from other parts of the same page. */
+/** What a person must be sure of before it is done. */
+export interface Question {
+  text: string
+  /** What to do, and the label of its button. */
+  choices: [string, string][]
+}
+
+/** What the parts of a page receive; `frame`, `corner` and `views` come from other parts of the same page. */
 export interface Receivers {
+  ask?: (fresh: Question) => void
   values?: (fresh: Values) => void
   controls?: (fresh: ControlsState) => void
   words?: (fresh: WordsContent) => void
@@ -113,13 +131,21 @@ export interface Receivers {
   corner?: () => void
   /** The connection to the server has broken. */
   lost?: () => void
+  views?: () => void
+  code?: (answer: Extract<Answer, {type: "code" | "failed"}>) => void
 }
 
 export interface ControlsState {
-  /** Slug of the lesson, or nothing. */
+  /** Slug of the lesson, or nothing; and its title where it is none of the lab's. */
   lesson: string
+  made: string
   /** Keys of the controls that students do not see. */
   hide: string[]
+  /** Whether there is a step to take back, and one to take again. */
+  undo: boolean
+  redo: boolean
+  /** Whether leaving the page loses what took long to make. */
+  unsaved: boolean
 }
 
 export interface WordsContent {
@@ -159,6 +185,8 @@ export interface Story {
 }
 
 export interface ToolsContent {
+  /** Of the lab. */
+  title: string
   /** Name of the files, without an ending. */
   file: string
   /** Key, label and help of each. */
@@ -173,6 +201,7 @@ export interface ToolsContent {
   work: Work | null
   /** What the section of live sound is drawn from, where the lab has one. */
   live: LiveTools | null
+  table: Table | null
 }
 
 export interface LiveTools {
@@ -217,6 +246,15 @@ export interface DeskSettings {
   gain?: number
   /** Whether anything is heard. */
   open?: boolean
+}
+
+/** A table of words under the figures. */
+export interface Table {
+  title: string
+  head: string[]
+  rows: string[][]
+  /** What the button says that empties it. */
+  clear: string
 }
 
 export interface Work {
@@ -270,10 +308,22 @@ export interface ControlsContent {
   sections: {title: string, open: boolean, controls: Entry[]}[]
   /** Slug and title of each lesson. */
   lessons: [string, string][]
+  vocabulary: Vocabulary
   upload: UploadBox | null
 }
 
+/** What a lesson of the lab can name. */
+export interface Vocabulary {
+  /** Name, words and unit of each. */
+  measures: [string, string, string][]
+  figures: string[]
+  /** Key and label of each. */
+  sounds: [string, string][]
+}
+
 export interface UploadBox {
+  /** Name of the file that the page's link goes with, nothing where it is unknown; null where it goes with none. */
+  awaited: string | null
   bytes: number
   /** Whether the whole page takes a dropped file. */
   page: boolean
@@ -304,9 +354,34 @@ export interface FiguresContent {
   /** CSS of the grid that the figures stand in. */
   grid: string
   pointable: string[]
+  /** What each figure's axes measure. */
+  axes: Record<string, FigureAxes>
   late: boolean
   scene: Scene
   engine: EngineContent
+}
+
+export interface AxisContent {
+  label: string
+  unit: string
+  scale: "linear" | "log" | "erb" | "names"
+}
+
+export interface FigureAxes {
+  x: AxisContent
+  y: AxisContent
+  /** Data source and unit of each layer of coloured cells. */
+  cells: {source: string, unit: string}[]
+  /** Keys of the sounds whose time the x axis is. */
+  sounds: string[]
+  /** How far a second reaches on it. */
+  perSecond: number
+}
+
+export interface Colors {
+  ink: string
+  paper: string
+  faint: string
 }
 
 /** One part of a page, as Panel hands it to `render`. */
@@ -326,6 +401,10 @@ export interface Store {
   permalink: boolean
   /** Whether a lesson is being made. */
   editing: boolean
+  /** Whether a question waits for its answer. */
+  asking: boolean
+  /** Whether a dropped file does not survive a reload. */
+  fileAtRisk: boolean
   /** Whether each control says what it does. */
   explaining: boolean
   /** Called with the keys that moved; with none of them where only what is shown changed. */
@@ -339,9 +418,15 @@ export interface Store {
   drawer: HTMLElement | null
   /** What has the focus after the controls are skipped. */
   skipTo: HTMLElement | null
-  /** The views of the figures. */
+  /** The views of the figures, and what their axes measure, once they stand. */
   views: FigureView[]
+  axes: Record<string, FigureAxes>
   showComputing(is: boolean): void
+  /** Paint the figures in other colours than those of the page, or in these again. */
+  repaint(colors: Colors | null): void
+  /** Title of the lab, and the lesson that is open. */
+  title: string
+  story: Story | null
   engine: Engine | null
   /** Whether the figures are presented to a room. */
   presenting: boolean
@@ -350,6 +435,8 @@ export interface Store {
   leading: string
   /** Say something over the figures for a while; "" takes it back. */
   say(text: string, isProblem?: boolean): void
+  /** Ends what sounds on the page, or sounded last. */
+  silence: (() => void) | null
   /** Show what the server has to say of the present state, until that changes. */
   complain(problem: string, notes: string[]): void
 }
@@ -363,11 +450,23 @@ export interface Places {
   tools: HTMLElement
 }
 
-/** A view of a figure, as far as a picture of it needs one. */
+/** A view of a figure, as far as the page needs one. */
 export interface FigureView {
   el: HTMLElement
+  model: Figure
+  /** Where the figure draws, px from its upper left corner, and what maps its axes there. */
+  frame: {
+    bbox: {left: number, right: number, top: number, bottom: number, height: number}
+    x_scale: Scale
+    y_scale: Scale
+  }
   export(type: "png", hidpi: boolean): {canvas: HTMLCanvasElement}
   export(type: "svg"): {ctx: {get_serialized_svg(fix_named_entities: boolean): string}}
+}
+
+interface Scale {
+  compute(value: number): number
+  invert(px: number): number
 }
 
 export interface Engine {

@@ -1,8 +1,10 @@
-// The box that takes a sound file; the file travels in pieces, the next one when the server has the last.
+// The box that takes a sound file; the file travels in pieces, the next one when the server has the last. The browser
+// keeps it for a day, and sends it again when the page has been loaded anew.
 
 /** @import {Answer, ControlsContent, Part, Store, UploadBox} from "./types" */
 
-import {freshId, make} from "./dom.js"
+import {button, freshId, make} from "./dom.js"
+import {forgetFile, keepFile, keptFile} from "./kept.js"
 
 const CHUNK = 512 * 1024
 
@@ -69,7 +71,10 @@ export function uploader(model, limits, root, store) {
   model.on("msg:custom", (/** @type {Answer} */ answer) => {
     if (!("id" in answer) || job?.id !== answer.id) return
     if (answer.type === "upload-more") sendNext()
-    if (answer.type === "upload-done") end(answer.text)
+    if (answer.type === "upload-done") {
+      memory?.taken(job.file)
+      end(answer.text)
+    }
     if (answer.type === "upload-failed") fail(answer.text)
   })
   input.addEventListener("change", () => {
@@ -77,7 +82,50 @@ export function uploader(model, limits, root, store) {
     input.value = ""
   })
   takeDrops(limits.page ? window : zone, zone, root, begin)
-  return make("div", {class: "upload"}, zone, problem)
+  const memory = limits.page ? keeper(limits.awaited, begin, store) : null
+  return make("div", {class: "upload"}, zone, memory?.node, problem)
+}
+
+/**
+ * Keep the file that was taken last, and say so beside the box.
+ * @param {string | null} awaited name of the file that the page's link goes with, see `UploadBox`
+ * @param {(file: File) => void} begin sends a file
+ * @param {Store} store
+ * @returns {{node: HTMLElement, taken: (file: File) => void}}
+ */
+function keeper(awaited, begin, store) {
+  const lab = location.pathname
+  const words = make("span", {})
+  /** @type {File | null} */
+  let kept = null
+  const use = button({onclick: () => { if (kept) begin(kept) }}, "Use it")
+  const forget = button({onclick: async () => {
+    await forgetFile(lab)
+    show(null)
+  }}, "Forget it")
+  const node = make("p", {class: "kept"}, words, " ", use, " ", forget)
+  /** @param {File | null} file @param {boolean} [inUse] */
+  const show = (file, inUse = false) => {
+    kept = file
+    words.textContent = !file ? "Your file stays in this browser for a day, so that a reload of the page finds it."
+      : `${file.name} stays in this browser for a day${inUse ? ", so that a reload of the page finds it" : ""}.`
+    use.hidden = !file || inUse
+    forget.hidden = !file
+    store.fileAtRisk = false
+  }
+  show(null)
+  void keptFile(lab).then((found) => {
+    if (!found) return
+    show(found.file)
+    if (awaited === "" || awaited === found.file.name) begin(found.file)
+  })
+  return {node, taken: async (file) => {
+    show(file, true)
+    if (await keepFile(lab, file)) return
+    show(null)
+    store.fileAtRisk = true
+    words.textContent = `This browser keeps no files: a reload of the page loses ${file.name}.`
+  }}
 }
 
 /**

@@ -6,6 +6,7 @@
 /** @import {Reconnection} from "./reconnection.js" */
 
 import {button} from "./dom.js"
+import {reload} from "./leaving.js"
 
 const BAD_MESSAGE = 4002
 
@@ -45,7 +46,7 @@ export function adopt(connection, reconnection) {
   connection["_on_close"] = (event, reject) => {
     forget()
     connection["_reconnection_attempts_left"] = 5
-    if (reconnection.closed(event)) location.reload()
+    if (reconnection.closed(event)) reload()
     else closed(event, reject)
   }
 }

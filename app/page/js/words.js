@@ -2,9 +2,12 @@
 
 /** @import {Entry, Places, Reading, Story, Store, WordsContent} from "./types" */
 
+import {answerBox} from "./answers.js"
 import {button, make} from "./dom.js"
 import {drawControls} from "./inputs.js"
+import {inline, markdown} from "./markdown.js"
 import {notify, whenStarted} from "./store.js"
+import {printWorksheet} from "./worksheet.js"
 
 // How long a summary must stay the same before it is said, ms.
 const RESTING_MS = 800
@@ -41,9 +44,10 @@ export function words(content, places, store) {
   let shown = null
   /** @param {Story | null} story */
   const drawLesson = (story) => {
-    const slug = story?.slug ?? ""
-    if (shown === slug) return  // open answers stay open
-    shown = slug
+    store.story = story
+    const text = JSON.stringify(story)
+    if (shown === text) return  // open answers stay open
+    shown = text
     store.leading = story?.figure ?? ""
     places.card.hidden = !story
     places.card.replaceChildren(...(story ? lessonCard(story, [task.node, progress], store) : []))
@@ -99,15 +103,20 @@ function fitted(line) {
  * @param {Store} store
  * @returns {HTMLElement[]}
  */
-function lessonCard({title, place, text, questions, next}, task, store) {
+function lessonCard(story, task, store) {
+  const {title, place, text, questions, next} = story
   return [
-    make("p", {class: "eyebrow"}, `Lesson ${place[0]} of ${place[1]}`),
+    make("p", {class: "eyebrow"}, place[0] ? `Lesson ${place[0]} of ${place[1]}` : "A lesson of your course"),
     make("h2", {class: "spoken"}, title),  // to be seen as the question above the figures
-    ...(text ? [make("p", {}, text)] : []),
-    ...questions.map(([ask, answer]) => make("details", {}, make("summary", {}, ask), make("p", {}, answer))),
+    ...markdown(text),
+    ...questions.map(([ask, answer]) => make("details", {}, make("summary", {}, ...inline(ask)), answerBox(ask),
+      answer && make("details", {}, make("summary", {}, "Answer"), ...markdown(answer)))),
     ...task,
-    ...(next ? [button({class: "next", onclick: () => store.engine?.ask({type: "lesson", slug: next[0]})},
-      `Next: ${next[1]} →`)] : []),
+    make("div", {class: "group"},
+      button({title: "Print the lesson with its figures, and your answers or room for them",
+        onclick: () => void printWorksheet(story, store)}, "Worksheet"),
+      next && button({class: "next", onclick: () => store.engine?.ask({type: "lesson", slug: next[0]})},
+        `Next: ${next[1]} →`)),
   ]
 }
 

@@ -1,0 +1,123 @@
+// The player: play, stop, a place to go to, a stretch to hear over and over; and the line that moves through the figures.
+
+/** @import {Answer, Message, Part, Store, ToolsContent} from "./types" */
+
+import {button, decode, download, freshId, make} from "./dom.js"
+import {drawPlayhead} from "./playhead.js"
+import {SLOW_MS} from "./queue.js"
+import {soundAlone} from "./store.js"
+import {createVoice} from "./voice.js"
+
+// Shortest stretch that is played over and over, s.
+const SHORTEST_S = 0.02
+const LEVEL = "Played at one safe level; dB SPL is the model’s level."
+
+/**
+ * @param {Part<ToolsContent>} model
+ * @param {(message: Message) => void} ask
+ * @param {Store} store
+ * @returns {{player: HTMLElement, status: HTMLElement, hear: (key: string) => void}}
+ */
+export function playerFor(model, ask, store) {
+  const status = make("span", {class: "playing", role: "status", title: LEVEL}, LEVEL)
+  let key = ""
+  const voice = createVoice(() => draw())
+  const silence = () => { if (voice.isPlaying()) voice.pause() }
+  const start = button({class: "play", disabled: true, onclick: () => {
+    if (voice.isPlaying()) voice.pause()
+    else void voice.play()
+  }}, "Play")
+  const stop = button({disabled: true, onclick: () => {
+    voice.pause()
+    voice.seek(voice.looped()?.from ?? 0)
+  }}, "Stop")
+  const place = make("input", {type: "range", min: "0", max: "1", step: "any", value: "0", disabled: true,
+    "aria-label": "Place in the sound"})
+  place.addEventListener("input", () => voice.seek(Number(place.value)))
+  const time = make("span", {class: "time"}, "–")
+  const id = freshId("loop")
+  const loops = make("input", {type: "checkbox", id, disabled: true})
+  const [from, to] = ["Loop from, seconds", "Loop to, seconds"].map((name) =>
+    make("input", {type: "number", min: "0", step: "0.01", class: "edge", "aria-label": name, disabled: true}))
+  const loop = make("span", {class: "loop", title: "Hear a stretch over and over: drag over a time axis with Shift held"},
+    loops, make("label", {for: id}, "Loop"), from, "to", to, "s")
+  const player = make("div", {class: "player", role: "group", "aria-label": "Player"}, start, stop, place, time, loop)
+  const inputs = [start, stop, place, loops, from, to]
+
+  const setLoop = () => {
+    const first = Math.min(Math.max(Number(from.value) || 0, 0), voice.duration() - SHORTEST_S)
+    const wanted = Number(to.value) || voice.duration()
+    const last = Math.min(Math.max(wanted, first + SHORTEST_S), voice.duration())
+    voice.loop(loops.checked ? {from: Math.max(first, 0), to: last} : null)
+  }
+  for (const input of [loops, from, to]) input.addEventListener("change", setLoop)
+  const head = drawPlayhead(store, {
+    key: () => key,
+    place: voice.place,
+    looped: voice.looped,
+    select(stretch) {
+      if (!voice.duration()) return
+      loops.checked = true
+      from.value = stretch.from.toFixed(3)
+      to.value = stretch.to.toFixed(3)
+      setLoop()
+    },
+  })
+  const showPlace = () => {
+    const at = voice.place()
+    if (/** @type {ShadowRoot | Document} */ (place.getRootNode()).activeElement !== place || voice.isPlaying())
+      place.value = String(at)
+    time.textContent = `${at.toFixed(2)} of ${voice.duration().toFixed(2)} s`
+    head.move()
+  }
+  const follow = () => {
+    showPlace()
+    if (voice.isPlaying()) requestAnimationFrame(follow)
+  }
+  let wasPlaying = false
+  const draw = () => {
+    const is = voice.isPlaying()
+    start.textContent = is ? "Pause" : "Play"
+    player.dataset.playing = String(is)
+    const stretch = voice.looped()
+    if (stretch) {
+      from.value = stretch.from.toFixed(2)
+      to.value = stretch.to.toFixed(2)
+    }
+    if (is && !wasPlaying) soundAlone(store, silence)
+    if (is && !wasPlaying) follow()
+    else showPlace()
+    wasPlaying = is
+  }
+
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let slow
+  let wanted = ""
+  /** @param {string} title @param {string} data */
+  const take = async (title, data) => {
+    await voice.load(decode(data).buffer)
+    key = wanted
+    for (const input of inputs) input.disabled = false
+    place.max = String(voice.duration())
+    for (const edge of [from, to]) edge.max = voice.duration().toFixed(2)
+    status.textContent = title
+    if (loops.checked) setLoop()
+    if (!await voice.play(0)) status.textContent = `${title}: press Play`
+  }
+  model.on("msg:custom", (/** @type {Answer} */ answer) => {
+    if (answer.type === "sound" || answer.type === "failed") clearTimeout(slow)
+    if (answer.type === "sound") void take(answer.title, answer.data)
+    if (answer.type === "file") download(answer.name, answer.mime, decode(answer.data))
+    if (answer.type === "failed") {
+      status.textContent = ""
+      store.say(answer.text, true)
+    }
+  })
+  return {player, status, hear: (asked) => {
+    clearTimeout(slow)
+    wanted = asked
+    slow = setTimeout(() => { status.textContent = "Making the sound …" }, SLOW_MS)
+    store.say("")
+    ask({type: "sound", key: asked})
+  }}
+}

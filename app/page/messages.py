@@ -1,0 +1,202 @@
+"""What a page does for each message from its browser: one method for what takes more than a line.
+
+What may come is checked by `app.server.messages`, how it looks is written down in :mod:`app.page.protocol`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, cast
+
+from app.lessons import LessonError, entry_of
+from app.page.authoring import opened, written
+from app.page.link import LONGEST
+from app.page.protocol import Ask, Made, Piece, Set
+from app.page.qr import code_of
+from app.page.questions import Questions
+from app.page.steps import Steps, go_to, moment_of
+
+
+class Messages:
+    """Handles the messages of one page.
+
+    Parameters
+    ----------
+    lab : LabView
+        The page. Its class is not imported here: it owns this object.
+
+    Attributes
+    ----------
+    steps : Steps
+        What undo and redo go through.
+    """
+
+    def __init__(self, lab: Any) -> None:
+        self._lab = lab
+        self.steps = Steps(lambda: moment_of(lab))
+        self._questions = Questions(self._show_question)
+
+    def handle(self, message: dict[str, Any]) -> None:
+        """Do what a message asks for, see `app.page.protocol.FROM_PAGE`; what moves the page is a step of undo."""
+        match message.get("type"):
+            case "sure":
+                self._answer(str(message["do"]))
+            case "undo" | "redo":
+                self._take_back(message)
+            case _:
+                with self.steps.step(message.get("step")):
+                    self._do(message)
+
+    def _do(self, message: dict[str, Any]) -> None:
+        lab, link, comparison = self._lab, self._lab.link, self._lab.comparison
+        main = lab.parts["main"]
+        match message.get("type"):
+            case "set":
+                self._set(message)
+            case "point":
+                place = str(message["figure"]), float(message["x"]), float(message["y"])
+                lab.change(lambda: (lab.pointed(*place), [])[1], answered=int(message["sequence"]))
+            case "hello":
+                lab.send_everything()
+            case "hide":
+                link.hide(map(str, message["keys"]))
+                lab.note_hidden()
+            case "reset":
+                self._reset(message)
+            case "lesson":
+                self._enter(message)
+            case "open":
+                text = str(message["link"])
+                if self._may(message, link.values_of(text), "Go there"):
+                    lab.change(lambda: self._open(text), opened=text)
+            case "pin":
+                lab.change(comparison.pin)
+            case "unpin":
+                lab.change(comparison.unpin)
+            case "swap":
+                lab.change(comparison.swap)
+            case "fit":
+                lab.change(lab.fit)
+            case "work":
+                lab.act(str(message["do"]))
+            case "code":
+                lab.code_open = bool(message["open"])
+                lab.change(list)
+            case "live":
+                lab.live_sound.play(on=bool(message["on"]))
+                lab.show()
+            case "sound":
+                main.send(lab.listening.sound(str(message["key"])))
+            case "export":
+                main.send(lab.listening.file(str(message["key"])))
+            case "upload":
+                self._upload(message)
+            case "make":
+                lab.parts["controls"].send(self._make(message))
+            case "qr":
+                main.send(code_of(str(message["text"])))
+
+    # ------------------------------------------------------------------ what moves the settings
+
+    def _set(self, message: dict[str, Any]) -> None:
+        lab, values = self._lab, dict(cast(Set, message)["values"])
+        if not self._questions.chosen:  # else the page has gone back to what held
+            lab.note_shown(values)
+        if self._may(message, values, "Change it"):
+            lab.change(lambda: lab.model.update(values), answered=int(message["sequence"]))
+
+    def _enter(self, message: dict[str, Any]) -> None:
+        model, link = self._lab.model, self._lab.link
+        lesson = model.lessons.get(str(message["slug"]))
+        wanted = {} if lesson is None else model.fresh() | model.renamed(lesson.state)
+        if self._may(message, wanted, "Open the lesson"):
+            self._lab.change(lambda: link.enter(lesson))
+
+    def _open(self, text: str) -> list[str]:
+        """Go to what another address of this page says; return notes on it."""
+        lab = self._lab
+        lab.link.leave()
+        notes = lab.model.restore({})
+        more, pinned = lab.link.read(text)
+        return [*notes, *more, *lab.comparison.show(pinned)]
+
+    def _reset(self, message: dict[str, Any]) -> None:
+        model, link = self._lab.model, self._lab.link
+        lesson, question = link.lesson, model.loses(model.fresh())
+        choices = {"all": "Reset"}
+        if lesson is not None:
+            question = (
+                f"Go back to the start of the lesson “{lesson.title}”, or leave it and reset all? {question}"
+            )
+            choices = {"lesson": "Start of the lesson", "all": "Leave it, reset all"}
+        if not self._questions.allow(message, question.strip(), choices):
+            return
+
+        def back() -> list[str]:
+            if self._questions.chosen == "lesson":
+                return list(link.enter(lesson))
+            link.leave()
+            return list(model.restore({}))
+
+        self._lab.change(back)
+
+    def _upload(self, message: dict[str, Any]) -> None:
+        lab = self._lab
+        begins = message["start"] == 0 and lab.link.awaited_file is None
+        if begins and not self._may(message, {"t.uploads": 1}, "Take the file"):
+            return
+        answer = lab.uploads.take(cast(Piece, message))
+        if answer is not None:
+            lab.parts["controls"].send(answer)
+
+    def _make(self, message: dict[str, Any]) -> Made:
+        """Open the lesson that is being made on the page, or that a file holds; return it, or what is wrong with it."""
+        lab = self._lab
+        try:
+            lesson = opened(str(message["text"]))
+            if message["keep"]:  # it starts from what the page shows
+                lesson = replace(lesson, state=lab.model.state())
+            lab.check_lesson(lesson, "The file")
+        except LessonError as problem:
+            text = str(problem).replace("The file: lesson", "The lesson") if message["keep"] else str(problem)
+            return {"type": "made", "problem": text, "slug": "", "entry": {}, "file": "", "too_long": 0}
+        if self._may(message, lab.model.fresh() | lab.model.renamed(lesson.state), "Open the lesson"):
+            lab.change(lambda: lab.link.enter(lesson))
+        return {
+            "type": "made",
+            "problem": "",
+            "slug": lesson.slug,
+            "entry": entry_of(lesson),
+            "file": written(lesson, lab.slug),
+            "too_long": max(len(lab.contents.link()) - LONGEST, 0),
+        }
+
+    def _take_back(self, message: dict[str, Any]) -> None:
+        """Undo the last step, or redo the one that was undone last."""
+        moment = self.steps.ahead(message["type"])
+        if moment is not None and self._may(message, moment.values, "Go on"):
+            if message["type"] == "undo":
+                self.steps.undo()
+            else:
+                self.steps.redo()
+            self._lab.change(lambda: go_to(self._lab, moment))
+
+    # ------------------------------------------------------------------ what would be lost
+
+    def _may(self, message: dict[str, Any], values: Mapping[str, Any], label: str) -> bool:
+        """Return whether these values may be set: nothing is lost by it, or its user was asked and is sure."""
+        return self._questions.allow(message, self._lab.model.loses(values), {"yes": label})
+
+    def _show_question(self, question: Ask, message: dict[str, Any]) -> None:
+        self._lab.show(ask=question, answered=message.get("sequence"))
+
+    def _answer(self, choice: str) -> None:
+        with self._questions.answered(choice) as asked:
+            if asked is None:
+                return
+            if choice:
+                self.handle(asked)
+            elif asked["type"] == "upload":
+                text = f"{asked['name']} was not taken."
+                self._lab.parts["controls"].send({"type": "upload-failed", "id": asked["id"], "text": text})
+            elif asked["type"] == "open":  # the page stays, and its address goes back to what it shows
+                self._lab.show(opened=asked["link"])
