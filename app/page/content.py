@@ -135,6 +135,7 @@ class Contents:
             "work": lab.transport(),
             "table": lab.runs(),
             "code": lab.model.code() if lab.code_open else "",
+            "live": lab.live_sound.tools() if lab.served else None,
         }
 
     def figures(self) -> FiguresContent:
