@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from amtlib.fdn.build import FDNBuild, real_array, sampling_rate
+from amtlib.fdn.certificate import stability
 
 FORMAT = "pyfdn-fdn-build"
 VERSIONS = (1, 2)
@@ -196,7 +197,9 @@ def metadata_from_json(text: str | bytes) -> dict[str, Any]:
     return _envelope(_parse(text))[1]
 
 
-def build_to_json(build: FDNBuild, *, version: int = 2, metadata: dict[str, Any] | None = None) -> str:
+def build_to_json(
+    build: FDNBuild, *, version: int = 2, metadata: dict[str, Any] | None = None, certificate: bool = False
+) -> str:
     """
     Write a network as JSON text, without loss.
 
@@ -208,6 +211,9 @@ def build_to_json(build: FDNBuild, *, version: int = 2, metadata: dict[str, Any]
         Format to write. Version 1 has no `post_matrix`.
     metadata : dict, optional
         Name, description and so on: whatever JSON can hold.
+    certificate : bool
+        Add what :func:`amtlib.fdn.stability` finds to the metadata, as ``stability``, where readers of other packages
+        pass over it.
 
     Returns
     -------
@@ -243,6 +249,8 @@ def build_to_json(build: FDNBuild, *, version: int = 2, metadata: dict[str, Any]
     for name in _NAMES[version]:
         value = getattr(build, _FILTERS[name])
         content[name] = None if value is None else value.tolist()
+    if certificate:
+        metadata = {**(metadata or {}), "stability": stability(build).to_dict()}
     if metadata is not None:
         content["metadata"] = metadata
     return json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
@@ -254,6 +262,7 @@ def save_build(
     *,
     version: int = 2,
     metadata: dict[str, Any] | None = None,
+    certificate: bool = False,
 ) -> None:
     """
     Write a network to a JSON file (UTF-8), as :func:`build_to_json` does. An existing file is replaced.
@@ -274,7 +283,7 @@ def save_build(
     ...     load_build(Path(folder) / "comb.json") == comb
     True
     """
-    text = build_to_json(build, version=version, metadata=metadata)
+    text = build_to_json(build, version=version, metadata=metadata, certificate=certificate)
     Path(path).write_text(text, encoding="utf-8", newline="\n")
 
 

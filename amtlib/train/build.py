@@ -13,6 +13,7 @@ import numpy.typing as npt
 import torch
 
 from amtlib.fdn.absorption import with_decay
+from amtlib.fdn.bands import DecayTimes
 from amtlib.fdn.build import FDNBuild, finite_number
 from amtlib.fdn.delays import Seed
 from amtlib.fdn.design import design_fdn
@@ -232,7 +233,7 @@ def build_fdn(
     *,
     delays: npt.ArrayLike | None = None,
     N: int | None = None,
-    rt: float | tuple[float, float] | None = 2.0,
+    rt: DecayTimes | None = 2.0,
     matrix: str = "orthogonal",
     feedback: npt.ArrayLike | str | None = None,
     input_gain: npt.ArrayLike | None = None,
@@ -247,13 +248,14 @@ def build_fdn(
     rng: Seed = None,
     alias_decay_db: float | None = None,
     rt_crossover: float | None = None,
+    rt_design: str = "auto",
 ) -> Any:
     """
     Design a network, and build a trainable flamo Shell of it.
 
     Parameters
     ----------
-    delays, N, rt, feedback, input_gain, output_gain, direct, fs, rng, rt_crossover
+    delays, N, rt, feedback, input_gain, output_gain, direct, fs, rng, rt_crossover, rt_design
         The network; see :func:`amtlib.fdn.design_fdn`. `feedback` may be a name of the matrix gallery.
     trainable, matrix, nfft, output, device, dtype, alias_decay_db
         The model; see :func:`trainable_from_build`.
@@ -289,6 +291,7 @@ def build_fdn(
         fs=fs,
         rng=rng,
         rt_crossover=rt_crossover,
+        rt_design=rt_design,
     )
     return trainable_from_build(
         build,

@@ -96,6 +96,7 @@ RESULTS: dict[str, Callable[[], Any]] = {
     "TrainingPlan": lambda: train.TrainingPlan(network(), settings={"target": X[0].numpy()}),
     "TrainLog": lambda: train.TrainLog([1 / 3, 1 / 7], {"mse_loss": [1 / 3, 1 / 7]}, 1),
     "Transfers": lambda: DRNLFilterbank((100.0, 8000.0), 32000).frequency_response(np.linspace(0.0, 1e4, 99)),
+    "Stability": lambda: fdn.stability(network()),
     "WithoutNoise": lambda: fdn.without_noise(fdn.render(network(), 0.5), 8000),
 }
 
