@@ -71,6 +71,8 @@ class BandAbsorption:
         )
         dense = np.geomspace(centres[0] / 16.0, fs / 2.0, count)
         points = np.unique(np.concatenate([[0.0], centres, dense, np.linspace(0.0, fs / 2.0, 65)]))
+        #: frequencies in Hz between which levels are bounded
+        self.points = points
         self._dense = self.peaks.at(points)
         self._dense_squares = torch.from_numpy(np.tan(math.pi * points / fs) ** 2)
 
@@ -100,10 +102,12 @@ class BandAbsorption:
         each = torch.cat(stages, dim=1)
         return torch.maximum(each[1:], each[:-1]).sum(dim=1).amax(dim=0)
 
-    def sections(self, times: Tensor, ceiling: float, *, rounds: int = 60) -> Tensor:
+    def sections(
+        self, times: Tensor, ceiling: float, *, rounds: int = 60, most_db: float = math.inf
+    ) -> Tensor:
         """Return the sections, (K + 1, 6, M), of times in s, (K, 1) or (K, M), no decay slower than `ceiling` s."""
         levels = self.targets(times).expand(-1, len(self.delays))
-        gains = self.gains(levels, rounds=rounds)
+        gains = self.gains(levels, rounds=rounds).nan_to_num(nan=0.0).clamp(-most_db, most_db)
         over = (self.bound(levels, gains) - self.at_one_second / ceiling).clamp_min(0.0)
         shelf = self.shelf(levels)
         down = torch.ones_like(shelf)
@@ -111,8 +115,15 @@ class BandAbsorption:
         return torch.cat([shelf * down, self.peaks.sections(gains)])
 
 
-def _best_crossover(centres: Array, times: Array, fs: float) -> float:
-    """Return where (tan(w / 2)) a shelf between the outer bands comes nearest to the times of all."""
+def best_crossover(centres: Array, times: Array, fs: float) -> float:
+    """
+    Return where (tan(w / 2)) a shelf between the outer bands comes nearest to the times of all.
+
+    Examples
+    --------
+    >>> 0.0 < best_crossover(np.array([500.0, 4000.0]), np.array([2.0, 1.0]), 48000.0) < 1.0
+    True
+    """
     squares = torch.from_numpy(np.tan(math.pi * centres / fs) ** 2)
     slow = torch.from_numpy(-1.0 / times)  # dB of a short line
     candidates = np.geomspace(centres[0] / 2.0, 0.49 * fs, 96)
@@ -236,7 +247,7 @@ def band_absorption(
         gain_db(time, f"rt at {centre:g} Hz", m, rate)
     if np.ptp(wanted) == 0.0:
         return first_order_absorption(wanted[0], wanted[0], m, rate)
-    t = _best_crossover(at, wanted, rate)
+    t = best_crossover(at, wanted, rate)
     filters = BandAbsorption(at, m, rate, t)
     column = torch.from_numpy(wanted)[:, None]
     if design != "graphic":

@@ -17,6 +17,7 @@ from amtlib.fdn.bands import DecayTimes
 from amtlib.fdn.build import FDNBuild, finite_number
 from amtlib.fdn.delays import Seed
 from amtlib.fdn.design import design_fdn
+from amtlib.train.filters import TrainedDecay, TrainedEqualiser
 
 __all__ = ["MatrixParam", "Trainable", "build_fdn", "extract_build", "trainable_from_build", "with_decay"]
 
@@ -33,23 +34,29 @@ LOSSLESS_ALIAS_DB = 60.0
 @dataclass(frozen=True)
 class Trainable:
     """
-    Which parts of a network are trained. Delays and filters are always fixed.
+    Which parts of a network are trained. Delays are always fixed, and filters unless their times or gains train.
 
     Parameters
     ----------
     feedback, input_gain, output_gain, direct : bool
         The feedback matrix, B, C and D.
+    decay : bool
+        The decay times of the loop's filters in octaves, from 0.05 to 30 s. The loop contracts at every value of them.
+    post_eq : bool
+        The gains of the output equaliser in octaves, up to 40 dB, of minimum phase.
 
     Examples
     --------
     >>> Trainable(direct=True)
-    Trainable(feedback=True, input_gain=True, output_gain=True, direct=True)
+    Trainable(feedback=True, input_gain=True, output_gain=True, direct=True, decay=False, post_eq=False)
     """
 
     feedback: bool = True
     input_gain: bool = True
     output_gain: bool = True
     direct: bool = False
+    decay: bool = False
+    post_eq: bool = False
 
 
 def flamo_graph() -> ModuleType:
@@ -110,7 +117,8 @@ def trainable_from_build(
     Parameters
     ----------
     build : FDNBuild
-        The start. Its filters are kept and not trained.
+        The start. Its filters are kept and not trained, unless `trainable` names them: those that train are made anew
+        with the same times or gains at the octave centres (62.5 Hz to 16 kHz).
     trainable : Trainable, optional
         What is trained; default: all but the direct path.
     matrix : {'orthogonal', 'random'}
@@ -175,6 +183,10 @@ def trainable_from_build(
     learns = Trainable() if trainable is None else trainable
     if not isinstance(learns, Trainable):
         raise TypeError(f"trainable is a {type(learns).__name__}: give Trainable(...)")
+    if learns.decay and matrix == "random":
+        raise ValueError(
+            "decay trains with matrix='orthogonal' alone, which keeps the loop from growing: give it"
+        )
     if matrix not in ("orthogonal", "random"):
         raise ValueError(f"matrix_type must be 'orthogonal' or 'random', got {matrix!r}")
     if output not in ("time", "magnitude"):
@@ -197,6 +209,8 @@ def trainable_from_build(
         device=place,
         dtype=kind,
         alias_decay_db=alias,
+        decay=TrainedDecay(build) if learns.decay else None,
+        equaliser=TrainedEqualiser(build) if learns.post_eq else None,
     )
 
 

@@ -65,9 +65,14 @@ class Snapshots:
 
     def _build(self, parameters: dict[str, Tensor]) -> FDNBuild:
         with torch.no_grad():
-            values = [v.double().cpu().numpy() for v in self._descent.response.matrices(parameters)]
-        a, b, c, d = values
-        return replace(self._start, A=a, B=b, C=c, D=d)
+            found = self._descent.response.matrices(parameters)
+        a, b, c, d, filters, post_eq = (None if v is None else v.double().cpu().numpy() for v in found)
+        start = self._start
+        return replace(
+            start, A=a, B=b, C=c, D=d,
+            filters=start.filters if filters is None else filters,
+            post_eq=start.post_eq if post_eq is None else post_eq,
+        )  # fmt: skip
 
     def _render(self, parameters: dict[str, Tensor]) -> Rendered:
         response = self._descent.response
