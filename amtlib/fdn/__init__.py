@@ -4,6 +4,7 @@ Not here: training them (:mod:`amtlib.train`). Arrays are numpy, float64, time f
 """
 
 from amtlib.fdn.absorption import absorption_times, band_absorption, with_decay
+from amtlib.fdn.acoustics import RoomMeasures, room_measures
 from amtlib.fdn.bands import standard_centres
 from amtlib.fdn.build import MAX_DELAY, MAX_LINES, FDNBuild
 from amtlib.fdn.certificate import Stability, stability
@@ -59,6 +60,7 @@ __all__ = [
     "LoopGain",
     "Modes",
     "ReverberationTimes",
+    "RoomMeasures",
     "Stability",
     "WithoutNoise",
     "absorption_times",
@@ -94,6 +96,7 @@ __all__ = [
     "random_orthogonal",
     "render",
     "reverberation_time",
+    "room_measures",
     "sample_delay_lengths",
     "save_build",
     "sparsity",

@@ -103,6 +103,7 @@ def faust(build: FDNBuild, *, name: str = "fdn") -> str:
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9 _-]{1,64}", name):
         raise ValueError(f"name = {name!r}: give 1 to 64 letters, digits, spaces, _ or -")
     n, n_in, n_out = build.N, build.n_in, build.n_out
+    late = f"par(i, {n_in}, @({build.pre_delay})) : " if build.pre_delay else ""
     lengths = ", ".join(str(int(m) - 1) for m in build.delays)
     lines = [
         f"// A feedback delay network of {n} lines, for a sampling rate of {build.fs:g} Hz. Compile with -double.",
@@ -126,7 +127,7 @@ def faust(build: FDNBuild, *, name: str = "fdn") -> str:
         *_filters(build.post_eq, "output", n_out),
         "",
         f"loop = (si.bus({2 * n}) :> delay_lines : line_filters) ~ (feedback_gains : matrix_filters);",
-        f"wet = input_gains : par(i, {n}, mem) : loop : output_gains : output_filters;",
+        f"wet = {late}input_gains : par(i, {n}, mem) : loop : output_gains : output_filters;",
         f"process = si.bus({n_in}) <: wet, direct_gains :> si.bus({n_out});",
         "",
     ]

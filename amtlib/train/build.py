@@ -117,8 +117,9 @@ def trainable_from_build(
     Parameters
     ----------
     build : FDNBuild
-        The start. Its filters are kept and not trained, unless `trainable` names them: those that train are made anew
-        with the same times or gains at the octave centres (62.5 Hz to 16 kHz).
+        The start. The model answers without its `pre_delay`, which :func:`extract_build` gives back. Its filters are
+        kept and not trained, unless `trainable` names them: those that train are made anew with the same times or gains
+        at the octave centres (62.5 Hz to 16 kHz).
     trainable : Trainable, optional
         What is trained; default: all but the direct path.
     matrix : {'orthogonal', 'random'}
@@ -199,6 +200,11 @@ def trainable_from_build(
         alias = LOSSLESS_ALIAS_DB if build.filters is None else 0.0
     else:
         alias = finite_number(alias_decay_db, "alias_decay_db", -1e-9, 200.0, "dB")
+    if build.pre_delay and (build.D.any() or learns.direct):
+        raise ValueError(
+            f"pre_delay = {build.pre_delay} lies between the direct path and the lines, where a model has no place for "
+            "it: train without one of them (dataclasses.replace(build, pre_delay=0)), and put it back afterwards"
+        )
     place = torch.device(device if device is not None else "cuda" if torch.cuda.is_available() else "cpu")
     return flamo_graph().make_shell(
         build,

@@ -195,7 +195,9 @@ def make_shell(
         parts["output_filter"] = _sections(build.post_eq, common, build.fs)
     core = system.Parallel(brA=system.Series(parts), brB=direct, sum_output=True)
     last = output_layer(nfft, time=time, alias_decay_db=alias_decay_db, device=device, dtype=dtype)
-    return NetworkShell(core=core, input_layer=dsp.FFT(nfft, dtype=dtype), output_layer=last)
+    shell = NetworkShell(core=core, input_layer=dsp.FFT(nfft, dtype=dtype), output_layer=last)
+    shell.pre_delay = build.pre_delay  # no part of the graph: its response begins without it
+    return shell
 
 
 def output_layer(
@@ -363,4 +365,5 @@ def read_build(model: Any) -> FDNBuild:
         filters=sections(leaves.filters),
         post_eq=sections(leaves.post_eq),
         post_matrix=sections(leaves.post_matrix),
+        pre_delay=int(getattr(model, "pre_delay", 0)),
     )
