@@ -22,9 +22,11 @@ CURVE_DB, SETTLED = 40.0, 0.01
 TIMES_OFF, LEVEL_OFF, CURVE_OFF = 0.05, 1.0, 1.0
 # A curve has this many points per second.
 _PER_SECOND = 1000
+# Longest pre-delay in s.
+_LATEST = 0.1
 # Good enough: times (share) and levels (dB); most of the energy of a band that the direct sound may have.
 _TIMES, _LEVELS, _DIRECT = 0.004, 0.05, 0.85
-_CORRECTION = 0.9
+_CORRECTION, _NEAR = 0.9, 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,10 +202,11 @@ class Calibration:
             except ValueError:  # too steep for the filters: the times stay
                 self.times = before
             share = self._wet_share(target)
-            self.gains = self.gains + np.clip(louder / share, -20.0, 20.0).mean(axis=2)
+            self.gains = self.gains + np.clip(louder / share, -60.0, 60.0).mean(axis=2)
             across = louder.mean(axis=(0, 1)) - louder.mean()
             self.core = replace(self.core, B=self.core.B * 10.0 ** (across / 20.0))
-            if index < max(rounds - 2, 1):
+            # while levels are far off, the decay curve is that of other octaves
+            if np.abs(np.median(louder, axis=0)).max() < _NEAR and index < max(rounds - 2, 1):
                 self._start(target, found)
         self.__dict__.update(kept)
 
@@ -236,10 +239,11 @@ class Calibration:
         heard_bands = self.centres >= min(120.0, float(self.centres[-1]))
         most = _DIRECT * (10.0 ** (target.levels / 10.0) / shares)[heard_bands].min(axis=0)
         energy = np.clip((1.0 - wet) * target.energy, 0.0, most)
-        sign = np.where(self.direct < 0.0, -1.0, 1.0)
-        self.direct = sign * np.sqrt(energy)
-        late = float(low.mean())
-        if not energy.any() and late > 0.0:
-            time = float(np.exp(np.log(self.times).mean()))
-            more = round(late * time / 60.0 * self.core.fs)
-            self.pre_delay = int(min(self.pre_delay + more, round(0.1 * self.core.fs)))
+        if not own.any() and (self.pre_delay or low.mean() > 0.0):  # the lines begin too early, or too late
+            moved = float(low.mean()) * float(np.exp(np.log(self.times).mean())) / 60.0
+            least, most_late = 0, round(_LATEST * self.core.fs)
+            wished = self.pre_delay + round(moved * self.core.fs)
+            self.pre_delay = min(max(wished, least), most_late)
+            if wished >= least:
+                return
+        self.direct = np.where(self.direct < 0.0, -1.0, 1.0) * np.sqrt(energy)

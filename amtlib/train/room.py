@@ -361,6 +361,7 @@ def _trained(
         if time.monotonic() > until:
             run.stop()
     found = extract_build(model)
+    assert found.filters is not None  # those of the calibrated start, trained or not
     times = absorption_times(found.filters, found.delays, found.fs, start.centres)
     gains = _equaliser_gains(found, start.centres)
     core = replace(found, filters=None, post_eq=None)

@@ -5,6 +5,7 @@ Not here: what they hold (:class:`amtlib.train.record.Snapshot`).
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -66,13 +67,10 @@ class Snapshots:
     def _build(self, parameters: dict[str, Tensor]) -> FDNBuild:
         with torch.no_grad():
             found = self._descent.response.matrices(parameters)
-        a, b, c, d, filters, post_eq = (None if v is None else v.double().cpu().numpy() for v in found)
-        start = self._start
-        return replace(
-            start, A=a, B=b, C=c, D=d,
-            filters=start.filters if filters is None else filters,
-            post_eq=start.post_eq if post_eq is None else post_eq,
-        )  # fmt: skip
+        fields = zip(("A", "B", "C", "D", "filters", "post_eq"), found, strict=True)
+        # filters that do not train stay those of the start
+        changed: dict[str, Any] = {n: v.double().cpu().numpy() for n, v in fields if v is not None}
+        return replace(self._start, **changed)
 
     def _render(self, parameters: dict[str, Tensor]) -> Rendered:
         response = self._descent.response
