@@ -148,7 +148,7 @@ class FdnLab(LabView):
             "Faust",
             "The network as a program for plug-ins",
             "fdn.dsp",
-            lambda lab: fdn.faust(lab.now(lab.snapshot), pre_delay=lab.pre_delay),
+            lambda lab: fdn.faust(lab.now(lab.snapshot), onset=lab.pre_delay),
         ),
         "checkpoint": Export(
             "Checkpoint",
