@@ -23,6 +23,7 @@ from app.labs.fdn.observer import Observed, Observer
 from app.labs.fdn.picture import card
 from app.labs.fdn.trainer import Trainer
 from app.page.listen import Export, Playable
+from app.page.live import network
 from app.page.protocol import Table, Work
 from app.page.view import LabView
 from app.pool import TRAININGS
@@ -43,6 +44,7 @@ def _grid(narrow: bool) -> str:
     """Return the CSS of the grid: three columns, or on a phone one, in which what leads comes first."""
     rules = []
     for lead, rows in _AREAS.items():
+        rows = (*rows, "six six six")
         shown = dict.fromkeys(" ".join(rows).split()) if narrow else rows
         areas = " ".join(f'"{row}"' for row in ("corner" if narrow else "corner corner corner", *shown))
         where = f'[data-lead="{lead}"]' if lead else ""
@@ -128,6 +130,7 @@ class FdnLab(LabView):
     lab: FdnModel
     model_class = FdnModel
     compares = False
+    live_source = "h.source"
     upload_section = "Goal"
     upload_words = "Drop an impulse response here, or choose one"
     sounds: ClassVar[dict[str, Playable]] = {
@@ -145,7 +148,7 @@ class FdnLab(LabView):
             "Faust",
             "The network as a program for plug-ins",
             "fdn.dsp",
-            lambda lab: fdn.faust(lab.now(lab.snapshot), pre_delay=lab.pre_delay),
+            lambda lab: fdn.faust(lab.now(lab.snapshot), onset=lab.pre_delay),
         ),
         "checkpoint": Export(
             "Checkpoint",
@@ -184,7 +187,7 @@ class FdnLab(LabView):
         """Whether a thread is still at something that belongs into the first picture."""
         return self._observer.making
 
-    def transport(self) -> Work:
+    def transport(self) -> Work | None:
         """Return the buttons that the run has now, and how far it is."""
         return self.trainer.content()
 
@@ -260,6 +263,21 @@ class FdnLab(LabView):
         there = [which for which in self.sounds if which not in ("part", *self.silent())]
         sounds = [self.lab.played(which) for which in there]
         return listening.common_level(sounds, super().level_dbfs(key), -3.0)
+
+    def played_live(self) -> Mapping[str, Mapping[str, Any]]:
+        """Return what live sound is made from: the network before training and now, the room, the sound."""
+        lab = self.lab
+        response, room = lab.start_decay().response, lab.room_samples()
+        return {
+            "start": network(lab.start),
+            "now": network(lab.now(lab.snapshot)),
+            "response": {
+                "energy": float(np.square(response).sum()),
+                "peak": float(np.abs(response).max()),
+            },
+            "room": {"samples": room},
+            "sound": {"samples": listening.looped(str(lab.display.source), lab.fs)},
+        }
 
     def silent(self) -> list[str]:
         """Return which sounds there are not: the room's, where there is none, and a part's, where none is chosen."""
