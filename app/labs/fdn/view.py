@@ -43,8 +43,8 @@ _AREAS = {
 def _grid(narrow: bool) -> str:
     """Return the CSS of the grid: three columns, or on a phone one, in which what leads comes first."""
     rules = []
-    for lead, rows in _AREAS.items():
-        rows = (*rows, "six six six")
+    for lead, areas_of_lead in _AREAS.items():
+        rows = (*areas_of_lead, "six six six")
         shown = dict.fromkeys(" ".join(rows).split()) if narrow else rows
         areas = " ".join(f'"{row}"' for row in ("corner" if narrow else "corner corner corner", *shown))
         where = f'[data-lead="{lead}"]' if lead else ""
