@@ -422,15 +422,6 @@ class FdnModel(FdnSetup):
             lambda: listening.through(self.heard(snapshot, which), source, tail),
         )
 
-    def room_samples(self) -> Array:
-        """Return the room's response in float32 as a page plays it, empty where there is none."""
-        room = self.target
-        return self.stage(
-            "samples of the room",
-            self.room_key(),
-            lambda: np.zeros(0, np.float32) if room is None else room.astype(np.float32),
-        )
-
     def summary(self) -> str:
         """Describe in one line what is there, for the page and for a screen reader."""
         return words.summary(self.start, self.run, self.fs)
