@@ -100,7 +100,7 @@ def test_a_page_that_found_its_session_again_is_sent_all_of_it(
 
 
 def test_the_arrays_travel_as_one() -> None:
-    part = LabPart(dict, print, kind="figures")
+    part = LabPart(dict, print, kind="main")
     messages: list[Any] = []
     part._send_msg = messages.append
     matrix = np.arange(4.0).reshape(2, 2)

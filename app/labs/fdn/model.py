@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 
 from amtlib import fdn
@@ -419,15 +420,6 @@ class FdnModel(FdnSetup):
             f"played {which}",
             (self.moment(snapshot), source, *(self.key_of("x.line", "x.into") if which == "part" else ())),
             lambda: listening.through(self.heard(snapshot, which), source, tail),
-        )
-
-    def room_samples(self) -> Array:
-        """Return the room's response in float32 as a page plays it, empty where there is none."""
-        room = self.target
-        return self.stage(
-            "samples of the room",
-            self.room_key(),
-            lambda: np.zeros(0, np.float32) if room is None else room.astype(np.float32),
         )
 
     def summary(self) -> str:

@@ -15,7 +15,7 @@ import torch
 
 from amtlib import audio, fdn
 from amtlib.train import TrainingRun
-from app.labs.fdn import listening, parts, words
+from app.labs.fdn import listening, live, parts, words
 from app.labs.fdn.figures import FIGURES
 from app.labs.fdn.flow import at_place
 from app.labs.fdn.model import FdnModel
@@ -23,7 +23,6 @@ from app.labs.fdn.observer import Observed, Observer
 from app.labs.fdn.picture import card
 from app.labs.fdn.trainer import Trainer
 from app.page.listen import Export, Playable
-from app.page.live import network
 from app.page.protocol import Table, Work
 from app.page.view import LabView
 from app.pool import TRAININGS
@@ -43,8 +42,8 @@ _AREAS = {
 def _grid(narrow: bool) -> str:
     """Return the CSS of the grid: three columns, or on a phone one, in which what leads comes first."""
     rules = []
-    for lead, rows in _AREAS.items():
-        rows = (*rows, "six six six")
+    for lead, areas_of_lead in _AREAS.items():
+        rows = (*areas_of_lead, "six six six")
         shown = dict.fromkeys(" ".join(rows).split()) if narrow else rows
         areas = " ".join(f'"{row}"' for row in ("corner" if narrow else "corner corner corner", *shown))
         where = f'[data-lead="{lead}"]' if lead else ""
@@ -265,19 +264,8 @@ class FdnLab(LabView):
         return listening.common_level(sounds, super().level_dbfs(key), -3.0)
 
     def played_live(self) -> Mapping[str, Mapping[str, Any]]:
-        """Return what live sound is made from: the network before training and now, the room, the sound."""
-        lab = self.lab
-        response, room = lab.start_decay().response, lab.room_samples()
-        return {
-            "start": network(lab.start),
-            "now": network(lab.now(lab.snapshot)),
-            "response": {
-                "energy": float(np.square(response).sum()),
-                "peak": float(np.abs(response).max()),
-            },
-            "room": {"samples": room},
-            "sound": {"samples": listening.looped(str(lab.display.source), lab.fs)},
-        }
+        """Return what live sound is made from."""
+        return live.played_live(self.lab)
 
     def silent(self) -> list[str]:
         """Return which sounds there are not: the room's, where there is none, and a part's, where none is chosen."""
