@@ -205,7 +205,9 @@ def decision_variable(target: Values, masker: Values, fs_internal: float) -> Ten
     return (total - other.clamp_min(0.0)).clamp_min(0.0) / fs_internal
 
 
-def probability_correct(decision: Numbers, intervals: int = 3, version: str = "paulick2024") -> Tensor:
+def probability_correct(
+    decision: Numbers, intervals: int = 3, version: str = "paulick2024", variance: float | None = None
+) -> Tensor:
     """
     Return the probability that the interval with the target is found.
 
@@ -217,6 +219,8 @@ def probability_correct(decision: Numbers, intervals: int = 3, version: str = "p
         Of the trial, one of which has the target.
     version : {'paulick2024', 'jepsen2008'}
         Internal noise of variance 40, or 130.
+    variance : float, optional
+        Of internal noise instead, > 0.
 
     Returns
     -------
@@ -226,7 +230,7 @@ def probability_correct(decision: Numbers, intervals: int = 3, version: str = "p
     Raises
     ------
     ValueError
-        If there is no formula for as many intervals, or the version is unknown.
+        If there is no formula for as many intervals, the version is unknown, or the variance is not above 0.
 
     Examples
     --------
@@ -236,9 +240,12 @@ def probability_correct(decision: Numbers, intervals: int = 3, version: str = "p
     _check_version(version)
     if intervals not in _INTERVALS:
         raise ValueError(f"intervals = {intervals!r}; give 2, 3 or 4")
+    noise = _VARIANCE[version] if variance is None else variance
+    if not (math.isfinite(noise) and noise > 0.0):
+        raise ValueError(f"variance = {variance}; give a finite number > 0, such as 40")
     slope, bias = _INTERVALS[intervals]
     value = as_tensor(decision, "decision", numbers=True)
-    return 1.0 - torch.erfc((value / math.sqrt(_VARIANCE[version]) * slope - bias) * _ROOT_HALF) / 2.0
+    return 1.0 - torch.erfc((value / math.sqrt(noise) * slope - bias) * _ROOT_HALF) / 2.0
 
 
 def is_detected(probability: Numbers, down: int) -> Tensor:

@@ -4,8 +4,9 @@ Not here: the models (:mod:`amtlib.perception.gammatone_models`, :mod:`amtlib.pe
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, overload
+from typing import Literal, Self, overload
 
 import torch
 from torch import Tensor
@@ -16,6 +17,9 @@ from amtlib.inputs import Numbers, Signal, as_tensor
 from amtlib.modules import RealModule
 from amtlib.results import Result
 from amtlib.scales import erb2fc, fc2erb
+
+#: What ends the names of configurations in states
+_EXTRA = "_extra_state"
 
 
 @dataclass(frozen=True, repr=False)
@@ -127,6 +131,55 @@ class PerceptionModel(RealModule):
             raise ValueError(f"x has shape {tuple(x.shape)}; give (T,) or (batch, T)")
         stages = self._run(x)
         return stages if return_stages else stages.internal
+
+    def some_channels(self, channels: Sequence[int]) -> Self:
+        """
+        Return a model of some of the channels, with values of its own that are now the same.
+
+        Parameters
+        ----------
+        channels : sequence of int
+            Indices, each once.
+
+        Returns
+        -------
+        PerceptionModel
+            On the same device. Its channels give what they give here; of the modulation bands it has those that any
+            of its channels has.
+
+        Raises
+        ------
+        ValueError
+            If there is no channel, or no such channel.
+
+        Examples
+        --------
+        >>> from amtlib import Dau1997
+        >>> Dau1997(16000, 500.0, 2000.0).some_channels(range(3, 5)).num_channels
+        2
+        """
+        some = list(channels)
+        if not some or not all(0 <= each < self.num_channels for each in some):
+            raise ValueError(f"channels = {some}; give at least one of 0 to {self.num_channels - 1}")
+        given = self.configuration() | {
+            "fc": self._built["fc"][some],
+            "learnable": self.learnable,
+            "dtype": self.dtype,
+        }
+        part = type(self)(**given).to(self.fc.device)
+        whole = self.state_dict()
+        state = part.state_dict()
+        for name, value in state.items():
+            if name.endswith(_EXTRA):
+                continue
+            own = whole[name]
+            if value.ndim and name.startswith("modulation."):
+                own = own[: len(value)]  # bands, from the lowest
+            elif value.ndim and len(own) == self.num_channels:
+                own = own[some]
+            state[name] = own
+        part.load_state_dict(state)
+        return part.train(self.training)
 
     def extra_repr(self) -> str:
         """Return the main settings, for printing the module."""

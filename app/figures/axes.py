@@ -1,5 +1,6 @@
 """The axes of figures: what is measured, its unit, its scale, its limits and its ticks.
-Source: the ERB-number scale of Glasberg & Moore (1990), on which channels are equally far apart.
+Source: the ERB-number scale of Glasberg & Moore (1990), on which channels are equally far apart; the map of the cochlea
+of Greenwood (1990).
 Not drawing: see figure.py.
 """
 
@@ -24,6 +25,11 @@ OCTAVES = (31.25, 63, 125, 250, 500, 1000, 2000, 4000, 8000, 16000)
 def erb_number(frequency: Array | Sequence[float] | float) -> Array:
     """Return the ERB number in Cam of frequencies in Hz: the scale on which channels are equally far apart."""
     return scales.fc2erb(torch.from_numpy(np.array(frequency, dtype=float, ndmin=0))).numpy()
+
+
+def place_number(frequency: Array | Sequence[float] | float) -> Array:
+    """Return where frequencies in Hz have their places in the cochlea, mm from the stapes."""
+    return scales.fc2place(torch.from_numpy(np.array(frequency, dtype=float, ndmin=0))).numpy()
 
 
 def frequency_ticks(octaves: Sequence[float] = OCTAVES) -> list[tuple[float, str]]:
@@ -106,10 +112,15 @@ class Axis:
         What is measured, and in what.
     limits : tuple of float, Rising or callable
         Lowest and highest value, in the axis' unit; or what gives them when called with what the figure reads from.
-    scale : {"linear", "log", "erb", "names"}
-        ``"erb"``: values are in Hz, drawn equally far apart in ERB. ``"names"``: values are words.
+    scale : {"linear", "log", "erb", "place", "names"}
+        ``"erb"``: values are in Hz, drawn equally far apart in ERB; ``"place"``: in Hz, drawn at their places in the
+        cochlea. ``"names"``: values are words.
     ticks : sequence or callable, optional
         Values that get a tick; or what gives them. On frequency axes they are octaves where none are given.
+    tick_label : callable, optional
+        Takes a value; returns what stands at its tick, where that is not the value itself.
+    caption : str
+        What stands beside the axis, where that is not label and unit.
     flipped : bool
         Whether values grow downwards.
     whole : bool
@@ -128,6 +139,8 @@ class Axis:
     limits: Limits | Rising | Callable[[Any], Limits] = (0.0, 1.0)
     scale: str = "linear"
     ticks: Sequence[float] | Callable[[Any], Sequence[float]] | None = None
+    tick_label: Callable[[float], str] | None = None
+    caption: str = ""
     flipped: bool = False
     whole: bool = False
     brief: bool = False
@@ -136,8 +149,10 @@ class Axis:
     sounds: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.scale not in {"linear", "log", "erb", "names"}:
-            raise ValueError(f"Axis {self.name} has scale {self.scale!r}; choose linear, log, erb or names.")
+        if self.scale not in {"linear", "log", "erb", "place", "names"}:
+            raise ValueError(
+                f"Axis {self.name} has scale {self.scale!r}; choose linear, log, erb, place or names."
+            )
         if self.sounds and (self.unit not in _PER_SECOND or self.scale != "linear"):
             raise ValueError(
                 f"Axis {self.name} is to be the time of a sound; give it the unit s or ms, linear."
@@ -156,12 +171,14 @@ class Axis:
     @property
     def shown(self) -> str:
         """What stands beside the axis."""
-        return "" if not self.labelled else self.unit if self.brief else self.heading
+        return "" if not self.labelled else self.unit if self.brief else self.caption or self.heading
 
     def place(self, values: Any) -> Array:
         """Return where values of this axis lie on it."""
         if self.scale == "names":
             return np.asarray(values, dtype=object)
+        if self.scale == "place":
+            return place_number(values)
         return erb_number(values) if self.scale == "erb" else np.asarray(values, dtype=float)
 
     def between(self, state: Any, held: float = 0.0) -> Limits:
@@ -187,8 +204,8 @@ class Axis:
             if self.scale == "log" and isinstance(self.limits, tuple):
                 ticks = decades(*self.limits)  # Bokeh would write them as powers of ten
                 return [(tick, f"{tick:.10g}") for tick in ticks]
-            if self.scale != "erb":
+            if self.scale not in ("erb", "place"):
                 return None
             ticks = OCTAVES
-        names = frequency_label if self.unit == "Hz" else "{:.3g}".format
+        names = self.tick_label or (frequency_label if self.unit == "Hz" else "{:.3g}".format)
         return [(place, names(tick)) for place, tick in zip(self.place(ticks).tolist(), ticks, strict=True)]

@@ -135,6 +135,7 @@ class Contents:
             "work": lab.transport(),
             "table": lab.runs(),
             "code": lab.model.code() if lab.code_open else "",
+            "live": lab.live_sound.tools() if lab.served else None,
         }
 
     def figures(self) -> FiguresContent:
@@ -147,6 +148,7 @@ class Contents:
             "grid": lab.figures.areas() + (lab.grid or lab.figures.one_column()),
             "axes": lab.figures.axes(),
             "pointable": [figure.name for figure in lab.figures.values() if figure.pointable],
+            "films": lab.figures.films(),
             "late": computing or lab.late(),
             "scene": Scene().whole() if computing else lab.scene.whole(),
             # The figures are always drawn, the drawer of a phone is not: they start what the parts share.

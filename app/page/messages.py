@@ -67,7 +67,7 @@ class Messages:
             case "open":
                 text = str(message["link"])
                 if self._may(message, link.values_of(text), "Go there"):
-                    lab.change(lambda: self._open(text))
+                    lab.change(lambda: self._open(text), opened=text)
             case "pin":
                 lab.change(comparison.pin)
             case "unpin":
@@ -81,6 +81,9 @@ class Messages:
             case "code":
                 lab.code_open = bool(message["open"])
                 lab.change(list)
+            case "live":
+                lab.live_sound.play(on=bool(message["on"]))
+                lab.show()
             case "sound":
                 main.send(lab.listening.sound(str(message["key"])))
             case "export":
@@ -99,7 +102,13 @@ class Messages:
         if not self._questions.chosen:  # else the page has gone back to what held
             lab.note_shown(values)
         if self._may(message, values, "Change it"):
-            lab.change(lambda: lab.model.update(values), answered=int(message["sequence"]))
+
+            def move() -> list[str]:
+                notes: list[str] = lab.model.update(values)
+                lab.followed(values)
+                return notes
+
+            lab.change(move, answered=int(message["sequence"]))
 
     def _enter(self, message: dict[str, Any]) -> None:
         model, link = self._lab.model, self._lab.link
@@ -184,7 +193,7 @@ class Messages:
         return self._questions.allow(message, self._lab.model.loses(values), {"yes": label})
 
     def _show_question(self, question: Ask, message: dict[str, Any]) -> None:
-        self._lab.ask(question, answered=message.get("sequence"))
+        self._lab.show(ask=question, answered=message.get("sequence"))
 
     def _answer(self, choice: str) -> None:
         with self._questions.answered(choice) as asked:
@@ -195,3 +204,5 @@ class Messages:
             elif asked["type"] == "upload":
                 text = f"{asked['name']} was not taken."
                 self._lab.parts["controls"].send({"type": "upload-failed", "id": asked["id"], "text": text})
+            elif asked["type"] == "open":  # the page stays, and its address goes back to what it shows
+                self._lab.show(opened=asked["link"])

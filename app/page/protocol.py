@@ -7,6 +7,7 @@ The browser's half is page/js. What a page may send is checked before Bokeh read
 from collections.abc import Mapping
 from typing import Any, Final, Literal, NotRequired, TypeAlias, TypedDict
 
+from app.figures.film import FilmContent
 from app.lessons import Reading
 
 # ---------------------------------------------------------------- from the page
@@ -95,6 +96,13 @@ class ShowCode(TypedDict):
     open: bool
 
 
+class PlayLive(TypedDict):
+    """Whether live sound is played: its numbers then travel with every `Update` that changes them."""
+
+    type: Literal["live"]
+    on: bool
+
+
 class AskFor(TypedDict):
     """A sound to play, or a file to keep."""
 
@@ -125,6 +133,7 @@ FromPage: TypeAlias = (
     | Command
     | Transport
     | ShowCode
+    | PlayLive
     | AskFor
     | Piece
 )
@@ -141,6 +150,7 @@ FROM_PAGE: Final[Mapping[str, type[Any]]] = {
     **dict.fromkeys(("hello", "reset", "pin", "unpin", "swap", "fit", "undo", "redo"), Command),
     "work": Transport,
     "code": ShowCode,
+    "live": PlayLive,
     **dict.fromkeys(("sound", "export"), AskFor),
     "upload": Piece,
 }
@@ -243,6 +253,14 @@ class Work(TypedDict):
     text: str
 
 
+class LiveTools(TypedDict):
+    """What live sound is offered with: rate in Hz, the setting of what is sent, whether a microphone is allowed."""
+
+    fs: int
+    source: dict[str, Any]
+    microphone: bool
+
+
 class Table(TypedDict):
     """A table of words under the figures. ``clear`` is what the button says that empties it."""
 
@@ -270,6 +288,7 @@ class ToolsContent(TypedDict):
     work: Work | None
     table: Table | None
     code: str
+    live: LiveTools | None
 
 
 class Engine(TypedDict):
@@ -312,6 +331,7 @@ class FiguresContent(TypedDict):
     template: str
     grid: str
     pointable: list[str]
+    films: list[FilmContent]
     axes: dict[str, FigureAxes]
     late: bool
     scene: dict[str, dict[str, Any]]
@@ -338,10 +358,13 @@ class Ask(TypedDict):
 
 
 class Update(TypedDict):
-    """All that a change moves, in one message, so that the page never shows half of it."""
+    """All that a change moves, in one message, so that the page never shows half of it; ``opened`` answers
+    `OpenLink`.
+    """
 
     type: Literal["update"]
     ask: NotRequired[Ask]
+    opened: NotRequired[str]
     answered: NotRequired[int]
     values: NotRequired[dict[str, Any]]
     link: NotRequired[str]
@@ -349,6 +372,7 @@ class Update(TypedDict):
     tools: NotRequired[ToolsContent]
     controls: NotRequired[ControlsState]
     scene: NotRequired[dict[str, dict[str, Any]]]
+    live: NotRequired[dict[str, dict[str, Any]]]
 
 
 class Sound(TypedDict):

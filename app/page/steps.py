@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from app.lab import Lesson
+from app.lessons import Lesson
 
 #: Steps that can be taken back; a moment takes some kB.
 MOST = 50

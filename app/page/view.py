@@ -9,7 +9,7 @@ import contextlib
 import logging
 import math
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, cast
 
 import holoviews as hv
@@ -30,10 +30,11 @@ from app.page.inbox import Inbox
 from app.page.layout import SITE, cell_frame, page_frame, title_bar
 from app.page.link import Link
 from app.page.listen import DATA, SAFE_DBFS, Export, Listening, Playable, zipped
+from app.page.live import LiveSound
 from app.page.messages import Messages
 from app.page.part import LabPart
 from app.page.problems import sentence
-from app.page.protocol import NEWEST_WINS, Ask, Table, Update
+from app.page.protocol import NEWEST_WINS, Table, Update
 from app.page.protocol import Work as WorkContent
 from app.page.steps import moment_of
 from app.page.upload import TakesFiles, Uploads
@@ -97,6 +98,8 @@ class LabView(Viewer):
     exports: ClassVar[Mapping[str, Export]] = {}
     #: Key of the sound that stands for a state when two are compared by ear, if there is one.
     compared: ClassVar[str] = ""
+    #: Key of the setting that says what is sent through a network that plays live, if the lab has one.
+    live_source: ClassVar[str] = ""
 
     def __init__(
         self,
@@ -131,6 +134,7 @@ class LabView(Viewer):
         self.comparison = Comparison(self, pinned)
         self.messages = Messages(self)
         self.listening = Listening(self, self.comparison)
+        self.live_sound = LiveSound(self)
         self.uploads = Uploads(self.stimulus, self._accept)
         self.contents = Contents(self)
         self.parts = {
@@ -177,6 +181,9 @@ class LabView(Viewer):
         """Look closer at a place of a figure, in its axes' units; return what is to be said about it."""
         return []
 
+    def followed(self, keys: Iterable[str]) -> None:
+        """Move what should follow the settings with these keys, which somebody has changed by hand."""
+
     def late(self) -> bool:
         """Whether results may arrive between the page's first picture and its connection: it then asks again."""
         return False
@@ -194,6 +201,10 @@ class LabView(Viewer):
         if key not in self.sounds:
             raise KeyError(f"There is no sound called {key}")
         return self.sounds[key].make(self.model)
+
+    def played_live(self) -> Mapping[str, Mapping[str, Any]]:
+        """Return what live sound is made from, see :mod:`app.page.live`."""
+        raise NotImplementedError(f"{type(self).__name__} plays nothing live")
 
     def silent(self) -> list[str]:
         """Return the keys of sounds that there are not in the present state."""
@@ -361,21 +372,21 @@ class LabView(Viewer):
             return make() or []
         return []  # the settings do not fit together: `_refresh` says why
 
-    def change(self, make: Callable[[], list[str] | None], answered: int | None = None) -> None:
+    def change(self, make: Callable[[], list[str] | None], **beside: Any) -> None:
         """Run what changes the model, and show what comes of it and its notes.
 
         Parameters
         ----------
         make : callable
             Returns the notes, if there are any.
-        answered : int, optional
-            Number of the page's message that asked for it.
+        **beside
+            What the `Update` holds besides, such as the number of the message that it answers.
         """
-        self._refresh(self._change(make), answered)
+        self._refresh(self._change(make), **beside)
 
-    def ask(self, question: Ask, answered: int | None = None) -> None:
-        """Put a question on the page, on which all stays as it is."""
-        self._refresh(self.status.notes, answered, question)
+    def show(self, **beside: Any) -> None:
+        """Show the present state, with the notes that stand there, and what the `Update` holds besides."""
+        self._refresh(self.status.notes, **beside)
 
     def note_shown(self, values: Mapping[str, Any]) -> None:
         """Note that the page shows the values that it sent: whatever differs from them is sent back."""
@@ -393,9 +404,10 @@ class LabView(Viewer):
             self._show(self.status.notes)
         self._sent.setdefault("link", self.contents.link())
         everything = {"values": self.model.values(), "scene": self.scene.whole(), **self._sent}
+        everything |= self.live_sound.whole()
         self.parts["main"].send({"type": "update", **everything})
 
-    def _refresh(self, notes: list[str], answered: int | None = None, ask: Ask | None = None) -> None:
+    def _refresh(self, notes: list[str], **beside: Any) -> None:
         """Show the present state; where it cannot be computed, say why and keep the last good picture."""
         try:
             self.live.draw(self.reads())
@@ -409,11 +421,7 @@ class LabView(Viewer):
             self.status.problem = sentence(problem)
         self.status.notes = notes + self.model.take_notes()
         self._stop_work(unless_for=self.job())
-        update: Update = {"type": "update"}
-        if answered is not None:
-            update["answered"] = answered
-        if ask is not None:
-            update["ask"] = ask
+        update = cast(Update, {"type": "update", **{k: v for k, v in beside.items() if v is not None}})
         values = self.model.values()
         if values != self._sent_values:
             changed = {key: v for key, v in values.items() if self._sent_values.get(key) != v}
@@ -421,6 +429,9 @@ class LabView(Viewer):
         changes = self.scene.changes()
         if changes is not None:
             update["scene"] = changes
+        played = self.live_sound.changes()
+        if played is not None:
+            update["live"] = played
         self._send(
             update,
             words=self.contents.words(),
@@ -469,6 +480,7 @@ class LabView(Viewer):
             before = moment_of(self).values
             is_awaited = self.link.awaits(decoded.recording.name)
             found = target.accept(decoded)
+            self.followed(["s.uploads"])
             self.link.awaited_file = None
             if is_awaited:
                 notes = self.model.restore(before)

@@ -3,6 +3,7 @@
 import dataclasses
 import html.parser
 import importlib
+import inspect
 import io
 import math
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from amtlib import (
     Moore2016BinauralLoudness,
     Moore2016Spectrum,
     audio,
+    experiments,
     fdn,
     fit_drnl,
     lti,
@@ -42,7 +44,7 @@ PACKAGES = (
         f"amtlib.{name}"
         for name in ("audio", "batch", "ears", "fdn", "filterbanks", "jobs", "loudness", "lti", "perception")
     ),
-    *("amtlib.signals", "amtlib.train", "amtlib.train.losses"),
+    *("amtlib.experiments", "amtlib.signals", "amtlib.train", "amtlib.train.losses"),
 )
 X = 0.02 * torch.randn(2, 4000, generator=torch.Generator().manual_seed(1))
 PATTERN = torch.linspace(0.0, 1.0, 150)
@@ -59,6 +61,22 @@ def sound() -> audio.Recording:
     return audio.load(buffer.getvalue(), name=f"{'long ' * 40}<b>take</b>.wav", channel="all")
 
 
+def answered() -> experiments.Run:
+    listener = experiments.SimulatedObserver(experiments.PsychometricFunction(20.0, 8.0, 1 / 3))
+    return experiments.Run(experiments.ToneInQuiet()).proceed(listener)
+
+
+EXPERIMENTS: dict[str, Callable[[], Any]] = {
+    **{kind.__name__: kind for kind in experiments.EXPERIMENTS.values()},
+    "Answered": lambda: answered().trials[0],
+    "Decision": lambda: experiments.Decision(X, 1 / 3, 1 / 7),
+    "Psi": experiments.Psi,
+    "PsychometricFit": lambda: answered().fit(),
+    "PsychometricFunction": lambda: experiments.PsychometricFunction(1 / 3, 1 / 7),
+    "Trial": lambda: answered().experiment.trial(1 / 3, 0, 1),
+    "UpDown": experiments.UpDown,
+    "Variable": lambda: experiments.AMMasking().variable,
+}
 RESULTS: dict[str, Callable[[], Any]] = {
     "Analysis": lambda: Analysis("moore2016", full_scale_db=100.0),
     "BinauralLoudness": lambda: Moore2016BinauralLoudness()(PATTERN, PATTERN, return_stages=True),
@@ -71,6 +89,7 @@ RESULTS: dict[str, Callable[[], Any]] = {
     "DRNLParameters": lambda: parameters_at(torch.linspace(100.0, 8000.0, 50)),
     "DenseSpectrum": lambda: Moore2016Spectrum().dense(X),
     "EqualLoudnessContour": lambda: equal_loudness_contour(Glasberg2002(), 40.0, [500.0, 1000.0, 2000.0]),
+    **EXPERIMENTS,
     "ExcitationPicture": lambda: excitation_pattern(X[0], 32000),
     "FDNBuild": network,
     "Glasberg2002Stages": lambda: Glasberg2002()(X, return_stages=True),
@@ -85,6 +104,8 @@ RESULTS: dict[str, Callable[[], Any]] = {
     "Rendered": lambda: train.Rendered.of_response(X[0], fs=32000.0),
     "ReverberationTimes": lambda: fdn.reverberation_time(fdn.render(network(), 0.5), 8000),
     "Snapshot": lambda: train.Snapshot(0, math.nan, {"a": 1 / 3}, {"a": X, "b": X}, lambda p: network()),
+    "RoomFit": lambda: train.fit_room(fdn.render(network(), 0.5), 8000, 4, max_steps=0),
+    "RoomMeasures": lambda: fdn.room_measures(fdn.render(network(), 0.5), 8000),
     "SoundLoudness": lambda: loudness(sound()),
     "StationaryLoudness": lambda: Moore2016().stationary(1000.0, torch.full((40, 1), 60.0)),
     "Step": lambda: train.Step(10, 1 / 3, {"mse_loss": 1 / 3, "_ColorlessSparsity": 1 / 7}, 1 / 9),
@@ -96,6 +117,7 @@ RESULTS: dict[str, Callable[[], Any]] = {
     "TrainingPlan": lambda: train.TrainingPlan(network(), settings={"target": X[0].numpy()}),
     "TrainLog": lambda: train.TrainLog([1 / 3, 1 / 7], {"mse_loss": [1 / 3, 1 / 7]}, 1),
     "Transfers": lambda: DRNLFilterbank((100.0, 8000.0), 32000).frequency_response(np.linspace(0.0, 1e4, 99)),
+    "Stability": lambda: fdn.stability(network()),
     "WithoutNoise": lambda: fdn.without_noise(fdn.render(network(), 0.5), 8000),
 }
 
@@ -110,6 +132,8 @@ def results() -> dict[str, type]:
             if not isinstance(kind, type) or (
                 kind.__module__.startswith("amtlib.train.losses.") and not hasattr(kind, "_repr_html_")
             ):
+                continue
+            if inspect.isabstract(kind):
                 continue
             if dataclasses.is_dataclass(kind) or hasattr(kind, "_fields"):
                 found[name] = kind

@@ -172,10 +172,15 @@ test("Back asks the server for the address before, and its answer makes no new e
   engine.lost()
   engine.found()
   assert.deepEqual(sent.slice(1), [{type: "open", link: "s.level=61"}, {type: "hello"}])  // the first was lost
-  engine.receive(update({controls: {lesson: "", hide: []}, link: "s.level=61"}))
+  engine.receive(update({link: "lesson=one&f.order=2"}))  // of a move before
+  context.mock.timers.tick(350)
+  engine.receive(update({opened: "s.level=61", controls: {lesson: "", hide: []}, link: "s.level=61"}))
   context.mock.timers.tick(350)
   assert.equal(pushed.length, 1)
   assert.deepEqual(written, [])
+  engine.set("s.level", 62)
+  context.mock.timers.tick(350)
+  assert.deepEqual(written, ["/filterbank?s.level=62"])
 })
 
 test("while a question is open nothing is moved", (context) => {

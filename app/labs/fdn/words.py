@@ -164,11 +164,15 @@ def differences(found: Mapping[str, Analysis], heard: Mapping[str, Decay], *, ro
 
 
 def ear_measures(found: Mapping[str, Representation | None]) -> dict[str, float]:
-    """Return how uneven the excitation is and how far the cochleagram is from the room's, in dB, and how much of the
-    room's is heard, in %; NaN where not known.
+    """Return how uneven the excitation is and how far the cochleagram is from the room's, in dB, how much of the room's
+    is heard, in %, and for how long at two frequencies, in s; NaN where not known.
     """
     room = found.get("target")
-    numbers = {"audible_percent": math.nan if room is None else 100 * float((room.sensation > 0).mean())}
+    numbers = {"audible_percent": math.nan if room is None else 100 * room.audible}
+    for frequency in (2, 8):
+        heard_until = math.nan if room is None else room.heard_at(1000 * frequency)
+        numbers[f"heard_until_{frequency}k_s"] = heard_until
+    numbers["colour_target"] = math.nan if room is None else room.colour
     for which in ("start", "now"):
         heard = found.get(which)
         numbers[f"colour_{which}"] = math.nan if heard is None else heard.colour

@@ -37,8 +37,11 @@ export function startEngine(send, store, {values, link, permalink, frame}) {
   let isWriting = false
   // The lesson of the address that stands there: another one gets an entry of its own in the browser's history.
   let entry = frame.lesson
+  // Where the browser's Back and Forward lead, until the server is there.
+  /** @type {string | null} */
+  let opening = null
   const replaceAddress = () => {
-    if (query() === written) return
+    if (opening !== null || query() === written) return
     written = query()
     history.replaceState({lesson: entry}, "", address())
   }
@@ -50,9 +53,6 @@ export function startEngine(send, store, {values, link, permalink, frame}) {
       replaceAddress()
     }, CALM_MS)
   }
-  // Where the browser's Back and Forward lead, until the server is there.
-  /** @type {string | null} */
-  let opening = null
   const open = (/** @type {string} */ to) => queue.ask({type: "open", link: to})
   if (permalink) {
     history.replaceState({lesson: entry}, "")
@@ -88,14 +88,19 @@ export function startEngine(send, store, {values, link, permalink, frame}) {
   store.receivers.link = (fresh) => {
     link = fresh
     hiding = false
-    opening = null
   }
 
   /** @type {Engine} */
   const engine = {
-    ask: queue.ask,
+    ask(message) {
+      store.say("")  // what was said of an earlier press
+      queue.ask(message)
+    },
     drawn: queue.drawn,
-    lost: queue.lost,
+    lost() {
+      queue.lost()
+      store.receivers.lost?.()
+    },
     point: (place) => queue.point(place, moves.of(place.figure)),
     address,
     set(key, value) {
@@ -117,7 +122,8 @@ export function startEngine(send, store, {values, link, permalink, frame}) {
       sendHidden()
       writeAddress()
     },
-    receive({type, answered, ...parts}) {
+    receive({type, answered, opened, ...parts}) {
+      if (opened === opening) opening = null
       if (answered !== undefined) queue.answered(answered)  // first: the values beside it are up to date
       for (const [part, fresh] of Object.entries(parts))
         /** @type {Record<string, (fresh: unknown) => void>} */ (store.receivers)[part]?.(fresh)

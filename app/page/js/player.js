@@ -5,6 +5,7 @@
 import {button, decode, download, freshId, make} from "./dom.js"
 import {drawPlayhead} from "./playhead.js"
 import {SLOW_MS} from "./queue.js"
+import {soundAlone} from "./store.js"
 import {createVoice} from "./voice.js"
 
 // Shortest stretch that is played over and over, s.
@@ -20,6 +21,7 @@ export function playerFor(model, ask, store) {
   const status = make("span", {class: "playing", role: "status", title: model.content.levels}, model.content.levels)
   let key = ""
   const voice = createVoice(() => draw())
+  const silence = () => { if (voice.isPlaying()) voice.pause() }
   const start = button({class: "play", disabled: true, onclick: () => {
     if (voice.isPlaying()) voice.pause()
     else void voice.play()
@@ -81,6 +83,7 @@ export function playerFor(model, ask, store) {
       from.value = stretch.from.toFixed(2)
       to.value = stretch.to.toFixed(2)
     }
+    if (is && !wasPlaying) soundAlone(store, silence)
     if (is && !wasPlaying) follow()
     else showPlace()
     wasPlaying = is

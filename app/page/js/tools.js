@@ -4,6 +4,7 @@
 /** @import {Answer, Message, Part, Store, ToolsContent} from "./types" */
 
 import {button, make} from "./dom.js"
+import {liveSection} from "./live.js"
 import {picture} from "./picture.js"
 import {playerFor} from "./player.js"
 import {answerQuestions} from "./question.js"
@@ -49,6 +50,8 @@ export function tools(model, el, store) {
   ]
   const work = workBar(ask)
   const code = codeBox(ask)
+  let place = () => {}
+  const live = model.content.live ? liveSection(model.content, model.content.live, ask, store) : null
   const runs = tableBox(ask)
   /** @param {ToolsContent} content */
   const draw = (content) => {
@@ -60,6 +63,8 @@ export function tools(model, el, store) {
     }
     code.draw(content.code)
     work.draw(content.work)
+    if (content.work) place()
+    live?.draw(content)
     runs.draw(content.table)
   }
   model.on("msg:custom", (/** @type {Answer} */ answer) => {
@@ -75,7 +80,12 @@ export function tools(model, el, store) {
 
   const heard = sounds.length ? [group("Listen", ...listen), player, status] : [player, status]
   const ears = make("div", {class: "listen"}, work.node, ...heard)
-  const place = () => (store.corner ?? el).prepend(ears)
+  place = () => {
+    const corner = store.corner ?? el
+    // Nothing stands in it, or all that does.
+    if (ears.parentElement === corner || (!sounds.length && !live && work.node.hidden)) return
+    corner.prepend(ears, ...(live ? [live.node] : []))
+  }
   store.receivers.corner = place
   place()
 }
