@@ -43,8 +43,8 @@ def _grid(narrow: bool) -> str:
     """Return the CSS of the grid: three columns, or on a phone one, in which what leads comes first."""
     rules = []
     for lead, rows in _AREAS.items():
-        rows = (*rows, "six six six")
-        shown = dict.fromkeys(" ".join(rows).split()) if narrow else rows
+        every = (*rows, "six six six")
+        shown = dict.fromkeys(" ".join(every).split()) if narrow else every
         areas = " ".join(f'"{row}"' for row in ("corner" if narrow else "corner corner corner", *shown))
         where = f'[data-lead="{lead}"]' if lead else ""
         rules.append(f".figures{where} {{ grid-template-areas: {areas}; }}")
