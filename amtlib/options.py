@@ -210,6 +210,10 @@ class ServeOptions:
         "train on the dask.distributed cluster of this scheduler (default: of AMTLAB_SCHEDULER, else here)",
         metavar="tcp://HOST:PORT",
     )
+    microphone: bool = _option(
+        False,
+        "let pages send a visitor's microphone through a network that plays in the page, and nowhere else",
+    )
     health_details: bool = _option(
         False, "tell everybody, not this machine alone, at /health how busy the server is"
     )

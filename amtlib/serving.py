@@ -261,6 +261,7 @@ def _environment(options: ServeOptions, processes: int) -> dict[str, str]:
     environment.pop("AMTLAB_SECRET", None)
     environment["BOKEH_SECRET_KEY"] = _secret("AMTLAB_SECRET")
     environment["BOKEH_SIGN_SESSIONS"] = "true"
+    environment["AMTLAB_MICROPHONE"] = "1" if options.microphone else ""
     environment["AMTLAB_HEALTH_DETAILS"] = "1" if options.health_details else ""
     environment["AMTLAB_TRAINING_MINUTES"] = f"{options.training_minutes:g}"
     if options.scheduler:

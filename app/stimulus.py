@@ -96,8 +96,8 @@ class Stimulus(Settings):
     )
     """What the ear listens to. Drop a sound file anywhere on the page to use your own."""
     level = Quantity(60.0, bounds=(-10, 110), step=1, unit="dB SPL", label="Level")
-    """Root-mean-square level at the ear (for clicks: the level of a tone with the same peak). The player ignores
-    it: it plays at one safe loudness."""
+    """Root-mean-square level at the ear (for clicks: the level of a tone with the same peak). Levels that differ are
+    played so, but nothing louder than 85 dB SPL is."""
     duration = Quantity(1.0, bounds=(0.05, 5), step=0.05, unit="s", label="Duration")
     """Length of the sound, or of the excerpt of a recording."""
     start = Quantity(0.0, bounds=(0, MAX_RECORDING), step=0.05, unit="s", label="Excerpt starts at")

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from amtlib.fdn.absorption import with_decay
+from amtlib.fdn.bands import DecayTimes
 from amtlib.fdn.build import Array, FDNBuild, real_array, whole_delays
 from amtlib.fdn.delays import Seed, as_generator, sample_delay_lengths
 from amtlib.fdn.matrices import feedback_matrix, random_orthogonal
@@ -32,7 +33,7 @@ def design_fdn(
     *,
     delays: npt.ArrayLike | None = None,
     N: int | None = None,
-    rt: float | tuple[float, float] | None = 2.0,
+    rt: DecayTimes | None = 2.0,
     feedback: npt.ArrayLike | str | None = None,
     input_gain: npt.ArrayLike | None = None,
     output_gain: npt.ArrayLike | None = None,
@@ -40,6 +41,7 @@ def design_fdn(
     fs: float = 48000.0,
     rng: Seed = None,
     rt_crossover: float | None = None,
+    rt_design: str = "auto",
 ) -> FDNBuild:
     """
     Make a network.
@@ -50,8 +52,9 @@ def design_fdn(
         Delay lengths in samples. Default: N of them drawn from 400 to 1200, without common factors.
     N : int, optional
         Number of lines where `delays` is not given.
-    rt : float, (rt_dc, rt_nyquist), or None
-        Reverberation time in s; None for a lossless network.
+    rt : float, (rt_dc, rt_nyquist), mapping, sequence, or None
+        Reverberation time in s: one, one for each end, or times by band; None for a lossless network. See
+        :func:`with_decay`.
     feedback : array, shape (N, N), or a name of the gallery, optional
         Feedback matrix. Default: 'random', a random rotation.
     input_gain : array, shape (N, n_in) or (N,), optional
@@ -66,6 +69,8 @@ def design_fdn(
         Draws the delays first, then the matrix, each only if it is not given.
     rt_crossover : float, optional
         Where two reverberation times meet, in Hz; see :func:`first_order_absorption`.
+    rt_design : {'auto', 'shelf', 'one-pole', 'graphic'}
+        Filters with these times; see :func:`with_decay`.
 
     Returns
     -------
@@ -108,4 +113,4 @@ def design_fdn(
         delays=lengths,
         fs=fs,
     )
-    return with_decay(build, rt, rt_crossover=rt_crossover)
+    return with_decay(build, rt, rt_crossover=rt_crossover, rt_design=rt_design)

@@ -42,24 +42,49 @@ def frequency_label(frequency: float) -> str:
     return f"{frequency / 1000:g}k" if frequency >= 1000 else f"{frequency:g}"
 
 
+def decades(low: float, high: float) -> list[float]:
+    """Return the powers of ten between two limits, and two and five times them where there are few.
+
+    Examples
+    --------
+    >>> decades(0.002, 200.0), decades(30.0, 300.0)
+    ([0.01, 0.1, 1.0, 10.0, 100.0], [50.0, 100.0, 200.0])
+    """
+    steps = (1.0,) if high / low > 1e4 else (1.0, 2.0, 5.0)
+    exponents = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    found = (float(f"{step}e{exponent}") for exponent in exponents for step in steps)
+    return [each for each in found if low <= each <= high]
+
+
 @dataclass(frozen=True)
 class Rising:
-    """Limits from zero to above the highest value, that move in large steps and so seldom.
+    """Limits from zero to above the highest value, that stay while one explores and move in large steps.
 
     Parameters
     ----------
     highest : callable
         Takes what the figure reads from; returns the highest value that is drawn.
+    least : float
+        The limit that holds as long as nothing is higher: a change then looks as large as it is.
     """
 
     highest: Callable[[Any], float]
+    least: float = 0.0
 
     def limits(self, state: Any, held: float) -> Limits:
-        """Return the limits, the same as before while the highest value fills a tenth of them or more."""
+        """Return the limits: the same as before, unless something is higher, or fills less than a tenth of them.
+
+        Limits at `least`, or below it where somebody fitted them, stay also with little in them.
+        """
         highest = self.highest(state)
-        if held / 10 < highest <= held:
+        floor = held / 10 if held > self.least else -1.0
+        if held > 0 and floor < highest <= held:
             return 0.0, held
-        return 0.0, next_step(1.15 * max(highest, 1e-3))
+        return 0.0, self.least if highest <= self.least else self.fitted(state)
+
+    def fitted(self, state: Any) -> float:
+        """Return the upper limit that fits what is there now."""
+        return next_step(1.15 * max(self.highest(state), 1e-3))
 
 
 def next_step(value: float) -> float:
@@ -176,6 +201,9 @@ class Axis:
         """Return the ticks as places and labels, or None where Bokeh chooses them."""
         ticks = self.ticks(state) if callable(self.ticks) else self.ticks
         if ticks is None:
+            if self.scale == "log" and isinstance(self.limits, tuple):
+                ticks = decades(*self.limits)  # Bokeh would write them as powers of ten
+                return [(tick, f"{tick:.10g}") for tick in ticks]
             if self.scale not in ("erb", "place"):
                 return None
             ticks = OCTAVES

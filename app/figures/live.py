@@ -223,9 +223,12 @@ class LiveFigures:
         axes = [axis for figure in self.figures.values() for axis in (figure.x, figure.y)]
         return any(isinstance(axis.limits, Rising) for axis in axes)
 
-    def fit(self) -> None:
+    def fit(self, state: Any) -> None:
         """Let the limits that move in steps go to what is there now."""
-        self._held.clear()
+        for figure in self.figures.values():
+            for side, axis in (("x", figure.x), ("y", figure.y)):
+                if figure.is_shown(state) and isinstance(axis.limits, Rising):
+                    self._held[f"{figure.name}.{side}_range"] = axis.limits.fitted(state)
 
     def at(self, name: str, state: Any) -> hv.Overlay:
         """Return a figure in a state as a HoloViews overlay, with what is pinned."""

@@ -81,6 +81,9 @@ class Messages:
             case "code":
                 lab.code_open = bool(message["open"])
                 lab.change(list)
+            case "live":
+                lab.live_sound.play(on=bool(message["on"]))
+                lab.show()
             case "sound":
                 main.send(lab.listening.sound(str(message["key"])))
             case "export":

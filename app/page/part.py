@@ -82,5 +82,8 @@ class LabPart(SuppliedComponent):
 
 
 def _bundled(message: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a message with the arrays of its scene as one."""
-    return {**message, "scene": bundled(message["scene"])} if "scene" in message else dict(message)
+    """Return a message with the arrays of its scene as one, and with those of live sound as another."""
+    return {
+        name: bundled(part) if name in ("scene", "live") and part and "data" in part else part
+        for name, part in message.items()
+    }

@@ -96,6 +96,13 @@ class ShowCode(TypedDict):
     open: bool
 
 
+class PlayLive(TypedDict):
+    """Whether live sound is played: its numbers then travel with every `Update` that changes them."""
+
+    type: Literal["live"]
+    on: bool
+
+
 class AskFor(TypedDict):
     """A sound to play, or a file to keep."""
 
@@ -126,6 +133,7 @@ FromPage: TypeAlias = (
     | Command
     | Transport
     | ShowCode
+    | PlayLive
     | AskFor
     | Piece
 )
@@ -142,6 +150,7 @@ FROM_PAGE: Final[Mapping[str, type[Any]]] = {
     **dict.fromkeys(("hello", "reset", "pin", "unpin", "swap", "fit", "undo", "redo"), Command),
     "work": Transport,
     "code": ShowCode,
+    "live": PlayLive,
     **dict.fromkeys(("sound", "export"), AskFor),
     "upload": Piece,
 }
@@ -244,6 +253,14 @@ class Work(TypedDict):
     text: str
 
 
+class LiveTools(TypedDict):
+    """What live sound is offered with: rate in Hz, the setting of what is sent, whether a microphone is allowed."""
+
+    fs: int
+    source: dict[str, Any]
+    microphone: bool
+
+
 class Table(TypedDict):
     """A table of words under the figures. ``clear`` is what the button says that empties it."""
 
@@ -254,11 +271,15 @@ class Table(TypedDict):
 
 
 class ToolsContent(TypedDict):
-    """What the tools under the figures are drawn from: listen, compare, keep, code. Lists hold key, label, help."""
+    """What the tools under the figures are drawn from: listen, compare, keep, code. Lists hold key, label, help.
+
+    ``levels`` says how loud the sounds are played.
+    """
 
     title: str
     file: str
     sounds: list[list[str]]
+    levels: str
     silent: list[str]
     exports: list[list[str]]
     pinned: bool
@@ -267,6 +288,7 @@ class ToolsContent(TypedDict):
     work: Work | None
     table: Table | None
     code: str
+    live: LiveTools | None
 
 
 class Engine(TypedDict):
@@ -350,6 +372,7 @@ class Update(TypedDict):
     tools: NotRequired[ToolsContent]
     controls: NotRequired[ControlsState]
     scene: NotRequired[dict[str, dict[str, Any]]]
+    live: NotRequired[dict[str, dict[str, Any]]]
 
 
 class Sound(TypedDict):

@@ -66,5 +66,8 @@ def joined(folder: Path, entry: str) -> str:
     return "".join([*pieces, f"export const {{{', '.join(exports[entry])}}} = ${entry}\n"])
 
 
+_JS = Path(__file__).parent / "js"
 #: What every part of a page runs.
-SCRIPT = joined(Path(__file__).parent / "js", "main")
+SCRIPT = joined(_JS, "main")
+#: What the browser's thread for sound runs.
+WORKLET = joined(_JS, "worklet")

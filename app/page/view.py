@@ -29,7 +29,8 @@ from app.page.content import Contents, Status
 from app.page.inbox import Inbox
 from app.page.layout import SITE, cell_frame, page_frame, title_bar
 from app.page.link import Link
-from app.page.listen import DATA, Export, Listening, Playable, zipped
+from app.page.listen import DATA, SAFE_DBFS, Export, Listening, Playable, zipped
+from app.page.live import LiveSound
 from app.page.messages import Messages
 from app.page.part import LabPart
 from app.page.problems import sentence
@@ -97,6 +98,8 @@ class LabView(Viewer):
     exports: ClassVar[Mapping[str, Export]] = {}
     #: Key of the sound that stands for a state when two are compared by ear, if there is one.
     compared: ClassVar[str] = ""
+    #: Key of the setting that says what is sent through a network that plays live, if the lab has one.
+    live_source: ClassVar[str] = ""
 
     def __init__(
         self,
@@ -131,6 +134,7 @@ class LabView(Viewer):
         self.comparison = Comparison(self, pinned)
         self.messages = Messages(self)
         self.listening = Listening(self, self.comparison)
+        self.live_sound = LiveSound(self)
         self.uploads = Uploads(self.stimulus, self._accept)
         self.contents = Contents(self)
         self.parts = {
@@ -171,7 +175,7 @@ class LabView(Viewer):
 
     def fit(self) -> None:
         """Set limits and colours to what is there now."""
-        self.live.fit()
+        self.live.fit(self.reads())
 
     def pointed(self, figure: str, x: float, y: float) -> list[str]:
         """Look closer at a place of a figure, in its axes' units; return what is to be said about it."""
@@ -198,13 +202,17 @@ class LabView(Viewer):
             raise KeyError(f"There is no sound called {key}")
         return self.sounds[key].make(self.model)
 
+    def played_live(self) -> Mapping[str, Mapping[str, Any]]:
+        """Return what live sound is made from, see :mod:`app.page.live`."""
+        raise NotImplementedError(f"{type(self).__name__} plays nothing live")
+
     def silent(self) -> list[str]:
         """Return the keys of sounds that there are not in the present state."""
         return []
 
     def level_dbfs(self, key: str) -> float:
-        """Return the rms at which the sound with that key is played, dB re full scale."""
-        return -26.0
+        """Return the highest rms at which the sound with that key is played, dB re full scale."""
+        return SAFE_DBFS
 
     def compared_sound(self) -> tuple[torch.Tensor, int] | None:
         """Return the sound that stands for the present state in a comparison by ear, and its rate."""
@@ -396,6 +404,7 @@ class LabView(Viewer):
             self._show(self.status.notes)
         self._sent.setdefault("link", self.contents.link())
         everything = {"values": self.model.values(), "scene": self.scene.whole(), **self._sent}
+        everything |= self.live_sound.whole()
         self.parts["main"].send({"type": "update", **everything})
 
     def _refresh(self, notes: list[str], **beside: Any) -> None:
@@ -420,6 +429,9 @@ class LabView(Viewer):
         changes = self.scene.changes()
         if changes is not None:
             update["scene"] = changes
+        played = self.live_sound.changes()
+        if played is not None:
+            update["live"] = played
         self._send(
             update,
             words=self.contents.words(),

@@ -30,10 +30,12 @@ _SCRIPT = re.compile(r"<script(?=[\s>])")
 _PLACE = secrets.token_hex(16)
 #: Pages in whose frames the labs may stand, beside their own, such as that of a course.
 _FRAMES = " ".join(["'self'", *os.environ.get("AMTLAB_FRAMES", "").split()])
+#: Whether the labs' own pages may ask for a microphone, see :mod:`app.page.live`.
+_MICROPHONE = "(self)" if os.environ.get("AMTLAB_MICROPHONE") else "()"
 _ALWAYS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Permissions-Policy": f"camera=(), geolocation=(), microphone={_MICROPHONE}",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 _sockets: list[str] = []

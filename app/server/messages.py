@@ -83,6 +83,7 @@ LAB_MESSAGES: Final[Mapping[str, Mapping[str, Check]]] = {
     "fit": {},
     "work": {"do": _text(100)},
     "code": {"open": _flag},
+    "live": {"on": _flag},
     "sound": {"key": _text(100)},
     "export": {"key": _text(100)},
     "upload": {

@@ -18,6 +18,7 @@ from app.server import access, bounded_log, clients, connections, headers, login
 from app.server.health import HealthHandler
 from app.server.not_found import NotFound
 from app.server.warm import is_shared, warm_up
+from app.server.worklet import WorkletHandler
 
 
 def _fit(server: BokehTornado) -> None:
@@ -56,4 +57,4 @@ if "AMTLAB_PROCESSES" in os.environ and is_shared():  # in the server alone, bef
     except Exception:
         traceback.print_exc()  # `amtlab serve` says that the server ended, below this
         os._exit(1)
-ROUTES: list[Any] = [("/health", HealthHandler, {})]
+ROUTES: list[Any] = [("/health", HealthHandler, {}), ("/worklet.js", WorkletHandler, {})]

@@ -19,10 +19,12 @@ from tornado.web import RequestHandler
 from app.server.health import HealthHandler
 from app.server.pages import PageHandler
 from app.server.sockets import PageSocket
+from app.server.worklet import WorkletHandler
 
 #: What answers -> where, behind the server's prefix; of a page, behind the page's own address.
 _SERVER: Final = {
     HealthHandler: ("/health",),
+    WorkletHandler: ("/worklet.js",),
     BasicLoginHandler: ("/login",),
     OAuthLoginHandler: ("/login",),
     LogoutHandler: ("/logout",),
@@ -64,7 +66,14 @@ def keep_needed(server: BokehTornado) -> None:
         if routes is not None:
             routes[:] = [route for route in routes if _is_needed(server, route)]
             kept += [route.target for route in routes]
-    for handler in (PageHandler, PageSocket, StaticHandler, MultiRootStaticHandler, HealthHandler):
+    for handler in (
+        PageHandler,
+        PageSocket,
+        StaticHandler,
+        MultiRootStaticHandler,
+        HealthHandler,
+        WorkletHandler,
+    ):
         if handler not in kept:
             raise RuntimeError(f"no address of {handler.__name__} is left: see app/server/routes.py")
     for name in set(extension_dirs) - set(_EXTENSIONS):

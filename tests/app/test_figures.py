@@ -324,9 +324,25 @@ def test_limits_in_steps_move_seldom_and_fit_when_they_are_asked_to() -> None:
         tops.append(live.scene.whole()["limits"]["one.y_range"][1])
     assert tops == [1.5, 5.0, 5.0, 0.5]
     live.draw(0.06)
-    live.fit()
+    live.fit(0.06)
     live.draw(0.06)
     assert live.scene.whole()["limits"]["one.y_range"][1] == pytest.approx(0.07)
+
+
+def test_limits_stay_at_their_least_until_something_is_higher_or_they_are_fitted() -> None:
+    axis = Axis("y", "Loudness", "sone", Rising(lambda state: state, least=4.0))
+    live = LiveFigures(FigureSet([Figure("one", "Loudness", X, axis, [LINE])]))
+
+    def tops(*states: float) -> list[float]:
+        found = []
+        for state in states:
+            live.draw(state)
+            found.append(live.scene.whole()["limits"]["one.y_range"][1])
+        return found
+
+    assert tops(1.0, 0.0, 0.01, 4.0, 4.1, 3.0, 0.4) == [4.0, 4.0, 4.0, 4.0, 5.0, 5.0, 4.0]
+    live.fit(0.4)
+    assert tops(0.4, 0.01, 0.6) == [0.5, 0.5, 4.0]
 
 
 # ------------------------------------------------------------------ settings by themselves

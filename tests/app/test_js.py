@@ -12,7 +12,7 @@ import playwright
 import pytest
 
 from app.page import protocol
-from app.page.script import SCRIPT, joined
+from app.page.script import SCRIPT, WORKLET, joined
 from tests.js.npm import TYPESCRIPT
 from tests.serving import ROOT
 
@@ -140,9 +140,14 @@ def test_the_script_of_a_page_imports_nothing_and_exports_its_drawing(node: str,
     run(node, tmp_path / "main.mjs")
 
 
-def test_every_module_is_part_of_the_script() -> None:
-    there = {path.stem for path in JS.glob("*.js")}
-    assert set(re.findall(r"^const \$(\w+) = \(\(\) => \{$", SCRIPT, re.MULTILINE)) == there
+def parts(script: str) -> set[str]:
+    return set(re.findall(r"^const \$(\w+) = \(\(\) => \{$", script, re.MULTILINE))
+
+
+def test_every_module_is_part_of_the_script_or_of_the_one_for_sound() -> None:
+    assert parts(SCRIPT) | parts(WORKLET) == {path.stem for path in JS.glob("*.js")}
+    assert parts(WORKLET) - parts(SCRIPT) == {"worklet"}
+    assert re.findall(r"^(?:import|export)\b.*", WORKLET, re.MULTILINE) == ["export const {} = $worklet"]
 
 
 def written(folder: Path, **modules: str) -> Path:

@@ -84,7 +84,7 @@ def _band(which: str) -> Callable[[Observed], tuple[Array, Array, Array]]:
 
 
 def _level_limits(observed: Observed) -> tuple[float, float]:
-    return (-45.0, 35.0) if observed.has_room else (-25.0, 20.0)
+    return (-55.0, 20.0) if observed.has_room else (-40.0, 12.0)
 
 
 RESPONSE = Figure(
@@ -100,7 +100,7 @@ RESPONSE = Figure(
         Curve("target", _mean("target"), ROOM, "room"),
         Curve("now", _mean("now"), LIVE, "now"),
     ],
-    legend="top_left",
+    legend="bottom_left",
 )
 
 

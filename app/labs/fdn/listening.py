@@ -1,6 +1,6 @@
-"""What is sent through a network to hear it: an impulse, drum-like clicks, a spoken sentence.
+"""What is sent through a network to hear it: an impulse, drum-like clicks, a spoken sentence, notes, bursts of noise.
 
-The drums are made here; the sentence is that of the other labs.
+The sentence is that of the other labs; the rest is made here.
 """
 
 import math
@@ -17,6 +17,8 @@ from app.stimulus import SPEECH
 
 Array = NDArray[np.float64]
 
+#: How often an impulse or bursts of noise come when they are looped, s, and the pause after a looped sentence.
+_PERIOD, _PAUSE = 2.0, 0.6
 #: Silence in front, s: players fade in, which must not remove the direct sound.
 LEAD = 0.02
 
@@ -44,6 +46,39 @@ def _drums(fs: int) -> Array:
 
 
 @cache
+def _notes(fs: int) -> Array:
+    """Return two bars of plucked notes of a pentatonic scale: eight decaying harmonics each."""
+    total, length = round(3.2 * fs), 0.8
+    time = np.arange(round(length * fs)) / fs
+    rise = np.minimum(time / 0.004, 1.0)
+
+    def pluck(frequency: float) -> Array:
+        harmonics = (k for k in range(1, 9) if k * frequency < fs / 2)
+        return rise * sum(
+            np.exp(-time * (4 + 2 * k)) * np.sin(2 * math.pi * k * frequency * time) / k for k in harmonics
+        )
+
+    melody = (220.0, 261.63, 329.63, 392.0, 440.0, 392.0, 329.63, 293.66)
+    return np.asarray(sum(_beat(0.3 * i, length, total, pluck(note), fs) for i, note in enumerate(melody)))
+
+
+@cache
+def _bursts(fs: int) -> Array:
+    """Return two bursts of white noise, of 20 and 200 ms, with edges of 5 ms."""
+    edge = round(0.005 * fs)
+    rise = np.sin(np.linspace(0, math.pi / 2, edge)) ** 2
+    rng = np.random.default_rng(0)
+
+    def burst(length: float) -> Array:
+        noise = rng.standard_normal(round(length * fs))
+        noise[:edge] *= rise
+        noise[-edge:] *= rise[::-1]
+        return noise
+
+    return np.concatenate([burst(0.02), np.zeros(round(0.48 * fs)), burst(0.2)])
+
+
+@cache
 def dry(source: str, fs: int = 48000) -> Array:
     """Return the sound before the network, shape ``(T,)``.
 
@@ -58,7 +93,22 @@ def dry(source: str, fs: int = 48000) -> Array:
         return _drums(fs)
     if source == "speech":
         return audio.load(SPEECH, fs=fs).samples.double().numpy()
-    raise ValueError(f"There is no sound {source!r}; choose impulse, drums or speech.")
+    if source == "music":
+        return _notes(fs)
+    if source == "noise":
+        return _bursts(fs)
+    raise ValueError(f"There is no sound {source!r}; choose impulse, drums, speech, music or noise.")
+
+
+@cache
+def looped(source: str, fs: int) -> NDArray[np.float32]:
+    """Return a sound as it is repeated, in float32: what is short or has an end is followed by a pause."""
+    sound = dry(source, fs)
+    if source in ("impulse", "noise"):
+        sound = np.pad(sound, (0, round(_PERIOD * fs) - len(sound)))
+    elif source == "speech":
+        sound = np.pad(sound, (0, round(_PAUSE * fs)))
+    return sound.astype(np.float32)
 
 
 def _led(source: str, tail: float, fs: int) -> Array:

@@ -194,7 +194,13 @@ class Display(Settings):
 
     source = param.Selector(
         default="drums",
-        objects={"Impulse": "impulse", "Drum-like clicks": "drums", "Spoken sentence": "speech"},
+        objects={
+            "Impulse": "impulse",
+            "Drum-like clicks": "drums",
+            "Spoken sentence": "speech",
+            "Plucked notes": "music",
+            "Noise bursts": "noise",
+        },
         label="Play",
     )
     """What is sent through the network. Drums show ringing best."""

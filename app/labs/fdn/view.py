@@ -15,7 +15,7 @@ import torch
 
 from amtlib import audio, fdn
 from amtlib.train import TrainingRun
-from app.labs.fdn import listening, parts, words
+from app.labs.fdn import listening, live, parts, words
 from app.labs.fdn.figures import FIGURES
 from app.labs.fdn.flow import at_place
 from app.labs.fdn.model import FdnModel
@@ -42,9 +42,9 @@ _AREAS = {
 def _grid(narrow: bool) -> str:
     """Return the CSS of the grid: three columns, or on a phone one, in which what leads comes first."""
     rules = []
-    for lead, rows in _AREAS.items():
-        every = (*rows, "six six six")
-        shown = dict.fromkeys(" ".join(every).split()) if narrow else every
+    for lead, areas_of_lead in _AREAS.items():
+        rows = (*areas_of_lead, "six six six")
+        shown = dict.fromkeys(" ".join(rows).split()) if narrow else rows
         areas = " ".join(f'"{row}"' for row in ("corner" if narrow else "corner corner corner", *shown))
         where = f'[data-lead="{lead}"]' if lead else ""
         rules.append(f".figures{where} {{ grid-template-areas: {areas}; }}")
@@ -129,6 +129,7 @@ class FdnLab(LabView):
     lab: FdnModel
     model_class = FdnModel
     compares = False
+    live_source = "h.source"
     upload_section = "Goal"
     upload_words = "Drop an impulse response here, or choose one"
     sounds: ClassVar[dict[str, Playable]] = {
@@ -146,7 +147,7 @@ class FdnLab(LabView):
             "Faust",
             "The network as a program for plug-ins",
             "fdn.dsp",
-            lambda lab: fdn.faust(lab.now(lab.snapshot), pre_delay=lab.pre_delay),
+            lambda lab: fdn.faust(lab.now(lab.snapshot), onset=lab.pre_delay),
         ),
         "checkpoint": Export(
             "Checkpoint",
@@ -261,6 +262,10 @@ class FdnLab(LabView):
         there = [which for which in self.sounds if which not in ("part", *self.silent())]
         sounds = [self.lab.played(which) for which in there]
         return listening.common_level(sounds, super().level_dbfs(key), -3.0)
+
+    def played_live(self) -> Mapping[str, Mapping[str, Any]]:
+        """Return what live sound is made from."""
+        return live.played_live(self.lab)
 
     def silent(self) -> list[str]:
         """Return which sounds there are not: the room's, where there is none, and a part's, where none is chosen."""

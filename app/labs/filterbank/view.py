@@ -15,7 +15,7 @@ from app.labs.filterbank.figures import FIGURES
 from app.labs.filterbank.model import FilterbankModel
 from app.labs.filterbank.picture import card
 from app.labs.filterbank.result import frequency_text
-from app.page.listen import Export, Playable
+from app.page.listen import PASCAL, Export, Playable
 from app.page.view import LabView
 
 # What a lesson is about is the largest: the travelling wave, or the excitation; else the cochleagram.
@@ -85,12 +85,14 @@ class FilterbankLab(LabView):
             "Input",
             "The sound as it reaches the ear",
             lambda lab: (lab.stimulus.summary, lab.sound(), lab.bank.fs),
+            PASCAL,
         ),
-        "channel": Playable("Channel", "What the chosen filter lets through", _channel),
+        "channel": Playable("Channel", "What the chosen filter lets through", _channel, PASCAL),
         "sum": Playable(
             "Sum",
             "All channels, each run backwards through its filter and added: what the bank keeps",
             lambda lab: (f"Sum of {lab.bank.channels} channels", lab.resynthesis(), lab.bank.fs),
+            PASCAL,
         ),
     }
     #: It holds what the filterbank's settings change.

@@ -97,7 +97,10 @@ export function startEngine(send, store, {values, link, permalink, frame}) {
       queue.ask(message)
     },
     drawn: queue.drawn,
-    lost: queue.lost,
+    lost() {
+      queue.lost()
+      store.receivers.lost?.()
+    },
     point: (place) => queue.point(place, moves.of(place.figure)),
     address,
     set(key, value) {

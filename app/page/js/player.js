@@ -5,11 +5,11 @@
 import {button, decode, download, freshId, make} from "./dom.js"
 import {drawPlayhead} from "./playhead.js"
 import {SLOW_MS} from "./queue.js"
+import {soundAlone} from "./store.js"
 import {createVoice} from "./voice.js"
 
 // Shortest stretch that is played over and over, s.
 const SHORTEST_S = 0.02
-const LEVEL = "Played at one safe level; dB SPL is the model’s level."
 
 /**
  * @param {Part<ToolsContent>} model
@@ -18,9 +18,10 @@ const LEVEL = "Played at one safe level; dB SPL is the model’s level."
  * @returns {{player: HTMLElement, status: HTMLElement, hear: (key: string) => void}}
  */
 export function playerFor(model, ask, store) {
-  const status = make("span", {class: "playing", role: "status", title: LEVEL}, LEVEL)
+  const status = make("span", {class: "playing", role: "status", title: model.content.levels}, model.content.levels)
   let key = ""
   const voice = createVoice(() => draw())
+  const silence = () => { if (voice.isPlaying()) voice.pause() }
   const start = button({class: "play", disabled: true, onclick: () => {
     if (voice.isPlaying()) voice.pause()
     else void voice.play()
@@ -82,6 +83,7 @@ export function playerFor(model, ask, store) {
       from.value = stretch.from.toFixed(2)
       to.value = stretch.to.toFixed(2)
     }
+    if (is && !wasPlaying) soundAlone(store, silence)
     if (is && !wasPlaying) follow()
     else showPlace()
     wasPlaying = is

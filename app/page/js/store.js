@@ -17,11 +17,21 @@ export function storeOf(id) {
       permalink: false, editing: false, explaining: false, asking: false, fileAtRisk: false, watchers: new Set(),
       receivers: {}, starting: [], corner: null, drawer: null, skipTo: null, views: [], axes: {}, title: "", story: null,
       showComputing: () => {}, repaint: () => {}, engine: null, presenting: false, present: () => {}, leading: "",
-      say: () => {}, complain: () => {},
+      silence: null, say: () => {}, complain: () => {},
     }
     stores.set(id, store)
   }
   return store
+}
+
+/**
+ * Let one thing of a page sound at a time: what sounded before is silenced.
+ * @param {Store} store
+ * @param {() => void} silence ends what sounds now
+ */
+export function soundAlone(store, silence) {
+  if (store.silence !== silence) store.silence?.()
+  store.silence = silence
 }
 
 /**

@@ -4,6 +4,7 @@
 /** @import {Answer, Message, Part, Store, ToolsContent} from "./types" */
 
 import {button, make} from "./dom.js"
+import {liveSection} from "./live.js"
 import {picture} from "./picture.js"
 import {playerFor} from "./player.js"
 import {answerQuestions} from "./question.js"
@@ -50,6 +51,7 @@ export function tools(model, el, store) {
   const work = workBar(ask)
   const code = codeBox(ask)
   let place = () => {}
+  const live = model.content.live ? liveSection(model.content, model.content.live, ask, store) : null
   const runs = tableBox(ask)
   /** @param {ToolsContent} content */
   const draw = (content) => {
@@ -62,6 +64,7 @@ export function tools(model, el, store) {
     code.draw(content.code)
     work.draw(content.work)
     if (content.work) place()
+    live?.draw(content)
     runs.draw(content.table)
   }
   model.on("msg:custom", (/** @type {Answer} */ answer) => {
@@ -79,8 +82,9 @@ export function tools(model, el, store) {
   const ears = make("div", {class: "listen"}, work.node, ...heard)
   place = () => {
     const corner = store.corner ?? el
-    if (ears.parentElement === corner || (!sounds.length && work.node.hidden)) return  // or nothing stands in it
-    corner.prepend(ears)
+    // Nothing stands in it, or all that does.
+    if (ears.parentElement === corner || (!sounds.length && !live && work.node.hidden)) return
+    corner.prepend(ears, ...(live ? [live.node] : []))
   }
   store.receivers.corner = place
   place()

@@ -14,6 +14,12 @@ declare global {
     require(name: "document"): typeof import("@bokehjs/document")
     require(name: "core/util/ndarray"): typeof import("@bokehjs/core/util/ndarray")
   }
+  // What worklet.js runs in, which TypeScript's declarations of browsers lack.
+  const sampleRate: number
+  class AudioWorkletProcessor {
+    readonly port: MessagePort
+  }
+  function registerProcessor(name: string, processor: unknown): void
 }
 
 export type Value = number | string | boolean
@@ -69,6 +75,7 @@ export type Message =
   | {type: "qr", text: string}
   | {type: "work", do: string}
   | {type: "code", open: boolean}
+  | {type: "live", on: boolean}
   | {type: "sound" | "export", key: string}
   | {type: "upload", id: string, name: string, size: number, start: number, data: string}
   | {type: "hello" | "reset" | "pin" | "unpin" | "swap" | "fit" | "undo" | "redo"}
@@ -97,6 +104,8 @@ export interface Update {
   words?: WordsContent
   tools?: ToolsContent
   scene?: Scene
+  /** What a network's live sound is made from, packed as a scene is. */
+  live?: Scene
   /** The query of the page's address, without the question mark. */
   link?: string
 }
@@ -116,9 +125,12 @@ export interface Receivers {
   words?: (fresh: WordsContent) => void
   tools?: (fresh: ToolsContent) => void
   scene?: (fresh: Scene) => void
+  live?: (fresh: Scene) => void
   link?: (fresh: string) => void
   frame?: () => void
   corner?: () => void
+  /** The connection to the server has broken. */
+  lost?: () => void
   views?: () => void
   code?: (answer: Extract<Answer, {type: "code" | "failed"}>) => void
 }
@@ -184,10 +196,58 @@ export interface ToolsContent {
   fits: boolean
   pinned: boolean
   /** Keys of the sounds that there are not in the present state. */
+  /** How loud things are played. */
+  levels: string
   silent: string[]
   code: string
   work: Work | null
+  /** What the section of live sound is drawn from, where the lab has one. */
+  live: LiveTools | null
   table: Table | null
+}
+
+export interface LiveTools {
+  /** Sampling rate of the network, Hz. */
+  fs: number
+  /** The setting that says what is sent through the network. */
+  source: ChoiceEntry
+  /** Whether the server allows a microphone. */
+  microphone: boolean
+}
+
+/** A network as `FDNBuild` holds it, rows one after the other; filters are empty where there are none. */
+export interface NetworkNumbers {
+  A: Float64Array
+  B: Float64Array
+  C: Float64Array
+  D: Float64Array
+  delays: Int32Array
+  filters: Float64Array
+  post_matrix: Float64Array
+  post_eq: Float64Array
+}
+
+/** What live sound is made from. */
+export interface LiveNumbers {
+  start: NetworkNumbers
+  now: NetworkNumbers
+  /** Energy and peak of the response before training, which set the level of all. */
+  response: {energy: number, peak: number}
+  /** Response of the room, empty where there is none. */
+  room: {samples: Float32Array<ArrayBuffer>}
+  sound: {samples: Float32Array<ArrayBuffer>}
+}
+
+/** What the desk of live sound is told; what is not said stays. */
+export interface DeskSettings {
+  networks?: Partial<Record<"start" | "now", NetworkNumbers>>
+  choice?: string
+  /** 0 to 1. */
+  wet?: number
+  /** Of networks and room. */
+  gain?: number
+  /** Whether anything is heard. */
+  open?: boolean
 }
 
 /** A table of words under the figures. */
@@ -399,6 +459,8 @@ export interface Store {
   leading: string
   /** Say something over the figures for a while; "" takes it back. */
   say(text: string, isProblem?: boolean): void
+  /** Ends what sounds on the page, or sounded last. */
+  silence: (() => void) | null
   /** Show what the server has to say of the present state, until that changes. */
   complain(problem: string, notes: string[]): void
 }

@@ -1,0 +1,213 @@
+// A feedback delay network that plays: what amtlib.fdn.process_fdn computes, in float64, while its numbers move.
+// Source: Jot and Chaigne (1991), AES 90th Convention, 3030; sections in transposed direct form II.
+// Nothing here is a browser's: the worklet, the page itself and the tests run the same module.
+
+/** @import {NetworkNumbers} from "./types" */
+
+// Smaller numbers count as silence: far below any sound, far above where processors slow down.
+const SILENCE = 1e-100
+// A larger output, re full scale, is that of a network that does not decay: it is stopped.
+const LOUDEST = 1e6
+// Numbers of a second-order section: b0 b1 b2 a1 a2, divided by a0.
+const SECTION = 5
+
+/**
+ * @param {Float64Array} sos shape (sections, 6, channels), rows b0 b1 b2 a0 a1 a2
+ * @param {number} channels
+ * @returns {Float64Array} shape (sections, channels, 5)
+ */
+function normalised(sos, channels) {
+  const sections = sos.length / 6 / channels
+  const found = new Float64Array(sections * channels * SECTION)
+  for (let section = 0; section < sections; section += 1)
+    for (let channel = 0; channel < channels; channel += 1) {
+      const [b0, b1, b2, a0, a1, a2] = [0, 1, 2, 3, 4, 5].map((row) => sos[(6 * section + row) * channels + channel])
+      found.set([b0 / a0, b1 / a0, b2 / a0, a1 / a0, a2 / a0], (section * channels + channel) * SECTION)
+    }
+  return found
+}
+
+/**
+ * @param {NetworkNumbers} build
+ * @returns {Float64Array[]} matrix, input gains, output gains, direct path, filters of lines, after the matrix, of outputs
+ */
+function partsOf({A, B, C, D, delays, filters, post_matrix, post_eq}) {
+  const lines = delays.length
+  return [A, B, C, D, normalised(filters, lines), normalised(post_matrix, lines), normalised(post_eq, C.length / lines)]
+}
+
+/** One network from rest. */
+export class Network {
+  /** @param {NetworkNumbers} build */
+  constructor(build) {
+    const parts = partsOf(build)
+    let end = 0
+    /** Where each part begins among the numbers. @type {number[]} */
+    this.places = parts.map((part) => (end += part.length) - part.length)
+    this.numbers = new Float64Array(end)
+    parts.forEach((part, i) => this.numbers.set(part, this.places[i]))
+    this.delays = Int32Array.from(build.delays)
+    this.inputs = build.B.length / this.delays.length
+    this.outputs = build.C.length / this.delays.length
+    this.shortest = Math.min(...this.delays)
+    // What is in each delay line; its oldest sample stands where the next one goes.
+    this.lines = Array.from(this.delays, (delay) => new Float64Array(delay))
+    this.heads = new Int32Array(this.delays.length)
+    // Two for each section; of the lines, after the matrix, of the outputs.
+    this.states = [4, 5, 6].map((part) => new Float64Array(parts[part].length / SECTION * 2))
+    /** A block of each line's output, and of what is fed to one line. @type {Float64Array[]} */
+    this.left = []
+    this.fed = new Float64Array(0)
+    /** What the numbers move to, by so much a sample, for so many samples. @type {Float64Array} */
+    this.target = this.numbers
+    this.step = new Float64Array(end)
+    this.moving = 0
+    this.overflowed = false
+  }
+
+  /**
+   * @param {NetworkNumbers} build
+   * @returns {boolean} whether this network can become that one without another delay, input, output or section
+   */
+  fits(build) {
+    const ends = [...this.places.slice(1), this.numbers.length]
+    return build.delays.length === this.delays.length && this.delays.every((delay, i) => delay === build.delays[i]) &&
+      partsOf(build).every((part, i) => part.length === ends[i] - this.places[i])
+  }
+
+  /**
+   * Move to the numbers of another network that fits, evenly, within so many samples. Between two orthogonal matrices no
+   * matrix has a gain above 1, and between two stable sections none is unstable.
+   * @param {NetworkNumbers} build
+   * @param {number} samples
+   */
+  moveTo(build, samples) {
+    const target = new Float64Array(this.numbers.length)
+    partsOf(build).forEach((part, i) => target.set(part, this.places[i]))
+    this.target = target
+    this.step = target.map((value, i) => (value - this.numbers[i]) / samples)
+    this.moving = this.step.some((step) => step !== 0) ? samples : 0
+  }
+
+  /**
+   * @param {Float64Array[]} x one array an input
+   * @param {Float64Array[]} y one array an output, of the same length: takes what the network makes of it
+   */
+  process(x, y) {
+    const samples = y[0].length
+    for (let from = 0; from < samples && !this.overflowed;) {
+      // No line's end is reached by its own beginning within a block, and all of a block moves or rests.
+      const to = Math.min(samples, from + this.shortest, this.moving ? from + this.moving : samples)
+      this.#block(x, y, from, to)
+      if (this.moving) this.#move(to - from)
+      from = to
+    }
+    if (this.overflowed) for (const each of y) each.fill(0)
+  }
+
+  /** @param {number} samples */
+  #move(samples) {
+    const {numbers, step, target} = this
+    this.moving -= samples
+    if (this.moving) for (let i = 0; i < numbers.length; i += 1) numbers[i] += samples * step[i]
+    else {
+      numbers.set(target)
+      step.fill(0)
+    }
+  }
+
+  /**
+   * @param {Float64Array[]} x
+   * @param {Float64Array[]} y
+   * @param {number} from
+   * @param {number} to
+   */
+  #block(x, y, from, to) {
+    const {lines, heads, places: [a, b, c, d]} = this
+    const length = to - from, count = lines.length
+    if (this.fed.length < length) {
+      this.fed = new Float64Array(length)
+      this.left = lines.map(() => new Float64Array(length))
+    }
+    const {left, fed} = this
+    for (let i = 0; i < count; i += 1) {
+      const line = lines[i], out = left[i]
+      let head = heads[i]
+      for (let t = 0; t < length; t += 1) {
+        out[t] = line[head]
+        head = head + 1 === line.length ? 0 : head + 1
+      }
+      this.#filter(0, i, count, out, 0, length)
+    }
+    for (let o = 0; o < this.outputs; o += 1) {
+      const wet = y[o]
+      wet.fill(0, from, to)
+      for (let i = 0; i < count; i += 1) this.#add(wet, from, left[i], 0, length, c + o * count + i)
+      this.#filter(2, o, this.outputs, wet, from, to)
+      for (let n = 0; n < this.inputs; n += 1) this.#add(wet, from, x[n], from, length, d + o * this.inputs + n)
+      for (let t = from; t < to; t += 1) if (!(Math.abs(wet[t]) < LOUDEST)) this.overflowed = true
+    }
+    for (let i = 0; i < count; i += 1) {
+      fed.fill(0, 0, length)
+      for (let j = 0; j < count; j += 1) this.#add(fed, 0, left[j], 0, length, a + i * count + j)
+      this.#filter(1, i, count, fed, 0, length)
+      for (let n = 0; n < this.inputs; n += 1) this.#add(fed, 0, x[n], from, length, b + i * this.inputs + n)
+      const line = lines[i]
+      let head = heads[i]
+      for (let t = 0; t < length; t += 1) {
+        line[head] = Math.abs(fed[t]) < SILENCE ? 0 : fed[t]
+        head = head + 1 === line.length ? 0 : head + 1
+      }
+      heads[i] = head
+    }
+  }
+
+  /**
+   * Filter a stretch of one channel in place.
+   * @param {number} which 0: of the lines, 1: after the matrix, 2: of the outputs
+   * @param {number} channel
+   * @param {number} channels
+   * @param {Float64Array} block
+   * @param {number} from
+   * @param {number} to
+   */
+  #filter(which, channel, channels, block, from, to) {
+    const {numbers, step} = this, states = this.states[which]
+    for (let place = channel; 2 * place < states.length; place += channels) {
+      const k = this.places[4 + which] + place * SECTION
+      const moves = step[k] || step[k + 1] || step[k + 2] || step[k + 3] || step[k + 4]
+      let b0 = numbers[k], b1 = numbers[k + 1], b2 = numbers[k + 2], a1 = numbers[k + 3], a2 = numbers[k + 4]
+      let first = states[2 * place], second = states[2 * place + 1]
+      for (let t = from; t < to; t += 1) {
+        if (moves) {
+          b0 += step[k]
+          b1 += step[k + 1]
+          b2 += step[k + 2]
+          a1 += step[k + 3]
+          a2 += step[k + 4]
+        }
+        const x = block[t], y = b0 * x + first
+        first = b1 * x - a1 * y + second
+        second = b2 * x - a2 * y
+        block[t] = y
+      }
+      states[2 * place] = Math.abs(first) < SILENCE ? 0 : first
+      states[2 * place + 1] = Math.abs(second) < SILENCE ? 0 : second
+    }
+  }
+
+  /**
+   * Add a stretch of one sound to another, with one of the numbers as its gain.
+   * @param {Float64Array} sum
+   * @param {number} at
+   * @param {Float64Array} values
+   * @param {number} from
+   * @param {number} length
+   * @param {number} place
+   */
+  #add(sum, at, values, from, length, place) {
+    const gain = this.numbers[place], step = this.step[place]
+    if (step) for (let t = 0; t < length; t += 1) sum[at + t] += (gain + (t + 1) * step) * values[from + t]
+    else for (let t = 0; t < length; t += 1) sum[at + t] += gain * values[from + t]
+  }
+}
