@@ -27,8 +27,8 @@ def _feedback(feedback: Any, n: int, generator: np.random.Generator, coupling: f
                 "coupling goes with the default matrix: leave feedback out, or give coupled_matrix(...)"
             )
         half = first_group(n)
-        blocks = [random_orthogonal(size, rng=generator) for size in (half, n - half)]
-        return coupled_matrix(*blocks, coupling)
+        first = random_orthogonal(half, rng=generator)
+        return coupled_matrix(first, random_orthogonal(n - half, rng=generator), coupling)
     if feedback is None:
         return random_orthogonal(n, rng=generator)
     if isinstance(feedback, str):
