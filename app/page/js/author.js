@@ -32,10 +32,11 @@ function limit(text) {
 
 /**
  * @param {Part<ControlsContent>} model
+ * @param {HTMLElement} ground
  * @param {Store} store
  * @returns {{node: HTMLElement, show: (is: boolean) => void}} the form, which is shown with the lesson written last
  */
-export function lessonForm(model, store) {
+export function lessonForm(model, ground, store) {
   const {vocabulary} = model.content
   const draftKey = `amtlab-draft:${location.pathname}`
   /** @type {Record<string, any>} */
@@ -70,7 +71,7 @@ export function lessonForm(model, store) {
   })
   const problem = make("p", {class: "problem", role: "alert", hidden: true})
   const input = make("input", {type: "file", accept: ".yaml,.yml"})
-  const node = make("form", {class: "author", hidden: true, "aria-label": "Make a lesson"},
+  const node = make("form", {class: "author", "aria-label": "Make a lesson"},
     field("Title", title), field("Text", text, HINT), make("h3", {}, "Questions"), questions.node,
     make("h3", {}, "Task"), field("What to do", task), checks.node, field("What is said when it is done", done),
     field("The figure in question", figure), field("Its sound", sound),
@@ -140,8 +141,8 @@ export function lessonForm(model, store) {
     } else if (purpose === "link") await copyLink(store)
   })
   return {node, show(is) {
-    node.hidden = !is
-    if (!is) return
+    if (!is) return node.remove()
+    ground.prepend(node)
     node.scrollIntoView({block: "nearest"})
     try {
       const draft = JSON.parse(localStorage.getItem(draftKey) ?? "null")

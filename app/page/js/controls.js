@@ -45,14 +45,13 @@ export function controls(model, el, store) {
     lesson?.show()
     showPicks()
   }
-  const form = lessonForm(model, store)
-  root.prepend(form.node)
+  const form = lessonForm(model, root, store)
   store.watchers.add((moved) => {
     if (moved?.size) return
     root.classList.toggle("editing", store.editing)
     root.classList.toggle("explaining", store.explaining)
     showPicks()
-    if (form.node.hidden === store.editing) form.show(store.editing)
+    if (form.node.isConnected !== store.editing) form.show(store.editing)
   })
   el.append(root)
   notify(store)
