@@ -47,7 +47,17 @@ from amtlib.perception import (
     Paulick2024,
     PowerCompression,
 )
-from amtlib.scales import audfiltbw, erb2fc, erbrate2f, erbspacebw, f2erb, f2erbrate, fc2erb
+from amtlib.scales import (
+    audfiltbw,
+    erb2fc,
+    erbrate2f,
+    erbspacebw,
+    f2erb,
+    f2erbrate,
+    fc2erb,
+    fc2place,
+    place2fc,
+)
 
 __version__ = "0.1.0"
 
@@ -94,12 +104,14 @@ __all__ = [
     "f2erb",
     "f2erbrate",
     "fc2erb",
+    "fc2place",
     "filterbanks",
     "fit_drnl",
     "loudness",
     "lti",
     "perception",
     "phon2sone",
+    "place2fc",
     "scales",
     "sone2phon",
 ]

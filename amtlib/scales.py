@@ -1,5 +1,6 @@
-"""The ERB (equivalent rectangular bandwidth) of auditory filters and the ERB-number scales built on it.
-Source: Glasberg and Moore (1990), Hear. Res. 47, 103-138; constants as the specification states them.
+"""The ERB (equivalent rectangular bandwidth) of auditory filters, the ERB-number scales built on it, and places in the
+cochlea.
+Source: Glasberg and Moore (1990), Hear. Res. 47, 103-138; constants as the specification states them; Greenwood (1990).
 Not here: the Bark and mel scales, and the 1983 ERB formula of Moore and Glasberg.
 
 Two families of constants coexist in the literature and differ by up to 0.06 Cam below 20 kHz. Never mix them:
@@ -19,7 +20,17 @@ from torch import Tensor
 
 from amtlib.inputs import Numbers, as_tensor
 
-__all__ = ["audfiltbw", "erb2fc", "erbrate2f", "erbspacebw", "f2erb", "f2erbrate", "fc2erb"]
+__all__ = [
+    "audfiltbw",
+    "erb2fc",
+    "erbrate2f",
+    "erbspacebw",
+    "f2erb",
+    "f2erbrate",
+    "fc2erb",
+    "fc2place",
+    "place2fc",
+]
 
 
 _CAM_PER_NEPER = 9.2645
@@ -27,6 +38,10 @@ _CAM_PER_DECADE = 21.366
 _CAM_PER_NEPER_LOG10 = _CAM_PER_DECADE / math.log(10.0)
 _PER_HZ = 0.00437
 _PER_HZ_LOG10 = 0.004368
+
+# Greenwood (1990): man, with the place as a share of the length of the basilar membrane.
+_GREENWOOD_HZ, _GREENWOOD_DECADES, _GREENWOOD_K = 165.4, 2.1, 0.88
+_COCHLEA_MM = 35.0
 
 
 def _as_real_tensor(value: Numbers, name: str) -> Tensor:
@@ -230,6 +245,70 @@ def erbrate2f(erbrate: Numbers) -> Tensor:
     tensor([    0.0000,  2093.7...,  23335.69...])
     """
     return torch.expm1(_as_real_tensor(erbrate, "erbrate") / _CAM_PER_NEPER_LOG10) / _PER_HZ_LOG10
+
+
+def fc2place(fc: Numbers) -> Tensor:
+    """
+    Frequency to its place in the human cochlea: ``35 * (1 - log10(fc / 165.4 + 0.88) / 2.1)``.
+
+    Parameters
+    ----------
+    fc : Tensor, shape (...), or number
+        Frequencies in Hz, >= 0. The map runs from 20677 Hz at the stapes to 20 Hz at the apex. Numbers, lists and
+        integers are taken as float64.
+
+    Returns
+    -------
+    Tensor, shape (...)
+        Distances from the stapes along the basilar membrane in mm, with the dtype and device of `fc`. Differentiable.
+
+    See Also
+    --------
+    place2fc : the inverse.
+
+    References
+    ----------
+    Greenwood (1990), J. Acoust. Soc. Am. 87, 2592-2605, Eq. 1, for man: A = 165.4, a = 2.1, k = 0.88, 35 mm.
+
+    Examples
+    --------
+    >>> fc2place(torch.tensor([125.0, 1000.0, 8000.0]))
+    tensor([31.4381, 20.9920,  6.7936])
+    """
+    share = torch.log10(_as_real_tensor(fc, "fc") / _GREENWOOD_HZ + _GREENWOOD_K) / _GREENWOOD_DECADES
+    return _COCHLEA_MM * (1.0 - share)
+
+
+def place2fc(place: Numbers) -> Tensor:
+    """
+    Place in the human cochlea to its frequency: ``165.4 * (10 ** (2.1 * (1 - place / 35)) - 0.88)``.
+
+    Parameters
+    ----------
+    place : Tensor, shape (...), or number
+        Distances from the stapes along the basilar membrane in mm, 0 to 35. Numbers, lists and integers are taken as
+        float64.
+
+    Returns
+    -------
+    Tensor, shape (...)
+        Frequencies in Hz, with the dtype and device of `place`. Differentiable.
+
+    See Also
+    --------
+    fc2place : the inverse.
+
+    References
+    ----------
+    Greenwood (1990), J. Acoust. Soc. Am. 87, 2592-2605, Eq. 1, for man: A = 165.4, a = 2.1, k = 0.88, 35 mm.
+
+    Examples
+    --------
+    >>> place2fc(torch.tensor([0.0, 17.5, 35.0]))
+    tensor([20677.0..., 1710.1..., 19.8...])
+    """
+    share = 1.0 - _as_real_tensor(place, "place") / _COCHLEA_MM
+    return _GREENWOOD_HZ * (10.0 ** (_GREENWOOD_DECADES * share) - _GREENWOOD_K)
 
 
 def erbspacebw(

@@ -310,6 +310,10 @@ class LabModel(param.Parameterized):
             for section, keys in sections.items()
         ]
 
+    def quick_controls(self) -> tuple[str, ...]:
+        """Return the three keys that a phone shows above the plots in the present state."""
+        return self.key_controls
+
     def visible_when(self) -> dict[str, dict[str, list[Any]]]:
         """Return, for a control that matters only sometimes, the values of other settings with which it is shown."""
         of_sound = {} if self.stimulus is None else self.stimulus.visible_when("s")

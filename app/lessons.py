@@ -29,7 +29,9 @@ class Measure:
     decimals: int = 0
 
     def text(self, value: float) -> str:
-        """Write a value; one that is not finite has not been measured."""
+        """Write a value; there is none of minus infinity, and of others that are not finite none has been measured."""
+        if value == -math.inf:
+            return "none"
         return self._with_unit(self._number(value)) if math.isfinite(value) else "not known yet"
 
     def wanted(self, low: float, high: float) -> str:

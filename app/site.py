@@ -1,8 +1,7 @@
-"""The site: finds the labs in labs/, one folder each, makes the landing page, and serves both."""
+"""The site: finds the labs in labs/, one folder each, and serves them and the landing page."""
 
 import asyncio
 import contextlib
-import html
 import importlib
 import pkgutil
 from functools import cache
@@ -11,10 +10,9 @@ from types import ModuleType
 from weakref import WeakValueDictionary
 
 import panel as pn
-import yaml
 
 import app.labs
-from amtlib import __version__
+from app import landing
 from app.page.authoring import of_course
 from app.page.background import Background
 from app.page.layout import SITE, page_frame, title_bar
@@ -62,10 +60,6 @@ def add_lessons(folder: Path) -> None:
     for slug, lessons in of_course(folder, {lab.slug: lab for lab in LABS}).items():
         model = next(lab for lab in LABS if lab.slug == slug).model_class
         model.lessons = {**model.lessons, **lessons}
-
-
-_EVIDENCE = Path(__file__).with_name("evidence.yaml")
-_STYLE = (Path(__file__).parent / "static" / "landing.css").read_text(encoding="utf-8")
 
 
 #: How long a page waits for its first picture, s; one that takes longer comes after it.
@@ -131,61 +125,11 @@ def open_lab(slug: str) -> None:
 
 def open_landing() -> None:
     """Serve the landing page: the labs, their lessons, and how we know that they are right."""
-    content = pn.pane.HTML(landing_html(), stylesheets=[_STYLE], sizing_mode="stretch_width", margin=0)
+    content = pn.pane.HTML(landing_html(), stylesheets=[landing.STYLE], sizing_mode="stretch_width", margin=0)
     page_frame(SITE, title_bar(LABS), sidebar=[], main=[content]).servable()
 
 
 @cache
 def landing_html() -> str:
-    """Return the landing page's content: plain HTML, so that thirty students can open it at once."""
-    cards = "".join(lab_card(lab) for lab in LABS)
-    evidence = yaml.safe_load(_EVIDENCE.read_text(encoding="utf-8"))
-    rows = "".join(
-        f"<tr><th scope='row'>{html.escape(row['what'])}</th><td>{html.escape(row['against'])}</td>"
-        f"<td class='number'>{row['worst']:.1g}</td><td>{html.escape(row['of'])}</td></tr>"
-        for row in evidence
-    )
-    return f"""
-<article>
-<section class="hero">
-  <h1>Hearing you can touch</h1>
-  <p>Move a slider and see and hear what an ear does with sound. Every number comes from
-  <code>amtlib</code>, a library of exact, differentiable auditory models; each lab shows the code behind its
-  picture.</p>
-</section>
-<section class="cards" aria-label="Labs">{cards}</section>
-<section>
-  <h2>How do we know?</h2>
-  <p>Each model is held against the numbers of the original one whenever the tests run. The worst errors at present:</p>
-  <div class="scroll"><table>
-    <thead><tr><th scope="col">Model</th><th scope="col">Held against</th><th scope="col">Worst error</th>
-    <th scope="col">Relative to</th></tr></thead>
-    <tbody>{rows}</tbody>
-  </table></div>
-</section>
-<section>
-  <h2>For teachers</h2>
-  <p>The whole state of a lab is in its address: set it up, press <b>Copy link</b>, and the class opens what you see.
-  <b>QR code</b> shows it to the room. <b>Make a lesson</b> adds text, questions, a task, and hides what students need
-  not see; it is kept in a link or a file. Your own sounds stay in your session and, for a day, in your browser.</p>
-  <p class="fine">{SITE} {__version__}. Works without internet: nothing is fetched from elsewhere.</p>
-</section>
-</article>"""
-
-
-def lab_card(lab: type[LabView]) -> str:
-    """Return a lab's card on the landing page."""
-    lessons = "".join(
-        f"<li><a href='{lab.slug}?lesson={html.escape(slug)}'>{html.escape(lesson.title)}</a></li>"
-        for slug, lesson in lab.model_class.lessons.items()
-    )
-    return f"""
-<div class="card">
-  <a class="picture" href="{lab.slug}" aria-label="Open the {lab.title} lab">{lab.picture()}</a>
-  <div class="text">
-    <h2><a href="{lab.slug}">{html.escape(lab.title)}</a></h2>
-    <p>{html.escape(lab.question)}</p>
-    <h3>Lessons</h3>
-    <ul>{lessons}</ul>
-  </div>
-</div>"""
+    """Return the landing page's content, made once a process."""
+    return landing.landing_html(LABS)

@@ -3,6 +3,7 @@
 :mod:`amtlib.signals` and :mod:`amtlib.audio` make and read them; here are the choice between them and its bounds.
 """
 
+import inspect
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
@@ -95,8 +96,8 @@ class Stimulus(Settings):
     )
     """What the ear listens to. Drop a sound file anywhere on the page to use your own."""
     level = Quantity(60.0, bounds=(-10, 110), step=1, unit="dB SPL", label="Level")
-    """Root-mean-square level at the ear (for clicks: the level of a tone with the same peak). The player ignores
-    it: it plays at one safe loudness."""
+    """Root-mean-square level at the ear (for clicks: the level of a tone with the same peak). Levels that differ are
+    played so, but nothing louder than 85 dB SPL is."""
     duration = Quantity(1.0, bounds=(0.05, 5), step=0.05, unit="s", label="Duration")
     """Length of the sound, or of the excerpt of a recording."""
     start = Quantity(0.0, bounds=(0, MAX_RECORDING), step=0.05, unit="s", label="Excerpt starts at")
@@ -234,6 +235,22 @@ class Stimulus(Settings):
         arguments = set(KINDS[self.kind].arguments.values())
         return "level" in arguments and not arguments & {"level2", "noise_level"}
 
+    @property
+    def steady(self) -> float:
+        """Share of the sound's power that its ramps leave: its level is that without them.
+
+        Examples
+        --------
+        >>> Stimulus(kind="tone", duration=1.0).steady, Stimulus(kind="click").steady
+        (0.9875, 1.0)
+        """
+        function = KINDS[self.kind].function
+        if function is None:  # a recording's level is set with its ramps
+            return 1.0
+        ramp = inspect.signature(function).parameters.get("ramp")
+        # A raised cosine holds three eighths of the power.
+        return 1.0 if ramp is None else 1.0 - 2 * ramp.default * 5 / 8 / float(self.duration)
+
     def render(self, fs: int, *, level: float | None = None) -> torch.Tensor:
         """Return the sound: float32, Pa, shape ``(T,)``, at the present level or a given one.
 
@@ -321,7 +338,22 @@ class Stimulus(Settings):
         label = KINDS[self.kind].label
         if self.kind == "file":
             label = self.upload_name or label
-        return label if self.kind == "silence" else f"{label} at {self.level:g} dB SPL"
+        return label if self.kind == "silence" else f"{label} at {self.level:g} dB SPL{self._excerpt_of_file}"
+
+    @property
+    def _excerpt_of_file(self) -> str:
+        """What of an own file is shown, in brackets; nothing where it is all of a file with one channel."""
+        if self.kind != "file" or self._upload is None:
+            return ""
+        recording, start = self._upload.recording, float(self.start)
+        end = min(start + float(self.duration), recording.duration)
+        part = (
+            f"{start:g} to {end:.3g} s of {recording.duration:.3g} s"
+            if end - start < recording.duration - 0.01
+            else ""
+        )
+        mixed = "mono mix" if recording.channels > 1 else ""
+        return f" ({', '.join(filter(None, (part, mixed)))})" if part or mixed else ""
 
     @staticmethod
     def keys(prefix: str) -> tuple[str, ...]:

@@ -36,6 +36,23 @@ DATA = ROOT / "tests" / "data"
 EVIDENCE = ROOT / "app" / "evidence.yaml"
 
 
+#: What each model is, in the words of the landing page.
+MEANS = {
+    "ERB scales": "The scale on which the ear spaces frequencies (ERB)",
+    "Gammatone filterbank": "The ear’s filters (gammatone)",
+    "DRNL filterbank (paulick2024)": "The cochlea with its compression (DRNL of 2024)",
+    "DRNL filterbank (jepsen2008)": "The cochlea with its compression (DRNL of 2008)",
+    "Middle ear": "The middle ear",
+    "Hair cells": "Inner hair cells",
+    "Adaptation loops": "How a nerve adapts (adaptation loops)",
+    "Modulation filters": "How changes in loudness are sorted by their rate (modulation filters)",
+    "CASP of 2024, sound to representation": "From sound to what the brain is given (CASP of 2024)",
+    "Specific loudness (Moore 2016)": "From excitation to loudness (Moore 2016)",
+    "Loudness model (Moore 2016), audio to sone": "From sound to loudness in sone (Moore 2016)",
+    "Specific loudness (Glasberg 2002)": "From excitation to loudness (Glasberg 2002)",
+}
+
+
 @dataclass(frozen=True)
 class Measured:
     what: str
@@ -278,7 +295,13 @@ def main() -> int:
         print(f"{m.what:52} worst {m.worst:8.1e}   limit {m.limit:7.0e}   {m.limit / m.worst:8.0f} x below")
     if arguments.write:
         rows = [
-            {"what": m.what, "against": m.against, "worst": float(f"{m.worst:.1e}"), "of": m.of}
+            {
+                "what": m.what,
+                "means": MEANS[m.what.rsplit(", ", 1)[0]],
+                "against": m.against,
+                "worst": float(f"{m.worst:.1e}"),
+                "of": m.of,
+            }
             for m in found
         ]
         text = yaml.safe_dump(rows, allow_unicode=True, sort_keys=False, width=200)

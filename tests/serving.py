@@ -42,6 +42,7 @@ def served(
     within_s: float = 180.0,
     environment: Mapping[str, str] | None = None,
     limits: str = "",
+    root: Path = ROOT,
 ) -> Iterator[Server]:
     """Serve the checkout's labs on a free port; yields once they answer, ends every process afterwards.
 
@@ -52,7 +53,7 @@ def served(
     with log_file.open("wb") as log:
         process = subprocess.Popen(
             [*begin, sys.executable, "-m", "amtlib.cli", "serve", "--port", str(port), *options],
-            cwd=ROOT,
+            cwd=root,
             env={**os.environ, **(environment or {})},
             stdin=subprocess.DEVNULL,
             stdout=log,

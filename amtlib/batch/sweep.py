@@ -113,7 +113,7 @@ def train_one(context: Context, settings: Settings) -> tuple[str, Row]:
     # JSON has no infinity: a run without steps has no loss.
     row = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()}
     metadata = {"made_by": "amtlab train", "settings": settings, _SOUND: target, "results": row}
-    return build_to_json(build, metadata=metadata), row
+    return build_to_json(build, metadata=metadata, certificate=True), row
 
 
 def _train(settings: Settings, **more: Any) -> tuple[Any, TrainLog]:

@@ -3,8 +3,12 @@ Source: Jot and Chaigne (1991), AES 90th Convention, 3030; names and files as in
 Not here: training them (:mod:`amtlib.train`). Arrays are numpy, float64, time first; nothing needs a gradient.
 """
 
-from amtlib.fdn.absorption import first_order_absorption, with_decay
+from amtlib.fdn.absorption import absorption_times, band_absorption, with_decay
+from amtlib.fdn.acoustics import RoomMeasures, room_measures
+from amtlib.fdn.bands import standard_centres
 from amtlib.fdn.build import MAX_DELAY, MAX_LINES, FDNBuild
+from amtlib.fdn.certificate import Stability, stability
+from amtlib.fdn.coupling import coupled_matrix
 from amtlib.fdn.decay import (
     ReverberationTimes,
     echo_density,
@@ -22,7 +26,10 @@ from amtlib.fdn.documents import (
     metadata_from_json,
     save_build,
 )
+from amtlib.fdn.equaliser import graphic_equaliser
 from amtlib.fdn.faust_program import faust
+from amtlib.fdn.first_order import first_order_absorption, one_pole_absorption
+from amtlib.fdn.growth import LoopGain, loop_gain
 from amtlib.fdn.matrices import (
     MATRICES,
     feedback_matrix,
@@ -44,7 +51,6 @@ from amtlib.fdn.modes import Modes, modal_decomposition, modal_excitation_std
 from amtlib.fdn.noise import WithoutNoise, noise_floor, octave_centres, without_noise
 from amtlib.fdn.process import process_fdn
 from amtlib.fdn.response import render, transfer_function
-from amtlib.fdn.stability import LoopGain, loop_gain
 
 __all__ = [
     "MATRICES",
@@ -55,10 +61,15 @@ __all__ = [
     "LoopGain",
     "Modes",
     "ReverberationTimes",
+    "RoomMeasures",
+    "Stability",
     "WithoutNoise",
+    "absorption_times",
+    "band_absorption",
     "build_from_json",
     "build_to_json",
     "colouration",
+    "coupled_matrix",
     "design_fdn",
     "echo_density",
     "energy_decay_curve",
@@ -68,6 +79,7 @@ __all__ = [
     "faust",
     "feedback_matrix",
     "first_order_absorption",
+    "graphic_equaliser",
     "load_build",
     "loop_gain",
     "magnitude_std",
@@ -79,15 +91,19 @@ __all__ = [
     "noise_floor",
     "octave_bands",
     "octave_centres",
+    "one_pole_absorption",
     "orthogonality_error",
     "peak_to_rms",
     "process_fdn",
     "random_orthogonal",
     "render",
     "reverberation_time",
+    "room_measures",
     "sample_delay_lengths",
     "save_build",
     "sparsity",
+    "stability",
+    "standard_centres",
     "transfer_function",
     "with_decay",
     "without_noise",

@@ -148,6 +148,8 @@ class FDNBuild(Result):
 
         s = filters * delay(A s + B x),    y = post_eq * (C s) + D x
 
+    With a `pre_delay` the lines hear the input that many samples later; the direct path does not.
+
     Parameters
     ----------
     A : array, shape (N, N)
@@ -168,6 +170,8 @@ class FDNBuild(Result):
         Second-order sections on each output.
     post_matrix : array, shape (S, 6, N), optional
         Second-order sections in the loop, after the matrix, in front of each line.
+    pre_delay : int
+        Samples by which the lines hear the input later, 0 to 2**18.
 
     Attributes
     ----------
@@ -213,6 +217,7 @@ class FDNBuild(Result):
     filters: Array | None = None
     post_eq: Array | None = None
     post_matrix: Array | None = None
+    pre_delay: int = 0
 
     # Accepting lists and numbers is what a constructor is for; the fields are arrays afterwards.
     def __init__(
@@ -226,6 +231,7 @@ class FDNBuild(Result):
         filters: Any = None,
         post_eq: Any = None,
         post_matrix: Any = None,
+        pre_delay: Any = 0,
     ) -> None:
         a = real_array(A, "A")
         if a.ndim != 2:
@@ -271,6 +277,11 @@ class FDNBuild(Result):
                 value.setflags(write=False)
             object.__setattr__(self, name, value)
         object.__setattr__(self, "fs", sampling_rate(fs))
+        if isinstance(pre_delay, bool) or not isinstance(pre_delay, int | np.integer):
+            raise TypeError(f"pre_delay = {pre_delay!r} must be a whole number of samples: pass an int")
+        if not 0 <= pre_delay <= MAX_DELAY:
+            raise ValueError(f"pre_delay = {pre_delay} samples: give 0 to {MAX_DELAY}")
+        object.__setattr__(self, "pre_delay", int(pre_delay))
 
     @property
     def N(self) -> int:
@@ -295,7 +306,11 @@ class FDNBuild(Result):
     def _key(self) -> tuple[Any, ...]:
         arrays = (self.A, self.B, self.C, self.D, self.delays, self.filters, self.post_eq, self.post_matrix)
         # + 0.0: minus zero equals zero, and so must their bytes
-        return (self.fs, *(None if a is None else (a.shape, (a + 0.0).tobytes()) for a in arrays))
+        return (
+            self.fs,
+            self.pre_delay,
+            *(None if a is None else (a.shape, (a + 0.0).tobytes()) for a in arrays),
+        )
 
     def __eq__(self, other: object) -> bool:
         return self._key() == other._key() if isinstance(other, FDNBuild) else NotImplemented
@@ -317,15 +332,16 @@ class FDNBuild(Result):
         return {
             "N": self.N, "n_in": self.n_in, "n_out": self.n_out, "fs (Hz)": self.fs,
             "delays (samples)": self.delays.tolist(), "delays (ms)": ms, "A": self.A, "B": self.B, "C": self.C,
-            "D": self.D, **sections,
+            "D": self.D, **sections, "pre_delay (samples)": self.pre_delay,
         }  # fmt: skip
 
     def __repr__(self) -> str:
         filters = [name for name in ("filters", "post_matrix", "post_eq") if getattr(self, name) is not None]
+        late = f", pre-delay {1e3 * self.pre_delay / self.fs:.3g} ms" if self.pre_delay else ""
         return (
             f"FDNBuild(N={self.N}, n_in={self.n_in}, n_out={self.n_out}, fs={self.fs:g} Hz, delays "
             f"{int(self.delays.min())} to {int(self.delays.max())} = {1e3 * self.delays.min() / self.fs:.3g} to "
-            f"{1e3 * self.delays.max() / self.fs:.3g} ms, {', '.join(filters) or 'no filters'})"
+            f"{1e3 * self.delays.max() / self.fs:.3g} ms, {', '.join(filters) or 'no filters'}{late})"
         )
 
 

@@ -162,8 +162,32 @@ def _slope(level: Array, start: float, end: float) -> float:
     return float(centred @ y) / float(centred @ centred)
 
 
-def _time(energy: Array, length: float, start: float, end: float, per_second: float) -> float:
-    """Decay time of one backward-integrated energy, with what was cut off at its end estimated from its slope."""
+def fitted_time(energy: Array, length: float, start: float, end: float, per_second: float) -> float:
+    """
+    Decay time of one backward-integrated energy, with what was cut off at its end estimated from its slope.
+
+    Parameters
+    ----------
+    energy : array, shape (K,)
+        Energy that is still to come, not negative.
+    length : float
+        Of the response in steps of `energy`.
+    start, end : float
+        Of the fit in dB.
+    per_second : float
+        Steps.
+
+    Returns
+    -------
+    float
+        In s; NaN if the energy does not hold the fit.
+
+    Examples
+    --------
+    >>> energy = 10.0 ** (-6.0 * np.arange(1000) / 500)
+    >>> round(fitted_time(energy, 1000, -5.0, -35.0, 500.0), 3)
+    1.0
+    """
     missing = 0.0
     decay = math.nan
     for _ in range(30):
@@ -258,7 +282,7 @@ def reverberation_time(
             for name, (start, end) in _FITS.items():
                 if depth < _CLEAR - end or len(energy) < 3 or energy[0] <= 0.0:
                     continue
-                times[name][band, channel] = _time(energy, length / step, start, end, rate / step)
+                times[name][band, channel] = fitted_time(energy, length / step, start, end, rate / step)
     shaped = {name: value.reshape(len(at), *h.shape[1:]) for name, value in times.items()}
     t60 = np.where(np.isnan(shaped["full"]), shaped["t30"], shaped["full"])
     t60 = np.where(np.isnan(t60), shaped["t20"], t60)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from amtlib.fdn.build import FDNBuild, real_array, sampling_rate
+from amtlib.fdn.certificate import stability
 
 FORMAT = "pyfdn-fdn-build"
 VERSIONS = (1, 2)
@@ -150,7 +151,7 @@ def build_from_json(text: str | bytes, *, fs: float | None = None) -> FDNBuild:
     missing = [name for name in required if name not in content]
     if missing:
         raise ValueError(f"FDN build is missing required fields: {', '.join(missing)}: add them")
-    known = {"format", "version", "metadata", "sample_rate", *_ARRAYS, *_FILTERS}
+    known = {"format", "version", "metadata", "sample_rate", "pre_delay", *_ARRAYS, *_FILTERS}
     strange = sorted(set(content) - known)
     if strange:
         warnings.warn(f"fields that no FDN build has were not used: {', '.join(strange)}", stacklevel=2)
@@ -165,7 +166,10 @@ def build_from_json(text: str | bytes, *, fs: float | None = None) -> FDNBuild:
         isinstance(rate, bool) or not isinstance(rate, int | float) or not math.isfinite(rate)
     ):
         raise ValueError(f"sample_rate must be positive and finite, got {rate!r}: give a rate in Hz")
-    build = FDNBuild(**fields, fs=sampling_rate(rate))
+    pre_delay = content.get("pre_delay", 0)
+    if isinstance(pre_delay, bool) or not isinstance(pre_delay, int):
+        raise ValueError(f"pre_delay must be a whole number of samples, got {pre_delay!r}: correct it")
+    build = FDNBuild(**fields, fs=sampling_rate(rate), pre_delay=pre_delay)
     own = content.get("sample_rate")
     if isinstance(own, int | float) and own > 0 and own != build.fs and len(fields) > len(_ARRAYS):
         warnings.warn(
@@ -196,7 +200,9 @@ def metadata_from_json(text: str | bytes) -> dict[str, Any]:
     return _envelope(_parse(text))[1]
 
 
-def build_to_json(build: FDNBuild, *, version: int = 2, metadata: dict[str, Any] | None = None) -> str:
+def build_to_json(
+    build: FDNBuild, *, version: int = 2, metadata: dict[str, Any] | None = None, certificate: bool = False
+) -> str:
     """
     Write a network as JSON text, without loss.
 
@@ -205,9 +211,13 @@ def build_to_json(build: FDNBuild, *, version: int = 2, metadata: dict[str, Any]
     build : FDNBuild
         The network.
     version : {2, 1}
-        Format to write. Version 1 has no `post_matrix`.
+        Format to write. Version 1 has no `post_matrix`. A `pre_delay` is written where there is one; other packages
+        read the network without it.
     metadata : dict, optional
         Name, description and so on: whatever JSON can hold.
+    certificate : bool
+        Add what :func:`amtlib.fdn.stability` finds to the metadata, as ``stability``, where readers of other packages
+        pass over it.
 
     Returns
     -------
@@ -243,6 +253,10 @@ def build_to_json(build: FDNBuild, *, version: int = 2, metadata: dict[str, Any]
     for name in _NAMES[version]:
         value = getattr(build, _FILTERS[name])
         content[name] = None if value is None else value.tolist()
+    if build.pre_delay:  # which readers of other packages pass over
+        content["pre_delay"] = build.pre_delay
+    if certificate:
+        metadata = {**(metadata or {}), "stability": stability(build).to_dict()}
     if metadata is not None:
         content["metadata"] = metadata
     return json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
@@ -254,6 +268,7 @@ def save_build(
     *,
     version: int = 2,
     metadata: dict[str, Any] | None = None,
+    certificate: bool = False,
 ) -> None:
     """
     Write a network to a JSON file (UTF-8), as :func:`build_to_json` does. An existing file is replaced.
@@ -274,7 +289,7 @@ def save_build(
     ...     load_build(Path(folder) / "comb.json") == comb
     True
     """
-    text = build_to_json(build, version=version, metadata=metadata)
+    text = build_to_json(build, version=version, metadata=metadata, certificate=certificate)
     Path(path).write_text(text, encoding="utf-8", newline="\n")
 
 

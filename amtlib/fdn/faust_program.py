@@ -6,6 +6,7 @@ Not here: the Faust compiler, which turns the text into C++, a plug-in or a web 
 import re
 
 from amtlib.fdn.build import MAX_DELAY, Array, FDNBuild
+from amtlib.fdn.certificate import stability
 
 
 def _gains(matrix: Array, name: str) -> list[str]:
@@ -35,7 +36,7 @@ def _filters(sos: Array | None, name: str, channels: int) -> list[str]:
     return [*lines, f"{name}_filters = par(i, {channels}, {name}_filter(i));"]
 
 
-def faust(build: FDNBuild, *, name: str = "fdn", pre_delay: int = 0) -> str:
+def faust(build: FDNBuild, *, name: str = "fdn", onset: int = 0) -> str:
     """
     Write a network as a Faust program with the same inputs, outputs and sound.
 
@@ -45,13 +46,15 @@ def faust(build: FDNBuild, *, name: str = "fdn", pre_delay: int = 0) -> str:
         The network. Delays and filters are those of its sampling rate, which the program names but cannot enforce.
     name : str
         Name of the program, letters, digits, spaces, _ and -; at most 64.
-    pre_delay : int
+    onset : int
         Samples by which all of the output is delayed, >= 0: the silence before a room that the network was trained on.
+        The build's own `pre_delay` delays the lines alone.
 
     Returns
     -------
     str
-        Text of a .dsp file. Compile it with ``-double`` for the precision of this package.
+        Text of a .dsp file. Compile it with ``-double`` for the precision of this package. A comment says what
+        :func:`amtlib.fdn.stability` finds.
 
     Raises
     ------
@@ -70,6 +73,7 @@ def faust(build: FDNBuild, *, name: str = "fdn", pre_delay: int = 0) -> str:
     >>> comb = FDNBuild([[0.5]], [1.0], [1.0], 0.0, [480], 48000)
     >>> print(faust(comb, name="comb"))
     // A feedback delay network of 1 lines, for a sampling rate of 48000 Hz. Compile with -double.
+    // Stability: cannot grow: loop gain at most 0.5, at 0 Hz; the slowest mode decays by 60 dB in 0.0997 s, at ... Hz.
     declare name "comb";
     import("stdfaust.lib");
     <BLANKLINE>
@@ -101,13 +105,15 @@ def faust(build: FDNBuild, *, name: str = "fdn", pre_delay: int = 0) -> str:
         raise TypeError(f"build is a {type(build).__name__}: give an FDNBuild")
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9 _-]{1,64}", name):
         raise ValueError(f"name = {name!r}: give 1 to 64 letters, digits, spaces, _ or -")
-    if isinstance(pre_delay, bool) or not isinstance(pre_delay, int) or not 0 <= pre_delay <= MAX_DELAY:
-        raise ValueError(f"pre_delay = {pre_delay!r}: give a whole number of samples, 0 to {MAX_DELAY}")
-    late = f" : par(i, {build.n_out}, @({pre_delay}))" if pre_delay else ""
+    if isinstance(onset, bool) or not isinstance(onset, int) or not 0 <= onset <= MAX_DELAY:
+        raise ValueError(f"onset = {onset!r}: give a whole number of samples, 0 to {MAX_DELAY}")
+    silence = f" : par(i, {build.n_out}, @({onset}))" if onset else ""
     n, n_in, n_out = build.N, build.n_in, build.n_out
+    late = f"par(i, {n_in}, @({build.pre_delay})) : " if build.pre_delay else ""
     lengths = ", ".join(str(int(m) - 1) for m in build.delays)
     lines = [
         f"// A feedback delay network of {n} lines, for a sampling rate of {build.fs:g} Hz. Compile with -double.",
+        f"// Stability: {stability(build).sentence()}.",
         f'declare name "{name}";',
         'import("stdfaust.lib");',
         "",
@@ -127,7 +133,8 @@ def faust(build: FDNBuild, *, name: str = "fdn", pre_delay: int = 0) -> str:
         *_filters(build.post_eq, "output", n_out),
         "",
         f"loop = (si.bus({2 * n}) :> delay_lines : line_filters) ~ (feedback_gains : matrix_filters);",
-        f"wet = input_gains : par(i, {n}, mem) : loop : output_gains : output_filters;",
-        f"process = si.bus({n_in}) <: wet, direct_gains :> si.bus({n_out}){late};",
+        f"wet = {late}input_gains : par(i, {n}, mem) : loop : output_gains : output_filters;",
+        f"process = si.bus({n_in}) <: wet, direct_gains :> si.bus({n_out}){silence};",
+        "",
     ]
     return "\n".join(lines)

@@ -258,7 +258,7 @@ def colouration(build: FDNBuild, *, progress: Progress | None = None) -> Coloura
     largest = float(np.linalg.norm(build.A, 2))
     if largest > 1.0 + 1e-5:
         raise ValueError(f"A amplifies by up to {largest:.6g}: give a matrix that keeps energy, with gain 1")
-    core = replace(build, D=np.zeros((1, 1)), filters=None, post_eq=None, post_matrix=None)
+    core = replace(build, D=np.zeros((1, 1)), filters=None, post_eq=None, post_matrix=None, pre_delay=0)
     with telling(progress, "colouration") as tell:
         modes = modal_decomposition(
             core, progress=part(tell, 0.0, 0.9)

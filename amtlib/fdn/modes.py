@@ -44,7 +44,7 @@ class Modes(Result):
     exponents : array of complex, shape (K,)
         log(pole) per sample: decay rate (negative) and frequency in rad (0 to pi).
     residues : array of complex, shape (K, n_out, n_in)
-        Amplitude and phase, before `post_eq`.
+        Amplitude and phase, before `post_eq` and without `pre_delay`.
     fs : float
         Sampling rate in Hz.
     order : int

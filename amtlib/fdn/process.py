@@ -141,7 +141,11 @@ def process_fdn(signal: npt.ArrayLike, build: FDNBuild, *, progress: Progress | 
         raise TypeError(f"build is a {type(build).__name__}: give an FDNBuild")
     x = _checked_signal(signal, build)
     with np.errstate(over="ignore", invalid="ignore"), telling(progress, "network") as tell:
-        y = _wet(x, build, tell) + build.D @ x
+        late = x
+        if build.pre_delay:
+            late = np.zeros_like(x)
+            late[:, build.pre_delay :] = x[:, : max(x.shape[1] - build.pre_delay, 0)]
+        y = _wet(late, build, tell) + build.D @ x
     if not np.isfinite(y).all():
         first = int(np.flatnonzero(~np.isfinite(y).all(axis=0))[0])
         raise ValueError(

@@ -148,7 +148,8 @@ def transfer_function(build: FDNBuild, at: int | npt.ArrayLike, *, radius: float
     Returns
     -------
     array of complex128, shape (K,), (K, n_out) or (K, n_out, n_in)
-        H(z), with the direct path and `post_eq`. (K,) for one input and one output; (K, n_out) for one input.
+        H(z), with the direct path, `pre_delay` and `post_eq`. (K,) for one input and one output; (K, n_out) for one
+        input.
 
     Raises
     ------
@@ -200,6 +201,9 @@ def transfer_function(build: FDNBuild, at: int | npt.ArrayLike, *, radius: float
         wet = build.C @ lines
         if build.post_eq is not None:
             wet = wet * np.asarray(sections_at(build.post_eq, 1.0 / z[part]))[:, :, None]
+        if build.pre_delay:
+            turns = np.exp(-1j * np.fmod(angles[part] * build.pre_delay, 2.0 * math.pi))
+            wet = wet * (r**-build.pre_delay * turns)[:, None, None]
         response[part] = wet
     response += build.D
     return squeeze_channels(response)

@@ -24,6 +24,7 @@ from amtlib.train.losses import (
 from amtlib.train.objectives import Objective, build_objective, output_domain
 from amtlib.train.record import Snapshot, Step, TrainLog
 from amtlib.train.remote import RemoteSteps, TrainingPlan
+from amtlib.train.room import RoomFit, fit_room
 from amtlib.train.run import TrainingRun
 from amtlib.train.targets import TargetRecord
 
@@ -35,6 +36,7 @@ __all__ = [
     "Objective",
     "RemoteSteps",
     "Rendered",
+    "RoomFit",
     "Snapshot",
     "Step",
     "TargetRecord",
@@ -48,6 +50,7 @@ __all__ = [
     "colorless_sparsity_loss",
     "excitation_pattern",
     "extract_build",
+    "fit_room",
     "output_domain",
     "train_fdn",
     "trainable_from_build",

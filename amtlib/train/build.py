@@ -13,9 +13,11 @@ import numpy.typing as npt
 import torch
 
 from amtlib.fdn.absorption import with_decay
+from amtlib.fdn.bands import DecayTimes
 from amtlib.fdn.build import FDNBuild, finite_number
 from amtlib.fdn.delays import Seed
 from amtlib.fdn.design import design_fdn
+from amtlib.train.filters import TrainedDecay, TrainedEqualiser
 
 __all__ = ["MatrixParam", "Trainable", "build_fdn", "extract_build", "trainable_from_build", "with_decay"]
 
@@ -32,23 +34,29 @@ LOSSLESS_ALIAS_DB = 60.0
 @dataclass(frozen=True)
 class Trainable:
     """
-    Which parts of a network are trained. Delays and filters are always fixed.
+    Which parts of a network are trained. Delays are always fixed, and filters unless their times or gains train.
 
     Parameters
     ----------
     feedback, input_gain, output_gain, direct : bool
         The feedback matrix, B, C and D.
+    decay : bool
+        The decay times of the loop's filters in octaves, from 0.05 to 30 s. The loop contracts at every value of them.
+    post_eq : bool
+        The gains of the output equaliser in octaves, up to 40 dB, of minimum phase.
 
     Examples
     --------
     >>> Trainable(direct=True)
-    Trainable(feedback=True, input_gain=True, output_gain=True, direct=True)
+    Trainable(feedback=True, input_gain=True, output_gain=True, direct=True, decay=False, post_eq=False)
     """
 
     feedback: bool = True
     input_gain: bool = True
     output_gain: bool = True
     direct: bool = False
+    decay: bool = False
+    post_eq: bool = False
 
 
 def flamo_graph() -> ModuleType:
@@ -109,7 +117,9 @@ def trainable_from_build(
     Parameters
     ----------
     build : FDNBuild
-        The start. Its filters are kept and not trained.
+        The start. The model answers without its `pre_delay`, which :func:`extract_build` gives back. Its filters are
+        kept and not trained, unless `trainable` names them: those that train are made anew with the same times or gains
+        at the octave centres (62.5 Hz to 16 kHz).
     trainable : Trainable, optional
         What is trained; default: all but the direct path.
     matrix : {'orthogonal', 'random'}
@@ -174,6 +184,10 @@ def trainable_from_build(
     learns = Trainable() if trainable is None else trainable
     if not isinstance(learns, Trainable):
         raise TypeError(f"trainable is a {type(learns).__name__}: give Trainable(...)")
+    if learns.decay and matrix == "random":
+        raise ValueError(
+            "decay trains with matrix='orthogonal' alone, which keeps the loop from growing: give it"
+        )
     if matrix not in ("orthogonal", "random"):
         raise ValueError(f"matrix_type must be 'orthogonal' or 'random', got {matrix!r}")
     if output not in ("time", "magnitude"):
@@ -186,6 +200,11 @@ def trainable_from_build(
         alias = LOSSLESS_ALIAS_DB if build.filters is None else 0.0
     else:
         alias = finite_number(alias_decay_db, "alias_decay_db", -1e-9, 200.0, "dB")
+    if build.pre_delay and (build.D.any() or learns.direct):
+        raise ValueError(
+            f"pre_delay = {build.pre_delay} lies between the direct path and the lines, where a model has no place for "
+            "it: train without one of them (dataclasses.replace(build, pre_delay=0)), and put it back afterwards"
+        )
     place = torch.device(device if device is not None else "cuda" if torch.cuda.is_available() else "cpu")
     return flamo_graph().make_shell(
         build,
@@ -196,6 +215,8 @@ def trainable_from_build(
         device=place,
         dtype=kind,
         alias_decay_db=alias,
+        decay=TrainedDecay(build) if learns.decay else None,
+        equaliser=TrainedEqualiser(build) if learns.post_eq else None,
     )
 
 
@@ -232,7 +253,7 @@ def build_fdn(
     *,
     delays: npt.ArrayLike | None = None,
     N: int | None = None,
-    rt: float | tuple[float, float] | None = 2.0,
+    rt: DecayTimes | None = 2.0,
     matrix: str = "orthogonal",
     feedback: npt.ArrayLike | str | None = None,
     input_gain: npt.ArrayLike | None = None,
@@ -247,13 +268,15 @@ def build_fdn(
     rng: Seed = None,
     alias_decay_db: float | None = None,
     rt_crossover: float | None = None,
+    rt_design: str = "auto",
+    coupling: float | None = None,
 ) -> Any:
     """
     Design a network, and build a trainable flamo Shell of it.
 
     Parameters
     ----------
-    delays, N, rt, feedback, input_gain, output_gain, direct, fs, rng, rt_crossover
+    delays, N, rt, feedback, input_gain, output_gain, direct, fs, rng, rt_crossover, rt_design, coupling
         The network; see :func:`amtlib.fdn.design_fdn`. `feedback` may be a name of the matrix gallery.
     trainable, matrix, nfft, output, device, dtype, alias_decay_db
         The model; see :func:`trainable_from_build`.
@@ -289,6 +312,8 @@ def build_fdn(
         fs=fs,
         rng=rng,
         rt_crossover=rt_crossover,
+        rt_design=rt_design,
+        coupling=coupling,
     )
     return trainable_from_build(
         build,

@@ -17,8 +17,16 @@ from amtlib.train.losses import Rendered
 from amtlib.train.response import Response
 from amtlib.train.rotations import turned, turned_and_flipped
 
-#: Parts of a network that may learn, by the letters of their matrices.
-PARTS = {"feedback": "a", "input_gain": "b", "output_gain": "c", "direct": "d"}
+#: Parts of a network that may learn, and the letters of their parameters.
+PARTS = {
+    "feedback": "a",
+    "input_gain": "b",
+    "output_gain": "c",
+    "direct": "d",
+    "decay": "f",
+    "post_eq": "e",
+}
+_MATRICES = ("feedback", "input_gain", "output_gain", "direct")
 _PARAMETRISATIONS = {
     turned: "orthogonal, determinant 1",
     turned_and_flipped: "orthogonal, determinant -1 (reflection)",
@@ -124,8 +132,8 @@ def constants(start: FDNBuild, response: Response, target: Rendered | None) -> d
     """
     leaves = response.leaves
     constant = {
-        part: getattr(start, letter.upper())
-        for part, letter in PARTS.items()
+        part: getattr(start, PARTS[part].upper())
+        for part in _MATRICES
         if not getattr(getattr(leaves, part), "param", torch.empty(0)).requires_grad
     }
     return {
@@ -137,7 +145,10 @@ def constants(start: FDNBuild, response: Response, target: Rendered | None) -> d
         "post_matrix": _digest(start.post_matrix),
         "post_eq": _digest(start.post_eq),
         "target": _digest(None if target is None else target.time.cpu().numpy()),
-        "trained": ", ".join(name for name in PARTS if name not in constant),
+        "trained": ", ".join(
+            [name for name in _MATRICES if name not in constant]
+            + [name for name in PARTS if name not in _MATRICES and PARTS[name] in response.parameters()]
+        ),
         **{name: _digest(value) for name, value in constant.items()},
     }
 

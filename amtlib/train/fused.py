@@ -22,7 +22,7 @@ _SMALLEST_GAIN = 1e-15
 
 class LoopGains:
     """
-    The frequency-dependent gains of a network's loop: what stays the same while it is trained.
+    The frequency-dependent gains of a network's loop: what stays the same while it is trained, unless a decay trains.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ class LoopGains:
         self._forward = forward
         self._loop = forward if back is None else forward * back
         self._bins = torch.empty(0, dtype=torch.int64)
-        sizes = self._loop.abs()
+        sizes = self._loop.detach().abs()
         self.largest = float(sizes.max())
         smallest = float(sizes.min())
         #: 1/e and 1/g, or None where some e is too small to divide by
@@ -152,7 +152,9 @@ class _LoopResponse(torch.autograd.Function):
     """C (1/e - A)^-1 B/g at all frequencies; see the head of the module."""
 
     @staticmethod
-    def forward(ctx: Any, a: Tensor, b: Tensor, c: Tensor, gains: LoopGains, pivot: bool) -> Tensor:
+    def forward(
+        ctx: Any, a: Tensor, b: Tensor, c: Tensor, inverse: Tensor | None, gains: LoopGains, pivot: bool
+    ) -> Tensor:
         adjoint = any(ctx.needs_input_grad)
         if pivot or gains.inverse is None:
             response, states, by_matrix, by_input = _factorise(a, b, c, gains, adjoint)
@@ -178,16 +180,18 @@ class _LoopResponse(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None, None, None]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         states, by_matrix, by_input = ctx.saved_tensors  # the second is the conjugate
         if not ctx.same:
             by_input = by_input.conj()
-        return _gradients(ctx, grad.resolve_conj(), states, by_matrix, by_input)
+        grad = grad.resolve_conj()
+        by_loop = _loop_gradient(grad, states, by_matrix) if ctx.needs_input_grad[3] else None
+        return *_gradients(ctx, grad, states, by_matrix, by_input), by_loop, None, None
 
 
 def _gradients(
     ctx: FunctionCtx, grad: Tensor, states: Tensor, by_matrix: Tensor, by_input: Tensor
-) -> tuple[Tensor | None, Tensor | None, Tensor | None, None, None]:
+) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
     """Gradients of A, B and C; `grad` is (O, R, F), the adjoints are conjugate."""
     for_a, for_b, for_c, *_ = ctx.needs_input_grad  # type: ignore[attr-defined]
     grad_a = grad_b = grad_c = None
@@ -207,7 +211,16 @@ def _gradients(
     if for_c:
         rows = [_real_product(grad[:, r], states[:, r]) for r in range(inputs)]
         grad_c = torch.stack(rows).sum(dim=0)
-    return grad_a, grad_b, grad_c, None, None
+    return grad_a, grad_b, grad_c
+
+
+def _loop_gradient(grad: Tensor, states: Tensor, by_matrix: Tensor) -> Tensor:
+    """Gradient of 1/e, (N, F): H falls by the adjoint times the state; `by_matrix` is conjugate."""
+    found = torch.zeros_like(states[:, 0])
+    for o in range(grad.shape[0]):
+        for r in range(grad.shape[1]):
+            found.addcmul_(grad[o, r] * by_matrix[o], states[:, r].conj(), value=-1)
+    return found
 
 
 def _split(drive: Tensor | None, count: int, length: int) -> list[Tensor] | list[None]:
@@ -237,7 +250,7 @@ def loop_response(a: Tensor, b: Tensor, c: Tensor, gains: LoopGains, *, pivot: b
     Returns
     -------
     Tensor, complex, shape (O, R, F)
-        ``C (I - D A)^-1 D B`` without the direct path. Differentiable once, in a, b and c.
+        ``C (I - D A)^-1 D B`` without the direct path. Differentiable once, in a, b, c and what `gains` were made of.
 
     Notes
     -----
@@ -253,5 +266,7 @@ def loop_response(a: Tensor, b: Tensor, c: Tensor, gains: LoopGains, *, pivot: b
     if pivot is None:
         norm = float(torch.linalg.matrix_norm(a.detach(), 2))
         pivot = not gains.largest * norm < 1.0 - 1e-6  # true for NaN too
-    response: Tensor = _LoopResponse.apply(a, b, c, gains, pivot)  # type: ignore[no-untyped-call]
+    if gains.inverse is None and gains.forward.requires_grad:
+        raise ValueError("a filter that trains lets nothing pass at some frequency: start from longer decays")
+    response: Tensor = _LoopResponse.apply(a, b, c, gains.inverse, gains, pivot)  # type: ignore[no-untyped-call]
     return response

@@ -15,6 +15,7 @@ from flamo.processor import dsp, system
 from torch import Tensor, nn
 
 from amtlib.fdn.build import Array, FDNBuild
+from amtlib.train.filters import TrainedDecay, TrainedEqualiser
 from amtlib.train.grid import decay_per_sample, delay_spectrum
 from amtlib.train.logarithm import skew_logarithm
 from amtlib.train.notices import MatrixMadeOrthogonal
@@ -80,6 +81,17 @@ def _feedback(A: Array, orthogonal: bool, requires_grad: bool, common: dict[str,
     return _assign(module, skew_logarithm(nearest), requires_grad)
 
 
+def _trained(
+    trained: TrainedDecay | TrainedEqualiser, channels: int, common: dict[str, Any], fs: float
+) -> Any:
+    """Make sections whose parameter is what the map makes them of."""
+    module = dsp.parallelSOSFilter(size=(channels,), n_sections=trained.sections, fs=fs, **common)
+    module.map = trained
+    module.param = nn.Parameter(trained.start.to(module.param))
+    module.requires_grad = True
+    return module
+
+
 def _sections(sos: Array, common: dict[str, Any], fs: float) -> Any:
     module = dsp.parallelSOSFilter(size=(sos.shape[2],), n_sections=sos.shape[0], fs=fs, **common)
     return _assign(module, sos, False)
@@ -106,6 +118,8 @@ class NetworkShell(system.Shell):  # type: ignore[misc]  # flamo has no types
             return super().__reduce_ex__(protocol)
         gains = (leaves.feedback, leaves.input_gain, leaves.output_gain, leaves.direct)
         settings = {
+            "decay": _map_of(leaves.filters),
+            "equaliser": _map_of(leaves.post_eq),
             "learns": tuple(bool(leaf.param.requires_grad) for leaf in gains),
             "orthogonal": leaves.feedback.map in (turned, turned_and_flipped),
             "nfft": int(self.nfft),
@@ -116,6 +130,11 @@ class NetworkShell(system.Shell):  # type: ignore[misc]  # flamo has no types
         }
         state = {name: value.detach().clone() for name, value in self.state_dict().items()}
         return _made_anew, (read_build(self), settings, state)
+
+
+def _map_of(leaf: Any) -> Any:
+    """Return the map of a filter that trains, else None."""
+    return leaf.map if leaf is not None and isinstance(leaf.map, TrainedDecay | TrainedEqualiser) else None
 
 
 def _made_anew(build: FDNBuild, settings: dict[str, Any], state: dict[str, Tensor]) -> NetworkShell:
@@ -134,8 +153,15 @@ def make_shell(
     device: torch.device,
     dtype: torch.dtype,
     alias_decay_db: float,
+    decay: TrainedDecay | None = None,
+    equaliser: TrainedEqualiser | None = None,
 ) -> Any:
-    """Build the Shell; `learns` is for feedback, input, output and direct gains. See `trainable_from_build`."""
+    """
+    Build the Shell; see `trainable_from_build`.
+
+    `learns` is for feedback, input, output and direct gains; `decay` and `equaliser` take the place of filters that
+    train.
+    """
     common: dict[str, Any] = {
         "nfft": nfft, "alias_decay_db": alias_decay_db, "device": str(device), "dtype": dtype
     }  # fmt: skip
@@ -150,7 +176,11 @@ def make_shell(
     feedback = _feedback(build.A, orthogonal, feedback_learns, common)
     forward = delay
     if build.filters is not None:
-        filters = _sections(build.filters, common, build.fs)
+        filters = (
+            _sections(build.filters, common, build.fs)
+            if decay is None
+            else _trained(decay, build.N, common, build.fs)
+        )
         forward = system.Series(OrderedDict(delay=delay, filter=filters))
     back = feedback
     if build.post_matrix is not None:
@@ -159,11 +189,15 @@ def make_shell(
     parts: OrderedDict[str, Any] = OrderedDict(
         input_gain=input_gain, feedback_loop=system.Recursion(fF=forward, fB=back), output_gain=output_gain
     )
-    if build.post_eq is not None:
+    if equaliser is not None:
+        parts["output_filter"] = _trained(equaliser, build.n_out, common, build.fs)
+    elif build.post_eq is not None:
         parts["output_filter"] = _sections(build.post_eq, common, build.fs)
     core = system.Parallel(brA=system.Series(parts), brB=direct, sum_output=True)
     last = output_layer(nfft, time=time, alias_decay_db=alias_decay_db, device=device, dtype=dtype)
-    return NetworkShell(core=core, input_layer=dsp.FFT(nfft, dtype=dtype), output_layer=last)
+    shell = NetworkShell(core=core, input_layer=dsp.FFT(nfft, dtype=dtype), output_layer=last)
+    shell.pre_delay = build.pre_delay  # no part of the graph: its response begins without it
+    return shell
 
 
 def output_layer(
@@ -182,8 +216,8 @@ class Leaves:
     """
     The parts of a network's graph that hold its numbers.
 
-    `known` says that the graph is laid out as :func:`make_shell` does, with a frozen forward path: then the fast
-    evaluation gives what the graph gives.
+    `known` says that the graph is laid out as :func:`make_shell` does, with filters that are frozen or of its own: then
+    the fast evaluation gives what the graph gives.
     """
 
     input_gain: Any
@@ -274,7 +308,7 @@ def _is_known(model: Any, leaves: Leaves) -> bool:
         if len(there) != len(parts) or any(a is not b for a, b in zip(there, parts, strict=True)):
             return False
     sections = [part for part in (leaves.filters, leaves.post_matrix, leaves.post_eq) if part is not None]
-    frozen = not any(part.param.requires_grad for part in (leaves.delay, *sections))
+    frozen = not any(part.param.requires_grad for part in (leaves.delay, *sections) if _map_of(part) is None)
     return (
         frozen
         and isinstance(leaves.delay, dsp.parallelDelay)
@@ -331,4 +365,5 @@ def read_build(model: Any) -> FDNBuild:
         filters=sections(leaves.filters),
         post_eq=sections(leaves.post_eq),
         post_matrix=sections(leaves.post_matrix),
+        pre_delay=int(getattr(model, "pre_delay", 0)),
     )

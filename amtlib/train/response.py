@@ -8,7 +8,13 @@ import torch
 from torch import Tensor
 
 from amtlib.train.fused import LoopGains, loop_response
-from amtlib.train.grid import decay_per_sample, delay_spectrum, sections_spectrum
+from amtlib.train.grid import (
+    decay_per_sample,
+    delay_spectrum,
+    sections_response,
+    sections_spectrum,
+    sections_taps,
+)
 from amtlib.train.rotations import turned, turned_and_flipped
 
 
@@ -16,16 +22,20 @@ class Matrices(NamedTuple):
     """
     The numbers that training changes, as the network has them: A (N, N), B (N, n_in), C (n_out, N), D (n_out, n_in).
 
+    Sections of filters in the loop, (S, 6, N), and at the outputs, (S, 6, n_out), are there where they train.
+
     Examples
     --------
     >>> Matrices(*[torch.zeros(1, 1)] * 4)._fields
-    ('a', 'b', 'c', 'd')
+    ('a', 'b', 'c', 'd', 'filters', 'post_eq')
     """
 
     a: Tensor
     b: Tensor
     c: Tensor
     d: Tensor
+    filters: Tensor | None = None
+    post_eq: Tensor | None = None
 
 
 class Response:
@@ -64,10 +74,18 @@ class Response:
             self._delays = (leaf.map(leaf.param.double()) * leaf.fs / leaf.unit).round().long()
         self._each = source[:, 0]  # (batch, n_in)
         if self.fused:
-            self.gains = self._gains(self.nfft, self.gamma, filters=True)
+            with torch.no_grad():
+                self.gains = self._gains(self.nfft, self.gamma, filters=True)
             self._post = (
                 None if leaves.post_eq is None else self._sections(leaves.post_eq, self.nfft, self.gamma)
             )
+            self._delay = delay_spectrum(self._delays, self.nfft, self.gamma)
+            self._back = (
+                None
+                if leaves.post_matrix is None
+                else self._sections(leaves.post_matrix, self.nfft, self.gamma)
+            )
+            self._taps = sections_taps(self.nfft, self.gamma).to(source.device)
 
     def _sections(self, leaf: Any, nfft: int, gamma: float) -> Tensor:
         # mapped: in graphs of pyFDN 0.5 the parameter is a decay time
@@ -88,17 +106,35 @@ class Response:
         return self._gains(nfft, gamma, filters=False)
 
     def matrices(self, parameters: dict[str, Tensor] | None = None) -> Matrices:
-        """Return A, B, C and D of the model's parameters, or of others by the names 'a' to 'd'."""
+        """Return A, B, C, D and filters of the model's parameters, or of others by the names of :meth:`parameters`."""
         named = self.parameters() if parameters is None else parameters
         leaves = (self.leaves.feedback, self.leaves.input_gain, self.leaves.output_gain, self.leaves.direct)
         maps = zip("abcd", leaves, strict=True)
         a, b, c, *rest = [leaf.map(named[name]) for name, leaf in maps if leaf is not None]
-        return Matrices(a, b, c, rest[0] if rest else c.new_zeros(c.shape[0], b.shape[1]))
+        d = rest[0] if rest else c.new_zeros(c.shape[0], b.shape[1])
+        filters, post_eq = (
+            leaf.map(named[name]) if name in named else None for name, leaf in self._trained_filters()
+        )
+        return Matrices(a, b, c, d, filters, post_eq)
+
+    def _trained_filters(self) -> list[tuple[str, Any]]:
+        return [("f", self.leaves.filters), ("e", self.leaves.post_eq)]
 
     def parameters(self) -> dict[str, Tensor]:
-        """Return the model's parameters behind A, B, C and D, by these letters."""
+        """Return the model's parameters behind A, B, C, D by letter, and 'f' and 'e' of filters that train."""
         leaves = (self.leaves.feedback, self.leaves.input_gain, self.leaves.output_gain, self.leaves.direct)
-        return {name: leaf.param for name, leaf in zip("abcd", leaves, strict=True) if leaf is not None}
+        found = {name: leaf.param for name, leaf in zip("abcd", leaves, strict=True) if leaf is not None}
+        filters = self._trained_filters()
+        return found | {n: leaf.param for n, leaf in filters if leaf is not None and leaf.param.requires_grad}
+
+    def loop_gains(self, at: Matrices, bins: Tensor | None) -> LoopGains:
+        """Return the gains of the loop at some frequencies, or all: those of `at` where its filters train."""
+        if at.filters is None:
+            return self.gains if bins is None else self.gains.at(bins)
+        whole = slice(None) if bins is None else bins
+        forward = self._delay[:, whole] * sections_response(at.filters, self._taps[:, whole])
+        back = None if self._back is None else self._back[:, whole]
+        return LoopGains(forward.to(self._complex), back)
 
     def wet(self, at: Matrices, gains: LoopGains) -> Tensor:
         """Return the response of the loop alone at the frequencies of `gains`, (batch, F, n_out)."""
@@ -114,8 +150,11 @@ class Response:
         if not self.fused or at is None:
             found: Tensor = self.model.get_core()(torch.fft.rfft(self.source, n=self.nfft, dim=1))
             return found if bins is None else found[:, bins]
-        y = self.wet(at, self.gains if bins is None else self.gains.at(bins))
-        if self._post is not None:
+        y = self.wet(at, self.loop_gains(at, bins))
+        if at.post_eq is not None:
+            taps = self._taps if bins is None else self._taps[:, bins]
+            y = y * sections_response(at.post_eq, taps).to(self._complex).mT
+        elif self._post is not None:
             y = y * (self._post if bins is None else self._post[:, bins]).mT
         return y + (self._each @ at.d.mT)[:, None]
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from amtlib.fdn.build import FDNBuild
-from amtlib.fdn.stability import LoopGain, growing
+from amtlib.fdn.growth import LoopGain, growing
 from amtlib.train.descent import OPTIMIZERS, Descent
 from amtlib.train.losses import Rendered, Term
 from amtlib.train.losses.criteria import Measure

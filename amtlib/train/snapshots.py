@@ -5,6 +5,7 @@ Not here: what they hold (:class:`amtlib.train.record.Snapshot`).
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -65,9 +66,11 @@ class Snapshots:
 
     def _build(self, parameters: dict[str, Tensor]) -> FDNBuild:
         with torch.no_grad():
-            values = [v.double().cpu().numpy() for v in self._descent.response.matrices(parameters)]
-        a, b, c, d = values
-        return replace(self._start, A=a, B=b, C=c, D=d)
+            found = self._descent.response.matrices(parameters)
+        fields = zip(("A", "B", "C", "D", "filters", "post_eq"), found, strict=True)
+        # filters that do not train stay those of the start
+        changed: dict[str, Any] = {n: v.double().cpu().numpy() for n, v in fields if v is not None}
+        return replace(self._start, **changed)
 
     def _render(self, parameters: dict[str, Tensor]) -> Rendered:
         response = self._descent.response

@@ -1,8 +1,18 @@
 """Figures declared as data: axes, layers and theme, from which pages, notebooks and tables are made."""
 
-from app.figures.axes import Array, Axis, Rising, erb_number, frequency_ticks, next_step
+from app.figures.axes import (
+    Array,
+    Axis,
+    Rising,
+    erb_number,
+    frequency_label,
+    frequency_ticks,
+    next_step,
+    place_number,
+)
 from app.figures.decimation import COLUMNS, cells, envelope_outline, peak_columns
 from app.figures.figure import Figure
+from app.figures.film import Film
 from app.figures.layers import (
     Area,
     Bars,
@@ -31,6 +41,7 @@ __all__ = [
     "Curve",
     "Figure",
     "FigureSet",
+    "Film",
     "Guides",
     "Histogram",
     "Image",
@@ -50,10 +61,12 @@ __all__ = [
     "envelope_outline",
     "erb_number",
     "filters",
+    "frequency_label",
     "frequency_ticks",
     "level_map",
     "matrices",
     "next_step",
     "peak_columns",
+    "place_number",
     "waveform",
 ]

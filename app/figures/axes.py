@@ -1,5 +1,6 @@
 """The axes of figures: what is measured, its unit, its scale, its limits and its ticks.
-Source: the ERB-number scale of Glasberg & Moore (1990), on which channels are equally far apart.
+Source: the ERB-number scale of Glasberg & Moore (1990), on which channels are equally far apart; the map of the cochlea
+of Greenwood (1990).
 Not drawing: see figure.py.
 """
 
@@ -26,6 +27,11 @@ def erb_number(frequency: Array | Sequence[float] | float) -> Array:
     return scales.fc2erb(torch.from_numpy(np.array(frequency, dtype=float, ndmin=0))).numpy()
 
 
+def place_number(frequency: Array | Sequence[float] | float) -> Array:
+    """Return where frequencies in Hz have their places in the cochlea, mm from the stapes."""
+    return scales.fc2place(torch.from_numpy(np.array(frequency, dtype=float, ndmin=0))).numpy()
+
+
 def frequency_ticks(octaves: Sequence[float] = OCTAVES) -> list[tuple[float, str]]:
     """Return tick positions on the ERB scale with their frequencies as labels."""
     return list(zip(erb_number(octaves).tolist(), map(frequency_label, octaves), strict=True))
@@ -36,24 +42,49 @@ def frequency_label(frequency: float) -> str:
     return f"{frequency / 1000:g}k" if frequency >= 1000 else f"{frequency:g}"
 
 
+def decades(low: float, high: float) -> list[float]:
+    """Return the powers of ten between two limits, and two and five times them where there are few.
+
+    Examples
+    --------
+    >>> decades(0.002, 200.0), decades(30.0, 300.0)
+    ([0.01, 0.1, 1.0, 10.0, 100.0], [50.0, 100.0, 200.0])
+    """
+    steps = (1.0,) if high / low > 1e4 else (1.0, 2.0, 5.0)
+    exponents = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    found = (float(f"{step}e{exponent}") for exponent in exponents for step in steps)
+    return [each for each in found if low <= each <= high]
+
+
 @dataclass(frozen=True)
 class Rising:
-    """Limits from zero to above the highest value, that move in large steps and so seldom.
+    """Limits from zero to above the highest value, that stay while one explores and move in large steps.
 
     Parameters
     ----------
     highest : callable
         Takes what the figure reads from; returns the highest value that is drawn.
+    least : float
+        The limit that holds as long as nothing is higher: a change then looks as large as it is.
     """
 
     highest: Callable[[Any], float]
+    least: float = 0.0
 
     def limits(self, state: Any, held: float) -> Limits:
-        """Return the limits, the same as before while the highest value fills a tenth of them or more."""
+        """Return the limits: the same as before, unless something is higher, or fills less than a tenth of them.
+
+        Limits at `least`, or below it where somebody fitted them, stay also with little in them.
+        """
         highest = self.highest(state)
-        if held / 10 < highest <= held:
+        floor = held / 10 if held > self.least else -1.0
+        if held > 0 and floor < highest <= held:
             return 0.0, held
-        return 0.0, next_step(1.15 * max(highest, 1e-3))
+        return 0.0, self.least if highest <= self.least else self.fitted(state)
+
+    def fitted(self, state: Any) -> float:
+        """Return the upper limit that fits what is there now."""
+        return next_step(1.15 * max(self.highest(state), 1e-3))
 
 
 def next_step(value: float) -> float:
@@ -81,10 +112,15 @@ class Axis:
         What is measured, and in what.
     limits : tuple of float, Rising or callable
         Lowest and highest value, in the axis' unit; or what gives them when called with what the figure reads from.
-    scale : {"linear", "log", "erb", "names"}
-        ``"erb"``: values are in Hz, drawn equally far apart in ERB. ``"names"``: values are words.
+    scale : {"linear", "log", "erb", "place", "names"}
+        ``"erb"``: values are in Hz, drawn equally far apart in ERB; ``"place"``: in Hz, drawn at their places in the
+        cochlea. ``"names"``: values are words.
     ticks : sequence or callable, optional
         Values that get a tick; or what gives them. On frequency axes they are octaves where none are given.
+    tick_label : callable, optional
+        Takes a value; returns what stands at its tick, where that is not the value itself.
+    caption : str
+        What stands beside the axis, where that is not label and unit.
     flipped : bool
         Whether values grow downwards.
     whole : bool
@@ -103,6 +139,8 @@ class Axis:
     limits: Limits | Rising | Callable[[Any], Limits] = (0.0, 1.0)
     scale: str = "linear"
     ticks: Sequence[float] | Callable[[Any], Sequence[float]] | None = None
+    tick_label: Callable[[float], str] | None = None
+    caption: str = ""
     flipped: bool = False
     whole: bool = False
     brief: bool = False
@@ -111,8 +149,10 @@ class Axis:
     sounds: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.scale not in {"linear", "log", "erb", "names"}:
-            raise ValueError(f"Axis {self.name} has scale {self.scale!r}; choose linear, log, erb or names.")
+        if self.scale not in {"linear", "log", "erb", "place", "names"}:
+            raise ValueError(
+                f"Axis {self.name} has scale {self.scale!r}; choose linear, log, erb, place or names."
+            )
         if self.sounds and (self.unit not in _PER_SECOND or self.scale != "linear"):
             raise ValueError(
                 f"Axis {self.name} is to be the time of a sound; give it the unit s or ms, linear."
@@ -131,12 +171,14 @@ class Axis:
     @property
     def shown(self) -> str:
         """What stands beside the axis."""
-        return "" if not self.labelled else self.unit if self.brief else self.heading
+        return "" if not self.labelled else self.unit if self.brief else self.caption or self.heading
 
     def place(self, values: Any) -> Array:
         """Return where values of this axis lie on it."""
         if self.scale == "names":
             return np.asarray(values, dtype=object)
+        if self.scale == "place":
+            return place_number(values)
         return erb_number(values) if self.scale == "erb" else np.asarray(values, dtype=float)
 
     def between(self, state: Any, held: float = 0.0) -> Limits:
@@ -159,8 +201,11 @@ class Axis:
         """Return the ticks as places and labels, or None where Bokeh chooses them."""
         ticks = self.ticks(state) if callable(self.ticks) else self.ticks
         if ticks is None:
-            if self.scale != "erb":
+            if self.scale == "log" and isinstance(self.limits, tuple):
+                ticks = decades(*self.limits)  # Bokeh would write them as powers of ten
+                return [(tick, f"{tick:.10g}") for tick in ticks]
+            if self.scale not in ("erb", "place"):
                 return None
             ticks = OCTAVES
-        names = frequency_label if self.unit == "Hz" else "{:.3g}".format
+        names = self.tick_label or (frequency_label if self.unit == "Hz" else "{:.3g}".format)
         return [(place, names(tick)) for place, tick in zip(self.place(ticks).tolist(), ticks, strict=True)]

@@ -15,6 +15,7 @@ from bokeh.document import Document
 
 from app.figures.axes import Rising
 from app.figures.figure import Figure, leave_room_for_colours
+from app.figures.film import Film, FilmContent
 from app.figures.layers import Image
 from app.figures.wire import Scene
 
@@ -71,6 +72,15 @@ class FigureSet(Mapping[str, Figure]):
             f'.figures > [data-name="{figure.name}"] {{ grid-area: {figure.area}; }}\n' for figure in placed
         )
 
+    def films(self) -> list[FilmContent]:
+        """Return the films that can be played, and what shows the figure that each stands in."""
+        return [
+            layer.content(f"{figure.name}/{layer.name}")
+            for figure in self.values()
+            for layer in figure.layers
+            if isinstance(layer, Film)
+        ]
+
     def axes(self) -> dict[str, dict[str, Any]]:
         """Return what each figure's axes and cells measure, as `app.page.protocol.FigureAxes`."""
         return {
@@ -92,7 +102,8 @@ class FigureSet(Mapping[str, Figure]):
 
     def one_column(self) -> str:
         """Return the CSS of a grid with the figures below each other, for a lab that gives none."""
-        areas = " ".join(f'"{figure.area or figure.name}"' for figure in self.values())
+        names = [figure.area or figure.name for figure in self.values()] + ["film"] * bool(self.films())
+        areas = " ".join(f'"{name}"' for name in names)
         return (
             f'.figures {{ grid-template-columns: minmax(0, 1fr); grid-template-areas: {areas} "corner"; }}\n'
         )
@@ -177,6 +188,8 @@ class LiveFigures:
                     put(scene.set, f"{source}-colours", low=between[0], high=between[1])
             else:
                 put(scene.data, source, **layer.columns(values, x, y))
+            if isinstance(layer, Film):
+                put(scene.film, source, **layer.film(values, y))
             for part, properties in layer.properties(state).items():
                 put(scene.set, f"{source}-{part}", **properties)
         if callable(figure.title):
@@ -210,9 +223,12 @@ class LiveFigures:
         axes = [axis for figure in self.figures.values() for axis in (figure.x, figure.y)]
         return any(isinstance(axis.limits, Rising) for axis in axes)
 
-    def fit(self) -> None:
+    def fit(self, state: Any) -> None:
         """Let the limits that move in steps go to what is there now."""
-        self._held.clear()
+        for figure in self.figures.values():
+            for side, axis in (("x", figure.x), ("y", figure.y)):
+                if figure.is_shown(state) and isinstance(axis.limits, Rising):
+                    self._held[f"{figure.name}.{side}_range"] = axis.limits.fitted(state)
 
     def at(self, name: str, state: Any) -> hv.Overlay:
         """Return a figure in a state as a HoloViews overlay, with what is pinned."""

@@ -1,4 +1,4 @@
-"""What figures send to a page: data by source, properties by model, limits by axis, packed small.
+"""What figures send to a page: data and films by source, properties by model, limits by axis, packed small.
 
 Not what is sent: see live.py.
 """
@@ -10,7 +10,7 @@ import numpy as np
 
 
 class Scene:
-    """What the figures of one page show: data by source, properties by model, limits by axis.
+    """What the figures of one page show: data and films by source, properties by model, limits by axis.
 
     Setting a part that is there already costs nothing on the wire: only what differs is sent.
 
@@ -19,15 +19,15 @@ class Scene:
     >>> scene = Scene()
     >>> scene.data("curve", x=np.arange(2.0), y=np.zeros(2))
     >>> sorted(scene.changes())
-    ['data', 'limits', 'set']
+    ['data', 'films', 'limits', 'set']
     >>> scene.data("curve", x=np.arange(2.0), y=np.zeros(2))
     >>> scene.changes() is None
     True
     """
 
     def __init__(self) -> None:
-        self._whole: dict[str, dict[str, Any]] = {"data": {}, "set": {}, "limits": {}}
-        self._fresh: dict[str, dict[str, Any]] = {"data": {}, "set": {}, "limits": {}}
+        self._whole: dict[str, dict[str, Any]] = {"data": {}, "films": {}, "set": {}, "limits": {}}
+        self._fresh: dict[str, dict[str, Any]] = {"data": {}, "films": {}, "set": {}, "limits": {}}
 
     def _put(self, part: str, name: str, value: Any) -> None:
         if name not in self._whole[part] or not _equal(self._whole[part][name], value):
@@ -36,6 +36,10 @@ class Scene:
     def data(self, source: str, **columns: Any) -> None:
         """Set the columns of a data source, all of them together."""
         self._put("data", source, columns)
+
+    def film(self, source: str, **frames: Any) -> None:
+        """Set the frames that a data source can show, one after the other, see `layers.Film`."""
+        self._put("films", source, frames)
 
     def columns(self, source: str) -> dict[str, Any]:
         """Return the columns of a data source as last set."""
@@ -124,9 +128,9 @@ def bundled(scene: Mapping[str, Any]) -> dict[str, Any]:
         pieces.append(value.tobytes())
         return {"dtype": value.dtype.name, "shape": list(value.shape), "from": begin, "to": length}
 
-    data = noted(scene["data"])
+    placed = {part: noted(scene[part]) for part in ("data", "films") if part in scene}
     bundle = {"bytes": np.frombuffer(b"".join(pieces), dtype=np.uint8)} if pieces else {}
-    return {**scene, "data": data, **bundle}
+    return {**scene, **placed, **bundle}
 
 
 def _equal(a: Any, b: Any) -> bool:

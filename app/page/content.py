@@ -5,7 +5,7 @@ from typing import Any
 
 from app.figures.wire import Scene
 from app.lessons import Reading
-from app.page.listen import DATA
+from app.page.listen import DATA, how_loud
 from app.page.protocol import (
     ControlsContent,
     ControlsState,
@@ -85,7 +85,7 @@ class Contents:
         """Return what the words above and beside the figures are drawn from."""
         lab, status = self._lab, self._lab.status
         lesson = lab.link.lesson
-        quick = (lesson and lesson.controls) or lab.model.key_controls
+        quick = (lesson and lesson.controls) or lab.model.quick_controls()
         return {
             "question": lab.question,
             "summary": status.summary,
@@ -123,6 +123,7 @@ class Contents:
             "title": lab.title,
             "file": f"amtlab-{lab.slug}",
             "sounds": [[key, each.label, each.help] for key, each in sounds],
+            "levels": how_loud(lab.sounds.values()),
             "silent": lab.silent(),
             "exports": [
                 *([key, each.label, each.help] for key, each in lab.exports.items()),
@@ -147,6 +148,7 @@ class Contents:
             "grid": lab.figures.areas() + (lab.grid or lab.figures.one_column()),
             "axes": lab.figures.axes(),
             "pointable": [figure.name for figure in lab.figures.values() if figure.pointable],
+            "films": lab.figures.films(),
             "late": computing or lab.late(),
             "scene": Scene().whole() if computing else lab.scene.whole(),
             # The figures are always drawn, the drawer of a phone is not: they start what the parts share.

@@ -14,9 +14,30 @@ from app.upstream import OfflineColumn, OfflineRow, Page, Unstyled
 
 SITE = "AMT Lab"
 
+#: On a phone the drawer is a sheet below the figures: what is set there is seen to move.
+_SHEET = {
+    "MuiDrawer": {
+        "styleOverrides": {
+            "paper": {
+                "@media (max-width: 899px)": {
+                    "position": "fixed !important",
+                    "top": "auto !important",
+                    "bottom": 0,
+                    "width": "100% !important",
+                    "height": "45vh !important",
+                    "minHeight": "0 !important",
+                    "maxHeight": "45vh !important",
+                    "borderTop": "1px solid rgba(128, 128, 128, 0.35)",
+                    "& > .MuiToolbar-root": {"display": "none"},
+                }
+            }
+        }
+    },
+    "MuiBackdrop": {"styleOverrides": {"root": {"backgroundColor": "transparent !important"}}},
+}
 # Loaded once a process: figures keep their axis lines ("classic"), in light and dark.
-_THEME = {"chart_style": "classic", "palette": {"primary": {"main": "#0b63b0"}}}
-_DARK = {"chart_style": "classic", "palette": {"primary": {"main": "#7cb8f2"}}}
+_THEME = {"chart_style": "classic", "palette": {"primary": {"main": "#0b63b0"}}, "components": _SHEET}
+_DARK = {"chart_style": "classic", "palette": {"primary": {"main": "#7cb8f2"}}, "components": _SHEET}
 #: A calm, low bar in the colours of the page; the page's own part in it has the title.
 _BAR = {
     ".MuiAppBar-root": {

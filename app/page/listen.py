@@ -1,22 +1,34 @@
-"""What leaves a lab for the ear or the disk: sounds at one safe level, and exported files, as messages to the page."""
+"""What leaves a lab for the ear or the disk: sounds at safe levels that differ as they should, and exported files."""
 
 import base64
 import io
 import logging
+import math
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
-from amtlib import audio
+from amtlib import audio, signals
 from app.page.compare import Comparison
 from app.page.problems import NO_ROOM, sentence
 from app.page.protocol import Failed, File, Sound
 
 _LOG = logging.getLogger("amtlab")
+#: Highest rms at which anything is played, dB re full scale: no louder than music that is streamed.
+SAFE_DBFS = -15.0
+#: Highest peak of what is played, dB re full scale.
+PEAK_DBFS = -3.0
+#: Level of a sound in Pa that is played at `SAFE_DBFS`, dB SPL. Softer sounds are softer by as much as their levels
+#: differ; louder ones are not louder: a slider that is pushed to 110 dB SPL must not startle.
+SAFE_SPL = 85.0
+#: The same in Pa.
+PASCAL = signals.P_REF * 10 ** (SAFE_SPL / 20)
+#: What is softer still is played at this: nobody hears it anyway.
+SOFTEST_DBFS = -100.0
 #: Key, label and help of the export that every lab has besides its own.
 DATA = ("data", "Data", "What each figure shows, a CSV file with units for each")
 _MIME = {
@@ -39,11 +51,15 @@ class Playable:
         What its button says, and what it is.
     make : callable
         Takes the lab's model; returns title, samples and rate in Hz.
+    safe : float, optional
+        Rms, in the unit of its samples, that is played at the highest level; softer sounds are softer by as much.
+        Without, it is played at that level however strong it is.
     """
 
     label: str
     help: str
     make: Callable[[Any], tuple[str, torch.Tensor, int]]
+    safe: float | None = None
 
 
 @dataclass(frozen=True)
@@ -101,8 +117,29 @@ class Listening:
             title, samples, fs = self._compared(key) or self._lab.sound(key)
         except (ValueError, KeyError) as problem:
             return {"type": "failed", "text": sentence(problem)}
-        data = audio.wav_bytes(audio.playback(samples, fs, level_dbfs=self._lab.level_dbfs(key)), fs)
-        return {"type": "sound", "title": title, "data": base64.b64encode(data).decode()}
+        level, said = self._level(key, samples)
+        data = audio.wav_bytes(audio.playback(samples, fs, level_dbfs=level, peak_limit=PEAK_DBFS), fs)
+        return {"type": "sound", "title": title + said, "data": base64.b64encode(data).decode()}
+
+    def _level(self, key: str, samples: torch.Tensor) -> tuple[float, str]:
+        """Return the rms at which a sound is played, dB re full scale, and what is to be said about it."""
+        highest = self._lab.level_dbfs(key)
+        safe: float | None
+        if key in (
+            "a",
+            "b",
+        ):  # the louder one is played at the highest level, the other one as much softer as it is
+            safe = max(rms(found[1]) for each in ("a", "b") if (found := self._compared(each)))
+        else:
+            safe = self._lab.sounds[key].safe if key in self._lab.sounds else None
+        here = rms(samples)
+        if not safe or not here:
+            return highest, ""
+        crest = 20 * math.log10(float(samples.abs().max()) / here)
+        true = highest + 20 * math.log10(here / safe)
+        level = max(min(true, highest, PEAK_DBFS - crest), SOFTEST_DBFS)
+        softer = round(true - level)
+        return level, f", played {softer} dB softer" if softer > 0 else ""
 
     def _compared(self, key: str) -> tuple[str, torch.Tensor, int] | None:
         found = None
@@ -122,6 +159,18 @@ class Listening:
             _LOG.exception("A file could not be made")
             return {"type": "failed", "text": f"{NO_ROOM} for this file. Try again later."}
         return {"type": "file", "name": name, "mime": mime, "data": base64.b64encode(content).decode()}
+
+
+def how_loud(sounds: Iterable[Playable]) -> str:
+    """Say how loud a lab's sounds are played."""
+    if all(each.safe is None for each in sounds):
+        return "All are played at one safe level."
+    return f"Levels that differ are played so; what is louder than {SAFE_SPL:g} dB SPL is played no louder."
+
+
+def rms(samples: torch.Tensor) -> float:
+    """Return the root-mean-square value of a sound, over all its channels."""
+    return float(samples.double().square().mean().sqrt())
 
 
 def _npz(arrays: Mapping[str, Any]) -> bytes:

@@ -102,7 +102,13 @@ class Messages:
         if not self._questions.chosen:  # else the page has gone back to what held
             lab.note_shown(values)
         if self._may(message, values, "Change it"):
-            lab.change(lambda: lab.model.update(values), answered=int(message["sequence"]))
+
+            def move() -> list[str]:
+                notes: list[str] = lab.model.update(values)
+                lab.followed(values)
+                return notes
+
+            lab.change(move, answered=int(message["sequence"]))
 
     def _enter(self, message: dict[str, Any]) -> None:
         model, link = self._lab.model, self._lab.link

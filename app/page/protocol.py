@@ -7,6 +7,7 @@ The browser's half is page/js. What a page may send is checked before Bokeh read
 from collections.abc import Mapping
 from typing import Any, Final, Literal, NotRequired, TypeAlias, TypedDict
 
+from app.figures.film import FilmContent
 from app.lessons import Reading
 
 # ---------------------------------------------------------------- from the page
@@ -270,11 +271,15 @@ class Table(TypedDict):
 
 
 class ToolsContent(TypedDict):
-    """What the tools under the figures are drawn from: listen, compare, keep, code. Lists hold key, label, help."""
+    """What the tools under the figures are drawn from: listen, compare, keep, code. Lists hold key, label, help.
+
+    ``levels`` says how loud the sounds are played.
+    """
 
     title: str
     file: str
     sounds: list[list[str]]
+    levels: str
     silent: list[str]
     exports: list[list[str]]
     pinned: bool
@@ -326,6 +331,7 @@ class FiguresContent(TypedDict):
     template: str
     grid: str
     pointable: list[str]
+    films: list[FilmContent]
     axes: dict[str, FigureAxes]
     late: bool
     scene: dict[str, dict[str, Any]]

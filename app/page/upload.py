@@ -215,6 +215,7 @@ class Uploads:
             decoded = target.decode(name, arriving.take())
             return_memory()  # decoding takes several times what is kept
         found = self._accept(decoded)
-        facts = (f"{found.name}: {found.duration:.2f} s, {found.source_fs:g} Hz.", found.cancellation)
+        mixed = f", {found.channels} channels mixed to one" if found.channels > 1 else ""
+        facts = (f"{found.name}: {found.duration:.2f} s, {found.source_fs:g} Hz{mixed}.", found.cancellation)
         text = " ".join([*filter(None, facts), "Drop another one to replace it."])
         return {"type": "upload-done", "id": upload, "text": text}

@@ -9,7 +9,7 @@ import contextlib
 import logging
 import math
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, cast
 
 import holoviews as hv
@@ -29,7 +29,7 @@ from app.page.content import Contents, Status
 from app.page.inbox import Inbox
 from app.page.layout import SITE, cell_frame, page_frame, title_bar
 from app.page.link import Link
-from app.page.listen import DATA, Export, Listening, Playable, zipped
+from app.page.listen import DATA, SAFE_DBFS, Export, Listening, Playable, zipped
 from app.page.live import LiveSound
 from app.page.messages import Messages
 from app.page.part import LabPart
@@ -175,11 +175,14 @@ class LabView(Viewer):
 
     def fit(self) -> None:
         """Set limits and colours to what is there now."""
-        self.live.fit()
+        self.live.fit(self.reads())
 
     def pointed(self, figure: str, x: float, y: float) -> list[str]:
         """Look closer at a place of a figure, in its axes' units; return what is to be said about it."""
         return []
+
+    def followed(self, keys: Iterable[str]) -> None:
+        """Move what should follow the settings with these keys, which somebody has changed by hand."""
 
     def late(self) -> bool:
         """Whether results may arrive between the page's first picture and its connection: it then asks again."""
@@ -208,8 +211,8 @@ class LabView(Viewer):
         return []
 
     def level_dbfs(self, key: str) -> float:
-        """Return the rms at which the sound with that key is played, dB re full scale."""
-        return -26.0
+        """Return the highest rms at which the sound with that key is played, dB re full scale."""
+        return SAFE_DBFS
 
     def compared_sound(self) -> tuple[torch.Tensor, int] | None:
         """Return the sound that stands for the present state in a comparison by ear, and its rate."""
@@ -477,6 +480,7 @@ class LabView(Viewer):
             before = moment_of(self).values
             is_awaited = self.link.awaits(decoded.recording.name)
             found = target.accept(decoded)
+            self.followed(["s.uploads"])
             self.link.awaited_file = None
             if is_awaited:
                 notes = self.model.restore(before)

@@ -16,6 +16,7 @@ from app import state
 from app.lessons import LessonError
 from app.server import access, bounded_log, clients, connections, headers, logins, pages, routes
 from app.server.health import HealthHandler
+from app.server.not_found import NotFound
 from app.server.warm import is_shared, warm_up
 from app.server.worklet import WorkletHandler
 
@@ -30,6 +31,7 @@ def _fit(server: BokehTornado) -> None:
     if log:
         access.open_log(log)
     server.settings["log_function"] = access.note_request
+    server.settings["default_handler_class"] = NotFound
 
 
 def _fitted(make: Any) -> Any:

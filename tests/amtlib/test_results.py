@@ -104,6 +104,8 @@ RESULTS: dict[str, Callable[[], Any]] = {
     "Rendered": lambda: train.Rendered.of_response(X[0], fs=32000.0),
     "ReverberationTimes": lambda: fdn.reverberation_time(fdn.render(network(), 0.5), 8000),
     "Snapshot": lambda: train.Snapshot(0, math.nan, {"a": 1 / 3}, {"a": X, "b": X}, lambda p: network()),
+    "RoomFit": lambda: train.fit_room(fdn.render(network(), 0.5), 8000, 4, max_steps=0),
+    "RoomMeasures": lambda: fdn.room_measures(fdn.render(network(), 0.5), 8000),
     "SoundLoudness": lambda: loudness(sound()),
     "StationaryLoudness": lambda: Moore2016().stationary(1000.0, torch.full((40, 1), 60.0)),
     "Step": lambda: train.Step(10, 1 / 3, {"mse_loss": 1 / 3, "_ColorlessSparsity": 1 / 7}, 1 / 9),
@@ -115,6 +117,7 @@ RESULTS: dict[str, Callable[[], Any]] = {
     "TrainingPlan": lambda: train.TrainingPlan(network(), settings={"target": X[0].numpy()}),
     "TrainLog": lambda: train.TrainLog([1 / 3, 1 / 7], {"mse_loss": [1 / 3, 1 / 7]}, 1),
     "Transfers": lambda: DRNLFilterbank((100.0, 8000.0), 32000).frequency_response(np.linspace(0.0, 1e4, 99)),
+    "Stability": lambda: fdn.stability(network()),
     "WithoutNoise": lambda: fdn.without_noise(fdn.render(network(), 0.5), 8000),
 }
 

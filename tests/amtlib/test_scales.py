@@ -13,10 +13,20 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 import amtlib
-from amtlib import audfiltbw, erb2fc, erbrate2f, erbspacebw, f2erb, f2erbrate, fc2erb
+from amtlib import (
+    audfiltbw,
+    erb2fc,
+    erbrate2f,
+    erbspacebw,
+    f2erb,
+    f2erbrate,
+    fc2erb,
+    fc2place,
+    place2fc,
+)
 
 DATA = Path(__file__).parents[1] / "data"
-ELEMENTWISE = [audfiltbw, erb2fc, erbrate2f, f2erb, f2erbrate, fc2erb]
+ELEMENTWISE = [audfiltbw, erb2fc, erbrate2f, f2erb, f2erbrate, fc2erb, fc2place, place2fc]
 FREQUENCIES = st.floats(0.0, 1e6, allow_subnormal=False)
 CAMS = st.floats(0.0, 80.0, allow_subnormal=False)
 
@@ -68,6 +78,19 @@ def test_f2erbrate_and_erbrate2f_undo_each_other(f: float):
 @given(CAMS)
 def test_erbrate2f_and_f2erbrate_undo_each_other(cam: float):
     same(f2erbrate(erbrate2f(cam)), cam)
+
+
+def test_the_ends_of_the_cochlea_have_greenwoods_frequencies():
+    # Greenwood (1990): with k = 0.88 the human map runs from 20 to 20677 Hz.
+    same(place2fc(0.0), 20677.0, rtol=1e-4)
+    same(place2fc(35.0), 20.0, rtol=0.01)
+    # The same formula with the place in mm from the apex, a = 0.06 per mm.
+    same(place2fc(35.0 - 14.0), 165.4 * (10 ** (0.06 * 14.0) - 0.88))
+
+
+@given(st.floats(0.0, 35.0))
+def test_place2fc_and_fc2place_undo_each_other(place: float):
+    same(fc2place(place2fc(place)), place, atol=1e-12)
 
 
 @pytest.mark.parametrize("function", ELEMENTWISE)
@@ -168,5 +191,5 @@ def test_frequencies_are_not_given_as_integers():
         erbspacebw(100.0, 8000.0, dtype=torch.int64)
 
 
-def test_the_seven_functions_are_public():
+def test_all_functions_are_public():
     assert set(amtlib.scales.__all__) <= set(amtlib.__all__)

@@ -106,7 +106,7 @@ def test_the_fast_evaluation_equals_flamos_own_delays_too() -> None:
     )
     plain.assign_value(leaves.delay.param.detach())
     spectrum = plain.freq_response(plain.param) * leaves.filters.freq_response(leaves.filters.param)
-    a, b, c, _ = response.matrices()
+    a, b, c, *_ = response.matrices()
     loop = torch.eye(4) - spectrum[:, :, None] * a
     expected = c.to(loop.dtype) @ torch.linalg.solve(loop, spectrum[:, :, None] * b)
     # flamo's phase is rounded: 2 pi 97 / 2 rad in float64

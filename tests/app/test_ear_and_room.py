@@ -78,6 +78,46 @@ def test_a_room_is_no_distance_from_itself(lab: EarAndRoomModel) -> None:
     assert room.distance(lab.start_representation()) > 0.1
 
 
+def pictured(sensation: np.ndarray) -> ear.Representation:
+    places = np.array([500.0, 1000.0])
+    return ear.Representation(places, 0.4, np.maximum(sensation, 0.0), places, np.zeros(2))
+
+
+def test_silence_on_both_sides_is_no_likeness() -> None:
+    room = pictured(np.array([[30.0, 20.0, -5.0, -5.0], [40.0, -5.0, -5.0, -5.0]]))
+    louder = pictured(np.array([[36.0, 26.0, -5.0, -5.0], [46.0, -5.0, -5.0, -5.0]]))
+    assert louder.distance(room) == 6
+    with_silence_after_it = pictured(np.pad(room.sensation, ((0, 0), (0, 50))))
+    assert pictured(np.pad(louder.sensation, ((0, 0), (0, 50)))).distance(with_silence_after_it) == 6
+    # What one of the two lacks altogether counts as what the other one has there.
+    dry = pictured(np.array([[30.0, -5.0, -5.0, -5.0], [40.0, -5.0, -5.0, -5.0]]))
+    assert dry.distance(room) == pytest.approx(20 / 3)
+    nothing = pictured(np.full((2, 4), -5.0))
+    assert math.isnan(nothing.distance(nothing))
+
+
+def test_a_hearing_loss_does_not_dilute_a_distance(lab: EarAndRoomModel) -> None:
+    distances = []
+    for loss in (0, 20, 35):
+        lab.update({"e.loss": loss})
+        room, start = lab.room_representation(), lab.start_representation()
+        assert room is not None
+        distances.append(start.distance(room))
+        difference = start.difference(room)
+        heard = (room.sensation > 0) | (start.sensation > 0)
+        assert difference is not None
+        assert np.all(difference[~heard] == 0)
+        assert distances[-1] == pytest.approx(np.abs(difference).sum() / heard.sum())
+    # Averaged over all cells it would be a fifth of that without the loss.
+    assert min(distances) > 0.5 * distances[0]
+
+
+def test_a_channel_is_heard_until_its_last_cell_above_threshold() -> None:
+    room = pictured(np.array([[30.0, 20.0, -5.0, 5.0], [-5.0, -5.0, -5.0, -5.0]]))
+    assert room.heard_until.tolist() == [0.4, 0.0]
+    assert (room.heard_at(400), room.heard_at(3000)) == (0.4, 0.0)
+
+
 def test_a_single_echo_has_no_colour() -> None:
     click = np.zeros(4800)
     click[0] = 1.0
@@ -167,7 +207,7 @@ def test_the_ear_s_figures_stand_in_for_the_echoes(page: EarAndRoomLab) -> None:
     def shown() -> set[str]:
         return {name for name, found in page.scene.whole()["set"].items() if found.get("visible") is True}
 
-    assert shown() == {"coch-start", "coch-now", "coch-target", "heard", "shares"}
+    assert shown() == {"coch-start", "coch-now", "coch-target", "coch-difference", "heard", "shares"}
     page.lab.update({"h.view": "echoes"})
     assert shown() == {"decay", "times", "modes", "density"}
     assert {FIGURES[name].area for name in ("decay", "coch-start")} == {"one"}
@@ -176,6 +216,7 @@ def test_the_ear_s_figures_stand_in_for_the_echoes(page: EarAndRoomLab) -> None:
 def test_without_a_room_there_is_no_picture_of_one(page: EarAndRoomLab) -> None:
     page.lab.update({"t.goal": "excitation"})
     assert page.scene.whole()["set"]["coch-target"] == {"visible": False}
+    assert page.scene.whole()["set"]["coch-difference"] == {"visible": False}
     assert not len(page.scene.columns("heard/target")["pattern_place"])
 
 
@@ -209,6 +250,16 @@ def test_a_page_whose_address_says_nothing_opens_with_the_story(told: list[dict[
     assert first["next"][0] == "network"
     assert story("?e.level=60") is None
     assert story("?lesson=colour")["next"] is None
+
+
+def test_chapters_about_looking_do_not_ask_for_training(told: list[dict[str, Any]]) -> None:
+    for slug in ("room", "network"):
+        page = EarAndRoomLab(link=f"lesson={slug}", served=True)
+        assert "Train" not in page.summary()
+        assert page.contents.tools()["work"] is None
+    page = EarAndRoomLab(link="lesson=spectrogram", served=True)
+    assert page.summary().endswith("Press Train.")
+    assert page.contents.tools()["work"]["buttons"][0] == ["play", "Train"]
 
 
 def test_every_chapter_asks_for_what_is_measured(page: EarAndRoomLab) -> None:

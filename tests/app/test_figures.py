@@ -83,7 +83,7 @@ def test_a_figure_that_cannot_be_drawn_is_refused_when_it_is_declared(
 
 
 def test_an_unknown_scale_is_refused_with_those_that_there_are() -> None:
-    with pytest.raises(ValueError, match="choose linear, log, erb or names"):
+    with pytest.raises(ValueError, match="choose linear, log, erb, place or names"):
         Axis("x", "Time", "s", scale="mel")
 
 
@@ -125,7 +125,7 @@ def test_every_figure_stands_by_itself_with_the_numbers_of_the_page(made: Any) -
         assert drawn.name == name
         assert drawn.title.text == figure.heading(view.reads()) != ""
         assert (drawn.toolbar.logo, drawn.toolbar.active_scroll) == (None, None)
-        assert not figure.x.labelled or drawn.xaxis[0].axis_label == figure.x.heading
+        assert not figure.x.labelled or drawn.xaxis[0].axis_label == figure.x.shown
         live = LiveFigures(FigureSet([replace(figure, shown=None)]))
         live.draw(view.reads())
         for axis, limits in live.scene.whole()["limits"].items():
@@ -185,7 +185,7 @@ def test_frequencies_lie_on_the_erb_scale_and_stay_hertz_in_the_table(lab: Filte
     np.testing.assert_allclose(source.data["channel"], erb_number(lab.lab.result.fc))
     rows = lab.table("excitation").splitlines()
     assert "Channel’s centre frequency (Hz)" in rows[2]
-    assert float(rows[3].split(",")[1]) == pytest.approx(80)
+    assert float(rows[3].split(",")[1]) == pytest.approx(lab.lab.result.fc[0])
 
 
 def test_a_cochleagram_is_not_upside_down_and_its_rows_are_centred_on_their_channels() -> None:
@@ -324,9 +324,25 @@ def test_limits_in_steps_move_seldom_and_fit_when_they_are_asked_to() -> None:
         tops.append(live.scene.whole()["limits"]["one.y_range"][1])
     assert tops == [1.5, 5.0, 5.0, 0.5]
     live.draw(0.06)
-    live.fit()
+    live.fit(0.06)
     live.draw(0.06)
     assert live.scene.whole()["limits"]["one.y_range"][1] == pytest.approx(0.07)
+
+
+def test_limits_stay_at_their_least_until_something_is_higher_or_they_are_fitted() -> None:
+    axis = Axis("y", "Loudness", "sone", Rising(lambda state: state, least=4.0))
+    live = LiveFigures(FigureSet([Figure("one", "Loudness", X, axis, [LINE])]))
+
+    def tops(*states: float) -> list[float]:
+        found = []
+        for state in states:
+            live.draw(state)
+            found.append(live.scene.whole()["limits"]["one.y_range"][1])
+        return found
+
+    assert tops(1.0, 0.0, 0.01, 4.0, 4.1, 3.0, 0.4) == [4.0, 4.0, 4.0, 4.0, 5.0, 5.0, 4.0]
+    live.fit(0.4)
+    assert tops(0.4, 0.01, 0.6) == [0.5, 0.5, 4.0]
 
 
 # ------------------------------------------------------------------ settings by themselves

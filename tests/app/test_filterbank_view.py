@@ -752,8 +752,8 @@ def test_an_error_is_said_as_a_sentence(problem: Exception, said: str) -> None:
 def test_the_summary_names_sound_peak_and_channel(desk: Desk) -> None:
     desk.put(s__kind="tone", s__frequency=1500)
     said = desk.words()["summary"]
-    assert said.startswith("Pure tone at 60 dB SPL: strongest channel 1.43 kHz")  # the nearest of 40
-    assert "Channel 17 of 40: 959 Hz" in said
+    assert said.startswith("Pure tone at 60 dB SPL: strongest channel 1.48 kHz")  # the nearest of 40
+    assert "Channel 17 of 40: 1.00 kHz" in said
 
 
 def test_the_page_is_told_its_controls_once_with_all_they_need(desk: Desk) -> None:

@@ -11,8 +11,9 @@ import holoviews as hv
 import pytest
 from bokeh.document import Document
 
+from app.landing import in_rows, lab_card, nowhere_html
 from app.page.view import LabView
-from app.site import LABS, find_labs, lab_card, landing_html
+from app.site import LABS, find_labs, landing_html
 
 
 @pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.slug)
@@ -110,6 +111,54 @@ def test_a_folder_whose_view_makes_no_lab_of_its_name_is_refused(labs: ModuleTyp
     importlib.invalidate_caches()
     with pytest.raises(ValueError, match="slug = 'game', the name of its folder; it makes ToyLab"):
         find_labs(labs)
+
+
+@pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.slug)
+def test_a_card_leads_with_the_question_and_says_how_long_its_lessons_take(lab: type[LabView]) -> None:
+    card = lab_card(lab)
+    assert re.search(rf'<h2><a href="{lab.slug}">{re.escape(lab.question)}</a></h2>', card)
+    lessons = lab.model_class.lessons.values()
+    assert card.count(" min</span>") == len(lessons)
+    assert f"{lab.title} · {sum(lesson.minutes for lesson in lessons)} min" in card
+    assert re.findall(r"\?lesson=([\w-]+)'", card) == [lesson.slug for lesson in lessons]
+
+
+@pytest.mark.parametrize("count", range(1, 20))
+def test_no_card_stands_alone_in_its_row(count: int) -> None:
+    rows = in_rows(count)
+    assert len(rows) == count
+    assert count == 1 or 1 not in rows
+    assert all(rows.count(size) % size == 0 for size in set(rows))
+
+
+@pytest.mark.parametrize(
+    ("path", "near"),
+    [
+        ("/filterbnk", "filterbank"),
+        ("/Cochlea", "cochlea"),
+        ("/fdn/lesson", "fdn"),
+        ("/ear-and-room", "ear_and_room"),
+        ("/loudnes/", "loudness"),
+    ],
+)
+def test_an_address_that_leads_nowhere_leads_to_the_lab_that_is_nearest(path: str, near: str) -> None:
+    page = nowhere_html(LABS, "/amt", f"/amt{path}", "s.level=70&x='><script>")
+    assert f"Did you mean <a href='/amt/{near}?s.level=70&amp;x=&#x27;&gt;&lt;script&gt;'>" in page
+    assert all(f"href='/amt/{lab.slug}'" in page for lab in LABS)
+
+
+def test_an_address_that_is_like_no_lab_is_met_with_all_of_them_and_shown_as_text() -> None:
+    page = nowhere_html(LABS, "", "/<script>alert(1)</script>")
+    assert "Did you mean" not in page
+    assert "<script" not in page
+    assert all(f"href='/{lab.slug}'" in page for lab in LABS)
+
+
+def test_the_evidence_is_in_a_students_words_first() -> None:
+    table = landing_html().split("How do we know?")[1].split("<details>")[0]
+    assert "float" not in table
+    assert "The ear’s filters (gammatone)" in table
+    assert "<td>13 " in table
 
 
 def test_the_evidence_is_small_numbers() -> None:

@@ -155,14 +155,16 @@ def smallest(page: Page) -> float:
     return float(page.evaluate(_SMALLEST))
 
 
-#: Returns the boxes of the visible figures by name.
-_BOXES = """() => {
+#: Returns the boxes of the visible figures by name, on the screen or, scrolled or not, on the page.
+_BOXES = """(onPage) => {
   const found = {}
+  let above = 0
   const visit = (root) => {
     for (const node of root.querySelectorAll("*")) {
+      if (onPage && node.matches(".view")) above = node.getBoundingClientRect().top
       if (node.matches("[data-name]")) {
         const {left, top, width, height} = node.getBoundingClientRect()
-        if (width > 0 && height > 0) found[node.dataset.name] = [left, top, width, height]
+        if (node.querySelector(".bk-Figure")?.getBoundingClientRect().width > 0) found[node.dataset.name] = [left, top - above, width, height]
       }
       if (node.shadowRoot) visit(node.shadowRoot)
     }
@@ -173,17 +175,23 @@ _BOXES = """() => {
 
 
 def boxes(page: Page) -> dict[str, list[float]]:
-    """Return left, top, width and height of each visible figure, px."""
-    found: dict[str, list[float]] = page.evaluate(_BOXES)
+    """Return left, top, width and height of each visible figure on the screen, px."""
+    found: dict[str, list[float]] = page.evaluate(_BOXES, False)
+    return found
+
+
+def places(page: Page) -> dict[str, list[float]]:
+    """Return left, top, width and height of each visible figure on the page, wherever that is scrolled to, px."""
+    found: dict[str, list[float]] = page.evaluate(_BOXES, True)
     return found
 
 
 def settled(page: Page, pause_ms: int = 250) -> dict[str, Any]:
-    """Wait until the figures keep their places, and return these."""
+    """Wait until the figures keep their places on the page, and return these."""
     before: dict[str, Any] = {}
     for _ in range(40):
         page.wait_for_timeout(pause_ms)
-        after = boxes(page)
+        after = places(page)
         if after and after == before:
             return after
         before = after

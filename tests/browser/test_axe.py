@@ -37,8 +37,9 @@ def test_axe_finds_nothing(server: Server, browser: Browser, slug: str, scheme: 
         page.wait_for_timeout(500)
         page.evaluate(AXE.file("axe.min.js").read_text(encoding="utf-8"))
         found = {"": page.evaluate(RUN)}
-        for lesson in lessons:
-            page.locator(".controls select").first.select_option(lesson)
+        choice = page.locator(".controls select").first
+        for lesson in [each for each in lessons if each != choice.input_value()]:
+            choice.select_option(lesson)
             wait_until(page, "slug => new URLSearchParams(location.search).get('lesson') === slug", lesson)
             found[lesson] = page.evaluate(RUN)
         found = {where: violations for where, violations in found.items() if violations}

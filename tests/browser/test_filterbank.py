@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 import soundfile
 from playwright.sync_api import Browser, Download, Page, expect
 
-from tests.browser.steps import FIGURES, WAIT, field, opened, type_value, wait_for_query, wait_until
+from tests.browser.steps import SHOWN, WAIT, field, opened, type_value, wait_for_query, wait_until
 from tests.serving import Server
 
 
@@ -288,7 +289,7 @@ def test_everything_can_be_kept(open_lab: Callable[[str], Page]) -> None:
     assert height > 1000
     picture = ElementTree.fromstring(content["SVG"])
     assert picture.tag == "{http://www.w3.org/2000/svg}svg"
-    assert len(picture.findall("{http://www.w3.org/2000/svg}svg")) == FIGURES
+    assert len(picture.findall("{http://www.w3.org/2000/svg}svg")) == SHOWN
     words = {"".join(node.itertext()) for node in picture.iter("{http://www.w3.org/2000/svg}text")}
     assert {"Cochleagram (dB SPL)", "Time (s)"} <= words
     # Two shapes of one name would clip each other.
@@ -436,6 +437,92 @@ def test_on_a_phone_nothing_sticks_out_and_three_sliders_at_hand_move_the_pictur
     quick.first.focus()
     quick.first.press("ArrowRight")
     expect(phone.locator(".summary")).to_contain_text("at 61 dB SPL", timeout=WAIT)
+
+
+def swipe(page: Page, x: float, y: float, up: float) -> None:
+    """Move a finger up over the screen."""
+    touch = page.context.new_cdp_session(page)
+    touch.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]})
+    for step in range(1, 11):
+        points = [{"x": x, "y": y - up * step / 10}]
+        touch.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": points})
+    touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+
+def test_on_a_phone_a_swipe_over_the_cochleagram_moves_no_probe_and_a_tap_does(
+    phone: Page, server: Server
+) -> None:
+    opened(phone, server)
+    cochleagram = phone.locator("[data-name=cochleagram]")
+    cochleagram.scroll_into_view_if_needed()
+    box = cochleagram.bounding_box()
+    before = summary(phone)
+    swipe(phone, box["x"] + 150, box["y"] + 150, 80)
+    phone.wait_for_timeout(1500)
+    assert summary(phone) == before
+    assert "v.frequency" not in query_of(phone)
+    box = cochleagram.bounding_box()
+    phone.touchscreen.tap(box["x"] + 150, box["y"] + 60)
+    expect(phone.locator(".summary")).not_to_have_text(before, timeout=WAIT)
+
+
+def test_on_a_phone_the_open_drawer_leaves_the_upper_half_of_the_screen_to_the_figures(
+    phone: Page, server: Server
+) -> None:
+    opened(phone, server)
+    phone.get_by_role("button", name="toggle sidebar").or_(
+        phone.locator("header .MuiIconButton-root")
+    ).first.click()
+    drawer = phone.locator(".MuiDrawer-paper")
+    expect(drawer).to_be_visible(timeout=WAIT)
+    phone.wait_for_timeout(1000)
+    sheet = drawer.bounding_box()
+    assert sheet["y"] > 0.5 * 844
+    assert sheet["y"] + sheet["height"] == pytest.approx(844, abs=2)
+    figures = phone.locator(".figures").bounding_box()
+    assert figures["y"] < 0.25 * 844
+
+
+# ---------------------------------------------------------------- the travelling wave
+
+
+def test_the_travelling_wave_is_shown_plays_pauses_and_is_moved_through_without_the_server(
+    open_lab: Callable[[str], Page],
+) -> None:
+    page = open_lab("?s.kind=tone&v.time=0.5")
+    bar = page.get_by_role("group", name="Travelling wave")
+    shows = bar.get_by_role("button", name="Travelling wave")
+    expect(shows).to_have_attribute("aria-pressed", "false")
+    expect(page.locator("[data-name=responses] .bk-Canvas")).to_be_visible()
+    shows.click()
+    wait_for_query(page, "v.view", "wave")
+    expect(page.locator("[data-name=travelling] .bk-Canvas")).to_be_visible(timeout=WAIT)
+    expect(page.locator("[data-name=responses] .bk-Canvas")).to_be_hidden()
+    expect(bar.get_by_role("button", name="Pause")).to_be_visible(timeout=WAIT)  # it plays at once
+    moment = bar.locator(".moment")
+    expect(moment).to_have_text(re.compile(r"^(49\d|50\d|510)\.\d ms$"))
+    first = moment.inner_text()
+    expect(moment).not_to_have_text(first, timeout=WAIT)
+    sent = page.evaluate("performance.getEntriesByType('resource').length")
+    bar.get_by_role("button", name="Pause").click()
+    stopped = moment.inner_text()
+    page.wait_for_timeout(300)
+    assert moment.inner_text() == stopped
+    scrub = bar.get_by_role("slider")
+    scrub.focus()
+    scrub.press("Home")
+    expect(moment).to_have_text("490.0 ms")
+    expect(scrub).to_have_attribute("aria-valuetext", "490.0 ms")
+    assert page.evaluate("performance.getEntriesByType('resource').length") == sent
+    shows.click()
+    expect(page.locator("[data-name=responses] .bk-Canvas")).to_be_visible(timeout=WAIT)
+    expect(bar.get_by_role("slider")).to_be_hidden()
+
+
+def test_another_sound_is_looked_at_where_something_happens(open_lab: Callable[[str], Page]) -> None:
+    page = open_lab("?s.duration=0.3")
+    page.locator(".controls").get_by_label("Sound", exact=True).select_option("click")
+    wait_until(page, "Math.abs(new URLSearchParams(location.search).get('v.time') - 0.008) < 0.004")
 
 
 def test_the_server_stays_well(server: Server, page: Page) -> None:

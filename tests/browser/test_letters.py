@@ -102,10 +102,10 @@ def test_presented_figures_fill_the_screen_with_letters_for_a_room(
             at(page, width, height)
             assert cut(page) == [], (width, height)
             assert smallest(page) >= 18 - 0.01
-            places = boxes(page).values()
-            assert max(top + tall for _, top, _, tall in places) <= height, "needs scrolling"
-            assert max(top + tall for _, top, _, tall in places) >= 0.93 * height
-            assert max(left + wide for left, _, wide, _ in places) >= 0.97 * width
+            shown = boxes(page).values()
+            assert max(top + tall for _, top, _, tall in shown) <= height, "needs scrolling"
+            assert max(top + tall for _, top, _, tall in shown) >= 0.93 * height
+            assert max(left + wide for left, _, wide, _ in shown) >= 0.97 * width
         assert page.evaluate(SMALL_LETTERS) == []
     finally:
         context.close()

@@ -66,6 +66,17 @@ test("a column that travels as it is stays the same", () => {
   for (const column of [[1, 2], Float64Array.of(1), ["a"]]) assert.equal(unpack(column, false, ndarray), column)
 })
 
+test("the frames of a film come back as the steps that they travel as", () => {
+  const {films} = unpackScene({
+    set: {}, limits: {}, data: {}, bytes: bundle(Uint8Array.of(0, 255, 51, 102)),
+    films: {wave: {column: "y", start: 0.1, step: 0.01, low: -1, high: 1,
+      packed: {dtype: "uint8", shape: [2, 2], from: 0, to: 4}}},
+  }, ndarray)
+  assert.deepEqual([...films.wave.packed], [0, 255, 51, 102])
+  assert.deepEqual(films.wave.packed.shape, [2, 2])
+  assert.equal(films.wave.start, 0.1)
+})
+
 test("a whole scene is unpacked out of its bundle", () => {
   const scene = unpackScene({
     set: {map: {visible: true}}, limits: {"map.x_range": [0, 1]}, bytes: bundle(Uint8Array.of(0, 255)),

@@ -4,6 +4,7 @@ The ear is :class:`amtlib.DRNLFilterbank` (Lopez-Poveda and Meddis 2001; Paulick
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -21,6 +22,12 @@ FS = 44100
 TONE, SETTLED = 0.06, 0.03
 #: Window in which the response to two tones is taken apart, s: bins of 20 Hz.
 WINDOW = 0.05
+#: Samples of a spectrum: bins of 2.7 Hz.
+SPECTRUM = 2**14
+#: A factor of two, dB.
+TWICE = 20 * math.log10(2)
+#: What is below is what rounding leaves, dB re 1 um/s.
+NOTHING = -100.0
 #: Levels of the input/output curve, dB SPL.
 LEVELS = np.arange(0.0, 111.0, 2.5)
 #: Velocity of 0 dB, m/s rms.
@@ -67,11 +74,23 @@ class Suppression:
 
 
 @dataclass(frozen=True)
-class Distortion:
-    """Spectrum of the place that is tuned to 2 f1 - f2, while f1 and f2 sound."""
+class AtPlace:
+    """Spectrum of the movement of one place while tones sound, dB re 1 um/s, ``(K,)``, and its levels at the tones."""
 
     frequencies: Array
     levels: Array
+    tones: Array
+    at_tones: Array
+
+
+@dataclass(frozen=True)
+class Distortion:
+    """Spectrum of the place that is tuned to 2 f1 - f2, while f1 and f2 sound.
+
+    ``product_level`` is -inf where there is no such tone.
+    """
+
+    spectrum: AtPlace
     primaries: tuple[float, float]
     product: float
     product_level: float
@@ -135,6 +154,12 @@ def knee(bank: DRNLFilterbank, frequency: float) -> float:
     return 20 * math.log10(found) if 0 < found < math.inf else math.nan
 
 
+def shows(knee: float, linear: Array, nonlinear: Array) -> bool:
+    """Return whether a knee shows in the response: the path that has it is at least twice as strong as the other."""
+    there = [float(np.interp(knee, LEVELS, path)) for path in (linear, nonlinear)]
+    return bool(there[1] - there[0] >= TWICE)
+
+
 def tuning(bank: DRNLFilterbank, cf: float) -> Tuning:
     """Return the response of the place of ``cf`` Hz to tones around it, at four levels."""
     f = np.geomspace(0.3, 2.0, 49) * cf
@@ -172,27 +197,34 @@ def suppression(bank: DRNLFilterbank, cf: float, level: float) -> Suppression:
     return Suppression(frequencies=f, levels=levels, change=change)
 
 
+def spectrum_at_place(bank: DRNLFilterbank, tones: Sequence[tuple[float, float]]) -> AtPlace:
+    """Return the spectrum of the one place of a bank for tones of so many Hz and dB SPL.
+
+    Tones are moved onto bins of the transform, by at most 1.3 Hz: none leaks, and products are where they are sought.
+    """
+    width = FS / SPECTRUM
+    bins = [max(round(frequency / width), 1) for frequency, _ in tones]
+    at = np.array(bins) * width
+    peaks = velocity(at) * 10 ** (np.array([level for _, level in tones]) / 20)
+    time = torch.arange(SPECTRUM + SPECTRUM // 4, dtype=torch.float64) / FS
+    x = sum(peak * torch.sin(2 * math.pi * f * time) for f, peak in zip(at, peaks, strict=True))
+    spectrum = (torch.fft.rfft(bank(x)[0, -SPECTRUM:]).abs() * (math.sqrt(2) / SPECTRUM)).numpy()
+    levels = decibels(spectrum)
+    return AtPlace(np.arange(len(levels)) * width, levels, at, levels[bins])
+
+
 def distortion(bank: DRNLFilterbank, cf: float, level: float, ratio: float) -> Distortion:
     """Return the spectrum of the place of ``cf`` Hz while two tones of ``level`` dB SPL sound whose 2 f1 - f2 it is."""
-    length = 2**14
-    # All three on bins of the transform: no leakage, and the product is where it is looked for.
-    bin_width = FS / length
-    product = max(round(cf / bin_width), 1)
-    first = round(cf / (2 - ratio) / bin_width)
-    second = 2 * first - product
-    primaries = (first * bin_width, second * bin_width)
-    time = torch.arange(length + length // 4, dtype=torch.float64) / FS
-    peak = velocity(np.array(primaries)) * 10 ** (level / 20)
-    x = sum(p * torch.sin(2 * math.pi * f * time) for p, f in zip(peak, primaries, strict=True))
-    y = bank(x)[0, -length:]
-    spectrum = (torch.fft.rfft(y).abs() * (math.sqrt(2) / length)).numpy()
-    top = min(round(2.2 * primaries[1] / bin_width), len(spectrum))
+    first = cf / (2 - ratio)
+    primaries = (first, 2 * first - cf)
+    # The product lies on the bin that the bins of both tones say, at most two beside the one of its own frequency.
+    found = spectrum_at_place(bank, [(f, level) for f in primaries])
+    there = float(found.levels[round((2 * found.tones[0] - found.tones[1]) / found.frequencies[1])])
     return Distortion(
-        frequencies=np.arange(top) * bin_width,
-        levels=decibels(spectrum[:top]),
+        spectrum=found,
         primaries=primaries,
-        product=product * bin_width,
-        product_level=float(decibels(spectrum[[product]])[0]),
+        product=cf,
+        product_level=there if there > NOTHING else -math.inf,
     )
 
 

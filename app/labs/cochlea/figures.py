@@ -19,36 +19,61 @@ from app.figures import (
     Image,
     Layer,
     Points,
+    Stems,
     Words,
     cells,
     compared,
     erb_number,
-    peak_columns,
 )
-from app.figures.theme import BLUE, GREEN, LIVE, ORANGE, PURPLE, REFERENCE, SIGNED, Style
-from app.labs.cochlea.experiments import TUNING_LEVELS
-from app.labs.cochlea.model import CochleaModel
+from app.figures.theme import (
+    BLUE,
+    GREEN,
+    GREY,
+    LIVE,
+    ORANGE,
+    PINNED,
+    PURPLE,
+    REFERENCE,
+    SIGNED,
+    VERMILION,
+    Style,
+)
+from app.labs.cochlea.experiments import TUNING_LEVELS, AtPlace
+from app.labs.cochlea.model import LEAST_LOSS, CochleaModel
 
 _TALL, _HALF = 540, 266
 _STRONG = replace(LIVE, width=3.0)
-_FAINT = Style(BLUE, width=1.2)
+_FAINT = Style(GREY, width=1.5, alpha=0.6)
+#: What is there now, among what could be.
+_NOW = Style(VERMILION, width=13)
+#: What is lower is not drawn: the floor of the figures of velocity, dB re 1 um/s.
+_FLOOR = -20.0
 _LEVEL_COLOURS = (BLUE, GREEN, ORANGE, PURPLE)
 #: Levels of the darkest colour of both cochleagrams; the brightest is 80 dB above.
 _DARKEST = {"drnl": 15.0, "gammatone": 0.0}
 
-LEVEL = Axis("tone", "Level of the tone", "dB SPL", (0.0, 110.0))
-VELOCITY = Axis("velocity", "Velocity", "dB re 1 µm/s", (-20.0, 115.0))
+#: Where the axis of levels ends, dB SPL, and how far from an arrow its words stand.
+LEVEL_END, _BESIDE = 110.0, 12.0
+LEVEL = Axis("tone", "Level of the tone", "dB SPL", (0.0, LEVEL_END))
+VELOCITY = Axis("velocity", "Velocity", "dB re 1 µm/s", (_FLOOR, 115.0))
 
 
-def _during(experiment: str) -> Callable[[CochleaModel], bool]:
-    return lambda lab: lab.test.experiment == experiment
+def _during(*experiments: str) -> Callable[[CochleaModel], bool]:
+    return lambda lab: lab.test.experiment in experiments
 
 
-def _beside(
-    name: str, title: str, x: Axis, y: Axis, layers: Sequence[Layer], during: str = "", **settings: Any
+def _figure(
+    name: str,
+    title: str | Callable[[CochleaModel], str],
+    x: Axis,
+    y: Axis,
+    layers: Sequence[Layer],
+    *during: str,
+    area: str = "lead",
+    **settings: Any,
 ) -> Figure:
-    """Return the figure of an experiment, which stands beside the input/output curve while that is chosen."""
-    return Figure(name, title, x, y, layers, _during(during or name), _TALL, area="beside", **settings)
+    """Return the figure of an experiment, which leads while that is chosen, or stands at the side."""
+    return Figure(name, title, x, y, layers, _during(*(during or (name,))), _TALL, area=area, **settings)
 
 
 def _path(name: str) -> Callable[[CochleaModel], tuple[Array, Array]]:
@@ -72,7 +97,33 @@ def _place_title(lab: CochleaModel) -> str:
     return f"{lab.test.cf:.0f} Hz: {lab.input_output.slope_at(level):.2f} dB per dB at {level:g} dB SPL"
 
 
-INPUT_OUTPUT = Figure(
+def _here(lab: CochleaModel) -> tuple[float, float]:
+    """Return the response at the level of the tone: of the normal ear, and of this one."""
+    level, curve = float(lab.test.level), lab.input_output
+    return float(np.interp(level, curve.levels, curve.normal)), float(
+        np.interp(level, curve.levels, curve.total)
+    )
+
+
+def _lost(lab: CochleaModel) -> tuple[list[float], list[float]]:
+    """Return the arrow from the normal ear's response down to this one's."""
+    ends = list(_here(lab)) if lab.loss >= LEAST_LOSS else []
+    return [float(lab.test.level)] * len(ends), ends
+
+
+def _arrow_head(lab: CochleaModel) -> tuple[list[float], list[float]]:
+    levels, ends = _lost(lab)
+    return levels[1:], ends[1:]
+
+
+def _lost_in_words(lab: CochleaModel) -> tuple[list[float], list[float], list[str]]:
+    levels, ends = _lost(lab)
+    beside = -_BESIDE if float(lab.test.level) > LEVEL_END - 2 * _BESIDE else _BESIDE
+    height = [ends[0] - 0.3 * lab.loss] if ends else []  # between the two curves
+    return [level + beside for level in levels[1:]], height, [f"loss {lab.loss:.0f} dB"] * len(height)
+
+
+INPUT_OUTPUT = _figure(
     "io",
     _place_title,
     LEVEL,
@@ -80,26 +131,50 @@ INPUT_OUTPUT = Figure(
     [
         Guides("here", lambda lab: float(lab.test.level)),
         Curve("normal", _path("normal"), REFERENCE, "unchanged normal ear"),
-        Curve("linear", _path("linear"), Style(GREEN, "dashed", 1.5), "linear path (all that HIx has)"),
+        Curve(
+            "linear", _path("linear"), Style(GREEN, "dashed", 1.5), "linear path (all that is left in HIx)"
+        ),
         Curve("nonlinear", _path("nonlinear"), Style(PURPLE, "dotted"), "compressive path"),
         *compared(Curve("total", _path("total"), _STRONG, "this ear"), "pinned A"),
         Points("knee", _knee, Style(BLUE, width=11), "knee", hollow=True),
+        Curve("lost", _lost, Style(VERMILION, width=3.0)),
+        Points("arrow", _arrow_head, Style(VERMILION, width=14), marker="inverted_triangle"),
+        Words("loss", _lost_in_words, Style(VERMILION), size="14px"),
     ],
-    height=_TALL,
     legend="bottom_right",
     pointable=True,
 )
 
-SLOPE = _beside(
+#: The same in short, beside the other experiments.
+CURVE = _figure(
+    "curve",
+    _place_title,
+    LEVEL,
+    VELOCITY,
+    [
+        Guides("here", lambda lab: float(lab.test.level)),
+        Curve("normal", _path("normal"), REFERENCE, "unchanged normal ear"),
+        Curve("total", _path("total"), _STRONG, "this ear"),
+        Points("now", lambda lab: ([float(lab.test.level)], [_here(lab)[1]]), _NOW),
+    ],
+    *("tuning", "distortion"),
+    area="side",
+    legend="bottom_right",
+    pointable=True,
+)
+
+SLOPE = _figure(
     "slope",
     "Slope: 1 is linear, less is compression",
     LEVEL,
     Axis("slope", "Slope", "dB per dB", (0.0, 1.3)),
     [
         Guides("linear", lambda lab: 1.0, across="y"),
+        Guides("here", lambda lab: float(lab.test.level)),
         *compared(Curve("slope", lambda lab: (lab.input_output.levels, lab.input_output.slope), _STRONG)),
     ],
-    during="io",
+    "io",
+    area="side",
 )
 
 
@@ -107,15 +182,16 @@ def _tuned(i: int) -> Callable[[CochleaModel], tuple[Array, Array]]:
     return lambda lab: (lab.tuning.frequencies, np.maximum(lab.tuning.responses[i], -60.0))
 
 
-TUNING = _beside(
+TUNING = _figure(
     "tuning",
     "Tuning of the place: the louder, the broader",
     Axis("tuning_frequency", "Frequency of the tone", "Hz", lambda lab: _ends(lab.tuning.frequencies), "erb"),
-    Axis("tuning", "Velocity", "dB re 1 µm/s", (-20.0, 100.0)),
+    Axis("tuning", "Velocity", "dB re 1 µm/s", (_FLOOR, 100.0)),
     [
         Curve(f"level-{level}", _tuned(i), Style(colour), f"{level} dB SPL")
         for i, (level, colour) in enumerate(zip(TUNING_LEVELS, _LEVEL_COLOURS, strict=True))
-    ],
+    ]
+    + [Points("now", lambda lab: ([lab.tone_frequency], [_here(lab)[1]]), _NOW, "the tone that is heard")],
     legend="top_right",
 )
 
@@ -139,9 +215,15 @@ def _suppression(lab: CochleaModel) -> tuple[Array, Array, Array]:
     return np.interp(even, erb, found.frequencies), found.levels, rows
 
 
-SUPPRESSION = _beside(
+def _most(lab: CochleaModel) -> tuple[float, float]:
+    """Return the values of both ends of the map's colours, the same above zero as below."""
+    top = max(40.0, 10.0 * math.ceil(float(np.abs(lab.suppression.change).max()) / 10))
+    return -top, top
+
+
+SUPPRESSION = _figure(
     "suppression",
-    "Response to the probe (×), changed by a second tone (dB)",
+    "Probe, changed by any tone (dB)",
     Axis(
         "suppressor_frequency",
         "Frequency of the second tone",
@@ -153,40 +235,127 @@ SUPPRESSION = _beside(
         "suppressor_level", "Level of the second tone", "dB SPL", lambda lab: _outer(lab.suppression.levels)
     ),
     [
-        Image("change", _suppression, colours=(-20.0, 20.0), measures="Change", colour_map=SIGNED),
+        Image("change", _suppression, colours=_most, measures="Change", colour_map=SIGNED),
         Points(
             "probe",
             lambda lab: ([lab.test.cf], [float(lab.test.level)]),
             Style("black", width=12),
             marker="x",
         ),
+        Points("now", lambda lab: tuple([each] for each in lab.probe_and_second[1]), _NOW),
     ],
+    area="side",
     grid=False,
+    pointable=True,
 )
 
 
-def _spectrum(lab: CochleaModel) -> tuple[Array, Array]:
-    found = lab.distortion
-    # A peak of one bin must survive: the maximum of each stretch is what the eye would see.
-    levels = peak_columns(np.maximum(found.levels, -120.0), 1000)
-    return np.linspace(0.0, found.frequencies[-1], len(levels)), levels
+def _peaks(found: AtPlace, limits: tuple[float, float]) -> tuple[Array, Array]:
+    """Return the components of a place's movement that are not among the tones, from the floor of the figure on."""
+    here = (found.levels > _FLOOR) & (found.frequencies > limits[0]) & (found.frequencies < limits[1])
+    here &= np.abs(found.frequencies[:, None] - found.tones).min(-1) > 1.0
+    return found.frequencies[here], found.levels[here]
+
+
+def _around(lab: CochleaModel) -> tuple[float, float]:
+    """Return the limits of the axis of frequency of both figures of spectra at the place, Hz."""
+    return 0.28 * lab.test.cf, 2.2 * lab.test.cf
+
+
+def _at_tone(i: int, *, alone: bool = False) -> Callable[[CochleaModel], tuple[Array, Array]]:
+    """Return what gives the place's movement at one of the two tones, or while the first one sounds alone."""
+
+    def values(lab: CochleaModel) -> tuple[Array, Array]:
+        found = lab.at_place[0 if alone else 1]
+        return found.tones[i : i + 1], found.at_tones[i : i + 1]
+
+    return values
+
+
+def _beside_probe(lab: CochleaModel) -> tuple[Array, Array]:
+    """Return the place's movement at the probe's frequency, with and without the second tone, a line's width apart."""
+    alone, _ = lab.at_place
+    return alone.tones[:1] * 0.985, alone.at_tones[:1]
+
+
+def _suppressed_in_words(lab: CochleaModel) -> tuple[Array, Array, list[str]]:
+    alone, both = lab.at_place
+    at = np.array([alone.tones[0] * 0.93, both.tones[0] * 1.1, both.tones[1]])
+    heights = np.array([alone.at_tones[0], both.at_tones[0], both.at_tones[1]])
+    return at, np.maximum(heights, _FLOOR), ["alone", f"−{lab.suppressed[0]:.0f} dB", "second tone"]
+
+
+def _suppressed_title(lab: CochleaModel) -> str:
+    down, _ = lab.suppressed
+    return f"At the place of the probe: {down:.1f} dB less of it while the second tone sounds"
+
+
+AT_PLACE = Axis("place_frequency", "Frequency", "Hz", _around, "erb")
+MOVEMENT = Axis("movement", "Velocity", "dB re 1 µm/s", (_FLOOR, 100.0))
+
+SUPPRESSED = _figure(
+    "suppressed",
+    _suppressed_title,
+    AT_PLACE,
+    MOVEMENT,
+    [
+        Stems("others", lambda lab: _peaks(lab.at_place[1], _around(lab)), _FAINT, "what the place adds"),
+        Stems("alone", _beside_probe, Style(GREY, width=5.0), "the probe alone"),
+        Stems("probe", _at_tone(0), Style(BLUE, width=5.0), "the probe, while the second tone sounds"),
+        Stems("second", _at_tone(1), Style(ORANGE, width=5.0), "the second tone"),
+        Words("marks", _suppressed_in_words, Style(BLUE), size="13px"),
+    ],
+    "suppression",
+    legend="top_right",
+)
+
+
+def _distorted(name: str) -> Callable[[CochleaModel], tuple[Array, Array]]:
+    """Return what gives a part of the spectrum at the place: its tones, the product, or all else."""
+
+    def values(lab: CochleaModel) -> tuple[Array, Array]:
+        found, spectrum = lab.distortion, lab.distortion.spectrum
+        if name == "tones":
+            return spectrum.tones, spectrum.at_tones
+        if name == "product":
+            there = found.product_level > -math.inf
+            return np.array([found.product] * there), np.array([found.product_level] * there)
+        frequencies, levels = _peaks(spectrum, _around(lab))
+        others = np.abs(frequencies - (2 * spectrum.tones[0] - spectrum.tones[1])) > 1.0
+        return frequencies[others], levels[others]
+
+    return values
 
 
 def _distortion_marks(lab: CochleaModel) -> tuple[Array, Array, list[str]]:
     found = lab.distortion
+    there = np.isfinite(found.product_level)
     at = np.array([found.product, *found.primaries])
-    return at, np.interp(at, found.frequencies, np.maximum(found.levels, -60.0)), ["2 f1 − f2", "f1", "f2"]
+    heights = np.array([found.product_level if there else _FLOOR, *found.spectrum.at_tones])
+    words = ["2 f1 − f2" if there else "no 2 f1 − f2", "f1", "f2"]
+    return at, np.maximum(heights, _FLOOR), words
 
 
-DISTORTION = _beside(
+def _distortion_title(lab: CochleaModel) -> str:
+    found = lab.distortion
+    if not np.isfinite(found.product_level):
+        return f"At the place of {found.product:.0f} Hz: f1 and f2 alone"
+    return f"At the place of {found.product:.0f} Hz: 2 f1 − f2, which is not in the sound"
+
+
+DISTORTION = _figure(
     "distortion",
-    "Spectrum at the place of 2 f1 − f2",
-    Axis("spectrum_frequency", "Frequency", "Hz", lambda lab: (0.0, float(lab.distortion.frequencies[-1]))),
-    Axis("spectrum", "Velocity", "dB re 1 µm/s", (-20.0, 100.0)),
+    _distortion_title,
+    AT_PLACE,
+    MOVEMENT,
     [
-        *compared(Curve("spectrum", _spectrum, _FAINT), style=Style(ORANGE, "dashed", 1.2)),
-        Words("marks", _distortion_marks, Style(GREEN)),
+        Stems("others", _distorted("others"), _FAINT, "what else the place adds"),
+        Stems("pinned", _distorted("product"), replace(PINNED, width=9.0, dash="solid"), pinned=True),
+        Stems("tones", _distorted("tones"), Style(BLUE, width=5.0), "f1 and f2, as they arrive here"),
+        Stems("product", _distorted("product"), Style(VERMILION, width=5.0), "2 f1 − f2"),
+        Words("marks", _distortion_marks, Style(BLUE), size="13px"),
     ],
+    legend="top_right",
 )
 
 
@@ -220,12 +389,8 @@ def _cochleagram(name: str, title: str, unit: str, area: str) -> Figure:
 
 FIGURES = FigureSet(
     [
-        INPUT_OUTPUT,
-        SLOPE,
-        TUNING,
-        SUPPRESSION,
-        DISTORTION,
-        _cochleagram("drnl", "This ear (dB re 1 µm/s)", "dB re 1 µm/s", "upper"),
-        _cochleagram("gammatone", "Linear gammatone filterbank (dB SPL)", "dB SPL", "lower"),
+        *(INPUT_OUTPUT, SLOPE, TUNING, SUPPRESSED, SUPPRESSION, DISTORTION, CURVE),
+        _cochleagram("drnl", "This ear (dB re 1 µm/s)", "dB re 1 µm/s", "first"),
+        _cochleagram("gammatone", "Linear gammatone filterbank (dB SPL)", "dB SPL", "second"),
     ]
 )

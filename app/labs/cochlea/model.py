@@ -1,7 +1,7 @@
 """State and numbers of the cochlea lab: a DRNL channel under test, and the classic experiments on it."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,6 +16,7 @@ from app.labs.cochlea.experiments import (
     FS,
     LEVELS,
     Array,
+    AtPlace,
     Cochleagrams,
     Distortion,
     InputOutput,
@@ -30,6 +31,10 @@ from app.labs.cochlea.settings import Ear, Test
 from app.lessons import Measure, load_lessons
 from app.stimulus import Stimulus
 
+#: Least loss that is worth a word, dB.
+LEAST_LOSS = 0.5
+#: How long tones are heard, s.
+HEARD = 1.0
 #: Samples of all places together that are computed at once: 5 s of 9 places, some 60 MB.
 AT_ONCE = 2**21
 
@@ -46,7 +51,13 @@ class CochleaModel(LabModel):
     """
 
     sections: ClassVar[tuple[Section, ...]] = (
-        Section("Experiment", ("t.experiment", "t.cf", "t.level", "t.tone", "t.ratio", "t.channels")),
+        Section(
+            "Experiment",
+            (
+                *("t.experiment", "t.cf", "t.level", "t.tone", "t.second", "t.second_level"),
+                *("t.ratio", "t.channels"),
+            ),
+        ),
         Section("Ear", ("e.subject", "e.a_db", "e.b_db", "e.c", "e.g_db", "e.model")),
         Section(
             "Filters of the ear",
@@ -59,18 +70,46 @@ class CochleaModel(LabModel):
     quantities: ClassVar[dict[str, Measure]] = {
         "slope_db_per_db": Measure("Slope", "dB per dB", 2),
         "knee_db": Measure("Knee", "dB SPL"),
-        "gain_over_linear_db": Measure("Gain over the linear path", "dB", 1),
+        "response_db": Measure("Response", "dB re 1 µm/s", 1),
         "loss_db": Measure("Loss at the level", "dB", 1),
-        "strongest_suppression_db": Measure("Strongest suppression", "dB", 1),
-        "product_level_db": Measure("Level of the third tone", "dB re 1 µm/s", 1),
+        "suppression_db": Measure("The second tone turns the probe down by", "dB", 1),
+        "second_against_probe_db": Measure("Second tone at the place, against the probe", "dB", 1),
+        "product_as_tone_db": Measure("The third tone is as strong as one of", "dB SPL", 1),
     }
     key_controls = ("t.cf", "t.level", "e.a_db")
+    #: The three controls of experiments that need others.
+    _controls: ClassVar[dict[str, tuple[str, str, str]]] = {
+        "tuning": ("t.cf", "t.tone", "t.level"),
+        "suppression": ("t.second", "t.second_level", "t.level"),
+        "distortion": ("t.ratio", "t.level", "t.cf"),
+        "cochleagram": ("s.level", "e.a_db", "t.channels"),
+    }
     conditions: ClassVar[dict[str, dict[str, list[Any]]]] = {
-        "t.level": {"t.experiment": ["io", "suppression", "distortion"]},
-        "t.tone": {"t.experiment": ["io"]},
+        "t.level": {"t.experiment": ["io", "tuning", "suppression", "distortion"]},
+        "t.tone": {"t.experiment": ["io", "tuning"]},
+        "t.second": {"t.experiment": ["suppression"]},
+        "t.second_level": {"t.experiment": ["suppression"]},
         "t.ratio": {"t.experiment": ["distortion"]},
         "t.channels": {"t.experiment": ["cochleagram"]},
     }
+
+    def quick_controls(self) -> tuple[str, ...]:
+        """Return the three controls that matter most in the experiment."""
+        return self._controls.get(self.test.experiment, self.key_controls)
+
+    def visible_when(self) -> dict[str, dict[str, list[Any]]]:
+        """Return when each control matters: those of the chosen sound where it is heard."""
+        found = super().visible_when()
+        for key in Stimulus.keys("s"):
+            found[key] = {**found.get(key, {}), "t.experiment": ["cochleagram"]}
+        return found
+
+    def reconcile(self, changed: Iterable[str]) -> list[str]:
+        """Show what a dropped file becomes: the other experiments have tones of their own."""
+        if "s.uploads" not in changed or self.test.experiment == "cochleagram":
+            return []
+        self.test.experiment = "cochleagram"
+        return ["Your file is heard in the cochleagram: the other experiments have tones of their own."]
 
     def __init__(self) -> None:
         self.stimulus = Stimulus(rates=(FS,))
@@ -111,12 +150,37 @@ class CochleaModel(LabModel):
     # ------------------------------------------------------------------ experiments
 
     @property
+    def tone_frequency(self) -> float:
+        """Frequency of the tone whose level grows, Hz; where there are two, the place's own."""
+        test = self.test
+        alone = test.experiment in ("io", "tuning")
+        return min(float(test.cf * test.tone if alone else test.cf), 0.45 * FS)
+
+    @property
+    def tones(self) -> list[tuple[float, float]]:
+        """The tones of the experiment, Hz and dB SPL; none where the chosen sound is heard."""
+        test, level = self.test, float(self.test.level)
+        if test.experiment == "cochleagram":
+            return []
+        if test.experiment == "distortion":
+            return [(frequency, level) for frequency in self.distortion.primaries]
+        return self.probe_and_second if test.experiment == "suppression" else [(self.tone_frequency, level)]
+
+    @property
+    def probe_and_second(self) -> list[tuple[float, float]]:
+        """The two tones of the suppression experiment, Hz and dB SPL."""
+        test = self.test
+        second = min(float(test.cf * test.second), 0.45 * FS)
+        return [(float(test.cf), float(test.level)), (second, float(test.second_level))]
+
+    @property
     def input_output(self) -> InputOutput:
         """Input/output curves of the place under test."""
-        return self.stage("io", self.key_of("e.", "t.cf", "t.tone"), self._input_output, shared=True)
+        key = (*self.key_of("e.", "t.cf"), self.tone_frequency)
+        return self.stage("io", key, self._input_output, shared=True)
 
     def _input_output(self) -> InputOutput:
-        cf, f = self.test.cf, min(self.test.cf * self.test.tone, 0.45 * FS)
+        cf, f = self.test.cf, self.tone_frequency
         tone, bank = experiments.tones(np.array([f])), self.bank([cf])
         total, linear, nonlinear = experiments.sweep(bank, tone)
 
@@ -125,6 +189,7 @@ class CochleaModel(LabModel):
             return experiments.sweep(DRNLFilterbank(place, FS, model=self.ear.model), tone)[0]
 
         changed = self.factors() or self.ear.subject != "NH"
+        knee = experiments.knee(bank, f)
         return InputOutput(
             levels=LEVELS,
             total=total,
@@ -134,7 +199,7 @@ class CochleaModel(LabModel):
             if changed
             else total,
             slope=np.gradient(total, LEVELS),
-            knee=experiments.knee(bank, f),
+            knee=knee if experiments.shows(knee, linear, nonlinear) else math.nan,
         )
 
     @property
@@ -146,6 +211,26 @@ class CochleaModel(LabModel):
     def suppression(self) -> Suppression:
         """Change of the response to a probe at the place, by a second tone of any frequency and level."""
         return self._experiment("suppression", "e.", "t.cf", "t.level", dtype=torch.float32)
+
+    @property
+    def at_place(self) -> tuple[AtPlace, AtPlace]:
+        """Spectrum of the place while the probe sounds alone, and while the second tone sounds too."""
+
+        def make() -> tuple[AtPlace, AtPlace]:
+            bank = self.bank([self.test.cf])
+            alone, both = (
+                experiments.spectrum_at_place(bank, self.probe_and_second[:count]) for count in (1, 2)
+            )
+            return alone, both
+
+        names = ("t.cf", "t.level", "t.second", "t.second_level")
+        return self.stage("at place", self.key_of("e.", *names), make, shared=True)
+
+    @property
+    def product_as_tone(self) -> float:
+        """Level in dB SPL of a tone that moves the place as much as 2 f1 - f2 does; -inf where there is none."""
+        level, curve = self.distortion.product_level, self.input_output
+        return float(np.interp(level, curve.total, curve.levels)) if level > curve.total[0] else -math.inf
 
     @property
     def distortion(self) -> Distortion:
@@ -173,14 +258,30 @@ class CochleaModel(LabModel):
         return self.stage("cochleagrams", key, self._cochleagrams, shared=True, values=self._values)
 
     def sound(self) -> torch.Tensor:
-        """Return the sound in Pa, shape ``(T,)``."""
+        """Return the sound of the experiment in Pa, shape ``(T,)``: its tones, or the one that is chosen."""
+        tones = self.tones
+        if not tones:
+            return self.chosen_sound()
+        return torch.stack([signals.tone(f, level=level, duration=HEARD, fs=FS) for f, level in tones]).sum(0)
+
+    def chosen_sound(self) -> torch.Tensor:
+        """Return the sound that is chosen, which the cochleagram shows, in Pa, shape ``(T,)``."""
         return self.stage("sound", self.stimulus.key(), lambda: self.stimulus.render(FS), shared=True)
+
+    @property
+    def sound_in_words(self) -> str:
+        """What is heard, in a few words."""
+        if not self.tones:
+            return self.stimulus.summary
+        (frequencies, levels) = zip(*self.tones, strict=True)
+        hertz = " and ".join(f"{f:.0f}" for f in frequencies)
+        return f"{hertz} Hz at {' and '.join(f'{level:g}' for level in dict.fromkeys(levels))} dB SPL"
 
     @torch.no_grad()
     def basilar_membrane(self) -> tuple[Array, torch.Tensor]:
         """Return the places' frequencies and their velocities in m/s, shape ``(F, T)``."""
         fc = self.places()
-        velocity, first = torch.empty(len(fc), len(self.sound())), 0
+        velocity, first = torch.empty(len(fc), len(self.chosen_sound())), 0
         for part in self._by_places(fc):
             velocity[first : first + len(part)] = part
             first += len(part)
@@ -188,7 +289,7 @@ class CochleaModel(LabModel):
 
     def _by_places(self, fc: Array) -> Iterator[torch.Tensor]:
         """Yield the velocities of a few places at a time, so many that they need little memory."""
-        stapes = middle_ear()(self.sound().double()).float()
+        stapes = middle_ear()(self.chosen_sound().double()).float()
         at_once = max(AT_ONCE // len(stapes), 1)
         for first in range(0, len(fc), at_once):
             self.check()
@@ -219,13 +320,13 @@ class CochleaModel(LabModel):
         key = (*self.stimulus.key(), self.test.channels)
         return Cochleagrams(
             fc=fc,
-            duration=len(self.sound()) / FS,
+            duration=len(self.chosen_sound()) / FS,
             drnl=decibels(np.concatenate([short_time_rms(part) for part in self._by_places(fc)])),
             gammatone=self.stage("gammatone", key, lambda: self._gammatone(fc), shared=True),
         )
 
     def _gammatone(self, fc: Array) -> Array:
-        sound = self.sound()
+        sound = self.chosen_sound()
         groups = np.array_split(fc, max(len(fc) * len(sound) // AT_ONCE, 1))
         rows = [short_time_rms(GammatoneFilterbank(torch.from_numpy(part), FS)(sound)) for part in groups]
         return decibels(np.concatenate(rows), signals.P_REF)
@@ -233,47 +334,65 @@ class CochleaModel(LabModel):
     # ------------------------------------------------------------------ words
 
     def measures(self) -> dict[str, float]:
-        """Return the numbers that a lesson's task can ask for."""
-        curve = self.input_output
+        """Return the numbers that a lesson's task can ask for: of the curve, and of the experiment that is shown."""
+        curve, level = self.input_output, float(self.test.level)
         found = {
-            "slope_db_per_db": curve.slope_at(self.test.level),
+            "slope_db_per_db": curve.slope_at(level),
             "knee_db": curve.knee,
-            "gain_over_linear_db": float(
-                np.interp(self.test.level, curve.levels, curve.total - curve.linear)
-            ),
-            "loss_db": float(np.interp(self.test.level, curve.levels, curve.normal - curve.total)),
+            "response_db": float(np.interp(level, curve.levels, curve.total)),
+            "loss_db": self.loss,
         }
         if self.test.experiment == "suppression":
-            found["strongest_suppression_db"] = float(-self.suppression.change.min())
+            found["suppression_db"], found["second_against_probe_db"] = self.suppressed
         if self.test.experiment == "distortion":
-            found["product_level_db"] = self.distortion.product_level
+            found["product_as_tone_db"] = self.product_as_tone
         return found
+
+    @property
+    def loss(self) -> float:
+        """By how many dB the place moves less than in the unchanged normal ear, at the level of the tone."""
+        curve = self.input_output
+        return float(np.interp(self.test.level, curve.levels, curve.normal - curve.total))
+
+    @property
+    def suppressed(self) -> tuple[float, float]:
+        """By how many dB the second tone turns the probe down, and how strong it is there, against the probe alone."""
+        alone, both = self.at_place
+        return float(alone.at_tones[0] - both.at_tones[0]), float(both.at_tones[1] - alone.at_tones[0])
 
     def summary(self) -> str:
         """Describe in one line what is seen, for the page and for a screen reader."""
-        curve, test = self.input_output, self.test
-        place = f"Place of {test.cf:.0f} Hz"
-        knee = (
-            "no knee: the response is linear"
-            if math.isnan(curve.knee)
-            else f"knee at {curve.knee:.0f} dB SPL"
-        )
-        line = f"{place}: {curve.slope_at(test.level):.2f} dB per dB at {test.level:g} dB SPL, {knee}."
+        test = self.test
         if test.experiment == "suppression":
-            s = self.suppression
-            row, column = np.unravel_index(int(s.change.argmin()), s.change.shape)
+            down, against = self.suppressed
+            (probe, level), (second, second_level) = self.probe_and_second
             return (
-                f"{line} Strongest suppression {-s.change.min():.1f} dB, by {s.frequencies[column]:.0f} Hz at "
-                f"{s.levels[row]:.0f} dB SPL."
+                f"{second:.0f} Hz at {second_level:g} dB SPL turns {probe:.0f} Hz at {level:g} dB SPL down by "
+                f"{down:.1f} dB at its place, and is {abs(against):.1f} dB {'weaker' if against < 0 else 'stronger'} "
+                "there than the probe alone."
             )
         if test.experiment == "distortion":
             d = self.distortion
-            return (
-                f"{line} f1 = {d.primaries[0]:.0f} Hz and f2 = {d.primaries[1]:.0f} Hz make {d.product:.0f} Hz, "
-                f"{d.product_level:.1f} dB re 1 µm/s."
+            made = (
+                f"f1 = {d.primaries[0]:.0f} Hz and f2 = {d.primaries[1]:.0f} Hz at {test.level:g} dB SPL make"
             )
-        return line
+            if d.product_level == -math.inf:
+                return f"{made} no third tone at {d.product:.0f} Hz: this ear does not distort."
+            strong = self.quantities["product_as_tone_db"].text(self.product_as_tone)
+            as_tone = (
+                "weaker than any" if self.product_as_tone == -math.inf else f"as strong as one of {strong}"
+            )
+            return f"{made} a third one of {d.product:.0f} Hz, at its place {as_tone}."
+        if test.experiment == "cochleagram":
+            return (
+                f"{self.stimulus.summary}, at {test.channels} places of this ear and of a linear filterbank."
+            )
+        curve = self.input_output
+        knee = "no knee" if math.isnan(curve.knee) else f"knee at {curve.knee:.0f} dB SPL"
+        lost = f" {self.loss:.1f} dB are lost." if self.loss >= LEAST_LOSS else ""
+        slope = f"{curve.slope_at(test.level):.2f} dB per dB at {test.level:g} dB SPL"
+        return f"Place of {test.cf:.0f} Hz: {slope}, {knee}.{lost}"
 
     def code(self) -> str:
         """Return a script that reproduces the lab's numbers with the present settings."""
-        return script(self.ear, self.factors(), self.test, self.stimulus)
+        return script(self.ear, self.factors(), self.test, self.stimulus, self.tone_frequency, self.tones)

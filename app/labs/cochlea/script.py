@@ -1,15 +1,32 @@
 """The code that the cochlea lab shows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from app.labs.cochlea.experiments import FS, LEVELS, REFERENCE, SETTLED, TONE
+from app.labs.cochlea.experiments import FS, LEVELS, REFERENCE, SETTLED, SPECTRUM, TONE
 from app.labs.cochlea.settings import Ear, Test
 from app.stimulus import Stimulus
 
 
-def script(ear: Ear, factors: Mapping[str, float], test: Test, stimulus: Stimulus) -> str:
-    """Return a script that reproduces the input/output curve, and the cochleagram where it is shown."""
-    cf, f = float(test.cf), float(min(test.cf * test.tone, 0.45 * FS))
+def script(
+    ear: Ear,
+    factors: Mapping[str, float],
+    test: Test,
+    stimulus: Stimulus,
+    f: float,
+    tones: Sequence[tuple[float, float]],
+) -> str:
+    """Return a script that reproduces the input/output curve, and the spectrum at the place or the cochleagram.
+
+    Parameters
+    ----------
+    ear, factors, test, stimulus
+        Settings of the lab.
+    f : float
+        Frequency of the tone of the input/output curve, Hz.
+    tones : sequence
+        Hz and dB SPL of the tones that sound together.
+    """
+    cf = float(test.cf)
     heard = test.experiment == "cochleagram"
     scaled = ", ".join(f"{name}={factor!r}" for name, factor in factors.items())
     lines = [
@@ -47,5 +64,19 @@ def script(ear: Ear, factors: Mapping[str, float], test: Test, stimulus: Stimulu
             "ends = scales.fc2erb(torch.tensor([250.0, 8000.0], dtype=torch.float64))",
             f"erb = torch.linspace(float(ends[0]), float(ends[1]), {int(test.channels)}, dtype=torch.float64)",
             "velocity = ear(scales.erb2fc(erb)).float()(middle_ear(x.double()).float())  # m/s, (places, time)",
+        ]
+    if len(tones) > 1:
+        lines += [
+            "",
+            f"length = {SPECTRUM}  # samples of a spectrum; the tones are moved onto its bins",
+            "time = torch.arange(length + length // 4, dtype=torch.float64) / fs",
+            "x = 0",
+            f"for tone, level in {[(float(a), float(b)) for a, b in tones]!r}:  # Hz, dB SPL",
+            "    tone = round(tone * length / fs) * fs / length",
+            "    gain = float(middle_ear.frequency_response(torch.tensor([tone], dtype=torch.float64)).abs())",
+            "    peak = gain * signals.P_REF * math.sqrt(2) * 10 ** (level / 20)",
+            "    x = x + peak * torch.sin(2 * math.pi * tone * time)",
+            "rms = torch.fft.rfft(ear(cf)(x)[0, -length:]).abs() * math.sqrt(2) / length",
+            f"spectrum = 20 * torch.log10((rms / {REFERENCE}).clamp_min(1e-10))  # dB re 1 um/s",
         ]
     return "\n".join([*lines, ""])

@@ -19,7 +19,8 @@ class Ear(Settings):
     subject = param.Selector(
         objects={"Normal hearing": "NH", "No outer hair cells (HIx)": "HIx"}, label="Listener"
     )
-    """HIx sets a = 0: the compressive path falls silent and only the linear path is left."""
+    """HIx is an ear whose outer hair cells are all lost. They amplify soft sounds and compress loud ones; without them
+    (a = 0) the compressive path is silent, and the place answers through the linear path alone."""
     model = param.Selector(
         objects={"Paulick et al. 2024": "paulick2024", "Jepsen et al. 2008": "jepsen2008"}, label="Model"
     )
@@ -58,7 +59,11 @@ class Test(Settings):
     tone = Quantity(1.0, bounds=(0.25, 2), step=0.01, unit="× CF", scale="log", label="Tone")
     """Frequency of the tone, relative to the place. Compression is strongest at the place itself."""
     level = Quantity(50.0, bounds=(0, 110), step=1, unit="dB SPL", label="Level of the tone")
-    """Level of the probe, and of both tones of the distortion product."""
+    """Of the tone; where there are two, of the probe, or of each of f1 and f2."""
+    second = Quantity(1.2, bounds=(0.3, 2), step=0.01, unit="× CF", scale="log", label="Second tone")
+    """Frequency of the tone that suppresses the probe, relative to the place. Or click in the map."""
+    second_level = Quantity(60.0, bounds=(30, 110), step=1, unit="dB SPL", label="Level of the second tone")
+    """Of the tone that suppresses the probe."""
     ratio = Quantity(1.2, bounds=(1.02, 1.6), step=0.01, unit="f2 / f1", label="Ratio of the primaries")
     """Two tones f1 and f2 make a third one, 2 f1 − f2, that is not in the sound."""
     channels = Quantity(50, bounds=(10, 100), step=1, whole=True, label="Channels of the cochleagram")

@@ -1,26 +1,32 @@
-"""The page of the cochlea lab: one place's input and output, and an experiment beside it."""
+"""The page of the cochlea lab: what an experiment does to one place, or to all of them."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+import numpy as np
+import torch
+
+from amtlib import scales
 from app.labs.cochlea.experiments import FS
 from app.labs.cochlea.figures import FIGURES
 from app.labs.cochlea.model import CochleaModel
 from app.labs.cochlea.picture import card
-from app.page.listen import Export, Playable
+from app.page.listen import PASCAL, Export, Playable
 from app.page.view import LabView
 
-# The figures of which one is shown beside the curves span the rows of both cochleagrams.
+# The experiment's figure leads, another one stands at its side; two cochleagrams have the whole width.
 _GRID = """
-.figures { grid-template-columns: minmax(0, 1fr) [beside-start] minmax(0, 1fr) [beside-end];
-           grid-template-rows: [beside-start] auto auto [beside-end] auto;
-           grid-template-areas: "io upper" "io lower" "corner corner"; }
+.figures { grid-template-columns: [lead-start first-start second-start corner-start] minmax(0, 3fr)
+                                  [lead-end side-start] minmax(0, 2fr) [side-end first-end second-end corner-end];
+           grid-template-rows: [lead-start side-start first-start] auto [first-end second-start] auto
+                               [second-end lead-end side-end corner-start] auto [corner-end]; }
 @container (max-width: 699px) {
-  .figures { grid-template-columns: [beside-start] minmax(0, 1fr) [beside-end];
-             grid-template-rows: auto [beside-start] auto [beside-end] auto;
-             grid-template-areas: "io" "upper" "lower" "corner"; }
+  .figures { grid-template-columns: minmax(0, 1fr); grid-template-rows: none;
+             grid-template-areas: "lead" "first" "second" "corner" "side"; }
 }
 """
+#: Velocity of a place, m/s rms, that is played at the highest level: more than a tone of 85 dB SPL makes of any.
+_LOUD = 2e-2
 
 
 def _curves(lab: CochleaModel) -> Mapping[str, Any]:
@@ -39,7 +45,11 @@ def _experiment(lab: CochleaModel) -> Mapping[str, Any]:
     shown = {"io": "input_output", "cochleagram": "cochleagrams"}.get(
         lab.test.experiment, lab.test.experiment
     )
-    return vars(getattr(lab, shown))
+    found = dict(vars(getattr(lab, shown)))
+    if lab.test.experiment == "suppression":
+        alone, both = lab.at_place
+        found |= {f"{name}_alone": each for name, each in vars(alone).items()} | dict(vars(both))
+    return {**found, **vars(found.pop("spectrum"))} if "spectrum" in found else found
 
 
 class CochleaLab(LabView):
@@ -56,21 +66,26 @@ class CochleaLab(LabView):
     grid = _GRID
     sounds: ClassVar[dict[str, Playable]] = {
         "input": Playable(
-            "Sound", "The sound as it reaches the ear", lambda lab: (lab.stimulus.summary, lab.sound(), FS)
+            "Sound",
+            "The tones of the experiment, or the chosen sound, as they reach the ear",
+            lambda lab: (lab.sound_in_words, lab.sound(), FS),
+            PASCAL,
         ),
         "place": Playable(
             "Place",
-            "The movement of the place under test",
+            "The movement of the place under test: what it makes of the sound",
             lambda lab: (f"Place of {lab.test.cf:.0f} Hz", lab.place_sound(), FS),
+            _LOUD,
         ),
         "all": Playable(
             "All places",
             "The movements of all places, added up: what compression leaves of loud and soft",
             lambda lab: ("All places, added up", lab.all_places(), FS),
+            _LOUD,
         ),
     }
     #: It holds what the ear's settings change.
-    compared = "all"
+    compared = "place"
     exports: ClassVar[dict[str, Export]] = {
         "csv": Export("CSV", "The input/output curves, one line a level", "cochlea.csv", _curves),
         "npz": Export(
@@ -81,7 +96,19 @@ class CochleaLab(LabView):
         ),
     }
 
+    def silent(self) -> list[str]:
+        """Return which sounds the experiment does not have: the tones of one place are no matter of all."""
+        return [] if self.lab.test.experiment == "cochleagram" else ["all"]
+
+    def compared_sound(self) -> tuple[torch.Tensor, int] | None:
+        """Return what the place makes of the experiment's tones, or all places of the chosen sound."""
+        return self.sound("all" if self.lab.test.experiment == "cochleagram" else "place")[1:]
+
     def pointed(self, figure: str, x: float, y: float) -> list[str]:
-        """Set the level to where the input/output curve was clicked."""
-        low, high = self.lab.test.param.level.bounds
-        return self.lab.update({"t.level": min(max(round(x), low), high)})
+        """Set the level, or the second tone, to where a figure was clicked."""
+        wanted = {"t.level": round(x)}
+        if figure == "suppression":
+            frequency = float(scales.erb2fc(torch.tensor(x, dtype=torch.float64)))
+            wanted = {"t.second": round(frequency / self.lab.test.cf, 2), "t.second_level": round(y)}
+        bounds = {key: self.lab.fields[key].parameter.bounds for key in wanted}
+        return self.lab.update({key: float(np.clip(value, *bounds[key])) for key, value in wanted.items()})

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from app.lab import Section
 from app.labs.fdn.model import FdnModel
-from app.lessons import load_lessons
+from app.lessons import Measure, load_lessons
 
 _PART, _NETWORK, _GOAL, _TRAINING, _TRAINED, _SHOWN, _EAR = FdnModel.sections
 
@@ -34,6 +34,11 @@ class EarAndRoomModel(FdnModel):
         replace(_PART, open=False),
     )
     lessons = load_lessons(Path(__file__).with_name("lessons.yaml"))
+    quantities: ClassVar[dict[str, Measure]] = {
+        **FdnModel.quantities,
+        **{f"heard_until_{f}k_s": Measure(f"Heard at {f} kHz until", "s", 2) for f in (2, 8)},
+        "colour_target": Measure("Excitation of the room, uneven by", "dB", 1),
+    }
     key_controls = ("e.level", "e.loss", "t.goal")
     #: A hall, heard by a healthy ear. The times, the transform and what is trained are what goal and room ask for.
     defaults: ClassVar[Mapping[str, Any]] = {

@@ -72,11 +72,36 @@ class Representation:
         """Standard deviation of the excitation pattern, dB: 0 for no colour at all."""
         return float(self.excitation.std())
 
+    def difference(self, other: "Representation") -> Array | None:
+        """Return how far each cell is above that of another cochleagram, dB; None where they span other times."""
+        return None if self.sensation.shape != other.sensation.shape else self.sensation - other.sensation
+
     def distance(self, other: "Representation") -> float:
-        """Return the mean difference of two cochleagrams in dB above threshold; NaN where they span other times."""
-        if self.sensation.shape != other.sensation.shape:
+        """Return the mean difference of two cochleagrams, in dB above threshold, over the cells in which one of the two
+        is heard: silence on both sides is no likeness. NaN where nothing is heard, or they span other times.
+        """
+        difference = self.difference(other)
+        if difference is None:
             return float("nan")
-        return float(np.abs(self.sensation - other.sensation).mean())
+        heard = (self.sensation > 0) | (other.sensation > 0)
+        return float(np.abs(difference[heard]).mean()) if heard.any() else float("nan")
+
+    @property
+    def audible(self) -> float:
+        """Share of the cells that are heard."""
+        return float((self.sensation > 0).mean())
+
+    @property
+    def heard_until(self) -> Array:
+        """``(C,)`` when each channel is heard last, s."""
+        heard = self.sensation > 0
+        columns = heard.shape[1]
+        last = columns - heard[:, ::-1].argmax(1)
+        return np.where(heard.any(1), last, 0) * (self.duration / columns)
+
+    def heard_at(self, frequency: float) -> float:
+        """Return when the channel nearest to a frequency in Hz is heard last, s."""
+        return float(self.heard_until[np.abs(self.frequencies - frequency).argmin()])
 
 
 def represent(response: Array, spectrum: Array, fs: int, ear: Ear, reference: Array) -> Representation:

@@ -30,6 +30,7 @@ from app.labs.fdn.findings import EDGES, Decay
 from app.labs.fdn.flow import NETWORK
 from app.labs.fdn.losses import LOSS, NOTHING, PALE, SHARES, Values, earlier, ends
 from app.labs.fdn.observer import Observed
+from app.labs.fdn.words import from_to
 
 _OCTAVES = (63, 125, 250, 500, 1000, 2000, 4000, 8000, 16000)
 _HEARD_SPAN = (60.0, 17000.0)
@@ -58,12 +59,6 @@ def _by_state(values: Callable[[Any], Values], find: Callable[[Observed, str], A
     return [Curve(which, of(which), style, label) for which, style, label in _STATES]
 
 
-def _from_to(text: str, start: float, now: float) -> str:
-    """Write two numbers, or, where nothing has changed, the one."""
-    before, after = (text.format(value) for value in (start, now))
-    return before if before == after else f"{before.split()[0]} → {after}"
-
-
 # ------------------------------------------------------------------ what is measured of the sound
 
 
@@ -84,7 +79,7 @@ def _band(which: str) -> Callable[[Observed], tuple[Array, Array, Array]]:
 
 
 def _level_limits(observed: Observed) -> tuple[float, float]:
-    return (-45.0, 35.0) if observed.has_room else (-25.0, 20.0)
+    return (-55.0, 20.0) if observed.has_room else (-40.0, 12.0)
 
 
 RESPONSE = Figure(
@@ -100,7 +95,7 @@ RESPONSE = Figure(
         Curve("target", _mean("target"), ROOM, "room"),
         Curve("now", _mean("now"), LIVE, "now"),
     ],
-    legend="top_left",
+    legend="bottom_left",
 )
 
 
@@ -190,7 +185,7 @@ def _modes_title(observed: Observed) -> str:
         return "Resonances: counted again at rest"
     if start is None or now is None:
         return "Resonances: counting …"
-    return f"{now.modes} resonances: spread {_from_to('{:.1f} dB', start.modal_std, now.modal_std)}"
+    return from_to(f"{now.modes} resonances: spread {{:.1f}} dB", start.modal_std, now.modal_std)
 
 
 def _most_modes(observed: Observed) -> tuple[float, float]:
@@ -217,7 +212,7 @@ def _density_title(observed: Observed) -> str:
     start, now = observed.decays.get("start"), observed.decays.get("now")
     if start is None or now is None:
         return "Echo density: 1 is as dense as noise"
-    return f"Echo density at 0.1 s: {_from_to('{:.2f}', start.echoes, now.echoes)} (noise: 1)"
+    return from_to("Echo density at 0.1 s: {:.2f} (noise: 1)", start.echoes, now.echoes)
 
 
 def _densest(observed: Observed) -> tuple[float, float]:
@@ -263,12 +258,18 @@ def _cochleagram(which: str, area: str) -> Figure:
 
     def title(observed: Observed) -> str:
         heard, room = observed.representations.get(which), observed.representations.get("target")
-        if which == "target" or heard is None or room is None:
+        if which == "target" and room is not None:
+            return f"Room: {100 * room.audible:.0f} % of the picture is heard"
+        if heard is None or room is None:
             return _TITLES[which]
         distance = heard.distance(room)
         return (
             _TITLES[which] if math.isnan(distance) else f"{_TITLES[which]}: {distance:.2f} dB from the room’s"
         )
+
+    def until(observed: Observed) -> Values:
+        heard = observed.representations.get(which)
+        return NOTHING if heard is None else (heard.heard_until, heard.frequencies)
 
     def span(observed: Observed) -> tuple[float, float]:
         heard = observed.representations.get(which)
@@ -279,12 +280,66 @@ def _cochleagram(which: str, area: str) -> Figure:
         title,
         Axis(f"heard_time_{which}", "Time", "s", span),
         Axis(f"heard_place_{which}", "Centre frequency", "Hz", _HEARD_SPAN, "erb", _HEARD_TICKS),
-        [Image("sensation", values, colours=SENSATION, measures="Level above threshold")],
+        [
+            Image("sensation", values, colours=SENSATION, measures="Level above threshold"),
+            Curve("until", until, Style("white", "dotted", 1.5)),
+        ],
         shown=(lambda observed: observed.shows_ear and observed.has_room) if which == "target" else _is_heard,
         grid=False,
         zooms="",
         area=area,
     )
+
+
+def _difference(observed: Observed) -> Any:
+    now, room = observed.representations.get("now"), observed.representations.get("target")
+    difference = None if now is None or room is None else now.difference(room)
+    if difference is None or room is None:
+        return None
+    return cells(0.0, room.duration, difference.shape[1]), room.frequencies, difference
+
+
+def _room_until(observed: Observed) -> Values:
+    room = observed.representations.get("target")
+    return NOTHING if room is None else (room.heard_until, room.frequencies)
+
+
+def _difference_title(observed: Observed) -> str:
+    now, room = observed.representations.get("now"), observed.representations.get("target")
+    distance = math.nan if now is None or room is None else now.distance(room)
+    far = "" if math.isnan(distance) else f": {distance:.2f} dB on average where one is heard"
+    return f"Now − Room{far}"
+
+
+DIFFERENCE = Figure(
+    "coch-difference",
+    _difference_title,
+    Axis(
+        "heard_time_difference",
+        "Time",
+        "s",
+        lambda observed: (
+            0.0,
+            1.0 if (room := observed.representations.get("target")) is None else room.duration,
+        ),
+    ),
+    Axis("heard_place_difference", "Centre frequency", "Hz", _HEARD_SPAN, "erb", _HEARD_TICKS),
+    [
+        Image(
+            "difference",
+            _difference,
+            colours=(-12.0, 12.0),
+            measures="Now above the room",
+            colour_map=SIGNED_REVERSED,
+        ),
+        Curve("room", _room_until, Style(GREY, "dotted", 1.5), "room heard until"),
+    ],
+    shown=lambda observed: observed.shows_ear and observed.has_room,
+    legend="top_right",
+    grid=False,
+    zooms="",
+    area="six",
+)
 
 
 def _heard_title(observed: Observed) -> str:
@@ -332,6 +387,7 @@ FIGURES = FigureSet(
         _cochleagram("start", "one"),
         _cochleagram("now", "two"),
         _cochleagram("target", "three"),
+        DIFFERENCE,
         HEARD,
         SHARES,
     ]

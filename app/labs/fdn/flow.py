@@ -20,6 +20,10 @@ _IN, _LINE, _LINE_END, _OUT, _FROM, _INTO = 0.0, 0.45, 3.0, 3.75, 4.1, 6.0
 _SPAN = (-0.25, 6.5)
 #: Width of the strongest stroke, px; what is weaker than this share of it is not drawn.
 _WIDEST, _FAINTEST = 7.0, 0.02
+#: Most lines whose numbers stand at the ends of the crossings, too.
+_NUMBERED = 8
+#: Strokes of all lines together are so wide, px, where there are many.
+_TOGETHER = 60.0
 #: px of a line's bar, and what its highlight adds.
 _BAR, _MORE = 9.0, 5.0
 #: dB a pass that make a mark of a length of 1 line.
@@ -54,7 +58,12 @@ def strokes(build: FDNBuild, sign: int) -> Ends:
     )
     share = sign * gains / strongest
     kept = share > _FAINTEST
-    return x0[kept], y0[kept], x1[kept], y1[kept], _WIDEST * share[kept]
+    return x0[kept], y0[kept], x1[kept], y1[kept], widest(build) * share[kept]
+
+
+def widest(build: FDNBuild) -> float:
+    """Return the width of the strongest stroke, px."""
+    return min(_WIDEST, _TOGETHER / build.N)
 
 
 def lines(build: FDNBuild) -> Ends:
@@ -69,7 +78,7 @@ def wires(build: FDNBuild) -> Ends:
     at = np.arange(1.0, build.N + 1)
     ends = lines(build)[2]
     x0, x1 = np.concatenate([[_IN, _OUT], ends]), np.concatenate([[_IN, _OUT], np.full(build.N, _FROM)])
-    y0, y1 = np.concatenate([[0.2, 0.2], at]), np.concatenate([[build.N, build.N], at])
+    y0, y1 = np.concatenate([[0.45, 0.45], at]), np.concatenate([[build.N, build.N], at])
     return x0, y0, x1, y1, np.ones(len(x0))
 
 
@@ -91,7 +100,7 @@ def chosen(flow: Flow) -> Ends:
     if not line or max(line, into) > build.N:
         return (np.zeros(0),) * 5
     if into:
-        return tuple(map(np.atleast_1d, (_FROM, float(line), _INTO, float(into), _WIDEST + _MORE)))  # type: ignore[return-value]
+        return tuple(map(np.atleast_1d, (_FROM, float(line), _INTO, float(into), widest(build) + _MORE)))  # type: ignore[return-value]
     end = float(lines(build)[2][line - 1])
     return tuple(map(np.atleast_1d, (_LINE, float(line), end, float(line), _BAR + _MORE)))  # type: ignore[return-value]
 
@@ -123,17 +132,18 @@ def _of_build(values: Callable[..., Ends], *more: Any) -> Callable[[Any], Ends]:
 
 def _names(observed: Any) -> tuple[Array, Array, list[str]]:
     n = observed.flow.build.N
+    numbered = np.arange(1, n + 1) if n <= _NUMBERED else np.zeros(0, dtype=int)
     return (
-        np.array([_IN, 1.7, _OUT, 5.05, *np.full(n, _INTO + 0.22)]),
-        np.array([*np.full(4, 0.1), *np.arange(1.0, n + 1) + 0.03 * (n + 1)]),
-        ["in", "delays", "out", "feedback", *(f"to {i}" for i in range(1, n + 1))],
+        np.array([_IN, 1.7, _OUT, 5.05, *np.full(len(numbered), _INTO + 0.25)]),
+        np.array([*np.full(4, 0.4), *numbered + 0.03 * (n + 1)]),
+        ["in", "delays", "out", "feedback", *map(str, numbered)],
     )
 
 
 def _title(observed: Any) -> str:
     flow = observed.flow
     if not flow.line:
-        return "The network: width is strength, purple turns the sign. Click a part"
+        return "Width is strength, purple turns the sign: click a part"
     return parts.described(flow.build, flow.line, flow.into)
 
 
@@ -142,7 +152,8 @@ def _numbers(observed: Any) -> list[float]:
 
 
 def _rows(observed: Any) -> tuple[float, float]:
-    return -0.4, observed.flow.build.N + 0.6
+    n = observed.flow.build.N
+    return 0.6 - 0.16 * (n + 1), n + 0.6
 
 
 _LAYERS: list[Layer] = [

@@ -109,7 +109,7 @@ def log_ticks(low: float, high: float) -> list[float]:
 def _loss_title(observed: Observed) -> str:
     if observed.earlier:
         return "Loss; numbers: earlier runs"
-    return "Loss" if len(observed.losses) != 1 else f"Loss before training: {observed.losses[0]:.3g}"
+    return "Loss" if len(observed.losses) != 1 else "Loss before training"
 
 
 STEP = Axis("step", "Step", limits=_steps)

@@ -42,7 +42,8 @@ _AREAS = {
 def _grid(narrow: bool) -> str:
     """Return the CSS of the grid: three columns, or on a phone one, in which what leads comes first."""
     rules = []
-    for lead, rows in _AREAS.items():
+    for lead, areas_of_lead in _AREAS.items():
+        rows = (*areas_of_lead, "six six six")
         shown = dict.fromkeys(" ".join(rows).split()) if narrow else rows
         areas = " ".join(f'"{row}"' for row in ("corner" if narrow else "corner corner corner", *shown))
         where = f'[data-lead="{lead}"]' if lead else ""
@@ -146,7 +147,7 @@ class FdnLab(LabView):
             "Faust",
             "The network as a program for plug-ins",
             "fdn.dsp",
-            lambda lab: fdn.faust(lab.now(lab.snapshot), pre_delay=lab.pre_delay),
+            lambda lab: fdn.faust(lab.now(lab.snapshot), onset=lab.pre_delay),
         ),
         "checkpoint": Export(
             "Checkpoint",
@@ -185,7 +186,7 @@ class FdnLab(LabView):
         """Whether a thread is still at something that belongs into the first picture."""
         return self._observer.making
 
-    def transport(self) -> Work:
+    def transport(self) -> Work | None:
         """Return the buttons that the run has now, and how far it is."""
         return self.trainer.content()
 

@@ -1,16 +1,20 @@
-"""The figures of the filterbank lab: sound, cochleagram, long-term excitation, filter shapes, one channel in detail."""
+"""The figures of the filterbank lab: sound, cochleagram, long-term excitation, one channel in detail, and filter shapes
+or the travelling wave.
+"""
 
 import math
 from dataclasses import replace
 
 import numpy as np
 
+from amtlib import scales
 from app.figures import (
     Array,
     Axis,
     Curve,
     Figure,
     FigureSet,
+    Film,
     Guides,
     Image,
     Lines,
@@ -18,12 +22,16 @@ from app.figures import (
     cells,
     compared,
     envelope_outline,
+    frequency_label,
     peak_columns,
+    place_number,
 )
-from app.figures.theme import BLUE, GREEN, GREY, ORANGE, PINNED, Style
+from app.figures.theme import BLUE, GREEN, GREY, LIVE, ORANGE, PINNED, Style
 from app.labs.filterbank.model import FilterbankModel
 from app.labs.filterbank.result import envelope_level, frequency_text
 
+#: How the legends call what is pinned.
+_PINNED = "A, pinned"
 _THIN = Style(BLUE, width=1.2)
 _OUTLINE = Style(GREEN)
 
@@ -87,6 +95,10 @@ def _outline(envelope: Array, start: float, end: float) -> tuple[Array, Array]:
     return np.linspace(start, end, len(reduced), endpoint=False), np.stack([reduced, -reduced])
 
 
+def _shows_filters(lab: FilterbankModel) -> bool:
+    return bool(lab.probe.view == "filters")
+
+
 def _impulse_length(lab: FilterbankModel) -> float:
     """Return how much of the impulse response is drawn, ms: until its envelope has fallen by 40 dB."""
     r = lab.result
@@ -98,10 +110,48 @@ def _impulse(lab: FilterbankModel, values: Array) -> Array:
     return values[: max(round(_impulse_length(lab) / 1000 * lab.result.fs), 2)]
 
 
+def _wave(lab: FilterbankModel) -> tuple[Array, Array, Array]:
+    found = lab.travelling()
+    return found.fc, found.frames * 1000, found.times
+
+
+def _reach(lab: FilterbankModel) -> tuple[Array, Array]:
+    found = lab.travelling()
+    return found.fc, np.stack([found.reach, -found.reach]) * 1000
+
+
+def _wave_title(lab: FilterbankModel) -> str:
+    times = lab.travelling().times * 1000
+    return f"The cochlea unrolled, from the stapes to the apex: {times[0]:.0f} to {times[-1]:.0f} ms"
+
+
+def _at_place(frequency: float) -> str:
+    return f"{frequency_label(frequency)}\n{float(place_number(frequency)):.0f} mm"
+
+
 TIME = Axis(
     "time", "Time", "s", lambda lab: (0.0, lab.result.duration), sounds=("input", "channel", "sum", "a", "b")
 )
 CHANNEL = Axis("channel", "Channel’s centre frequency", "Hz", _channel_limits, "erb")
+#: The same axis as places along the cochlea, each 5 mm.
+MILLIMETRES = tuple(scales.place2fc([30.0, 25.0, 20.0, 15.0, 10.0, 5.0]).tolist())
+PLACE = replace(
+    CHANNEL,
+    ticks=MILLIMETRES,
+    tick_label=lambda frequency: f"{float(place_number(frequency)):.0f}",
+    caption="Place in the cochlea (mm from the stapes)",
+)
+#: All of the cochlea, 35 mm.
+COCHLEA = Axis(
+    "cochlea",
+    "Centre frequency",
+    "Hz",
+    (float(scales.place2fc(0.0)), float(scales.place2fc(35.0))),
+    "place",
+    (16000, 8000, 4000, 2000, 1000, 500, 250, 125),
+    _at_place,
+    caption="Centre frequency (Hz) and its place (mm from the stapes)",
+)
 
 WAVEFORM = Figure(
     "waveform",
@@ -143,10 +193,14 @@ EXCITATION = Figure(
     "excitation",
     "Long-term excitation",
     Axis("level", "Level", "dB SPL", _colours),
-    replace(CHANNEL, labelled=False),
-    [*compared(Curve("level", _excitation)), Points("here", _excitation_here, Style(ORANGE, width=8))],
+    PLACE,
+    [
+        *compared(Curve("level", _excitation), _PINNED),
+        Points("here", _excitation_here, Style(ORANGE, width=8)),
+    ],
     height=330,
     zooms="",
+    legend="top_right",
     wide_left=False,
 )
 
@@ -162,9 +216,38 @@ RESPONSES = Figure(
             Style(GREY, width=1.0, alpha=0.55),
             coarse=(-64.0, 4.0),
         ),
-        *compared(Curve("channel", _response)),
+        *compared(Curve("channel", _response), _PINNED),
     ],
+    shown=_shows_filters,
+    legend="bottom_left",
     height=226,
+)
+
+TRAVELLING = Figure(
+    "travelling",
+    _wave_title,
+    COCHLEA,
+    Axis(
+        "displacement",
+        "Output of its filters",
+        "mPa",
+        lambda lab: _around_zero(lab.travelling().reach, 1050),
+    ),
+    [
+        Guides("here", lambda lab: lab.result.fc[lab.result.channel]),
+        *compared(Lines("reach", _reach, Style(GREY, width=1.0)), _PINNED),
+        Film(
+            "wave",
+            _wave,
+            LIVE,
+            switch=("v.view", "wave", "filters"),
+            called="Travelling wave",
+        ),
+    ],
+    shown=lambda lab: not _shows_filters(lab),
+    legend="top_right",
+    height=226,
+    zooms="",
 )
 
 CLOSE_UP = Figure(
@@ -201,7 +284,8 @@ IMPULSE = Figure(
                     ),
                     _THIN,
                 ),
-                style=replace(PINNED, width=1.5),
+                _PINNED,
+                replace(PINNED, width=1.5),
             )
         ),
         Lines(
@@ -210,8 +294,10 @@ IMPULSE = Figure(
             _OUTLINE,
         ),
     ],
+    shown=_shows_filters,
+    legend="top_right",
     height=226,
     zooms="",
 )
 
-FIGURES = FigureSet([WAVEFORM, COCHLEAGRAM, EXCITATION, RESPONSES, CLOSE_UP, IMPULSE])
+FIGURES = FigureSet([WAVEFORM, COCHLEAGRAM, EXCITATION, CLOSE_UP, RESPONSES, IMPULSE, TRAVELLING])

@@ -12,6 +12,7 @@ from amtlib import scales
 from amtlib.filterbanks import LinearFilterbank
 from app.lab import LabModel, Section
 from app.labs.filterbank.banks import KINDS
+from app.labs.filterbank.channels import fitting, spaced
 from app.labs.filterbank.result import (
     REFERENCE_LEVEL,
     Array,
@@ -24,6 +25,7 @@ from app.labs.filterbank.result import (
 )
 from app.labs.filterbank.script import script
 from app.labs.filterbank.settings import Bank, Probe
+from app.labs.filterbank.travelling import PLACES, SPAN, Travelling, places, travelling
 from app.lessons import Measure, load_lessons
 from app.stimulus import Stimulus
 
@@ -41,8 +43,8 @@ class FilterbankModel(LabModel):
     >>> lab = FilterbankModel()
     >>> lab.update({"s.kind": "tone", "s.frequency": 1000})
     []
-    >>> round(lab.result.fc[lab.result.peak])
-    959
+    >>> round(lab.result.fc[lab.result.peak]), round(lab.result.measures()["peak_level_db"], 1)
+    (1000, 60.0)
     """
 
     sections: ClassVar[tuple[Section, ...]] = (
@@ -50,7 +52,9 @@ class FilterbankModel(LabModel):
         Section(
             "Filterbank", ("f.channels", "f.spacing", "f.low", "f.high", "f.bandwidth", "f.order", "f.fs")
         ),
-        Section("Close-up", ("v.frequency", "v.time", "v.follow", "v.width", "v.floor", "v.ceiling")),
+        Section(
+            "Close-up", ("v.view", "v.frequency", "v.time", "v.follow", "v.width", "v.floor", "v.ceiling")
+        ),
     )
     lessons = load_lessons(Path(__file__).with_name("lessons.yaml"))
     quantities: ClassVar[dict[str, Measure]] = {
@@ -96,12 +100,11 @@ class FilterbankModel(LabModel):
                 self.probe.ceiling = min(round(self.probe.floor + 20, 9), 120)
             else:
                 self.probe.floor = round(self.probe.ceiling - 20, 9)
-        span = float(erb_numbers(bank.high) - erb_numbers(bank.low))
         low, high = bank.param.channels.bounds
         if "f.spacing" in changed and "f.channels" not in changed:
-            bank.channels = int(min(max(round(span / bank.spacing) + 1, low), high))
+            bank.channels = min(max(fitting(bank.low, bank.high, bank.spacing), low), high)
         if {"f.spacing", "f.channels", "f.low", "f.high", "f.fs"} & set(changed):
-            bank.spacing = min(max(round(span / (bank.channels - 1), 2), 0.05), 20)
+            bank.spacing = min(max(round(spaced(*self._range)[1], 2), 0.05), 20)
         return notes
 
     def _sound_key(self) -> tuple[Hashable, ...]:
@@ -117,9 +120,13 @@ class FilterbankModel(LabModel):
 
     def centre_frequencies(self) -> torch.Tensor:
         """Return the channels' centre frequencies in Hz, equally spaced on the ERB scale."""
-        ends = scales.fc2erb(torch.tensor([self.bank.low, self.bank.high], dtype=torch.float64))
-        steps = torch.linspace(float(ends[0]), float(ends[1]), int(self.bank.channels), dtype=torch.float64)
-        return scales.erb2fc(steps)
+        first, step = spaced(*self._range)
+        return scales.erb2fc(first + step * torch.arange(int(self.bank.channels), dtype=torch.float64))
+
+    @property
+    def _range(self) -> tuple[float, float, int]:
+        """The range of the channels in Hz, and how many there are."""
+        return float(self.bank.low), float(self.bank.high), int(self.bank.channels)
 
     def sound(self) -> torch.Tensor:
         """Return the sound in Pa, shape ``(T,)``."""
@@ -174,10 +181,7 @@ class FilterbankModel(LabModel):
         frequencies, responses = self.stage("responses", self._bank_key(), self._responses, shared=True)
         channel = self.channel
         one, delay, impulse = self.stage("impulse", (*self._bank_key(), channel), self._impulse)
-        half = self.probe.width / 2000
-        middle = min(max(self.probe.time, half), max(len(x) / fs - half, half))
-        first = max(round((middle - half) * fs), 0)
-        window = slice(first, min(first + max(round(2 * half * fs), 2), len(x)))
+        window = self._window(self.probe.width / 1000)
         wave, wave_envelope = self._close_up(one, x, window)
         return FilterbankResult(
             fs=fs,
@@ -186,7 +190,7 @@ class FilterbankModel(LabModel):
             times=np.arange(shape.shape[1]) * self.frame_length / fs,
             shape=shape,
             gain=gain,
-            excitation=decibels(power * gain**2),
+            excitation=decibels(power * (gain**2 / self.stimulus.steady)),
             response_frequencies=frequencies,
             responses=responses,
             channel=channel,
@@ -206,6 +210,30 @@ class FilterbankModel(LabModel):
         x = self.sound() if there else self.stimulus.render(self.bank.fs, level=REFERENCE_LEVEL)
         peaks, power = self.filterbank().envelope_peaks(x, self.frame_length)
         return peaks.numpy(), power.numpy()
+
+    def _window(self, span: float) -> slice:
+        """Return the samples of a stretch of so many s around the time that is looked at, moved into the sound."""
+        fs, count = self.bank.fs, len(self.sound())
+        half = span / 2
+        middle = min(max(self.probe.time, half), max(count / fs - half, half))
+        first = max(round((middle - half) * fs), 0)
+        return slice(first, min(first + max(round(2 * half * fs), 2), count))
+
+    def travelling(self) -> Travelling:
+        """Return the travelling wave around the time that is looked at."""
+        window = self._window(SPAN)
+        return self.stage(
+            "travelling wave",
+            (*self._sound_key(), *self._bank_key(), window.start),
+            lambda: travelling(self._bank_of(places(*self._range[:2])), self.sound(), window),
+            shared=True,
+            values=self._values * PLACES / self.bank.channels,
+        )
+
+    def strongest_moment(self) -> float:
+        """Return when the channel that is looked at lets most through, s."""
+        r = self.result
+        return float(r.times[r.shape[r.channel].argmax()])
 
     @staticmethod
     def _close_up(one: LinearFilterbank, x: torch.Tensor, window: slice) -> tuple[Array, Array]:

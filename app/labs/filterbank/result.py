@@ -1,7 +1,8 @@
 """What the filterbank lab computes of a sound: its result as plain arrays, and what is read off them.
 
 The long-term excitation is the level of half a channel's mean squared envelope, which is its rms level wherever the
-filter is narrow compared with its centre frequency.
+filter is narrow compared with its centre frequency. What the sound's ramps take is given back: levels of sounds do not
+count them either.
 """
 
 import math
@@ -39,7 +40,7 @@ class FilterbankResult:
     gain: float
     """What `shape` is multiplied by: a sound at another level has the same shape, which is kept once"""
     excitation: Array
-    """``(F,)`` level of each channel over the whole sound, from its mean squared envelope"""
+    """``(F,)`` level of each channel over the whole sound but for its ramps, from its mean squared envelope"""
     response_frequencies: Array
     """``(K,)``"""
     responses: Array
@@ -126,7 +127,7 @@ def envelope_level(envelope: Array) -> Array:
 
 def frequency_text(hertz: float) -> str:
     """Write a frequency for a person: 850 Hz, 1.25 kHz."""
-    return f"{hertz:.0f} Hz" if hertz < 1000 else f"{hertz / 1000:.2f} kHz"
+    return f"{hertz:.0f} Hz" if round(hertz) < 1000 else f"{hertz / 1000:.2f} kHz"
 
 
 def waveform_and_envelope(

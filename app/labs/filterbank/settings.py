@@ -17,12 +17,12 @@ class Bank(Settings):
     )
     """What the filters are. Order matters only to those that have one."""
     low = Quantity(80.0, bounds=(20, 4000), step=1, unit="Hz", scale="log", label="Lowest channel")
-    """Centre frequency of the lowest channel."""
+    """The lowest channel lies here, or less than one spacing above: from 1 ERB apart on, one channel lies on 1 kHz."""
     high = Quantity(8000.0, bounds=(200, 20000), step=1, unit="Hz", scale="log", label="Highest channel")
-    """Centre frequency of the highest channel; it stays below 0.45 of the sampling rate."""
+    """The highest channel lies here, or less than one spacing below. It stays below 0.45 of the sampling rate."""
     channels = Quantity(40, bounds=(2, 128), step=1, whole=True, label="Channels")
     """How many filters share the range, equally spaced on the ERB scale."""
-    spacing = Quantity(0.78, bounds=(0.05, 20), step=0.05, unit="ERB", label="Spacing")
+    spacing = Quantity(0.77, bounds=(0.05, 20), step=0.05, unit="ERB", label="Spacing")
     """Distance between neighbours. Above 1, sounds can fall between the filters. Moves with Channels."""
     order = Quantity(4, bounds=(1, 8), step=1, whole=True, label="Order")
     """Sections in cascade. More of them, steeper skirts and a later, rounder response. 4 fits the ear."""
@@ -37,11 +37,17 @@ class Bank(Settings):
 class Probe(Settings):
     """Where the lab looks closely, and the limits of its colours."""
 
+    view = param.Selector(
+        default="filters",
+        objects={"The filters": "filters", "The travelling wave": "wave"},
+        label="Below the cochleagram",
+    )
+    """The filters that make the picture, or what they let through as a wave along the cochlea, slowed down."""
     frequency = Quantity(
         1000.0, bounds=(20, 20000), step=1, unit="Hz", scale="log", label="Look at channel near"
     )
     """The nearest channel is drawn and played. A click on the cochleagram sets it too."""
-    time = Quantity(0.2, bounds=(0, 10), step=0.005, unit="s", label="Look at time")
+    time = Quantity(0.885, bounds=(0, 10), step=0.005, unit="s", label="Look at time")
     """Middle of the close-up. A click on the cochleagram sets it too."""
     follow = param.Boolean(default=False, label="Follow the mouse")
     """Look at whatever the mouse passes over in the cochleagram."""

@@ -1,7 +1,9 @@
 """The page of the filterbank lab: cochleagram, long-term excitation, filter shapes, one channel in detail."""
 
+import contextlib
 import io
 import math
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,25 +15,41 @@ from app.labs.filterbank.figures import FIGURES
 from app.labs.filterbank.model import FilterbankModel
 from app.labs.filterbank.picture import card
 from app.labs.filterbank.result import frequency_text
-from app.page.listen import Export, Playable
+from app.page.listen import PASCAL, Export, Playable
 from app.page.view import LabView
 
+# What a lesson is about is the largest: the travelling wave, or the excitation; else the cochleagram.
 _GRID = """
 .figures { grid-template-columns: repeat(3, minmax(0, 1fr));
            grid-template-areas: "waveform waveform corner" "cochleagram cochleagram excitation"
-                                "responses wave impulse"; }
+                                "film film film" "wave responses impulse"; }
+.figures > [data-name="travelling"] { grid-column: responses-start / impulse-end; grid-row: responses; }
+.figures[data-lead="excitation"] {
+  grid-template-areas: "waveform . corner" "cochleagram excitation excitation"
+                       "film film film" "wave responses impulse"; }
+.figures[data-lead="travelling"] {
+  grid-template-areas: "waveform waveform corner" "film film film" "responses responses responses"
+                       "cochleagram excitation wave"; }
+.figures[data-lead="travelling"] > [data-name="travelling"] { grid-column: 1 / -1; }
 /* A notebook's cell beside an open file browser: three figures in a row would leave no room for their ticks. */
 :host { container-type: inline-size; }
 @container (max-width: 760px) {
   .figures { grid-template-columns: repeat(6, minmax(0, 1fr));
              grid-template-areas: "waveform waveform waveform waveform corner corner"
                                   "cochleagram cochleagram cochleagram cochleagram excitation excitation"
-                                  "responses responses responses wave wave wave"
+                                  "film film film film film film"
+                                  "wave wave wave responses responses responses"
                                   "impulse impulse impulse impulse impulse impulse"; }
+  .figures > [data-name="travelling"] { grid-area: impulse; }
 }
 @container (max-width: 699px) {
   .figures { grid-template-columns: minmax(0, 1fr);
-             grid-template-areas: "cochleagram" "waveform" "corner" "excitation" "responses" "wave" "impulse"; }
+             grid-template-areas: "cochleagram" "waveform" "corner" "excitation" "film" "responses" "wave" "impulse"; }
+  .figures > [data-name="travelling"] { grid-area: responses; }
+  .figures[data-lead="excitation"] {
+    grid-template-areas: "excitation" "corner" "cochleagram" "waveform" "film" "responses" "wave" "impulse"; }
+  .figures[data-lead="travelling"] {
+    grid-template-areas: "film" "responses" "corner" "cochleagram" "waveform" "excitation" "wave" "impulse"; }
 }
 """
 
@@ -67,12 +85,14 @@ class FilterbankLab(LabView):
             "Input",
             "The sound as it reaches the ear",
             lambda lab: (lab.stimulus.summary, lab.sound(), lab.bank.fs),
+            PASCAL,
         ),
-        "channel": Playable("Channel", "What the chosen filter lets through", _channel),
+        "channel": Playable("Channel", "What the chosen filter lets through", _channel, PASCAL),
         "sum": Playable(
             "Sum",
             "All channels, each run backwards through its filter and added: what the bank keeps",
             lambda lab: (f"Sum of {lab.bank.channels} channels", lab.resynthesis(), lab.bank.fs),
+            PASCAL,
         ),
     }
     #: It holds what the filterbank's settings change.
@@ -100,6 +120,12 @@ class FilterbankLab(LabView):
         low, high = self.lab.probe.param.frequency.bounds
         time = min(max(round(x, 4), 0.0), self.lab.result.duration)
         return self.lab.update({"v.frequency": min(max(round(chosen, 1), low), high), "v.time": time})
+
+    def followed(self, keys: Iterable[str]) -> None:
+        """Look at the moment that something happens at in another sound."""
+        if {"s.kind", "s.uploads"} & {*keys} and "v.time" not in keys:
+            with contextlib.suppress(ValueError):  # the sound cannot be made: the page says why
+                self.lab.update({"v.time": round(self.lab.strongest_moment(), 3)})
 
     def fit(self) -> None:
         """Set the colours and the level axis to what is there now."""

@@ -8,14 +8,16 @@ from collections.abc import Container, Hashable, Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from amtlib import Glasberg2002, Moore2016
 from app.lab import LabModel
-from app.labs.loudness.experiments import Lines
+from app.labs.loudness import steady
 from app.labs.loudness.parameters import set_parameters
 from app.labs.loudness.settings import AFTER, FS, Display, Listener, Parameters
+from app.labs.loudness.steady import OWN, Lines
 from app.stimulus import Stimulus
 
 Array = NDArray[Any]
@@ -31,8 +33,12 @@ STEADY = {
     *("tone", "tone_pair", "complex", "am", "fm"),
     *("white", "pink", "band", "tone_in_noise", "sweep", "silence"),
 }
-#: Duration in s from which a tone is long: most of its spectra are alike.
-LONG_TONE = 0.25
+#: Durations in s: up to the first a tone is a click, from the second on it is long, and most of its spectra are alike.
+CLICK, LONG_TONE = 0.1, 0.25
+#: Experiments that are made with a pure tone.
+TONES = ("duration", "contours")
+#: Shortest duration of a sound, s: of a tone that is no sooner there than gone.
+SHORTEST = 0.02
 #: Settings of the ear: of all that comes before loudness over time and the other ear.
 EAR = (
     *(f"edge{i}" for i in range(1, 6)),
@@ -40,6 +46,8 @@ EAR = (
 )
 #: Level at which sounds go through the ear's filter, which is linear: other levels are a factor, dB SPL.
 REFERENCE_LEVEL = 60.0
+#: Excitation where there is none, dB.
+SILENT = -200.0
 #: The windows of the spectrum, longest first, as a legend calls them.
 WINDOWS = ("64 ms", "32 ms", "16 ms", "8 ms", "4 ms", "2 ms")
 
@@ -83,6 +91,10 @@ class Chain(LabModel):
 
     def __init__(self) -> None:
         self.stimulus = Stimulus(highest_frequency=HIGHEST, rates=(FS,))
+        length = (
+            self.stimulus.param.duration
+        )  # of this object alone: param copies a parameter that is asked for
+        length.bounds, length.step, length.scale = (SHORTEST, length.bounds[1]), 0.01, "log"
         self.listener = Listener()
         self.parameters = Parameters()
         self.display = Display()
@@ -90,13 +102,32 @@ class Chain(LabModel):
 
     # ------------------------------------------------------------------ sound
 
+    @property
+    def brings_its_sound(self) -> bool:
+        """Whether the experiment has a sound of its own, in place of the one that is chosen."""
+        return self.display.view in OWN
+
     def sound(self) -> torch.Tensor:
-        """Return the sound in Pa, shape ``(T,)``."""
-        return self.stage("sound", self._sound_key(), lambda: self.stimulus.render(FS))
+        """Return the sound of the experiment in Pa, shape ``(T,)``."""
+
+        def make() -> torch.Tensor:
+            if self.brings_its_sound:
+                return steady.rendered(self.stimulus, self.display)
+            return self.stimulus.render(FS)
+
+        return self.stage("sound", self._sound_key(), make)
+
+    @property
+    def sound_in_words(self) -> str:
+        """What is heard, in a few words."""
+        return steady.summary(self.stimulus, self.display) if self.brings_its_sound else self.stimulus.summary
 
     def both_ears(self) -> torch.Tensor:
         """Return the sound as it reaches the left and the right ear, Pa, shape ``(2, T)``."""
-        x = self.sound()
+        return self.to_both(self.sound())
+
+    def to_both(self, x: torch.Tensor) -> torch.Tensor:
+        """Return a sound of shape ``(T,)`` as it reaches the left and the right ear, ``(2, T)``."""
         return torch.stack([x, x * self.right_gain])
 
     @property
@@ -117,8 +148,34 @@ class Chain(LabModel):
         return self.right if self.right > -math.inf else 0.0
 
     def reconcile(self, changed: Iterable[str]) -> list[str]:
-        """Keep the louder ear at or below `LOUDEST`."""
-        highest = LOUDEST - float(self.stimulus.level)
+        """Let the experiment fit the sound that was chosen, and the other way round; keep what the models can hear."""
+        return [*self._fit_experiment(changed), *self._fit_band(), *self._fit_ears()]
+
+    def _fit_experiment(self, changed: Iterable[str]) -> list[str]:
+        view, kind = self.display.view, self.stimulus.kind
+        needs_tone = view in TONES and kind != "tone"
+        if "s.kind" in changed and (needs_tone or (view in OWN and kind != "tone")):
+            self.display.view = "area"
+            return [
+                f"The experiment before has a sound of its own; {self.stimulus.summary} is heard in this one."
+            ]
+        if needs_tone:
+            self.stimulus.kind = "tone"
+            return ["This experiment is made with pure tones: the sound is one now."]
+        return []
+
+    def _fit_band(self) -> list[str]:
+        centre = float(self.display.centre)
+        widest = math.floor(
+            (HIGHEST**2 - centre**2) / HIGHEST
+        )  # its upper edge is then at the highest frequency
+        if self.display.band <= widest:
+            return []
+        self.display.band = widest
+        return [f"A band around {centre:g} Hz ends at {HIGHEST} Hz: it is {widest} Hz wide now."]
+
+    def _fit_ears(self) -> list[str]:
+        highest = LOUDEST - self._level
         if self._second_ear <= highest:
             return []
         self.listener.ild = highest
@@ -126,51 +183,73 @@ class Chain(LabModel):
             f"More than {LOUDEST} dB SPL at the right ear is not offered: the difference is {highest:g} dB now."
         ]
 
+    @property
+    def _level(self) -> float:
+        """Level of the sound, or of the strongest of its parts, dB SPL."""
+        display = self.display
+        if display.view == "masking":
+            return float(max(display.level, display.probe_level))
+        return float(display.level if display.view == "bandwidth" else self.stimulus.level)
+
     # ------------------------------------------------------------------ models
 
     def _make(
-        self, field: str, *, inhibition: bool = True, ears: str = "both", only: Container[str] | None = None
+        self,
+        field: str,
+        step: int,
+        *,
+        inhibition: bool = True,
+        ears: str = "both",
+        only: Container[str] | None = None,
     ) -> Moore2016 | Glasberg2002:
         model: Moore2016 | Glasberg2002
         if self.listener.model == "moore2016":
-            model = Moore2016(FS, field=field, inhibition=inhibition, pad=True, segment_duration=self.step)
+            model = Moore2016(FS, field=field, inhibition=inhibition, pad=True, segment_duration=step)
         else:
             model = Glasberg2002(
                 FS,
                 field=field,
                 presentation="diotic" if ears == "both" else "monaural",
                 pad=True,
-                segment_duration=self.step,
+                segment_duration=step,
             )
         set_parameters(model, self.parameters, only)
         return model
 
     def _ear_key(self) -> tuple[Hashable, ...]:
-        return self.kept_key(
-            "ear", lambda: (self.listener.model, self.step, *self.key_of(*(f"p.{n}" for n in EAR)))
-        )
+        return self.kept_key("ear", lambda: (self.listener.model, *self.key_of(*(f"p.{n}" for n in EAR))))
 
     def _sound_key(self) -> tuple[Hashable, ...]:
+        if self.brings_its_sound:
+            return self.kept_key("sound", lambda: steady.key(self.display.view, self.values()))
         return self.kept_key("sound", self.stimulus.key)
 
-    def ear(self, field: str | None = None) -> Moore2016 | Glasberg2002:
+    def ear(self, field: str | None = None, *, step: int | None = None) -> Moore2016 | Glasberg2002:
         """Return a model with the settings of the `EAR` alone; models are shared, not changed."""
-        field = field or self.listener.field
+        field, step = field or self.listener.field, step or self.step
         return self.stage(
-            f"ear-{field}", (*self._ear_key(), field), lambda: self._make(field, only=EAR), shared=True
+            f"ear-{field}-{step}",
+            (*self._ear_key(), field, step),
+            lambda: self._make(field, step, only=EAR),
+            shared=True,
         )
 
     def model(
-        self, field: str | None = None, *, inhibition: bool | None = None, ears: str | None = None
+        self,
+        field: str | None = None,
+        *,
+        inhibition: bool | None = None,
+        ears: str | None = None,
+        step: int | None = None,
     ) -> Moore2016 | Glasberg2002:
         """Return the model as set, or with another sound field, ears or inhibition; models are shared, not changed."""
-        field = field or self.listener.field
+        field, step = field or self.listener.field, step or self.step
         inhibition = self.listener.inhibition if inhibition is None else inhibition
         ears = ears or self.listener.ears
         return self.stage(
-            f"model-{field}-{inhibition}-{ears}",
-            (*self.key_of("p.", "m.model"), self.step, field, inhibition, ears),
-            lambda: self._make(field, inhibition=inhibition, ears=ears),
+            f"model-{field}-{inhibition}-{ears}-{step}",
+            (*self.key_of("p.", "m.model"), step, field, inhibition, ears),
+            lambda: self._make(field, step, inhibition=inhibition, ears=ears),
             shared=True,
         )
 
@@ -194,17 +273,44 @@ class Chain(LabModel):
 
     def _at_cochlea(self, level: float | None = None) -> torch.Tensor:
         x = self.sound() if level is None else self.stimulus.render(FS, level=level)
-        x = torch.nn.functional.pad(x, (0, round(AFTER * FS)))
+        return self.ear().at_cochlea(self.reaching(torch.nn.functional.pad(x, (0, round(AFTER * FS)))))
+
+    def reaching(self, x: torch.Tensor) -> torch.Tensor:
+        """Return a sound of shape ``(T,)`` as it reaches the ears: one row where both hear the same, else two."""
         equal = self.right == 0 or self.listener.model == "glasberg2002"
-        return self.ear().at_cochlea(x[None] if equal else torch.stack([x, x * self.right_gain]))
+        return x[None] if equal else self.to_both(x)
 
     def _patterns_key(self) -> tuple[Hashable, ...]:
-        return (self._sound_key(), self._ear_key(), self.listener.field, self.right)
+        return (self._sound_key(), self._ear_key(), self.step, self.listener.field, self.right)
 
     def _patterns(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Work out each ear: excitation at the moments, ``(R, M, C)``, and specific loudness, ``(R, F, C)``."""
-        excitation, specific = self.ear().patterns(self.at_cochlea())
+        if self.brings_its_sound:
+            excitation, specific = self._steady_patterns()
+        else:
+            excitation, specific = self.ear().patterns(self.at_cochlea())
         return excitation[:, :: self.keep_every].contiguous(), specific
+
+    def _steady_patterns(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Work out each ear's patterns of a sound that is known by its components, and of the silence after it."""
+        model = self.ear()
+        rows = len(self.reaching(torch.zeros(1)))
+        excitation, specific = [], []
+        for segment in self.segments:
+            found = segment.lines.at(model, 0.0, self.right)
+            frames = round(1000 * segment.duration / self.step)
+            excitation.append(found.excitation[:rows, None].expand(-1, frames, -1))
+            specific.append(found.specific_loudness[:rows, None].expand(-1, frames, -1))
+        after = round(1000 * AFTER / self.step) + 1
+        channels = model.n_channels
+        excitation.append(torch.full((rows, after, channels), SILENT))
+        specific.append(torch.zeros(rows, after, channels))
+        return torch.cat(excitation, 1), torch.cat(specific, 1)
+
+    @property
+    def segments(self) -> list[steady.Segment]:
+        """The sound of an experiment that brings its own, by its components."""
+        return steady.segments(self.stimulus, self.display)
 
     @property
     def course(self) -> Course:
@@ -231,7 +337,7 @@ class Chain(LabModel):
             at_moments = found.instantaneous[::keep]
         excitation = excitation.expand(2, -1, -1)
         if self.right == -math.inf:
-            excitation = torch.stack([excitation[0], torch.full_like(excitation[0], -200.0)])
+            excitation = torch.stack([excitation[0], torch.full_like(excitation[0], SILENT)])
         time = model.frame_times(specific.shape[1])
         return Course(
             time=time.numpy(),
@@ -255,18 +361,39 @@ class Chain(LabModel):
     def step(self) -> int:
         """Time from one spectrum to the next, ms: a click may fall between two that are 4 ms apart."""
         chosen, sound = int(self.parameters.step), self.stimulus
-        if chosen or sound.kind not in STEADY:
+        if self.brings_its_sound:
+            return 4
+        if chosen or sound.kind not in STEADY or sound.duration < CLICK:
             return chosen or 1
         return 8 if sound.kind == "tone" and sound.duration >= LONG_TONE else 4
 
     @property
+    def duration(self) -> float:
+        """How long the sound lasts, s; the silence after it not counted."""
+        if self.brings_its_sound:
+            return steady.DURATION
+        length: int = self.stage("length", self.stimulus.key(level=False), lambda: len(self.sound()))
+        return length / FS
+
+    @property
     def frame(self) -> int:
         """Index of the kept frame that is nearest to the moment that is displayed."""
-        return round(self.display.moment / 100 * (len(self.course.moments) - 1))
+        share = float(self.display.moment) / 100
+        after = max(share - 1, 0) / (self.display.param.moment.bounds[1] / 100 - 1) * AFTER
+        at = min(share, 1) * self.duration + after
+        return min(round(1000 * at / (self.step * self.keep_every)), len(self.course.moments) - 1)
+
+    def moment_at(self, time: float) -> float:
+        """Return the setting of the moment that is nearest to a time in s."""
+        highest = self.display.param.moment.bounds[1]
+        share = 100 * time / self.duration
+        if share > 100:
+            share = 100 + (time - self.duration) / AFTER * (highest - 100)
+        return round(min(max(share, 0.0), highest), 1)
 
     def _spectrum_key(self) -> tuple[Hashable, ...]:
         def key() -> tuple[Hashable, ...]:
-            return (self._sound_key(), self._ear_key(), self.listener.field, self.frame)
+            return (self._sound_key(), self._ear_key(), self.step, self.listener.field, self.frame)
 
         return self.kept_key("spectrum", key)
 
@@ -277,6 +404,16 @@ class Chain(LabModel):
 
     def _spectrum(self) -> Lines:
         at = self.frame * self.keep_every
+        if self.brings_its_sound:
+            time = float(self.course.moments[self.frame])
+            for segment in self.segments:
+                if time < segment.duration:
+                    ear = self.ear().ear
+                    assert ear is not None  # at least the middle ear is there
+                    gain = ear.gain_db(torch.as_tensor(segment.lines.frequencies)).numpy()
+                    return Lines(segment.lines.frequencies, segment.lines.levels + gain)
+                time -= segment.duration
+            return Lines(np.zeros(0), np.zeros(0))
         freqs, power = self.ear().spectrum.dense(self.at_cochlea()[0], at, at + 1)
         kept = power[0] > 0
         return Lines(freqs[kept].double().numpy(), 10 * power[0, kept].double().log10().numpy())

@@ -1,19 +1,19 @@
-"""The experiments of the loudness lab: growth, level series, masking, bandwidth, ears, equal loudness.
+"""The experiments of the loudness lab: growth, level series, duration, masking, bandwidth, ears, equal loudness.
 
-Each names its source. All run on sparse spectra, many at once, through `stationary`.
+Each names its source. All but that of duration run on sparse spectra, many at once, through `stationary`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from amtlib import Glasberg2002, Moore2016
-from amtlib.loudness import THRESHOLD_SONE, StationaryLoudness, equal_loudness_steps
+from amtlib.loudness import THRESHOLD_SONE, equal_loudness_steps
 from amtlib.loudness.iso226 import iso226_contour, iso226_frequencies
+from app.labs.loudness.steady import Lines, Steady, band_of_noise, cam
 
 Array = NDArray[Any]
 
@@ -21,10 +21,6 @@ Array = NDArray[Any]
 GROWTH_LEVELS = np.arange(0.0, 111.0, 5.0)
 #: Levels of the series of patterns, dB SPL.
 SERIES_LEVELS = (20, 40, 60, 80, 100)
-#: Lines of noise that stand for a band: closer than any filter is wide, at most this many.
-LINES = 160
-#: As many for a band that masks: half a narrow filter apart in the widest one, and a picture in 0.3 s.
-MASKING_LINES = 80
 #: A pattern that changes by this much somewhere is heard to change, dB (Zwicker 1970).
 JUST_NOTICEABLE = 1.0
 #: Loudness levels of the contours, phon; 0 stands for the threshold.
@@ -33,40 +29,6 @@ PHONS = (0, 20, 40, 60, 80)
 PROBES = np.geomspace(63.0, 12500.0, 47)
 #: Frequencies of the contours, Hz: those of the standard that they stand beside.
 CONTOUR_FREQUENCIES = iso226_frequencies().numpy()
-
-
-Steady: TypeAlias = Moore2016 | Glasberg2002
-
-
-@dataclass(frozen=True)
-class Lines:
-    """A sparse spectrum: components at ``frequencies`` in Hz, with ``levels`` in dB SPL, each ``(..., K)``."""
-
-    frequencies: Array
-    levels: Array
-
-    def at(self, model: Steady, shift: Array | float = 0.0, right: float = 0.0) -> StationaryLoudness:
-        """Return a model's answer to it, the levels shifted by ``shift`` dB (one more axis in front, if an array).
-
-        ``right`` is the right ear's level against the left's in dB; at 0 both ears get the same. (The earlier
-        model knows no difference: which ears it has was settled when it was made.)
-        """
-        levels = torch.as_tensor(self.levels + np.asarray(shift)[..., None], dtype=torch.float64)
-        freqs = torch.as_tensor(np.broadcast_to(self.frequencies, levels.shape).copy(), dtype=torch.float64)
-        if not right or isinstance(model, Glasberg2002):
-            return model.stationary(freqs, levels)
-        return model.stationary(freqs, levels, levels + right if np.isfinite(right) else right)
-
-
-def band_of_noise(centre: float, width: float, level: float, lines: int = LINES) -> Lines:
-    """Return a band of noise as lines of equal level, closer than the narrowest filter is wide.
-
-    The edges lie at equal ratios from the centre and ``width`` Hz apart.
-    """
-    low = np.sqrt(centre**2 + width**2 / 4) - width / 2
-    count = int(np.clip(np.ceil(width / 10), 5, lines))
-    frequencies = low + width * (np.arange(count) + 0.5) / count
-    return Lines(frequencies, np.full(count, level - 10 * np.log10(count)))
 
 
 # ---------------------------------------------------------------- loudness against something
@@ -140,6 +102,50 @@ def bandwidth(model: Steady, centre: float, level: float, right: float = 0.0) ->
     return Bandwidth(widths, Lines(frequencies, levels).at(model, 0.0, right).total.numpy())
 
 
+#: Durations of the tone, s: bursts, each worked out, and longer ones, which are the beginning of one long tone.
+BURSTS, LONG = (0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3), (0.5, 1.0, 2.0, 5.0)
+#: Time from one spectrum to the next in bursts and in the long tone, ms.
+BURST_STEP, LONG_STEP = 4, 8
+
+
+@dataclass(frozen=True)
+class Duration:
+    """Highest loudness in sone of a tone against its duration in s: over the short and the long term."""
+
+    durations: Array
+    short_term: Array
+    long_term: Array
+
+
+def duration(
+    patterns: Callable[[Sequence[float], int], torch.Tensor],
+    over_time: Callable[[torch.Tensor, int], tuple[Array, Array]],
+) -> Duration:
+    """Return how loud a tone gets in so much time.
+
+    Parameters
+    ----------
+    patterns : callable
+        Takes durations in s and the time from one frame to the next in ms; returns the specific loudness of each ear,
+        shape ``(B, R, F, C)``.
+    over_time : callable
+        Takes such patterns and the time between frames; returns short- and long-term loudness, each ``(B, F)``.
+    """
+    short, long = (each.max(-1) for each in over_time(patterns(BURSTS, BURST_STEP), BURST_STEP))
+    # The middle of the longest burst repeats itself for as long as the tone lasts.
+    begin = patterns(BURSTS[-1:], LONG_STEP)
+    middle = round(1000 * BURSTS[-1] / 2 / LONG_STEP)
+    times = round(1000 * LONG[-1] / LONG_STEP) - middle
+    held = torch.cat([begin[:, :, :middle], begin[:, :, middle : middle + 1].expand(-1, -1, times, -1)], 2)
+    rise, build_up = (each[0] for each in over_time(held, LONG_STEP))
+    at = [min(round(1000 * seconds / LONG_STEP), len(rise)) for seconds in LONG]
+    return Duration(
+        np.array(BURSTS + LONG),
+        np.append(short, [rise[:end].max() for end in at]),
+        np.append(long, [build_up[:end].max() for end in at]),
+    )
+
+
 @dataclass(frozen=True)
 class Ears:
     """Loudness in sone to each ear alone, and to both, with inhibition between them and without."""
@@ -168,24 +174,33 @@ class Masking:
     masked: Array
     edges: tuple[float, float]
 
+    def threshold(self, frequency: float, *, masked: bool = True) -> float:
+        """Return the threshold of a tone in Hz, in dB SPL: on the curve as it is drawn."""
+        curve = self.masked if masked else self.quiet
+        return float(np.interp(cam(frequency), cam(self.frequencies), curve))
 
-def masking(model: Steady, centre: float, width: float, level: float, quiet: Array) -> Masking:
-    """Return masked thresholds: the tone is heard where it changes the pattern by 1 dB (Zwicker 1970).
+
+def change_of_pattern(model: Steady, noise: Lines, frequencies: Array, levels: Array) -> Array:
+    """Return by how many dB tones change the excitation pattern of a noise, where they change it most: one a tone.
 
     The pattern stands on an internal noise that has the excitation of the threshold: what nobody hears is no change.
     """
-    noise = band_of_noise(centre, width, level, lines=MASKING_LINES)
     floor = 10 ** (model.specific.threshold_db.numpy() / 10)
-    alone = 10 ** (noise.at(model).excitation[..., 0, :].numpy() / 10) + floor
+    shape = (len(frequencies), len(noise.levels))
+    together = Lines(
+        np.column_stack([np.broadcast_to(noise.frequencies, shape), frequencies]),
+        np.column_stack([np.broadcast_to(noise.levels, shape), levels]),
+    )
+    alone, both = (10 ** (each.at(model).excitation[..., 0, :].numpy() / 10) for each in (noise, together))
+    return np.asarray((10 * np.log10((both + floor) / (alone + floor))).max(-1))
+
+
+def masking(model: Steady, noise: Lines, quiet: Array) -> Masking:
+    """Return masked thresholds: the tone is heard where it changes the pattern by 1 dB (Zwicker 1970)."""
     low, high = np.full(len(PROBES), -20.0), np.full(len(PROBES), 130.0)
-    shape = (len(PROBES), len(noise.levels))
-    frequencies = np.column_stack([np.broadcast_to(noise.frequencies, shape), PROBES])
     for _ in range(11):  # halves 150 dB to 0.07 dB
         middle = (low + high) / 2
-        together = Lines(frequencies, np.column_stack([np.broadcast_to(noise.levels, shape), middle]))
-        pattern = 10 ** (together.at(model).excitation[..., 0, :].numpy() / 10) + floor
-        change = 10 * np.log10(pattern / alone)
-        heard = change.max(-1) >= JUST_NOTICEABLE
+        heard = change_of_pattern(model, noise, PROBES, middle) >= JUST_NOTICEABLE
         low, high = np.where(heard, low, middle), np.where(heard, middle, high)
     edges = noise.frequencies[[0, -1]]
     return Masking(PROBES, quiet, np.fmax((low + high) / 2, quiet), (float(edges[0]), float(edges[1])))
@@ -201,31 +216,20 @@ class Contours:
     phons: tuple[int, ...]
     frequencies: Array
     levels: Array
-    complete: bool = False
+
+    def from_standard(self) -> float:
+        """Return the root-mean-square distance in dB from the contours of ISO 226:2003, where both exist."""
+        standard = np.stack([iso226_contour(phon).numpy() for phon in self.phons])
+        return float(np.sqrt(np.nanmean((self.levels - standard) ** 2)))
 
 
-@torch.no_grad()
-def contour_steps(
-    model: Any, phons: Sequence[int] = PHONS, frequencies: Array = CONTOUR_FREQUENCIES
-) -> Iterator[tuple[float, Contours]]:
-    """Yield the share done and the contours found so far, one small step at a time."""
-    at = torch.tensor(frequencies)
-    levels = np.full((len(phons), len(frequencies)), np.nan)
+def contours(model: Steady, check: Callable[[], None], phons: Sequence[int] = PHONS) -> Contours:
+    """Return the contours of a model; `check` is called between pieces of work, and may end it by raising."""
+    at = torch.tensor(CONTOUR_FREQUENCIES)
+    levels = np.full((len(phons), len(at)), np.nan)
     for row, phon in enumerate(phons):
         wanted = {"sone": THRESHOLD_SONE} if phon == 0 else {"phon": float(phon)}
-        for step, found in enumerate(equal_loudness_steps(model, frequencies=at, **wanted)):
+        for found in equal_loudness_steps(model, frequencies=at, **wanted):
+            check()
             levels[row] = found.levels.numpy()
-            share = (row + 1 - 0.8**step) / len(phons)
-            yield share, Contours(tuple(phons), frequencies, levels.copy())
-    yield 1.0, Contours(tuple(phons), frequencies, levels, complete=True)
-
-
-def known_contours(found: Contours) -> Iterator[tuple[float, Contours]]:
-    """Yield contours that have been computed before."""
-    yield 1.0, found
-
-
-def iso_distance(found: Contours) -> float:
-    """Return the root-mean-square distance in dB of contours from those of ISO 226, where both exist."""
-    standard = np.stack([iso226_contour(phon).numpy() for phon in found.phons])
-    return float(np.sqrt(np.nanmean((found.levels - standard) ** 2)))
+    return Contours(tuple(phons), CONTOUR_FREQUENCIES, levels)

@@ -1,7 +1,4 @@
-"""The figures of the loudness lab: spectrum by window, excitation, specific loudness, loudness over time, experiments.
-
-They follow the chain of Moore and Glasberg's papers.
-"""
+"""The figures of the loudness lab: one that leads for each experiment, beside those of the chain."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -9,13 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import torch
 
-from amtlib import audfiltbw, scales
 from amtlib.loudness.iso226 import iso226_contour
 from app.figures import (
-    COLUMNS,
-    Area,
     Array,
     Axis,
     Bars,
@@ -24,8 +17,8 @@ from app.figures import (
     FigureSet,
     Guides,
     Layer,
+    Points,
     Rising,
-    Stems,
     Words,
     compared,
 )
@@ -37,212 +30,51 @@ from app.figures.theme import (
     LIVE,
     ORANGE,
     PINNED,
-    PURPLE,
     REFERENCE,
-    SECOND,
     SKY,
     VERMILION,
     Style,
 )
-from app.labs.loudness.chain import WINDOWS
+from app.labs.loudness.chain_figures import (
+    AREA,
+    AREA_HEIGHT,
+    EXCITATION,
+    LEADING,
+    OCTAVES,
+    OVER_TIME,
+    PLACE,
+    SPECIFIC,
+    SPECTRUM,
+    STRONG,
+    hertz,
+    pair,
+)
 from app.labs.loudness.experiments import CONTOUR_FREQUENCIES, PHONS, SERIES_LEVELS
-from app.labs.loudness.model import LoudnessModel, plain
+from app.labs.loudness.model import LoudnessModel
+from app.labs.loudness.words import plain
 
-
-def _hertz(low: float, high: float) -> tuple[float, float]:
-    """Return two ERB numbers as frequencies in Hz."""
-    return tuple(scales.erb2fc(torch.tensor([low, high], dtype=torch.float64)).tolist())
-
-
-#: One colour a window, longest first.
-_WINDOW_COLOURS = (PURPLE, VERMILION, ORANGE, GREEN, SKY, BLUE)
 #: One colour a level of a series, softest first.
 _LEVEL_COLOURS = (SKY, BLUE, GREEN, ORANGE, VERMILION)
 #: Bars of the binaural experiment.
 EARS = ("Left ear alone", "Right ear alone", "Both, inhibited", "Both, not inhibited")
-_TICKS = (125, 250, 500, 1000, 2000, 4000, 8000, 16000)
-#: Frequencies that the three figures of the chain span, Hz: from 1 to 40 Cam.
-_SPAN = _hertz(1.0, 40.0)
-_HEIGHT = 360
-_STRONG = replace(LIVE, width=3.0)
+#: What is heard now, on the curve of what could be heard.
+_NOW = Style(VERMILION, width=13)
 
 
-def _pair(x: Any, y: Any) -> tuple[Array, Array]:
-    """Return a curve down to -60 dB."""
-    return np.asarray(x), np.maximum(y, -60.0)
-
-
-# ------------------------------------------------------------------ the chain from spectrum to sones
-
-_PLACE = Axis("place", "Centre frequency", "Hz", _SPAN, "erb", _TICKS)
-
-
-def _window(i: int) -> Callable[[LoudnessModel], tuple[Array, Array]]:
-    """Return what gives the components that one window of the spectrum found."""
-
-    def values(lab: LoudnessModel) -> tuple[Array, Array]:
-        spectrum = lab.spectrum
-        found = np.searchsorted(lab.parameters.edges, spectrum.frequencies, side="right") == i
-        return spectrum.frequencies[found], spectrum.levels[found]
-
-    return values
-
-
-SPECTRUM = Figure(
-    "spectrum",
-    lambda lab: f"Spectrum behind the middle ear at {lab.course.moments[lab.frame]:.2f} s, by window",
-    replace(_PLACE, labelled=False),
-    Axis("component", "Level", "dB SPL", (-10.0, 110.0)),
-    [
-        Guides("edges", lambda lab: np.array(lab.parameters.edges), replace(GUIDE, width=1.0)),
-        *(
-            Stems(f"window-{i}", _window(i), Style(colour, width=1.6), label)
-            for i, (label, colour) in enumerate(zip(WINDOWS, _WINDOW_COLOURS, strict=True))
-        ),
-    ],
-    height=170,
-    legend="top_right",
-    legend_columns=2,
-)
-
-
-def _left(lab: LoudnessModel) -> tuple[Array, Array]:
-    return _pair(lab.course.frequencies, lab.patterns[0][0])
-
-
-def _right(lab: LoudnessModel) -> tuple[Array, Array]:
-    """Return the right ear's pattern where it differs from the left one's."""
-    left, right = lab.patterns[0]
-    differs = bool(np.any(right != left)) and lab.right > -math.inf
-    count = len(right) if differs else 0
-    return _pair(lab.course.frequencies[:count], right[:count])
-
-
-def _excitation_title(lab: LoudnessModel) -> str:
-    left = lab.patterns[0][0]
-    if not (left > lab.threshold).any():
-        return "Excitation pattern: below threshold"
-    top = int(left.argmax())
-    return f"Excitation pattern: {left[top]:.0f} dB near {lab.course.frequencies[top]:.0f} Hz"
-
-
-EXCITATION = Figure(
-    "excitation",
-    _excitation_title,
-    _PLACE,
-    Axis("excitation", "Excitation", "dB", (-10.0, 110.0)),
-    [
-        Curve("threshold", lambda lab: _pair(lab.course.frequencies, lab.threshold), GUIDE, "threshold"),
-        Curve("pinned", _left, PINNED, "pinned A", pinned=True),
-        Curve("right", _right, SECOND, "right"),
-        Curve("left", _left, LIVE, "left"),
-    ],
-    height=205,
-    legend="top_right",
-)
-
-
-def _specific_title(lab: LoudnessModel) -> str:
-    area = float(lab.course.at_moments[lab.frame])
-    ears = [plain(area_of(ear)) for ear in lab.patterns[1] if ear.any()]
-    shares = f"{' + '.join(ears)} = " if len(ears) > 1 else ""
-    kind = "short-term" if lab.listener.model == "moore2016" else "instantaneous"
-    return f"Area: {shares}{plain(area)} sone, {kind}"
-
-
-def area_of(specific: Any) -> float:
-    """Return the area of a specific loudness on channels 0.25 Cam apart, sone."""
-    return float(np.sum(specific)) / 4
-
-
-def _specific_left(lab: LoudnessModel) -> tuple[Array, Array, Array]:
-    left, _ = lab.patterns[1]
-    return lab.course.cam, np.zeros_like(left), left
-
-
-def _specific_right(lab: LoudnessModel) -> tuple[Array, Array, Array]:
-    """Return the right ear's area on top of the left one's: together they are the loudness."""
-    left, right = lab.patterns[1]
-    return lab.course.cam, left, left + right
-
-
-def _specific_both(lab: LoudnessModel) -> tuple[Array, Array]:
-    left, right = lab.patterns[1]
-    return lab.course.cam, left + right
-
-
-SPECIFIC = Figure(
-    "specific",
-    _specific_title,
-    replace(
-        _PLACE, label="ERB number", unit="Cam", scale="linear", limits=(1.0, 40.0), ticks=range(0, 45, 5)
-    ),
-    Axis(
-        "specific",
-        "Specific loudness",
-        "sone/Cam",
-        Rising(lambda lab: float(lab.course.specific.sum(0).max())),
-    ),
-    [
-        Area("left", _specific_left, Style(BLUE, width=1.5, alpha=0.55), "left"),
-        Area("right", _specific_right, Style(GREEN, width=1.5, alpha=0.55), "right"),
-        Curve("pinned", _specific_both, PINNED, pinned=True),
-    ],
-    height=225,
-)
-
-
-def _course(name: str) -> Callable[[LoudnessModel], tuple[Array, Array]]:
-    """Return what gives one kind of loudness over time."""
-
-    def values(lab: LoudnessModel) -> tuple[Array, Array]:
-        course = lab.course
-        step = max(len(course.time) // COLUMNS, 1)
-        return course.time[::step], getattr(course, name)[::step]
-
-    return values
-
-
-OVER_TIME = Figure(
-    "time",
-    lambda lab: f"Loudness over time: {lab.sones(lab.course.peak)}",
-    Axis(
-        "time",
-        "Time",
-        "s",
-        lambda lab: (float(lab.course.time[0]), float(lab.course.time[-1])),
-        sounds=("input", "a", "b"),
-    ),
-    Axis("loudness", "Loudness", "sone", Rising(lambda lab: float(lab.course.instantaneous.max()))),
-    [
-        Guides("moment", lambda lab: float(lab.course.moments[lab.frame])),
-        Curve("instantaneous", _course("instantaneous"), Style(SKY, width=1.0), "instantaneous"),
-        Curve("pinned", _course("long_term"), PINNED, "pinned A, long-term", pinned=True),
-        Curve("short-term", _course("short_term"), Style(GREEN), "short-term"),
-        Curve("long-term", _course("long_term"), _STRONG, "long-term"),
-    ],
-    height=240,
-    legend="bottom_right",
-    pointable=True,
-)
-
-# ------------------------------------------------------------------ experiments
+def _during(view: str) -> Callable[[LoudnessModel], bool]:
+    return lambda lab: bool(lab.display.view == view)
 
 
 def _beside(name: str, title: Any, x: Axis, y: Axis, layers: Sequence[Layer], **settings: Any) -> Figure:
-    """Return the figure of an experiment, which stands beside the chain while that is chosen."""
-
-    def is_shown(lab: LoudnessModel) -> bool:
-        return bool(lab.display.view == name)
-
-    return Figure(name, title, x, y, layers, is_shown, _HEIGHT, area="beside", **settings)
+    """Return the figure of an experiment, which leads while that is chosen."""
+    return Figure(name, title, x, y, layers, _during(name), LEADING, area="beside", **settings)
 
 
 def _at_level(i: int) -> Callable[[LoudnessModel], tuple[Array, Array]]:
     # To 0.01 dB: what a move of the level leaves as it is, is neither sent nor drawn again.
     def values(lab: LoudnessModel) -> tuple[Array, Array]:
         excitation = lab.series.excitation[i]
-        return _pair(lab.course.frequencies[: len(excitation)], excitation.round(2))
+        return pair(lab.course.frequencies[: len(excitation)], excitation.round(2))
 
     return values
 
@@ -250,7 +82,7 @@ def _at_level(i: int) -> Callable[[LoudnessModel], tuple[Array, Array]]:
 SERIES = _beside(
     "series",
     "The same sound at five levels",
-    replace(_PLACE, name="series_place"),
+    replace(PLACE, name="series_place", ticks=OCTAVES),
     Axis("series", "Excitation", "dB", (-10.0, 110.0)),
     [
         Curve(f"level-{level}", _at_level(i), Style(colour), f"{level} dB SPL")
@@ -260,11 +92,15 @@ SERIES = _beside(
 )
 
 
-def _growth_title(lab: LoudnessModel) -> str:
+def _grown_now(lab: LoudnessModel) -> float:
+    """Return the loudness of the sound as it is, were its moment to last."""
     found, level = lab.growth, float(lab.stimulus.level)
     heard = found.one if lab.right == -math.inf else found.both
-    now = float(np.exp(np.interp(level, found.levels, np.log(np.maximum(heard, 1e-5)))))
-    return f"If it lasts: {lab.sones(now)} at {level:g} dB SPL"
+    return float(np.exp(np.interp(level, found.levels, np.log(np.maximum(heard, 1e-5)))))
+
+
+def _growth_title(lab: LoudnessModel) -> str:
+    return f"If it lasts: {lab.sones(_grown_now(lab))} at {lab.stimulus.level:g} dB SPL"
 
 
 def _grown(name: str) -> Callable[[LoudnessModel], tuple[Array, Array]]:
@@ -276,7 +112,7 @@ GROWTH = _beside(
     "growth",
     _growth_title,
     Axis("level", "Level", "dB SPL", (0.0, 110.0)),
-    Axis("growth", "Loudness", "sone", (0.002, 200.0), "log"),
+    Axis("growth", "Loudness", "sone", (0.002, 200.0), "log", (0.01, 0.1, 1, 10, 100)),
     [
         Guides("here", lambda lab: float(lab.stimulus.level)),
         Curve(
@@ -287,9 +123,45 @@ GROWTH = _beside(
         ),
         Curve("pinned", _grown("both"), PINNED, "pinned A", pinned=True),
         Curve("one", _grown("one"), Style(GREEN), "one ear"),
-        Curve("both", _grown("both"), _STRONG, "both ears"),
+        Curve("both", _grown("both"), STRONG, "both ears"),
+        Points("now", lambda lab: ([float(lab.stimulus.level)], [_grown_now(lab)]), _NOW),
     ],
     legend="bottom_right",
+)
+
+#: The same in small, beside the area.
+RISE = replace(GROWTH, name="rise", shown=_during("area"), height=AREA_HEIGHT, area="specific")
+
+_DURATION_TICKS = (0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
+
+
+def _lasting(name: str) -> Callable[[LoudnessModel], tuple[Array, Array]]:
+    return lambda lab: (lab.duration_curve.durations, getattr(lab.duration_curve, name))
+
+
+def _duration_title(lab: LoudnessModel) -> str:
+    return f"In {lab.duration:g} s a tone gets {lab.sones(lab.course.peak)} loud"
+
+
+DURATION = _beside(
+    "duration",
+    _duration_title,
+    Axis("duration", "Duration", "s", (0.018, 5.5), "log", _DURATION_TICKS),
+    Axis(
+        "duration_loudness",
+        "Highest loudness",
+        "sone",
+        Rising(lambda lab: float(lab.duration_curve.short_term.max()), least=5.0),
+    ),
+    [
+        Guides("here", lambda lab: lab.duration),
+        Curve("pinned", _lasting("long_term"), PINNED, "pinned A", pinned=True),
+        Curve("short-term", _lasting("short_term"), Style(GREEN), "short-term"),
+        Curve("long-term", _lasting("long_term"), STRONG, "long-term: the loudness of the whole"),
+        Points("now", lambda lab: ([lab.duration], [lab.course.peak]), _NOW),
+    ],
+    legend="bottom_right",
+    pointable=True,
 )
 
 
@@ -312,7 +184,12 @@ BINAURAL = _beside(
     "binaural",
     "One ear and two",
     Axis("ears", "", scale="names"),
-    Axis("ears_loudness", "Loudness", "sone", Rising(lambda lab: float(_alone_and_together(lab).max()))),
+    Axis(
+        "ears_loudness",
+        "Loudness",
+        "sone",
+        Rising(lambda lab: float(_alone_and_together(lab).max()), least=7.0),
+    ),
     [
         Bars("loudness", _alone_and_together, Style(BLUE), names=EARS),
         Words("values", _ear_words, Style(BLUE), size="13px"),
@@ -325,10 +202,28 @@ def _threshold(name: str) -> Callable[[LoudnessModel], tuple[Array, Array]]:
     return lambda lab: (lab.masking.frequencies, getattr(lab.masking, name))
 
 
+def _probe_title(lab: LoudnessModel) -> str:
+    threshold = lab.masking.threshold(float(lab.display.probe))
+    level = float(lab.display.probe_level)
+    side = "heard, above" if level >= threshold else "hidden, below"
+    return f"The tone is {side} its threshold of {threshold:.0f} dB SPL beside the noise"
+
+
+def _probe(*, heard: bool) -> Callable[[LoudnessModel], tuple[list[float], list[float]]]:
+    """Return what gives the place of the tone, where it is heard, or where it is hidden."""
+
+    def values(lab: LoudnessModel) -> tuple[list[float], list[float]]:
+        display = lab.display
+        at, level = float(display.probe), float(display.probe_level)
+        return ([at], [level]) if (level >= lab.masking.threshold(at)) == heard else ([], [])
+
+    return values
+
+
 MASKING = _beside(
     "masking",
-    "Threshold of a tone beside a band of noise",
-    Axis("masked_frequency", "Frequency of the tone", "Hz", _hertz(2.5, 37.5), "erb", _TICKS),
+    _probe_title,
+    Axis("masked_frequency", "Frequency of the tone", "Hz", hertz(2.5, 37.5), "erb", OCTAVES),
     Axis("masked_level", "Level of the tone", "dB SPL", (-10.0, 110.0)),
     [
         Curve("quiet", _threshold("quiet"), GUIDE, "in quiet"),
@@ -339,35 +234,44 @@ MASKING = _beside(
             Style(GREEN, width=5.0),
             "band of noise",
         ),
-        Curve("masked", _threshold("masked"), _STRONG, "beside the noise"),
+        Curve("masked", _threshold("masked"), STRONG, "beside the noise"),
+        Points("heard", _probe(heard=True), _NOW, "the tone, heard"),
+        Points("hidden", _probe(heard=False), _NOW, "the tone, hidden", hollow=True),
     ],
     legend="top_right",
+    pointable=True,
 )
-
-
-def _one_erb(lab: LoudnessModel) -> float:
-    return float(audfiltbw(torch.tensor(float(lab.display.centre))))
 
 
 def _bandwidth_title(lab: LoudnessModel) -> str:
     display = lab.display
-    return f"{display.level:g} dB SPL around {display.centre:g} Hz; one ERB is {_one_erb(lab):.0f} Hz"
+    return f"{display.band:g} Hz of noise at {display.level:g} dB SPL: {lab.sones(lab.course.peak)}"
 
 
 def _widened(lab: LoudnessModel) -> tuple[Array, Array]:
     return lab.bandwidth.widths, lab.bandwidth.loudness
 
 
+_BAND_TICKS = (20, 50, 100, 200, 500, 1000, 2000, 5000, 10000)
 BANDWIDTH = _beside(
     "bandwidth",
     _bandwidth_title,
-    Axis("bandwidth", "Bandwidth", "Hz", (20.0, 16000.0), "log"),
-    Axis("band_loudness", "Loudness", "sone", Rising(lambda lab: float(lab.bandwidth.loudness.max()))),
+    Axis("bandwidth", "Bandwidth", "Hz", (20.0, 16000.0), "log", _BAND_TICKS),
+    Axis(
+        "band_loudness",
+        "Loudness",
+        "sone",
+        Rising(lambda lab: float(lab.bandwidth.loudness.max()), least=20.0),
+    ),
     [
-        Guides("erb", _one_erb, label="one ERB"),
-        *compared(Curve("loudness", _widened, _STRONG, "band of noise"), "pinned A"),
+        Guides("erb", lambda lab: lab.one_erb, label="one ERB"),
+        *compared(Curve("loudness", _widened, STRONG, "a band of this level"), "pinned A"),
+        Points(
+            "now", lambda lab: ([float(lab.display.band)], [lab.course.peak]), _NOW, "the band that is heard"
+        ),
     ],
     legend="top_left",
+    pointable=True,
 )
 
 
@@ -376,16 +280,19 @@ def _standard(i: int) -> Callable[[LoudnessModel], tuple[Array, Array]]:
 
 
 def _contour(i: int) -> Callable[[LoudnessModel], tuple[Array, Array]]:
-    """Return what gives one contour of the model, as far as it has been computed."""
+    """Return what gives one contour of the model."""
 
     def values(lab: LoudnessModel) -> tuple[Array, Array]:
-        found = lab.contours
-        if not found:
-            return np.zeros(0), np.zeros(0)
-        known = np.isfinite(found.levels[i])
-        return CONTOUR_FREQUENCIES[known], found.levels[i][known]
+        levels = lab.contours.levels[i]
+        known = np.isfinite(levels)
+        return CONTOUR_FREQUENCIES[known], levels[known]
 
     return values
+
+
+def _contours_title(lab: LoudnessModel) -> str:
+    loud = lab.phon(lab.course.peak)
+    return f"{lab.stimulus.frequency:g} Hz at {lab.stimulus.level:g} dB SPL: as loud as 1 kHz at {loud:.0f} dB SPL"
 
 
 def _contour_words(lab: LoudnessModel) -> tuple[Array, Array, list[str]]:
@@ -395,9 +302,9 @@ def _contour_words(lab: LoudnessModel) -> tuple[Array, Array, list[str]]:
 
 CONTOURS = _beside(
     "contours",
-    "Equally loud: levels of tones that are as loud as one at 1 kHz",
+    _contours_title,
     Axis(
-        "contour_frequency", "Frequency of the tone", "Hz", (18.0, 16000.0), "erb", (50, *_TICKS[:-1], 12500)
+        "contour_frequency", "Frequency of the tone", "Hz", (18.0, 16000.0), "erb", (50, *OCTAVES[:-1], 12500)
     ),
     Axis("contour_level", "Level", "dB SPL", (-10.0, 130.0)),
     [
@@ -410,10 +317,26 @@ CONTOURS = _beside(
             for i, phon in enumerate(PHONS)
         ),
         Words("phons", _contour_words, Style(BLUE), size="11px"),
+        Points(
+            "reference",
+            lambda lab: ([1000.0], [float(lab.display.reference)]),
+            Style(GREEN, width=11),
+            "1 kHz",
+        ),
+        Points(
+            "now",
+            lambda lab: ([float(lab.stimulus.frequency)], [float(lab.stimulus.level)]),
+            _NOW,
+            "this tone",
+        ),
     ],
     legend="top_right",
+    pointable=True,
 )
 
 FIGURES = FigureSet(
-    [SPECTRUM, EXCITATION, SPECIFIC, OVER_TIME, SERIES, GROWTH, BINAURAL, MASKING, BANDWIDTH, CONTOURS]
+    [
+        *(AREA, RISE, GROWTH, SERIES, DURATION, BINAURAL, MASKING, BANDWIDTH, CONTOURS),
+        *(SPECTRUM, EXCITATION, SPECIFIC, OVER_TIME),
+    ]
 )

@@ -1,23 +1,24 @@
-"""The loudness lab without its page: the chain of chain.py, the experiments beside it, and both in words."""
+"""The loudness lab without its page: the chain of chain.py, its experiments, and both in words."""
 
 import math
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+import torch
 
-from amtlib import Glasberg2002, Moore2016
-from amtlib.loudness import THRESHOLD_SONE, sone2phon
+from amtlib import Glasberg2002, Moore2016, audfiltbw, signals
+from amtlib.loudness import THRESHOLD_SONE
 from app.lab import Section
 from app.labs.loudness import experiments
 from app.labs.loudness.chain import Chain
-from app.labs.loudness.experiments import Lines
-from app.labs.loudness.script import script
+from app.labs.loudness.script import script, steady_script
+from app.labs.loudness.settings import EXPERIMENTS, FS
+from app.labs.loudness.steady import OWN, Array, Lines, masker
+from app.labs.loudness.words import excitation_at, near, peak_between, phon, plain
 from app.lessons import Measure, load_lessons
-from app.shared import SHARED
 from app.stimulus import Stimulus
-from app.work import Job
 
 
 class LoudnessModel(Chain):
@@ -33,7 +34,13 @@ class LoudnessModel(Chain):
     """
 
     sections: ClassVar[tuple[Section, ...]] = (
-        Section("Experiment", ("v.view", "v.moment", "v.centre", "v.width", "v.level")),
+        Section(
+            "Experiment",
+            (
+                *("v.view", "v.moment", "v.centre", "v.width", "v.band", "v.level"),
+                *("v.probe", "v.probe_level", "v.reference"),
+            ),
+        ),
         Section("Sound", Stimulus.keys("s")),
         Section("Listener", ("m.model", "m.field", "m.ears", "m.ild", "m.inhibition")),
         Section(
@@ -54,17 +61,38 @@ class LoudnessModel(Chain):
     lessons = load_lessons(Path(__file__).with_name("lessons.yaml"))
     quantities: ClassVar[dict[str, Measure]] = {
         "loudness_sone": Measure("Loudness", "sone", 2),
-        "loudness_phon": Measure("Loudness level", "phon"),
-        "octave_up_db": Measure("Pattern an octave above its peak", "dB", 1),
-        "binaural_gain": Measure("Both ears against the left one", "times", 2),
-        "masked_octave_up_db": Measure("Threshold an octave above the band", "dB SPL"),
-        "summation": Measure("The widest band against the narrowest", "times", 2),
+        "loudness_phon": Measure("Loudness level", "phon", 1),
+        "octave_up_db": Measure("Excitation an octave up, against its peak", "dB", 1),
+        "binaural_gain": Measure("Loudness to both ears, against the left one", "times", 3),
+        "threshold_db": Measure("Threshold of the tone beside the noise", "dB SPL", 1),
+        "quiet_db": Measure("Threshold of the tone in quiet", "dB SPL", 1),
+        "masking_db": Measure("Threshold, raised by", "dB", 1),
+        "above_threshold_db": Measure("Tone, above its threshold by", "dB", 1),
+        "probe_hz": Measure("Frequency of the tone", "Hz"),
+        "tone_hz": Measure("Frequency of the tone", "Hz"),
+        "erb_hz": Measure("One ERB", "Hz"),
+        "against_narrow": Measure("Loudness, against the narrowest band", "times", 2),
+        "summation": Measure("Widest band, against the narrowest", "times", 2),
+        "share_of_longest": Measure("Loudness, against the longest tone", "%", 0),
+        "from_standard_db": Measure("Contours, from ISO 226:2003", "dB", 1),
     }
     key_controls = ("s.level", "s.frequency", "v.moment")
+    #: The three controls of experiments that need others.
+    _controls: ClassVar[dict[str, tuple[str, str, str]]] = {
+        "duration": ("s.duration", "s.level", "s.frequency"),
+        "binaural": ("m.ild", "s.level", "s.frequency"),
+        "masking": ("v.level", "v.probe", "v.probe_level"),
+        "bandwidth": ("v.band", "v.level", "v.centre"),
+        "contours": ("s.frequency", "s.level", "v.reference"),
+    }
     conditions: ClassVar[dict[str, dict[str, list[Any]]]] = {
         "v.centre": {"v.view": ["masking", "bandwidth"]},
         "v.level": {"v.view": ["masking", "bandwidth"]},
         "v.width": {"v.view": ["masking"]},
+        "v.probe": {"v.view": ["masking"]},
+        "v.probe_level": {"v.view": ["masking"]},
+        "v.band": {"v.view": ["bandwidth"]},
+        "v.reference": {"v.view": ["contours"]},
         **{
             key: {"m.model": ["moore2016"]}
             for key in ("m.inhibition", "p.spread", "p.exponent", "p.range_db", "p.floor_db")
@@ -72,9 +100,19 @@ class LoudnessModel(Chain):
         "m.ild": {"m.model": ["moore2016"], "m.ears": ["both"]},
     }
 
-    _contours: tuple[Hashable, experiments.Contours] | None = None
+    def quick_controls(self) -> tuple[str, ...]:
+        """Return the three controls that matter most in the experiment."""
+        return self._controls.get(self.display.view, self.key_controls)
 
-    # ------------------------------------------------------------------ experiments beside it
+    def visible_when(self) -> dict[str, dict[str, list[Any]]]:
+        """Return when each control matters: those of the chosen sound where no experiment brings its own."""
+        found = super().visible_when()
+        for key in Stimulus.keys("s"):
+            used = [view for view in EXPERIMENTS.values() if view not in OWN or key in OWN[view]]
+            found[key] = {**found.get(key, {}), "v.view": used}
+        return found
+
+    # ------------------------------------------------------------------ experiments
 
     def _moment_key(self) -> tuple[Hashable, ...]:
         return (self._sound_key(), *self.key_of("m.", "p."), self.frame)
@@ -138,6 +176,34 @@ class LoudnessModel(Chain):
         )
 
     @property
+    def duration_curve(self) -> experiments.Duration:
+        """How loud the tone gets in so much time."""
+        key = self.key_of("s.frequency", "s.level", "m.", "p.")
+        return self.stage("duration", key, self._duration_curve, shared=True)
+
+    def _duration_curve(self) -> experiments.Duration:
+        frequency, level = float(self.stimulus.frequency), float(self.stimulus.level)
+
+        def patterns(durations: Sequence[float], step: int) -> torch.Tensor:
+            self.check()
+            ear, length = self.ear(step=step), round((max(durations) + 0.1) * FS)
+            bursts = [signals.tone(frequency, level=level, duration=each, fs=FS) for each in durations]
+            heard = torch.stack([torch.nn.functional.pad(each, (0, length - len(each))) for each in bursts])
+            ears = torch.stack([self.reaching(each) for each in heard])
+            _, specific = ear.patterns(ear.at_cochlea(ears).flatten(0, 1))
+            return specific.unflatten(0, ears.shape[:2])
+
+        def over_time(specific: torch.Tensor, step: int) -> tuple[Array, Array]:
+            model = self.model(step=step)
+            if isinstance(model, Moore2016):
+                found = model.over_time(specific.expand(-1, 2, -1, -1))
+                return found.short_term.numpy(), found.long_term.numpy()
+            averages = model.integration(specific[:, 0], return_stages=True)
+            return averages.short_term.numpy(), averages.long_term.numpy()
+
+        return experiments.duration(patterns, over_time)
+
+    @property
     def bandwidth(self) -> experiments.Bandwidth:
         """Loudness of a band of noise of one level against its width."""
         model, display = self.model(), self.display
@@ -151,106 +217,142 @@ class LoudnessModel(Chain):
     @property
     def masking(self) -> experiments.Masking:
         """Threshold of a tone beside a band of noise."""
-        model, display = self.model(ears="both"), self.display
+        model = self.model(ears="both")
         inside = self.key_of("m.", "p.")
         quiet = self.stage("quiet", inside, lambda: experiments.threshold_in_quiet(model), shared=True)
         return self.stage(
             "masking",
             (*inside, *self.key_of("v.centre", "v.width", "v.level")),
-            lambda: experiments.masking(
-                model, float(display.centre), float(display.width), float(display.level), quiet
-            ),
+            lambda: experiments.masking(model, masker(self.display), quiet),
             shared=True,
         )
 
-    # ------------------------------------------------------------------ contours, on demand
-
-    def _contour_key(self) -> tuple[Hashable, ...]:
-        return self.key_of("m.model", "m.field", "m.ears", "m.inhibition", "p.")
+    @property
+    def change_by_probe(self) -> float:
+        """By how many dB the tone changes the pattern of the noise, where it changes it most."""
+        probe = np.array([[float(self.display.probe)], [float(self.display.probe_level)]])
+        return float(experiments.change_of_pattern(self.model(ears="both"), masker(self.display), *probe)[0])
 
     @property
-    def contours(self) -> experiments.Contours | None:
-        """The contours as far as they have been computed for the present listener, or None."""
-        return self._contours[1] if self._contours and self._contours[0] == self._contour_key() else None
-
-    def contour_job(self) -> Job:
-        """Return the computation of the contours, step by step."""
-        key = self._contour_key()
-
-        whole_key = (type(self).__name__, "contours", key)
-        known = SHARED.find(whole_key)  # another session's listener was the same
-
-        def take(found: experiments.Contours) -> None:
-            self._contours = (key, SHARED.get(whole_key, lambda: found) if found.complete else found)
-
-        return Job(
-            label="Compute the contours",
-            key=key,
-            steps=experiments.contour_steps if known is None else experiments.known_contours,
-            arguments=(self.model(),) if known is None else (known,),
-            take=take,
-            done=self.contours is not None and self.contours.complete,
+    def contours(self) -> experiments.Contours:
+        """The equal-loudness contours of the present listener."""
+        key = self.key_of("m.model", "m.field", "m.ears", "m.inhibition", "p.")
+        return self.stage(
+            "contours", key, lambda: experiments.contours(self.model(), self.check), shared=True
         )
 
     # ------------------------------------------------------------------ words
 
     def measures(self) -> dict[str, float]:
-        """Return the numbers that a lesson's task can ask for."""
-        peak = self.course.peak
-        excitation = self.patterns[0][0]
-        top = int(excitation.argmax())
-        above = np.interp(2 * self.course.frequencies[top], self.course.frequencies, excitation)
-        found = {
-            "loudness_sone": peak,
-            "loudness_phon": self.phon(peak),
-            "octave_up_db": float(above - excitation[top]),
-            "binaural_gain": self.binaural_gain,
+        """Return the numbers that a lesson's task can ask for: of every experiment, and of the one that is shown."""
+        peak, excitation = self.course.peak, self.patterns[0][0]
+        found = {"loudness_sone": peak, "loudness_phon": self.phon(peak), "octave_up_db": math.nan}
+        if (excitation > self.threshold).any():
+            top, height = self.peak_of_pattern
+            found["octave_up_db"] = excitation_at(self.course.frequencies, excitation, 2 * top) - height
+        return (
+            found
+            | {
+                "binaural": self._binaural_measures,
+                "masking": self._masking_measures,
+                "bandwidth": self._bandwidth_measures,
+                "duration": lambda: {"share_of_longest": 100 * peak / self.duration_curve.long_term[-1]},
+                "contours": lambda: {
+                    "from_standard_db": self.contours.from_standard(),
+                    "tone_hz": float(self.stimulus.frequency),
+                },
+            }.get(self.display.view, dict)()
+        )
+
+    def _binaural_measures(self) -> dict[str, float]:
+        return {"binaural_gain": self.binaural_gain}
+
+    def _masking_measures(self) -> dict[str, float]:
+        masked, display = self.masking, self.display
+        threshold, quiet = (masked.threshold(float(display.probe), masked=is_) for is_ in (True, False))
+        return {
+            "probe_hz": float(display.probe),
+            "threshold_db": threshold,
+            "quiet_db": quiet,
+            "masking_db": threshold - quiet,
+            "above_threshold_db": float(display.probe_level) - threshold,
         }
-        if self.display.view == "masking":
-            masked = self.masking
-            found["masked_octave_up_db"] = float(
-                np.interp(2 * self.display.centre, masked.frequencies, masked.masked)
-            )
-        if self.display.view == "bandwidth":
-            bands = self.bandwidth.loudness
-            found["summation"] = float(bands[-1] / max(bands[0], 1e-9))
-        return found
+
+    def _bandwidth_measures(self) -> dict[str, float]:
+        bands = self.bandwidth.loudness
+        narrowest = max(bands[0], 1e-9)
+        return {
+            "erb_hz": self.one_erb,
+            "summation": float(bands[-1] / narrowest),
+            "against_narrow": float(self.course.peak / narrowest),
+        }
 
     def summary(self) -> str:
         """Describe in one line what is seen, for the page and for a screen reader."""
         peak = self.course.peak
+        if self.display.view == "masking":
+            return self._masking_in_words()
         if peak <= THRESHOLD_SONE:
-            return f"{self.stimulus.summary}: below the threshold of hearing. Nothing of it is heard."
-        heard = f"{self.stimulus.summary}: {self.sones(peak)}. {self._moment_in_words()}"
-        two = self.listener.model == "moore2016" and self.right > -math.inf
-        if self.display.view == "binaural" and two and self.steady.left > 0:
-            return f"{heard} Both ears hear {self.binaural_gain:.2f} times what the left hears."
-        if self.display.view == "contours" and self.contour_job().done and self.contours is not None:
-            distance = experiments.iso_distance(self.contours)
-            return f"{heard} The contours lie {distance:.1f} dB (rms) from those of ISO 226."
-        return heard
+            return f"{self.sound_in_words}: below the threshold of hearing. Nothing of it is heard."
+        heard = f"{self.sound_in_words}: {self.sones(peak)}."
+        more = {
+            "binaural": self._ears_in_words,
+            "bandwidth": lambda: f" It is {self.display.band:g} Hz wide; one ERB is {self.one_erb:.0f} Hz.",
+            "contours": lambda: (
+                f" The contours lie {self.contours.from_standard():.1f} dB (rms) from those of ISO 226:2003."
+            ),
+            "duration": lambda: f" It lasts {self.duration:g} s.",
+        }.get(self.display.view, self._moment_in_words)()
+        return heard + more
+
+    @property
+    def one_erb(self) -> float:
+        """Equivalent rectangular bandwidth at the centre of the band, Hz."""
+        return float(audfiltbw(torch.tensor(float(self.display.centre))))
+
+    def _masking_in_words(self) -> str:
+        display, found = self.display, self._masking_measures()
+        margin = found["above_threshold_db"]
+        tone = f"The tone of {display.probe:g} Hz at {display.probe_level:g} dB SPL is"
+        if margin < 0:
+            where = f"hidden: {-margin:.0f} dB below its threshold beside the noise"
+        else:
+            where = f"heard: {margin:.0f} dB above its threshold beside the noise"
+        return (
+            f"{tone} {where}, {found['threshold_db']:.0f} dB SPL (in quiet {found['quiet_db']:.0f} dB SPL)."
+        )
+
+    def _ears_in_words(self) -> str:
+        if self.listener.model != "moore2016" or self.right == -math.inf or not self.steady.left > 0:
+            return ""
+        times = self.quantities["binaural_gain"].text(self.binaural_gain)
+        return f" Both ears hear {times} what the left hears."
 
     def phon(self, sone: float) -> float:
         """Return a loudness in sone in phon by the model as it is set; NaN where that has none."""
-        return phon(sone, self.model())
+        return phon(sone, self.model(), by_components=self.brings_its_sound)
 
     def sones(self, sone: float) -> str:
         """Write a loudness for a person: sone, and phon beside it."""
-        digits, level = 3 if sone < 1 else 2 if sone < 10 else 1, self.phon(sone)
-        return f"{sone:.{digits}f} sone" + (f" ({level:.0f} phon)" if math.isfinite(level) else "")
+        level = self.phon(sone)
+        return f"{plain(sone)} sone" + (f" ({level:.0f} phon)" if math.isfinite(level) else "")
+
+    @property
+    def peak_of_pattern(self) -> tuple[float, float]:
+        """Frequency in Hz and height in dB of the top of the left ear's pattern at the moment."""
+        return peak_between(self.course.frequencies, self.patterns[0][0])
 
     def _moment_in_words(self) -> str:
         at, excitation = self.course.moments[self.frame], self.patterns[0][0]
         if not (excitation > self.threshold).any():
-            return f"At {at:.2f} s the whole pattern lies below the threshold."
-        top = int(excitation.argmax())
-        return (
-            f"At {at:.2f} s the pattern peaks with {excitation[top]:.0f} dB "
-            f"near {self.course.frequencies[top]:.0f} Hz."
-        )
+            return f" At {at:.2f} s the whole pattern lies below the threshold."
+        frequency, height = self.peak_of_pattern
+        return f" At {at:.2f} s the pattern peaks with {height:.0f} dB near {near(frequency)}."
 
     def code(self) -> str:
-        """Return a script that reproduces the loudness over time and the patterns at the moment."""
+        """Return a script that reproduces the loudness, and the patterns at the moment."""
+        if self.brings_its_sound:
+            return steady_script(self.segments[-1].lines, self.listener, self.parameters, right=self.right)
         return script(
             self.stimulus,
             self.listener,
@@ -259,19 +361,3 @@ class LoudnessModel(Chain):
             step=self.step,
             frame=self.frame * self.keep_every,
         )
-
-
-def phon(sone: float, model: Moore2016 | Glasberg2002 | None = None) -> float:
-    """Return a loudness in sone as a loudness level in phon, of that model or of the published table.
-
-    NaN if the model is set so that a tone's loudness does not grow with its level: it has no phon then.
-    """
-    try:
-        return sone2phon(float(sone), model)
-    except ValueError:
-        return math.nan
-
-
-def plain(sone: float) -> str:
-    """Write a loudness with three digits, and never in powers of ten."""
-    return f"{sone:.{max(0, 2 - math.floor(math.log10(sone)))}f}" if sone >= 1e-3 else "0"

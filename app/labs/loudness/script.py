@@ -1,7 +1,10 @@
 """The code that the loudness lab shows."""
 
+import math
+
 from app.labs.loudness.parameters import parameter_code
 from app.labs.loudness.settings import AFTER, FS, Listener, Parameters
+from app.labs.loudness.steady import Lines
 from app.stimulus import Stimulus
 
 
@@ -61,3 +64,49 @@ def script(
         ),
     ]
     return "\n".join([*lines, ""])
+
+
+def steady_script(lines: Lines, listener: Listener, parameters: Parameters, *, right: float) -> str:
+    """Return a script that reproduces loudness and patterns of a sound that is known by its components.
+
+    ``right`` is the level in the right ear against the left, dB; -inf where it hears nothing.
+    """
+    later = listener.model == "moore2016"
+    # Bands have equal steps and levels: a line of code says it better than eighty numbers.
+    count, tone = len(lines.levels), lines.levels[-1] != lines.levels[0]
+    band = lines.frequencies[: count - tone]
+    ends = f"{float(band[0])!r}, {float(band[-1])!r}, {len(band)}"
+    code = [
+        "import torch",
+        "",
+        f"from amtlib import {'Moore2016' if later else 'Glasberg2002'}",
+        "from amtlib.loudness import sone2phon",
+        "",
+        f"freqs = torch.linspace({ends}, dtype=torch.float64)  # Hz",
+        f"levels = torch.full((len(freqs),), {float(lines.levels[0])!r}, dtype=torch.float64)  # dB SPL each",
+    ]
+    if tone:
+        extra = [f"torch.tensor([{float(each[-1])!r}])" for each in (lines.frequencies, lines.levels)]
+        code += [
+            f"freqs = torch.cat([freqs, {extra[0]}])  # and the tone",
+            f"levels = torch.cat([levels, {extra[1]}])",
+        ]
+    ear = {"both": "diotic", "left": "monaural"}[listener.ears]
+    code.append(
+        f"model = Moore2016(field={listener.field!r}, inhibition={listener.inhibition})"
+        if later
+        else f"model = Glasberg2002(field={listener.field!r}, presentation={ear!r})"
+    )
+    code += parameter_code(parameters, later=later)
+    other = (
+        "" if not later or right == 0 else f", levels + {right!r}" if right > -math.inf else ", -float('inf')"
+    )
+    code += [
+        "with torch.no_grad():",
+        f"    found = model.stationary(freqs, levels{other})",
+        "sone = float(found.total)",
+        'print(f"{sone:.3f} sone, {sone2phon(sone, model, stationary=True):.1f} phon")',
+        "excitation = found.excitation  # dB, left and right ear",
+        "specific = found.inhibited  # sone/Cam",
+    ]
+    return "\n".join([*code, ""])

@@ -12,8 +12,10 @@ FS = 32000
 AFTER = 0.25
 
 EXPERIMENTS = {
-    "Level series: the pattern leans": "series",
+    "From a sound to sones": "area",
     "Growth with level": "growth",
+    "Level series: the pattern leans": "series",
+    "Duration": "duration",
     "One ear and two": "binaural",
     "Masking by a band of noise": "masking",
     "Bandwidth": "bandwidth",
@@ -104,12 +106,21 @@ class Display(Settings):
     """What is displayed: a moment of the sound, and one experiment beside it."""
 
     view = param.Selector(objects=EXPERIMENTS, label="Experiment")
-    """What is shown beside the chain."""
-    moment = Quantity(40.0, bounds=(0, 100), step=0.5, unit="%", label="Moment")
-    """Of the time that is shown: the chain on the left is that of this moment. Or click in the time plot."""
+    """What the large figure shows; its sound goes through all the others."""
+    moment = Quantity(80.0, bounds=(0, 125), step=0.5, unit="% of the sound", label="Moment")
+    """Spectrum and patterns are those of this moment; above 100 % it lies in the silence after the sound. Or click in
+    the figure of loudness over time."""
     centre = Quantity(1000, bounds=(100, 8000), step=1, unit="Hz", scale="log", label="Centre of the band")
-    """Of the band of noise of this experiment."""
+    """Of the band of noise."""
     width = Quantity(160, bounds=(20, 4000), step=1, unit="Hz", scale="log", label="Width of the band")
     """Of the band of noise that masks."""
+    band = Quantity(160, bounds=(20, 15000), step=1, unit="Hz", scale="log", label="Bandwidth")
+    """Of the band of noise that is heard. Its level stays the same."""
     level = Quantity(70, bounds=(0, 100), step=1, unit="dB SPL", label="Level of the band")
     """Of all the noise together, whatever its width."""
+    probe = Quantity(1500, bounds=(63, 12500), step=1, unit="Hz", scale="log", label="Frequency of the tone")
+    """Of the tone that joins the noise halfway. Or click in the figure of thresholds."""
+    probe_level = Quantity(40, bounds=(0, 110), step=1, unit="dB SPL", label="Level of the tone")
+    """Of the tone that joins the noise halfway."""
+    reference = Quantity(40, bounds=(20, 80), step=1, unit="dB SPL", label="Level of the 1-kHz tone")
+    """Of the tone to compare with. In phon, by definition, its loudness level."""

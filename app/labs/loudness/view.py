@@ -1,38 +1,42 @@
 """The page of the loudness lab: the chain from spectrum to sones, loudness over time, and an experiment beside it."""
 
-import math
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 
-from amtlib import signals
+from amtlib import scales, signals
+from app.labs.loudness import steady
 from app.labs.loudness.figures import FIGURES
 from app.labs.loudness.model import LoudnessModel
 from app.labs.loudness.picture import card
 from app.labs.loudness.settings import FS
-from app.page.listen import Export, Playable
+from app.page.listen import PASCAL, Export, Playable
 from app.page.view import LabView
-from app.work import Job
 
+# The experiment's figure leads; beside it the sound on its way to sones.
 _GRID = """
-.figures { grid-template-columns: repeat(2, minmax(0, 1fr)); --px: calc(1px * var(--heights, 1));
-           grid-template-rows: calc(170 * var(--px)) calc(66 * var(--px)) calc(139 * var(--px))
-                               calc(225 * var(--px)) auto;
-           grid-template-areas: "spectrum time" "excitation time" "excitation beside" "specific beside"
+.figures { grid-template-columns: minmax(0, 3fr) minmax(0, 2fr); --px: calc(1px * var(--heights, 1));
+           grid-template-rows: calc(150 * var(--px)) calc(210 * var(--px)) calc(66 * var(--px))
+                               calc(190 * var(--px)) auto;
+           grid-template-areas: "beside spectrum" "beside excitation" "beside specific" "time specific"
                                 "corner corner"; }
 @container (max-width: 699px) {
   .figures { grid-template-columns: minmax(0, 1fr); grid-template-rows: none;
-             grid-template-areas: "specific" "time" "beside" "excitation" "spectrum" "corner"; }
+             grid-template-areas: "beside" "corner" "specific" "time" "excitation" "spectrum"; }
 }
 """
 
 
-def _band(lab: LoudnessModel) -> tuple[str, torch.Tensor, int]:
-    display = lab.display
-    half = float(display.width) / 2
-    low = math.hypot(float(display.centre), half) - half
-    band = signals.band_noise(low, low + 2 * half, level=float(display.level), duration=1.0, fs=FS)
-    return f"Noise, {low:.0f} to {low + 2 * half:.0f} Hz", band, FS
+def _reference(lab: LoudnessModel) -> tuple[str, torch.Tensor, int]:
+    level = float(lab.display.reference)
+    tone = signals.tone(1000.0, level=level, duration=steady.DURATION, fs=FS)
+    return f"1 kHz at {level:g} dB SPL", lab.to_both(tone), FS
+
+
+def _left(lab: LoudnessModel) -> tuple[str, torch.Tensor, int]:
+    x = lab.sound()
+    return f"{lab.sound_in_words}, left ear alone", torch.stack([x, 0 * x]), FS
 
 
 def _patterns(lab: LoudnessModel) -> dict[str, Any]:
@@ -49,9 +53,9 @@ def _patterns(lab: LoudnessModel) -> dict[str, Any]:
 
 def _everything(lab: LoudnessModel) -> dict[str, Any]:
     view = lab.display.view
-    shown = lab.steady if view == "binaural" else getattr(lab, view)
-    of_experiment = vars(shown) if shown else {}
-    return {**vars(lab.course), **{f"{view}_{name}": value for name, value in of_experiment.items()}}
+    name = {"binaural": "steady", "duration": "duration_curve", "area": "course"}.get(view, view)
+    of_experiment = {f"{view}_{key}": value for key, value in vars(getattr(lab, name)).items()}
+    return {**vars(lab.course), **of_experiment}
 
 
 class LoudnessLab(LabView):
@@ -69,12 +73,18 @@ class LoudnessLab(LabView):
     sounds: ClassVar[dict[str, Playable]] = {
         "input": Playable(
             "Sound",
-            "The sound as it reaches both ears",
-            lambda lab: (lab.stimulus.summary, lab.both_ears(), FS),
+            "The sound of the experiment as it reaches both ears",
+            lambda lab: (lab.sound_in_words, lab.both_ears(), FS),
+            PASCAL,
         ),
-        "band": Playable(
-            "Band of noise", "The band of noise of the masking and bandwidth experiments", _band
+        "noise": Playable(
+            "Noise alone",
+            "The band of noise without the tone",
+            lambda lab: ("Noise alone", lab.to_both(steady.noise(lab.display)), FS),
+            PASCAL,
         ),
+        "left": Playable("Left ear alone", "The same sound, to the left ear alone", _left, PASCAL),
+        "reference": Playable("1 kHz", "The tone of 1 kHz to compare with", _reference, PASCAL),
     }
     compared = "input"
     exports: ClassVar[dict[str, Export]] = {
@@ -92,11 +102,25 @@ class LoudnessLab(LabView):
         ),
     }
 
-    def pointed(self, figure: str, x: float, y: float) -> list[str]:
-        """Move the moment to where the time plot was clicked."""
-        share = 100 * x / float(self.lab.course.moments[-1])
-        return self.lab.update({"v.moment": round(min(max(share, 0), 100), 1)})
+    def silent(self) -> list[str]:
+        """Return which sounds the experiment does not have."""
+        there = {"masking": "noise", "binaural": "left", "contours": "reference"}.get(self.lab.display.view)
+        return [key for key in self.sounds if key not in ("input", there)]
 
-    def job(self) -> Job | None:
-        """Return the computation of the contours, where they are displayed."""
-        return self.lab.contour_job() if self.lab.display.view == "contours" else None
+    def pointed(self, figure: str, x: float, y: float) -> list[str]:
+        """Look at the moment, the tone, the band or the duration where a figure was clicked."""
+        if figure == "time":
+            return self.lab.update({"v.moment": self.lab.moment_at(x)})
+        if figure in ("masking", "contours"):
+            x = float(scales.erb2fc(torch.tensor(x, dtype=torch.float64)))
+        looked: dict[str, dict[str, float]] = {
+            "duration": {"s.duration": round(x, 2)},
+            "bandwidth": {"v.band": round(x)},
+            "masking": {"v.probe": round(x), "v.probe_level": round(y)},
+            "contours": {"s.frequency": round(x), "s.level": round(y)},
+        }
+        return self.lab.update({key: self._within(key, value) for key, value in looked[figure].items()})
+
+    def _within(self, key: str, value: float) -> float:
+        """Return the value of a setting that is nearest to a place."""
+        return float(np.clip(value, *self.lab.fields[key].parameter.bounds))

@@ -8,6 +8,7 @@ import {keepConnected, keepListening} from "./connection.js"
 import {freshId, make} from "./dom.js"
 import {startEngine} from "./engine.js"
 import {describeFigures} from "./describe.js"
+import {projector} from "./film.js"
 import {guardLeaving} from "./leaving.js"
 import {paint} from "./paint.js"
 import {showNumbers} from "./readout.js"
@@ -55,12 +56,16 @@ export async function figures(model, el, store) {
       window.dispatchEvent(new CustomEvent("amtlab-drawn", {detail: answered}))
     })
   })
-  applyScene(document, content.scene, true)
+  const first = applyScene(document, content.scene, true)
   store.corner = make("div", {class: "corner"})
   grid.append(store.corner)
   store.receivers.corner?.()
   const targets = plots.map((figure) => make("div", {"data-name": figure.name}))
   grid.append(...targets)
+  const films = content.films.map((film) => projector(document, film, grid, store))
+  /** @param {NonNullable<Scene["films"]>} fresh */
+  const show = (fresh) => { for (const film of films) film.take(fresh) }
+  show(first)
   // A figure stands in the area of its name, unless the lab's own rules say otherwise.
   const areas = plots.map(({name}) => `.figures > [data-name="${name}"] { grid-area: ${name}; min-width: 0 }`)
   style.textContent = areas.join("\n") + content.grid
@@ -78,37 +83,42 @@ export async function figures(model, el, store) {
     figure.height = height - 1
     requestAnimationFrame(() => { if (figure.height === height - 1) figure.height = height })
   }
-  const topOf = (/** @type {Figure} */ {name}) => {
-    const box = targets.find((target) => target.dataset.name === name)?.getBoundingClientRect()
-    return box && box.height > 0 ? box.top : null
+  const topOf = (/** @type {Figure} */ {name, visible}) => {
+    const target = targets.find((target) => target.dataset.name === name)
+    return target && visible ? target.getBoundingClientRect().top : null
   }
   setStage(document, grid, store, fitTexts(document, relayout, topOf), relayout)
   const describe = describeFigures(document, targets)
   store.receivers.scene = (scene) => {
-    applyScene(document, scene)
+    show(applyScene(document, scene))
     describe()
   }
-  for (const scene of early) applyScene(document, scene)
+  for (const scene of early) show(applyScene(document, scene))
   // In a notebook, cells run on while this one is being drawn: what they changed meanwhile is asked for.
   if (!store.permalink || content.late) model.send_msg({type: "hello"})
   const repaint = new MutationObserver(() => store.repaint(null))
   repaint.observe(grid.ownerDocument.documentElement, {attributes: true, attributeFilter: ["class"]})
-  for (const figure of plots) if (content.pointable.includes(figure.name ?? "")) followPointer(figure, store)
+  // On a touch screen a finger that moves scrolls the page; only a tap looks closer.
+  let isTouch = false
+  grid.addEventListener("pointerdown", ({pointerType}) => { isTouch = pointerType === "touch" }, {capture: true})
+  for (const figure of plots)
+    if (content.pointable.includes(figure.name ?? "")) followPointer(figure, store, () => isTouch)
 }
 
 /**
  * Look closer at a place of a figure that is clicked, dragged over or, where that is asked for, pointed at.
  * @param {Figure} figure
  * @param {Store} store
+ * @param {() => boolean} isTouched whether a finger points, which moves the page where it drags
  */
-function followPointer(figure, store) {
+function followPointer(figure, store, isTouched) {
   /** @param {{x: number, y: number}} event */
   const look = ({x, y}) => {
     if (Number.isFinite(x)) store.engine?.point({figure: figure.name ?? "", x, y})
   }
   let isDragging = false
   figure.on_event("tap", look)
-  figure.on_event("panstart", () => { isDragging = figure.toolbar.active_drag == null })
+  figure.on_event("panstart", () => { isDragging = figure.toolbar.active_drag == null && !isTouched() })
   figure.on_event("pan", (event) => { if (isDragging) look(event) })
   figure.on_event("mousemove", (event) => {
     const {x_range, y_range} = figure

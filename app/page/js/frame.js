@@ -42,7 +42,7 @@ export function whenDrawerMoves(run) {
 }
 
 /**
- * Follow the system's dark mode, and open on a phone with the plots in sight instead of the drawer.
+ * Follow the system's dark mode, and leave a narrow window to the plots instead of the drawer.
  * @param {HTMLElement} bar the page's part in the title bar
  * @param {(() => HTMLElement | null) | null} skipTo returns what has the focus after the controls are skipped
  */
@@ -52,7 +52,10 @@ export function adaptPage(bar, skipTo) {
   if (!page) return
   if (matchMedia("(prefers-color-scheme: dark)").matches && !new URLSearchParams(location.search).has("theme"))
     page.data.dark_theme = true
-  if (window.innerWidth < 900) page.data.sidebar_open = false
+  const narrow = matchMedia("(max-width: 899px)")
+  const close = () => { if (narrow.matches) page.data.sidebar_open = false }
+  narrow.addEventListener("change", close)
+  close()
   const letters = parseFloat(getComputedStyle(bar).fontSize)
   if (letters > LETTERS) page.data.sidebar_width = Math.round(DRAWER * letters / LETTERS)
 }

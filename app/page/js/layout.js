@@ -9,6 +9,8 @@ import {messages} from "./messages.js"
 
 // From this width of the window, px, an open drawer has the lesson.
 const BESIDE = 1200
+// Below this one the drawer is a sheet at the bottom of the screen.
+const PHONE = 900
 
 /**
  * @param {HTMLElement} el
@@ -33,9 +35,14 @@ export function layout(el, store) {
     if (card.parentElement !== place) place.append(card)
     root.classList.toggle("beside", place === lesson && !card.hidden)
   }
+  // On a phone the drawer leaves the upper half of the screen: the figures stand there.
+  const show = () => { if (drawerIsOpen() && window.innerWidth < PHONE) figures.scrollIntoView({block: "start"}) }
   store.watchers.add(settle)
   wide.addEventListener("change", settle)
-  if (store.permalink) whenDrawerMoves(settle)
+  if (store.permalink) {
+    whenDrawerMoves(settle)
+    whenDrawerMoves(show)
+  }
   settle()
   return {head, card, figures, tools}
 }

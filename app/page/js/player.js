@@ -10,7 +10,6 @@ import {createVoice} from "./voice.js"
 
 // Shortest stretch that is played over and over, s.
 const SHORTEST_S = 0.02
-const LEVEL = "Played at one safe level; dB SPL is the model’s level."
 
 /**
  * @param {Part<ToolsContent>} model
@@ -19,7 +18,7 @@ const LEVEL = "Played at one safe level; dB SPL is the model’s level."
  * @returns {{player: HTMLElement, status: HTMLElement, hear: (key: string) => void}}
  */
 export function playerFor(model, ask, store) {
-  const status = make("span", {class: "playing", role: "status", title: LEVEL}, LEVEL)
+  const status = make("span", {class: "playing", role: "status", title: model.content.levels}, model.content.levels)
   let key = ""
   const voice = createVoice(() => draw())
   const silence = () => { if (voice.isPlaying()) voice.pause() }

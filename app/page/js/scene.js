@@ -33,6 +33,7 @@ function named(document, path) {
  * @param {Document} document
  * @param {Scene} packed
  * @param {boolean} [isFirst] whether the figures hold nothing but what stands in their template
+ * @returns {NonNullable<Scene["films"]>} the films that came with it
  */
 export function applyScene(document, packed, isFirst = false) {
   const ndarray = /** @type {MakeArray} */ (Bokeh.require("core/util/ndarray").ndarray)
@@ -43,6 +44,7 @@ export function applyScene(document, packed, isFirst = false) {
   for (const [name, columns] of Object.entries(scene.data))
     named(document, `${name}-data`).data = columns
   tidyLegends(document, scene, isFirst)
+  return scene.films ?? {}
 }
 
 /**

@@ -50,6 +50,7 @@ export function tools(model, el, store) {
   ]
   const work = workBar(ask)
   const code = codeBox(ask)
+  let place = () => {}
   const live = model.content.live ? liveSection(model.content, model.content.live, ask, store) : null
   const runs = tableBox(ask)
   /** @param {ToolsContent} content */
@@ -62,6 +63,7 @@ export function tools(model, el, store) {
     }
     code.draw(content.code)
     work.draw(content.work)
+    if (content.work) place()
     live?.draw(content)
     runs.draw(content.table)
   }
@@ -78,7 +80,12 @@ export function tools(model, el, store) {
 
   const heard = sounds.length ? [group("Listen", ...listen), player, status] : [player, status]
   const ears = make("div", {class: "listen"}, work.node, ...heard)
-  const place = () => (store.corner ?? el).prepend(ears, ...(live ? [live.node] : []))
+  place = () => {
+    const corner = store.corner ?? el
+    // Nothing stands in it, or all that does.
+    if (ears.parentElement === corner || (!sounds.length && !live && work.node.hidden)) return
+    corner.prepend(ears, ...(live ? [live.node] : []))
+  }
   store.receivers.corner = place
   place()
 }

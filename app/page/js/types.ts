@@ -196,6 +196,8 @@ export interface ToolsContent {
   fits: boolean
   pinned: boolean
   /** Keys of the sounds that there are not in the present state. */
+  /** How loud things are played. */
+  levels: string
   silent: string[]
   code: string
   work: Work | null
@@ -276,12 +278,33 @@ export interface Place {
   to: number
 }
 
-/** What the figures show: properties by model, limits by axis, columns by data source. */
+/** What the figures show: properties by model, limits by axis, columns and films by data source. */
 export interface Scene {
   set: Record<string, Record<string, unknown>>
   limits: Record<string, [number, number]>
   data: Record<string, Record<string, unknown>>
+  films?: Record<string, Frames>
   bytes?: Uint8Array
+}
+
+/** The frames of a film: rows of steps between two values, for one column of its source. */
+export interface Frames {
+  column: string
+  /** Time of the first frame, and from one to the next, s. */
+  start: number
+  step: number
+  packed: Uint8Array & {shape: [number, number]}
+  low: number
+  high: number
+}
+
+/** A film that can be played, as `app.figures.film` describes it. */
+export interface FilmContent {
+  source: string
+  called: string
+  /** Key of the setting that shows its figure, and the values that show and hide it. */
+  switch: [string, string, string]
+  slower: number[]
 }
 
 /** BokehJS's `ndarray`, as far as scenes need it. */
@@ -354,6 +377,7 @@ export interface FiguresContent {
   /** CSS of the grid that the figures stand in. */
   grid: string
   pointable: string[]
+  films: FilmContent[]
   /** What each figure's axes measure. */
   axes: Record<string, FigureAxes>
   late: boolean

@@ -8,12 +8,13 @@
  * @returns {Scene} the columns as data sources hold them
  */
 export function unpackScene(scene, ndarray) {
-  const data = Object.fromEntries(Object.entries(unbundled(scene, ndarray).data).map(([name, columns]) => [
+  const whole = unbundled(scene, ndarray)
+  const data = Object.fromEntries(Object.entries(whole.data).map(([name, columns]) => [
     name,
     Object.fromEntries(Object.entries(columns).map(
       ([column, values]) => [column, unpack(values, "image" in columns, ndarray)])),
   ]))
-  return {...scene, data}
+  return {...whole, data}
 }
 
 /**
@@ -25,6 +26,7 @@ export function unpackScene(scene, ndarray) {
 export function unbundled(scene, ndarray) {
   if (!scene.bytes) return scene
   const {buffer, byteOffset} = scene.bytes
+  const {films} = scene
   /** @type {(value: unknown) => unknown} */
   const restored = (value) => {
     if (Array.isArray(value)) return value.map(restored)
@@ -35,7 +37,11 @@ export function unbundled(scene, ndarray) {
     const bytes = /** @type {ArrayBuffer} */ (buffer).slice(byteOffset + from, byteOffset + to)
     return ndarray(bytes, {dtype, shape})
   }
-  return {...scene, data: /** @type {Scene["data"]} */ (restored(scene.data))}
+  return {
+    ...scene,
+    data: /** @type {Scene["data"]} */ (restored(scene.data)),
+    ...(films ? {films: /** @type {Scene["films"]} */ (restored(films))} : {}),
+  }
 }
 
 /**

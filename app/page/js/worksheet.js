@@ -21,9 +21,8 @@ const STYLE = `
   .amtlab-worksheet .code svg { display: block; width: 32mm; height: 32mm; }
   .amtlab-worksheet .lab { margin: 0; font-size: 10pt; }
   .amtlab-worksheet .name { margin: 0 0 4mm; }
-  .amtlab-worksheet .pictures { display: grid; grid-template-columns: 1fr 1fr; gap: 4mm; margin: 4mm 0; }
-  .amtlab-worksheet figure { margin: 0; break-inside: avoid; }
-  .amtlab-worksheet figure.leads { grid-column: 1 / -1; }
+  .amtlab-worksheet .pictures { display: flex; flex-wrap: wrap; align-items: end; margin: 4mm 0; }
+  .amtlab-worksheet figure { box-sizing: border-box; margin: 0; padding: 0 2mm 3mm 0; break-inside: avoid; }
   .amtlab-worksheet img { display: block; width: 100%; }
   .amtlab-worksheet .task { font-weight: bold; }
   .amtlab-worksheet li { margin: 0 0 3mm; break-inside: avoid; }
@@ -59,8 +58,13 @@ export async function printWorksheet(story, store) {
  * @param {string} link
  */
 function sheetOf({title, text, questions, task, figure}, store, code, link) {
-  const shown = store.views.filter(({el}) => el.getBoundingClientRect().width > 0)
-  const pictures = shown.map((view) => make("figure", {class: view.model.name === figure && "leads"}, pictureOf(view)))
+  const shown = store.views.map((view) => ({view, box: view.el.getBoundingClientRect()})).filter(({box}) => box.width > 0)
+  const whole = Math.max(...shown.map(({box}) => box.right)) - Math.min(...shown.map(({box}) => box.left))
+  // As wide as on the page, but for the one in question, which has a row of its own.
+  const pictures = shown.map(({view, box}) => {
+    const share = view.model.name === figure ? 1 : Math.min(box.width / whole, 1)
+    return make("figure", {style: `width: ${(100 * share).toFixed(1)}%`}, pictureOf(view))
+  })
   return make("article", {class: "amtlab-worksheet"},
     make("style", {}, STYLE),
     make("header", {},

@@ -158,7 +158,7 @@ def _growth(build: FDNBuild, at: Array, radius: Array) -> float:
     strongest = above[np.argsort(radius[above])[-count:]]
     spread = above[np.unique(np.linspace(0, len(above) - 1, count).astype(int))]
     start: Complex = 1j * at[np.union1d(strongest, spread)]
-    logarithm, slope = _eigenvalues(build, start)
+    logarithm, slope = eigenvalues(build, start)
     # a mode lies where an eigenvalue that gains comes round in phase: nearest in phase for its gain goes first
     gains = logarithm.real > math.log(LOSSLESS)
     off = np.where(gains, np.abs(logarithm.imag) / np.where(gains, logarithm.real, 1.0), np.inf)
@@ -174,7 +174,7 @@ def _growth(build: FDNBuild, at: Array, radius: Array) -> float:
         s = s[kept] + move[kept]
         if not len(s):
             break
-        logarithm, slope = _eigenvalues(build, s)
+        logarithm, slope = eigenvalues(build, s)
         rows, nearest = np.arange(len(s)), np.argmin(np.abs(logarithm), axis=1)
         with np.errstate(all="ignore"):
             move = -logarithm[rows, nearest] / slope[rows, nearest]
@@ -185,7 +185,7 @@ def _growth(build: FDNBuild, at: Array, radius: Array) -> float:
     return max((rate for rate in rates if rate > 1e-10), default=0.0) * build.fs * 20.0 / math.log(10.0)
 
 
-def _eigenvalues(build: FDNBuild, s: Complex) -> tuple[Complex, Complex]:
+def eigenvalues(build: FDNBuild, s: Complex) -> tuple[Complex, Complex]:
     """Logarithms of the loop's eigenvalues at z = exp(s), and their slopes by s, both of shape (K, N)."""
     logarithms = np.empty((len(s), build.N), dtype=np.complex128)
     slopes = np.empty_like(logarithms)

@@ -1,0 +1,249 @@
+"""A network brought to a room's decay times, levels and decay curve: rendered, measured and corrected in turn.
+Source: one correction a round, in proportion to what is off (fixed-point iteration); decay curves of Schroeder (1965).
+Not here: measuring the room (:mod:`amtlib.fdn.acoustics`), descent along gradients (:mod:`amtlib.train.run`).
+"""
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from amtlib.fdn.absorption import with_decay
+from amtlib.fdn.build import Array, FDNBuild
+from amtlib.fdn.decay import energy_decay_curve, fitted_time
+from amtlib.fdn.equaliser import graphic_equaliser
+from amtlib.fdn.noise import octave_gain
+from amtlib.fdn.response import render
+from amtlib.lti import fast_length
+
+#: Decay curves are compared over so many dB, and their levels set after so many seconds.
+CURVE_DB, SETTLED = 40.0, 0.01
+#: What a fit may be off before it is said: times (share) and levels (dB) by octave, decay curve (dB).
+TIMES_OFF, LEVEL_OFF, CURVE_OFF = 0.05, 1.0, 1.0
+# A curve has this many points per second.
+_PER_SECOND = 1000
+# Longest pre-delay in s.
+_LATEST = 0.1
+# Good enough: times (share) and levels (dB); most of the energy of a band that the direct sound may have.
+_TIMES, _LEVELS, _DIRECT = 0.004, 0.05, 0.85
+_CORRECTION, _NEAR = 0.9, 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Octaves:
+    """
+    Decay times, levels and the decay curve of a response without noise.
+
+    Parameters
+    ----------
+    times : array, shape (K,)
+        T30 in s, mean of the channels; NaN where the response holds less.
+    levels : array, shape (K, n_out, n_in)
+        Energy in dB.
+    energy : array, shape (n_out, n_in)
+        Of the whole response.
+    curves : array, shape (P, n_out, n_in)
+        Broadband decay curves in dB re their start, every millisecond.
+
+    Examples
+    --------
+    >>> Octaves(np.ones(2), np.zeros((2, 1, 1)), np.ones((1, 1)), np.zeros((9, 1, 1))).times.shape
+    (2,)
+    """
+
+    times: Array
+    levels: Array
+    energy: Array
+    curves: Array
+
+
+def octaves(h: Array, fs: float, centres: Array) -> Octaves:
+    """
+    Measure a response without noise, (T, n_out, n_in), quickly.
+
+    Examples
+    --------
+    >>> t = np.arange(48000) / 48000
+    >>> h = np.random.default_rng(0).standard_normal(48000) * 10.0 ** (-3.0 * t / 0.5)
+    >>> bool(abs(octaves(h[:, None, None], 48000.0, np.array([1000.0])).times[0] - 0.5) < 0.02)
+    True
+    """
+    flat = h.reshape(len(h), -1)
+    n_fft = fast_length(2 * len(h))
+    f = np.fft.rfftfreq(n_fft, 1.0 / fs)
+    step = max(1, len(h) // 4096)
+    times = np.full((len(centres), flat.shape[1]), math.nan)
+    levels = np.empty_like(times)
+    gains = [octave_gain(f, centre) for centre in centres]
+    for channel in range(flat.shape[1]):
+        spectrum = np.fft.rfft(flat[:, channel], n_fft)
+        energies = np.square(np.abs(spectrum)) / n_fft
+        energies[1:-1] *= 2.0
+        for band, gain in enumerate(gains):
+            levels[band, channel] = 10.0 * math.log10(max(float(np.square(gain) @ energies), 1e-300))
+            power = np.square(np.fft.irfft(spectrum * gain, n_fft)[: len(h)])
+            energy = np.cumsum(power[::-1])[::-1][::step]
+            if energy[0] > 0.0:
+                times[band, channel] = fitted_time(energy, len(h) / step, -5.0, -35.0, fs / step)
+    found = np.isfinite(times)
+    sums = np.where(found, np.log(np.where(found, times, 1.0)), 0.0).sum(axis=1)
+    counts = found.sum(axis=1)
+    mean = np.where(counts > 0, np.exp(sums / np.maximum(counts, 1)), math.nan)
+    hop = max(1, round(fs / _PER_SECOND))
+    whole = np.square(h).sum(axis=0)
+    return Octaves(mean, levels.reshape(-1, *h.shape[1:]), whole, energy_decay_curve(h)[::hop])
+
+
+def curve_distance(wanted: Array, reached: Array) -> float:
+    """
+    Return the rms difference in dB of decay curves, over the first 40 dB of those that are wanted.
+
+    Examples
+    --------
+    >>> curve_distance(np.zeros((3, 1, 1)), np.full((3, 1, 1), -2.0))
+    2.0
+    """
+    length = min(len(wanted), len(reached))
+    heard = wanted[:length] > -CURVE_DB
+    return float(np.sqrt(np.square((wanted[:length] - reached[:length])[heard]).mean()))
+
+
+def distance(found: Octaves, wanted: Octaves) -> float:
+    """
+    Return how far a network is off: 1 for 5 % of decay time, for 1 dB of level, and for 1 dB of the decay curve.
+
+    Examples
+    --------
+    >>> one = Octaves(np.ones(2), np.zeros((2, 1, 1)), np.ones((1, 1)), np.zeros((9, 1, 1)))
+    >>> distance(one, one)
+    0.0
+    """
+    both = np.isfinite(found.times) & np.isfinite(wanted.times)
+    times = (
+        np.abs(found.times[both] / wanted.times[both] - 1.0).mean() / TIMES_OFF if both.any() else math.inf
+    )
+    level = np.abs(found.levels - wanted.levels).mean() / LEVEL_OFF
+    return float(times + level + curve_distance(wanted.curves, found.curves) / CURVE_OFF)
+
+
+@dataclass
+class Calibration:
+    """
+    A network on its way to a room: its core, and what is corrected.
+
+    Parameters
+    ----------
+    core : FDNBuild
+        Delays, matrix and gains; neither filters nor direct path.
+    centres : array, shape (K,)
+        Octaves in Hz.
+    times : array, shape (K,)
+        Decay times of the filters in s.
+    gains : array, shape (K, n_out)
+        Output equaliser in dB.
+    seconds : float
+        How long a response is rendered.
+    direct : array, shape (n_out, n_in)
+        Direct path.
+    pre_delay : int
+        In samples.
+
+    Examples
+    --------
+    >>> core = FDNBuild([[1.0]], [1.0], [1.0], 0.0, [480], 48000)
+    >>> Calibration(core, np.array([1000.0]), np.ones(1), np.zeros((1, 1)), 0.5, np.zeros((1, 1)), 0).build().N
+    1
+    """
+
+    core: FDNBuild
+    centres: Array
+    times: Array
+    gains: Array
+    seconds: float
+    direct: Array
+    pre_delay: int
+
+    def build(self) -> FDNBuild:
+        """Return the network as it now is; raises ValueError where no filters have these times."""
+        mean = self.gains.mean(axis=0)
+        core = with_decay(self.core, dict(zip(self.centres.tolist(), self.times.tolist(), strict=True)))
+        return replace(
+            core,
+            C=core.C * 10.0 ** (mean / 20.0)[:, None],
+            D=self.direct,
+            post_eq=graphic_equaliser(self.gains - mean, self.centres, core.fs),
+            pre_delay=self.pre_delay,
+        )
+
+    def response(self) -> Array:
+        """Return its impulse response, (T, n_out, n_in)."""
+        build = self.build()
+        return render(build, self.seconds).reshape(-1, build.n_out, build.n_in)
+
+    def correct(self, target: Octaves, rounds: int) -> None:
+        """Bring times, levels and decay curve nearer to the target's in so many rounds, and keep the nearest."""
+        known = np.isfinite(target.times)
+        best, kept = math.inf, dict(self.__dict__)
+        for index in range(rounds + 1):
+            found = octaves(self.response(), self.core.fs, self.centres)
+            off = distance(found, target)
+            if off < best:
+                best, kept = off, dict(self.__dict__)
+            if index == rounds:
+                break
+            wrong = np.where(known & np.isfinite(found.times), target.times / found.times, 1.0)
+            louder = target.levels - found.levels
+            if np.abs(wrong - 1.0).max() < _TIMES and np.abs(louder.mean(axis=2)).max() < _LEVELS:
+                break
+            before = self.times
+            self.times = np.clip(self.times * wrong**_CORRECTION, 0.02, 60.0)
+            try:
+                self.build()
+            except ValueError:  # too steep for the filters: the times stay
+                self.times = before
+            share = self._wet_share(target)
+            self.gains = self.gains + np.clip(louder / share, -60.0, 60.0).mean(axis=2)
+            across = louder.mean(axis=(0, 1)) - louder.mean()
+            self.core = replace(self.core, B=self.core.B * 10.0 ** (across / 20.0))
+            # while levels are far off, the decay curve is that of other octaves
+            if np.abs(np.median(louder, axis=0)).max() < _NEAR and index < max(rounds - 2, 1):
+                self._start(target, found)
+        self.__dict__.update(kept)
+
+    def _flat_share(self) -> Array:
+        """Share of the energy of a click that each octave has, (K, 1, 1)."""
+        f = np.linspace(0.0, self.core.fs / 2.0, 2**15)
+        return np.array([np.square(octave_gain(f, centre)).mean() for centre in self.centres])[:, None, None]
+
+    def _wet_share(self, target: Octaves) -> Array:
+        """Share of each band's energy that comes from the lines: what the equaliser can change."""
+        direct = self._flat_share() * np.square(self.direct) / 10.0 ** (target.levels / 10.0)
+        return np.asarray(np.clip(1.0 - direct, 0.2, 1.0))
+
+    def _start(self, target: Octaves, found: Octaves) -> None:
+        """Set the direct sound, or the pre-delay, so that the decay curves meet once the first echoes are past."""
+        first = round(SETTLED * _PER_SECOND)
+        length = min(len(target.curves), len(found.curves))
+        if length <= first + 10:
+            return
+        wanted, reached = target.curves[first:length], found.curves[first:length]
+        heard = (wanted > -CURVE_DB) & (reached > -CURVE_DB)
+        if not heard.any(axis=0).all():
+            return
+        low = (np.where(heard, wanted - reached, 0.0).sum(axis=0)) / heard.sum(axis=0)
+        own = np.square(self.direct)
+        shares = self._flat_share()
+        # the lines make up this share of all energy now; with what is wanted, 10^(low / 10) times that
+        wet = np.clip(1.0 - own / found.energy, 0.02, 1.0) * 10.0 ** (low / 10.0)
+        # below 120 Hz a band holds so few modes that its level says little about the direct sound
+        heard_bands = self.centres >= min(120.0, float(self.centres[-1]))
+        most = _DIRECT * (10.0 ** (target.levels / 10.0) / shares)[heard_bands].min(axis=0)
+        energy = np.clip((1.0 - wet) * target.energy, 0.0, most)
+        if not own.any() and (self.pre_delay or low.mean() > 0.0):  # the lines begin too early, or too late
+            moved = float(low.mean()) * float(np.exp(np.log(self.times).mean())) / 60.0
+            least, most_late = 0, round(_LATEST * self.core.fs)
+            wished = self.pre_delay + round(moved * self.core.fs)
+            self.pre_delay = min(max(wished, least), most_late)
+            if wished >= least:
+                return
+        self.direct = np.where(self.direct < 0.0, -1.0, 1.0) * np.sqrt(energy)

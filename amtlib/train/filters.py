@@ -1,0 +1,171 @@
+"""Filters that train: decay times by band that can never make a loop grow, and an output equaliser of minimum phase.
+Source: the designs of :mod:`amtlib.fdn.absorption` and :mod:`amtlib.fdn.equaliser`, which have gradients.
+Not here: the graph that they stand in (:mod:`amtlib.train.graph`).
+"""
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from amtlib.fdn.absorption import BandAbsorption, absorption_times, best_crossover
+from amtlib.fdn.build import Array, FDNBuild
+from amtlib.fdn.equaliser import Peaks
+from amtlib.fdn.noise import octave_centres
+
+#: Decay times that training may reach, s, and the one that bounds the loop's gain at every frequency.
+SHORTEST, LONGEST, CEILING = 0.05, 30.0, 60.0
+# No line may lose more than this in one round, dB: the loop's gains are divided by.
+_DEEPEST_DB = 200.0
+# Linear systems solved for the gains of the peaks; gains (dB) beyond these are not looked for.
+_ROUNDS, _MOST_DB = 12, 60.0
+# Largest gain of an output band, dB.
+_EQ_DB = 40.0
+_NEPER = 20.0 / math.log(10.0)
+
+
+def trained_centres(fs: float) -> Array:
+    """
+    Return the octaves whose times and gains train: from 62.5 Hz to 16 kHz, where they lie below 0.45 fs.
+
+    Examples
+    --------
+    >>> trained_centres(48000.0)[[0, -1]]
+    array([   62.5, 16000. ])
+    """
+    centres = np.union1d(octave_centres(fs), 16000.0)
+    return np.asarray(centres[(centres < 0.45 * fs) & (centres <= 16000.0)])
+
+
+class TrainedDecay:
+    """
+    From free numbers to absorption filters, by way of decay times in bands: the map of a parameter that trains.
+
+    Parameters
+    ----------
+    build : FDNBuild
+        The network that training starts from, with filters: their times are its start.
+
+    Attributes
+    ----------
+    centres : array, shape (K,)
+        Octave centres in Hz.
+    start : Tensor, float64, shape (K,)
+        The numbers of the start.
+
+    Raises
+    ------
+    ValueError
+        If the network has no decay, or one that is out of the range of training.
+
+    Notes
+    -----
+    *The loop contracts, whatever the numbers.* A number x stands for the time ``T = low (high / low)^s(x)`` with the
+    logistic function s, so ``low <= T <= high`` for every finite x. The filter of a line of m samples is a shelf and K
+    peaks, all stable for any finite gains of theirs (gains are limited to 60 dB). U, the sum over the stages of the
+    larger of their levels at both ends of an interval, is at least the level of the cascade at each frequency of that
+    interval, for each stage rises or falls steadily within it (see :class:`amtlib.fdn.absorption.BandAbsorption`). The
+    whole cascade is then lowered by ``max(0, U - L)``, where ``L = -60 m / (60 s fs)`` dB is the level of a decay of 60
+    s. Hence no level at any frequency is above L < 0 dB. The matrix has norm 1, so the loop's norm is at most the
+    largest of ``10^(L / 20)`` over the lines, below 1, and every mode decays at least as fast as 60 dB in 60 s times
+    the ratio of the longest to the shortest line.
+
+    Examples
+    --------
+    >>> from amtlib.fdn.design import design_fdn
+    >>> decay = TrainedDecay(design_fdn(N=4, rt=(2.0, 1.0), rng=7))
+    >>> decay.times(decay.start).round(decimals=2)[[0, -1]]
+    tensor([2.0000, 1.1400], dtype=torch.float64)
+    """
+
+    def __init__(self, build: FDNBuild) -> None:
+        if build.filters is None:
+            raise ValueError("decay cannot train in a network without one: give rt, such as rt=(2.0, 1.0)")
+        fs = build.fs
+        self.centres = trained_centres(fs)
+        times = absorption_times(build.filters, build.delays, fs, self.centres)
+        if not (times.max(axis=1) <= 1.2 * times.min(axis=1)).all():
+            raise ValueError(
+                "decay trains one time for all lines in each octave, and those of this network differ (two slopes): "
+                "leave its decay as it is, or give one slope"
+            )
+        with np.errstate(divide="ignore"):
+            start = 1.0 / np.mean(1.0 / times, axis=1)  # of the mean loss per second
+        self.low = max(SHORTEST, 60.0 * float(build.delays.max()) / (_DEEPEST_DB * fs))
+        self.high = LONGEST
+        inside = (start > self.low) & (start < self.high)
+        if not inside.all():
+            band = int(np.argmin(inside))
+            raise ValueError(
+                f"decay cannot train from {start[band]:.3g} s at {self.centres[band]:g} Hz: start from more than "
+                f"{self.low:.3g} s and less than {self.high:g} s in every octave"
+            )
+        self.filters = BandAbsorption(self.centres, build.delays, fs, best_crossover(self.centres, start, fs))
+        share = np.log(start / self.low) / math.log(self.high / self.low)
+        self.start = torch.from_numpy(np.log(share / (1.0 - share)))
+        self.sections = len(self.centres) + 1
+
+    def times(self, x: Tensor) -> Tensor:
+        """Return the decay times in s, (K,), of the numbers."""
+        return self.low * torch.pow(self.high / self.low, torch.sigmoid(x.double()))
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return the sections, float64, (K + 1, 6, N), of the numbers (K,), or of one column for each line (K, N)."""
+        numbers = x.cpu()
+        times = self.times(numbers if numbers.ndim == 2 else numbers[:, None])
+        found = self.filters.sections(times, CEILING, rounds=_ROUNDS, most_db=_MOST_DB)
+        return found.to(x.device)
+
+
+class TrainedEqualiser:
+    """
+    From free numbers to an output equaliser: one number for each octave and output, its gain in nepers at first.
+
+    Parameters
+    ----------
+    build : FDNBuild
+        The network that training starts from; the gains of its `post_eq` at the octave centres are the start, 0 dB
+        without one.
+
+    Notes
+    -----
+    Gains are ``40 dB tanh(x / 40 dB)``; the sections are of minimum phase for all of them.
+
+    Examples
+    --------
+    >>> from amtlib.fdn.design import design_fdn
+    >>> equaliser = TrainedEqualiser(design_fdn(N=4, rng=7))
+    >>> equaliser(equaliser.start).shape
+    torch.Size([10, 6, 1])
+    """
+
+    def __init__(self, build: FDNBuild) -> None:
+        self.centres = trained_centres(build.fs)
+        gains = np.zeros((len(self.centres), build.n_out))
+        if build.post_eq is not None:
+            z = np.exp(-2j * math.pi * self.centres / build.fs)[:, None]
+            for b0, b1, b2, a0, a1, a2 in build.post_eq:
+                gains += 20.0 * np.log10(np.abs((b0 + z * (b1 + z * b2)) / (a0 + z * (a1 + z * a2))))
+        if np.abs(gains).max() >= 0.95 * _EQ_DB:
+            raise ValueError(
+                f"post_eq cannot train from {np.abs(gains).max():.3g} dB: put the level into C, so that no octave is "
+                f"beyond {0.95 * _EQ_DB:g} dB"
+            )
+        self._peaks = Peaks(self.centres, build.fs)
+        self.start = torch.from_numpy(_EQ_DB / _NEPER * np.arctanh(gains / _EQ_DB))
+        self.sections = len(self.centres) + 1
+
+    def gains(self, x: Tensor) -> Tensor:
+        """Return the gains in dB, (K, n_out), of the numbers."""
+        return _EQ_DB * torch.tanh(x.double() * (_NEPER / _EQ_DB))
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return the sections, float64, (K + 1, 6, n_out), of the numbers (K, n_out)."""
+        gains = self.gains(x.cpu())
+        mean = gains.mean(dim=0)
+        whole = torch.zeros(1, 6, gains.shape[1], dtype=torch.float64)
+        whole[0, 3] = 1.0
+        whole = torch.cat([torch.pow(10.0, mean / 20.0)[None, None], whole[:, 1:]], dim=1)
+        solved = self._peaks.gains(gains - mean, rounds=_ROUNDS).clamp(-_MOST_DB, _MOST_DB)
+        return torch.cat([whole, self._peaks.sections(solved)]).to(x.device)

@@ -1,0 +1,84 @@
+"""A curve that moves, slowed down, when it is played: all of its frames travel once, and the browser draws them.
+
+Not playing: see page/js/film.js.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypedDict
+
+import holoviews as hv
+import numpy as np
+
+from app.figures.axes import Array, Axis
+from app.figures.layers import Curve
+from app.figures.wire import packed
+
+
+class FilmContent(TypedDict):
+    """What a page plays a film with: its source in the scene, and the fields of `Film`."""
+
+    source: str
+    called: str
+    switch: list[str]
+    slower: list[int]
+
+
+@dataclass(frozen=True)
+class Film(Curve):
+    """A curve that moves when it is played; `values` returns x of shape ``(K,)``, the frames of shape ``(M, K)`` and
+    their times in s, of shape ``(M,)`` and equally far apart. The frame in the middle is drawn while nothing plays.
+
+    Parameters
+    ----------
+    switch : tuple of str
+        What shows and hides the figure: the key of a setting, its value that shows it, and the one that hides it.
+    called : str
+        What the page calls the film.
+    slower : sequence of int
+        How many times slower than the sound it can be played.
+    """
+
+    switch: tuple[str, str, str] = ("", "", "")
+    called: str = ""
+    slower: Sequence[int] = (200, 1000)
+    nothing: ClassVar[Any] = (np.zeros(0), np.zeros((1, 0)), np.zeros(1))
+
+    @staticmethod
+    def _still(values: Any) -> tuple[Array, Array]:
+        along, frames, _ = values
+        return along, frames[len(frames) // 2]
+
+    def element(self, values: Any, x: Axis, y: Axis, label: str) -> hv.Element:
+        """Return the curve of the frame in the middle."""
+        return super().element(self._still(values), x, y, label)
+
+    def columns(self, values: Any, x: Axis, y: Axis) -> dict[str, Any]:
+        """Return the columns of the frame in the middle."""
+        return super().columns(self._still(values), x, y)
+
+    def film(self, values: Any, y: Axis) -> dict[str, Any]:
+        """Return all frames as they travel: one byte a value, with the column that shows them, and their times."""
+        _, frames, times = values
+        up = y.place(frames)
+        far = float(np.abs(up).max(initial=0.0)) or 1.0
+        step = float(times[1] - times[0]) if len(times) > 1 else 1.0
+        return {"column": y.name, "start": float(times[0]), "step": step, **packed(up, -far, far)}
+
+    def table(self, values: Any, x: Axis, y: Axis) -> dict[str, Array]:
+        """Return every frame, one below the other, with its time."""
+        along, frames, times = map(np.asarray, values)
+        return {
+            "Time (s)": np.repeat(times, len(along)),
+            x.heading: np.tile(along, len(frames)),
+            y.heading: frames.ravel(),
+        }
+
+    def content(self, source: str) -> FilmContent:
+        """Return what a page plays it with."""
+        return {
+            "source": source,
+            "called": self.called,
+            "switch": list(self.switch),
+            "slower": list(self.slower),
+        }

@@ -1,0 +1,125 @@
+"""A network fitted to a room: decay times, levels, decay curve, direct sound and pre-delay of made rooms are met."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from amtlib.fdn import design_fdn, octave_bands, render
+from amtlib.fdn.noise import octave_centres
+from amtlib.train import Trainable, fit_room
+from amtlib.train.losses import FlatMagnitude, MatchMelSpectrogram
+
+
+def room(
+    times: tuple[float, float],
+    fs: float = 16000.0,
+    seconds: float = 1.0,
+    direct: float = 0.0,
+    noise: float = 0.0,
+    silence: float = 0.0,
+    seed: int = 1,
+) -> np.ndarray:
+    """Noise that decays in each octave in its own time, from one at 62.5 Hz to another at the top."""
+    rng = np.random.default_rng(seed)
+    t = np.arange(round(seconds * fs)) / fs
+    centres = octave_centres(fs)
+    each = np.interp(np.log(centres), np.log(centres[[0, -1]]), times)
+    bands = octave_bands(rng.standard_normal(len(t)), fs, centres)
+    # an octave's gain is squared: so the octaves add up to the whole
+    bands = np.stack(
+        [octave_bands(band, fs, [centre])[0] for band, centre in zip(bands, centres, strict=True)]
+    )
+    found = 0.02 * (bands * 10.0 ** (-3.0 * t / each[:, None])).sum(axis=0)
+    found[0] += direct
+    found = np.concatenate([np.zeros(round(silence * fs)), found])
+    return np.asarray(found + noise * rng.standard_normal(len(found)))
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        {"times": (0.5, 0.3)},
+        {"times": (0.4, 0.6), "direct": 0.5},
+        {"times": (0.5, 0.25), "direct": 0.4, "noise": 2e-5, "silence": 0.1},
+    ],
+)
+def test_times_levels_and_curve_of_a_room_are_met(made: dict[str, Any]) -> None:
+    fit = fit_room(room(**made), 16000.0, lines=12, max_steps=0)
+    assert fit.t30_off < 0.01
+    assert fit.level_off < 0.1
+    assert fit.curve_db < 1.1
+    assert fit.certificate.certain
+    assert fit.onset == pytest.approx(made.get("silence", 0.0), abs=2e-3)
+    if "direct" in made:
+        assert fit.build.D[0, 0] == pytest.approx(made["direct"], rel=0.2)
+    assert "T30 within" in fit.sentence()
+    assert len(fit.table()) == len(fit.target.centres)
+
+
+def test_a_network_fits_a_network() -> None:
+    other = design_fdn(N=8, rt=[0.5, 0.5, 0.45, 0.4, 0.35, 0.3, 0.3, 0.25], fs=32000.0, rng=4)
+    fit = fit_room(render(other, 0.8), 32000.0, max_steps=0)
+    assert fit.t30_off < 0.01
+    assert fit.level_off < 0.1
+
+
+def test_training_towards_a_loss_of_ones_own_goes_into_the_fit() -> None:
+    h = room((0.3, 0.2), seconds=0.5)
+    fit = fit_room(h, 16000.0, lines=6, loss=MatchMelSpectrogram((256,)), max_steps=3, time_budget=60.0)
+    assert fit.steps == 3
+    assert fit.t30_off < 0.02
+    matrix_only = fit_room(
+        h, 16000.0, lines=6, loss=FlatMagnitude(), max_steps=2, time_budget=60.0, trainable=Trainable()
+    )
+    assert matrix_only.steps == 2
+
+
+def test_without_time_nothing_trains_and_the_report_says_so() -> None:
+    fit = fit_room(room((0.3, 0.2), seconds=0.5), 16000.0, lines=4, max_steps=100, time_budget=0.01)
+    assert fit.steps == 0
+    assert any("Training had no time" in each for each in fit.problems)
+
+
+def test_stereo_stays_stereo_and_every_input_keeps_its_level() -> None:
+    pairs = [
+        [room((0.4, 0.3), seed=2 * o + i) * (1.0 + o) * (1.0 + 3.0 * i) for i in range(2)] for o in range(2)
+    ]
+    mimo = np.moveaxis(np.array(pairs), 2, 0)
+    fit = fit_room(mimo, 16000.0, max_steps=0)
+    assert (fit.build.n_out, fit.build.n_in) == (2, 2)
+    assert fit.target.level.shape == fit.reached.level.shape == (7, 2, 2)
+    assert np.abs((fit.reached.level - fit.target.level)[1:].mean(axis=0)).max() < 1.5
+    assert fit_room(mimo[:, :, 0], 16000.0, lines=8, max_steps=0).build.n_out == 2
+
+
+def test_octaves_without_decay_take_their_neighbours_time_and_say_so() -> None:
+    h = room((0.4, 0.4))
+    spectrum = np.fft.rfft(h, 2 * len(h))
+    f = np.fft.rfftfreq(2 * len(h), 1 / 16000.0)
+    h = np.fft.irfft(np.where(f > 300.0, spectrum, 0.0))[: len(h)]
+    h = h + 1e-3 * np.random.default_rng(3).standard_normal(len(h))
+    fit = fit_room(h, 16000.0, lines=8, max_steps=0)
+    assert any("its neighbours' time was taken" in each for each in fit.problems)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"rir": np.ones(16000)}, "rir does not decay"),
+        ({"rir": np.zeros(16000)}, "channel 0 of rir is silent"),
+        ({"rir": np.ones(1)}, "rir has 1 samples"),
+        ({"rir": np.sin(np.arange(16000) * 0.1)}, "rir does not decay"),
+        ({"rir": room((0.02, 0.02), seconds=0.3)}, "0.05 to 30 s can be fitted"),
+        ({"fs": 1000.0}, "fs = 1000 Hz leaves too few octaves"),
+        ({"lines": 0}, "N must be positive"),
+        ({"rir": np.repeat(room((0.3, 0.3))[:, None], 3, axis=1), "lines": 2}, "lines = 2 are fewer than"),
+        ({"max_steps": -1}, "max_steps = -1"),
+        ({"time_budget": math.inf}, "time_budget = inf"),
+    ],
+)
+def test_what_cannot_be_fitted_is_refused_in_one_sentence(arguments: dict[str, Any], message: str) -> None:
+    settings: dict[str, Any] = {"rir": room((0.3, 0.3)), "fs": 16000.0, "lines": 4, **arguments}
+    with pytest.raises(ValueError, match=message):
+        fit_room(settings.pop("rir"), settings.pop("fs"), **settings)
