@@ -64,7 +64,7 @@ export function liveSection(content, tools, ask, store) {
   const drop = make("label", {class: "drop own", title: "It stays in this browser"}, "Own sound …", files)
   const node = make("div", {class: "group live", role: "group", "aria-label": "Live"},
     make("span", {class: "label"}, "Live"), toggle,
-    make("span", {class: "choices", role: "group", "aria-label": "What is heard live"}, ...choices),
+    make("span", {class: "heard", role: "group", "aria-label": "What is heard live"}, ...choices),
     source.node,
     make("span", {class: "mix"}, make("label", {for: wetId}, "Dry"), slider, make("span", {"aria-hidden": "true"}, "Wet")),
     drop, status)
