@@ -1,4 +1,4 @@
-"""Who answers: listeners outside of the program, and made-up ones whose psychometric function is known.
+"""Observers of trials: listeners outside of the program, and simulated ones with a known psychometric function.
 Source: none; plain bookkeeping.
 Not here: models that listen (:mod:`amtlib.experiments.model_observer`).
 """
@@ -12,7 +12,7 @@ from amtlib.signals.frame import whole
 
 
 class Observer(Protocol):
-    """Whoever answers the trials of a run."""
+    """Answers the trials of a run."""
 
     def answer(self, trial: Trial) -> int | None:
         """
@@ -52,7 +52,7 @@ class ExternalObserver:
 
     def give(self, number: int, interval: int) -> None:
         """
-        Give the answer to a trial; one to a trial that is over, as by a second click, is forgotten.
+        Give the answer to a trial; one to an earlier trial, such as a second click, is dropped.
 
         Parameters
         ----------

@@ -1,6 +1,6 @@
 """A run of an experiment: trials, answers, and the threshold; it follows from a seed and is one JSON file.
 Source: none; plain bookkeeping.
-Not here: how the next value is chosen (:mod:`amtlib.experiments.procedures`), and who answers.
+Not here: how the next value is chosen (:mod:`amtlib.experiments.procedures`), and observers.
 """
 
 import json
@@ -71,7 +71,7 @@ class Run:
     trials : list of Answered
         What was answered so far.
     observer : str
-        Who answered last.
+        The last one that answered.
 
     Raises
     ------
@@ -165,7 +165,7 @@ class Run:
         Parameters
         ----------
         observer : Observer
-            Who answers.
+            A model, a simulated listener, or one outside of the program.
 
         Returns
         -------

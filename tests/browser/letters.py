@@ -164,7 +164,7 @@ _BOXES = """(onPage) => {
       if (onPage && node.matches(".view")) above = node.getBoundingClientRect().top
       if (node.matches("[data-name]")) {
         const {left, top, width, height} = node.getBoundingClientRect()
-        if (width > 0 && height > 0) found[node.dataset.name] = [left, top - above, width, height]
+        if (node.querySelector(".bk-Figure")?.getBoundingClientRect().width > 0) found[node.dataset.name] = [left, top - above, width, height]
       }
       if (node.shadowRoot) visit(node.shadowRoot)
     }

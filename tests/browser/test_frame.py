@@ -133,9 +133,7 @@ def test_what_is_done_with_a_page_stands_in_its_title_bar(server: Server, page: 
         assert box is not None
         assert box["y"] + box["height"] <= 60
     bar.get_by_role("button", name="Copy link", exact=True).click()
-    expect(page.locator(".message")).to_contain_text(
-        "Copy the link from the address bar"
-    )  # no clipboard here
+    expect(page.locator(".message")).to_contain_text("Link copied")
 
 
 def test_on_a_phone_the_labs_and_the_buttons_are_in_a_menu(server: Server, browser: Browser) -> None:

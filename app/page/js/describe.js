@@ -19,6 +19,7 @@ const CALM_MS = 600
  */
 export function describeFigures(document, targets) {
   const write = () => figuresOf(document).forEach((figure, i) => {
+    targets[i].setAttribute("aria-hidden", String(!figure.visible))
     targets[i].setAttribute("aria-label", titleOf(figure))
     targets[i].setAttribute("aria-description", description(figure))
   })

@@ -83,9 +83,9 @@ export async function figures(model, el, store) {
     figure.height = height - 1
     requestAnimationFrame(() => { if (figure.height === height - 1) figure.height = height })
   }
-  const topOf = (/** @type {Figure} */ {name}) => {
-    const box = targets.find((target) => target.dataset.name === name)?.getBoundingClientRect()
-    return box && box.height > 0 ? box.top : null
+  const topOf = (/** @type {Figure} */ {name, visible}) => {
+    const target = targets.find((target) => target.dataset.name === name)
+    return target && visible ? target.getBoundingClientRect().top : null
   }
   setStage(document, grid, store, fitTexts(document, relayout, topOf), relayout)
   const describe = describeFigures(document, targets)
