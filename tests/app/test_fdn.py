@@ -35,13 +35,13 @@ from app.rooms import ROOMS
 QUICK = {"n.lines": 4, "t.steps": 30, "t.rate": 0.01}
 
 
-_ANALYSED: dict[Any, Analysis] = {}
+_ANALYZED: dict[Any, Analysis] = {}
 
 
 @pytest.fixture(autouse=True)
-def _what_was_analysed_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+def _what_was_analyzed_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     """Count the modes of a network once: most pages here open with the same one."""
-    analyse = findings.analysis
+    analyze = findings.analysis
 
     def analysis(build: fdn.FDNBuild, response: np.ndarray[Any, Any], *room: Any) -> Analysis:
         key = (
@@ -49,9 +49,9 @@ def _what_was_analysed_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
             build.fs,
             repr(room),
         )
-        if key not in _ANALYSED:
-            _ANALYSED[key] = analyse(build, response, *room)
-        return _ANALYSED[key]
+        if key not in _ANALYZED:
+            _ANALYZED[key] = analyze(build, response, *room)
+        return _ANALYZED[key]
 
     monkeypatch.setattr(findings, "analysis", analysis)
 
@@ -375,7 +375,7 @@ def test_a_network_begins_as_strong_and_as_long_as_the_room(lab: FdnModel, slug:
 
 
 @pytest.mark.parametrize("fs", [8000, 16000, 32000, 44100, 48000])
-def test_every_rate_trains_sounds_and_is_analysed(lab: FdnModel, fs: int) -> None:
+def test_every_rate_trains_sounds_and_is_analyzed(lab: FdnModel, fs: int) -> None:
     lab.update({"n.fs": fs, "t.goal": "match_mel_spectrogram", "t.steps": 2, "t.nfft": 8192})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -6,6 +6,7 @@
 import {make} from "./dom.js"
 import {drawerIsOpen, whenDrawerMoves} from "./frame.js"
 import {messages} from "./messages.js"
+import {whenStarted} from "./store.js"
 
 // From this width of the window, px, an open drawer has the lesson.
 const BESIDE = 1200
@@ -36,13 +37,17 @@ export function layout(el, store) {
     root.classList.toggle("beside", place === lesson && !card.hidden)
   }
   // On a phone the drawer leaves the upper half of the screen: the figures stand there.
-  const show = () => { if (drawerIsOpen() && window.innerWidth < PHONE) figures.scrollIntoView({block: "start"}) }
+  const show = () => {
+    if (drawerIsOpen() && window.innerWidth < PHONE)
+      requestAnimationFrame(() => figures.scrollIntoView({block: "start"}))
+  }
   store.watchers.add(settle)
   wide.addEventListener("change", settle)
-  if (store.permalink) {
+  whenStarted(store, () => {
+    if (!store.permalink) return
     whenDrawerMoves(settle)
     whenDrawerMoves(show)
-  }
+  })
   settle()
   return {head, card, figures, tools}
 }
