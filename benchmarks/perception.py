@@ -1,4 +1,5 @@
-"""How fast hair cells, adaptation and modulation filters are, beside plain loops of torch as a rival has them.
+"""How fast hair cells, adaptation and modulation filters are, beside plain loops of torch as a rival has them; and
+how long a model takes to listen to an experiment.
 Run: ``python benchmarks/perception.py [--seconds 0.2]`` from the checkout (with the ``perception`` extra); minutes.
 Not a test: figures depend on the machine and on who else uses it. Compare within one run.
 
@@ -32,12 +33,15 @@ from amtlib import (
     erb2fc,
     fc2erb,
 )
+from amtlib.experiments import ModelObserver, Run, UpDown, experiment
 
 FS, CHANNELS = 44100, 50
 #: What the project holds itself to, in s for 50 channels of one second on two idle threads; backward as a multiple
 TARGETS = {"AdaptLoop": 0.25, "IHCPaulick2024": 0.15}
 BACKWARD = 4.0
 WHOLE = {"Dau1997": 0.4, "Paulick2024": 0.7}
+#: s for a run of 60 trials of three intervals of 500 ms
+LISTENING = 30.0
 
 
 def adapt_plainly(module: AdaptLoop, x: Tensor) -> Tensor:
@@ -140,6 +144,18 @@ def main() -> None:
         taken = seconds(lambda m=model, x=x: m(x), 3)
         target = f"{WHOLE[kind.__name__]:9.3f}" if kind.__name__ in WHOLE else ""
         print(f"{f'{kind.__name__} ({model.num_channels})':22s}{taken:9.3f}{target}")
+    print("a run of 60 trials of 3 intervals of 500 ms, 2 down and 1 up, Paulick2024 (50 channels)")
+    for name in ("intensity_discrimination", "tone_in_noise"):
+        question = experiment(name)
+        listener = ModelObserver(Paulick2024(FS))
+        begin = time.perf_counter()
+        watched = len(listener.region(question))
+        prepared = time.perf_counter() - begin
+        run = Run(question, UpDown(most=60, reversals=40), seed=1)
+        taken = seconds(lambda run=run, who=listener: run.proceed(who), 1)
+        assert len(run.trials) == 60
+        what = f"{name} ({watched})"
+        print(f"{what:32s}{taken:9.1f}{LISTENING:9.1f}   and once before it {prepared:.1f}")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from amtlib.fdn.acoustics import RoomMeasures, room_measures
 from amtlib.fdn.bands import standard_centres
 from amtlib.fdn.build import MAX_DELAY, MAX_LINES, FDNBuild
 from amtlib.fdn.certificate import Stability, stability
+from amtlib.fdn.coupling import coupled_matrix
 from amtlib.fdn.decay import (
     ReverberationTimes,
     echo_density,
@@ -68,6 +69,7 @@ __all__ = [
     "build_from_json",
     "build_to_json",
     "colouration",
+    "coupled_matrix",
     "design_fdn",
     "echo_density",
     "energy_decay_curve",

@@ -8,14 +8,16 @@ import itertools
 import math
 import warnings
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from amtlib.fdn.bands import DecayTimes, by_band
+from amtlib.fdn.bands import DecayTimes, by_band, two_slopes
 from amtlib.fdn.build import Array, FDNBuild, real_array, sampling_rate, whole_delays
+from amtlib.fdn.coupling import first_group
 from amtlib.fdn.equaliser import Peaks, check_centres
 from amtlib.fdn.first_order import first_order_absorption, gain_db, one_pole_absorption, shelf_levels
 
@@ -284,6 +286,35 @@ def _furthest(
     return int(off.argmax()), float(off.max())
 
 
+def _two_groups(build: FDNBuild, rt: Any, rt_crossover: float | None, rt_design: str) -> Array:
+    """Filters of two groups of lines, each with its own times; the shorter cascades are filled up with gains of 1."""
+    if build.N < 2:
+        raise ValueError(
+            "two slopes need two groups of lines, and the network has one line: give N = 2 or more"
+        )
+    half = first_group(build.N)
+    parts = []
+    for group, times in ((slice(0, half), rt[0]), (slice(half, None), rt[1])):
+        own = FDNBuild(
+            np.eye(len(build.delays[group])),
+            build.B[group],
+            build.C[:, group],
+            0.0,
+            build.delays[group],
+            build.fs,
+        )
+        found = with_decay(own, times, rt_crossover=rt_crossover, rt_design=rt_design).filters
+        if found is None:
+            raise ValueError("a group of lines without decay beside one with: give both groups their times")
+        parts.append(found)
+    sections = max(map(len, parts))
+    for index, part in enumerate(parts):
+        more = np.zeros((sections - len(part), 6, part.shape[2]))
+        more[:, [0, 3]] = 1.0
+        parts[index] = np.concatenate([part, more])
+    return np.concatenate(parts, axis=2)
+
+
 def with_decay(
     build: FDNBuild,
     rt: DecayTimes | None,
@@ -301,7 +332,8 @@ def with_decay(
     rt : float, (rt_dc, rt_nyquist), mapping, sequence, or None
         Reverberation time in s: one for all frequencies, one for each end, or times by band: a mapping of centre
         frequencies in Hz to times, or the times of 8, 9 or 10 octaves, or 22, 25 or 28 thirds
-        (:func:`standard_centres`). None takes the filters away: lossless.
+        (:func:`standard_centres`). Two of these, ``[(2.0, 1.0), 0.5]``, are for two groups of lines: the first half,
+        and the second (:func:`coupled_matrix`). None takes the filters away: lossless.
     rt_crossover : float, optional
         Where two times meet, in Hz; see :func:`first_order_absorption`.
     rt_design : {'auto', 'shelf', 'one-pole', 'graphic'}
@@ -332,6 +364,8 @@ def with_decay(
         raise ValueError(f"rt_design = {rt_design!r} is unknown: choose from {', '.join(map(repr, DESIGNS))}")
     if rt is None:
         return replace(build, filters=None)
+    if two_slopes(rt):
+        return replace(build, filters=_two_groups(build, rt, rt_crossover, rt_design))
     bands = by_band(rt, build.fs)
     if bands is not None:
         if rt_design == "one-pole":

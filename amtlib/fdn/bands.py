@@ -13,7 +13,7 @@ from amtlib.fdn.build import Array, finite_number
 from amtlib.fdn.equaliser import check_centres
 
 #: A time for all frequencies, (at 0 Hz, at fs / 2), or times by band: by centre in Hz, or of standard bands.
-DecayTimes: TypeAlias = float | Sequence[float] | Mapping[Any, float]
+DecayTimes: TypeAlias = float | Sequence[Any] | Mapping[Any, float]
 
 # How many bands: lowest centre as steps from 1 kHz, steps per octave.
 _STANDARD = {
@@ -53,6 +53,22 @@ def standard_centres(count: int) -> Array:
         )
     first, per_octave = _STANDARD[count]
     return np.asarray(1000.0 * 2.0 ** ((np.arange(count) + first) / per_octave))
+
+
+def two_slopes(rt: Any) -> bool:
+    """
+    Whether decay times are two, for two groups of lines, each of them one time, a pair or times by band.
+
+    Examples
+    --------
+    >>> two_slopes([(2.0, 1.0), 0.5]), two_slopes((2.0, 1.0))
+    (True, False)
+    """
+    return (
+        isinstance(rt, tuple | list)
+        and len(rt) == 2
+        and any(isinstance(each, tuple | list | np.ndarray | Mapping) for each in rt)
+    )
 
 
 def by_band(rt: Any, fs: float) -> tuple[Array, Array] | None:

@@ -10,13 +10,25 @@ import numpy as np
 import numpy.typing as npt
 
 from amtlib.fdn.absorption import with_decay
-from amtlib.fdn.bands import DecayTimes
+from amtlib.fdn.bands import DecayTimes, two_slopes
 from amtlib.fdn.build import Array, FDNBuild, real_array, whole_delays
+from amtlib.fdn.coupling import coupled_matrix, first_group
 from amtlib.fdn.delays import Seed, as_generator, sample_delay_lengths
 from amtlib.fdn.matrices import feedback_matrix, random_orthogonal
 
+# Coupling of two groups of lines: weak, so that both slopes are heard.
+_COUPLING = 0.01
 
-def _feedback(feedback: Any, n: int, generator: np.random.Generator) -> Array:
+
+def _feedback(feedback: Any, n: int, generator: np.random.Generator, coupling: float | None) -> Array:
+    if coupling is not None:
+        if feedback is not None:
+            raise ValueError(
+                "coupling goes with the default matrix: leave feedback out, or give coupled_matrix(...)"
+            )
+        half = first_group(n)
+        first = random_orthogonal(half, rng=generator)
+        return coupled_matrix(first, random_orthogonal(n - half, rng=generator), coupling)
     if feedback is None:
         return random_orthogonal(n, rng=generator)
     if isinstance(feedback, str):
@@ -42,6 +54,7 @@ def design_fdn(
     rng: Seed = None,
     rt_crossover: float | None = None,
     rt_design: str = "auto",
+    coupling: float | None = None,
 ) -> FDNBuild:
     """
     Make a network.
@@ -71,6 +84,9 @@ def design_fdn(
         Where two reverberation times meet, in Hz; see :func:`first_order_absorption`.
     rt_design : {'auto', 'shelf', 'one-pole', 'graphic'}
         Filters with these times; see :func:`with_decay`.
+    coupling : float, optional
+        With two slopes, ``rt=[times, times]``: share of the energy that changes between the two groups of lines each
+        round, 0 to 1; see :func:`coupled_matrix`. Default: 0.01.
 
     Returns
     -------
@@ -103,7 +119,14 @@ def design_fdn(
         if N is not None and len(lengths) != N:
             raise ValueError(f"provide either delays= or N=: N = {N!r} and {len(lengths)} delays disagree")
     n = len(lengths)
-    matrix = _feedback(feedback, n, generator)
+    if two_slopes(rt) and n < 2:
+        raise ValueError(
+            "two slopes need two groups of lines, and the network has one line: give N = 2 or more"
+        )
+    across = _COUPLING if coupling is None and feedback is None and two_slopes(rt) else coupling
+    if across is not None and not two_slopes(rt):
+        raise ValueError(f"coupling = {across!r} is for two slopes: give rt=[times, times], or leave it out")
+    matrix = _feedback(feedback, n, generator, across)
     even = np.full(n, 1.0 / math.sqrt(n))
     build = FDNBuild(
         A=matrix,

@@ -269,13 +269,14 @@ def build_fdn(
     alias_decay_db: float | None = None,
     rt_crossover: float | None = None,
     rt_design: str = "auto",
+    coupling: float | None = None,
 ) -> Any:
     """
     Design a network, and build a trainable flamo Shell of it.
 
     Parameters
     ----------
-    delays, N, rt, feedback, input_gain, output_gain, direct, fs, rng, rt_crossover, rt_design
+    delays, N, rt, feedback, input_gain, output_gain, direct, fs, rng, rt_crossover, rt_design, coupling
         The network; see :func:`amtlib.fdn.design_fdn`. `feedback` may be a name of the matrix gallery.
     trainable, matrix, nfft, output, device, dtype, alias_decay_db
         The model; see :func:`trainable_from_build`.
@@ -312,6 +313,7 @@ def build_fdn(
         rng=rng,
         rt_crossover=rt_crossover,
         rt_design=rt_design,
+        coupling=coupling,
     )
     return trainable_from_build(
         build,

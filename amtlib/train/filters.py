@@ -85,6 +85,11 @@ class TrainedDecay:
         fs = build.fs
         self.centres = trained_centres(fs)
         times = absorption_times(build.filters, build.delays, fs, self.centres)
+        if not (times.max(axis=1) <= 1.2 * times.min(axis=1)).all():
+            raise ValueError(
+                "decay trains one time for all lines in each octave, and those of this network differ (two slopes): "
+                "leave its decay as it is, or give one slope"
+            )
         with np.errstate(divide="ignore"):
             start = 1.0 / np.mean(1.0 / times, axis=1)  # of the mean loss per second
         self.low = max(SHORTEST, 60.0 * float(build.delays.max()) / (_DEEPEST_DB * fs))

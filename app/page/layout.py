@@ -20,6 +20,7 @@ _SHEET = {
         "styleOverrides": {
             "paper": {
                 "@media (max-width: 899px)": {
+                    "position": "fixed !important",
                     "top": "auto !important",
                     "bottom": 0,
                     "width": "100% !important",

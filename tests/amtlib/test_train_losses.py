@@ -16,7 +16,9 @@ from amtlib.train.losses import (
     FlatMagnitude,
     FlatPeaks,
     FlatPower,
+    FlatSpectrogram,
     MatchCochleagram,
+    MatchCumulativeEnergy,
     MatchEchoDensity,
     MatchEnergyDecay,
     MatchExcitation,
@@ -28,6 +30,7 @@ from amtlib.train.losses import (
     MatchSpectrogram,
     Rendered,
     Sparsity,
+    SpectralFlatness,
     Term,
 )
 from amtlib.train.losses.criteria import Criterion
@@ -41,6 +44,8 @@ FLAT: list[Term] = [
     FlatPower(),
     FlatExcitation(),
     FlatExcitation("peaks"),
+    FlatSpectrogram((64, 128)),
+    SpectralFlatness(),
 ]
 MATCH: list[Term] = [
     MatchMagnitude(),
@@ -56,6 +61,7 @@ MATCH: list[Term] = [
     MatchCochleagram(compression="dB", floor_db=-50.0, field="cochlea"),
     MatchLoudness(),
     MatchLoudnessDecay(),
+    MatchCumulativeEnergy(128),
 ]
 
 

@@ -521,7 +521,7 @@ def test_the_travelling_wave_is_shown_plays_pauses_and_is_moved_through_without_
 
 def test_another_sound_is_looked_at_where_something_happens(open_lab: Callable[[str], Page]) -> None:
     page = open_lab("?s.duration=0.3")
-    page.locator(".controls select").nth(1).select_option("click")
+    page.locator(".controls").get_by_label("Sound", exact=True).select_option("click")
     wait_until(page, "Math.abs(new URLSearchParams(location.search).get('v.time') - 0.008) < 0.004")
 
 

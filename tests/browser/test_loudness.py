@@ -6,10 +6,10 @@ from playwright.sync_api import Page, expect
 from tests.browser.steps import WAIT, type_value
 from tests.serving import Server
 
-VIEWS = ("series", "growth", "binaural", "masking", "bandwidth", "contours")
+VIEWS = ("area", "growth", "series", "duration", "binaural", "masking", "bandwidth", "contours")
 
 
-def test_every_experiment_shows_its_figure_beside_the_chain(server: Server, page: Page) -> None:
+def test_every_experiment_s_figure_leads_the_chain(server: Server, page: Page) -> None:
     page.goto(f"{server.url}/loudness")
     choice = page.locator(".controls").get_by_label("Experiment", exact=True)
     expect(choice).to_be_visible(timeout=WAIT)
@@ -17,6 +17,10 @@ def test_every_experiment_shows_its_figure_beside_the_chain(server: Server, page
         choice.select_option(view)
         expect(page.locator(f'[data-name="{view}"] .bk-Figure')).to_be_visible(timeout=WAIT)
         expect(page.locator(".bk-Figure:visible")).to_have_count(5, timeout=WAIT)
+        sizes = page.locator(".figures > [data-name]:visible").evaluate_all(
+            "(all) => all.map((each) => [each.dataset.name, each.offsetWidth * each.offsetHeight])"
+        )
+        assert max(sizes, key=lambda size: size[1])[0] == view
 
 
 def test_ten_decibels_more_are_twice_as_loud_and_stand_in_the_link(server: Server, page: Page) -> None:
@@ -31,23 +35,22 @@ def test_ten_decibels_more_are_twice_as_loud_and_stand_in_the_link(server: Serve
     page.wait_for_url("**/loudness", timeout=WAIT)  # 60 dB SPL is where it began: nothing to say in the link
 
 
-def test_contours_appear_on_demand_and_go_when_the_listener_changes(server: Server, page: Page) -> None:
+def test_contours_appear_unasked_and_follow_the_listener(server: Server, page: Page) -> None:
     page.goto(f"{server.url}/loudness?v.view=contours")
-    button = page.get_by_role("button", name="Compute the contours")
-    expect(button).to_be_visible(timeout=WAIT)
-    button.click()
-    expect(button).to_be_hidden(timeout=WAIT)
+    summary = page.locator(".summary")
+    expect(summary).to_contain_text("The contours lie 2.9 dB (rms) from those of ISO 226:2003", timeout=WAIT)
     page.locator(".controls").get_by_label("Sound field", exact=True).select_option("diffuse")
-    expect(button).to_be_visible(timeout=WAIT)
+    expect(summary).to_contain_text("The contours lie", timeout=WAIT)
+    expect(summary).not_to_contain_text("2.9 dB", timeout=WAIT)
 
 
 def test_a_click_into_the_time_plot_moves_the_moment(server: Server, page: Page) -> None:
     page.goto(f"{server.url}/loudness")
-    expect(page.locator(".summary")).to_contain_text("At 0.30 s", timeout=WAIT)
+    expect(page.locator(".summary")).to_contain_text("At 0.40 s", timeout=WAIT)
     box = page.locator('[data-name="time"] .bk-Canvas').bounding_box()
     assert box is not None
     page.mouse.click(box["x"] + 0.9 * box["width"], box["y"] + 0.5 * box["height"])
-    expect(page.locator(".summary")).not_to_contain_text("At 0.30 s", timeout=WAIT)
+    expect(page.locator(".summary")).not_to_contain_text("At 0.40 s", timeout=WAIT)
 
 
 def test_a_lesson_s_task_is_done_with_the_slider(server: Server, page: Page) -> None:

@@ -56,6 +56,14 @@ from amtlib.train.losses.pictures import (
     excitation_pattern,
 )
 from amtlib.train.losses.rendered import Feature, Rendered
+from amtlib.train.losses.spectra import (
+    CumulativeEnergy,
+    Flatness,
+    FlatSpectrogram,
+    MatchCumulativeEnergy,
+    SmoothSpectra,
+    SpectralFlatness,
+)
 from amtlib.train.losses.spectrograms import MelSpectrogram, MultiScaleSpectrogram, mel_bands
 
 __all__ = [
@@ -63,6 +71,7 @@ __all__ = [
     "Cochleagram",
     "CochleagramPicture",
     "Compare",
+    "CumulativeEnergy",
     "DenseEchoes",
     "Deviation",
     "Difference",
@@ -77,12 +86,15 @@ __all__ = [
     "FlatMagnitude",
     "FlatPeaks",
     "FlatPower",
+    "FlatSpectrogram",
+    "Flatness",
     "Lack",
     "Loss",
     "LoudnessDecay",
     "LoudnessPattern",
     "Magnitude",
     "MatchCochleagram",
+    "MatchCumulativeEnergy",
     "MatchEchoDensity",
     "MatchEnergyDecay",
     "MatchExcitation",
@@ -106,7 +118,9 @@ __all__ = [
     "Rendered",
     "RootMean",
     "Samples",
+    "SmoothSpectra",
     "Sparsity",
+    "SpectralFlatness",
     "Spectrograms",
     "Spread",
     "Squared",

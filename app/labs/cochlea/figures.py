@@ -53,7 +53,7 @@ _LEVEL_COLOURS = (BLUE, GREEN, ORANGE, PURPLE)
 _DARKEST = {"drnl": 15.0, "gammatone": 0.0}
 
 #: Where the axis of levels ends, dB SPL, and how far from an arrow its words stand.
-LEVEL_END, _BESIDE = 110.0, 9.0
+LEVEL_END, _BESIDE = 110.0, 12.0
 LEVEL = Axis("tone", "Level of the tone", "dB SPL", (0.0, LEVEL_END))
 VELOCITY = Axis("velocity", "Velocity", "dB re 1 µm/s", (_FLOOR, 115.0))
 

@@ -389,7 +389,7 @@ class CochleaModel(LabModel):
             )
         curve = self.input_output
         knee = "no knee" if math.isnan(curve.knee) else f"knee at {curve.knee:.0f} dB SPL"
-        lost = f" {self.loss:.0f} dB are lost." if self.loss >= LEAST_LOSS else ""
+        lost = f" {self.loss:.1f} dB are lost." if self.loss >= LEAST_LOSS else ""
         slope = f"{curve.slope_at(test.level):.2f} dB per dB at {test.level:g} dB SPL"
         return f"Place of {test.cf:.0f} Hz: {slope}, {knee}.{lost}"
 

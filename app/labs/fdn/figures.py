@@ -30,6 +30,7 @@ from app.labs.fdn.findings import EDGES, Decay
 from app.labs.fdn.flow import NETWORK
 from app.labs.fdn.losses import LOSS, NOTHING, PALE, SHARES, Values, earlier, ends
 from app.labs.fdn.observer import Observed
+from app.labs.fdn.words import from_to
 
 _OCTAVES = (63, 125, 250, 500, 1000, 2000, 4000, 8000, 16000)
 _HEARD_SPAN = (60.0, 17000.0)
@@ -56,12 +57,6 @@ def _by_state(values: Callable[[Any], Values], find: Callable[[Observed, str], A
         return known
 
     return [Curve(which, of(which), style, label) for which, style, label in _STATES]
-
-
-def _from_to(text: str, start: float, now: float) -> str:
-    """Write two numbers, or, where nothing has changed, the one."""
-    before, after = (text.format(value) for value in (start, now))
-    return before if before == after else f"{before.split()[0]} → {after}"
 
 
 # ------------------------------------------------------------------ what is measured of the sound
@@ -190,7 +185,7 @@ def _modes_title(observed: Observed) -> str:
         return "Resonances: counted again at rest"
     if start is None or now is None:
         return "Resonances: counting …"
-    return f"{now.modes} resonances: spread {_from_to('{:.1f} dB', start.modal_std, now.modal_std)}"
+    return from_to(f"{now.modes} resonances: spread {{:.1f}} dB", start.modal_std, now.modal_std)
 
 
 def _most_modes(observed: Observed) -> tuple[float, float]:
@@ -217,7 +212,7 @@ def _density_title(observed: Observed) -> str:
     start, now = observed.decays.get("start"), observed.decays.get("now")
     if start is None or now is None:
         return "Echo density: 1 is as dense as noise"
-    return f"Echo density at 0.1 s: {_from_to('{:.2f}', start.echoes, now.echoes)} (noise: 1)"
+    return from_to("Echo density at 0.1 s: {:.2f} (noise: 1)", start.echoes, now.echoes)
 
 
 def _densest(observed: Observed) -> tuple[float, float]:

@@ -4,6 +4,7 @@ The numbers come from findings.py.
 """
 
 import math
+import re
 from collections.abc import Mapping
 
 from amtlib.fdn import FDNBuild
@@ -145,16 +146,34 @@ def summary(start: FDNBuild, run: TrainingRun | None, fs: int) -> str:
     return f"{network}. {end} Its loss is {change_of(log.train_loss[0], log.best_loss)} at the start{kept}."
 
 
+def from_to(text: str, start: float, now: float) -> str:
+    """Write two numbers into a text with one place for them, or, where nothing has changed, the one.
+
+    Examples
+    --------
+    >>> from_to("spread {:.1f} dB", 7.24, 5.1), from_to("spread {:.1f} dB", 7.24, 7.2)
+    ('spread 7.2 → 5.1 dB', 'spread 7.2 dB')
+    """
+    before, after = (text.format(value) for value in (start, now))
+    if before == after:
+        return before
+    place = re.search(r"\{(:[^}]*)\}", text)
+    assert place is not None
+    return text.replace(place[0], f"{format(start, place[1][1:])} → {format(now, place[1][1:])}")
+
+
 def differences(found: Mapping[str, Analysis], heard: Mapping[str, Decay], *, room: bool) -> str:
     """Say what has changed from the start to now."""
     start, now = found["start"], found["now"]
     parts = [
-        f"spread of modes {start.modal_std:.1f} → {now.modal_std:.1f} dB",
-        f"highest peak {start.peak_db:.1f} → {now.peak_db:.1f} dB",
-        f"echo density at 0.1 s {heard['start'].echoes:.2f} → {heard['now'].echoes:.2f}",
+        from_to("spread of modes {:.1f} dB", start.modal_std, now.modal_std),
+        from_to("highest peak {:.1f} dB", start.peak_db, now.peak_db),
+        from_to("echo density at 0.1 s {:.2f}", heard["start"].echoes, heard["now"].echoes),
     ]
     if room:
-        parts.insert(0, f"decay by octave {start.decay_error:.1f} → {now.decay_error:.1f} dB from the room's")
+        parts.insert(
+            0, from_to("decay by octave {:.1f} dB from the room's", start.decay_error, now.decay_error)
+        )
         if not math.isnan(start.t30_error + now.t30_error):
             parts.insert(
                 1, f"reverberation times {100 * start.t30_error:.0f} → {100 * now.t30_error:.0f} % off"
