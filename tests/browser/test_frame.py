@@ -15,7 +15,7 @@ SLUGS = [lab.slug for lab in LABS]
 
 def opened(page: Page, server: Server, where: str) -> Page:
     page.goto(f"{server.url}/{where}")
-    expect(page.locator(".bk-Figure:visible").first).to_be_visible(timeout=WAIT)
+    expect(page.locator(".bk-Figure:visible").first).to_be_visible(timeout=3 * WAIT)
     settled(page)
     return page
 
