@@ -164,7 +164,8 @@ _BOXES = """(onPage) => {
       if (onPage && node.matches(".view")) above = node.getBoundingClientRect().top
       if (node.matches("[data-name]")) {
         const {left, top, width, height} = node.getBoundingClientRect()
-        if (node.querySelector(".bk-Figure")?.getBoundingClientRect().width > 0) found[node.dataset.name] = [left, top - above, width, height]
+        if (node.querySelector(".bk-Figure")?.getBoundingClientRect().width > 0)
+          found[node.dataset.name] = [left, top - above, width, height]
       }
       if (node.shadowRoot) visit(node.shadowRoot)
     }

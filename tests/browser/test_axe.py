@@ -30,7 +30,7 @@ def test_axe_finds_nothing(server: Server, browser: Browser, slug: str, scheme: 
         page = context.new_page()
         page.goto(f"{server.url}/{slug}")
         if slug:
-            expect(page.locator(".bk-Figure:visible").first).to_be_visible(timeout=WAIT)
+            expect(page.locator(".bk-Figure:visible").first).to_be_visible(timeout=3 * WAIT)
             expect(page.locator(".controls")).to_be_visible(timeout=WAIT)
         else:
             expect(page.get_by_role("heading", name="How do we know?")).to_be_visible(timeout=WAIT)

@@ -15,7 +15,7 @@ SLUGS = [lab.slug for lab in LABS]
 
 def opened(page: Page, server: Server, where: str) -> Page:
     page.goto(f"{server.url}/{where}")
-    expect(page.locator(".bk-Figure:visible").first).to_be_visible(timeout=WAIT)
+    expect(page.locator(".bk-Figure:visible").first).to_be_visible(timeout=3 * WAIT)
     settled(page)
     return page
 
@@ -62,10 +62,13 @@ def test_no_figure_moves_while_a_network_is_trained(server: Server, page: Page, 
     before = places(page)
     page.get_by_role("button", name="Train", exact=True).click(timeout=WAIT)
     seen: dict[str, list[float]] = {}
-    for _ in range(60):
+    summary = page.locator(".summary")
+    for _ in range(600):  # a worker that begins on a busy machine takes its time
         page.wait_for_timeout(100)
         seen |= moved(before, places(page))
-    expect(page.locator(".summary")).to_contain_text("All 60 steps are done", timeout=WAIT)
+        if "All 60 steps are done" in summary.inner_text():
+            break
+    expect(summary).to_contain_text("All 60 steps are done")
     seen |= moved(before, settled(page))
     assert seen == {}
 

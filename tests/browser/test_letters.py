@@ -18,7 +18,7 @@ LESSONS = {lab.slug: list(lab.model_class.lessons) for lab in LABS}
 def opened(page: Page, server: Server, where: str) -> Page:
     page.add_init_script(NOTE_TEXTS)
     page.goto(f"{server.url}/{where}")
-    expect(page.locator(".bk-Figure:visible").first).to_be_visible(timeout=WAIT)
+    expect(page.locator(".bk-Figure:visible").first).to_be_visible(timeout=3 * WAIT)
     settled(page)
     return page
 
