@@ -196,7 +196,7 @@ class Calibration:
             if np.abs(wrong - 1.0).max() < _TIMES and np.abs(louder.mean(axis=2)).max() < _LEVELS:
                 break
             before = self.times
-            self.times = np.clip(self.times * wrong**_CORRECTION, 0.02, 60.0)
+            self.times = np.clip(self.times * wrong**_CORRECTION, 0.02, 35.0)
             try:
                 self.build()
             except ValueError:  # too steep for the filters: the times stay

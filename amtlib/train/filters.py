@@ -15,7 +15,7 @@ from amtlib.fdn.equaliser import Peaks
 from amtlib.fdn.noise import octave_centres
 
 #: Decay times that training may reach, s, and the one that bounds the loop's gain at every frequency.
-SHORTEST, LONGEST, CEILING = 0.05, 30.0, 60.0
+SHORTEST, LONGEST, CEILING = 0.01, 40.0, 80.0
 # No line may lose more than this in one round, dB: the loop's gains are divided by.
 _DEEPEST_DB = 200.0
 # Linear systems solved for the gains of the peaks; gains (dB) beyond these are not looked for.
@@ -66,10 +66,9 @@ class TrainedDecay:
     peaks, all stable for any finite gains of theirs (gains are limited to 60 dB). U, the sum over the stages of the
     larger of their levels at both ends of an interval, is at least the level of the cascade at each frequency of that
     interval, for each stage rises or falls steadily within it (see :class:`amtlib.fdn.absorption.BandAbsorption`). The
-    whole cascade is then lowered by ``max(0, U - L)``, where ``L = -60 m / (60 s fs)`` dB is the level of a decay of 60
+    whole cascade is then lowered by ``max(0, U - L)``, where ``L = -60 m / (80 s fs)`` dB is the level of a decay of 80
     s. Hence no level at any frequency is above L < 0 dB. The matrix has norm 1, so the loop's norm is at most the
-    largest of ``10^(L / 20)`` over the lines, below 1, and every mode decays at least as fast as 60 dB in 60 s times
-    the ratio of the longest to the shortest line.
+    largest of ``10^(L / 20)`` over the lines: below 1, and no mode can lie on the unit circle or outside it.
 
     Examples
     --------

@@ -170,7 +170,7 @@ def fit_room(
     lr : float
         Learning rate.
     trainable : Trainable, optional
-        What trains. Default: matrix, gains, decay and output equaliser.
+        What trains, the direct path excepted. Default: matrix, gains, decay and output equaliser.
     rng : Generator, int or None
         Draws delays, matrix and gains.
     progress : callable or bool, optional
@@ -228,6 +228,10 @@ def fit_room(
     if n < max(whole.shape[1:]):
         raise ValueError(
             f"lines = {n} are fewer than the response's channels {whole.shape[1:]}: give {max(whole.shape[1:])} or more"
+        )
+    if trainable is not None and trainable.direct:
+        raise ValueError(
+            "the direct path is set from the decay curve, not trained: leave direct out of trainable"
         )
     generator = as_generator(rng)
     with telling(progress, "room") as tell, warnings.catch_warnings(record=True) as heard:

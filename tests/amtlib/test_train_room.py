@@ -116,6 +116,7 @@ def test_octaves_without_decay_take_their_neighbours_time_and_say_so() -> None:
         ({"lines": 0}, "N must be positive"),
         ({"rir": np.repeat(room((0.3, 0.3))[:, None], 3, axis=1), "lines": 2}, "lines = 2 are fewer than"),
         ({"max_steps": -1}, "max_steps = -1"),
+        ({"trainable": Trainable(direct=True)}, "leave direct out of trainable"),
         ({"time_budget": math.inf}, "time_budget = inf"),
     ],
 )
