@@ -305,7 +305,7 @@ def place2fc(place: Numbers) -> Tensor:
     Examples
     --------
     >>> place2fc([0.0, 17.5, 35.0]).round()
-    tensor([20677.,  1710.,    20.], dtype=torch.float64)
+    tensor([2.0677e+04, 1.7100e+03, 2.0000e+01], dtype=torch.float64)
     """
     share = 1.0 - _as_real_tensor(place, "place") / _COCHLEA_MM
     return _GREENWOOD_HZ * (10.0 ** (_GREENWOOD_DECADES * share) - _GREENWOOD_K)
