@@ -253,7 +253,7 @@ def test_a_network_plays_while_it_is_trained_and_ends_when_told(server: Server, 
     part.get_by_role("button", name="Stop live").click()
     wait_until(page, CLOSED)
     expect(part.get_by_role("button", name="Play live")).to_be_visible()
-    page.get_by_role("button", name="Stop", exact=True).click()
+    page.locator(".work").get_by_role("button", name="Stop", exact=True).click()
 
 
 def test_the_room_is_a_choice_only_where_there_is_one_and_another_rate_goes_on_playing(
