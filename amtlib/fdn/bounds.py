@@ -10,7 +10,7 @@ import numpy as np
 from amtlib.fdn.build import Array
 
 # Points per octave of the grid, its octaves below fs / 2, and how much a bound is widened for rounding.
-_PER_OCTAVE, _OCTAVES, _ROUNDING = 48, 12, 1e-9
+_PER_OCTAVE, _OCTAVES, _ROUNDING, _EPS = 48, 12, 1e-9, 4e-15
 
 
 def grid(sos: tuple[Array | None, ...] = ()) -> Array:
@@ -79,6 +79,15 @@ def gain_bounds(sos: Array | None, edges: Array, channels: int) -> Array:
             with np.errstate(all="ignore"):
                 peak = (n[0] + root * (n[1] + root * n[2])) / (d[0] + root * (d[1] + root * d[2]))
             bound = np.where(inside, np.maximum(bound, np.where(np.isfinite(peak), peak, 0.0)), bound)
+        # sums of coefficients that nearly cancel carry their rounding: all of it counts as gain
+        above, below = (_EPS * np.square(np.abs(c).sum(axis=0)) for c in ((b0, b1, b2), (a0, a1, a2)))
+        least = np.minimum(_value(d, u[:-1]), _value(d, u[1:]))
+        for root in _extrema(d, (np.ones_like(a0), 0.0 * a0, 0.0 * a0)):
+            inside = (root > u[:-1, None]) & (root < u[1:, None])
+            with np.errstate(all="ignore"):
+                least = np.where(inside, np.minimum(least, d[0] + root * (d[1] + root * d[2])), least)
+        least = np.maximum(least, 2.0 * below)
+        bound = (bound + above / least) * least / (least - below)
         found *= np.sqrt(np.maximum(bound, 0.0)) * (1.0 + _ROUNDING)
     return found
 

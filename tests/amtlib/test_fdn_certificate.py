@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from amtlib.fdn import (
@@ -38,6 +38,7 @@ def some_sections(rng: np.random.Generator, count: int, channels: int) -> Array:
 
 @settings(max_examples=60, deadline=None)
 @given(seed=st.integers(0, 2**32), count=st.integers(1, 4))
+@example(seed=1964, count=2)
 def test_no_gain_within_an_interval_is_above_its_bound(seed: int, count: int):
     rng = np.random.default_rng(seed)
     sos = some_sections(rng, count, 2)
