@@ -242,7 +242,9 @@ def test_a_network_plays_while_it_is_trained_and_ends_when_told(server: Server, 
     expect(part.get_by_role("status")).to_contain_text("Playing, looped", timeout=WAIT)
     wait_until(page, f"() => ({LEVEL})() > 0.003")
     page.get_by_role("button", name="Train", exact=True).click()
-    expect(page.locator(".summary")).to_contain_text("In training", timeout=4 * WAIT)  # a worker has to begin first
+    expect(page.locator(".summary")).to_contain_text(
+        "In training", timeout=4 * WAIT
+    )  # a worker has to begin first
     expect(part.get_by_role("status")).to_contain_text("follows the training", timeout=WAIT)
     for name in ("Before", "Now"):
         part.get_by_role("button", name=name, exact=True).click()
