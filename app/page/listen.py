@@ -1,6 +1,7 @@
 """What leaves a lab for the ear or the disk: sounds at safe levels that differ as they should, and exported files."""
 
 import base64
+import contextlib
 import io
 import logging
 import math
@@ -124,22 +125,30 @@ class Listening:
     def _level(self, key: str, samples: torch.Tensor) -> tuple[float, str]:
         """Return the rms at which a sound is played, dB re full scale, and what is to be said about it."""
         highest = self._lab.level_dbfs(key)
-        safe: float | None
-        if key in (
-            "a",
-            "b",
-        ):  # the louder one is played at the highest level, the other one as much softer as it is
-            safe = max(rms(found[1]) for each in ("a", "b") if (found := self._compared(each)))
-        else:
-            safe = self._lab.sounds[key].safe if key in self._lab.sounds else None
-        here = rms(samples)
-        if not safe or not here:
+        here = _decibels(rms(samples))
+        if here == -math.inf:
             return highest, ""
-        crest = 20 * math.log10(float(samples.abs().max()) / here)
-        true = highest + 20 * math.log10(here / safe)
+        if key in ("a", "b"):  # one gain for both, at which neither is too loud
+            both = [
+                found[1] for each in ("a", "b") if (found := self._compared_if_any(each)) and rms(found[1])
+            ]
+            loudest = max(_decibels(rms(each)) for each in both)
+            top = min(highest - loudest, *(PEAK_DBFS - _decibels(float(each.abs().max())) for each in both))
+            return max(here + top, SOFTEST_DBFS), ""
+        safe = self._lab.sounds[key].safe if key in self._lab.sounds else None
+        if safe is None:
+            return highest, ""
+        true = highest + here - _decibels(safe)
+        crest = _decibels(float(samples.abs().max())) - here
         level = max(min(true, highest, PEAK_DBFS - crest), SOFTEST_DBFS)
         softer = round(true - level)
         return level, f", played {softer} dB softer" if softer > 0 else ""
+
+    def _compared_if_any(self, key: str) -> tuple[str, torch.Tensor, int] | None:
+        """Return a sound of the comparison, or None where it cannot be made: the other one is heard alone."""
+        with contextlib.suppress(ValueError):
+            return self._compared(key)
+        return None
 
     def _compared(self, key: str) -> tuple[str, torch.Tensor, int] | None:
         found = None
@@ -171,6 +180,10 @@ def how_loud(sounds: Iterable[Playable]) -> str:
 def rms(samples: torch.Tensor) -> float:
     """Return the root-mean-square value of a sound, over all its channels."""
     return float(samples.double().square().mean().sqrt())
+
+
+def _decibels(amplitude: float) -> float:
+    return 20 * math.log10(amplitude) if amplitude > 0 else -math.inf
 
 
 def _npz(arrays: Mapping[str, Any]) -> bytes:

@@ -31,7 +31,7 @@ def test_a_cell_fetches_no_component(models: set[Model]) -> None:
 
 def test_a_cell_shows_all_parts_of_the_lab(models: set[Model]) -> None:
     kinds = {model.data.kind for model in models if hasattr(model, "esm") and hasattr(model.data, "kind")}
-    assert kinds == {"controls", "words", "figures", "tools"}
+    assert kinds == {"controls", "main"}
 
 
 @pytest.fixture

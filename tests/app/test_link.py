@@ -57,6 +57,8 @@ def test_each_setting_is_read_back_from_its_link(lab: Any) -> None:
     link = Link(fresh()).write()
     assert written(fresh(), link) == link
     for key, entry in fresh().fields.items():
+        if key in fresh().derived:  # a link has what they follow from
+            continue
         changed = fresh()
         if isinstance(entry.parameter, Quantity):
             low, high = entry.parameter.bounds
