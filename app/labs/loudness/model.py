@@ -231,7 +231,9 @@ class LoudnessModel(Chain):
     def change_by_probe(self) -> float:
         """By how many dB the tone changes the pattern of the noise, where it changes it most."""
         probe = np.array([[float(self.display.probe)], [float(self.display.probe_level)]])
-        return float(experiments.change_of_pattern(self.model(ears="both"), masker(self.display), *probe)[0])
+        model, noise = self.model(ears="both"), masker(self.display)
+        alone = experiments.power(model, noise)
+        return float(experiments.change_of_pattern(model, noise, alone, *probe)[0])
 
     @property
     def contours(self) -> experiments.Contours:
