@@ -209,7 +209,7 @@ def test_the_ear_s_figures_stand_in_for_the_echoes(page: EarAndRoomLab) -> None:
 
     assert shown() == {"coch-start", "coch-now", "coch-target", "coch-difference", "heard", "shares"}
     page.lab.update({"h.view": "echoes"})
-    assert shown() == {"decay", "times", "modes", "density"}
+    assert shown() == {"decay", "times", "modes", "density", "matrix"}
     assert {FIGURES[name].area for name in ("decay", "coch-start")} == {"one"}
 
 
