@@ -372,6 +372,10 @@ class _Reader:
             raise self._wrong(f"facts, {phrase}", ", ".join(value), f"the fields {allowed}") from None
 
 
+#: What an entry of a file leaves out of a fact.
+_PLAIN = vars(Fact(""))
+
+
 def entry_of(lesson: Lesson) -> dict[str, Any]:
     """Return a lesson as an entry of a file; `lesson_of` makes the same lesson of it.
 
@@ -403,11 +407,7 @@ def entry_of(lesson: Lesson) -> dict[str, Any]:
         found["task"] |= {name: value for name in ("solution", "steps") if (value := getattr(task, name))}
     if lesson.facts:
         found["facts"] = {
-            phrase: {
-                name: value
-                for name, value in vars(fact).items()
-                if value not in (None, {}) and (name, value) != ("steps", 0)
-            }
+            phrase: {name: value for name, value in vars(fact).items() if value != _PLAIN[name]}
             for phrase, fact in lesson.facts.items()
         }
     return found

@@ -22,11 +22,12 @@ export function playerFor(model, ask, store) {
   let key = ""
   const voice = createVoice(() => draw())
   const silence = () => { if (voice.isPlaying()) voice.pause() }
-  const start = button({class: "play", disabled: true, onclick: () => {
+  // Named apart from what stops and pauses a training or a film.
+  const start = button({class: "play", disabled: true, "aria-label": "Play the sound", onclick: () => {
     if (voice.isPlaying()) voice.pause()
     else void voice.play()
   }}, "Play")
-  const stop = button({disabled: true, onclick: () => {
+  const stop = button({disabled: true, "aria-label": "Stop the sound", onclick: () => {
     voice.pause()
     voice.seek(voice.looped()?.from ?? 0)
   }}, "Stop")
@@ -77,6 +78,7 @@ export function playerFor(model, ask, store) {
   const draw = () => {
     const is = voice.isPlaying()
     start.textContent = is ? "Pause" : "Play"
+    start.setAttribute("aria-label", `${start.textContent} the sound`)
     player.dataset.playing = String(is)
     const stretch = voice.looped()
     if (stretch) {

@@ -10,7 +10,7 @@ import {button, make} from "./dom.js"
  */
 export function tableBox(ask) {
   const title = make("caption"), head = make("tr"), body = make("tbody")
-  const clear = button({onclick: () => ask({type: "work", do: "forget"})})
+  const clear = button({onclick: () => ask({type: "work", do: "forget"})}, "Clear")
   const table = make("table", {}, title, make("thead", {}, head), body)
   const node = make("div", {class: "runs", hidden: true}, table, clear)
   return {node, draw: (content) => {
