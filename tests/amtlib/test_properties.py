@@ -78,7 +78,8 @@ OWN: dict[tuple[str, str], st.SearchStrategy[Any]] = {
     ("AdaptLoop", "preset"): st.sampled_from(["dau1996", "dau1997", "osses2021", "relanoiborra2019"]),
     ("AdaptLoop", "tau"): st.none() | st.lists(st.floats(1e-3, 1.0), min_size=1, max_size=6),
     ("AdaptLoop", "limit"): st.none() | st.floats(5.0, 50.0),
-    ("AdaptLoop", "minlvl"): st.none() | st.floats(1e-7, 1e-3),
+    # Below what the least limit of a preset, 5, leaves room for with six loops.
+    ("AdaptLoop", "minlvl"): st.none() | st.floats(1e-7, 7e-4),
     **{
         (name, argument): values
         for name in ("BrokenStickCompression", "PowerCompression")
