@@ -151,13 +151,14 @@ async def buffers(url: str, source: str | None) -> str:
 
 
 async def floods(url: str, source: str | None) -> str:
-    """5000 moves of a slider, none waited for."""
+    """5000 moves of a slider in one drag, none waited for."""
     session = await visit(url, source, "filterbank")
     began = time.monotonic()
     try:
         for i in range(5000):
             session.sequence += 1
-            session.say(type="set", values={"s.level": 40 + i % 41}, sequence=session.sequence)
+            values = {"s.level": 40 + i % 41}
+            session.say(type="set", values=values, sequence=session.sequence, step=1)
             if i % 500 == 0:
                 await asyncio.sleep(0)
         await session._until('["answered",5000]')

@@ -83,7 +83,7 @@ class Session:
         await self.connect(token or found[1], link)
         self._send("PULL-DOC-REQ")
         document = (await self._message("PULL-DOC-REPLY"))["doc"]
-        self.part = _figures(document)
+        self.part = _main(document)
         for name, value in (
             ("dark_mode", False),
             ("device_pixel_ratio", 1),
@@ -113,9 +113,9 @@ class Session:
         self._patch({"kind": "MessageSent", "msg_type": "bokeh_event", "msg_data": event})
 
     async def set(self, **values: Any) -> None:
-        """Move sliders and wait for the picture that answers."""
+        """Move sliders, as one step of undo, and wait for the picture that answers."""
         self.sequence += 1
-        self.say(type="set", values=values, sequence=self.sequence)
+        self.say(type="set", values=values, sequence=self.sequence, step=self.sequence)
         await self._until(f'["answered",{self.sequence}]')
 
     async def _until(self, text: str) -> str:
@@ -206,10 +206,10 @@ def _model(document: Any, name: str) -> str:
     return next(str(model["id"]) for model in _models(document) if model["name"] == name)
 
 
-def _figures(document: Any) -> str:
-    """Return the model of the part that draws the figures: it sends what the controls say."""
+def _main(document: Any) -> str:
+    """Return the model of the main part; it takes every message of page/js."""
     for model in _models(document):
-        attributes = model.get("attributes", {})
-        if "data" in attributes and '"figures"' in json.dumps(attributes["data"])[:5000]:
+        data = model.get("attributes", {}).get("data")
+        if isinstance(data, dict) and data.get("attributes", {}).get("kind") == "main":
             return str(model["id"])
-    raise Failed("the document has no figures")
+    raise Failed("the document has no main part")

@@ -232,14 +232,14 @@ def test_a_frozen_training_worker_is_replaced_and_the_page_says_so(server: Serve
         session = await visit(server, "fdn", TRAINING)
         mine = await asyncio.to_thread(process_of, server, session)
         session.say(type="work", do="play")
-        await asyncio.wait_for(session._until("Step 1"), 90)
+        await asyncio.wait_for(session._until('["text","step 1'), 90)
         worker = worker_of(mine)
         worker.suspend()
         began = time.monotonic()
         said = await asyncio.wait_for(session._until("no sign of life"), 90)
         took = time.monotonic() - began
         assert not worker.is_running()
-        await asyncio.wait_for(session._until("Step "), 60)  # it goes on
+        await asyncio.wait_for(session._until('["text","step '), 60)  # it goes on
         # Stop answers, and frees the seat, while the next one is frozen as well.
         another = worker_of(mine)
         another.suspend()
@@ -286,7 +286,8 @@ def test_little_memory_costs_requests_and_no_process(server: Server) -> None:
 
         try:
             for duration in (1.0, 30.0, 2.0):
-                session.say(type="set", values={"s.duration": duration, "f.channels": 128}, sequence=1)
+                values = {"s.duration": duration, "f.channels": 128}
+                session.say(type="set", values=values, sequence=1, step=1)
             for _ in range(4):
                 for slug in ("loudness", "fdn", "cochlea"):
                     try:

@@ -102,15 +102,15 @@ REFUSED: dict[str, Callable[[Wire], None]] = {
     "a kind of message that there is not": lambda wire: wire.tell(part(wire), type="run", code="1"),
     "a message without a kind": lambda wire: wire.tell(part(wire), values={}),
     "a message with more in it": lambda wire: wire.tell(part(wire), type="hello", more=1),
-    "a message with less in it": lambda wire: wire.tell(part(wire), type="set", values={}),
+    "a message with less in it": lambda wire: wire.tell(part(wire), type="set", values={}, sequence=1),
     "a list as a setting": lambda wire: wire.tell(
-        part(wire), type="set", values={"s.level": [1]}, sequence=1
+        part(wire), type="set", values={"s.level": [1]}, sequence=1, step=1
     ),
     "a number beyond all": lambda wire: wire.tell(
-        part(wire), type="point", figure="x", x=10**400, y=0, sequence=1
+        part(wire), type="point", figure="x", x=10**400, y=0, sequence=1, step=1
     ),
     "no number": lambda wire: wire.tell(
-        part(wire), type="point", figure="x", x=float("nan"), y=0, sequence=1
+        part(wire), type="point", figure="x", x=float("nan"), y=0, sequence=1, step=1
     ),
     "many changes at once": lambda wire: wire.patch(*[told(part(wire), type="hello")] * 11),
     "deep lists": lambda wire: [
@@ -155,7 +155,7 @@ def test_nothing_of_what_was_refused_has_reached_the_session(server: Server) -> 
         await first.message()
         first.say("PULL-DOC-REQ", {})
         first.document = json.loads((await first.message())[1])["doc"]
-        good = told(part(first), type="set", values={"s.level": 41}, sequence=1)
+        good = told(part(first), type="set", values={"s.level": 41}, sequence=1, step=1)
         first.patch(good, changed(part(first), "esm", "alert(1)"))  # the whole message is refused
         await first.closed()
         second = await Wire.open(f"{server.url}/filterbank?again=1", token)

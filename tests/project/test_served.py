@@ -262,7 +262,7 @@ def test_a_page_that_trains_is_told_that_the_server_ends_and_its_worker_goes_too
     async def told() -> tuple[str, list[psutil.Process]]:
         session = await visit(server, "fdn", "?n.lines=4&t.steps=5000&t.patience=2000")
         session.say(type="work", do="play")
-        await asyncio.wait_for(session._until("Step 1"), 60)
+        await asyncio.wait_for(session._until('["text","step 1'), 60)
         children = psutil.Process(server.process.pid).children(recursive=True)
         server.process.send_signal(signal.SIGTERM)
         said = await asyncio.wait_for(session._until("The server is ending"), 20)

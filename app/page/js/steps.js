@@ -26,9 +26,9 @@ function hasUndoOfItsOwn(node) {
  * @returns {HTMLElement} the buttons
  */
 export function stepButtons(store, {keys}) {
-  const ask = (/** @type {"undo" | "redo"} */ type) => store.engine?.ask({type})
-  const undo = button({onclick: () => ask("undo"), title: "Take the last move back. Ctrl+Z"}, "Undo")
-  const redo = button({onclick: () => ask("redo"), title: "Do it again. Ctrl+Shift+Z"}, "Redo")
+  const ask = {undo: () => store.engine?.ask({type: "undo"}), redo: () => store.engine?.ask({type: "redo"})}
+  const undo = button({onclick: ask.undo, title: "Take the last move back. Ctrl+Z"}, "Undo")
+  const redo = button({onclick: ask.redo, title: "Do it again. Ctrl+Shift+Z"}, "Redo")
   const show = () => {
     undo.disabled = !store.frame.undo
     redo.disabled = !store.frame.redo
@@ -39,7 +39,7 @@ export function stepButtons(store, {keys}) {
     const step = stepOf(event)
     if (!step || store.asking || hasUndoOfItsOwn(/** @type {Element} */ (event.composedPath()[0]))) return
     event.preventDefault()
-    ask(step)
+    ask[step]()
   })
   return make("span", {class: "steps"}, undo, redo)
 }
