@@ -41,6 +41,7 @@ def test_axe_finds_nothing(server: Server, browser: Browser, slug: str, scheme: 
         for lesson in [each for each in lessons if each != choice.input_value()]:
             choice.select_option(lesson)
             wait_until(page, "slug => new URLSearchParams(location.search).get('lesson') === slug", lesson)
+            expect(page.locator(".figures.computing")).to_have_count(0, timeout=WAIT)  # figures are dimmed
             found[lesson] = page.evaluate(RUN)
         found = {where: violations for where, violations in found.items() if violations}
         assert not found, json.dumps(found, indent=1, ensure_ascii=False)

@@ -18,16 +18,21 @@ const CALM_MS = 600
  * @returns {() => void} to be called when what the figures show has changed
  */
 export function describeFigures(document, targets) {
-  const write = () => figuresOf(document).forEach((figure, i) => {
+  // At once: a figure that can be seen and reached by key must not be hidden from a screen reader meanwhile.
+  const hide = () => figuresOf(document).forEach((figure, i) => {
     targets[i].setAttribute("aria-hidden", String(!figure.visible))
+  })
+  const write = () => figuresOf(document).forEach((figure, i) => {
     targets[i].setAttribute("aria-label", titleOf(figure))
     targets[i].setAttribute("aria-description", description(figure))
   })
   for (const target of targets) target.setAttribute("role", "figure")
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let due
+  hide()
   write()
   return () => {
+    hide()
     clearTimeout(due)
     due = setTimeout(write, CALM_MS)
   }
