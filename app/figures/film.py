@@ -5,7 +5,7 @@ Not playing: see page/js/film.js.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypedDict
+from typing import Any, ClassVar
 
 import holoviews as hv
 import numpy as np
@@ -13,15 +13,6 @@ import numpy as np
 from app.figures.axes import Array, Axis
 from app.figures.layers import Curve
 from app.figures.wire import packed
-
-
-class FilmContent(TypedDict):
-    """What a page plays a film with: its source in the scene, and the fields of `Film`."""
-
-    source: str
-    called: str
-    switch: list[str]
-    slower: list[int]
 
 
 @dataclass(frozen=True)
@@ -74,8 +65,8 @@ class Film(Curve):
             y.heading: frames.ravel(),
         }
 
-    def content(self, source: str) -> FilmContent:
-        """Return what a page plays it with."""
+    def content(self, source: str) -> dict[str, Any]:
+        """Return what a page plays it with, see `app.page.protocol.FilmContent`."""
         return {
             "source": source,
             "called": self.called,

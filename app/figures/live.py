@@ -15,7 +15,7 @@ from bokeh.document import Document
 
 from app.figures.axes import Rising
 from app.figures.figure import Figure, leave_room_for_colours
-from app.figures.film import Film, FilmContent
+from app.figures.film import Film
 from app.figures.layers import Image
 from app.figures.wire import Scene
 
@@ -72,7 +72,7 @@ class FigureSet(Mapping[str, Figure]):
             f'.figures > [data-name="{figure.name}"] {{ grid-area: {figure.area}; }}\n' for figure in placed
         )
 
-    def films(self) -> list[FilmContent]:
+    def films(self) -> list[dict[str, Any]]:
         """Return the films that can be played, and what shows the figure that each stands in."""
         return [
             layer.content(f"{figure.name}/{layer.name}")

@@ -7,7 +7,6 @@ The browser's half is page/js. What a page may send is checked before Bokeh read
 from collections.abc import Mapping
 from typing import Any, Final, Literal, NotRequired, TypeAlias, TypedDict
 
-from app.figures.film import FilmContent
 from app.lessons import Reading
 
 # ---------------------------------------------------------------- from the page
@@ -323,6 +322,15 @@ class FigureAxes(TypedDict):
     cells: list[CellsContent]
     sounds: list[str]
     perSecond: float
+
+
+class FilmContent(TypedDict):
+    """What a page plays a film with: its source in the scene, and the fields of `app.figures.Film`."""
+
+    source: str
+    called: str
+    switch: list[str]
+    slower: list[int]
 
 
 class FiguresContent(TypedDict):
