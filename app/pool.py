@@ -96,6 +96,6 @@ SHORT = 60.0
 LONG = 60.0 * float(os.environ.get("AMTLAB_TRAINING_MINUTES", "10"))
 #: Where networks are trained.
 TRAININGS = LabPool(_for_trainings)
-#: Where contours are computed: a fraction of a second each, which nobody should wait for behind a training here. On a
-#: cluster whose threads all train, they wait for the end of a slice.
+#: Where a page computes what it is asked for (`LabView.job`): nobody should wait for it behind a training here. On a
+#: cluster whose threads all train, it waits for the end of a slice. No lab offers such work at present.
 SHORT_WORK = LabPool(_for_short_work)

@@ -11,7 +11,7 @@ import numpy as np
 
 from amtlib.fdn.bounds import gain_bounds, grid
 from amtlib.fdn.build import Array, FDNBuild
-from amtlib.fdn.growth import LOSSLESS, eigenvalues, loop_gain
+from amtlib.fdn.growth import LOSSLESS, eigenvalues, loop_gain, poles_near
 from amtlib.results import Result
 
 # Frequencies at which modes are looked for (times squared lines), from how many of them (times lines), Newton's steps.
@@ -196,21 +196,8 @@ def _slowest(build: FDNBuild) -> tuple[float, float]:
     _, first = np.unique(points, return_index=True)
     chosen = np.sort(first)[:starts]
     points, branches = points[chosen], branches[chosen]
-    s = 1j * at[points]
     move = -logarithm[points, branches] / slope[points, branches]
-    found: list[complex] = []
-    for _ in range(_NEWTON):
-        kept = np.isfinite(move) & (np.abs(move) < 1.0)
-        s = s[kept] + move[kept]
-        if not len(s):
-            break
-        logarithm, slope = eigenvalues(build, s)
-        rows, nearest = np.arange(len(s)), np.argmin(np.abs(logarithm), axis=1)
-        with np.errstate(all="ignore"):
-            move = -logarithm[rows, nearest] / slope[rows, nearest]
-        done = (np.abs(move) < 1e-12) & (np.abs(logarithm[rows, nearest]) < 1e-8)
-        found += s[done].tolist()
-        move[done] = np.nan
+    found = poles_near(build, 1j * at[points], move, _NEWTON)
     if not found:
         return math.nan, math.nan
     slow = max(found, key=lambda each: each.real)

@@ -165,11 +165,17 @@ def _growth(build: FDNBuild, at: Array, radius: Array) -> float:
     points, branches = np.unravel_index(
         np.argsort(off, axis=None)[: min(2 * count, int(gains.sum()))], off.shape
     )
-    s = start[points]
     move = -logarithm[points, branches] / slope[points, branches]
-    rates = [0.0]
-    for _ in range(_NEWTON):
-        # a step of a radian leads far from where the loop gains
+    rates = [pole.real for pole in poles_near(build, start[points], move, _NEWTON)]
+    # a pole on the circle, but for rounding, is none outside
+    return max((rate for rate in rates if rate > 1e-10), default=0.0) * build.fs * 20.0 / math.log(10.0)
+
+
+def poles_near(build: FDNBuild, s: Complex, move: Complex, steps: int) -> list[complex]:
+    """Poles, as s where z = exp(s), that Newton's method meets from places ``s``, ``(K,)``, and first moves."""
+    found: list[complex] = []
+    for _ in range(steps):
+        # a step of a radian leads far from where it began
         kept = np.isfinite(move) & (np.abs(move) < 1.0)
         s = s[kept] + move[kept]
         if not len(s):
@@ -179,10 +185,9 @@ def _growth(build: FDNBuild, at: Array, radius: Array) -> float:
         with np.errstate(all="ignore"):
             move = -logarithm[rows, nearest] / slope[rows, nearest]
         done = (np.abs(move) < 1e-12) & (np.abs(logarithm[rows, nearest]) < 1e-8)
-        rates += s.real[done].tolist()
+        found += s[done].tolist()
         move[done] = np.nan
-    # a pole on the circle, but for rounding, is none outside
-    return max((rate for rate in rates if rate > 1e-10), default=0.0) * build.fs * 20.0 / math.log(10.0)
+    return found
 
 
 def eigenvalues(build: FDNBuild, s: Complex) -> tuple[Complex, Complex]:
