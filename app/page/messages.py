@@ -53,8 +53,7 @@ class Messages:
             case "set":
                 self._set(message)
             case "point":
-                place = str(message["figure"]), float(message["x"]), float(message["y"])
-                lab.change(lambda: (lab.pointed(*place), [])[1], answered=int(message["sequence"]))
+                self._point(message)
             case "hello":
                 lab.send_everything()
             case "hide":
@@ -109,6 +108,13 @@ class Messages:
                 return notes
 
             lab.change(move, answered=int(message["sequence"]))
+
+    def _point(self, message: dict[str, Any]) -> None:
+        def look() -> list[str]:
+            self._lab.pointed(str(message["figure"]), float(message["x"]), float(message["y"]))
+            return []  # a pointer that moves on is not answered in words
+
+        self._lab.change(look, answered=int(message["sequence"]))
 
     def _enter(self, message: dict[str, Any]) -> None:
         model, link = self._lab.model, self._lab.link

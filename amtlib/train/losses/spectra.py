@@ -1,5 +1,5 @@
 """Flatness of spectra, fine and smoothed, and energy cumulated over time and frequency.
-Source: the losses of these names in pyFDN 0.5.0, by their definitions in its documentation.
+Source: the losses of these names in pyFDN 0.5.0, as its source defines them; written anew.
 Not here: spectrograms themselves (:mod:`amtlib.train.losses.spectrograms`).
 """
 
