@@ -1,0 +1,123 @@
+"""The model as a listener: its own run of a condition, and what it makes of a person's very trials.
+
+Both take seconds, so they are done in the pool for short work (`app/pool.py`), and kept for all who ask again: a class
+that takes one test lets the model take it once.
+"""
+
+import json
+import threading
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from amtlib import Paulick2024
+from amtlib.experiments import ModelObserver, Run, Trial
+from amtlib.experiments.observers import drawn_answer
+from amtlib.jobs import Cancelled, Context, Job, JobError, OverBudget, QueueFull, WorkerDied
+from app.listen.condition import FS, Condition
+from app.listen.store import Store
+from app.page.problems import sentence
+from app.pool import SHORT_WORK
+
+#: Ears that the model can have, as its class names them, and what a page calls them.
+EARS = {"NH": "the model", "HIx": "the model without outer hair cells"}
+#: What one run may take, s: some 3 to 15 s of a core that nobody else uses.
+BUDGET_S = 240.0
+#: Seed of the model's own runs: equal conditions give equal ones.
+_SEED = 1
+
+
+@cache
+def _listener(ear: str) -> ModelObserver:
+    return ModelObserver(Paulick2024(FS, subject=ear), seed=_SEED)
+
+
+def _heard(listener: ModelObserver, trial: Trial) -> dict[str, Any]:
+    decision = listener.decide(trial)
+    chosen = drawn_answer(trial, decision.probability, listener.seed)
+    return {
+        "value": trial.value,
+        "target": trial.target,
+        "answer": chosen,
+        "right": chosen == trial.target,
+        "catch": trial.catch,
+        "difference": round(decision.variable, 6),
+        "probability": round(decision.probability, 6),
+    }
+
+
+def own_run(context: Context, condition: Condition, ear: str) -> str:
+    """Return the model's own run of a condition, as JSON: what it heard in each trial, and the run itself."""
+    listener, run = _listener(ear), condition.run(_SEED)
+    heard = []
+    while (trial := run.trial) is not None:
+        context.check()
+        heard.append(_heard(listener, trial))
+        run.answer(heard[-1]["answer"])
+    run.observer = repr(listener)
+    return json.dumps({"trials": heard, "run": json.loads(run.to_json())})
+
+
+def same_trials(context: Context, text: str, ear: str) -> str:
+    """Return what the model makes of each trial of a finished run, given as JSON: the very sounds that a person heard."""
+    done, listener = Run.from_json(text), _listener(ear)
+    again = Run(done.experiment, done.procedure, done.seed, done.catch)
+    heard = []
+    for each in done.trials:
+        context.check()
+        trial = again.trial
+        assert trial is not None
+        heard.append(_heard(listener, trial))
+        again.answer(each.answer)
+    return json.dumps({"trials": heard})
+
+
+class Models:
+    """
+    The model's work for a server's pages.
+
+    Parameters
+    ----------
+    store : Store
+        Keeps it, for all processes.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._jobs: dict[str, Job[str]] = {}
+        self._lock = threading.Lock()
+
+    def own(self, condition: Condition, ear: str) -> dict[str, Any]:
+        """Return the model's own run of a condition once it is there; until then that it waits, or why there is none."""
+        plain = Condition(condition.experiment, condition.procedure, catch=condition.catch)
+        return self._work(f"own {ear} {plain.link()}", own_run, plain, ear)
+
+    def same(self, run: str, text: str, ear: str) -> dict[str, Any]:
+        """Return the same of a person's trials, where `text` is their run as JSON."""
+        return self._work(f"same {ear} {run}", same_trials, text, ear)
+
+    def _work(self, key: str, function: Callable[..., str], *arguments: Any) -> dict[str, Any]:
+        kept = self._store.model(key)
+        if kept is not None:
+            found: dict[str, Any] = json.loads(kept)
+            return found
+        with self._lock:
+            job = self._jobs.get(key)
+            if job is None:
+                try:
+                    job = SHORT_WORK.open().submit(function, *arguments, owner=key, budget=BUDGET_S)
+                except QueueFull:
+                    return {"waiting": True}
+                self._jobs[key] = job
+            if not job.ended:
+                return {"waiting": True}
+            del self._jobs[key]
+        try:
+            text = job.result(0)
+        except ValueError as problem:  # it would be the same again
+            text = json.dumps({"problem": f"The model cannot take this test: {sentence(problem)}"})
+        except (JobError, OverBudget, WorkerDied, Cancelled):
+            return {"problem": "The model was not done in time: the server is busy. Ask again in a minute."}
+        self._store.keep_model(key, text)
+        result: dict[str, Any] = json.loads(text)
+        return result
