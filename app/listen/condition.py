@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlencode
 from amtlib.experiments import EXPERIMENTS, PROCEDURES, Experiment, Procedure, Run, UpDown, experiment
 from app.page.problems import sentence
 
-#: Sampling rate of all sounds, Hz: what is heard in these experiments lies below 11 kHz, and the model needs half the time.
+#: Sampling rate of all sounds, Hz: they lie below 11 kHz, and the model needs half the time that it needs at 44.1 kHz.
 FS = 22050.0
 #: Highest level that a link may ask for, dB SPL: rms 18 dB below full scale, see `sounds.py`.
 LOUDEST = 82.0

@@ -1,4 +1,4 @@
-"""A run as files: JSON from which `amtlib.experiments` presents the same sounds again, CSV, and a script that analyses."""
+"""A run as files: JSON from which `amtlib.experiments` presents the same sounds again, CSV, and a script."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -60,7 +60,7 @@ def room_csv(sent: Sequence[Sent]) -> str:
 
 
 def script(held: Held) -> str:
-    """Return the Python that reads the exported run, analyses it, presents its sounds again, and lets the model listen."""
+    """Return Python that reads the exported run, analyses it, and lets the model hear the same sounds."""
     variable = held.run.experiment.variable
     return f'''"""A run of “{held.run.experiment.title}”, taken at the listening test."""
 
@@ -78,7 +78,7 @@ listener = ModelObserver(Paulick2024(run.experiment.fs, subject="NH"))  # "HIx":
 for answered in run.trials:
     trial = again.trial  # the same sounds: trial.intervals, shape (intervals, T), Pa
     decision = listener.decide(trial)
-    print(f"{{trial.value:8.3g}} {variable.unit}: you {{answered.right}}, model right with {{decision.probability:.2f}}")
+    print(f"{{trial.value:8.3g}} {variable.unit}: {{answered.right}}; model {{100 * decision.probability:.0f}} %")
     again.answer(answered.answer)
 
 own = Run(run.experiment, run.procedure, seed=1).proceed(listener)

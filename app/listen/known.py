@@ -44,7 +44,10 @@ def _critical_ratio(x: Any) -> Known | None:
     if x.frequency != 1000.0 or x.noise_low > 500.0 or x.noise_high < 2000.0 or x.duration < 0.2:
         return None
     ratio = 19.0
-    says = f"{ratio:g} dB above the level of the noise in one hertz: a filter 200 Hz wide, and a ratio that makes 2.5 times less of it"
+    says = (
+        f"{ratio:g} dB above the level of the noise in one hertz: a filter 200 Hz wide, and a ratio that makes 2.5 "
+        "times less of it"
+    )
     level = x.spectrum_level + ratio
     return Known(level, level, says, "Patterson 1976 (abstract); ANSI S3.20 (definition, annotation 2)")
 

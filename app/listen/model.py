@@ -16,7 +16,6 @@ from amtlib.experiments.observers import drawn_answer
 from amtlib.jobs import Cancelled, Context, Job, JobError, OverBudget, QueueFull, WorkerDied
 from app.listen.condition import FS, Condition
 from app.listen.store import Store
-from app.page.problems import sentence
 from app.pool import SHORT_WORK
 
 #: Ears that the model can have, as its class names them, and what a page calls them.
@@ -59,7 +58,7 @@ def own_run(context: Context, condition: Condition, ear: str) -> str:
 
 
 def same_trials(context: Context, text: str, ear: str) -> str:
-    """Return what the model makes of each trial of a finished run, given as JSON: the very sounds that a person heard."""
+    """Return what the model makes of each trial of a finished run: of the sounds that a person heard."""
     done, listener = Run.from_json(text), _listener(ear)
     again = Run(done.experiment, done.procedure, done.seed, done.catch)
     heard = []
@@ -88,7 +87,7 @@ class Models:
         self._lock = threading.Lock()
 
     def own(self, condition: Condition, ear: str) -> dict[str, Any]:
-        """Return the model's own run of a condition once it is there; until then that it waits, or why there is none."""
+        """Return the model's own run of a condition once it is there; until then, that it waits."""
         plain = Condition(condition.experiment, condition.procedure, catch=condition.catch)
         return self._work(f"own {ear} {plain.link()}", own_run, plain, ear)
 
@@ -114,8 +113,10 @@ class Models:
             del self._jobs[key]
         try:
             text = job.result(0)
-        except ValueError as problem:  # it would be the same again
-            text = json.dumps({"problem": f"The model cannot take this test: {sentence(problem)}"})
+        except ValueError:  # its template would be empty, each time again
+            text = json.dumps(
+                {"problem": "The model cannot take this test: not even a clear target reaches it."}
+            )
         except (JobError, OverBudget, WorkerDied, Cancelled):
             return {"problem": "The model was not done in time: the server is busy. Ask again in a minute."}
         self._store.keep_model(key, text)

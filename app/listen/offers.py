@@ -9,43 +9,53 @@ from app.listen.condition import Condition, condition_of
 _WORDS = {
     "tone_in_quiet": (
         "How soft may a tone be?",
-        "In one of the intervals there is a tone, in the others nothing. Say which. It gets softer until you hear it no more; a quiet room and headphones matter here.",
+        "In one of the intervals there is a tone, in the others nothing. Say which. It gets softer until you "
+        "hear it no more; a quiet room and headphones matter here.",
     ),
     "intensity_discrimination": (
         "How small a step of level do you hear?",
-        "All intervals have the same tone, but one is a little louder. Say which. The step gets smaller until you can only guess: guess then.",
+        "All intervals have the same tone, but one is a little louder. Say which. The step gets smaller until "
+        "you can only guess: guess then.",
     ),
     "tone_in_noise": (
         "How much noise hides a tone?",
-        "All intervals have noise, and in one there is a tone within it. Say which. The tone gets softer until the noise hides it.",
+        "All intervals have noise, and in one there is a tone within it. Say which. The tone gets softer "
+        "until the noise hides it.",
     ),
     "notched_noise": (
         "How sharp is your auditory filter?",
-        "All intervals have two bands of noise with a gap between them, and in one a tone lies in that gap. Say which. A wider gap should hide it less.",
+        "All intervals have two bands of noise with a gap between them, and in one a tone lies in that gap. "
+        "Say which. A wider gap should hide it less.",
     ),
     "forward_masking": (
         "How long does a sound hide what follows?",
-        "All intervals have a tone that ends; in one, a very short second one follows. Say which. It gets softer until the first one hides it.",
+        "All intervals have a tone that ends; in one, a very short second one follows. Say which. It gets "
+        "softer until the first one hides it.",
     ),
     "gap_detection": (
         "How short a pause do you hear?",
-        "All intervals have noise, and in one the noise stops for a moment. Say which. The gap gets shorter until you hear it no more.",
+        "All intervals have noise, and in one the noise stops for a moment. Say which. The gap gets shorter "
+        "until you hear it no more.",
     ),
     "am_detection": (
         "How weak a fluctuation do you hear?",
-        "All intervals have noise; in one its strength goes up and down regularly. Say which. The fluctuation gets weaker.",
+        "All intervals have noise; in one its strength goes up and down regularly. Say which. The fluctuation "
+        "gets weaker.",
     ),
     "am_masking": (
         "Do fluctuations hide fluctuations?",
-        "All intervals fluctuate at random; in one there is also a regular beat. Say which. The beat gets weaker.",
+        "All intervals fluctuate at random; in one there is also a regular beat. Say which. The beat gets "
+        "weaker.",
     ),
     "frequency_discrimination": (
         "How small a step of pitch do you hear?",
-        "All intervals have the same tone, but one is a little higher. Say which. The step gets smaller until you can only guess: guess then.",
+        "All intervals have the same tone, but one is a little higher. Say which. The step gets smaller until "
+        "you can only guess: guess then.",
     ),
     "spectral_ripple": (
         "How fine a colour of sound do you hear?",
-        "All intervals have noise with peaks and valleys in its spectrum, at changing levels. In one of them they lie elsewhere, so that its colour differs. Say which.",
+        "All intervals have noise with peaks and valleys in its spectrum, at changing levels. In one of them "
+        "they lie elsewhere, so that its colour differs. Say which.",
     ),
 }
 #: Seconds that a trial takes beside its sound: the answer, what is told, the next one.

@@ -260,7 +260,8 @@ def same_table(heard: Mapping[str, Any], variable: Variable, run: Run) -> str:
     both = sum(model["right"] == own.right for model, own in zip(trials, run.trials, strict=True))
     rows = "".join(
         f"<tr><td>{k}</td><td>{number(model['value'])}</td><td>{model['target'] + 1}</td><td>{own.answer + 1}</td>"
-        f"<td>{model['answer'] + 1}</td><td>{number(model['difference'])}</td><td>{100 * model['probability']:.0f}</td></tr>"
+        f"<td>{model['answer'] + 1}</td><td>{number(model['difference'])}</td>"
+        f"<td>{100 * model['probability']:.0f}</td></tr>"
         for k, (model, own) in enumerate(zip(trials, run.trials, strict=True), 1)
     )
     heads = (

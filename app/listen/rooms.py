@@ -112,7 +112,7 @@ def _shown(condition: Condition, sent: Sequence[Sent], model: float | None) -> d
             )
     if model is not None:
         picture.line([(model, 0.0), (model, top * 1.1)], "NH thick", "The model")
-    says = f"{len(found)} thresholds, median {number(middle)} {variable.unit}"
+    says = f"{len(found)} threshold{'s'[: len(found) > 1]}, median {number(middle)} {variable.unit}"
     if len(found) >= 4:
         low, high = np.quantile(found, [0.25, 0.75])
         says += f", half of them between {number(float(low))} and {number(float(high))}"

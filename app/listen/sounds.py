@@ -103,6 +103,6 @@ def trial_sound(trial: Trial) -> Played:
 
 
 def comfortable_sound() -> Played:
-    """Return the noise by which the volume is set: 2 s, as loud as running speech is usually reckoned, rising slowly."""
+    """Return the noise by which the volume is set: 2 s at the comfortable level, rising and falling slowly."""
     noise = signals.band_noise(100.0, 7000.0, level=COMFORTABLE_SPL, duration=2.0, fs=FS, ramp=0.5, seed=1)
     return played(noise, length=2.0)

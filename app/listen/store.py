@@ -62,7 +62,7 @@ class Full(Exception):
 
 @dataclass(frozen=True)
 class StoredAnswer:
-    """An answer as it is kept: to which trial, which interval, how long after the sound's end (s), and when (s since 1970)."""
+    """An answer as it is kept: trial, interval, s after the end of the sound, and s since 1970."""
 
     number: int
     answer: int
@@ -322,7 +322,7 @@ class Store:
 
 
 def _keep_a_log(connection: sqlite3.Connection) -> None:
-    """Let the file have its write-ahead log; processes that open it at the same time do not wait for each other there."""
+    """Let the file have its write-ahead log, for which processes that open it at once do not wait by themselves."""
     ends = time.monotonic() + PATIENCE_S
     while True:
         try:
