@@ -137,7 +137,7 @@ def _differences(found: Mapping[str, Finding], known: Known | None) -> list[str]
         better = variable.easier * (variable.to_scale(other) - variable.to_scale(threshold)) > 0.0
         ratio = math.exp(abs(variable.to_scale(other) - variable.to_scale(threshold)))
         how = (
-            f"by a factor of {ratio:.2g}"
+            f"by a factor of {ratio:.3g}"
             if variable.scale == "log"
             else f"by {number(abs(other - threshold))} {variable.unit}"
         )

@@ -21,9 +21,10 @@ function remembered() {
 
 /** @type {ListenPage} */
 const page = {
-  main, room: "", key: "", offers: [], chosen: [], keys: {}, busy: false,
+  main, room: "", key: "", offers: [], chosen: [], keys: {}, hidden: () => {}, busy: false,
   show(...children) {
     page.keys = {}
+    page.hidden = () => {}
     const parts = children.filter((child) => child !== null && child !== false)
     main.replaceChildren(make("div", {class: "screen"}, ...parts), said)
     const head = main.querySelector("h1")
@@ -49,6 +50,7 @@ whenLost((text) => { if (lost.textContent !== text) lost.textContent = text })
 document.body.append(lost)
 
 window.addEventListener("beforeunload", (event) => { if (page.busy) event.preventDefault() })
+document.addEventListener("visibilitychange", () => { if (document.hidden) page.hidden() })
 window.addEventListener("hashchange", () => location.reload())
 window.addEventListener("keydown", (event) => {
   const inField = event.target instanceof HTMLElement && event.target.closest("input, select, textarea, dialog")

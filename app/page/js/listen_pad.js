@@ -55,18 +55,28 @@ export function trialPad(page, {head, help, intervals, repeat, leave, leaveLabel
     answered = null
     take({interval: k, after: (performance.now() - since) / 1000})
   }
+  const enable = (/** @type {boolean} */ is) => {
+    for (const each of numbers) each.disabled = !is
+    again.disabled = !is
+  }
+  const waits = () => {
+    enable(true)
+    line.textContent = "Which one?"
+    since = performance.now()
+    state("waiting")
+  }
   const hold = () => {
     held = !held
     pause.textContent = held ? "Continue" : "Pause"
     if (held) {
       state("paused")
       line.textContent = "Paused. Press Continue, or the space bar."
+      enable(false)
       playing?.stop()
-    } else resume?.()
+    } else if (answered) waits()
+    else resume?.()
   }
-  document.addEventListener("visibilitychange", () => {
-    if (document.hidden && !held && pause.isConnected) hold()
-  })
+  page.hidden = () => { if (!held) hold() }
   const whenGoing = async () => {
     while (held && !left)
       await new Promise((/** @type {(go: void) => void} */ resolve) => { resume = () => resolve() })
@@ -94,8 +104,7 @@ export function trialPad(page, {head, help, intervals, repeat, leave, leaveLabel
       for (;;) {
         await whenGoing()
         if (left) return null
-        for (const each of numbers) each.disabled = true
-        again.disabled = true
+        enable(false)
         line.textContent = "Listen …"
         state("playing")
         wake(sound.fs)
@@ -104,18 +113,14 @@ export function trialPad(page, {head, help, intervals, repeat, leave, leaveLabel
         playing = null
         if (left) return null
         if (!whole || held) continue  // paused: it is heard again
-        for (const each of numbers) each.disabled = false
-        again.disabled = false
-        line.textContent = "Which one?"
-        since = performance.now()
-        state("waiting")
+        waits()
         const answer = await new Promise((/** @type {(found: {interval: number, after: number} | null | "again") => void} */ resolve) => {
           answered = resolve
           hear = () => resolve("again")
         })
+        answered = null
         if (answer === "again") continue
-        for (const each of numbers) each.disabled = true
-        again.disabled = true
+        enable(false)
         if (answer) numbers[answer.interval].classList.add("chosen")
         state("answered")
         return answer

@@ -40,7 +40,7 @@ export async function resultScreen(page, offer, state) {
     shows.setAttribute("aria-expanded", String(!code.hidden))
   }}, "Show the code")
   page.show(
-    make("h1", {}, offer.asks), body, status,
+    make("h1", {}, offer.asks), status, body,
     make("p", {class: "row"}, impaired, hears), same,
     state.room ? sending(page, run) : null,
     make("p", {class: "row"},

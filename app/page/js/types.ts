@@ -604,6 +604,8 @@ export interface ListenPage {
   intro(offer: Offer): void
   /** What keys do on this screen, by their names. */
   keys: Record<string, () => void>
+  /** What happens when the page is out of sight. */
+  hidden: () => void
   /** Ask before the page is left. */
   busy: boolean
   remember(part: Record<string, string>): void
