@@ -106,7 +106,8 @@ def headphone_trial(
     >>> sound.shape, begins
     (torch.Size([88200, 2]), (0.0, 1.5, 3.0))
     """
-    target = whole(target, "target", 0, INTERVALS - 1)
+    seed, target = whole(seed, "seed", 0, MOST), whole(target, "target", 0, INTERVALS - 1)
+    fs = number(fs, "fs", 4000.0, 192_000.0, "Hz")
     silence = torch.zeros(round(PAUSE * fs), 2, dtype=torch.float64)
     parts: list[Tensor] = []
     begins: list[float] = []

@@ -155,6 +155,37 @@ def test_nothing_about_a_sounds_format_depends_on_its_target(name: str) -> None:
     )
 
 
+def test_intervals_begin_and_end_at_the_sample_that_is_told() -> None:
+    made = condition("experiment=intensity_discrimination&x.pause=0.25&x.duration=0.3").experiment
+    sound = trial_sound(made.trial(3.0, 1, seed=1))
+    inside = np.zeros(len(sound.pcm), dtype=bool)
+    for begin in sound.begins:
+        first = begin * sound.fs
+        assert first == pytest.approx(round(first), abs=1e-6)
+        inside[round(first) : round(first) + round(sound.length * sound.fs)] = True
+    assert not sound.pcm[~inside].any()
+    assert inside.sum() == 3 * round(0.3 * sound.fs)
+
+
+# ---------------------------------------------------------------- the headphones
+
+
+def test_the_check_of_the_headphones_is_passed_with_six_right_answers_alone(desk: Desk) -> None:
+    found = []
+    for wrong in (0, 1):
+        state = desk.answer({"type": "check"})
+        while not state["finished"]:
+            run, number = state["run"], state["number"]
+            heard(desk, run, number)
+            assert "right" not in state
+            target = desk.checks._target(run, number)
+            answer = (target + (number < wrong)) % 3
+            state = desk.answer({"type": "answer", "run": run, "number": number, "answer": answer})["state"]
+        found.append((state["right"], state["passed"]))
+    assert found == [(6, True), (5, False)]
+    assert "problem" in desk.sound({"run": run, "number": 6})  # type: ignore[operator]
+
+
 # ---------------------------------------------------------------- a run
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from amtlib import options
 from app.listen import store as stores
 from app.listen.desk import Desk
 from app.listen.store import Store
@@ -184,6 +185,7 @@ def test_what_was_sent_outlives_a_process_that_is_killed(store: Store) -> None:
         said += process.stdout.readlines()
     confirmed = max(int(line) for line in said if line.endswith("\n")) + 1
     again = Store(store.path)
+    assert options._results(str(store.path)) == str(store.path)  # `amtlab serve --results` takes it again
     assert confirmed <= len(again.sent(room)) <= confirmed + 1
     again.check_key(room, key)
     assert again.send("after", room, "link", (1.0, None, None), 40)
