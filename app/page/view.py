@@ -177,9 +177,9 @@ class LabView(Viewer):
         """Set limits and colours to what is there now."""
         self.live.fit(self.reads())
 
-    def pointed(self, figure: str, x: float, y: float) -> list[str]:
-        """Look closer at a place of a figure, in its axes' units; return what is to be said about it."""
-        return []
+    def pointed(self, figure: str, x: float, y: float) -> Mapping[str, Any]:
+        """Return the settings with which a place of a figure, in its axes' units, is looked at, or a point is there."""
+        return {}
 
     def followed(self, keys: Iterable[str]) -> None:
         """Move what should follow the settings with these keys, which somebody has changed by hand."""

@@ -19,6 +19,7 @@ from app.labs.fdn import ear, findings, listening, parts, words
 from app.labs.fdn.ear import Representation
 from app.labs.fdn.findings import Analysis, Decay
 from app.labs.fdn.history import MOST, Record, table_of
+from app.labs.fdn.octaves import DECAY_KEYS, TONE_KEYS
 from app.labs.fdn.parts import read_changes, write_changes
 from app.labs.fdn.script import script
 from app.labs.fdn.settings import checked_delays
@@ -58,6 +59,7 @@ class FdnModel(FdnSetup):
                 "n.lines",
                 "n.own",
                 "n.matrix",
+                "n.decay",
                 "n.rt",
                 "n.rt_high",
                 "n.lossless",
@@ -66,6 +68,8 @@ class FdnModel(FdnSetup):
                 "n.changes",
             ),
         ),
+        Section("Decay by octave", tuple(DECAY_KEYS)),
+        Section("Tone by octave", tuple(TONE_KEYS), open=False),
         Section("Goal", ("t.goal", "t.target", "t.sparsity")),
         Section("Training", ("t.rate", "t.steps", "t.nfft", "t.optimiser", "t.patience", "t.watched")),
         Section("What is trained", ("t.feedback", "t.input_gain", "t.output_gain", "t.direct"), open=False),
@@ -111,7 +115,8 @@ class FdnModel(FdnSetup):
             for name, value in self.goal.sets.items():
                 if f"t.{name}" not in changed:
                     setattr(training, name, value)
-        if self.goal.room and {"t.goal", "t.target", "t.uploads", "n.fs"} & changed:
+        notes += self.shape_decay(changed)
+        if self.goal.room and {"t.goal", "t.target", "t.uploads", "n.fs", "n.decay"} & changed:
             notes += self.fit_to_room(changed)
         if self.run is not None:
             if "t.rate" in changed:
@@ -142,10 +147,14 @@ class FdnModel(FdnSetup):
         if not goal.bins or goal.room:
             idle |= {"n.lossless"}
         if not goal.bins or self.lossless:
+            idle |= {"n.rt", "n.rt_high", "n.decay", *DECAY_KEYS, *TONE_KEYS}
+        elif self.by_octave:
             idle |= {"n.rt", "n.rt_high"}
+        else:
+            idle |= set(DECAY_KEYS)
         if not goal.room:
             idle |= {"t.target", "t.direct"}
-        parts = "nte" if goal.depends_on_ear else "nt"
+        parts = "ntdqe" if goal.depends_on_ear else "ntdq"
         return {key for key in self.fields if key[0] in parts and key not in idle}
 
     @property
@@ -248,7 +257,7 @@ class FdnModel(FdnSetup):
 
     def runs(self) -> Table | None:
         """Return a table of the runs, or None where none is over yet."""
-        labels = {key: entry.parameter.label for key, entry in self.fields.items() if key[0] in "nte"}
+        labels = {key: entry.parameter.label for key, entry in self.fields.items() if key[0] in "ntedq"}
         return table_of(self.records(), labels) if self.earlier else None
 
     # ------------------------------------------------------------------ what is there now
@@ -270,7 +279,7 @@ class FdnModel(FdnSetup):
         """Return the network of a snapshot with the decay that is heard, or that of the start."""
         if snapshot is None:
             return self.start
-        return replace(snapshot.build, filters=self.start.filters)
+        return replace(snapshot.build, filters=self.start.filters, post_eq=self.start.post_eq)
 
     def moment(self, snapshot: Snapshot | None) -> Hashable:
         """Return what tells one state of a network from another."""

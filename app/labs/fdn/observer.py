@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from amtlib.fdn import FDNBuild
+from amtlib import fdn
+from amtlib.fdn import FDNBuild, Stability
 from amtlib.train import Snapshot
 from app.figures import Array
 from app.labs.fdn import findings
@@ -24,10 +25,14 @@ from app.labs.fdn.goals import TERMS
 from app.labs.fdn.history import Record
 from app.labs.fdn.levels import Levels, octave_levels
 from app.labs.fdn.model import FdnModel
+from app.labs.fdn.octaves import Points
+from app.labs.fdn.spectrogram import LONGEST, Spectrogram, spectrogram
 from app.page.background import Background, Superseded, in_turn, loop_of
 
 #: Largest share of the time that observing a run takes: training comes first.
 SHARE = 0.03
+#: What takes long is computed once nothing has moved for so long, s.
+AT_REST = 0.25
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,13 @@ class Observed:
     last_step: int
     flow: Flow
     """The network now, and the part of it that is looked at"""
+    start: FDNBuild
+    """The network before training"""
+    points: Points
+    """What is dragged: times and tone by octave"""
+    stability: Stability | None
+    """What is certain of the network's loop, of the last network at rest"""
+    spectrograms: Mapping[str, Spectrogram | None]
     fs: int
     """Hz"""
     earlier: Sequence[Record]
@@ -59,6 +71,8 @@ class Observed:
     busy: bool
     shows_ear: bool
     """Whether the figures of the ear are shown"""
+    shows_room: bool
+    """Whether the figures of tone and spectrograms are shown"""
     has_room: bool
 
     @property
@@ -103,7 +117,9 @@ class Observer:
         self._refresh, self._leave, self._is_wanted = refresh, leave, is_wanted
         self._found: dict[str, tuple[Hashable, Any]] = {}
         self._due: dict[str, float] = {}
+        self._pictures: dict[str, tuple[Decay, float, Spectrogram]] = {}
         self._making: set[str] = set()
+        self._wanted: dict[str, tuple[Hashable, Callable[[], Any]]] = {}
         self._response_title = "Response"
         self._run: Any = None
         self._share_steps: list[int] = []
@@ -119,7 +135,7 @@ class Observer:
         lab = self._lab
         snapshot = lab.snapshot
         moment, build, busy = lab.moment(snapshot), lab.now(snapshot), lab.busy
-        shows_ear = lab.display.view == "ear"
+        shows_ear, shows_room = lab.display.view == "ear", lab.display.view == "room"
         losses, terms = self._losses()
         decays = self._seldom("decays", (moment, lab.room_key()), lambda: self._decays(snapshot))
         analyses = self._analyses(snapshot, moment, busy)
@@ -133,6 +149,10 @@ class Observer:
             step=0 if snapshot is None else snapshot.step,
             last_step=int(lab.training.steps) if lab.run is None else lab.run.max_steps,
             flow=Flow(build, *lab.chosen),
+            start=lab.start,
+            points=lab.points,
+            stability=self._newest("stability", moment, lambda: fdn.stability(build)),
+            spectrograms=self._spectrograms(decays) if shows_room else {},
             fs=lab.fs,
             earlier=[record for record in lab.earlier if record.goal == lab.training.goal],
             levels=self._levels(moment, build, busy, analyses, decays),
@@ -144,6 +164,7 @@ class Observer:
             shares=self._shares,
             busy=busy,
             shows_ear=shows_ear,
+            shows_room=shows_room,
             has_room=lab.goal.room,
         )
 
@@ -216,6 +237,23 @@ class Observer:
             lab.record.echoes = now.echoes
         return {"start": start, "now": now, "target": lab.room_decay()}
 
+    def _spectrograms(self, decays: Mapping[str, Decay | None]) -> dict[str, Spectrogram | None]:
+        """Return spectrograms of the responses, each made once."""
+        lab = self._lab
+        room = decays["target"]
+        duration = min(lab.length if room is None else len(room.response) / lab.fs, LONGEST)
+        found: dict[str, Spectrogram | None] = {}
+        for which, decay in decays.items():
+            if decay is None:
+                found[which] = None
+                continue
+            held = self._pictures.get(which)
+            if held is None or held[0] is not decay or held[1] != duration:
+                held = (decay, duration, spectrogram(decay.response, lab.fs, duration))
+                self._pictures[which] = held
+            found[which] = held[2]
+        return found
+
     def _analyses(
         self, snapshot: Snapshot | None, moment: Hashable, busy: bool
     ) -> dict[str, Analysis | None]:
@@ -281,9 +319,10 @@ class Observer:
         if loop is None:
             self._found[name] = (key, make())
             return self._found[name][1]
+        self._wanted[name] = (key, make)
         if name not in self._making:
             self._making.add(name)
-            asyncio.run_coroutine_threadsafe(self._make(name, key, make), loop)
+            asyncio.run_coroutine_threadsafe(self._make(name, rests=held is not None), loop)
         return None
 
     def _newest(self, name: str, key: Hashable, make: Callable[[], Any]) -> Any:
@@ -295,7 +334,13 @@ class Observer:
             held = self._found.get(name)
         return None if held is None else held[1]
 
-    async def _make(self, name: str, key: Hashable, make: Callable[[], Any]) -> None:
+    async def _make(self, name: str, *, rests: bool) -> None:
+        """Make what is wanted last, once it has been wanted for a moment: while somebody drags a slider, nothing is."""
+        key, make = self._wanted[name]
+        while rests:
+            await asyncio.sleep(AT_REST)
+            rests = self._wanted[name][0] != key
+            key, make = self._wanted[name]
         try:
             if self._background is None:
                 made = await asyncio.to_thread(make)

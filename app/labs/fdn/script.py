@@ -7,7 +7,8 @@ def script(lab: FdnSetup, *, went_on: bool) -> str:
     """Return the script for a lab's present settings; ``went_on`` says that its training went on after its end."""
     network, goal = lab.network, lab.goal
     size = f"delays={list(lab.delays)}" if lab.delays else f"N={int(network.lines)}"
-    rt = (float(network.rt), float(network.rt_high))
+    tone = lab.tone.at(lab.fs)
+    heard = "filters=start.filters" + (", post_eq=start.post_eq" if tone.any() else "")
     lines = [
         "from dataclasses import replace",
         "",
@@ -24,8 +25,13 @@ def script(lab: FdnSetup, *, went_on: bool) -> str:
         lines += _room(lab)
     lines += [
         "",
-        f"start = fdn.design_fdn({size}, rt={rt!r}, feedback={network.matrix!r}, fs={lab.fs}, rng={int(network.seed)})",
+        f"start = fdn.design_fdn({size}, rt={lab.rt!r}, feedback={network.matrix!r}, fs={lab.fs}, "
+        f"rng={int(network.seed)})",
     ]
+    if tone.any():
+        at = lab.points.centres.tolist()
+        lines.append(f"tone = fdn.graphic_equaliser({tone.tolist()}, {at}, {lab.fs})")
+        lines.append("start = replace(start, post_eq=tone)")
     if network.changes:
         lines.append(f"start = changed(start, {network.changes!r})  # by hand")
     if goal.room:
@@ -33,7 +39,7 @@ def script(lab: FdnSetup, *, went_on: bool) -> str:
     trained = ", ".join(f"{name}={value}" for name, value in lab.trained().items())
     lines += [
         "model = trainable_from_build(",
-        "    replace(start, filters=None),  # lossless" if lab.lossless else "    start,",
+        "    replace(start, filters=None, post_eq=None),  # lossless" if lab.lossless else "    start,",
         f"    trainable=Trainable({trained}),",
         f"    nfft={lab.nfft},",
         f"    alias_decay_db={lab.alias_decay()!r},",
@@ -49,7 +55,7 @@ def script(lab: FdnSetup, *, went_on: bool) -> str:
         lines.append("# On the page it went on after its end, from the best network met.")
     lines += [
         'print(f"{log.steps_run} steps, loss {log.train_loss[0]:.6g} to {log.best_loss:.6g}")',
-        "network = replace(extract_build(model), filters=start.filters)",
+        f"network = replace(extract_build(model), {heard})",
     ]
     return "\n".join([*lines, ""])
 

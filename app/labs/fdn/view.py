@@ -20,6 +20,7 @@ from app.labs.fdn.figures import FIGURES
 from app.labs.fdn.flow import at_place
 from app.labs.fdn.model import FdnModel
 from app.labs.fdn.observer import Observed, Observer
+from app.labs.fdn.octaves import nearest
 from app.labs.fdn.picture import card
 from app.labs.fdn.trainer import Trainer
 from app.page.listen import Export, Playable
@@ -43,7 +44,7 @@ def _grid(narrow: bool) -> str:
     """Return the CSS of the grid: three columns, or on a phone one, in which what leads comes first."""
     rules = []
     for lead, areas_of_lead in _AREAS.items():
-        rows = (*areas_of_lead, "six six six")
+        rows = (*areas_of_lead, "six six six", "seven eight nine")
         shown = dict.fromkeys(" ".join(rows).split()) if narrow else rows
         areas = " ".join(f'"{row}"' for row in ("corner" if narrow else "corner corner corner", *shown))
         where = f'[data-lead="{lead}"]' if lead else ""
@@ -77,7 +78,9 @@ def _played(lab: FdnModel, key: str, title: str) -> tuple[str, torch.Tensor, int
 
 def _json(lab: FdnModel, version: int) -> str:
     late = {"pre-delay in samples": lab.pre_delay} if lab.pre_delay else {}
-    return fdn.build_to_json(lab.now(lab.snapshot), version=version, metadata={"made by": "AMT Lab", **late})
+    return fdn.build_to_json(
+        lab.now(lab.snapshot), version=version, metadata={"made by": "AMT Lab", **late}, certificate=True
+    )
 
 
 def _wav(lab: FdnModel) -> bytes:
@@ -198,10 +201,21 @@ class FdnLab(LabView):
         """Return settings and results of the runs so far."""
         return self.lab.runs()
 
-    def pointed(self, figure: str, x: float, y: float) -> list[str]:
-        """Look closer at the part of the network that was clicked."""
-        line, into = at_place(self.lab.now(self.lab.snapshot), x, y)
-        return self.lab.update({"x.line": line, "x.into": into})
+    def pointed(self, figure: str, x: float, y: float) -> Mapping[str, Any]:
+        """Return the part of the network that was clicked, or the time or gain of the octave whose point is dragged."""
+        lab = self.lab
+        if figure == "network":
+            line, into = at_place(lab.now(lab.snapshot), x, y)
+            return {"x.line": line, "x.into": into}
+        octave = nearest(x, lab.fs)
+        if figure == "tone":
+            key, value = f"q.at{octave}", round(2 * y) / 2
+        elif lab.by_octave:
+            key, value = f"d.at{octave}", round(y, 2)
+        else:  # there are no points
+            return {}
+        low, high = lab.fields[key].parameter.bounds
+        return {key: min(max(value, low), high)}
 
     def refresh(self) -> None:
         """Show the state that the model is in: for cells and scripts that step ``model.run`` themselves."""
@@ -252,6 +266,8 @@ class FdnLab(LabView):
         observed = self._observed
         if observed is not None and (trained := observed.trained):
             text = f"{text} {self.lab.differences(trained, observed.networks)}"
+        if observed is not None and observed.stability is not None and not observed.busy:
+            text = f"{text} {words.certificate(observed.stability)}."
         if observed is not None and observed.shows_ear and run is not None and run.steps_run:
             text = f"{text} {words.ear_summary(observed.representations)}".rstrip()
         self._last_summary = (text, state, now + SUMMARY_EVERY)

@@ -5,9 +5,12 @@ The numbers come from findings.py.
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from amtlib.fdn import FDNBuild
+from numpy.typing import NDArray
+
+from amtlib.fdn import FDNBuild, Stability
 from amtlib.train import TrainingRun
 from amtlib.train.notices import (
     ModesTooClose,
@@ -21,8 +24,11 @@ from amtlib.train.notices import (
 )
 from app.labs.fdn.ear import Representation
 from app.labs.fdn.findings import Analysis, Decay
+from app.labs.fdn.octaves import named
 from app.labs.fdn.target import DroppedRoom
 from app.page.problems import sentence
+
+Array = NDArray[Any]
 
 _ENDS = {
     "max_steps": "All {steps} steps are done.",
@@ -111,6 +117,42 @@ def times_of_room(times: tuple[float, float] | None, given: tuple[float, float])
             f"nearest times that it can have: {low:g} s and {high:g} s."
         )
     return text
+
+
+def certificate(found: Stability) -> str:
+    """Say what is certain about a network's loop.
+
+    Examples
+    --------
+    >>> certificate(Stability(0.99296, 1200.0, 2.31, 310.0, 0.0))
+    'Cannot grow: loop gain at most 0.993, at 1.2 kHz'
+    >>> certificate(Stability(1.0213, 63.0, math.inf, math.nan, 3.21))
+    'Grows by 3.2 dB per second: loop gain at most 1.0213, at 63 Hz'
+    >>> certificate(Stability(1.0213, 63.0, 2.31, 310.0, 0.0))
+    'May grow, though no growing mode was found: loop gain at most 1.0213, at 63 Hz'
+    """
+    # Rounded up: a bound may not be shown smaller than it is.
+    bound = math.ceil(found.bound * 1e4 - 1e-4) / 1e4
+    place = f"{found.frequency / 1000:.2g} kHz" if found.frequency >= 1000 else f"{found.frequency:.0f} Hz"
+    if found.growth > 0:
+        first = f"Grows by {found.growth:.2g} dB per second"
+    else:
+        first = "Cannot grow" if found.certain else "May grow, though no growing mode was found"
+    return f"{first}: loop gain at most {bound:g}, at {place}"
+
+
+def times_by_octave(room: Array | None, given: Array, octaves: Sequence[int]) -> str:
+    """Say which times by octave the network has been given, from the room's where they could be measured."""
+    if room is None:
+        return (
+            "The room has no decay to measure: its level does not fall far enough, or sinks into noise too soon. The "
+            "network keeps its own times by octave."
+        )
+    off = [octave for octave, time, kept in zip(octaves, room, given, strict=True) if abs(time - kept) > 0.01]
+    text = "The network got the room's level and its reverberation times by octave"
+    if off:
+        text += f", the nearest that it can have at {', '.join(map(named, off))}"
+    return f"{text}: {given.min():.3g} to {given.max():.3g} s."
 
 
 def change_of(first: float, last: float) -> str:
