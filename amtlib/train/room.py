@@ -6,6 +6,7 @@ Not here: rendering, measuring and correcting (:mod:`amtlib.train.calibration`).
 import math
 import time
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,7 +21,7 @@ from amtlib.fdn.delays import Seed, as_generator, line_count, sample_delay_lengt
 from amtlib.fdn.matrices import random_orthogonal
 from amtlib.fdn.noise import octave_centres, without_noise
 from amtlib.fdn.response import render, transfer_function
-from amtlib.progress import Progress, telling
+from amtlib.progress import Progress, part, telling
 from amtlib.results import Result
 from amtlib.train.build import Trainable, extract_build, trainable_from_build
 from amtlib.train.calibration import (
@@ -44,6 +45,8 @@ SHORTEST, LONGEST = 0.05, 30.0
 _DELAYS, _OF_DECAY, _DIRECT = (0.005, 0.040), 0.25, 0.002
 # Rounds of corrections before and after training; training's FFT length at most, and its decay against wrapping (dB).
 _BEFORE, _AFTER, _NFFT, _ALIAS_DB = 8, 4, 2**15, 40.0
+# How often training is watched, s.
+_WATCHED = 0.3
 
 
 @dataclass(frozen=True, repr=False)
@@ -148,6 +151,7 @@ def fit_room(
     trainable: Trainable | None = None,
     rng: Seed = 0,
     progress: Progress | None = None,
+    watch: Callable[[FDNBuild], object] | None = None,
 ) -> RoomFit:
     """
     Fit a network to a room's impulse response.
@@ -175,6 +179,8 @@ def fit_room(
         Draws delays, matrix and gains.
     progress : callable or bool, optional
         Called with the share done, from 0 to 1; True for a bar.
+    watch : callable, optional
+        Called with the network as it is: once it is calibrated, while it trains a few times a second, and after that.
 
     Returns
     -------
@@ -246,13 +252,18 @@ def fit_room(
         wanted = replace(wanted, times=times)
         start = _first(clean, rate, n, centres, times, generator)
         start.correct(wanted, _BEFORE)
+        seen = watch or (lambda build: None)
+        seen(start.build())
         tell(0.5)
         best, done = start, 0
         spent = time.monotonic() - began
         until = began + budget - 0.7 * spent  # what correcting and measuring again take
         if steps and until > time.monotonic() + 1.0:
-            trained, done = _trained(start, clean, loss, steps, until, rate_of_learning, trainable)
+            trained, done = _trained(
+                start, clean, loss, steps, until, rate_of_learning, trainable, part(tell, 0.5, 0.8), seen
+            )
             trained.correct(wanted, _AFTER)
+            seen(trained.build())
             if _off(trained, wanted) <= _off(start, wanted):
                 best = trained
         elif steps:
@@ -341,6 +352,8 @@ def _trained(
     until: float,
     lr: float,
     trainable: Trainable | None,
+    tell: Callable[[float], object],
+    watch: Callable[[FDNBuild], object],
 ) -> tuple[Calibration, int]:
     """Return the network trained towards the room, without its direct path and pre-delay, which stay; and the steps."""
     build = start.build()
@@ -361,9 +374,15 @@ def _trained(
         model, loss=MatchEnergyDecay() if loss is None else loss, max_steps=steps, lr=lr,
         target=squeeze_channels(target), target_noise="keep", rng=0, patience=20,
     )  # fmt: skip
+    shown = time.monotonic()
     for _ in run:
-        if time.monotonic() > until:
+        now = time.monotonic()
+        if now > until:
             run.stop()
+        if now > shown + _WATCHED:
+            shown = now
+            tell(run.steps_run / steps)
+            watch(replace(extract_build(model), D=build.D, pre_delay=build.pre_delay))
     found = extract_build(model)
     assert found.filters is not None  # those of the calibrated start, trained or not
     times = absorption_times(found.filters, found.delays, found.fs, start.centres)

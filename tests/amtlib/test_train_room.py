@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from amtlib.fdn import design_fdn, octave_bands, render
+from amtlib.fdn import FDNBuild, design_fdn, octave_bands, render
 from amtlib.fdn.noise import octave_centres
 from amtlib.train import Trainable, fit_room
 from amtlib.train.losses import FlatMagnitude, MatchMelSpectrogram
@@ -124,3 +124,14 @@ def test_what_cannot_be_fitted_is_refused_in_one_sentence(arguments: dict[str, A
     settings: dict[str, Any] = {"rir": room((0.3, 0.3)), "fs": 16000.0, "lines": 4, **arguments}
     with pytest.raises(ValueError, match=message):
         fit_room(settings.pop("rir"), settings.pop("fs"), **settings)
+
+
+def test_a_fit_can_be_watched_from_its_calibration_to_its_end() -> None:
+    shares: list[float] = []
+    seen: list[FDNBuild] = []
+    fit = fit_room(room((0.5, 0.3)), 16000.0, lines=8, max_steps=2, progress=shares.append, watch=seen.append)
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+    assert len(seen) >= 2
+    assert {(build.N, build.fs, build.n_out) for build in seen} == {(8, 16000.0, 1)}
+    assert fit.build in seen  # of the calibrated and the trained network the nearer one
