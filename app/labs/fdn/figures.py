@@ -31,7 +31,7 @@ from app.labs.fdn.findings import EDGES, Decay
 from app.labs.fdn.flow import NETWORK
 from app.labs.fdn.losses import LOSS, NOTHING, PALE, SHARES, Values, earlier, ends
 from app.labs.fdn.observer import Observed
-from app.labs.fdn.room_figures import SPECTROGRAMS, TONE
+from app.labs.fdn.room_figures import EARS, OFF, SPECTROGRAMS, TONE
 from app.labs.fdn.words import from_to
 
 _OCTAVES = (63, 125, 250, 500, 1000, 2000, 4000, 8000, 16000)
@@ -155,7 +155,7 @@ def _times_shown(observed: Observed) -> tuple[float, float]:
 
 
 def _times_title(observed: Observed) -> str:
-    if observed.busy:
+    if observed.busy and not observed.fits:
         return "T30 by octave: measured again at rest"
     return (
         "T30 by octave: drag its points"
@@ -218,7 +218,7 @@ MODES = Figure(
         Histogram("start", _modes("start"), Style(GREY, width=1.0, alpha=0.45), "start"),
         Histogram("now", _modes("now"), Style(BLUE, width=1.0, alpha=0.5), "now"),
     ],
-    shown=_is_measured,
+    shown=lambda observed: not (observed.shows_ear or observed.ears),
     legend="top_left",
     area="four",
 )
@@ -394,6 +394,7 @@ FIGURES = FigureSet(
     [
         NETWORK,
         LOSS,
+        OFF,
         RESPONSE,
         MODES,
         DENSITY,
@@ -401,6 +402,7 @@ FIGURES = FigureSet(
         TIMES,
         MATRIX,
         TONE,
+        EARS,
         *SPECTROGRAMS,
         _cochleagram("start", "one"),
         _cochleagram("now", "two"),

@@ -160,6 +160,21 @@ def magnitudes(build: FDNBuild, points: int) -> Array:
     return np.asarray(np.abs(fdn.transfer_function(bare(build), points, radius=1 / GAMMA)))
 
 
+def one_output(build: FDNBuild) -> FDNBuild:
+    """Return a network with the first of its outputs alone: what figures of one response show.
+
+    Examples
+    --------
+    >>> pair = FDNBuild([[0.5]], [1.0], [[1.0], [0.5]], 0.0, [480], 48000)
+    >>> one_output(pair).n_out, one_output(one_output(pair)) == one_output(pair)
+    (1, True)
+    """
+    if build.n_out == 1:
+        return build
+    equaliser = None if build.post_eq is None else build.post_eq[:, :, :1]
+    return replace(build, C=build.C[:1], D=build.D[:1], post_eq=equaliser)
+
+
 def bare(build: FDNBuild) -> FDNBuild:
     """Return a network without its filters."""
     return replace(build, filters=None, post_eq=None)

@@ -129,6 +129,7 @@ LOSS = Figure(
         Curve("whole", lambda observed: thinned(observed.losses, _POINTS), LIVE, "loss"),
         Points("first", lambda observed: thinned(observed.losses[:1], 1), Style(BLUE, width=8)),
     ],
+    shown=lambda observed: not observed.fits,
     legend="top_right",
 )
 

@@ -8,7 +8,7 @@ import asyncio
 import math
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ from app.labs.fdn.levels import Levels, octave_levels
 from app.labs.fdn.model import FdnModel
 from app.labs.fdn.octaves import Points
 from app.labs.fdn.spectrogram import LONGEST, Spectrogram, spectrogram
+from app.labs.fdn.two_ears import Coherence, coherence
 from app.page.background import Background, Superseded, in_turn, loop_of
 
 #: Largest share of the time that observing a run takes: training comes first.
@@ -74,6 +75,10 @@ class Observed:
     shows_room: bool
     """Whether the figures of tone and spectrograms are shown"""
     has_room: bool
+    fits: bool
+    """Whether the room is fitted as a whole"""
+    ears: Mapping[str, Coherence | None]
+    """How alike two ears hear a room in stereo, and the network"""
 
     @property
     def networks(self) -> dict[str, Decay]:
@@ -146,7 +151,7 @@ class Observer:
             matrix=build.A,
             losses=losses,
             terms=self._named(terms),
-            step=0 if snapshot is None else snapshot.step,
+            step=int(lab.fit is not None) if snapshot is None else snapshot.step,
             last_step=int(lab.training.steps) if lab.run is None else lab.run.max_steps,
             flow=Flow(build, *lab.chosen),
             start=lab.start,
@@ -166,6 +171,8 @@ class Observer:
             shows_ear=shows_ear,
             shows_room=shows_room,
             has_room=lab.goal.room,
+            fits=lab.goal.fits,
+            ears=self._ears(moment) if shows_room and lab.pair is not None else {},
         )
 
     def _losses(self) -> tuple[Sequence[float], Mapping[str, Sequence[float]]]:
@@ -232,7 +239,7 @@ class Observer:
     def _decays(self, snapshot: Snapshot | None) -> dict[str, Decay | None]:
         lab = self._lab
         start = lab.start_decay()
-        now = start if snapshot is None else lab.decay(lab.now(snapshot))
+        now = lab.decay(lab.now(snapshot)) if lab.has_changed(snapshot) else start
         if lab.record is not None:
             lab.record.echoes = now.echoes
         return {"start": start, "now": now, "target": lab.room_decay()}
@@ -260,20 +267,38 @@ class Observer:
         lab = self._lab
         start = self._aside("start", lab.start_key(), lab.start_analysis)
         now = None if busy else start
-        if not busy and snapshot is not None and snapshot.step:
+        if not busy and lab.has_changed(snapshot):
             build = lab.now(snapshot)
             now = self._aside("now", (lab.start_key(), moment), lambda: lab.analysis(build))
             if now is not None and lab.record is not None:
                 lab.record.analysis = now
+        if now is None and lab.fit is not None and start is not None:  # the modes take longer
+            times = self._newest("live times", moment, self._live_times)
+            now = None if times is None else replace(start, centres=times[0], t30=times[1])
         room = self._aside("room", lab.room_key(), lab.room_analysis) if lab.goal.room else None
         return {"start": start, "now": now, "target": room}
+
+    def _ears(self, moment: Hashable) -> dict[str, Coherence | None]:
+        """Return how alike the two ears' sounds are in the room, and in a network with two outputs."""
+        lab, fs = self._lab, self._lab.fs
+        pair, build = lab.pair, lab.now(None)
+        assert pair is not None
+        now = None
+        if build.n_out == 2:
+            now = self._newest("ears now", moment, lambda: coherence(fdn.render(build, lab.length), fs))
+        return {"target": self._aside("ears", lab.room_key(), lambda: coherence(pair, fs)), "now": now}
+
+    def _live_times(self) -> tuple[Array, Array]:
+        """Return the reverberation times by octave of the network on its way."""
+        lab = self._lab
+        return findings.octave_times(lab.decay(lab.now(None)).response, lab.fs)
 
     def _representations(
         self, snapshot: Snapshot | None, moment: Hashable
     ) -> dict[str, Representation | None]:
         lab, key = self._lab, self._lab.ear_key()
         start = now = self._newest("heard before", key, lab.start_representation)
-        if snapshot is not None and snapshot.step:
+        if lab.has_changed(snapshot):
             build = lab.now(snapshot)
             now = self._newest("heard now", (key, moment), lambda: lab.representation(build))
         room = self._newest("heard in the room", key, lab.room_representation) if lab.goal.room else None

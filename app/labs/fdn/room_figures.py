@@ -1,9 +1,14 @@
 """The figures of the view of decay, tone and spectrograms: the tone that is dragged, and what decays where."""
 
+import math
+from collections.abc import Callable
+
+import numpy as np
+
 from amtlib.fdn import FDNBuild
 from app.figures import Array, Axis, Curve, Figure, Guides, Image, Points, cells
-from app.figures.theme import BEFORE, LIVE, POINT
-from app.labs.fdn.losses import Values
+from app.figures.theme import BEFORE, LIVE, POINT, ROOM
+from app.labs.fdn.losses import NOTHING, Values
 from app.labs.fdn.observer import Observed
 from app.labs.fdn.octaves import tone_of
 from app.labs.fdn.spectrogram import FLOOR, HIGHEST, LOWEST
@@ -89,5 +94,58 @@ def _spectrogram(which: str, area: str) -> Figure:
         area=area,
     )
 
+
+def _off(which: str) -> Callable[[Observed], Values]:
+    def values(observed: Observed) -> Values:
+        found, room = observed.analyses.get(which), observed.analyses.get("target")
+        if found is None or room is None:
+            return NOTHING
+        known = np.isfinite(found.t30) & np.isfinite(room.t30)
+        return found.centres[known], 100 * (found.t30[known] / room.t30[known] - 1)
+
+    return values
+
+
+def _off_limits(observed: Observed) -> tuple[float, float]:
+    far = max(float(abs(_off(which)(observed)[1]).max(initial=0.0)) for which in ("start", "now"))
+    top = next(each for each in (5.0, 10.0, 20.0, 50.0, 100.0, math.ceil(far)) if each >= min(far, 100.0))
+    return -top, top
+
+
+OFF = Figure(
+    "off",
+    "How far T30 is from the room’s",
+    Axis("off_octave", "Frequency", "Hz", (50.0, 20000.0), "log", _OCTAVES),
+    Axis("t30_off", "T30 off", "%", _off_limits),
+    [
+        Guides("none", lambda observed: 0.0, across="y"),
+        Guides("heard", lambda observed: [-5.0, 5.0], across="y"),
+        Curve("start", _off("start"), BEFORE, "start"),
+        Curve("now", _off("now"), LIVE, "now"),
+    ],
+    shown=lambda observed: observed.fits,
+    legend="top_right",
+    area="loss",
+)
+
+
+def _coherence(which: str) -> Callable[[Observed], Values]:
+    def values(observed: Observed) -> Values:
+        found = observed.ears.get(which)
+        return NOTHING if found is None else (found.centres, found.values)
+
+    return values
+
+
+EARS = Figure(
+    "ears",
+    "Two ears: how alike they hear (1: the same)",
+    Axis("ear_frequency", "Frequency", "Hz", (50.0, 20000.0), "log", _OCTAVES),
+    Axis("coherence", "Coherence", limits=(0.0, 1.05)),
+    [Curve("target", _coherence("target"), ROOM, "room"), Curve("now", _coherence("now"), LIVE, "now")],
+    shown=lambda observed: bool(observed.ears),
+    legend="top_right",
+    area="four",
+)
 
 SPECTROGRAMS = [_spectrogram("start", "seven"), _spectrogram("now", "eight"), _spectrogram("target", "nine")]

@@ -1,5 +1,6 @@
 """The code that the FDN lab shows: a script that trains the same network in the same way."""
 
+from app.labs.fdn.fit import BUDGET
 from app.labs.fdn.setup import FdnSetup
 
 
@@ -56,6 +57,23 @@ def script(lab: FdnSetup, *, went_on: bool) -> str:
     lines += [
         'print(f"{log.steps_run} steps, loss {log.train_loss[0]:.6g} to {log.best_loss:.6g}")',
         f"network = replace(extract_build(model), {heard})",
+    ]
+    return "\n".join([*lines, ""])
+
+
+def fit_script(lab: FdnSetup) -> str:
+    """Return the script that fits the room of a lab's present settings."""
+    network, training = lab.network, lab.training
+    room = "room" if lab.pair is None else "own.pair(" + str(lab.fs) + ")"
+    lines = [
+        "from amtlib.train import fit_room",
+        "from app.labs.fdn.target import Room",
+        *_room(lab),
+        "",
+        f"fit = fit_room({room}, {lab.fs}, {int(network.lines)}, max_steps={int(training.steps)}, "
+        f"time_budget={BUDGET}, rng={int(network.seed)})",
+        "print(fit.sentence())",
+        "network = fit.build",
     ]
     return "\n".join([*lines, ""])
 

@@ -14,7 +14,7 @@ from amtlib.train.losses import Loss, Sparsity
 from app.lab import LabModel
 from app.labs.fdn import findings, words
 from app.labs.fdn.ear import Ear
-from app.labs.fdn.goals import GOALS, ROOM_GOALS, Goal
+from app.labs.fdn.goals import GOALS, ROOM_GOALS, TRAINED_GOALS, Goal
 from app.labs.fdn.octaves import (
     DECAY_KEYS,
     OCTAVES,
@@ -52,6 +52,7 @@ class FdnSetup(LabModel):
         },
         **{key: {"t.goal": ROOM_GOALS} for key in ("n.rt", "n.rt_high", "t.nfft")},
         **{key: {"n.decay": ["octaves"]} for key in DECAY_KEYS},
+        "t.steps": {"t.goal": [name for name in GOALS if name not in TRAINED_GOALS]},
     }
     #: What of a part follows from the network.
     derived: ClassVar[tuple[str, ...]] = ("x.delay", "x.input", "x.output", "x.weight")
@@ -68,7 +69,12 @@ class FdnSetup(LabModel):
         **{f"x.{name}": {"x.line": _LINES, "x.into": [0]} for name in ("delay", "input", "output")},
         "x.weight": {"x.line": _LINES, "x.into": _LINES},
         "t.target": {"t.goal": ROOM_GOALS},
-        "t.direct": {"t.goal": ROOM_GOALS},
+        **{
+            f"t.{name}": {"t.goal": TRAINED_GOALS}
+            for name in ("sparsity", "rate", "optimiser", "patience", "watched")
+        },
+        **{f"t.{name}": {"t.goal": TRAINED_GOALS} for name in ("feedback", "input_gain", "output_gain")},
+        "t.direct": {"t.goal": [name for name in ROOM_GOALS if name in TRAINED_GOALS]},
         "n.lossless": {"t.goal": [name for name, goal in GOALS.items() if goal.bins and not goal.room]},
         "t.nfft": {"t.goal": [name for name, goal in GOALS.items() if goal.bins]},
     }
@@ -168,7 +174,7 @@ class FdnSetup(LabModel):
         if training.target == "file" and training.dropped is not None and "t.uploads" in changed:
             if "t.goal" in changed:
                 notes.append(f"The goal is now another: {self.goal.label}.")
-            notes += words.own_room(training.dropped)
+            notes += words.own_room(training.dropped, fits=self.goal.fits)
         if self.by_octave:
             if not set(DECAY_KEYS) & changed:
                 notes.append(self._take_times_by_octave(room))
@@ -262,7 +268,17 @@ class FdnSetup(LabModel):
         """The room to match as an impulse response, or None where the goal is another or there is no file yet."""
         if not self.goal.room:
             return None
-        found: Array | None = self.stage("target", self.room_key(), lambda: self.training.response(self.fs))
+        found: Array | None = self.stage(
+            "target", self.room_key(), lambda: self.training.response(self.fs, pair=self.goal.fits)
+        )
+        return found
+
+    @property
+    def pair(self) -> Array | None:
+        """The room to fit with its two channels, from 1 ms before its direct sound on, or None where it has but one."""
+        if not self.goal.fits:
+            return None
+        found: Array | None = self.stage("pair", self.room_key(), lambda: self.training.pair(self.fs))
         return found
 
     def room_key(self) -> tuple[Hashable, ...]:
@@ -270,7 +286,7 @@ class FdnSetup(LabModel):
         if not self.goal.room:
             return ()
         own = self.training.uploads if self.is_private else None
-        return (self.training.target, own, self.fs)
+        return (self.training.target, own, self.fs, self.goal.fits and self.is_private)
 
     def trained(self) -> dict[str, bool]:
         """Return what is trained, as `Trainable` calls it."""
