@@ -7,8 +7,7 @@ import math
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -16,18 +15,17 @@ import numpy.typing as npt
 from amtlib.fdn.absorption import absorption_times
 from amtlib.fdn.acoustics import RoomMeasures, onset_sample, room_measures, room_response
 from amtlib.fdn.build import Array, FDNBuild, sampling_rate, squeeze_channels
-from amtlib.fdn.certificate import Stability, stability
+from amtlib.fdn.certificate import stability
+from amtlib.fdn.coupling import coupled_matrix, first_group
 from amtlib.fdn.delays import Seed, as_generator, line_count, sample_delay_lengths
 from amtlib.fdn.matrices import random_orthogonal
 from amtlib.fdn.noise import octave_centres, without_noise
 from amtlib.fdn.response import render, transfer_function
 from amtlib.progress import Progress, part, telling
-from amtlib.results import Result
 from amtlib.train.build import Trainable, extract_build, trainable_from_build
 from amtlib.train.calibration import (
-    CURVE_OFF,
-    LEVEL_OFF,
-    TIMES_OFF,
+    CURVE_DB,
+    TWO_SLOPES_DB,
     Calibration,
     Octaves,
     curve_distance,
@@ -36,6 +34,7 @@ from amtlib.train.calibration import (
 )
 from amtlib.train.losses import Loss, MatchEnergyDecay
 from amtlib.train.notices import TargetBeginsLate, TargetBreaksOff, TargetCut, TimeAliasing
+from amtlib.train.room_report import RoomFit, missed
 from amtlib.train.run import TrainingRun
 from amtlib.train.settings import positive_number, whole_number
 
@@ -43,100 +42,15 @@ from amtlib.train.settings import positive_number, whole_number
 SHORTEST, LONGEST = 0.05, 30.0
 # Delays in s, as shares of the shortest decay time where that is short; the direct sound's length in s.
 _DELAYS, _OF_DECAY, _DIRECT = (0.005, 0.040), 0.25, 0.002
+# Share of the time that corrections before training may have, s that training is begun for, and what correcting again
+# takes as a share of the time before.
+_SHARE, _LEAST, _AGAIN = 0.5, 1.0, 0.4
+# Balance of two slopes that were asked for and not found, dB.
+_BALANCE = -15.0
 # Rounds of corrections before and after training; training's FFT length at most, and its decay against wrapping (dB).
 _BEFORE, _AFTER, _NFFT, _ALIAS_DB = 8, 4, 2**15, 40.0
 # How often training is watched, s.
 _WATCHED = 0.3
-
-
-@dataclass(frozen=True, repr=False)
-class RoomFit(Result):
-    """
-    A network fitted to a room, and how near it came.
-
-    Attributes
-    ----------
-    build : FDNBuild
-        The network, which begins where the response begins: `onset` later in the recording.
-    target, reached : RoomMeasures
-        What was measured of the room and of the network, by octave.
-    curve_db : float
-        Rms distance of the broadband decay curves over their first 40 dB, dB.
-    onset : float
-        When the response begins in the recording, s.
-    steps : int
-        Steps of training.
-    seconds : float
-        What the fit took.
-    certificate : Stability
-        That the network cannot grow.
-    problems : tuple of str
-        A sentence for each thing that could not be measured or met.
-    """
-
-    build: FDNBuild
-    target: RoomMeasures
-    reached: RoomMeasures
-    curve_db: float
-    onset: float
-    steps: int
-    seconds: float
-    certificate: Stability
-    problems: tuple[str, ...]
-
-    def _summary(self) -> dict[str, Any]:
-        """Return the distances, and how it went."""
-        return {
-            "t30_off": self.t30_off, "level_off (dB)": self.level_off, "curve_db": self.curve_db, "steps": self.steps,
-            "seconds": self.seconds, "problems": len(self.problems),
-        }  # fmt: skip
-
-    @property
-    def t30_off(self) -> float:
-        """Mean error of T30 from 125 Hz to 8 kHz, as a share; NaN where none is known."""
-        return _mean(np.abs(self._heard(self.reached.t30 / self.target.t30 - 1.0)))
-
-    @property
-    def level_off(self) -> float:
-        """Mean error of the level from 125 Hz to 8 kHz, dB."""
-        return _mean(np.abs(self._heard(self.reached.level - self.target.level)))
-
-    def _heard(self, values: Array) -> Array:
-        heard = (self.target.centres >= 120.0) & (self.target.centres <= 8100.0)
-        return values[heard]
-
-    def table(self) -> list[dict[str, float]]:
-        """
-        Return a row for each octave: what was wanted and what was reached, mean of the channels.
-
-        Returns
-        -------
-        list of dict
-            ``centre`` in Hz, and ``t30``, ``edt``, ``c50``, ``level`` with ``_reached``.
-        """
-        rows = []
-        for band, centre in enumerate(self.target.centres.tolist()):
-            row = {"centre": centre}
-            for name in ("t30", "edt", "c50", "level"):
-                row[name] = _mean(getattr(self.target, name)[band])
-                row[f"{name}_reached"] = _mean(getattr(self.reached, name)[band])
-            rows.append(row)
-        return rows
-
-    def sentence(self) -> str:
-        """Say how near the network came, and where it did not."""
-        start = (
-            f"T30 within {100.0 * self.t30_off:.2g} % and level within {self.level_off:.2g} dB on average from 125 Hz "
-            f"to 8 kHz, decay curve within {self.curve_db:.2g} dB over 40 dB, after {self.steps} steps in "
-            f"{self.seconds:.3g} s."
-        )
-        return " ".join([start, *self.problems])
-
-
-def _mean(values: npt.ArrayLike) -> float:
-    found = np.asarray(values, dtype=np.float64)
-    found = found[np.isfinite(found)]
-    return float(found.mean()) if found.size else math.nan
 
 
 def fit_room(
@@ -144,6 +58,7 @@ def fit_room(
     fs: float,
     lines: int = 16,
     *,
+    slopes: int | None = None,
     loss: Loss | None = None,
     max_steps: int = 200,
     time_budget: float = 15.0,
@@ -165,12 +80,16 @@ def fit_room(
         Its sampling rate in Hz, and the network's.
     lines : int
         Delay lines, 1 to 64; at least as many as inputs and outputs.
+    slopes : {1, 2}, optional
+        1: all lines have the same decay times. 2: two groups of lines have their own, as coupled rooms do. Default: 2
+        where most octaves from 250 Hz up decay in two slopes (:class:`amtlib.fdn.slopes.TwoSlopes`).
     loss : Loss, optional
         What training makes small, with the room as its target. Default: :class:`MatchEnergyDecay`.
     max_steps : int
         Steps of training at most; 0 for none.
     time_budget : float
-        Seconds that the fit may take, from which training has what measuring leaves.
+        Seconds that the whole fit may take: training has what measuring and correcting leave. A first network is made
+        and measured however little it is.
     lr : float
         Learning rate.
     trainable : Trainable, optional
@@ -205,7 +124,9 @@ def fit_room(
     Onset, noise, decay times and levels by octave are measured first (:func:`room_measures`). A network of random
     delays, rotation and signs gets absorption with these times and an output equaliser with these levels; it is
     rendered, measured and corrected, and its direct sound or pre-delay is set where the decay curves show that it lacks
-    one. Then everything trains towards the loss, on the first 0.7 s at most, and is corrected again; of both networks
+    one. With two slopes, two groups of lines that exchange nothing have a decay each; how strong the slow one begins is
+    one number for all octaves, which the network's gains can give, and both times follow from it in each octave. Then
+    everything trains towards the loss, on the first 0.7 s at most, and is corrected again; of both networks
     the one whose decay times, levels and curve are nearer is returned. A band that the response leaves open has the
     time of its neighbours, which `problems` says.
 
@@ -230,6 +151,11 @@ def fit_room(
     n = line_count(lines)
     steps, budget = whole_number(max_steps, "max_steps", 0), positive_number(time_budget, "time_budget")
     rate_of_learning = positive_number(lr, "lr")
+    groups = None if slopes is None else whole_number(slopes, "slopes", 1)
+    if groups not in (None, 1, 2):
+        raise ValueError(f"slopes = {groups}: give 1 or 2, or leave it out to have the response decide")
+    if groups == 2 and n < 2:
+        raise ValueError("two slopes need two groups of lines, and lines = 1: give 2 or more")
     whole = h.reshape(len(h), *(*h.shape[1:], 1, 1)[:2])
     if n < max(whole.shape[1:]):
         raise ValueError(
@@ -247,26 +173,35 @@ def fit_room(
         tell(0.1)
         onset = onset_sample(h)
         clean = without_noise(whole, rate).ir[onset:]
+        measuring = time.monotonic() - began  # as long as measuring the network will take, at the end
         times, problems = _times(target)
-        wanted = octaves(clean, rate, centres)
-        wanted = replace(wanted, times=times)
-        start = _first(clean, rate, n, centres, times, generator)
-        start.correct(wanted, _BEFORE)
+        wanted = _wanted(clean, rate, centres, times, groups)
+        start = _first(clean, rate, n, wanted, centres, generator)
+        until = began + budget - measuring
+        start.correct(wanted, _BEFORE, until=time.monotonic() + _SHARE * (until - time.monotonic()))
         seen = watch or (lambda build: None)
         seen(start.build())
         tell(0.5)
         best, done = start, 0
-        spent = time.monotonic() - began
-        until = began + budget - 0.7 * spent  # what correcting and measuring again take
-        if steps and until > time.monotonic() + 1.0:
+        again = (time.monotonic() - began) * _AGAIN  # what correcting takes after training
+        if steps and until - again > time.monotonic() + _LEAST:
             trained, done = _trained(
-                start, clean, loss, steps, until, rate_of_learning, trainable, part(tell, 0.5, 0.8), seen
+                start,
+                clean,
+                loss,
+                steps,
+                until - again,
+                rate_of_learning,
+                trainable,
+                part(tell, 0.5, 0.8),
+                seen,
             )
-            trained.correct(wanted, _AFTER)
+            trained.correct(wanted, _AFTER, until=until)
             seen(trained.build())
             if _off(trained, wanted) <= _off(start, wanted):
                 best = trained
         elif steps:
+            spent = time.monotonic() - began
             problems.append(
                 f"Training had no time: measuring took {spent:.2g} s of time_budget = {budget:g} s; raise it."
             )
@@ -274,16 +209,18 @@ def fit_room(
         build = best.build()
         ir = render(build, best.seconds)
         found = octaves(ir.reshape(-1, *clean.shape[1:]), rate, centres)
-        curve = curve_distance(wanted.curves, found.curves)
+        depth = CURVE_DB if wanted.slopes is None else TWO_SLOPES_DB
+        curve = curve_distance(wanted.curves, found.curves, depth)
         reached = room_measures(ir.reshape(-1, *h.shape[1:]), rate, centres)
     for each in heard:
         # the target is cut, and its end left out, on purpose
         if not isinstance(each.message, TargetCut | TargetBreaksOff | TargetBeginsLate | TimeAliasing):
             problems.append(str(each.message))
     fit = RoomFit(
-        build, target, reached, curve, onset / rate, done, time.monotonic() - began, stability(build), ()
-    )
-    return replace(fit, problems=(*problems, *_missed(fit)))
+        build, target, reached, curve, onset / rate, done, time.monotonic() - began, stability(build), (),
+        best.times.reshape(len(centres), -1),
+    )  # fmt: skip
+    return replace(fit, problems=(*problems, *missed(fit)))
 
 
 def _times(target: RoomMeasures) -> tuple[Array, list[str]]:
@@ -315,23 +252,51 @@ def _times(target: RoomMeasures) -> tuple[Array, list[str]]:
     return np.clip(times, SHORTEST, LONGEST), problems
 
 
+def _wanted(clean: Array, fs: float, centres: Array, times: Array, groups: int | None) -> Octaves:
+    """Measure the room: with one slope in each octave, or with two, which must be in most octaves from 250 Hz up."""
+    if groups == 1:
+        return replace(octaves(clean, fs, centres), times=times)
+    found = octaves(clean, fs, centres, slopes=True)
+    assert found.two is not None
+    high = found.two[centres >= min(240.0, centres[-1])]
+    if groups is None and not 2 * high.sum() > len(high):
+        return replace(found, times=times, slopes=None)
+    ratio = found.ratio if math.isfinite(found.ratio) else _BALANCE
+    found = octaves(clean, fs, centres, slopes=True, ratio=ratio)
+    assert found.slopes is not None
+    columns = [np.where(found.slopes[:, k] > 0.0, found.slopes[:, k], times) for k in (0, 1)]
+    both = np.clip(np.stack(columns, axis=1), SHORTEST, LONGEST)
+    return replace(found, times=times, slopes=both, ratio=ratio)
+
+
 def _first(
-    clean: Array, fs: float, n: int, centres: Array, times: Array, generator: np.random.Generator
+    clean: Array, fs: float, n: int, wanted: Octaves, centres: Array, generator: np.random.Generator
 ) -> Calibration:
     """Return a network of random delays, rotation and signs with these times, before any correction."""
-    longest = min(_DELAYS[1], _OF_DECAY * float(np.median(times)))
+    times = wanted.times if wanted.slopes is None else wanted.slopes
+    longest = min(_DELAYS[1], _OF_DECAY * float(np.median(times if wanted.slopes is None else times[:, 0])))
     shortest = longest * _DELAYS[0] / _DELAYS[1]
     low, high = max(shortest * fs, 2.0), max(longest * fs, 8.0 * n)
     delays = sample_delay_lengths(n, (low, high), distribution="geometric", coprime=True, rng=generator)
     n_out, n_in = clean.shape[1:]
-    rotation = random_orthogonal(n, rng=generator)
+    half = first_group(n)
+    if wanted.slopes is None:
+        rotation = random_orthogonal(n, rng=generator)
+    else:
+        blocks = [random_orthogonal(count, rng=generator) for count in (half, n - half)]
+        rotation = coupled_matrix(blocks[0], blocks[1], 0.0)
     ends = [generator.choice([-1.0, 1.0], (n, count)) / math.sqrt(n) for count in (n_in, n_out)]
     core = FDNBuild(rotation, ends[0], ends[1].T, 0.0, delays, fs)
-    times = _gentle(times)
+    gentle = np.stack([_gentle(each) for each in times.reshape(len(centres), -1).T], axis=1)
     seconds = float(np.clip(0.75 * times.max() + 0.1, 0.2, max(len(clean) / fs, 0.2)))
-    return Calibration(
-        core, centres, times, np.zeros((len(centres), n_out)), seconds, np.zeros((n_out, n_in)), 0
-    )
+    made = Calibration(
+        core, centres, gentle if wanted.slopes is not None else gentle[:, 0], np.zeros((len(centres), n_out)), seconds,
+        np.zeros((n_out, n_in)), 0,
+    )  # fmt: skip
+    if wanted.slopes is not None:
+        # the power of a group's sound: that of its ends, spread over its delays
+        made.balance(wanted.ratio + 10.0 * math.log10(delays[half:].sum() / delays[:half].sum()))
+    return made
 
 
 def _gentle(times: Array) -> Array:
@@ -385,13 +350,13 @@ def _trained(
             watch(replace(extract_build(model), D=build.D, pre_delay=build.pre_delay))
     found = extract_build(model)
     assert found.filters is not None  # those of the calibrated start, trained or not
-    times = absorption_times(found.filters, found.delays, found.fs, start.centres)
+    loss_rates = 1.0 / absorption_times(found.filters, found.delays, found.fs, start.centres)
+    half = build.N if start.times.ndim == 1 else first_group(build.N)
+    groups = [loss_rates[:, :half], loss_rates[:, half:]] if half < build.N else [loss_rates]
+    times = np.stack([_gentle(1.0 / each.mean(axis=1)) for each in groups], axis=1)
     gains = _equaliser_gains(found, start.centres)
     core = replace(found, filters=None, post_eq=None)
-    return (
-        replace(start, core=core, times=_gentle(1.0 / (1.0 / times).mean(axis=1)), gains=gains),
-        run.steps_run,
-    )
+    return replace(start, core=core, times=times.reshape(start.times.shape), gains=gains), run.steps_run
 
 
 def _equaliser_gains(build: FDNBuild, centres: Array) -> Array:
@@ -408,26 +373,4 @@ def _equaliser_gains(build: FDNBuild, centres: Array) -> Array:
 
 
 def _off(network: Calibration, wanted: Octaves) -> float:
-    return distance(octaves(network.response(), network.core.fs, network.centres), wanted)
-
-
-def _missed(fit: RoomFit) -> list[str]:
-    """Return a sentence for each thing that is further off than it should be."""
-    found = []
-    for row in fit.table():
-        off = row["t30_reached"] / row["t30"] - 1.0
-        if abs(off) > TIMES_OFF:
-            found.append(
-                f"At {row['centre']:g} Hz T30 is {row['t30_reached']:.3g} s instead of {row['t30']:.3g} s."
-            )
-        if abs(row["level_reached"] - row["level"]) > LEVEL_OFF:
-            found.append(
-                f"At {row['centre']:g} Hz the level is {row['level_reached'] - row['level']:+.1f} dB off."
-            )
-    if fit.curve_db > CURVE_OFF:
-        found.append(
-            f"The decay curve is {fit.curve_db:.2g} dB off: its early part, or two slopes, are no single decay."
-        )
-    if not fit.certificate.certain:
-        found.append(f"The network {fit.certificate.sentence()}.")
-    return found
+    return distance(network.measured(wanted), wanted)
