@@ -256,8 +256,10 @@ class LabView(Viewer):
         if action == "stop" and self._work is not None:
             self._work.stop()
         elif action == "run" and job is not None and (self._work is None or not self._work.running):
-            self._work = Work(job, self.id, self._show_progress, self._background)
-            self._work.start()
+            self._work = work = Work(job, self.id, self._show_progress, self._background)
+            work.start()
+            if not work.running:  # without a loop it has ended, which has been shown
+                return
         self._refresh([])
 
     def arrived(self) -> None:

@@ -73,6 +73,7 @@ def test_wherever_points_are_dragged_there_is_a_network_that_cannot_grow(
     found = lab.points.times
     assert np.abs(np.log2(found[1:] / found[:-1])).max() < 1.1  # a factor of 2, and rounding
     centres = lab.points.centres
+    assert lab.start.filters is not None
     reached = fdn.absorption_times(lab.start.filters, lab.start.delays, rate, centres)
     np.testing.assert_allclose(reached, found[:, None] + np.zeros(4), rtol=0.05)
     assert fdn.stability(lab.start).bound < 1.0

@@ -127,9 +127,23 @@ def _longest(observed: Observed) -> tuple[float, float]:
     return 0.0, max(float(each.decay_times[-1]) for each in observed.decays.values() if each is not None)
 
 
+def _slopes(observed: Observed) -> Array:
+    """Return the decay times of both groups of lines of a room of two slopes, ``(K, 2)``; else none."""
+    two = observed.fit is not None and observed.fit.slopes.shape[1] == 2
+    return observed.fit.slopes if observed.fit is not None and two else np.zeros((0, 2))
+
+
+def _decay_title(observed: Observed) -> str:
+    slopes = _slopes(observed)
+    if not len(slopes) or observed.fit is None:
+        return "Energy decay"
+    at = int(np.abs(observed.fit.target.centres - 1000.0).argmin())
+    return f"Two slopes: {slopes[at, 0]:.2g} s, then {slopes[at, 1]:.2g} s (1 kHz)"
+
+
 DECAY = Figure(
     "decay",
-    "Energy decay",
+    _decay_title,
     Axis("decay_time", "Time", "s", _longest),
     Axis("energy", "Energy left", "dB", (-70.0, 3.0)),
     _by_state(
@@ -164,9 +178,21 @@ def _times_title(observed: Observed) -> str:
     )
 
 
+def _group(which: int) -> Callable[[Observed], Values]:
+    def values(observed: Observed) -> Values:
+        slopes = _slopes(observed)
+        return (observed.fit.target.centres, slopes[:, which]) if len(slopes) and observed.fit else NOTHING
+
+    return values
+
+
 def _dragged_times(observed: Observed) -> Values:
     points = observed.points
     return (points.centres, points.times) if len(points.times) else NOTHING
+
+
+def _slopes_label(observed: Observed) -> str:
+    return "both slopes" if len(_slopes(observed)) else ""
 
 
 TIMES = Figure(
@@ -178,6 +204,8 @@ TIMES = Figure(
         Curve("earlier", earlier(lambda record: record.times), PALE),
         Words("numbers", ends(lambda record: record.times), Style(GREY)),
         *_by_state(_known_times, lambda observed, which: observed.analyses.get(which)),
+        Curve("fast", _group(0), Style(BLUE, "dotted", 1.5)),
+        Curve("slow", _group(1), Style(BLUE, "dotted", 1.5), _slopes_label),
         Points("set", _dragged_times, POINT, "set by octave", hollow=True),
     ],
     shown=_is_measured,

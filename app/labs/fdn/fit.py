@@ -5,7 +5,7 @@ The fit itself is :func:`amtlib.train.fit_room`; nothing of a page is imported h
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,7 +46,7 @@ class _GivenUp(RuntimeError):
 
 def fit_steps(
     response: Array, fs: int, lines: int, steps: int, seed: int
-) -> Iterator[tuple[float, FDNBuild | RoomFit | None]]:
+) -> Generator[tuple[float, FDNBuild | RoomFit | None]]:
     """Fit a network to a room.
 
     Parameters

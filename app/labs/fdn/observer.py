@@ -15,7 +15,7 @@ import numpy as np
 
 from amtlib import fdn
 from amtlib.fdn import FDNBuild, Stability
-from amtlib.train import Snapshot
+from amtlib.train import RoomFit, Snapshot
 from app.figures import Array
 from app.labs.fdn import findings
 from app.labs.fdn.ear import Representation
@@ -77,6 +77,8 @@ class Observed:
     has_room: bool
     fits: bool
     """Whether the room is fitted as a whole"""
+    fit: RoomFit | None
+    """What came of that"""
     ears: Mapping[str, Coherence | None]
     """How alike two ears hear a room in stereo, and the network"""
 
@@ -172,6 +174,7 @@ class Observer:
             shows_room=shows_room,
             has_room=lab.goal.room,
             fits=lab.goal.fits,
+            fit=None if lab.fit is None else lab.fit.result,
             ears=self._ears(moment) if shows_room and lab.pair is not None else {},
         )
 

@@ -12,6 +12,7 @@ def script(lab: FdnSetup, *, went_on: bool) -> str:
     heard = "filters=start.filters" + (", post_eq=start.post_eq" if tone.any() else "")
     lines = [
         "from dataclasses import replace",
+        *(["from pathlib import Path"] if lab.is_private else []),
         "",
         "from amtlib import fdn",
         "from amtlib.train import Trainable, extract_build, train_fdn, trainable_from_build",
@@ -66,6 +67,7 @@ def fit_script(lab: FdnSetup) -> str:
     network, training = lab.network, lab.training
     room = "room" if lab.pair is None else "own.pair(" + str(lab.fs) + ")"
     lines = [
+        *(["from pathlib import Path", ""] if training.target == "file" else []),
         "from amtlib.train import fit_room",
         "from app.labs.fdn.target import Room",
         *_room(lab),
@@ -86,6 +88,6 @@ def _room(lab: FdnSetup) -> list[str]:
     return [
         "",
         "own = Room()",
-        f'own.take_upload({name!r}, open({name!r}, "rb").read())',
+        f"own.take_upload({name!r}, Path({name!r}).read_bytes())",
         f"room = own.response({lab.fs})",
     ]

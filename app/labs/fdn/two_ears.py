@@ -2,6 +2,7 @@
 Source: interaural cross-correlation, ISO 3382-1:2009, annex B; bands one ERB wide (Glasberg and Moore 1990).
 """
 
+import itertools
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -50,7 +51,7 @@ def coherence(pair: Array, fs: int) -> Coherence:
     edges = edges[edges < fs / 2]
     lags = np.linspace(-_LAG, _LAG, _STEPS)
     values = []
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in itertools.pairwise(edges):
         first, last = np.searchsorted(frequencies, [low, high])
         left, right = spectra[first:last].T
         turned = np.exp(2j * math.pi * np.outer(lags, frequencies[first:last])) @ (left * right.conj())
