@@ -121,21 +121,48 @@ def decay_error(response: Array, room: Array, fs: int) -> float:
     return float(np.sqrt(squares.sum(1) / heard.sum(1)).mean())
 
 
-def analysis(
-    build: FDNBuild, response: Array, room: Array | None = None, times: tuple[Array, Array] | None = None
-) -> Analysis:
-    """Return the slow findings on a network whose impulse response is known.
+@dataclass(frozen=True)
+class Colour:
+    """What colours the sound of a network without its filters: decay moves poles inwards and hides it.
 
-    Modes and peaks are those of the network without its filters: decay moves poles inwards and hides what colours the
-    sound. So are the levels, unless they stand beside those of a room.
+    Fields are those of `Analysis`.
     """
-    fs = int(build.fs)
-    centres, t30 = octave_times(response, fs)
+
+    levels: Levels
+    peak_db: float
+    histogram: Array
+    modal_std: float
+    modes: int
+
+
+def colour(build: FDNBuild) -> Colour:
+    """Return what colours the sound of a network, whatever its filters."""
     lossless = magnitudes(build, FINE)
-    levels = octave_levels(lossless, fs) if room is None else beside(response, room, fs)
     modes = fdn.modal_decomposition(bare(build))
     excitation = modes.excitation_db - 10 * np.log10(np.mean(10 ** (modes.excitation_db / 10)))
     counts, _ = np.histogram(np.clip(excitation, EDGES[0], EDGES[-1] - 1e-9), EDGES)
+    return Colour(
+        octave_levels(lossless, int(build.fs)),
+        fdn.peak_to_rms(lossless),
+        100 * counts / counts.sum(),
+        fdn.modal_excitation_std(modes),
+        len(modes.poles),
+    )
+
+
+def analysis(
+    coloured: Colour,
+    response: Array,
+    fs: int,
+    room: Array | None = None,
+    times: tuple[Array, Array] | None = None,
+) -> Analysis:
+    """Return the slow findings on a network whose colour and impulse response are known.
+
+    Levels are those without the filters, unless they stand beside those of a room.
+    """
+    centres, t30 = octave_times(response, fs)
+    levels = coloured.levels if room is None else beside(response, room, fs)
     far = off = np.nan
     if room is not None:
         far = decay_error(response, room, fs)
@@ -146,10 +173,10 @@ def analysis(
         centres,
         t30,
         levels,
-        fdn.peak_to_rms(lossless),
-        100 * counts / counts.sum(),
-        fdn.modal_excitation_std(modes),
-        len(modes.poles),
+        coloured.peak_db,
+        coloured.histogram,
+        coloured.modal_std,
+        coloured.modes,
         far,
         off,
     )

@@ -360,15 +360,19 @@ class FdnModel(FdnSetup):
     def start_analysis(self) -> Analysis:
         """Return the slow findings on the network before training."""
         return self._of_start(
-            "analysis", self.start_key(), lambda: self.analysis(self.start, self.start_decay())
+            "analysis", self.start_key(), lambda: self.analysis(self.start, self.start_decay(), "start")
         )
 
-    def analysis(self, build: FDNBuild, decay: Decay | None = None) -> Analysis:
+    def analysis(self, build: FDNBuild, decay: Decay | None = None, which: str = "now") -> Analysis:
         """Return the slow findings on a network, and how far it is from the room if there is one."""
+        build = findings.one_output(build)
+        bare = findings.bare(build)  # other times of decay have the same colour
+        shared = which == "start" and not self.is_private
+        coloured = self.stage(f"colour of {which}", bare, lambda: findings.colour(bare), shared=shared)
         found, room = self.room_analysis(), self.target
         response = (decay or self.decay(build)).response
         times = None if found is None else (found.centres, found.t30)
-        return findings.analysis(findings.one_output(build), response, room, times)
+        return findings.analysis(coloured, response, self.fs, room, times)
 
     # ------------------------------------------------------------------ what an ear makes of it
 
@@ -469,7 +473,13 @@ class FdnModel(FdnSetup):
             if room is None:
                 raise ValueError("There is no room: choose a goal that matches one.")
             return listening.in_room(room if self.pair is None else self.pair, source, tail, self.fs)
-        snapshot = None if which == "start" else self.snapshot
+        if which == "start":
+            return self.stage(
+                "played start",
+                (self.start_key(), source),
+                lambda: listening.through(self.start, source, tail),
+            )
+        snapshot = self.snapshot
         return self.stage(
             f"played {which}",
             (self.moment(snapshot), source, *(self.key_of("x.line", "x.into") if which == "part" else ())),

@@ -34,6 +34,8 @@ from app.page.background import Background, Superseded, in_turn, loop_of
 SHARE = 0.03
 #: What takes long is computed once nothing has moved for so long, s.
 AT_REST = 0.25
+#: While decay or tone is dragged, responses follow so often, s.
+FOLLOWED = 0.15
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,7 @@ class Observer:
         self._found: dict[str, tuple[Hashable, Any]] = {}
         self._due: dict[str, float] = {}
         self._pictures: dict[str, tuple[Decay, float, Spectrogram]] = {}
+        self._alike: Hashable = None
         self._making: set[str] = set()
         self._wanted: dict[str, tuple[Hashable, Callable[[], Any]]] = {}
         self._response_title = "Response"
@@ -144,7 +147,7 @@ class Observer:
         moment, build, busy = lab.moment(snapshot), lab.now(snapshot), lab.busy
         shows_ear, shows_room = lab.display.view == "ear", lab.display.view == "room"
         losses, terms = self._losses()
-        decays = self._seldom("decays", (moment, lab.room_key()), lambda: self._decays(snapshot))
+        decays = self._responses(moment, snapshot)
         analyses = self._analyses(snapshot, moment, busy)
         representations = self._representations(snapshot, moment) if shows_ear else {}
         if shows_ear:
@@ -238,6 +241,20 @@ class Observer:
         if lab.run is None or not lab.goal.bins or lab.goal.room:
             return None
         return octave_levels(lab.run.spectrum(lab.snapshot)[1], lab.fs)
+
+    def _responses(self, moment: Hashable, snapshot: Snapshot | None) -> dict[str, Decay | None]:
+        """Return responses and their decay: while decay or tone is dragged those of a moment ago, so that each move is
+        quick, and else those of now.
+        """
+        key = (moment, self._lab.room_key())
+        alike = (self._lab.shapeless_key(), None if snapshot is None else snapshot.step)
+        dragged, self._alike = alike == self._alike, alike
+        if dragged and not self._lab.busy and loop_of(self._background) is not None:
+            found: dict[str, Decay | None] = self._newest("decays", key, lambda: self._decays(snapshot))
+        else:
+            self._wanted.pop("decays", None)  # what a thread is still at is of another network
+            found = self._seldom("decays", key, lambda: self._decays(snapshot))
+        return found
 
     def _decays(self, snapshot: Snapshot | None) -> dict[str, Decay | None]:
         lab = self._lab
@@ -350,7 +367,8 @@ class Observer:
         self._wanted[name] = (key, make)
         if name not in self._making:
             self._making.add(name)
-            asyncio.run_coroutine_threadsafe(self._make(name, rests=held is not None), loop)
+            rest = 0.0 if held is None else FOLLOWED if name == "decays" else AT_REST
+            asyncio.run_coroutine_threadsafe(self._make(name, rest), loop)
         return None
 
     def _newest(self, name: str, key: Hashable, make: Callable[[], Any]) -> Any:
@@ -362,13 +380,20 @@ class Observer:
             held = self._found.get(name)
         return None if held is None else held[1]
 
-    async def _make(self, name: str, *, rests: bool) -> None:
-        """Make what is wanted last, once it has been wanted for a moment: while somebody drags a slider, nothing is."""
+    async def _make(self, name: str, rest: float) -> None:
+        """Make what is wanted last, once it has been wanted for a moment: while somebody drags a slider, nothing is,
+        but decays are now and then.
+        """
         key, make = self._wanted[name]
-        while rests:
-            await asyncio.sleep(AT_REST)
-            rests = self._wanted[name][0] != key
+        while rest:
+            await asyncio.sleep(rest)
+            if name not in self._wanted:
+                self._making.discard(name)
+                return
+            moved = self._wanted[name][0] != key
             key, make = self._wanted[name]
+            if name == "decays" or not moved:
+                break
         try:
             if self._background is None:
                 made = await asyncio.to_thread(make)
@@ -381,7 +406,8 @@ class Observer:
             self._making.discard(name)
 
         def show() -> None:
-            self._found[name] = (key, made)
-            self._refresh()
+            if name in self._wanted:
+                self._found[name] = (key, made)
+                self._refresh()
 
         await in_turn(self._background, show)

@@ -233,6 +233,14 @@ class FdnSetup(LabModel):
         """Return what the network before training follows from."""
         return (*self.plain_key(), self.room_key())
 
+    def shapeless_key(self) -> tuple[Hashable, ...]:
+        """Return what the network follows from besides its decay and its tone."""
+        shape = {"n.rt", "n.rt_high", "n.decay"}
+        return (
+            *self.key_of(*(key for key in self.fields if key[0] == "n" and key not in shape)),
+            self.room_key(),
+        )
+
     def plain_key(self) -> tuple[Hashable, ...]:
         """Return what the network follows from, before it is made as strong as a room."""
         return self.key_of("n.", *(("d.", "q.") if self.by_octave else ("q.",)))
