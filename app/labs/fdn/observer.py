@@ -33,7 +33,7 @@ from app.page.background import Background, Superseded, in_turn, loop_of
 #: Largest share of the time that observing a run takes: training comes first.
 SHARE = 0.03
 #: What takes long is computed once nothing has moved for so long, s.
-AT_REST = 0.25
+AT_REST = 0.4
 #: While decay or tone is dragged, responses follow so often, s.
 FOLLOWED = 0.15
 
