@@ -52,7 +52,8 @@ def decay_of(response: Array, fs: int) -> Decay:
     curve = fdn.energy_decay_curve(response)
     step = max(len(curve) // 500, 1)
     times, density = fdn.echo_density(response[: round(1.1 * fs)], fs)
-    return Decay(response, np.arange(0, len(curve), step) / fs, curve[::step], times, density)
+    # a copy: a view would keep the curve of every sample, as large as the response
+    return Decay(response, np.arange(0, len(curve), step) / fs, curve[::step].copy(), times, density)
 
 
 @dataclass(frozen=True)
