@@ -212,6 +212,7 @@ def _slowest(build: FDNBuild) -> tuple[float, float]:
     if not found:
         return math.nan, math.nan
     slow = max(found, key=lambda each: each.real)
-    hz = abs(math.remainder(slow.imag, 2.0 * math.pi)) * build.fs / (2.0 * math.pi)
+    turn = abs(math.remainder(slow.imag, 2.0 * math.pi))
+    hz = turn * build.fs / (2.0 * math.pi) if turn > 1e-12 else 0.0  # 0 Hz, but for rounding
     decay = math.inf if slow.real > -1e-10 else -math.log(1000.0) / (slow.real * build.fs)
     return decay, hz

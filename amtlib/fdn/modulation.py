@@ -225,9 +225,9 @@ def measured_chorus(build: FDNBuild, frequency: float = 1000.0) -> float:
     Notes
     -----
     With a(t) the complex envelope of a tone, the deviation in rad/s is the root of the power of a'(t) over that of
-    a(t). Changes of amplitude belong to it: a single resonance makes one of the other. Of 12 random rotations of 5 to 16
-    lines it was 0.9 to 1.25 times what :func:`expected_chorus` says; of 14 Hadamard and Householder matrices, in which
-    successive passes may undo each other, 0.55 to 1.25 times.
+    a(t). Changes of amplitude belong to it: a single resonance makes one of the other. Of 12 random rotations of 5 to
+    16 lines it was 0.9 to 1.25 times what :func:`expected_chorus` says; of 14 Hadamard and Householder matrices, in
+    which successive passes may undo each other, 0.55 to 1.25 times.
 
     Examples
     --------
