@@ -22,6 +22,7 @@ from amtlib.lti.filtering import (
     lfilter,
     sosfilt,
 )
+from amtlib.lti.one_pole import filter_one_pole
 from amtlib.lti.products import full_precision, product
 from amtlib.lti.resampling import resample
 from amtlib.lti.responses import (
@@ -63,6 +64,7 @@ __all__ = [
     "filter_around",
     "filter_complex",
     "filter_fft",
+    "filter_one_pole",
     "first_derivatives_only",
     "full_precision",
     "lfilter",
