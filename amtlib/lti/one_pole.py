@@ -77,6 +77,30 @@ def filter_one_pole(
     return y[:, :total], end
 
 
+def first_order_low_pass(slope: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """
+    Return pole, direct part and gain of a low-pass filter of first order (Butterworth, bilinear transform).
+
+    Parameters
+    ----------
+    slope : Tensor, shape ()
+        Tangent of half the cut-off frequency in rad/sample, float64, > 0.
+
+    Returns
+    -------
+    pole, direct, gain : Tensor, shape (), complex128
+        For :func:`filter_one_pole`. Differentiable.
+
+    Examples
+    --------
+    >>> numbers = first_order_low_pass(torch.tensor(0.5, dtype=torch.float64))
+    >>> filter_one_pole(torch.ones(1, 3), *numbers, real=True)[0]
+    tensor([[0.3333, 0.7778, 0.9259]])
+    """
+    pole, direct = (1.0 - slope) / (1.0 + slope), slope / (1.0 + slope)
+    return pole + 0j, direct + 0j, direct * (1.0 + pole) + 0j
+
+
 def _carried(x: Tensor, pole: Tensor, start: Tensor | None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """
     Cut signals, (R, T, 1) or of complex numbers (R, T, 2), into K blocks of N samples.

@@ -180,9 +180,8 @@ class ModulationFilterbank(RealModule):
         """Filter with the low-pass of first order at 150 Hz, where the preset has one."""
         if self._rule.low_pass != "filter":
             return x, None
-        slope = math.tan(math.pi * _HIGHEST / self.fs)
-        pole, direct = (1.0 - slope) / (1.0 + slope), slope / (1.0 + slope)
-        numbers = torch.tensor([pole, direct, direct * (1.0 + pole)], dtype=torch.complex128, device=x.device)
+        slope = torch.tensor(math.tan(math.pi * _HIGHEST / self.fs), dtype=torch.float64, device=x.device)
+        numbers = lti.first_order_low_pass(slope)
         y, end = lti.filter_one_pole(x.flatten(0, -2), *numbers, real=True, start=start)
         return y.reshape(x.shape), end
 
