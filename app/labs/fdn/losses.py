@@ -141,15 +141,27 @@ def _share(i: int) -> Callable[[Observed], Values]:
     return values
 
 
+def _first_share(i: int) -> Callable[[Observed], Values]:
+    def values(observed: Observed) -> Values:
+        steps, shares = _share(i)(observed)
+        return steps[:1], shares[:1]
+
+    return values
+
+
 SHARES = Figure(
     "shares",
-    "Which term teaches",
+    lambda observed: "Which term teaches" if observed.step else "Which term teaches at the start",
     STEP,
     Axis("share", "Share of the gradient", "%", (0.0, 130.0), ticks=(0, 25, 50, 75, 100)),
     [
         Guides("half", lambda observed: 50.0, across="y"),
         *(
             Curve(f"term-{i}", _share(i), style, _name_of(i, lambda observed: list(observed.shares)))
+            for i, style in enumerate(TERMS)
+        ),
+        *(
+            Points(f"first-{i}", _first_share(i), Style(style.colour, width=8))
             for i, style in enumerate(TERMS)
         ),
     ],
