@@ -63,7 +63,9 @@ export async function figures(model, el, store) {
   store.receivers.corner?.()
   const targets = plots.map((figure) => make("div", {"data-name": figure.name}))
   grid.append(...targets)
-  const films = content.films.map((film) => projector(document, film, grid, store))
+  const bar = make("div", {class: "film"})
+  if (content.films.length) grid.append(bar)
+  const films = content.films.map((film) => projector(document, film, bar, store))
   /** @param {NonNullable<Scene["films"]>} fresh */
   const show = (fresh) => { for (const film of films) film.take(fresh) }
   show(first)
