@@ -22,7 +22,17 @@ from bokeh.models import (
 
 from app.figures.axes import Array, Axis, Limits
 from app.figures.layers import Curve, Image, Layer
-from app.figures.theme import LABEL_SIZE, LEFT, LEGEND_SIZE, RIGHT, RIGHT_OF_COLOURS, TICK_SIZE, TITLE_SIZE
+from app.figures.theme import (
+    LABEL_SIZE,
+    LEFT,
+    LEGEND_SIZE,
+    RIGHT,
+    RIGHT_OF_COLOURS,
+    SIGNED,
+    SIGNED_REVERSED,
+    TICK_SIZE,
+    TITLE_SIZE,
+)
 
 # Elements need a backend before their options can be set; in a server this has happened already.
 if hv.Store.current_backend != "bokeh" or "bokeh" not in hv.Store.renderers:
@@ -257,6 +267,8 @@ class Figure:
             source.name = f"{self.name}/{layer.name}-data"
         if "color_mapper" in plot.handles:
             plot.handles["color_mapper"].name = f"{self.name}/{layer.name}-colours"
+            if isinstance(layer, Image) and layer.colour_map in (SIGNED, SIGNED_REVERSED):
+                plot.handles["color_mapper"].tags = ["signed"]  # pages draw its middle as their paper
         for item in (item for legend in plot.handles["plot"].legend for item in legend.items):
             if any(renderer.data_source is source for renderer in item.renderers):
                 item.name = f"{self.name}/{layer.name}-legend"

@@ -6,6 +6,7 @@
 /** @import {Line, Placed} from "./labels.js" */
 /** @import {FigureView, LegendItems, Scene} from "./types" */
 
+import {mixed} from "./colours.js"
 import {make} from "./dom.js"
 import {placedBeside} from "./labels.js"
 
@@ -145,7 +146,8 @@ function nameThose(view, labels, held, context, ink) {
       continue
     }
     held.set(key, box)
-    const colour = mixed(context, colourOf(named[i]), ink)
+    // As well to be read as letters, and as well to be told apart as lines.
+    const colour = mixed(colourOf(named[i]), ink, 0.5)
     label.setv({
       x: view.frame.bbox.left + box.left, y: view.frame.bbox.top + box.top, text: nameOf(named[i]), text_color: colour, visible: true,
     })
@@ -249,19 +251,4 @@ function linesOf({frame}, renderer) {
 function colourOf({renderers: [renderer]}) {
   const {glyph} = /** @type {{glyph?: {line_color?: {value?: string}}}} */ (/** @type {unknown} */ (renderer))
   return glyph?.line_color?.value ?? "#888888"
-}
-
-/**
- * @param {CanvasRenderingContext2D} context
- * @param {string} colour of a line
- * @param {string} ink of the letters around it
- * @returns {string} between the two: as well to be read as letters, and as well to be told apart as lines
- */
-function mixed(context, colour, ink) {
-  const [a, b] = [colour, ink].map((each) => {
-    context.fillStyle = each
-    const [, digits] = /^#([0-9a-f]{6})$/i.exec(String(context.fillStyle)) ?? [, "888888"]
-    return [0, 2, 4].map((at) => parseInt(String(digits).slice(at, at + 2), 16))
-  })
-  return `#${a.map((each, i) => Math.round((each + b[i]) / 2).toString(16).padStart(2, "0")).join("")}`
 }
