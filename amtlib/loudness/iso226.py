@@ -84,7 +84,9 @@ def iso226_contour(phon: float, *, edition: int = 2023) -> Tensor:
     """
     loudness_level = float(phon)
     if edition not in EDITIONS:
-        raise ValueError(f"edition = {edition!r} of ISO 226 is unknown; give {' or '.join(map(str, EDITIONS))}")
+        raise ValueError(
+            f"edition = {edition!r} of ISO 226 is unknown; give {' or '.join(map(str, EDITIONS))}"
+        )
     table = _table(edition)
     alpha, transfer, threshold = table[:, 1], table[:, 2], table[:, 3]
     if loudness_level == 0:

@@ -1,5 +1,5 @@
 """Masked thresholds: the levels at which tones are just heard beside a steady sound.
-Source: the rule of Zwicker (1970), a tone is heard where it raises the excitation by 1 dB, on the patterns of the models.
+Source: Zwicker (1970): a tone is heard if it raises the excitation by 1 dB somewhere, here that of the models.
 Not here: thresholds in quiet by loudness (:mod:`amtlib.loudness.contours`), listeners who answer trial by trial
 (:mod:`amtlib.experiments`).
 """

@@ -39,7 +39,9 @@ def test_a_tone_of_1_khz_is_as_loud_as_annex_c1_prints(level: float, printed: fl
     ("frequency", "level", "printed"),
     [(3000, 20, 28.8), (3000, 40, 49.0), (3000, 60, 68.6), (100, 50, 28.2), (4000, 40, 48.9)],
 )
-def test_other_tones_have_the_loudness_level_of_annex_c1(frequency: float, level: float, printed: float) -> None:
+def test_other_tones_have_the_loudness_level_of_annex_c1(
+    frequency: float, level: float, printed: float
+) -> None:
     assert phon(sone(FREE, [frequency], level)) == pytest.approx(printed, abs=1.4)
 
 

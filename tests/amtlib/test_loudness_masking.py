@@ -1,5 +1,6 @@
 """Masked thresholds: who masks whom, by how much, and what is refused."""
 
+import itertools
 import math
 
 import pytest
@@ -30,7 +31,10 @@ def test_a_tone_at_its_threshold_changes_the_pattern_by_what_is_just_noticeable(
         ).levels
         # Within 0.1 dB of the tone, which changes the pattern by as much at most.
         torch.testing.assert_close(
-            pattern_change(model, *noise, PROBES[1:3], found), torch.full((2,), change).double(), rtol=0, atol=0.1
+            pattern_change(model, *noise, PROBES[1:3], found),
+            torch.full((2,), change).double(),
+            rtol=0,
+            atol=0.1,
         )
 
 
@@ -57,7 +61,7 @@ def test_the_channel_that_decides_is_one_that_hears_the_tone() -> None:
 def test_a_threshold_is_never_below_that_in_quiet_and_grows_with_the_noise() -> None:
     found = [masked_threshold(MODEL, *band(500.0, 50.0, level), PROBES) for level in (40.0, 60.0, 80.0)]
     assert all((each.levels >= each.quiet).all() for each in found)
-    assert all((a.levels <= b.levels + 0.1).all() for a, b in zip(found, found[1:], strict=False))
+    assert all((a.levels <= b.levels + 0.1).all() for a, b in itertools.pairwise(found))
 
 
 def test_a_tone_that_nothing_makes_heard_has_no_threshold() -> None:
@@ -68,10 +72,22 @@ def test_a_tone_that_nothing_makes_heard_has_no_threshold() -> None:
 @pytest.mark.parametrize(
     ("arguments", "options", "message"),
     [
-        (([500.0], [60.0, 50.0], [1000.0]), {}, "freqs, levels, probes and probe_levels have 1, 2, 1 and 1 values"),
+        (
+            ([500.0], [60.0, 50.0], [1000.0]),
+            {},
+            "freqs, levels, probes and probe_levels have 1, 2, 1 and 1 values",
+        ),
         (([500.0], [60.0], [5.0]), {}, "probes hold 5.0 Hz; give 10 to 16000 Hz"),
-        (([500.0], [60.0], [1000.0]), {"just_noticeable": 0.0}, "just_noticeable = 0.0 dB; give a finite number > 0"),
-        (([500.0], [60.0], [1000.0]), {"quiet": [1.0, 2.0]}, "quiet has 2 values and probes 1; give one for each"),
+        (
+            ([500.0], [60.0], [1000.0]),
+            {"just_noticeable": 0.0},
+            "just_noticeable = 0.0 dB; give a finite number > 0",
+        ),
+        (
+            ([500.0], [60.0], [1000.0]),
+            {"quiet": [1.0, 2.0]},
+            "quiet has 2 values and probes 1; give one for each",
+        ),
         (([], [], [1000.0]), {"quiet": [1.0]}, r"freqs has shape \(0,\); give at least one number"),
     ],
 )

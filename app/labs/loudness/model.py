@@ -5,7 +5,6 @@ from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
 
 from amtlib import Glasberg2002, Moore2016, audfiltbw, signals
