@@ -13,6 +13,7 @@ import numpy as np
 
 from amtlib.fdn.absorption import with_decay
 from amtlib.fdn.build import Array, FDNBuild
+from amtlib.fdn.coherence import interaural_coherence
 from amtlib.fdn.coupling import first_group
 from amtlib.fdn.decay import energy_decay_curve, fitted_time
 from amtlib.fdn.equaliser import graphic_equaliser
@@ -23,8 +24,8 @@ from amtlib.lti import fast_length
 
 #: Decay curves are compared over so many dB, of one slope and of two, and their levels set after so many seconds.
 CURVE_DB, TWO_SLOPES_DB, SETTLED = 40.0, 50.0, 0.01
-#: What a fit may be off before it is said: times (share) and levels (dB) by octave, decay curve (dB).
-TIMES_OFF, LEVEL_OFF, CURVE_OFF = 0.05, 1.0, 1.0
+#: What a fit may be off before it is said: times (share) and levels (dB) by octave, decay curve (dB), coherence by ERB.
+TIMES_OFF, LEVEL_OFF, CURVE_OFF, COHERENCE_OFF = 0.05, 1.0, 1.0, 0.05
 # A curve has this many points per second.
 _PER_SECOND = 1000
 # Longest pre-delay in s.
@@ -57,6 +58,8 @@ class Octaves:
         Initial power of the slow decay re that of the fast one, dB, median of the octaves that show two; NaN for none.
     two : array of bool, shape (K,), optional
         Octaves that have two slopes.
+    coherence : array, shape (bands, n_in), optional
+        Of two outputs (:func:`amtlib.fdn.coherence.interaural_coherence`); None for other numbers of outputs.
 
     Examples
     --------
@@ -71,6 +74,7 @@ class Octaves:
     slopes: Array | None = None
     ratio: float = math.nan
     two: Array | None = None
+    coherence: Array | None = None
 
 
 def octaves(
@@ -113,7 +117,10 @@ def octaves(
     mean = np.where(counts > 0, np.exp(sums / np.maximum(counts, 1)), math.nan)
     hop = max(1, round(fs / _PER_SECOND))
     whole = np.square(h).sum(axis=0)
-    found_octaves = Octaves(mean, levels.reshape(-1, *h.shape[1:]), whole, energy_decay_curve(h)[::hop])
+    coherence = interaural_coherence(h, fs) if h.shape[1] == 2 else None
+    found_octaves = Octaves(
+        mean, levels.reshape(-1, *h.shape[1:]), whole, energy_decay_curve(h)[::hop], coherence=coherence
+    )
     return replace(found_octaves, **_slopes(both)) if slopes else found_octaves
 
 
@@ -144,7 +151,7 @@ def curve_distance(wanted: Array, reached: Array, depth: float = CURVE_DB) -> fl
 
 def distance(found: Octaves, wanted: Octaves) -> float:
     """
-    Return how far a network is off: 1 for 5 % of decay time, for 1 dB of level, and for 1 dB of the decay curve.
+    Return how far a network is off: 1 for 5 % of decay time, 1 dB of level, 1 dB of the decay curve, .05 of coherence.
 
     Examples
     --------
@@ -157,6 +164,8 @@ def distance(found: Octaves, wanted: Octaves) -> float:
         np.abs(found.times[both] / wanted.times[both] - 1.0).mean() / TIMES_OFF if both.any() else math.inf
     )
     level = np.abs(found.levels - wanted.levels).mean() / LEVEL_OFF
+    if wanted.coherence is not None and found.coherence is not None:
+        level += np.abs(found.coherence - wanted.coherence).mean() / COHERENCE_OFF
     depth = CURVE_DB if wanted.slopes is None else TWO_SLOPES_DB
     return float(times + level + curve_distance(wanted.curves, found.curves, depth) / CURVE_OFF)
 
@@ -225,7 +234,7 @@ class Calibration:
         ratio = None if balance else target.ratio
         return octaves(self.response(), self.core.fs, self.centres, slopes=two, ratio=ratio)
 
-    def correct(self, target: Octaves, rounds: int, until: float = math.inf) -> None:
+    def correct(self, target: Octaves, rounds: int, until: float = math.inf, *, tone: bool = True) -> None:
         """
         Bring times, levels and decay curve nearer to the target's, and keep the nearest.
 
@@ -237,8 +246,12 @@ class Calibration:
             At most.
         until : float
             No round begins that would end after this, s of :func:`time.monotonic`.
+        tone : bool
+            False: decay times alone are corrected; levels, direct sound and pre-delay stay.
         """
         wanted = target.times if target.slopes is None else target.slopes
+        # coherence is trained, and these corrections do not see it
+        target = replace(target, coherence=None)
         best, kept = math.inf, dict(self.__dict__)
         began = time.monotonic()
         for index in range(rounds + 1):
@@ -269,6 +282,8 @@ class Calibration:
                 self.build()
             except ValueError:  # too steep for the filters: the times stay
                 self.times = before
+            if not tone:
+                continue
             share = self._wet_share(target)
             self.gains = self.gains + np.clip(louder / share, -60.0, 60.0).mean(axis=2)
             across = louder.mean(axis=(0, 1)) - louder.mean()

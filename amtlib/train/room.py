@@ -32,7 +32,7 @@ from amtlib.train.calibration import (
     distance,
     octaves,
 )
-from amtlib.train.losses import Loss, MatchEnergyDecay
+from amtlib.train.losses import Loss, MatchCoherence, MatchEnergyDecay
 from amtlib.train.notices import TargetBeginsLate, TargetBreaksOff, TargetCut, TimeAliasing
 from amtlib.train.room_report import RoomFit, missed
 from amtlib.train.run import TrainingRun
@@ -45,6 +45,10 @@ _DELAYS, _OF_DECAY, _DIRECT = (0.005, 0.040), 0.25, 0.002
 # Share of the time that corrections before training may have, s that training is begun for, and what correcting again
 # takes as a share of the time before.
 _SHARE, _LEAST, _AGAIN = 0.5, 1.0, 0.4
+# Share of the steps of a stereo response before the corrections.
+_FIRST = 0.6
+# Share of the steps, or of their time, after which they get smaller, and by how much.
+_FAST, _SLOWER = 0.67, 0.2
 # Balance of two slopes that were asked for and not found, dB.
 _BALANCE = -15.0
 # Rounds of corrections before and after training; training's FFT length at most, and its decay against wrapping (dB).
@@ -84,7 +88,8 @@ def fit_room(
         1: all lines have the same decay times. 2: two groups of lines have their own, as coupled rooms do. Default: 2
         where most octaves from 250 Hz up decay in two slopes (:class:`amtlib.fdn.slopes.TwoSlopes`).
     loss : Loss, optional
-        What training makes small, with the room as its target. Default: :class:`MatchEnergyDecay`.
+        What training makes small, with the room as its target. Default: :class:`MatchEnergyDecay`, and 200 times
+        :class:`MatchCoherence` where the response has two outputs.
     max_steps : int
         Steps of training at most; 0 for none.
     time_budget : float
@@ -185,21 +190,29 @@ def fit_room(
         best, done = start, 0
         again = (time.monotonic() - began) * _AGAIN  # what correcting takes after training
         if steps and until - again > time.monotonic() + _LEAST:
+            ears = wanted.coherence is not None and steps > 1
+            first = round(_FIRST * steps) if ears else steps
+            now = time.monotonic()
+            middle = now + (_FIRST if ears else 1.0) * (until - again - now)
+            learns = trainable or Trainable(decay=True, post_eq=True)
+            after = 0.7 if ears else 0.8
             trained, done = _trained(
-                start,
-                clean,
-                loss,
-                steps,
-                until - again,
-                rate_of_learning,
-                trainable,
-                part(tell, 0.5, 0.8),
-                seen,
+                start, clean, loss, first, middle, rate_of_learning, learns, part(tell, 0.5, after), seen
             )
-            trained.correct(wanted, _AFTER, until=until)
+            trained.correct(wanted, _AFTER, until=middle + again)
             seen(trained.build())
-            if _off(trained, wanted) <= _off(start, wanted):
-                best = trained
+            found_networks = [start, trained]
+            if ears:  # corrections change what both ears have in common: matrix and gains make up for it
+                learns = replace(learns, decay=False, post_eq=False, direct=trainable is None)
+                rest = part(tell, after, 0.8)
+                more, steps_more = _trained(
+                    trained, clean, loss, steps - first, until, rate_of_learning, learns, rest, seen
+                )
+                more.correct(wanted, _AFTER // 2, until=until, tone=False)
+                seen(more.build())
+                found_networks.append(more)
+                done += steps_more
+            best = min(found_networks, key=lambda network: _off(network, wanted))
         elif steps:
             spent = time.monotonic() - began
             problems.append(
@@ -218,7 +231,7 @@ def fit_room(
             problems.append(str(each.message))
     fit = RoomFit(
         build, target, reached, curve, onset / rate, done, time.monotonic() - began, stability(build), (),
-        best.times.reshape(len(centres), -1),
+        best.times.reshape(len(centres), -1), wanted.coherence, found.coherence,
     )  # fmt: skip
     return replace(fit, problems=(*problems, *missed(fit)))
 
@@ -316,38 +329,44 @@ def _trained(
     steps: int,
     until: float,
     lr: float,
-    trainable: Trainable | None,
+    learns: Trainable,
     tell: Callable[[float], object],
     watch: Callable[[FDNBuild], object],
 ) -> tuple[Calibration, int]:
-    """Return the network trained towards the room, without its direct path and pre-delay, which stay; and the steps."""
+    """Return the network trained towards the room, its pre-delay staying what it is; and the steps."""
     build = start.build()
+    apart = build.pre_delay > 0 and bool(
+        build.D.any()
+    )  # a model has no place for a pre-delay behind a direct path
     nfft = min(2 ** math.ceil(math.log2(start.seconds * build.fs)), _NFFT)
     model = trainable_from_build(
-        replace(build, D=np.zeros_like(build.D), pre_delay=0),
-        trainable=trainable or Trainable(decay=True, post_eq=True),
+        replace(build, D=np.zeros_like(build.D) if apart else build.D, pre_delay=0),
+        trainable=replace(learns, direct=learns.direct and not build.pre_delay),
         nfft=nfft,
         alias_decay_db=_ALIAS_DB,
         device="cpu",
     )
     late = clean[build.pre_delay :].copy()
-    if build.D.any():
+    if apart:
         late[: round(_DIRECT * build.fs)] = 0.0
     fade = min(nfft, len(late))
     target = late[:fade]
     run = TrainingRun(
-        model, loss=MatchEnergyDecay() if loss is None else loss, max_steps=steps, lr=lr,
+        model, loss=_default_loss(build.n_out) if loss is None else loss, max_steps=steps, lr=lr,
         target=squeeze_channels(target), target_noise="keep", rng=0, patience=20,
     )  # fmt: skip
-    shown = time.monotonic()
-    for _ in run:
+    began = shown = time.monotonic()
+    for step in run:
         now = time.monotonic()
+        if max((now - began) / (until - began), (step.index + 1) / steps) > _FAST and run.lr == lr:
+            run.lr = _SLOWER * lr
         if now > until:
             run.stop()
         if now > shown + _WATCHED:
             shown = now
-            tell(run.steps_run / steps)
-            watch(replace(extract_build(model), D=build.D, pre_delay=build.pre_delay))
+            tell((step.index + 1) / steps)
+            seen = extract_build(model)
+            watch(replace(seen, D=build.D if apart else seen.D, pre_delay=build.pre_delay))
     found = extract_build(model)
     assert found.filters is not None  # those of the calibrated start, trained or not
     loss_rates = 1.0 / absorption_times(found.filters, found.delays, found.fs, start.centres)
@@ -355,8 +374,22 @@ def _trained(
     groups = [loss_rates[:, :half], loss_rates[:, half:]] if half < build.N else [loss_rates]
     times = np.stack([_gentle(1.0 / each.mean(axis=1)) for each in groups], axis=1)
     gains = _equaliser_gains(found, start.centres)
-    core = replace(found, filters=None, post_eq=None)
-    return replace(start, core=core, times=times.reshape(start.times.shape), gains=gains), run.steps_run
+    core = replace(found, filters=None, post_eq=None, D=np.zeros_like(found.D))
+    return (
+        replace(
+            start,
+            core=core,
+            times=times.reshape(start.times.shape),
+            gains=gains,
+            direct=start.direct if apart else found.D,
+        ),
+        run.steps_run,
+    )
+
+
+def _default_loss(outputs: int) -> Loss:
+    """Energy decay by octave, and what both ears have in common: a coherence off by .05 weighs like .5 dB."""
+    return MatchEnergyDecay() + 200.0 * MatchCoherence() if outputs == 2 else MatchEnergyDecay()
 
 
 def _equaliser_gains(build: FDNBuild, centres: Array) -> Array:

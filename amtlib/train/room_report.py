@@ -13,8 +13,9 @@ import numpy.typing as npt
 from amtlib.fdn.acoustics import RoomMeasures
 from amtlib.fdn.build import Array, FDNBuild
 from amtlib.fdn.certificate import Stability
+from amtlib.fdn.coherence import coherence_centres
 from amtlib.results import Result
-from amtlib.train.calibration import CURVE_DB, CURVE_OFF, LEVEL_OFF, TIMES_OFF, TWO_SLOPES_DB
+from amtlib.train.calibration import COHERENCE_OFF, CURVE_DB, CURVE_OFF, LEVEL_OFF, TIMES_OFF, TWO_SLOPES_DB
 
 
 @dataclass(frozen=True, repr=False)
@@ -43,6 +44,9 @@ class RoomFit(Result):
     slopes : array, shape (K, S)
         Decay times of the network's filters at the octaves of `target` in s: of all lines (S = 1), or of two groups
         (S = 2), the fast one first.
+    coherence, coherence_reached : array, shape (bands, n_in), or None
+        Correlation of two outputs at :func:`amtlib.fdn.coherence.coherence_centres`, of the room and of the network;
+        None for other numbers of outputs.
     """
 
     build: FDNBuild
@@ -55,6 +59,8 @@ class RoomFit(Result):
     certificate: Stability
     problems: tuple[str, ...]
     slopes: Array
+    coherence: Array | None = None
+    coherence_reached: Array | None = None
 
     def _summary(self) -> dict[str, Any]:
         """Return the distances, and how it went."""
@@ -72,6 +78,13 @@ class RoomFit(Result):
     def level_off(self) -> float:
         """Mean error of the level from 125 Hz to 8 kHz, dB."""
         return _mean(np.abs(self._heard(self.reached.level - self.target.level)))
+
+    @property
+    def coherence_off(self) -> float:
+        """Mean error of the coherence of two outputs by ERB; NaN for other numbers of outputs."""
+        if self.coherence is None or self.coherence_reached is None:
+            return math.nan
+        return _mean(np.abs(self.coherence_reached - self.coherence))
 
     def _heard(self, values: Array) -> Array:
         heard = (self.target.centres >= 120.0) & (self.target.centres <= 8100.0)
@@ -108,7 +121,10 @@ class RoomFit(Result):
             f"Two slopes: at {self.target.centres[middle]:g} Hz, half of the lines decay in "
             f"{self.slopes[middle, 0]:.3g} s, the others in {self.slopes[middle, 1]:.3g} s."
         ) if two else ""  # fmt: skip
-        return " ".join(filter(None, [start, slopes, *self.problems]))
+        ears = "" if self.coherence is None else (
+            f"Coherence of both ears within {self.coherence_off:.2g} on average, band by band."
+        )  # fmt: skip
+        return " ".join(filter(None, [start, slopes, ears, *self.problems]))
 
 
 def _mean(values: npt.ArrayLike) -> float:
@@ -135,6 +151,14 @@ def missed(fit: RoomFit) -> list[str]:
             f"The decay curve is {fit.curve_db:.2g} dB off: its early part is no decay, or it has more slopes than the "
             "network."
         )
+    if fit.coherence is not None and fit.coherence_reached is not None:
+        off = np.abs(fit.coherence_reached - fit.coherence).max(axis=1)
+        band = int(off.argmax())
+        if off[band] > COHERENCE_OFF:
+            found.append(
+                f"Coherence is off by more than {COHERENCE_OFF:g} in {int((off > COHERENCE_OFF).sum())} of {len(off)} "
+                f"bands: by {off[band]:.2g} at {coherence_centres(fit.build.fs)[band]:.0f} Hz."
+            )
     if not fit.certificate.certain:
         found.append(f"The network {fit.certificate.sentence()}.")
     return found

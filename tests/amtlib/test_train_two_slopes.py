@@ -127,7 +127,7 @@ def small(**more: Any) -> Any:
 
 
 def test_the_decay_of_two_groups_of_lines_trains_from_where_it_was() -> None:
-    model = small()
+    model = small(alias_decay_db=60.0)
     leaf = flamo_graph().read_leaves(model).filters
     assert leaf.param.shape == (len(trained_centres(48000.0)), 2)
     wanted = design_fdn(delays=[241, 263, 281, 293], rt=[(0.12, 0.1), (0.3, 0.2)], rng=0, coupling=0.05)
@@ -139,7 +139,7 @@ def test_the_decay_of_two_groups_of_lines_trains_from_where_it_was() -> None:
     run = TrainingRun(
         model,
         loss=MatchEnergyDecay(),
-        target=render(design_fdn(N=4, rt=0.2, rng=3), 0.1),
+        target=render(extract_build(small(rt=0.08, coupling=None)), 0.08),
         max_steps=5,
         lr=0.05,
     )

@@ -65,16 +65,19 @@ from amtlib.train.losses.spectra import (
     SpectralFlatness,
 )
 from amtlib.train.losses.spectrograms import MelSpectrogram, MultiScaleSpectrogram, mel_bands
+from amtlib.train.losses.two_ears import Coherence, DiffuseCoherence, FromDiffuse, MatchCoherence
 
 __all__ = [
     "Absolute",
     "Cochleagram",
     "CochleagramPicture",
+    "Coherence",
     "Compare",
     "CumulativeEnergy",
     "DenseEchoes",
     "Deviation",
     "Difference",
+    "DiffuseCoherence",
     "Distance",
     "EchoDensity",
     "EnergyDecay",
@@ -88,12 +91,14 @@ __all__ = [
     "FlatPower",
     "FlatSpectrogram",
     "Flatness",
+    "FromDiffuse",
     "Lack",
     "Loss",
     "LoudnessDecay",
     "LoudnessPattern",
     "Magnitude",
     "MatchCochleagram",
+    "MatchCoherence",
     "MatchCumulativeEnergy",
     "MatchEchoDensity",
     "MatchEnergyDecay",
