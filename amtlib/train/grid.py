@@ -96,7 +96,9 @@ _TO_BASIS = torch.tensor([[0.25, -0.25, 0.25], [0.5, 0.0, -0.5], [0.25, 0.25, 0.
 
 def _polynomials(weights: Tensor, basis: Tensor) -> Tensor:
     """Complex polynomials (M, F) of real weights (M, 3) on the basis (3, F): one real product."""
-    return torch.view_as_complex((weights @ torch.view_as_real(basis).flatten(1)).unflatten(-1, (-1, 2)))
+    return torch.view_as_complex(
+        (weights @ torch.view_as_real(basis).flatten(1)).reshape(len(weights), -1, 2)
+    )
 
 
 class _SectionsResponse(torch.autograd.Function):
@@ -105,7 +107,7 @@ class _SectionsResponse(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, sos: Tensor, basis: Tensor) -> Tensor:
         # in double precision, for low bands' coefficients nearly cancel; (S, 2, N, 3)
-        rows = sos.detach().double().unflatten(1, (2, 3))
+        rows = sos.detach().double().reshape(len(sos), 2, 3, -1)
         weights = torch.einsum("wr,skrn->sknw", _TO_BASIS.to(sos.device), rows).to(basis.real.dtype)
         response = basis.new_empty(sos.shape[2], basis.shape[1])
         for into, part in _in_parts(response, basis):

@@ -104,7 +104,7 @@ def test_peaks_weigh_by_their_power_and_dips_by_their_square() -> None:
 def test_energy_is_that_of_each_output() -> None:
     h = noise(7)
     energies = h[0].square().sum(dim=0)
-    assert float(Energy(to=3.0)(seen(h))) == pytest.approx(float((energies - 3.0).square().mean()), rel=1e-12)
+    assert float(Energy(energy=3.0)(seen(h))) == pytest.approx(float((energies - 3.0).square().mean()), rel=1e-12)
 
 
 def test_energy_is_cumulated_from_either_end_of_the_spectrum() -> None:
@@ -118,11 +118,11 @@ def test_energy_is_cumulated_from_either_end_of_the_spectrum() -> None:
 def test_the_losses_are_known_by_name_and_their_settings_are_checked() -> None:
     names = {"MatchPhase", "MatchPhaseSpectrogram", "MatchMelMagnitude", "Energy", "AsymmetricFlatMagnitude"}
     assert names <= set(loss_names())
-    text = "MatchPhaseSpectrogram((64, 128)) + 0.5 * MatchMelMagnitude(bands=40) + 0.1 * Energy(to=2)"
+    text = "MatchPhaseSpectrogram((64, 128)) + 0.5 * MatchMelMagnitude(bands=40) + 0.1 * Energy(energy=2)"
     assert read_loss(text).needs_target
     for wrong, message in (
         ("MatchPhase(floor_db=0)", "floor_db = 0"),
-        ("Energy(to=0)", "to = 0"),
+        ("Energy(energy=0)", "energy = 0"),
         ("AsymmetricFlatMagnitude(1)", "power = 1"),
         ("MatchMelMagnitude(bands=1)", "bands = 1"),
         ("MatchCumulativeEnergy(frequency='up')", "frequency = 'up'"),

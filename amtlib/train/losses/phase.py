@@ -22,7 +22,8 @@ def _phasors(spectrum: Tensor, reference: Tensor, floor_db: float) -> Tensor:
     heard = (size > 10.0 ** (floor_db / 20.0) * size.amax()).to(size.dtype)
     share = heard / heard.mean().clamp_min(torch.finfo(size.dtype).tiny)
     found = spectrum / spectrum.abs().clamp_min(torch.finfo(size.dtype).tiny)
-    return torch.view_as_real(found) * share.sqrt()[..., None]
+    points: Tensor = torch.view_as_real(found) * share.sqrt()[..., None]
+    return points
 
 
 @dataclass(frozen=True, repr=False)

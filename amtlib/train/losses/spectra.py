@@ -206,22 +206,22 @@ class Energy(Term):
 
     Parameters
     ----------
-    to : float
-        Energy to have, above 0 to 1e12.
+    energy : float
+        What to have, above 0 to 1e12.
 
     Examples
     --------
-    >>> Energy(to=1.0)(Rendered.of_response(torch.tensor([1.0, 1.0]), fs=48000.0))
+    >>> Energy(energy=1.0)(Rendered.of_response(torch.tensor([1.0, 1.0]), fs=48000.0))
     tensor(1.)
     """
 
-    to: float = 1.0
+    energy: float = 1.0
 
     def __post_init__(self) -> None:
         """Check the energy."""
         super().__post_init__()
-        check_number(self.to, "to", 1e-12, 1e12)
+        check_number(self.energy, "energy", 1e-12, 1e12)
 
     def definition(self) -> tuple[Feature, Distance, Reduction]:
         """Return energy, squared distance, mean."""
-        return TotalEnergy(), Squared(to=self.to), Mean()
+        return TotalEnergy(), Squared(to=self.energy), Mean()
