@@ -42,9 +42,9 @@ from amtlib.train.settings import positive_number, whole_number
 SHORTEST, LONGEST = 0.05, 30.0
 # Delays in s, as shares of the shortest decay time where that is short; the direct sound's length in s.
 _DELAYS, _OF_DECAY, _DIRECT = (0.005, 0.040), 0.25, 0.002
-# Share of the time that corrections before training may have, s that training is begun for, and what correcting again
-# takes as a share of the time before.
-_SHARE, _LEAST, _AGAIN = 0.5, 1.0, 0.4
+# Share of the time that corrections before training may have, s that training is begun for, and rounds of corrections
+# that time is left for after it.
+_SHARE, _LEAST, _AGAIN = 0.5, 1.0, 3
 # Share of the steps of a stereo response before the corrections.
 _FIRST = 0.6
 # Share of the steps, or of their time, after which they get smaller, and by how much.
@@ -183,41 +183,45 @@ def fit_room(
         wanted = _wanted(clean, rate, centres, times, groups)
         start = _first(clean, rate, n, wanted, centres, generator)
         until = began + budget - measuring
-        start.correct(wanted, _BEFORE, until=time.monotonic() + _SHARE * (until - time.monotonic()))
         seen = watch or (lambda build: None)
+        now = time.monotonic()
+        reached_octaves, one = start.correct(wanted, _BEFORE, until=now + _SHARE * (until - now))
         seen(start.build())
         tell(0.5)
-        best, done = start, 0
-        again = (time.monotonic() - began) * _AGAIN  # what correcting takes after training
-        if steps and until - again > time.monotonic() + _LEAST:
-            ears = wanted.coherence is not None and steps > 1
-            first = round(_FIRST * steps) if ears else steps
-            now = time.monotonic()
-            middle = now + (_FIRST if ears else 1.0) * (until - again - now)
+        networks, done = [(distance(reached_octaves, wanted), start)], 0
+        ears = wanted.coherence is not None and steps > 1
+        until -= one  # the network is rendered once more at the end
+        now = time.monotonic()
+        late = until - (_AGAIN + 2 if ears else _AGAIN) * one  # measured and corrected again after training
+        if steps and late > now + _LEAST:
             learns = trainable or Trainable(decay=True, post_eq=True)
             after = 0.7 if ears else 0.8
+            first = round(_FIRST * steps) if ears else steps
+            middle = now + (_FIRST if ears else 1.0) * (late - now)
             trained, done = _trained(
                 start, clean, loss, first, middle, rate_of_learning, learns, part(tell, 0.5, after), seen
             )
-            trained.correct(wanted, _AFTER, until=middle + again)
+            found, one = trained.correct(wanted, _AFTER, until=time.monotonic() + _AGAIN * one)
             seen(trained.build())
-            found_networks = [start, trained]
-            if ears:  # corrections change what both ears have in common: matrix and gains make up for it
+            networks.append((distance(found, wanted), trained))
+            late = until - 2.0 * one
+            if ears and late > time.monotonic():
+                # corrections change what both ears have in common: matrix and gains make up for it
                 learns = replace(learns, decay=False, post_eq=False, direct=trainable is None)
                 rest = part(tell, after, 0.8)
-                more, steps_more = _trained(
-                    trained, clean, loss, steps - first, until, rate_of_learning, learns, rest, seen
+                last, more = _trained(
+                    trained, clean, loss, steps - first, late, rate_of_learning, learns, rest, seen
                 )
-                more.correct(wanted, _AFTER // 2, until=until, tone=False)
-                seen(more.build())
-                found_networks.append(more)
-                done += steps_more
-            best = min(found_networks, key=lambda network: _off(network, wanted))
+                found, _ = last.correct(wanted, 1, until=until, tone=False)
+                seen(last.build())
+                networks.append((distance(found, wanted), last))
+                done += more
         elif steps:
             spent = time.monotonic() - began
             problems.append(
                 f"Training had no time: measuring took {spent:.2g} s of time_budget = {budget:g} s; raise it."
             )
+        best = min(networks, key=lambda each: each[0])[1]
         tell(0.9)
         build = best.build()
         ir = render(build, best.seconds)
@@ -358,10 +362,10 @@ def _trained(
     began = shown = time.monotonic()
     for step in run:
         now = time.monotonic()
+        if now + (now - began) / (step.index + 1) > until:
+            run.stop()
         if max((now - began) / (until - began), (step.index + 1) / steps) > _FAST and run.lr == lr:
             run.lr = _SLOWER * lr
-        if now > until:
-            run.stop()
         if now > shown + _WATCHED:
             shown = now
             tell((step.index + 1) / steps)
@@ -403,7 +407,3 @@ def _equaliser_gains(build: FDNBuild, centres: Array) -> Array:
         )
         columns.append(20.0 * np.log10(np.abs(transfer_function(through, centres))))
     return np.stack(columns, axis=1)
-
-
-def _off(network: Calibration, wanted: Octaves) -> float:
-    return distance(network.measured(wanted), wanted)

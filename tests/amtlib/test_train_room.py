@@ -8,7 +8,8 @@ import pytest
 
 from amtlib.fdn import FDNBuild, design_fdn, octave_bands, render
 from amtlib.fdn.noise import octave_centres
-from amtlib.train import Trainable, fit_room
+from amtlib.train import Trainable, TrainingRun, calibration, fit_room
+from amtlib.train import room as room_fit
 from amtlib.train.losses import FlatMagnitude, MatchMelSpectrogram
 
 
@@ -80,6 +81,43 @@ def test_without_time_nothing_trains_and_the_report_says_so() -> None:
     fit = fit_room(room((0.3, 0.2), seconds=0.5), 16000.0, lines=4, max_steps=100, time_budget=0.01)
     assert fit.steps == 0
     assert any("Training had no time" in each for each in fit.problems)
+
+
+class Clock:
+    """Time that passes only where a test lets it."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.mark.parametrize("outputs", [1, 2])
+@pytest.mark.parametrize(("budget", "trains"), [(30.0, True), (7.0, False)])
+def test_the_whole_fit_stays_within_its_time(
+    monkeypatch: pytest.MonkeyPatch, outputs: int, budget: float, trains: bool
+) -> None:
+    clock = Clock()
+    for module in (calibration, room_fit):
+        monkeypatch.setattr(module, "time", clock)
+    slow = {
+        (calibration.Calibration, "response"): 0.5,
+        (room_fit, "room_measures"): 1.0,
+        (TrainingRun, "step"): 0.25,
+    }
+    for (place, name), seconds in slow.items():
+        plain = getattr(place, name)
+
+        def takes(*given: Any, plain: Any = plain, seconds: float = seconds, **named: Any) -> Any:
+            clock.now += seconds
+            return plain(*given, **named)
+
+        monkeypatch.setattr(place, name, takes)
+    h = np.stack([room((0.3, 0.2), seconds=0.4, seed=seed) for seed in range(outputs)], axis=1)
+    fit = fit_room(h, 16000.0, lines=4, max_steps=40, time_budget=budget)
+    assert fit.seconds <= budget
+    assert (fit.steps > 3) == trains
 
 
 def test_stereo_stays_stereo_and_every_input_keeps_its_level() -> None:
