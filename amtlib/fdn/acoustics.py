@@ -122,17 +122,19 @@ def room_response(ir: Any, name: str = "ir") -> Array:
             f"{name} has a peak of {peak:.3g}: give one of {1.0 / _LARGEST:g} to {_LARGEST:g}, such as 1"
         )
     power = np.square(flat / peak).sum(axis=1)
-    fall, steady = _fall(power)
-    if fall < _LEAST_FALL or steady < _STEADY:
-        raise ValueError(
-            f"{name} does not decay: its level falls by {max(0.0, fall):.0f} dB from its peak to its end or its noise, "
-            f"and an impulse response of a room by {_LEAST_FALL:g} dB and more, evenly; {_advice(flat)}"
-        )
-    rises = _rises(power)
+    rises, (fall, steady) = _rises(power), _fall(power)
+    problem = ""
     if rises >= _RISES:
-        raise ValueError(
-            f"{name} does not decay: its level rises again {rises} times by {_RISE:g} dB and more; {_advice(flat)}"
+        problem = f"its level rises again {rises} times by {_RISE:g} dB and more"
+    elif fall < _LEAST_FALL:
+        problem = (
+            f"its level falls by {max(0.0, fall):.0f} dB from its peak to its end or its noise, and an impulse "
+            f"response of a room by {_LEAST_FALL:g} dB and more"
         )
+    elif steady < _STEADY:
+        problem = "its level follows no straight line in dB from its peak to its end or its noise"
+    if problem:
+        raise ValueError(f"{name} does not decay: {problem}; {_advice(flat)}")
     return h
 
 
