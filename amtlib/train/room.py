@@ -40,6 +40,8 @@ from amtlib.train.settings import positive_number, whole_number
 
 #: Decay times that are fitted, s.
 SHORTEST, LONGEST = 0.05, 30.0
+# What is measured scatters: a time of this share above the longest is still fitted, as the longest.
+_SCATTER = 1.1
 # Delays in s, as shares of the shortest decay time where that is short; the direct sound's length in s.
 _DELAYS, _OF_DECAY, _DIRECT = (0.005, 0.040), 0.25, 0.002
 # Share of the time that corrections before training may have, s that training is begun for, and rounds of corrections
@@ -257,11 +259,12 @@ def _times(target: RoomMeasures) -> tuple[Array, list[str]]:
     known = np.isfinite(times)
     if not known.any():
         raise ValueError(
-            "rir holds a decay of 20 dB above its noise in no octave: record a louder or longer response"
+            "rir holds no decay of 20 dB in any octave, above its noise and longer than the octave's own filter rings: "
+            "record a louder or longer response, or another room"
         )
     log = np.interp(np.log(target.centres), np.log(target.centres[known]), np.log(times[known]))
     times = np.exp(log)
-    if times.max() > LONGEST or np.median(times) < SHORTEST:
+    if times.max() > _SCATTER * LONGEST or np.median(times) < SHORTEST:
         raise ValueError(
             f"rir decays within {times.min():.3g} to {times.max():.3g} s by octave: {SHORTEST:g} to {LONGEST:g} s can "
             "be fitted; give a longer or shorter response, or another recording"

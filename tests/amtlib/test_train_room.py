@@ -150,6 +150,12 @@ def test_octaves_without_decay_take_their_neighbours_time_and_say_so() -> None:
         ({"rir": np.ones(1)}, "rir has 1 samples"),
         ({"rir": np.sin(np.arange(16000) * 0.1)}, "rir does not decay"),
         ({"rir": room((0.02, 0.02), seconds=0.3)}, "0.05 to 30 s can be fitted"),
+        (
+            {"rir": np.eye(1, 16000)[0]},
+            "rir holds no decay of 20 dB in any octave, above its noise and longer than",
+        ),
+        ({"rir": np.tile(room((0.2, 0.2))[:3000], 6)}, "rir does not decay"),
+        ({"rir": np.full(16000, math.nan)}, "rir has values that are not finite"),
         ({"fs": 1000.0}, "fs = 1000 Hz leaves too few octaves"),
         ({"lines": 0}, "N must be positive"),
         ({"rir": np.repeat(room((0.3, 0.3))[:, None], 3, axis=1), "lines": 2}, "lines = 2 are fewer than"),
