@@ -20,6 +20,7 @@ from amtlib.experiments.model_observer import Decision, ModelObserver
 from amtlib.experiments.observers import ExternalObserver, Observer, SimulatedObserver
 from amtlib.experiments.procedures import PROCEDURES, Procedure, Psi, Tracker, UpDown
 from amtlib.experiments.psychometric import PsychometricFit, PsychometricFunction, fit_psychometric
+from amtlib.experiments.rendering import interval_files
 from amtlib.experiments.run import Answered, Run
 from amtlib.experiments.temporal import AMDetection, AMMasking, GapDetection
 
@@ -56,4 +57,5 @@ __all__ = [
     "fit_psychometric",
     "headphone_trial",
     "huggins_pitch",
+    "interval_files",
 ]

@@ -21,32 +21,22 @@ def as_json(held: Held, hearings: Mapping[int, int]) -> str:
         "link": held.stored.link,
         "amtlib": __version__,
         "begun": _when(held.stored.begun),
-        "answers": [
-            {"after_s": each.after, "at": _when(each.at), "heard": hearings.get(each.number, 0)}
-            for each in held.answers
-        ],
+        "answers": [{"at": _when(each.at), "heard": hearings.get(each.number, 0)} for each in held.answers],
     }
     return json.dumps(found, indent=1) + "\n"
 
 
 def as_csv(held: Held, hearings: Mapping[int, int]) -> str:
-    """Return the trials of a run as CSV; intervals are counted from 1."""
+    """Return the trials of a run as CSV, under two lines with all settings."""
     run = held.run
-    variable = run.experiment.variable
     settings = json.dumps(run.experiment.settings() | {"name": run.experiment.name, "seed": run.seed})
     rule = json.dumps(run.procedure.settings() | {"name": run.procedure.name, "catch": run.catch})
-    unit = variable.unit.replace(" ", "_")
-    lines = [
-        f"# experiment {settings}",
-        f"# procedure {rule}",
-        f"trial,{variable.name}_{unit},target,answer,right,catch,clamped,after_s,at,heard",
+    heads, *rows = run.to_csv().splitlines()
+    lines = [f"# experiment {settings}", f"# procedure {rule}", f"{heads},at,heard"]
+    lines += [
+        f"{row},{_when(kept.at)},{hearings.get(k, 0)}"
+        for k, (row, kept) in enumerate(zip(rows, held.answers, strict=True))
     ]
-    for k, (trial, kept) in enumerate(zip(run.trials, held.answers, strict=True)):
-        flags = ",".join(str(int(flag)) for flag in (trial.right, trial.catch, trial.clamped))
-        lines.append(
-            f"{k + 1},{trial.value:.9g},{trial.target + 1},{trial.answer + 1},{flags},{kept.after:.3f},"
-            f"{_when(kept.at)},{hearings.get(k, 0)}"
-        )
     return "\n".join(lines) + "\n"
 
 
@@ -73,13 +63,11 @@ print(run)
 fit = run.fit()  # a psychometric function, by maximum likelihood
 print(f"threshold {{fit.threshold:.3g}} {variable.unit}, 95 % from {{fit.low:.3g}} to {{fit.high:.3g}}")
 
-again = Run(run.experiment, run.procedure, run.seed, run.catch)
 listener = ModelObserver(Paulick2024(run.experiment.fs, subject="NH"))  # "HIx": without outer hair cells
-for answered in run.trials:
-    trial = again.trial  # the same sounds: trial.intervals, shape (intervals, T), Pa
+for k, answered in enumerate(run.trials):
+    trial = run.presented(k)  # the same sounds: trial.intervals, shape (intervals, T), Pa
     decision = listener.decide(trial)
     print(f"{{trial.value:8.3g}} {variable.unit}: {{answered.right}}; model {{100 * decision.probability:.0f}} %")
-    again.answer(answered.answer)
 
 own = Run(run.experiment, run.procedure, seed=1).proceed(listener)
 print("the model by itself:", own)

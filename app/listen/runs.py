@@ -92,7 +92,7 @@ class Runs:
                 self._held.popitem(last=False)
             for each in self.store.answers(id, found.number):
                 if each.number == found.number and not found.run.finished:
-                    found.run.answer(each.answer)
+                    found.run.answer(each.answer, each.after)
                     found.answers.append(each)
             return found
 

@@ -323,7 +323,7 @@ def test_an_exported_run_presents_the_same_sounds_again(desk: Desk) -> None:
         again.answer(each.answer)
     assert again.threshold == done.threshold
     page = json.loads(text)["page"]
-    assert [each["after_s"] for each in page["answers"]] == [0.25] * len(done.trials)
+    assert [each.seconds for each in done.trials] == [0.25] * len(done.trials)
     assert all(each["heard"] == 1 for each in page["answers"])
 
 
@@ -335,7 +335,7 @@ def test_the_csv_has_a_line_for_each_trial_and_all_settings(desk: Desk) -> None:
     assert settings["duration"] == 0.1
     assert settings["seed"] == desk.store.run(run).seed
     assert json.loads(second.removeprefix("# procedure "))["reversals"] == 2
-    assert heads == "trial,increment_dB,target,answer,right,catch,clamped,after_s,at,heard"
+    assert heads == "trial,value,target,answer,right,catch,clamped,seconds,variable,unit,at,heard"
     assert len(lines) == len(desk.runs.held(run).run.trials)
 
 
