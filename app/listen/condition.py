@@ -6,6 +6,7 @@ Not here: the experiments (:mod:`amtlib.experiments`), runs of a condition (`run
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -180,6 +181,26 @@ def condition_of(link: str) -> Condition | None:
     if most > MOST_TRIALS:
         raise LinkError(f"This link asks for {most} trials, more than {MOST_TRIALS}: choose fewer.")
     return made
+
+
+@lru_cache(256)
+def presentable(link: str) -> Condition | None:
+    """Return the condition that a link names, once its sounds at both ends of the variable's range were made.
+
+    Raises
+    ------
+    LinkError
+        If the link is not in order, or its settings, each in its range, make no sound together.
+    """
+    found = condition_of(link)
+    if found is not None:
+        variable = found.experiment.variable
+        try:
+            for value in (variable.low, variable.start, variable.high):
+                found.experiment.trial(value, 0, seed=0).intervals  # noqa: B018
+        except (ValueError, TypeError) as problem:
+            raise LinkError(sentence(problem)) from None
+    return found
 
 
 def _changed(prefix: str, settings: Any, fixed: Mapping[str, Any]) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from app.listen import export
-from app.listen.condition import LinkError, condition_of
+from app.listen.condition import LinkError, condition_of, presentable
 from app.listen.headphones import LINK as CHECK
 from app.listen.headphones import Checks
 from app.listen.model import EARS, Models
@@ -107,7 +107,7 @@ class Desk:
                 links = self.store.links(room)
                 conditions = [each for each in map(condition_of, links) if each is not None]
             else:
-                chosen = condition_of(link)
+                chosen = presentable(link)
                 conditions = [] if chosen is None else [chosen]
         except (LinkError, Unknown) as problem:
             return answer | {"problem": str(problem.args[0]), "room": ""}
@@ -117,7 +117,7 @@ class Desk:
         }
 
     def _begin(self, message: Message) -> Answer:
-        condition = condition_of(_text(message, "link"))
+        condition = presentable(_text(message, "link"))
         if condition is None:
             raise Refusal("Choose an experiment first.")
         room = _text(message, "room", optional=True)

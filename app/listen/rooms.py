@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from app.listen.condition import Condition, LinkError, condition_of
+from app.listen.condition import Condition, LinkError, condition_of, presentable
 from app.listen.drawing import Picture, Scale, around
 from app.listen.known import known_of
 from app.listen.model import Models
@@ -29,7 +29,7 @@ def checked(links: Sequence[Any]) -> list[Condition]:
         raise LinkError(f"A room has 1 to {MOST_CONDITIONS} experiments, not {len(links)}: choose some.")
     found = []
     for link in links:
-        condition = condition_of(link) if isinstance(link, str) else None
+        condition = presentable(link) if isinstance(link, str) else None
         if condition is None:
             raise LinkError("Choose an experiment for the room first.")
         found.append(condition)

@@ -13,7 +13,7 @@ import pytest
 
 from amtlib.experiments import EXPERIMENTS, PsychometricFunction, Run, SimulatedObserver
 from app.listen import export
-from app.listen.condition import LOUDEST, Condition, LinkError, condition_of
+from app.listen.condition import LOUDEST, Condition, LinkError, condition_of, presentable
 from app.listen.desk import Desk
 from app.listen.drawing import Scale
 from app.listen.known import known_of
@@ -100,6 +100,9 @@ def test_every_experiment_is_offered_and_its_link_leads_to_it(desk: Desk, name: 
         ("experiment=gap_detection&feedback=maybe", "neither 0 nor 1"),
         ("experiment=gap_detection&answer=1", "“answer” is no setting"),
         ("experiment=gap_detection&x.level=50&x.level=60", "names a setting twice"),
+        ("experiment=intensity_discrimination&x.duration=0.05", "ramp"),  # two ramps of 0.05 s
+        ("experiment=gap_detection&x.duration=0.15&x.ramp=0.1", "ramp"),
+        ("experiment=tone_in_quiet&x.duration=0.02&x.ramp=0.1", "ramp"),
         ("x.level=50", "names no experiment"),
         ("&".join(["a=1"] * 200), "more than 100 parts"),
         ("experiment=gap_detection&x.level=" + "5" * 3000, "more than 2000"),
@@ -107,7 +110,7 @@ def test_every_experiment_is_offered_and_its_link_leads_to_it(desk: Desk, name: 
 )
 def test_a_hostile_link_is_refused_in_a_sentence(desk: Desk, link: str, complaint: str) -> None:
     with pytest.raises(LinkError) as refused:
-        condition_of(link)
+        presentable(link)
     assert complaint in str(refused.value)
     answer = desk.answer({"type": "begin", "link": link})
     assert answer["problem"] == str(refused.value)

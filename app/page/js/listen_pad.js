@@ -1,6 +1,6 @@
 // What is pressed in a trial: numbers that light up while their interval sounds, and what stands around them.
 
-/** @import {ListenPage, Told} from "./types" */
+/** @import {ListenPage, Told, TrialSound} from "./types" */
 
 import {button, make} from "./dom.js"
 import {fetchSound} from "./listen_ask.js"
@@ -83,8 +83,15 @@ export function trialPad(page, {head, help, intervals, repeat, leave, leaveLabel
     resume = null
   }
 
+  /** @type {{number: number, sound: Promise<TrialSound>} | null} */
+  let ahead = null
   return {
     picture,
+    /** Fetch the sound of a trial while something is told. @param {string} run @param {number} number */
+    prepare(run, number) {
+      ahead = {number, sound: fetchSound({run, number})}
+      ahead.sound.catch(() => {})  // who awaits it hears of it
+    },
     /** Show how far the run is. @param {string} text */
     progress(text) {
       progress.textContent = text
@@ -99,7 +106,8 @@ export function trialPad(page, {head, help, intervals, repeat, leave, leaveLabel
     async trial(run, number, far) {
       progress.textContent = far
       page.main.dataset.trial = String(number)
-      const sound = await fetchSound({run, number})
+      const sound = await (ahead?.number === number ? ahead.sound : fetchSound({run, number}))
+      ahead = null
       for (const each of numbers) each.className = "interval"
       for (;;) {
         await whenGoing()

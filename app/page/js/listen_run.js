@@ -81,6 +81,7 @@ async function go(page, offer, state) {
     const {told, state: next} =
       await ask({type: "answer", run: state.run, number, answer: answer.interval, after: answer.after})
     state = next
+    if (!state.finished) pad.prepare(state.run, state.number)
     pad.progress(`${counted(state.left, state.unit)} left`)
     await pad.tell(told, answer.interval)
     if (pad.isLeft()) return
