@@ -2,9 +2,10 @@
 
 Run: python benchmarks/listen.py [class] [send] [runs] [--students 60] [--seconds 30] [--processes 2] [--url URL]
 
-class   so many students are in runs at once, each for so many seconds: a student asks for a trial's sound, hears it
-        (waits as long as it lasts), takes 0.8 s to answer, and is told for 0.6 s whether that was right. The sound of the
-        next trial is due when that is over. Prints how many were there in time (target: 99 %), and how late they came.
+class   so many students are in runs at once, each for so many seconds: one asks for a trial's sound, hears it
+        (waits as long as it lasts), takes 0.8 s to answer, and is told for 0.6 s whether that was right. The
+        sound of the next trial is due when that is over. Prints how many were there in time (target:
+        99 %), and how late they came.
 send    100 students send their thresholds to one room within 10 s, each of them twice: what the room holds afterwards.
 runs    200 runs by listeners with a known psychometric function: bias and spread of their thresholds, and how often the
         95 % interval of the fit holds the truth.
@@ -145,8 +146,8 @@ def simulated() -> bool:
     bias, spread = np.exp(np.mean(ratios)), np.exp(np.std(ratios, ddof=1))
     print(
         f"{RUNS} runs of a listener with a threshold of {truth:.3g} dB, {np.mean(trials):.0f} trials each: mean of the "
-        f"estimates {bias:.3f} times the truth, spread a factor of {spread:.2f}; the 95 % interval of the fit holds the "
-        f"truth in {100 * inside / RUNS:.0f} %"
+        f"estimates {bias:.3f} times the truth, spread a factor of {spread:.2f}; the 95 % interval of the fit holds "
+        f"the truth in {100 * inside / RUNS:.0f} %"
     )
     return bool(0.85 < bias < 1.15 and inside >= 0.9 * RUNS)
 

@@ -22,6 +22,8 @@ from app.pool import SHORT_WORK
 EARS = {"NH": "the model", "HIx": "the model without outer hair cells"}
 #: What one run may take, s: some 3 to 15 s of a core that nobody else uses.
 BUDGET_S = 240.0
+#: For how long nobody else begins what somebody has begun, s: then its process must have ended.
+CLAIMED_S = 2.0 * BUDGET_S
 #: Seed of the model's own runs: equal conditions give equal ones.
 _SEED = 1
 
@@ -79,7 +81,7 @@ class Models:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._jobs: dict[str, Job[str]] = {}
+        self._failed: dict[str, str] = {}
         self._lock = threading.Lock()
 
     def own(self, condition: Condition, ear: str) -> dict[str, Any]:
@@ -97,16 +99,20 @@ class Models:
             found: dict[str, Any] = json.loads(kept)
             return found
         with self._lock:
-            job = self._jobs.get(key)
-            if job is None:
-                try:
-                    job = SHORT_WORK.open().submit(function, *arguments, owner=key, budget=BUDGET_S)
-                except QueueFull:
-                    return {"waiting": True}
-                self._jobs[key] = job
-            if not job.ended:
-                return {"waiting": True}
-            del self._jobs[key]
+            problem = self._failed.pop(key, None)
+        if problem is not None:
+            return {"problem": problem}
+        if self._store.claim(key, CLAIMED_S):  # nobody does it yet, in none of the processes
+            try:
+                job = SHORT_WORK.open().submit(function, *arguments, owner=key, budget=BUDGET_S)
+            except QueueFull:
+                self._store.give_back(key)
+            else:
+                job.add_done_callback(lambda job: self._done(key, job))
+        return {"waiting": True}
+
+    def _done(self, key: str, job: Job[str]) -> None:
+        """Keep what a job has come to."""
         try:
             text = job.result(0)
         except ValueError:  # its template would be empty, each time again
@@ -114,7 +120,10 @@ class Models:
                 {"problem": "The model cannot take this test: not even a clear target reaches it."}
             )
         except (JobError, OverBudget, WorkerDied, Cancelled):
-            return {"problem": "The model was not done in time: the server is busy. Ask again in a minute."}
+            with self._lock:
+                self._failed[key] = (
+                    "The model was not done in time: the server is busy. Ask again in a minute."
+                )
+            self._store.give_back(key)
+            return
         self._store.keep_model(key, text)
-        result: dict[str, Any] = json.loads(text)
-        return result

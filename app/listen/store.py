@@ -48,6 +48,7 @@ CREATE TABLE IF NOT EXISTS results (
   threshold REAL, low REAL, high REAL, trials INTEGER NOT NULL, at REAL NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS results_of_room ON results(room);
+CREATE TABLE IF NOT EXISTS claims (key TEXT PRIMARY KEY, until REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS models (key TEXT PRIMARY KEY, text TEXT NOT NULL);
 """
 
@@ -312,10 +313,26 @@ class Store:
         row = self._connection().execute("SELECT text FROM models WHERE key = ?", (key,)).fetchone()
         return None if row is None else str(row[0])
 
+    def claim(self, key: str, seconds: float) -> bool:
+        """Return whether nobody else does a piece of a model's work; if so, it is one's own for some seconds."""
+        now = time.time()
+        with self._writing() as connection:
+            done = connection.execute(
+                "INSERT INTO claims VALUES (?, ?) ON CONFLICT DO UPDATE SET until = excluded.until WHERE until < ?",
+                (key, now + seconds, now),
+            )
+        return done.rowcount == 1
+
+    def give_back(self, key: str) -> None:
+        """Let others do a piece of work that was not done."""
+        with self._writing() as connection:
+            connection.execute("DELETE FROM claims WHERE key = ?", (key,))
+
     def keep_model(self, key: str, text: str) -> None:
         """Keep what a model has done, for all who ask for the same."""
         with self._writing() as connection:
             connection.execute("INSERT OR REPLACE INTO models VALUES (?, ?)", (key, text))
+            connection.execute("DELETE FROM claims WHERE key = ?", (key,))
             connection.execute(
                 "DELETE FROM models WHERE rowid <= (SELECT max(rowid) FROM models) - ?", (MOST_MODELS,)
             )

@@ -152,6 +152,19 @@ def test_old_runs_that_were_not_sent_are_forgotten(
         store.run(kept)
 
 
+def test_a_piece_of_a_models_work_is_done_by_one_process_and_by_another_when_that_is_gone(
+    store: Store,
+) -> None:
+    one, two = Store(store.path), Store(store.path)
+    assert one.claim("key", 100.0)
+    assert not two.claim("key", 100.0)
+    one.give_back("key")
+    assert two.claim("key", -1.0)  # as long ago as that
+    assert one.claim("key", 100.0)
+    one.keep_model("key", "found")
+    assert two.model("key") == "found"
+
+
 _SENDER = """
 import sys
 from pathlib import Path
