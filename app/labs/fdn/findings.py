@@ -4,7 +4,8 @@ Quick findings follow a training while it runs; slow ones wait until it rests. :
 """
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -52,7 +53,8 @@ def decay_of(response: Array, fs: int) -> Decay:
     curve = fdn.energy_decay_curve(response)
     step = max(len(curve) // 500, 1)
     times, density = fdn.echo_density(response[: round(1.1 * fs)], fs)
-    return Decay(response, np.arange(0, len(curve), step) / fs, curve[::step], times, density)
+    # a copy: a view would keep the curve of every sample, as large as the response
+    return Decay(response, np.arange(0, len(curve), step) / fs, curve[::step].copy(), times, density)
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,15 @@ class Analysis:
     """How far the decay is from the room's, see `decay_error`; NaN without a room"""
     t30_error: float
     """How far the reverberation times are from the room's, a share; NaN without a room"""
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """What a training begins with: its first loss, that of each term, and the share of each in the gradient."""
+
+    losses: Sequence[float] = ()
+    terms: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    shares: Mapping[str, float] = field(default_factory=dict)
 
 
 def octave_times(response: Array, fs: int, highest: float = np.inf) -> tuple[Array, Array]:

@@ -17,7 +17,7 @@ from amtlib.train import Snapshot, TrainingPlan, TrainingRun
 from app.lab import Section
 from app.labs.fdn import ear, findings, listening, parts, words
 from app.labs.fdn.ear import Representation
-from app.labs.fdn.findings import Analysis, Decay
+from app.labs.fdn.findings import Analysis, Beginning, Decay
 from app.labs.fdn.history import MOST, Record, table_of
 from app.labs.fdn.parts import read_changes, write_changes
 from app.labs.fdn.script import script
@@ -199,25 +199,32 @@ class FdnModel(FdnSetup):
         self.record = Record(self._runs, self.training.goal, self.values())
         return [words.warning(each) for each in warned]
 
-    def first_losses(self) -> tuple[list[float], dict[str, list[float]]]:
-        """Return the losses of the network before training, as a run would find them; empty where none can be made."""
+    def beginning(self) -> Beginning:
+        """Return what training the network of the start begins with; nothing where no run can be made of it."""
+        looks_at_terms = self.display.view == "ear"
 
-        def made() -> tuple[list[float], dict[str, list[float]]]:
-            if self.training.optimiser != "adam":  # whose first loss is that after a step
-                return [], {}
+        def made() -> Beginning:
+            plan = self.new_plan()
+            # The losses of the other one are those after a step.
+            plan = replace(plan, settings={**plan.settings, "optimizer": "adam"})
             try:
                 with torch.enable_grad():
-                    run, _ = self.new_plan().run_and_warnings()
+                    run, _ = plan.run_and_warnings()
+                    shares = run.gradient_shares() if looks_at_terms else {}
                     run.step_for(
                         lambda: False
                     )  # warns of nothing: what a run warns of is said when it begins
             except (ValueError, FloatingPointError):
-                return [], {}
-            return run.losses()
+                return Beginning()
+            return Beginning(*run.losses(), shares)
 
         if self.goal.room and self.target is None:
-            return [], {}
-        return self._of_start("losses", self.run_key(), made)
+            return Beginning()
+        return self._of_start("beginning", self.beginning_key(), made)
+
+    def beginning_key(self) -> Hashable:
+        """Return what the beginning of a training follows from."""
+        return (self.run_key(), self.display.view)
 
     def more(self) -> int:
         """Return how many steps are added to a run that has ended: up to the number set, or as many again."""

@@ -18,7 +18,7 @@ from amtlib.train import Snapshot
 from app.figures import Array
 from app.labs.fdn import findings
 from app.labs.fdn.ear import Representation
-from app.labs.fdn.findings import Analysis, Decay
+from app.labs.fdn.findings import Analysis, Beginning, Decay
 from app.labs.fdn.flow import Flow
 from app.labs.fdn.goals import TERMS
 from app.labs.fdn.history import Record
@@ -120,12 +120,13 @@ class Observer:
         snapshot = lab.snapshot
         moment, build, busy = lab.moment(snapshot), lab.now(snapshot), lab.busy
         shows_ear = lab.display.view == "ear"
-        losses, terms = self._losses()
+        beginning = self._aside("beginning", lab.beginning_key(), lab.beginning) or Beginning()
+        losses, terms = self._losses(beginning)
         decays = self._seldom("decays", (moment, lab.room_key()), lambda: self._decays(snapshot))
         analyses = self._analyses(snapshot, moment, busy)
         representations = self._representations(snapshot, moment) if shows_ear else {}
         if shows_ear:
-            self._note_shares(snapshot, moment)
+            self._note_shares(snapshot, moment, beginning)
         return Observed(
             matrix=build.A,
             losses=losses,
@@ -147,13 +148,10 @@ class Observer:
             has_room=lab.goal.room,
         )
 
-    def _losses(self) -> tuple[Sequence[float], Mapping[str, Sequence[float]]]:
+    def _losses(self, beginning: Beginning) -> tuple[Sequence[float], Mapping[str, Sequence[float]]]:
         """Return the losses of the run and their terms; before it those of the start alone."""
-        lab = self._lab
-        if lab.run is not None and lab.run.steps_run:
-            return lab.run.losses()
-        first = self._aside("first losses", lab.run_key(), lab.first_losses)
-        return ([], {}) if first is None else first
+        run = self._lab.run
+        return run.losses() if run is not None and run.steps_run else (beginning.losses, beginning.terms)
 
     def _named(self, terms: Mapping[str, Sequence[float]]) -> dict[str, Sequence[float]]:
         """Return the terms as they add up, by what the page calls them."""
@@ -241,19 +239,24 @@ class Observer:
         room = self._newest("heard in the room", key, lab.room_representation) if lab.goal.room else None
         return {"start": start, "now": now, "target": room}
 
-    def _note_shares(self, snapshot: Snapshot | None, moment: Hashable) -> None:
+    def _note_shares(self, snapshot: Snapshot | None, moment: Hashable, beginning: Beginning) -> None:
         run = self._lab.run
-        if run is not self._run:
+        if run is not self._run or run is None or not run.steps_run:
             self._run, self._share_steps, self._shares = run, [], {}
+            if beginning.shares:
+                self._note(0, beginning.shares)
         if run is None or snapshot is None or not snapshot.step:
             return
         step = snapshot.step
         newest = self._newest("shares", moment, lambda: (run, step, run.gradient_shares()))
         of, at, found = newest or (None, 0, {})
         if of is run and (not self._share_steps or at > self._share_steps[-1]):
-            self._share_steps = [*self._share_steps, at]
-            for name, share in found.items():
-                self._shares.setdefault(TERMS.get(name, name), []).append(share)
+            self._note(at, found)
+
+    def _note(self, step: int, shares: Mapping[str, float]) -> None:
+        self._share_steps = [*self._share_steps, step]
+        for name, share in shares.items():
+            self._shares.setdefault(TERMS.get(name, name), []).append(share)
 
     # ------------------------------------------------------------------ at once, in a thread, or seldom
 

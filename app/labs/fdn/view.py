@@ -77,7 +77,9 @@ def _played(lab: FdnModel, key: str, title: str) -> tuple[str, torch.Tensor, int
 
 def _json(lab: FdnModel, version: int) -> str:
     late = {"pre-delay in samples": lab.pre_delay} if lab.pre_delay else {}
-    return fdn.build_to_json(lab.now(lab.snapshot), version=version, metadata={"made by": "AMT Lab", **late})
+    return fdn.build_to_json(
+        lab.now(lab.snapshot), version=version, metadata={"made by": "AMT Lab", **late}, certificate=True
+    )
 
 
 def _wav(lab: FdnModel) -> bytes:

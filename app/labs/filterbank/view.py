@@ -23,14 +23,15 @@ _GRID = """
 .figures { grid-template-columns: repeat(3, minmax(0, 1fr));
            grid-template-areas: "waveform waveform corner" "cochleagram cochleagram excitation"
                                 "film film film" "wave responses impulse"; }
-.figures > [data-name="travelling"] { grid-column: responses-start / impulse-end; grid-row: responses; }
+.figures > :is([data-name="travelling"], [data-name="compressed"]) {
+  grid-column: responses-start / impulse-end; grid-row: responses; }
 .figures[data-lead="excitation"] {
   grid-template-areas: "waveform . corner" "cochleagram excitation excitation"
                        "film film film" "wave responses impulse"; }
 .figures[data-lead="travelling"] {
   grid-template-areas: "waveform waveform corner" "film film film" "responses responses responses"
                        "cochleagram excitation wave"; }
-.figures[data-lead="travelling"] > [data-name="travelling"] { grid-column: 1 / -1; }
+.figures[data-lead="travelling"] > :is([data-name="travelling"], [data-name="compressed"]) { grid-column: 1 / -1; }
 /* A notebook's cell beside an open file browser: three figures in a row would leave no room for their ticks. */
 :host { container-type: inline-size; }
 @container (max-width: 760px) {
@@ -40,12 +41,12 @@ _GRID = """
                                   "film film film film film film"
                                   "wave wave wave responses responses responses"
                                   "impulse impulse impulse impulse impulse impulse"; }
-  .figures > [data-name="travelling"] { grid-area: impulse; }
+  .figures > :is([data-name="travelling"], [data-name="compressed"]) { grid-area: impulse; }
 }
 @container (max-width: 699px) {
   .figures { grid-template-columns: minmax(0, 1fr);
              grid-template-areas: "cochleagram" "waveform" "corner" "excitation" "film" "responses" "wave" "impulse"; }
-  .figures > [data-name="travelling"] { grid-area: responses; }
+  .figures > :is([data-name="travelling"], [data-name="compressed"]) { grid-area: responses; }
   .figures[data-lead="excitation"] {
     grid-template-areas: "excitation" "corner" "cochleagram" "waveform" "film" "responses" "wave" "impulse"; }
   .figures[data-lead="travelling"] {
