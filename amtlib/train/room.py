@@ -6,6 +6,7 @@ Not here: rendering, measuring and correcting (:mod:`amtlib.train.calibration`).
 import math
 import time
 import warnings
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -20,7 +21,7 @@ from amtlib.fdn.delays import Seed, as_generator, line_count, sample_delay_lengt
 from amtlib.fdn.matrices import random_orthogonal
 from amtlib.fdn.noise import octave_centres, without_noise
 from amtlib.fdn.response import render, transfer_function
-from amtlib.progress import Progress, telling
+from amtlib.progress import Progress, part, telling
 from amtlib.train.build import Trainable, extract_build, trainable_from_build
 from amtlib.train.calibration import (
     CURVE_DB,
@@ -39,6 +40,8 @@ from amtlib.train.settings import positive_number, whole_number
 
 #: Decay times that are fitted, s.
 SHORTEST, LONGEST = 0.05, 30.0
+# What is measured scatters: a time of this share above the longest is still fitted, as the longest.
+_SCATTER = 1.1
 # Delays in s, as shares of the shortest decay time where that is short; the direct sound's length in s.
 _DELAYS, _OF_DECAY, _DIRECT = (0.005, 0.040), 0.25, 0.002
 # Share of the time that corrections before training may have, s that training is begun for, and rounds of corrections
@@ -52,6 +55,8 @@ _FAST, _SLOWER = 0.67, 0.2
 _BALANCE = -15.0
 # Rounds of corrections before and after training; training's FFT length at most, and its decay against wrapping (dB).
 _BEFORE, _AFTER, _NFFT, _ALIAS_DB = 8, 4, 2**15, 40.0
+# How often training is watched, s.
+_WATCHED = 0.3
 
 
 def fit_room(
@@ -67,6 +72,7 @@ def fit_room(
     trainable: Trainable | None = None,
     rng: Seed = 0,
     progress: Progress | None = None,
+    watch: Callable[[FDNBuild], object] | None = None,
 ) -> RoomFit:
     """
     Fit a network to a room's impulse response.
@@ -100,6 +106,8 @@ def fit_room(
         Draws delays, matrix and gains.
     progress : callable or bool, optional
         Called with the share done, from 0 to 1; True for a bar.
+    watch : callable, optional
+        Called with the network as it is: once it is calibrated, while it trains a few times a second, and after that.
 
     Returns
     -------
@@ -179,8 +187,10 @@ def fit_room(
         wanted = _wanted(clean, rate, centres, times, groups)
         start = _first(clean, rate, n, wanted, centres, generator)
         until = began + budget - measuring
+        seen = watch or (lambda build: None)
         now = time.monotonic()
         reached_octaves, one = start.correct(wanted, _BEFORE, until=now + _SHARE * (until - now))
+        seen(start.build())
         tell(0.5)
         networks, done = [(distance(reached_octaves, wanted), start)], 0
         ears = wanted.coherence is not None and steps > 1
@@ -189,17 +199,25 @@ def fit_room(
         late = until - (_AGAIN + 2 if ears else _AGAIN) * one  # measured and corrected again after training
         if steps and late > now + _LEAST:
             learns = trainable or Trainable(decay=True, post_eq=True)
+            after = 0.7 if ears else 0.8
             first = round(_FIRST * steps) if ears else steps
             middle = now + (_FIRST if ears else 1.0) * (late - now)
-            trained, done = _trained(start, clean, loss, first, middle, rate_of_learning, learns)
+            trained, done = _trained(
+                start, clean, loss, first, middle, rate_of_learning, learns, part(tell, 0.5, after), seen
+            )
             found, one = trained.correct(wanted, _AFTER, until=time.monotonic() + _AGAIN * one)
+            seen(trained.build())
             networks.append((distance(found, wanted), trained))
             late = until - 2.0 * one
             if ears and late > time.monotonic():
                 # corrections change what both ears have in common: matrix and gains make up for it
                 learns = replace(learns, decay=False, post_eq=False, direct=trainable is None)
-                last, more = _trained(trained, clean, loss, steps - first, late, rate_of_learning, learns)
+                rest = part(tell, after, 0.8)
+                last, more = _trained(
+                    trained, clean, loss, steps - first, late, rate_of_learning, learns, rest, seen
+                )
                 found, _ = last.correct(wanted, 1, until=until, tone=False)
+                seen(last.build())
                 networks.append((distance(found, wanted), last))
                 done += more
         elif steps:
@@ -243,11 +261,12 @@ def _times(target: RoomMeasures) -> tuple[Array, list[str]]:
     known = np.isfinite(times)
     if not known.any():
         raise ValueError(
-            "rir holds a decay of 20 dB above its noise in no octave: record a louder or longer response"
+            "rir holds no decay of 20 dB in any octave, above its noise and longer than the octave's own filter rings: "
+            "record a louder or longer response, or another room"
         )
     log = np.interp(np.log(target.centres), np.log(target.centres[known]), np.log(times[known]))
     times = np.exp(log)
-    if times.max() > LONGEST or np.median(times) < SHORTEST:
+    if times.max() > _SCATTER * LONGEST or np.median(times) < SHORTEST:
         raise ValueError(
             f"rir decays within {times.min():.3g} to {times.max():.3g} s by octave: {SHORTEST:g} to {LONGEST:g} s can "
             "be fitted; give a longer or shorter response, or another recording"
@@ -320,6 +339,8 @@ def _trained(
     until: float,
     lr: float,
     learns: Trainable,
+    tell: Callable[[float], object],
+    watch: Callable[[FDNBuild], object],
 ) -> tuple[Calibration, int]:
     """Return the network trained towards the room, its pre-delay staying what it is; and the steps."""
     build = start.build()
@@ -343,13 +364,18 @@ def _trained(
         model, loss=_default_loss(build.n_out) if loss is None else loss, max_steps=steps, lr=lr,
         target=squeeze_channels(target), target_noise="keep", rng=0, patience=20,
     )  # fmt: skip
-    began = time.monotonic()
+    began = shown = time.monotonic()
     for step in run:
         now = time.monotonic()
         if now + (now - began) / (step.index + 1) > until:
             run.stop()
         if max((now - began) / (until - began), (step.index + 1) / steps) > _FAST and run.lr == lr:
             run.lr = _SLOWER * lr
+        if now > shown + _WATCHED:
+            shown = now
+            tell((step.index + 1) / steps)
+            seen = extract_build(model)
+            watch(replace(seen, D=build.D if apart else seen.D, pre_delay=build.pre_delay))
     found = extract_build(model)
     assert found.filters is not None  # those of the calibrated start, trained or not
     loss_rates = 1.0 / absorption_times(found.filters, found.delays, found.fs, start.centres)

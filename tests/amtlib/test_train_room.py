@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from amtlib.fdn import design_fdn, octave_bands, render
+from amtlib.fdn import FDNBuild, design_fdn, octave_bands, render
 from amtlib.fdn.noise import octave_centres
 from amtlib.train import Trainable, TrainingRun, calibration, fit_room
 from amtlib.train import room as room_fit
@@ -150,6 +150,12 @@ def test_octaves_without_decay_take_their_neighbours_time_and_say_so() -> None:
         ({"rir": np.ones(1)}, "rir has 1 samples"),
         ({"rir": np.sin(np.arange(16000) * 0.1)}, "rir does not decay"),
         ({"rir": room((0.02, 0.02), seconds=0.3)}, "0.05 to 30 s can be fitted"),
+        (
+            {"rir": np.eye(1, 16000)[0]},
+            "rir holds no decay of 20 dB in any octave, above its noise and longer than",
+        ),
+        ({"rir": np.tile(room((0.2, 0.2))[:3000], 6)}, "rir does not decay"),
+        ({"rir": np.full(16000, math.nan)}, "rir has values that are not finite"),
         ({"fs": 1000.0}, "fs = 1000 Hz leaves too few octaves"),
         ({"lines": 0}, "N must be positive"),
         ({"rir": np.repeat(room((0.3, 0.3))[:, None], 3, axis=1), "lines": 2}, "lines = 2 are fewer than"),
@@ -162,3 +168,14 @@ def test_what_cannot_be_fitted_is_refused_in_one_sentence(arguments: dict[str, A
     settings: dict[str, Any] = {"rir": room((0.3, 0.3)), "fs": 16000.0, "lines": 4, **arguments}
     with pytest.raises(ValueError, match=message):
         fit_room(settings.pop("rir"), settings.pop("fs"), **settings)
+
+
+def test_a_fit_can_be_watched_from_its_calibration_to_its_end() -> None:
+    shares: list[float] = []
+    seen: list[FDNBuild] = []
+    fit = fit_room(room((0.5, 0.3)), 16000.0, lines=8, max_steps=2, progress=shares.append, watch=seen.append)
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+    assert len(seen) >= 2
+    assert {(build.N, build.fs, build.n_out) for build in seen} == {(8, 16000.0, 1)}
+    assert fit.build in seen  # of the calibrated and the trained network the nearer one
