@@ -74,7 +74,7 @@ def check_settings(instance: Any) -> None:
 
 def check_band(low: float, high: float, fs: float, duration: float) -> None:
     """
-    Raise if noise between two frequencies does not lie below half the sampling rate, or is too short to have a line there.
+    Raise if noise between two frequencies does not lie below half the sampling rate, or has no line there.
 
     Examples
     --------
