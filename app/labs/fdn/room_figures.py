@@ -6,8 +6,9 @@ from collections.abc import Callable
 import numpy as np
 
 from amtlib.fdn import FDNBuild
+from amtlib.fdn.coherence import coherence_centres, diffuse_field_coherence
 from app.figures import Array, Axis, Curve, Figure, Guides, Image, Points, cells
-from app.figures.theme import BEFORE, LIVE, POINT, ROOM
+from app.figures.theme import BEFORE, GUIDE, LIVE, POINT, ROOM
 from app.labs.fdn.losses import NOTHING, Values
 from app.labs.fdn.observer import Observed
 from app.labs.fdn.octaves import tone_of
@@ -132,19 +133,28 @@ OFF = Figure(
 def _coherence(which: str) -> Callable[[Observed], Values]:
     def values(observed: Observed) -> Values:
         found = observed.ears.get(which)
-        return NOTHING if found is None else (found.centres, found.values)
+        return NOTHING if found is None else (coherence_centres(observed.fs), found)
 
     return values
 
 
+def _diffuse(observed: Observed) -> Values:
+    centres = coherence_centres(observed.fs)
+    return centres, diffuse_field_coherence(centres)
+
+
 EARS = Figure(
     "ears",
-    "Two ears: how alike they hear (1: the same)",
+    "Coherence of both ears (1: they hear the same)",
     Axis("ear_frequency", "Frequency", "Hz", (50.0, 20000.0), "log", _OCTAVES),
-    Axis("coherence", "Coherence", limits=(0.0, 1.05)),
-    [Curve("target", _coherence("target"), ROOM, "room"), Curve("now", _coherence("now"), LIVE, "now")],
+    Axis("coherence", "Coherence", limits=(-1.0, 1.05)),
+    [
+        Curve("diffuse", _diffuse, GUIDE, "diffuse field"),
+        Curve("target", _coherence("target"), ROOM, "room"),
+        Curve("now", _coherence("now"), LIVE, "now"),
+    ],
     shown=lambda observed: bool(observed.ears),
-    legend="top_right",
+    legend="bottom_right",
     area="four",
 )
 
