@@ -325,6 +325,16 @@ class FdnModel(FdnSetup):
         return (self.start_key(), run, None if self.fit is None else self.fit.number)
 
     @property
+    def tail(self) -> float:
+        """Time in which what is heard decays, s."""
+        fit = None if self.fit is None else self.fit.result
+        return super().tail if fit is None else max(super().tail, float(fit.slopes.max()))
+
+    def quick_controls(self) -> tuple[str, ...]:
+        """Return the three keys that a phone shows above the plots: a fit has no learning rate."""
+        return ("n.lines", "t.goal", "t.target") if self.goal.fits else self.key_controls
+
+    @property
     def pre_delay(self) -> int:
         """Silence before the direct sound of an own room, left out by training or found by a fit, samples."""
         if self.fit is None or self.fit.result is None:

@@ -145,7 +145,7 @@ def _diffuse(observed: Observed) -> Values:
 
 EARS = Figure(
     "ears",
-    "Coherence of both ears (1: they hear the same)",
+    "Coherence of both ears",
     Axis("ear_frequency", "Frequency", "Hz", (50.0, 20000.0), "log", _OCTAVES),
     Axis("coherence", "Coherence", limits=(-1.0, 1.05)),
     [
