@@ -42,6 +42,7 @@ _AREAS = {
     "loss": ("loss loss four", "matrix response five", "one two three"),
     "response": ("response response four", "loss matrix five", "one two three"),
     "decay": ("one one two", "loss response four", "matrix five three"),
+    "times": ("two two one", "loss response three", "matrix four five"),
 }
 
 
