@@ -81,16 +81,20 @@ def write_source(chosen: list[str]) -> None:
 
 def _write_tutorials(chosen: list[str]) -> None:
     paths = sorted((ROOT / "notebooks").glob("*.ipynb"))
-    paths = [path for path in paths if not chosen or path.stem[:2] in chosen]
+    titles = tutorials.titles(paths)
     folder, files = SOURCE / "tutorials", SOURCE / "_static"
     (files / "notebooks").mkdir()
     seen = tutorials.sources()
     for path in paths:
-        print(f"tutorial {path.name}", flush=True)
-        (folder / f"{path.stem}.md").write_text(tutorials.page(path, files, seen), encoding="utf-8")
+        if chosen and path.stem[:2] not in chosen:
+            text = f"# {titles[path.stem]}\n\nThis notebook was left out of this build.\n"
+        else:
+            print(f"tutorial {path.name}", flush=True)
+            text = tutorials.page(path, files, seen)
+        (folder / f"{path.stem}.md").write_text(text, encoding="utf-8")
         shutil.copy(path, files / "notebooks")
     index = folder / "index.md"
-    listed = "\n".join(f"{title} <{name}>" for name, title in tutorials.titles(paths).items())
+    listed = "\n".join(f"{title} <{name}>" for name, title in titles.items())
     index.write_text(index.read_text(encoding="utf-8").replace("<!-- tutorials -->", listed), encoding="utf-8")
 
 
@@ -147,8 +151,9 @@ def main() -> None:
     write_source(arguments.parse_args().tutorials)
     shutil.rmtree(HTML, ignore_errors=True)
     shutil.copy(ROOT / "docs" / "conf.py", SOURCE)
-    if sphinx(["-W", "--keep-going", "-q", "-b", "html", "-d", str(BUILD / "doctrees"), str(SOURCE), str(HTML)]):
+    if sphinx(["-W", "--keep-going", "-q", "-E", "-b", "html", "-d", str(BUILD / "doctrees"), str(SOURCE), str(HTML)]):
         raise SystemExit("the site was not built: see above")
+    (HTML / "_static" / "webpack-macros.html").unlink(missing_ok=True)  # a template of the theme's, and no page
     without_inline_scripts(HTML)
     if found := faults(HTML):
         raise SystemExit("\n".join(["links and scripts of the site:", *found]))

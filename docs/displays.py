@@ -4,6 +4,7 @@ Runs within the notebook's kernel, before its first cell.
 """
 
 import base64
+import json
 from typing import Any
 
 import holoviews as hv
@@ -19,10 +20,14 @@ FIGURE, SOUND, LAB = (f"application/vnd.amtlab.{kind}+json" for kind in ("figure
 
 
 def figure(shown: Any) -> dict[str, Any]:
-    """Return a HoloViews object as the JSON of its Bokeh figures, and as text."""
+    """Return a HoloViews object as the JSON of its Bokeh figures, and as text.
+
+    The JSON is kept as a text, for the order of its keys counts (what refers comes after what it refers to), and a
+    notebook's file sorts them.
+    """
     item = json_item(hv.render(shown, backend="bokeh"))
     item["doc"]["defs"] = []  # of Panel's widgets, of which a figure has none
-    return {FIGURE: item, "text/plain": type(shown).__name__}
+    return {FIGURE: {"item": json.dumps(item, separators=(",", ":"))}, "text/plain": type(shown).__name__}
 
 
 def sound(shown: Audio) -> dict[str, Any]:

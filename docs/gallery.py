@@ -136,7 +136,7 @@ def write(source: Path) -> None:
         page.text(f"# {recipe.title}\n\n{recipe.words}")
         page.code(recipe.code)
         page.printed(recipe.printed)
-        page.figure(figure(recipe.figure)[FIGURE], recipe.title)
+        page.figure(figure(recipe.figure)[FIGURE]["item"], recipe.title)
         page.text(f"The file is `docs/recipes/{path.name}`; the tests run it.")
         (folder / f"{recipe.name}.md").write_text(page.markdown(), encoding="utf-8")
         cards.append(f'<a href="{recipe.name}.html">{thumbnail(recipe.figure)}<strong>{escape(recipe.title)}</strong></a>')

@@ -57,6 +57,12 @@ def _first_sentence(value: Any) -> str:
     return sentence.rstrip(".") + "." if sentence else ""
 
 
+def _home(value: Any) -> str:
+    """Return the module on whose page a class or function stands: of those that export it, the innermost."""
+    modules = [module for room in ROOMS for module in room.modules]
+    return max((m for m in modules if any(v is value for _, v in exported(importlib.import_module(m)))), key=len)
+
+
 def page(room: Room) -> str:
     """Return the page of a room, in reStructuredText."""
     lines = [room.title, "=" * len(room.title), ""]
@@ -65,13 +71,16 @@ def page(room: Room) -> str:
         things = exported(module)
         lines += [f".. module:: {module_name}", "", *(inspect.getdoc(module) or "").splitlines(), ""]
         lines += [".. list-table::", "   :widths: auto", ""]
+        homes = {name: _home(value) if _kind(value) < 2 else module_name for name, value in things}
         for name, value in things:
             role = ("class", "func", "data")[_kind(value)]
             about = _first_sentence(value) if _kind(value) < 2 else ""
-            lines += [f"   * - :{role}:`~{module_name}.{name}`", f"     - {about}"]
+            lines += [f"   * - :{role}:`~{homes[name]}.{name}`", f"     - {about}"]
         lines += [""]
         for name, value in things:
-            directive = ("autoclass", "autofunction", "autodata")[_kind(value)]
+            if homes[name] != module_name:
+                continue
+            directive = ("autoclass", "autofunction", "py:data")[_kind(value)]
             lines += [f".. {directive}:: {module_name}.{name}"]
             if _kind(value) == 0 and not issubclass(value, BaseException):
                 lines += ["   :members:"]

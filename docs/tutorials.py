@@ -101,9 +101,11 @@ class Page:
         if words.strip():
             self.parts.append(f"````{{code-block}} text\n:class: printed\n\n{words.rstrip()}\n````")
 
-    def figure(self, item: dict[str, Any], label: str) -> None:
-        """Add a figure that the page draws when it comes into sight."""
-        script = f"addFigure({json.dumps(item, separators=(',', ':'))});\n".replace("</", "<\\/")
+    def figure(self, text: str, label: str | None = None) -> None:
+        """Add a figure, given as JSON, that the page draws when it comes into sight."""
+        script = f"addFigure({text});\n".replace("</", "<\\/")
+        item = json.loads(text)
+        label = label or _title(item)
         source = self._file("figures", ".js", script.encode())
         height = _height(item)
         self.raw(
@@ -159,7 +161,7 @@ def page(path: Path, files: Path, seen: str) -> str:
                 continue
             data = output.data
             if FIGURE in data:
-                made.figure(data[FIGURE], _title(data[FIGURE]))
+                made.figure(data[FIGURE]["item"])
             elif SOUND in data:
                 made.sound(base64.b64decode(data[SOUND]["wav"]))
             elif LAB in data:
