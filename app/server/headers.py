@@ -13,7 +13,7 @@ without which Chromium refused something on a page, in its sounds, files or expo
 - images: ``data:``, the icons in the style sheets of Bokeh and MUI.
 - media: ``blob:``, the sounds that the page plays.
 
-Not authentication, and not TLS: see the README on serving a class.
+Not authentication, and not TLS: see docs/pages/howto/serving.md.
 """
 
 import os

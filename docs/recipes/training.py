@@ -8,9 +8,9 @@ import numpy as np
 from amtlib import fdn, train
 from app import figures
 
-model = train.build_fdn(delays=(499, 619, 773, 997), rt=None, fs=48000, nfft=2**13, rng=3)
+model = train.build_fdn(delays=(499, 619, 773, 997), rt=None, fs=48000, nfft=2**12, rng=3)
 before = fdn.colouration(train.extract_build(model))
-log = train.train_fdn(model, mode="colorless", max_steps=100, lr=0.03)
+log = train.train_fdn(model, mode="colorless", max_steps=60, lr=0.03)
 after = fdn.colouration(train.extract_build(model))
 
 print(f"spread of the modes {before.modal_std:.1f} dB before and {after.modal_std:.1f} dB after {log.steps_run} steps")

@@ -57,6 +57,8 @@ ANSWERS: dict[str, tuple[str, int]] = {
     "/login": ("/login", 404),  # answers where a login is configured, see test_served.py
     "/logout": ("/logout", 404),
 }
+if documentation.routes(documentation.FOLDER):  # `make docs` has built the site
+    ANSWERS |= {"/docs": ("/docs/", 200), "/docs/(.*)": ("/docs/quickstart.html", 200)}
 for _page in PAGES:
     _at = "" if _page == "/" else _page
     ANSWERS[f"{_at}/?"] = (_page, 200)
