@@ -130,7 +130,7 @@ def _option(
 
 @dataclass(frozen=True)
 class ServeOptions:
-    """What `amtlab serve` was asked to do; ``amtlab serve --help`` and docs/pages/howto/serving.md describe each option.
+    """What `amtlab serve` was asked to do; ``amtlab serve --help`` and docs/pages/howto/serving.md say what each does.
 
     ``processes``, ``trainings`` and ``scheduler`` are None, None and ``""`` for what suits the machine.
 

@@ -1,6 +1,6 @@
 """Build the documentation site into `docs/_build/html`: `make docs`. Nothing is fetched from anywhere.
 
-Pages are those of `docs/pages` and of the project (CONTRIBUTING, ARCHITECTURE, CHANGELOG), the notebooks, run, the recipes,
+Pages are those of `docs/pages` and of the project (CONTRIBUTING, ARCHITECTURE, CHANGELOG), the notebooks and recipes,
 run, and the docstrings. A warning of Sphinx is an error, and so are a link that leads nowhere within the site, a file
 from another host, and a script within a page.
 """
@@ -26,7 +26,9 @@ from docs import bibliography, gallery, rooms, tutorials  # noqa: E402
 BUILD = ROOT / "docs" / "_build"
 SOURCE, HTML = BUILD / "source", BUILD / "html"
 _INLINE = re.compile(r"<script(?![^>]*\bsrc=)([^>]*)>(.*?)</script>", re.DOTALL)
-_LINK = re.compile(r"""<(?P<tag>a|link|script|img|audio|source)\b[^>]*?\s(?:href|src|data-source)=["'](?P<to>[^"']*)["']""")
+_LINK = re.compile(
+    r"""<(?P<tag>a|div|link|script|img|audio|source)\b[^>]*?\s(?:href|src|data-source)=["'](?P<to>[^"']*)["']"""
+)
 _TARGET = re.compile(r"""\s(?:id|name)=["']([^"']+)["']""")
 #: Where links from the project's own pages lead on the site.
 _PAGES = {
@@ -38,8 +40,8 @@ _PAGES = {
 
 _BIBLIOGRAPHY = """# Bibliography
 
-Everything that docstrings, notebooks, lessons and these pages cite, also as [BibTeX](_static/references.bib). A DOI stands
-here where we have looked it up.
+Everything that docstrings, notebooks, lessons and these pages cite, also as [BibTeX](_static/references.bib). A DOI
+stands here where we have looked it up.
 """
 
 
@@ -69,7 +71,9 @@ def write_source(chosen: list[str]) -> None:
         if name != "README.md":
             (SOURCE / page).write_text(_projects_page(name), encoding="utf-8")
     evidence = SOURCE / "evidence.md"
-    evidence.write_text(evidence.read_text(encoding="utf-8").replace("<!-- table -->", _evidence()), encoding="utf-8")
+    evidence.write_text(
+        evidence.read_text(encoding="utf-8").replace("<!-- table -->", _evidence()), encoding="utf-8"
+    )
     cited = sorted(bibliography.entries().items(), key=lambda pair: bibliography.order(pair[1].text()))
     entries = "\n".join(f"({name.replace(':', '-')})=\n- {entry.text()}\n" for name, entry in cited)
     (SOURCE / "bibliography.md").write_text(f"{_BIBLIOGRAPHY}\n{entries}", encoding="utf-8")
@@ -95,7 +99,9 @@ def _write_tutorials(chosen: list[str]) -> None:
         shutil.copy(path, files / "notebooks")
     index = folder / "index.md"
     listed = "\n".join(f"{title} <{name}>" for name, title in titles.items())
-    index.write_text(index.read_text(encoding="utf-8").replace("<!-- tutorials -->", listed), encoding="utf-8")
+    index.write_text(
+        index.read_text(encoding="utf-8").replace("<!-- tutorials -->", listed), encoding="utf-8"
+    )
 
 
 def without_inline_scripts(folder: Path) -> None:
@@ -147,13 +153,30 @@ def faults(folder: Path) -> list[str]:
 def main() -> None:
     """Build the site."""
     arguments = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    arguments.add_argument("--tutorials", nargs="*", default=[], help="numbers of those to run, such as 01; all by default")
+    arguments.add_argument(
+        "--tutorials", nargs="*", default=[], help="numbers of those to run, such as 01; all by default"
+    )
     write_source(arguments.parse_args().tutorials)
     shutil.rmtree(HTML, ignore_errors=True)
     shutil.copy(ROOT / "docs" / "conf.py", SOURCE)
-    if sphinx(["-W", "--keep-going", "-q", "-E", "-b", "html", "-d", str(BUILD / "doctrees"), str(SOURCE), str(HTML)]):
+    if sphinx(
+        [
+            "-W",
+            "--keep-going",
+            "-q",
+            "-E",
+            "-b",
+            "html",
+            "-d",
+            str(BUILD / "doctrees"),
+            str(SOURCE),
+            str(HTML),
+        ]
+    ):
         raise SystemExit("the site was not built: see above")
-    (HTML / "_static" / "webpack-macros.html").unlink(missing_ok=True)  # a template of the theme's, and no page
+    (HTML / "_static" / "webpack-macros.html").unlink(
+        missing_ok=True
+    )  # a template of the theme's, and no page
     without_inline_scripts(HTML)
     if found := faults(HTML):
         raise SystemExit("\n".join(["links and scripts of the site:", *found]))

@@ -59,7 +59,9 @@ html_theme_options = {
 }
 
 
-def _home(app: Sphinx, env: BuildEnvironment, node: pending_xref, content: nodes.Element) -> nodes.Element | None:
+def _home(
+    app: Sphinx, env: BuildEnvironment, node: pending_xref, content: nodes.Element
+) -> nodes.Element | None:
     """Lead a name such as `amtlib.Moore2016` to the page where the same object stands under its room's name."""
     target = node.get("reftarget", "")
     module, _, name = target.rpartition(".")

@@ -85,7 +85,7 @@ def thumbnail(shown: Any) -> str:
             low[1], high[1] = limits
         size = np.array([WIDTH - 2 * EDGE, HEIGHT - 2 * EDGE])
         for element, each in zip(lines, points, strict=True):
-            x, y = ((each - low[:, None]) / np.where(high > low, high - low, 1.0)[:, None] * size[:, None])
+            x, y = (each - low[:, None]) / np.where(high > low, high - low, 1.0)[:, None] * size[:, None]
             colour = element.opts.get("style").kwargs.get("color", "#1f77b4")
             parts.append(_drawn(element, EDGE + x, HEIGHT - EDGE - np.clip(y, 0, size[1]), str(colour)))
     return f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" aria-hidden="true">{"".join(parts)}</svg>'
@@ -117,7 +117,9 @@ def _png(pixels: np.ndarray[Any, Any]) -> bytes:
     """Return an image of shape (rows, columns, 3), bytes, as a PNG file (W3C, Portable Network Graphics)."""
 
     def chunk(kind: bytes, content: bytes) -> bytes:
-        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+        return (
+            struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+        )
 
     rows = b"".join(b"\0" + row.tobytes() for row in pixels)
     header = struct.pack(">2I5B", pixels.shape[1], pixels.shape[0], 8, 2, 0, 0, 0)
@@ -139,7 +141,9 @@ def write(source: Path) -> None:
         page.figure(figure(recipe.figure)[FIGURE]["item"], recipe.title)
         page.text(f"The file is `docs/recipes/{path.name}`; the tests run it.")
         (folder / f"{recipe.name}.md").write_text(page.markdown(), encoding="utf-8")
-        cards.append(f'<a href="{recipe.name}.html">{thumbnail(recipe.figure)}<strong>{escape(recipe.title)}</strong></a>')
+        cards.append(
+            f'<a href="{recipe.name}.html">{thumbnail(recipe.figure)}<strong>{escape(recipe.title)}</strong></a>'
+        )
         names.append(recipe.name)
     index = folder / "index.md"
     made = index.read_text(encoding="utf-8").replace("<!-- cards -->", "\n".join(cards))

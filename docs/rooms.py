@@ -60,7 +60,9 @@ def _first_sentence(value: Any) -> str:
 def _home(value: Any) -> str:
     """Return the module on whose page a class or function stands: of those that export it, the innermost."""
     modules = [module for room in ROOMS for module in room.modules]
-    return max((m for m in modules if any(v is value for _, v in exported(importlib.import_module(m)))), key=len)
+    return max(
+        (m for m in modules if any(v is value for _, v in exported(importlib.import_module(m)))), key=len
+    )
 
 
 def page(room: Room) -> str:

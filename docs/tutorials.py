@@ -31,7 +31,7 @@ def sources() -> str:
     seen = hashlib.sha256()
     for room in ("amtlib", "app"):
         for path in sorted((ROOT / room).rglob("*")):
-            if path.suffix in {".py", ".csv", ".flac", ".yaml"}:
+            if path.suffix in {".py", ".csv", ".flac", ".yaml"} and "server" not in path.parts:
                 seen.update(path.relative_to(ROOT).as_posix().encode() + path.read_bytes())
     seen.update((ROOT / "docs" / "displays.py").read_bytes())
     return seen.hexdigest()
@@ -143,7 +143,9 @@ def _attributes(node: Any, name: str) -> list[tuple[str, Any]]:
 
 def _title(item: dict[str, Any]) -> str:
     """Return the title of a figure, for those who cannot see it."""
-    titles = [str(text) for _, text in _attributes(item["doc"]["roots"], "text") if isinstance(text, str) and text]
+    titles = [
+        str(text) for _, text in _attributes(item["doc"]["roots"], "text") if isinstance(text, str) and text
+    ]
     return "Figure: " + "; ".join(dict.fromkeys(titles)) if titles else "Figure"
 
 
@@ -165,16 +167,17 @@ def page(path: Path, files: Path, seen: str) -> str:
             elif SOUND in data:
                 made.sound(base64.b64decode(data[SOUND]["wav"]))
             elif LAB in data:
+                title, slug = html.escape(data[LAB]["title"]), data[LAB]["slug"]
                 made.raw(
-                    f'<p class="lab-link">In JupyterLab the lab <em>{html.escape(data[LAB]["title"])}</em> stands here, '
-                    f'live. Where the labs are served: <a class="served" href="../../{data[LAB]["slug"]}">open it</a>.</p>'
+                    f'<p class="lab-link">In JupyterLab the lab <em>{title}</em> stands here, live. Where the labs are '
+                    f'served: <a class="served" href="../../{slug}">open it</a>.</p>'
                 )
             elif "text/plain" in data:
                 made.printed(data["text/plain"])
     first, _, rest = made.parts[0].partition("\n")
     note = (
-        f"*This page is the notebook [`notebooks/{path.name}`](../_static/notebooks/{path.name}), run from top to bottom "
-        "when the site was built.*"
+        f"*This page is the notebook [`notebooks/{path.name}`](../_static/notebooks/{path.name}), run from top to "
+        "bottom when the site was built.*"
     )
     made.parts[0] = f"{first}\n\n{note}\n{rest}"
     return made.markdown()

@@ -28,8 +28,8 @@ CUDA = re.compile(r"^((?:cuda-|nvidia-|triton)[a-z0-9-]*)==.*\n", re.MULTILINE)
 ABOUT_CONSTRAINTS = """\
 # Every package of every environment at the one version it was tested with, for Python 3.11 and newer on any platform;
 # behind it, who asks for it. Renew with `make constraints` (docs/pages/howto/install.md, "The versions").
-# A GPU user replaces the torch line (docs/pages/howto/gpu.md). CUDA packages are missing on purpose: each build of torch
-# names its own. Hashes stand in locks/, for pip refuses `-e .` together with constraints that have some.
+# A GPU user replaces the torch line (docs/pages/howto/gpu.md). CUDA packages are missing on purpose: each build of
+# torch names its own. Hashes stand in locks/, for pip refuses `-e .` together with constraints that have some.
 # panel 1.9 and bokeh 3.9 are the last for Python 3.11; panel 1.10 with bokeh 3.10, numpy 2.5 and scipy 1.18 need 3.12.
 """
 ABOUT_LOCKS = """\

@@ -11,10 +11,13 @@ from tornado.web import StaticFileHandler
 
 from app.server import headers
 
-#: Where `make docs` puts the site.
-FOLDER = Path(__file__).resolve().parents[2] / "docs" / "_build" / "html"
 #: What some systems do not know by its ending.
-_KINDS = {".flac": "audio/flac", ".ipynb": "application/x-ipynb+json", ".bib": "text/plain", ".cff": "text/plain"}
+_KINDS = {
+    ".flac": "audio/flac",
+    ".ipynb": "application/x-ipynb+json",
+    ".bib": "text/plain",
+    ".cff": "text/plain",
+}
 
 
 class DocumentationHandler(StaticFileHandler):

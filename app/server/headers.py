@@ -66,7 +66,7 @@ def know(origins: Iterable[str]) -> None:
 
 
 def policy(scripts: str = "'none'", media: str = "blob:") -> str:
-    """Return the content security policy of an answer whose scripts and sounds are these, by default no script at all."""
+    """Return the content security policy of an answer with these scripts and sounds, by default no script at all."""
     return "; ".join(
         [
             "default-src 'none'",

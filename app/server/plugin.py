@@ -13,8 +13,19 @@ from typing import Any
 from bokeh.server.tornado import BokehTornado
 
 from app import state
+from app.landing import DOCUMENTATION
 from app.lessons import LessonError
-from app.server import access, bounded_log, clients, connections, documentation, headers, logins, pages, routes
+from app.server import (
+    access,
+    bounded_log,
+    clients,
+    connections,
+    documentation,
+    headers,
+    logins,
+    pages,
+    routes,
+)
 from app.server.health import HealthHandler
 from app.server.not_found import NotFound
 from app.server.warm import is_shared, warm_up
@@ -60,5 +71,5 @@ if "AMTLAB_PROCESSES" in os.environ and is_shared():  # in the server alone, bef
 ROUTES: list[Any] = [
     ("/health", HealthHandler, {}),
     ("/worklet.js", WorkletHandler, {}),
-    *documentation.routes(documentation.FOLDER),
+    *documentation.routes(DOCUMENTATION),
 ]

@@ -1,7 +1,7 @@
 """A sound file to a cochleagram.
 
-Which frequencies of a sentence sound when, as told apart by the ear's filters. `load` takes what libsndfile reads, at any
-sampling rate; `full_scale_db=` would say how loud the recording was.
+Which frequencies of a sentence sound when, as told apart by the ear's filters. `load` takes what libsndfile reads, at
+any sampling rate; `full_scale_db=` would say how loud the recording was.
 """
 
 import math

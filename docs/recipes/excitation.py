@@ -15,7 +15,10 @@ excitation = pattern(torch.full_like(levels, 1000.0), levels)  # (3, 150)
 octave_up = (pattern.fc_channels - 2000).abs().argmin()
 print("an octave above the tone:", ", ".join(f"{e:.0f} dB" for e in excitation[:, octave_up]))
 figure = figures.curves(
-    {f"{level:.0f} dB SPL": (pattern.fc_channels, row) for level, row in zip(levels[:, 0], excitation, strict=True)},
+    {
+        f"{level:.0f} dB SPL": (pattern.fc_channels, row)
+        for level, row in zip(levels[:, 0], excitation, strict=True)
+    },
     frequency=True,
     xlabel="Centre frequency (Hz)",
     ylabel="Excitation (dB)",

@@ -13,7 +13,9 @@ before = fdn.colouration(train.extract_build(model))
 log = train.train_fdn(model, mode="colorless", max_steps=60, lr=0.03)
 after = fdn.colouration(train.extract_build(model))
 
-print(f"spread of the modes {before.modal_std:.1f} dB before and {after.modal_std:.1f} dB after {log.steps_run} steps")
+print(
+    f"spread of the modes {before.modal_std:.1f} dB before and {after.modal_std:.1f} dB after {log.steps_run} steps"
+)
 figure = figures.curves(
     {"loss": (np.arange(len(log.train_loss)), log.train_loss)},
     xlabel="Step",

@@ -14,6 +14,7 @@ import pytest
 import tornado.testing
 from tornado.web import Application
 
+from app.landing import DOCUMENTATION
 from app.server import documentation
 from docs import gallery, rooms
 from docs.gallery import ROOT, cooked, kitchen, thumbnail
@@ -79,7 +80,9 @@ def links(path: Path) -> Iterator[str]:
 MADE = ("_static/", "contributing.md", "architecture.md", "changes.md", "bibliography.md")
 
 
-@pytest.mark.parametrize("path", [*PROJECT, *sorted(PAGES.rglob("*.md"))], ids=lambda p: p.relative_to(ROOT).as_posix())
+@pytest.mark.parametrize(
+    "path", [*PROJECT, *sorted(PAGES.rglob("*.md"))], ids=lambda p: p.relative_to(ROOT).as_posix()
+)
 def test_links_of_a_page_lead_somewhere(path: Path) -> None:
     known = {f"tutorials/{each.stem}.md" for each in (ROOT / "notebooks").glob("*.ipynb")}
     known |= {f"gallery/{each.stem}.md" for each in gallery.RECIPES}
@@ -144,7 +147,11 @@ class TestSite(tornado.testing.AsyncHTTPTestCase):
         answer = self.fetch("/docs/")
         assert "The site" in answer.body.decode()
         rules = dict(rule.split(" ", 1) for rule in answer.headers["Content-Security-Policy"].split("; "))
-        assert (rules["default-src"], rules["script-src"], rules["media-src"]) == ("'none'", "'self'", "'self'")
+        assert (rules["default-src"], rules["script-src"], rules["media-src"]) == (
+            "'none'",
+            "'self'",
+            "'self'",
+        )
 
     def test_files_say_what_they_are(self) -> None:
         assert self.fetch("/docs/tutorials/one.html").headers["Content-Type"] == "text/html; charset=UTF-8"
@@ -159,4 +166,4 @@ class TestSite(tornado.testing.AsyncHTTPTestCase):
 
 def test_without_a_built_site_there_is_no_such_address(tmp_path: Path) -> None:
     assert documentation.routes(tmp_path) == []
-    assert documentation.FOLDER == ROOT / "docs" / "_build" / "html"
+    assert DOCUMENTATION == ROOT / "docs" / "_build" / "html"

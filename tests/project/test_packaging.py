@@ -132,7 +132,8 @@ def test_every_package_that_any_platform_asks_for_is_pinned_and_no_other() -> No
     [
         (lock, extras)
         for lock, extras in re.findall(r"-r (locks/\w+\.txt)\n.*-e '\.\[([a-z,]+)\]'", MAKEFILE)
-        if not APART & set(extras.split(","))  # whose packages are not installed here, and do not say what they need
+        if not APART
+        & set(extras.split(","))  # whose packages are not installed here, and do not say what they need
     ],
 )
 def test_a_lock_holds_all_that_make_installs_with_it_but_torch(lock: str, extras: str) -> None:
