@@ -16,6 +16,7 @@ from panel.auth import BasicLoginHandler, LogoutHandler, OAuthLoginHandler
 from tornado.routing import PathMatches, Rule
 from tornado.web import RequestHandler
 
+from app.server.documentation import DocumentationHandler
 from app.server.health import HealthHandler
 from app.server.pages import PageHandler
 from app.server.sockets import PageSocket
@@ -25,6 +26,7 @@ from app.server.worklet import WorkletHandler
 _SERVER: Final = {
     HealthHandler: ("/health",),
     WorkletHandler: ("/worklet.js",),
+    DocumentationHandler: ("/docs", "/docs/(.*)"),
     BasicLoginHandler: ("/login",),
     OAuthLoginHandler: ("/login",),
     LogoutHandler: ("/logout",),
