@@ -1,4 +1,4 @@
-"""What `amtlab serve` can be asked for: declared once for the command, its help, the server and README's table."""
+"""What `amtlib serve` can be asked for: declared once for the command, its help, the server and the documentation."""
 
 import argparse
 import ipaddress
@@ -153,7 +153,7 @@ def _option(
 
 @dataclass(frozen=True)
 class ServeOptions:
-    """What `amtlab serve` was asked to do; ``amtlab serve --help`` and README describe each option.
+    """What `amtlab serve` was asked to do; ``amtlab serve --help`` and docs/pages/howto/serving.md say what each does.
 
     ``processes``, ``trainings`` and ``scheduler`` are None, None and ``""`` for what suits the machine.
 

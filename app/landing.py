@@ -19,6 +19,8 @@ from app.page.view import LabView
 
 STYLE = (Path(__file__).parent / "static" / "landing.css").read_text(encoding="utf-8")
 _EVIDENCE = Path(__file__).with_name("evidence.yaml")
+#: Where `make docs` puts the documentation.
+DOCUMENTATION = Path(__file__).resolve().parents[1] / "docs" / "_build" / "html"
 #: Most cards beside each other.
 _MOST_IN_ROW = 3
 #: A chapter's number at the beginning of a title: the list has numbers of its own.
@@ -58,10 +60,17 @@ def landing_html(labs: Labs) -> str:
   <p>The whole state of a lab is in its address: set it up, press <b>Copy link</b>, and the class opens what you see.
   <b>QR code</b> shows it to the room. <b>Make a lesson</b> adds text, questions, a task and what students need not see;
   it is kept in a link or a file. Your own sounds stay in your session and, for a day, in your browser. Each lab shows
-  the code behind its picture: Python, with <code>amtlib</code>.</p>
+  the code behind its picture: Python, with <code>amtlib</code>.{_documentation()}</p>
   <p class="fine">{SITE} {__version__}. Works without internet: nothing is fetched from elsewhere.</p>
 </section>
 </article>"""
+
+
+def _documentation() -> str:
+    """Return a sentence with a link to the documentation, where it has been built."""
+    if not (DOCUMENTATION / "index.html").is_file():
+        return ""
+    return " <a href='docs/'>The documentation</a> has tutorials, recipes, and every part of it."
 
 
 def in_rows(count: int) -> list[int]:

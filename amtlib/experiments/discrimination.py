@@ -64,9 +64,15 @@ class IntensityDiscrimination(Experiment):
     duration: float = quantity(0.5, 0.02, 2.0, "s", "Duration")
     ramp: float = quantity(0.05, 0.001, 0.2, "s", "Rise and fall")
 
+    @property
+    def tones(self) -> tuple[str, ...]:
+        """Return the names of the frequencies."""
+        return ("frequency",) if self.carrier == "tone" else ()
+
     def _check(self) -> None:
         self._check_levels("level", self.level)
-        check_band(self.noise_low, self.noise_high, self.fs)
+        if self.carrier == "noise":
+            check_band(self.noise_low, self.noise_high, self.fs, self.duration)
         super()._check()
 
     @property

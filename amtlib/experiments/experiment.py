@@ -109,6 +109,8 @@ class Experiment(ABC):
     question: ClassVar[str] = ""
     #: Whether intervals without the target depend on the variable, too
     reference_varies: ClassVar[bool] = False
+    #: Rises and falls, each with the sound that has them, by the names of the settings
+    ramps: ClassVar[tuple[tuple[str, str], ...]] = (("ramp", "duration"),)
 
     intervals: int = count(3, 2, 4, "Intervals of a trial")
     pause: float = quantity(0.4, 0.0, 2.0, "s", "Pause between intervals")
@@ -222,8 +224,29 @@ class Experiment(ABC):
         """Return all settings by their names, as JSON takes them."""
         return asdict(self)
 
+    @property
+    def tones(self) -> tuple[str, ...]:
+        """Names of the settings that are frequencies of tones."""
+        return ()
+
     def _check(self) -> None:
         """Raise if settings, each in its range, do not fit together."""
+        for ramp, whole_sound in self.ramps:
+            if not (hasattr(self, ramp) and hasattr(self, whole_sound)):
+                continue
+            seconds, total = getattr(self, ramp), getattr(self, whole_sound)
+            if 2 * self._samples(seconds) > self._samples(total) + 1:
+                raise ArgumentError(
+                    f"{{{ramp}}} = {seconds:g} s is more than half of {{{whole_sound}}} = {total:g} s: shorten the "
+                    "ramps or lengthen the sound"
+                )
+        for name in self.tones:
+            frequency = getattr(self, name)
+            if frequency >= self.fs / 2.0:
+                raise ArgumentError(
+                    f"{{{name}}} = {frequency:g} Hz is not below {{fs}} / 2 = {self.fs / 2.0:g} Hz: lower the "
+                    "frequency or raise {fs}"
+                )
         variable = self.variable
         if not variable.low < variable.high:
             raise ArgumentError(

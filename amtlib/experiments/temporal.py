@@ -58,7 +58,7 @@ class GapDetection(Experiment):
 
     def _check(self) -> None:
         self._check_levels("level", self.level)
-        check_band(self.noise_low, self.noise_high, self.fs)
+        check_band(self.noise_low, self.noise_high, self.fs, self.duration)
         super()._check()
 
     @property
@@ -107,7 +107,8 @@ class _Modulation(Experiment):
 
     def _check(self) -> None:
         self._check_levels("level", self.level)
-        check_band(self.noise_low, self.noise_high, self.fs)
+        if self.carrier == "noise":
+            check_band(self.noise_low, self.noise_high, self.fs, self.duration)
         top = self.frequency if self.carrier == "tone" else self.noise_high
         if self.carrier == "tone" and not (self.rate < top and top + self.rate < self.fs / 2.0):
             raise ArgumentError(

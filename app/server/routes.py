@@ -16,6 +16,7 @@ from panel.auth import BasicLoginHandler, LogoutHandler, OAuthLoginHandler
 from tornado.routing import PathMatches, Rule
 from tornado.web import RequestHandler
 
+from app.server.documentation import DocumentationHandler
 from app.server.health import HealthHandler
 from app.server.listening import ListenAsk, ListenPage, ListenScript, ListenStyle
 from app.server.pages import PageHandler
@@ -26,6 +27,7 @@ from app.server.worklet import WorkletHandler
 _SERVER: Final = {
     HealthHandler: ("/health",),
     WorkletHandler: ("/worklet.js",),
+    DocumentationHandler: ("/docs", "/docs/(.*)"),
     ListenPage: ("/listen",),
     ListenScript: ("/listen.js",),
     ListenStyle: ("/listen.css",),
