@@ -95,8 +95,8 @@ def fit_room(
     max_steps : int
         Steps of training at most; 0 for none.
     time_budget : float
-        Seconds that the whole fit may take: training has what measuring and correcting leave. A first network is made
-        and measured however little it is.
+        Seconds that the whole fit may take: training has what measuring and correcting leave. A first network is made,
+        corrected twice and measured however little it is.
     lr : float
         Learning rate.
     trainable : Trainable, optional
