@@ -34,7 +34,7 @@ class ToneInQuiet(Experiment):
         Of the tone, Hz.
     duration, ramp : float
         Of the tone and of its rise and fall, s.
-    intervals, pause, before, after, rove, fs
+    intervals, pause, before, after, rove, fs, loudest
         As for :class:`Experiment`.
 
     Examples
@@ -210,7 +210,7 @@ class ToneInNoise(_InNoise):
         Level of the noise in each hertz, dB SPL.
     noise_low, noise_high : float
         Edges of the noise, Hz.
-    intervals, pause, before, after, rove, fs
+    intervals, pause, before, after, rove, fs, loudest
         As for :class:`Experiment`.
 
     References
@@ -249,7 +249,7 @@ class NotchedNoise(_InNoise):
         Width of either band, as such a share.
     frequency, duration, ramp, masker, masker_duration, spectrum_level
         As for :class:`ToneInNoise`.
-    intervals, pause, before, after, rove, fs
+    intervals, pause, before, after, rove, fs, loudest
         As for :class:`Experiment`.
 
     References
@@ -294,7 +294,7 @@ class ForwardMasking(Experiment):
         From the masker's end to the signal's beginning, s.
     duration, ramp : float
         Of the signal, s.
-    intervals, pause, before, after, rove, fs
+    intervals, pause, before, after, rove, fs, loudest
         As for :class:`Experiment`.
 
     References

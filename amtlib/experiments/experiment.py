@@ -96,11 +96,13 @@ class Experiment(ABC):
         Largest change of an interval's level at random, up or down, dB.
     fs : float
         Sampling rate, Hz.
+    loudest : float
+        Highest level that any sound may have, dB SPL: the range of a level that is tracked ends there.
 
     Raises
     ------
     ValueError
-        If a setting is out of its range, or a sound could leave 0 to 100 dB SPL.
+        If a setting is out of its range, or a sound could leave 0 dB SPL to `loudest`.
     """
 
     name: ClassVar[str] = ""
@@ -117,6 +119,7 @@ class Experiment(ABC):
     after: float = quantity(0.0, 0.0, 1.0, "s", "Silence at the end of each interval")
     rove: float = quantity(0.0, 0.0, 20.0, "dB", "Largest random change of an interval's level, up or down")
     fs: float = quantity(44100.0, 16000.0, 96000.0, "Hz", "Sampling rate")
+    loudest: float = quantity(LOUDEST, 40.0, LOUDEST, "dB SPL", "Highest level that any sound may have")
 
     def __post_init__(self) -> None:
         check_settings(self)
@@ -249,7 +252,7 @@ class Experiment(ABC):
         if not variable.low < variable.high:
             raise ArgumentError(
                 f"no {variable.name} from {variable.low:g} to {variable.high:g} {variable.unit} is left within "
-                f"{SOFTEST:g} to {LOUDEST:g} dB SPL: lower the levels or {{rove}}"
+                f"{SOFTEST:g} to {self.loudest:g} dB SPL: lower the levels or {{rove}}"
             )
 
     def __repr__(self) -> str:
@@ -274,14 +277,14 @@ class Experiment(ABC):
 
     def _check_levels(self, name: str, level: float) -> None:
         """Refuse a level that is too loud or too soft when it is roved."""
-        low, high = SOFTEST + self.rove, LOUDEST - self.rove
+        low, high = SOFTEST + self.rove, self.loudest - self.rove
         if not low <= level <= high:
             also = f", within a rove of {self.rove:g} dB" if self.rove else ""
             raise OutOfRange(name, level, low, high, "dB SPL", f"choose a level in that range{also}")
 
     def _room(self, *levels: float) -> float:
         """Return the highest level that may be added to others without exceeding the loudest, dB SPL."""
-        left = 10.0 ** ((LOUDEST - self.rove) / 10.0) - sum(10.0 ** (level / 10.0) for level in levels)
+        left = 10.0 ** ((self.loudest - self.rove) / 10.0) - sum(10.0 ** (level / 10.0) for level in levels)
         return 10.0 * math.log10(left) if left > 0.0 else -math.inf
 
     def _tone(self, frequency: float, level: float, duration: float, ramp: float) -> Tensor:

@@ -31,7 +31,7 @@ class GapDetection(Experiment):
         Of the noise and of its rise and fall, s.
     gap_ramp : float
         Fall before and rise after the silence, s.
-    intervals, pause, before, after, rove, fs
+    intervals, pause, before, after, rove, fs, loudest
         As for :class:`Experiment`.
 
     References
@@ -170,7 +170,7 @@ class AMDetection(_Modulation):
         Of each interval, modulated or not, dB SPL.
     duration, ramp : float
         Of the sound and of its rise and fall, s.
-    intervals, pause, before, after, rove, fs
+    intervals, pause, before, after, rove, fs, loudest
         As for :class:`Experiment`.
 
     References
@@ -206,7 +206,7 @@ class AMMasking(_Modulation):
         0, it is 0.
     carrier, frequency, noise_low, noise_high, rate, level, duration, ramp
         As for :class:`AMDetection`; the carrier is a tone.
-    intervals, pause, before, after, rove, fs
+    intervals, pause, before, after, rove, fs, loudest
         As for :class:`Experiment`.
 
     References

@@ -338,3 +338,17 @@ def test_values_outside_of_their_range_are_refused(name: str):
             what.trial(value, 0, seed=0)
     with pytest.raises(ValueError, match="target = 3 is outside 0 to 2"):
         what.trial(variable.start, 3, seed=0)
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_no_sound_is_louder_than_the_loudest(name: str) -> None:
+    quiet = experiment(name, loudest=82.0)
+    variable = quiet.variable
+    for value in (variable.low, variable.start, variable.high):
+        x = quiet.trial(value, target=0, seed=1).intervals
+        assert signals.rms_level(x).max() <= 82.5  # short noise misses its level by some tenths
+
+
+def test_a_level_above_the_loudest_is_refused() -> None:
+    with pytest.raises(ValueError, match="82"):
+        experiment("intensity_discrimination", level=90.0, loudest=82.0)
