@@ -7,6 +7,7 @@ Not here: measuring the room (:mod:`amtlib.fdn.acoustics`), descent along gradie
 import math
 import time
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -92,11 +93,10 @@ def octaves(
     """
     flat = h.reshape(len(h), -1)
     n_fft = fast_length(2 * len(h))
-    f = np.fft.rfftfreq(n_fft, 1.0 / fs)
     step = max(1, len(h) // 4096)
     times = np.full((len(centres), flat.shape[1]), math.nan)
     levels = np.empty_like(times)
-    gains = [octave_gain(f, centre) for centre in centres]
+    gains = _octave_gains(n_fft, fs, tuple(centres.tolist()))
     both: list[list[TwoSlopes]] = [[] for _ in centres]
     for channel in range(flat.shape[1]):
         spectrum = np.fft.rfft(flat[:, channel], n_fft)
@@ -122,6 +122,13 @@ def octaves(
         mean, levels.reshape(-1, *h.shape[1:]), whole, energy_decay_curve(h)[::hop], coherence=coherence
     )
     return replace(found_octaves, **_slopes(both)) if slopes else found_octaves
+
+
+@lru_cache(maxsize=2)
+def _octave_gains(n_fft: int, fs: float, centres: tuple[float, ...]) -> list[Array]:
+    """Gains of octaves on an FFT grid: a fit asks for the same ones in each round."""
+    f = np.fft.rfftfreq(n_fft, 1.0 / fs)
+    return [octave_gain(f, centre) for centre in centres]
 
 
 def _slopes(both: list[list[TwoSlopes]]) -> dict[str, Any]:
@@ -234,7 +241,9 @@ class Calibration:
         ratio = None if balance else target.ratio
         return octaves(self.response(), self.core.fs, self.centres, slopes=two, ratio=ratio)
 
-    def correct(self, target: Octaves, rounds: int, until: float = math.inf, *, tone: bool = True) -> None:
+    def correct(
+        self, target: Octaves, rounds: int, until: float = math.inf, *, tone: bool = True
+    ) -> tuple[Octaves, float]:
         """
         Bring times, levels and decay curve nearer to the target's, and keep the nearest.
 
@@ -248,22 +257,29 @@ class Calibration:
             No round begins that would end after this, s of :func:`time.monotonic`.
         tone : bool
             False: decay times alone are corrected; levels, direct sound and pre-delay stay.
+
+        Returns
+        -------
+        found : Octaves
+            What was measured of the network as it is now.
+        seconds : float
+            What the longest round took.
         """
         wanted = target.times if target.slopes is None else target.slopes
         # coherence is trained, and these corrections do not see it
         target = replace(target, coherence=None)
-        best, kept = math.inf, dict(self.__dict__)
-        began = time.monotonic()
+        best, kept, kept_octaves, longest = math.inf, dict(self.__dict__), target, 0.0
         for index in range(rounds + 1):
-            now = time.monotonic()
-            if index and now + (now - began) / index > until:
+            began = time.monotonic()
+            if index and began + longest > until:
                 break
             if target.slopes is not None and index < _BALANCED:
                 self.balance(target.ratio - self.measured(target, balance=True).ratio)
             found = self.measured(target)
+            longest = max(longest, time.monotonic() - began)
             off = distance(found, target)
-            if off < best:
-                best, kept = off, dict(self.__dict__)
+            if not index or off < best:
+                best, kept, kept_octaves = off, dict(self.__dict__), found
             if index == rounds:
                 break
             reached = found.times if found.slopes is None else found.slopes
@@ -292,6 +308,7 @@ class Calibration:
             if np.abs(np.median(louder, axis=0)).max() < _NEAR and index < max(rounds - 2, 1):
                 self._start(target, found)
         self.__dict__.update(kept)
+        return kept_octaves, longest
 
     def balance(self, louder: float) -> None:
         """Raise the slow group of lines by so many dB re the fast one."""

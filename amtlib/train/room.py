@@ -32,7 +32,7 @@ from amtlib.train.calibration import (
     distance,
     octaves,
 )
-from amtlib.train.losses import Loss, MatchCoherence, MatchEnergyDecay
+from amtlib.train.losses import Loss, MatchCoherence, MatchEnergyDecay, MatchExcitation
 from amtlib.train.notices import TargetBeginsLate, TargetBreaksOff, TargetCut, TimeAliasing
 from amtlib.train.room_report import RoomFit, missed
 from amtlib.train.run import TrainingRun
@@ -40,11 +40,13 @@ from amtlib.train.settings import positive_number, whole_number
 
 #: Decay times that are fitted, s.
 SHORTEST, LONGEST = 0.05, 30.0
+# What is measured scatters: a time of this share above the longest is still fitted, as the longest.
+_SCATTER = 1.1
 # Delays in s, as shares of the shortest decay time where that is short; the direct sound's length in s.
 _DELAYS, _OF_DECAY, _DIRECT = (0.005, 0.040), 0.25, 0.002
-# Share of the time that corrections before training may have, s that training is begun for, and what correcting again
-# takes as a share of the time before.
-_SHARE, _LEAST, _AGAIN = 0.5, 1.0, 0.4
+# Share of the time that corrections before training may have, s that training is begun for, and rounds of corrections
+# that time is left for after it.
+_SHARE, _LEAST, _AGAIN = 0.5, 1.0, 3
 # Share of the steps of a stereo response before the corrections.
 _FIRST = 0.6
 # Share of the steps, or of their time, after which they get smaller, and by how much.
@@ -88,8 +90,8 @@ def fit_room(
         1: all lines have the same decay times. 2: two groups of lines have their own, as coupled rooms do. Default: 2
         where most octaves from 250 Hz up decay in two slopes (:class:`amtlib.fdn.slopes.TwoSlopes`).
     loss : Loss, optional
-        What training makes small, with the room as its target. Default: :class:`MatchEnergyDecay`, and 200 times
-        :class:`MatchCoherence` where the response has two outputs.
+        What training makes small, with the room as its target. Default: :class:`MatchEnergyDecay`; of a
+        response of two outputs also :class:`MatchExcitation` and :class:`MatchCoherence`.
     max_steps : int
         Steps of training at most; 0 for none.
     time_budget : float
@@ -98,7 +100,8 @@ def fit_room(
     lr : float
         Learning rate.
     trainable : Trainable, optional
-        What trains, the direct path excepted. Default: matrix, gains, decay and output equaliser.
+        What trains, the direct path excepted. Default: matrix, gains, decay and output equaliser, and in the end the
+        direct path of a stereo network.
     rng : Generator, int or None
         Draws delays, matrix and gains.
     progress : callable or bool, optional
@@ -131,9 +134,10 @@ def fit_room(
     rendered, measured and corrected, and its direct sound or pre-delay is set where the decay curves show that it lacks
     one. With two slopes, two groups of lines that exchange nothing have a decay each; how strong the slow one begins is
     one number for all octaves, which the network's gains can give, and both times follow from it in each octave. Then
-    everything trains towards the loss, on the first 0.7 s at most, and is corrected again; of both networks
-    the one whose decay times, levels and curve are nearer is returned. A band that the response leaves open has the
-    time of its neighbours, which `problems` says.
+    everything trains towards the loss, on the first 0.7 s at most, and is corrected again. Corrections change what two
+    outputs have in common, so matrix, gains and direct path of a stereo network train once more after them. Of the
+    networks on the way the one whose decay times, levels, curve and coherence are nearest is returned. A band that the
+    response leaves open has the time of its neighbours, which `problems` says.
 
     References
     ----------
@@ -183,41 +187,45 @@ def fit_room(
         wanted = _wanted(clean, rate, centres, times, groups)
         start = _first(clean, rate, n, wanted, centres, generator)
         until = began + budget - measuring
-        start.correct(wanted, _BEFORE, until=time.monotonic() + _SHARE * (until - time.monotonic()))
         seen = watch or (lambda build: None)
+        now = time.monotonic()
+        reached_octaves, one = start.correct(wanted, _BEFORE, until=now + _SHARE * (until - now))
         seen(start.build())
         tell(0.5)
-        best, done = start, 0
-        again = (time.monotonic() - began) * _AGAIN  # what correcting takes after training
-        if steps and until - again > time.monotonic() + _LEAST:
-            ears = wanted.coherence is not None and steps > 1
-            first = round(_FIRST * steps) if ears else steps
-            now = time.monotonic()
-            middle = now + (_FIRST if ears else 1.0) * (until - again - now)
+        networks, done = [(distance(reached_octaves, wanted), start)], 0
+        ears = wanted.coherence is not None and steps > 1
+        until -= one  # the network is rendered once more at the end
+        now = time.monotonic()
+        late = until - (_AGAIN + 2 if ears else _AGAIN) * one  # measured and corrected again after training
+        if steps and late > now + _LEAST:
             learns = trainable or Trainable(decay=True, post_eq=True)
             after = 0.7 if ears else 0.8
+            first = round(_FIRST * steps) if ears else steps
+            middle = now + (_FIRST if ears else 1.0) * (late - now)
             trained, done = _trained(
                 start, clean, loss, first, middle, rate_of_learning, learns, part(tell, 0.5, after), seen
             )
-            trained.correct(wanted, _AFTER, until=middle + again)
+            found, one = trained.correct(wanted, _AFTER, until=time.monotonic() + _AGAIN * one)
             seen(trained.build())
-            found_networks = [start, trained]
-            if ears:  # corrections change what both ears have in common: matrix and gains make up for it
+            networks.append((distance(found, wanted), trained))
+            late = until - 2.0 * one
+            if ears and late > time.monotonic():
+                # corrections change what both ears have in common: matrix and gains make up for it
                 learns = replace(learns, decay=False, post_eq=False, direct=trainable is None)
                 rest = part(tell, after, 0.8)
-                more, steps_more = _trained(
-                    trained, clean, loss, steps - first, until, rate_of_learning, learns, rest, seen
+                last, more = _trained(
+                    trained, clean, loss, steps - first, late, rate_of_learning, learns, rest, seen
                 )
-                more.correct(wanted, _AFTER // 2, until=until, tone=False)
-                seen(more.build())
-                found_networks.append(more)
-                done += steps_more
-            best = min(found_networks, key=lambda network: _off(network, wanted))
+                found, _ = last.correct(wanted, 1, until=until, tone=False)
+                seen(last.build())
+                networks.append((distance(found, wanted), last))
+                done += more
         elif steps:
             spent = time.monotonic() - began
             problems.append(
                 f"Training had no time: measuring took {spent:.2g} s of time_budget = {budget:g} s; raise it."
             )
+        best = min(networks, key=lambda each: each[0])[1]
         tell(0.9)
         build = best.build()
         ir = render(build, best.seconds)
@@ -253,11 +261,12 @@ def _times(target: RoomMeasures) -> tuple[Array, list[str]]:
     known = np.isfinite(times)
     if not known.any():
         raise ValueError(
-            "rir holds a decay of 20 dB above its noise in no octave: record a louder or longer response"
+            "rir holds no decay of 20 dB in any octave, above its noise and longer than the octave's own filter rings: "
+            "record a louder or longer response, or another room"
         )
     log = np.interp(np.log(target.centres), np.log(target.centres[known]), np.log(times[known]))
     times = np.exp(log)
-    if times.max() > LONGEST or np.median(times) < SHORTEST:
+    if times.max() > _SCATTER * LONGEST or np.median(times) < SHORTEST:
         raise ValueError(
             f"rir decays within {times.min():.3g} to {times.max():.3g} s by octave: {SHORTEST:g} to {LONGEST:g} s can "
             "be fitted; give a longer or shorter response, or another recording"
@@ -358,10 +367,10 @@ def _trained(
     began = shown = time.monotonic()
     for step in run:
         now = time.monotonic()
+        if now + (now - began) / (step.index + 1) > until:
+            run.stop()
         if max((now - began) / (until - began), (step.index + 1) / steps) > _FAST and run.lr == lr:
             run.lr = _SLOWER * lr
-        if now > until:
-            run.stop()
         if now > shown + _WATCHED:
             shown = now
             tell((step.index + 1) / steps)
@@ -388,8 +397,10 @@ def _trained(
 
 
 def _default_loss(outputs: int) -> Loss:
-    """Energy decay by octave, and what both ears have in common: a coherence off by .05 weighs like .5 dB."""
-    return MatchEnergyDecay() + 200.0 * MatchCoherence() if outputs == 2 else MatchEnergyDecay()
+    """Energy decay by octave; for two ears also levels by ERB, and coherence, of which .05 weighs like .5 dB of decay."""
+    if outputs != 2:
+        return MatchEnergyDecay()
+    return MatchEnergyDecay() + 0.3 * MatchExcitation() + 200.0 * MatchCoherence()
 
 
 def _equaliser_gains(build: FDNBuild, centres: Array) -> Array:
@@ -403,7 +414,3 @@ def _equaliser_gains(build: FDNBuild, centres: Array) -> Array:
         )
         columns.append(20.0 * np.log10(np.abs(transfer_function(through, centres))))
     return np.stack(columns, axis=1)
-
-
-def _off(network: Calibration, wanted: Octaves) -> float:
-    return distance(network.measured(wanted), wanted)

@@ -634,3 +634,14 @@ def test_ticks_are_numbers() -> None:
         for axis in (figure.x, figure.y):
             if axis.scale == "log":
                 assert all(re.fullmatch(r"[\d.]+k?", label) for _, label in axis.marks() or [(0.0, "none")])
+
+
+@pytest.mark.parametrize("view", EXPERIMENTS.values())
+def test_every_sound_over_which_a_line_runs_has_the_time_of_the_figure(view: str) -> None:
+    page = LoudnessLab(link=f"v.view={view}", served=True)
+    times = page.figures["time"].x
+    heard = [key for key in page.sounds if key not in page.silent()]
+    assert {*heard} - {*times.sounds} <= {"reference"}  # which is another sound than the one that is drawn
+    lengths = {key: page.sound(key)[1].shape[-1] for key in heard if key in times.sounds}
+    assert len({*lengths.values()}) == 1
+    assert lengths["input"] / page.sound("input")[2] <= times.between(page.reads())[1] + 1e-3
