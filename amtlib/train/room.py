@@ -397,7 +397,7 @@ def _trained(
 
 
 def _default_loss(outputs: int) -> Loss:
-    """Energy decay by octave; for two ears also levels by ERB, and coherence, of which .05 weighs like .5 dB of decay."""
+    """Energy decay by octave; for two ears also levels by ERB, and coherence: .05 of it weighs like .5 dB of decay."""
     if outputs != 2:
         return MatchEnergyDecay()
     return MatchEnergyDecay() + 0.3 * MatchExcitation() + 200.0 * MatchCoherence()
