@@ -19,6 +19,7 @@ from amtlib.experiments.model_observer import Decision, ModelObserver
 from amtlib.experiments.observers import ExternalObserver, Observer, SimulatedObserver
 from amtlib.experiments.procedures import PROCEDURES, Procedure, Psi, Tracker, UpDown
 from amtlib.experiments.psychometric import PsychometricFit, PsychometricFunction, fit_psychometric
+from amtlib.experiments.rendering import interval_files
 from amtlib.experiments.run import Answered, Run
 from amtlib.experiments.temporal import AMDetection, AMMasking, GapDetection
 
@@ -53,4 +54,5 @@ __all__ = [
     "Variable",
     "experiment",
     "fit_psychometric",
+    "interval_files",
 ]

@@ -48,8 +48,9 @@ from amtlib.fdn.measures import (
     sparsity,
 )
 from amtlib.fdn.modes import Modes, modal_decomposition, modal_excitation_std
+from amtlib.fdn.modulation import expected_chorus, measured_chorus, with_modulation
 from amtlib.fdn.noise import WithoutNoise, noise_floor, octave_centres, without_noise
-from amtlib.fdn.process import process_fdn
+from amtlib.fdn.process import FDNStream, process_fdn
 from amtlib.fdn.response import render, transfer_function
 
 __all__ = [
@@ -58,6 +59,7 @@ __all__ = [
     "MAX_LINES",
     "Colouration",
     "FDNBuild",
+    "FDNStream",
     "LoopGain",
     "Modes",
     "ReverberationTimes",
@@ -76,6 +78,7 @@ __all__ = [
     "erb_centres",
     "erb_excitation",
     "erb_std",
+    "expected_chorus",
     "faust",
     "feedback_matrix",
     "first_order_absorption",
@@ -84,6 +87,7 @@ __all__ = [
     "loop_gain",
     "magnitude_std",
     "matrices_for",
+    "measured_chorus",
     "metadata_from_json",
     "mixing_time",
     "modal_decomposition",
@@ -106,5 +110,6 @@ __all__ = [
     "standard_centres",
     "transfer_function",
     "with_decay",
+    "with_modulation",
     "without_noise",
 ]

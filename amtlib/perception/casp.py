@@ -13,9 +13,16 @@ from amtlib.inputs import Numbers
 from amtlib.perception.adaptation import AdaptLoop
 from amtlib.perception.downsampling import Downsampling
 from amtlib.perception.hair_cells import IHCEnvelope
+from amtlib.perception.model_stream import Stage, Step
 from amtlib.perception.modulation import ModulationFilterbank
 from amtlib.perception.receptor_potential import IHCPaulick2024
-from amtlib.perception.stages import PerceptionModel, PerceptionStages, check_range, given_channels
+from amtlib.perception.stages import (
+    PerceptionModel,
+    PerceptionStages,
+    check_range,
+    given_channels,
+    one_channel,
+)
 from amtlib.scales import erb2fc, fc2erb
 
 _FACTOR = 4
@@ -143,6 +150,9 @@ class _CASP(PerceptionModel):
     def _cells(self, moved: Tensor) -> Tensor:
         raise NotImplementedError
 
+    def _cell_stages(self) -> list[Stage]:
+        raise NotImplementedError
+
     adaptation: AdaptLoop
 
     def _run(self, x: Tensor) -> PerceptionStages:
@@ -155,6 +165,11 @@ class _CASP(PerceptionModel):
         cells = self._cells(moved)
         adapted = self.adaptation(cells)
         return PerceptionStages(ear, moved, cells, adapted, self.modulation(self.downsampling(adapted)))
+
+    def _stages(self, lead: tuple[int, ...]) -> list[Stage]:
+        front = (one_channel(self.headphone), one_channel(self.middle_ear), self.drnl.stream(lead))
+        behind = (self.adaptation.stream(), self.downsampling.stream(), self.modulation.stream())
+        return [*front, *self._cell_stages(), *behind]
 
 
 class Paulick2024(_CASP):
@@ -233,6 +248,9 @@ class Paulick2024(_CASP):
         potential: Tensor = self.hair_cells(moved)
         return potential
 
+    def _cell_stages(self) -> list[Stage]:
+        return [self.hair_cells.stream()]
+
 
 class Jepsen2008(_CASP):
     """
@@ -294,5 +312,10 @@ class Jepsen2008(_CASP):
         self.adaptation = AdaptLoop(fs, "jepsen2008", learnable=learnable, dtype=dtype)
 
     def _cells(self, moved: Tensor) -> Tensor:
-        followed: Tensor = self.hair_cells(moved)
+        return self._nerve(self.hair_cells(moved))
+
+    def _nerve(self, followed: Tensor) -> Tensor:
         return (followed * _NERVE_GAIN).square()
+
+    def _cell_stages(self) -> list[Stage]:
+        return [self.hair_cells.stream(), Step(self._nerve)]

@@ -14,7 +14,7 @@ import torch
 
 from amtlib.fdn.absorption import with_decay
 from amtlib.fdn.bands import DecayTimes
-from amtlib.fdn.build import FDNBuild, finite_number
+from amtlib.fdn.build import FDNBuild, check_fixed, finite_number
 from amtlib.fdn.delays import Seed
 from amtlib.fdn.design import design_fdn
 from amtlib.train.filters import TrainedDecay, TrainedEqualiser
@@ -181,6 +181,7 @@ def trainable_from_build(
     """
     if not isinstance(build, FDNBuild):
         raise TypeError(f"build is a {type(build).__name__}: give an FDNBuild")
+    check_fixed(build)
     learns = Trainable() if trainable is None else trainable
     if not isinstance(learns, Trainable):
         raise TypeError(f"trainable is a {type(learns).__name__}: give Trainable(...)")

@@ -1,14 +1,16 @@
 """Sounds of all experiments: levels, durations, ramps, one format, and the same from the same seed."""
 
+import io
 import math
+from typing import Literal
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from amtlib import signals
-from amtlib.experiments import EXPERIMENTS, Experiment, experiment
+from amtlib import audio, signals
+from amtlib.experiments import EXPERIMENTS, Experiment, experiment, interval_files
 
 CASES = [
     *((name, {}) for name in EXPERIMENTS),
@@ -72,6 +74,29 @@ def test_the_presentation_holds_the_intervals_where_it_says(name: str, settings:
         start = round((begin - lead) * what.fs)
         torch.testing.assert_close(trial.sound[start : start + len(interval)], interval, rtol=0.0, atol=0.0)
     assert np.diff(trial.begins) == pytest.approx(trial.begins[1] - trial.begins[0])
+
+
+@each_case
+@pytest.mark.parametrize("subtype", ["FLOAT", "PCM_16"])
+def test_files_of_intervals_differ_in_their_samples_alone(
+    name: str, settings: dict[str, float], subtype: Literal["FLOAT", "PCM_16"]
+):
+    what = experiment(name, **settings)
+    trial = what.trial(what.variable.high, 1, seed=3)
+    files = interval_files(trial, subtype=subtype)
+    assert len({len(each) for each in files}) == len({each[:44] for each in files}) == 1
+    for file, interval in zip(files, trial.intervals, strict=True):
+        back = audio.load(io.BytesIO(file), full_scale_db=120.0)
+        assert back.fs == what.fs
+        # Half a step of 2 ** -15 of full scale, which is 20 Pa; float32 is rounded twice
+        step = 20.0 * 2.0**-16 * 1.001 if subtype == "PCM_16" else 2e-7 * float(interval.abs().max())
+        torch.testing.assert_close(back.samples.double(), interval, rtol=0.0, atol=step)
+
+
+def test_a_file_that_cannot_hold_the_peak_is_refused():
+    trial = experiment("tone_in_quiet").trial(90.0, target=0, seed=1)
+    with pytest.raises(audio.AudioError, match=r"raise full_scale_db to at least 93.1"):
+        interval_files(trial, subtype="PCM_16", full_scale_db=80.0)
 
 
 def sounds(name: str, value: float, **settings: float | str) -> tuple[Experiment, Tensor, Tensor]:

@@ -832,6 +832,7 @@ def test_every_file_reads_back_as_the_network(page: FdnLab) -> None:
         again = fdn.build_from_json(content)
         np.testing.assert_array_equal(again.A, build.A)
         assert json.loads(content)["version"] == (2 if key == "json" else 1)
+        assert json.loads(content)["metadata"]["stability"] == fdn.stability(again).to_dict()
     _, _, content = page.export("wav")
     samples, fs = soundfile.read(io.BytesIO(content))
     expected = fdn.render(build, len(samples) / fs)

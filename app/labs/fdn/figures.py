@@ -21,15 +21,17 @@ from app.figures import (
     Histogram,
     Image,
     Layer,
+    Points,
     Words,
     cells,
 )
-from app.figures.theme import BEFORE, BLUE, GREY, LIVE, ORANGE, ROOM, SIGNED_REVERSED, Style
+from app.figures.theme import BEFORE, BLUE, GREY, LIVE, ORANGE, POINT, ROOM, SIGNED_REVERSED, Style
 from app.labs.fdn.ear import SENSATION
 from app.labs.fdn.findings import EDGES, Decay
 from app.labs.fdn.flow import NETWORK
 from app.labs.fdn.losses import LOSS, NOTHING, PALE, SHARES, Values, earlier, ends
 from app.labs.fdn.observer import Observed
+from app.labs.fdn.room_figures import EARS, OFF, SPECTROGRAMS, TONE
 from app.labs.fdn.words import from_to
 
 _OCTAVES = (63, 125, 250, 500, 1000, 2000, 4000, 8000, 16000)
@@ -114,7 +116,7 @@ MATRIX = Figure(
     Axis("from_line", "From delay line", limits=_lines, whole=True),
     Axis("to_line", "To delay line", limits=_lines, whole=True, flipped=True),
     [Image("weights", _weights, colours=(-1.0, 1.0), measures="Weight", unit="", colour_map=SIGNED_REVERSED)],
-    shown=_is_measured,
+    shown=lambda observed: not (observed.shows_ear or observed.shows_room),
     grid=False,
     zooms="",
     area="three",
@@ -125,9 +127,23 @@ def _longest(observed: Observed) -> tuple[float, float]:
     return 0.0, max(float(each.decay_times[-1]) for each in observed.decays.values() if each is not None)
 
 
+def _slopes(observed: Observed) -> Array:
+    """Return the decay times of both groups of lines of a room of two slopes, ``(K, 2)``; else none."""
+    two = observed.fit is not None and observed.fit.slopes.shape[1] == 2
+    return observed.fit.slopes if observed.fit is not None and two else np.zeros((0, 2))
+
+
+def _decay_title(observed: Observed) -> str:
+    slopes = _slopes(observed)
+    if not len(slopes) or observed.fit is None:
+        return "Energy decay"
+    at = int(np.abs(observed.fit.target.centres - 1000.0).argmin())
+    return f"Two slopes: {slopes[at, 0]:.2g} s, then {slopes[at, 1]:.2g} s (1 kHz)"
+
+
 DECAY = Figure(
     "decay",
-    "Energy decay",
+    _decay_title,
     Axis("decay_time", "Time", "s", _longest),
     Axis("energy", "Energy left", "dB", (-70.0, 3.0)),
     _by_state(
@@ -145,28 +161,56 @@ def _known_times(analysis: Any) -> Values:
     return analysis.centres[known], analysis.t30[known]
 
 
-def _longest_time(observed: Observed) -> tuple[float, float]:
-    times = [
-        _known_times(each)[1].max(initial=0.0) for each in observed.analyses.values() if each is not None
-    ]
-    times += [record.times[1].max(initial=0.0) for record in observed.earlier]
-    return 0.0, math.ceil(2.4 * max([0.5, *times])) / 2
+def _times_shown(observed: Observed) -> tuple[float, float]:
+    """Return fixed limits, which do not move under a point that is dragged, or wider ones where the times need them."""
+    times = [_known_times(each)[1] for each in observed.analyses.values() if each is not None]
+    known = np.concatenate([*times, *(record.times[1] for record in observed.earlier), np.ones(1)])
+    return (0.1 if known.min() > 0.1 else 0.02), (10.0 if known.max() < 10.0 else 40.0)
+
+
+def _times_title(observed: Observed) -> str:
+    if observed.busy and not observed.fits:
+        return "T30 by octave: measured again at rest"
+    return (
+        "T30 by octave: drag its points"
+        if len(observed.points.times)
+        else "Reverberation time by octave (T30)"
+    )
+
+
+def _group(which: int) -> Callable[[Observed], Values]:
+    def values(observed: Observed) -> Values:
+        slopes = _slopes(observed)
+        return (observed.fit.target.centres, slopes[:, which]) if len(slopes) and observed.fit else NOTHING
+
+    return values
+
+
+def _dragged_times(observed: Observed) -> Values:
+    points = observed.points
+    return (points.centres, points.times) if len(points.times) else NOTHING
+
+
+def _slopes_label(observed: Observed) -> str:
+    return "both slopes" if len(_slopes(observed)) else ""
 
 
 TIMES = Figure(
     "times",
-    lambda observed: (
-        "T30 by octave: measured again at rest" if observed.busy else "Reverberation time by octave (T30)"
-    ),
+    _times_title,
     Axis("octave", "Frequency", "Hz", (50.0, 20000.0), "log", _OCTAVES),
-    Axis("t30", "T30", "s", _longest_time),
+    Axis("t30", "T30", "s", _times_shown, "log", (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)),
     [
         Curve("earlier", earlier(lambda record: record.times), PALE),
         Words("numbers", ends(lambda record: record.times), Style(GREY)),
         *_by_state(_known_times, lambda observed, which: observed.analyses.get(which)),
+        Curve("fast", _group(0), Style(BLUE, "dotted", 1.5)),
+        Curve("slow", _group(1), Style(BLUE, "dotted", 1.5), _slopes_label),
+        Points("set", _dragged_times, POINT, "set by octave", hollow=True),
     ],
     shown=_is_measured,
     legend="bottom_left",
+    pointable=True,
     area="two",
 )
 
@@ -202,7 +246,7 @@ MODES = Figure(
         Histogram("start", _modes("start"), Style(GREY, width=1.0, alpha=0.45), "start"),
         Histogram("now", _modes("now"), Style(BLUE, width=1.0, alpha=0.5), "now"),
     ],
-    shown=_is_measured,
+    shown=lambda observed: not (observed.shows_ear or observed.ears),
     legend="top_left",
     area="four",
 )
@@ -378,12 +422,16 @@ FIGURES = FigureSet(
     [
         NETWORK,
         LOSS,
+        OFF,
         RESPONSE,
         MODES,
         DENSITY,
         DECAY,
         TIMES,
         MATRIX,
+        TONE,
+        EARS,
+        *SPECTROGRAMS,
         _cochleagram("start", "one"),
         _cochleagram("now", "two"),
         _cochleagram("target", "three"),

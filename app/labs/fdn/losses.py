@@ -148,6 +148,7 @@ LOSS = Figure(
         *_firsts(_term),
         Points("first", lambda observed: thinned(observed.losses[:1], 1), Style(BLUE, width=8)),
     ],
+    shown=lambda observed: not observed.fits,
     legend="top_right",
 )
 

@@ -8,13 +8,14 @@ import asyncio
 import math
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from amtlib.fdn import FDNBuild
-from amtlib.train import Snapshot
+from amtlib import fdn
+from amtlib.fdn import FDNBuild, Stability
+from amtlib.train import RoomFit, Snapshot
 from app.figures import Array
 from app.labs.fdn import findings
 from app.labs.fdn.ear import Representation
@@ -24,10 +25,17 @@ from app.labs.fdn.goals import TERMS
 from app.labs.fdn.history import Record
 from app.labs.fdn.levels import Levels, octave_levels
 from app.labs.fdn.model import FdnModel
+from app.labs.fdn.octaves import Points
+from app.labs.fdn.spectrogram import LONGEST, Spectrogram, spectrogram
+from app.labs.fdn.two_ears import Coherence, coherence
 from app.page.background import Background, Superseded, in_turn, loop_of
 
 #: Largest share of the time that observing a run takes: training comes first.
 SHARE = 0.03
+#: What takes long is computed once nothing has moved for so long, s.
+AT_REST = 0.4
+#: While decay or tone is dragged, responses follow so often, s.
+FOLLOWED = 0.15
 
 
 @dataclass(frozen=True)
@@ -43,6 +51,13 @@ class Observed:
     last_step: int
     flow: Flow
     """The network now, and the part of it that is looked at"""
+    start: FDNBuild
+    """The network before training"""
+    points: Points
+    """What is dragged: times and tone by octave"""
+    stability: Stability | None
+    """What is certain of the network's loop, of the last network at rest"""
+    spectrograms: Mapping[str, Spectrogram | None]
     fs: int
     """Hz"""
     earlier: Sequence[Record]
@@ -59,7 +74,15 @@ class Observed:
     busy: bool
     shows_ear: bool
     """Whether the figures of the ear are shown"""
+    shows_room: bool
+    """Whether the figures of tone and spectrograms are shown"""
     has_room: bool
+    fits: bool
+    """Whether the room is fitted as a whole"""
+    fit: RoomFit | None
+    """What came of that"""
+    ears: Mapping[str, Coherence | None]
+    """How alike two ears hear a room in stereo, and the network"""
 
     @property
     def networks(self) -> dict[str, Decay]:
@@ -103,7 +126,10 @@ class Observer:
         self._refresh, self._leave, self._is_wanted = refresh, leave, is_wanted
         self._found: dict[str, tuple[Hashable, Any]] = {}
         self._due: dict[str, float] = {}
+        self._pictures: dict[str, tuple[Decay, float, Spectrogram]] = {}
+        self._alike: Hashable = None
         self._making: set[str] = set()
+        self._wanted: dict[str, tuple[Hashable, Callable[[], Any]]] = {}
         self._response_title = "Response"
         self._run: Any = None
         self._share_steps: list[int] = []
@@ -119,10 +145,10 @@ class Observer:
         lab = self._lab
         snapshot = lab.snapshot
         moment, build, busy = lab.moment(snapshot), lab.now(snapshot), lab.busy
-        shows_ear = lab.display.view == "ear"
+        shows_ear, shows_room = lab.display.view == "ear", lab.display.view == "room"
         beginning = self._aside("beginning", lab.beginning_key(), lab.beginning) or Beginning()
         losses, terms = self._losses(beginning)
-        decays = self._seldom("decays", (moment, lab.room_key()), lambda: self._decays(snapshot))
+        decays = self._responses(moment, snapshot)
         analyses = self._analyses(snapshot, moment, busy)
         representations = self._representations(snapshot, moment) if shows_ear else {}
         if shows_ear:
@@ -131,9 +157,13 @@ class Observer:
             matrix=build.A,
             losses=losses,
             terms=self._named(terms),
-            step=0 if snapshot is None else snapshot.step,
+            step=int(lab.fit is not None) if snapshot is None else snapshot.step,
             last_step=int(lab.training.steps) if lab.run is None else lab.run.max_steps,
             flow=Flow(build, *lab.chosen),
+            start=lab.start,
+            points=lab.points,
+            stability=self._newest("stability", moment, lambda: fdn.stability(build)),
+            spectrograms=self._spectrograms(decays) if shows_room else {},
             fs=lab.fs,
             earlier=[record for record in lab.earlier if record.goal == lab.training.goal],
             levels=self._levels(moment, build, busy, analyses, decays),
@@ -145,7 +175,11 @@ class Observer:
             shares=self._shares,
             busy=busy,
             shows_ear=shows_ear,
+            shows_room=shows_room,
             has_room=lab.goal.room,
+            fits=lab.goal.fits,
+            fit=None if lab.fit is None else lab.fit.result,
+            ears=self._ears(moment) if shows_room and lab.pair is not None else {},
         )
 
     def _losses(self, beginning: Beginning) -> tuple[Sequence[float], Mapping[str, Sequence[float]]]:
@@ -206,13 +240,44 @@ class Observer:
             return None
         return octave_levels(lab.run.spectrum(lab.snapshot)[1], lab.fs)
 
+    def _responses(self, moment: Hashable, snapshot: Snapshot | None) -> dict[str, Decay | None]:
+        """Return responses and their decay: while decay or tone is dragged those of a moment ago, so that each move is
+        quick, and else those of now.
+        """
+        key = (moment, self._lab.room_key())
+        alike = (self._lab.shapeless_key(), None if snapshot is None else snapshot.step)
+        dragged, self._alike = alike == self._alike, alike
+        if dragged and not self._lab.busy and loop_of(self._background) is not None:
+            found: dict[str, Decay | None] = self._newest("decays", key, lambda: self._decays(snapshot))
+        else:
+            self._wanted.pop("decays", None)  # what a thread is still at is of another network
+            found = self._seldom("decays", key, lambda: self._decays(snapshot))
+        return found
+
     def _decays(self, snapshot: Snapshot | None) -> dict[str, Decay | None]:
         lab = self._lab
         start = lab.start_decay()
-        now = start if snapshot is None else lab.decay(lab.now(snapshot))
+        now = lab.decay(lab.now(snapshot)) if lab.has_changed(snapshot) else start
         if lab.record is not None:
             lab.record.echoes = now.echoes
         return {"start": start, "now": now, "target": lab.room_decay()}
+
+    def _spectrograms(self, decays: Mapping[str, Decay | None]) -> dict[str, Spectrogram | None]:
+        """Return spectrograms of the responses, each made once."""
+        lab = self._lab
+        room = decays["target"]
+        duration = min(lab.length if room is None else len(room.response) / lab.fs, LONGEST)
+        found: dict[str, Spectrogram | None] = {}
+        for which, decay in decays.items():
+            if decay is None:
+                found[which] = None
+                continue
+            held = self._pictures.get(which)
+            if held is None or held[0] is not decay or held[1] != duration:
+                held = (decay, duration, spectrogram(decay.response, lab.fs, duration))
+                self._pictures[which] = held
+            found[which] = held[2]
+        return found
 
     def _analyses(
         self, snapshot: Snapshot | None, moment: Hashable, busy: bool
@@ -220,20 +285,38 @@ class Observer:
         lab = self._lab
         start = self._aside("start", lab.start_key(), lab.start_analysis)
         now = None if busy else start
-        if not busy and snapshot is not None and snapshot.step:
+        if not busy and lab.has_changed(snapshot):
             build = lab.now(snapshot)
             now = self._aside("now", (lab.start_key(), moment), lambda: lab.analysis(build))
             if now is not None and lab.record is not None:
                 lab.record.analysis = now
+        if now is None and lab.fit is not None and start is not None:  # the modes take longer
+            times = self._newest("live times", moment, self._live_times)
+            now = None if times is None else replace(start, centres=times[0], t30=times[1])
         room = self._aside("room", lab.room_key(), lab.room_analysis) if lab.goal.room else None
         return {"start": start, "now": now, "target": room}
+
+    def _ears(self, moment: Hashable) -> dict[str, Coherence | None]:
+        """Return how alike the two ears' sounds are in the room, and in a network with two outputs."""
+        lab, fs = self._lab, self._lab.fs
+        pair, build = lab.pair, lab.now(None)
+        assert pair is not None
+        now = None
+        if build.n_out == 2:
+            now = self._newest("ears now", moment, lambda: coherence(fdn.render(build, lab.length), fs))
+        return {"target": self._aside("ears", lab.room_key(), lambda: coherence(pair, fs)), "now": now}
+
+    def _live_times(self) -> tuple[Array, Array]:
+        """Return the reverberation times by octave of the network on its way."""
+        lab = self._lab
+        return findings.octave_times(lab.decay(lab.now(None)).response, lab.fs)
 
     def _representations(
         self, snapshot: Snapshot | None, moment: Hashable
     ) -> dict[str, Representation | None]:
         lab, key = self._lab, self._lab.ear_key()
         start = now = self._newest("heard before", key, lab.start_representation)
-        if snapshot is not None and snapshot.step:
+        if lab.has_changed(snapshot):
             build = lab.now(snapshot)
             now = self._newest("heard now", (key, moment), lambda: lab.representation(build))
         room = self._newest("heard in the room", key, lab.room_representation) if lab.goal.room else None
@@ -284,9 +367,11 @@ class Observer:
         if loop is None:
             self._found[name] = (key, make())
             return self._found[name][1]
+        self._wanted[name] = (key, make)
         if name not in self._making:
             self._making.add(name)
-            asyncio.run_coroutine_threadsafe(self._make(name, key, make), loop)
+            rest = 0.0 if held is None else FOLLOWED if name == "decays" else AT_REST
+            asyncio.run_coroutine_threadsafe(self._make(name, rest), loop)
         return None
 
     def _newest(self, name: str, key: Hashable, make: Callable[[], Any]) -> Any:
@@ -298,7 +383,20 @@ class Observer:
             held = self._found.get(name)
         return None if held is None else held[1]
 
-    async def _make(self, name: str, key: Hashable, make: Callable[[], Any]) -> None:
+    async def _make(self, name: str, rest: float) -> None:
+        """Make what is wanted last, once it has been wanted for a moment: while somebody drags a slider, nothing is,
+        but decays are now and then.
+        """
+        key, make = self._wanted[name]
+        while rest:
+            await asyncio.sleep(rest)
+            if name not in self._wanted:
+                self._making.discard(name)
+                return
+            moved = self._wanted[name][0] != key
+            key, make = self._wanted[name]
+            if name == "decays" or not moved:
+                break
         try:
             if self._background is None:
                 made = await asyncio.to_thread(make)
@@ -311,7 +409,8 @@ class Observer:
             self._making.discard(name)
 
         def show() -> None:
-            self._found[name] = (key, made)
-            self._refresh()
+            if name in self._wanted:
+                self._found[name] = (key, made)
+                self._refresh()
 
         await in_turn(self._background, show)

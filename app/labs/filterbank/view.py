@@ -3,7 +3,7 @@
 import contextlib
 import io
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -114,13 +114,13 @@ class FilterbankLab(LabView):
     figures = FIGURES
     grid = _GRID
 
-    def pointed(self, figure: str, x: float, y: float) -> list[str]:
-        """Look at the channel and the time under the pointer."""
+    def pointed(self, figure: str, x: float, y: float) -> Mapping[str, Any]:
+        """Return the channel and the time under the pointer."""
         fc = self.lab.result.fc
         chosen = float(fc[int(np.abs(erb_number(fc) - y).argmin())])
         low, high = self.lab.probe.param.frequency.bounds
         time = min(max(round(x, 4), 0.0), self.lab.result.duration)
-        return self.lab.update({"v.frequency": min(max(round(chosen, 1), low), high), "v.time": time})
+        return {"v.frequency": min(max(round(chosen, 1), low), high), "v.time": time}
 
     def followed(self, keys: Iterable[str]) -> None:
         """Look at the moment that something happens at in another sound."""

@@ -215,7 +215,7 @@ export interface LiveTools {
   microphone: boolean
 }
 
-/** A network as `FDNBuild` holds it, rows one after the other; filters are empty where there are none. */
+/** A network as `FDNBuild` holds it, rows one after the other; filters and modulation are empty where there are none. */
 export interface NetworkNumbers {
   A: Float64Array
   B: Float64Array
@@ -225,6 +225,8 @@ export interface NetworkNumbers {
   filters: Float64Array
   post_matrix: Float64Array
   post_eq: Float64Array
+  /** Depths in rad, rates in turns a sample, and phases in rad. */
+  modulation: Float64Array
 }
 
 /** What live sound is made from. */
