@@ -134,3 +134,8 @@ def notebook(path: Path) -> tuple[str, list[str]]:
     parts = [text.partition("## References") for text in cells]
     listed = [line[2:] for *_, lines in parts for line in lines.splitlines() if line.startswith("- ")]
     return "\n".join(prose for prose, *_ in parts), listed
+
+
+def order(line: str) -> str:
+    """Return what lists are sorted by: the line without accents, in small letters."""
+    return unicodedata.normalize("NFKD", line).encode("ascii", "ignore").decode().lower()

@@ -19,10 +19,15 @@ PLACE = re.compile(r"\b(\d+(?:\(\d\))?), (\d+[-–]\d+)\b")
 
 
 @cache
+def texts() -> list[tuple[str, str]]:
+    return list(bibliography.texts())
+
+
+@cache
 def citations() -> dict[str, set[str]]:
     """Who cites what, over all of the project."""
     found: dict[str, set[str]] = {}
-    for path, text in bibliography.texts():
+    for path, text in texts():
         for name in cited(text):
             found.setdefault(name, set()).add(path)
     return found
@@ -48,7 +53,7 @@ def test_every_doi_has_the_form_of_one_and_stands_there_once() -> None:
 
 def test_volumes_and_pages_are_the_same_wherever_they_stand() -> None:
     wrong = []
-    for path, text in bibliography.texts():
+    for path, text in texts():
         line = " ".join(text.split())
         starts = [*bibliography.CITATION.finditer(line)]
         for here, following in zip_longest(starts, starts[1:]):
