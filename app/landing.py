@@ -43,6 +43,12 @@ def landing_html(labs: Labs) -> str:
   you have: each lesson takes some minutes, asks something, and measures whether you have found it.</p>
 </section>
 <section class="cards" aria-label="Labs">{cards}</section>
+<section class="hero">
+  <h2><a href="listen">You and a model take the same test</a></h2>
+  <p>Ten listening experiments of a few minutes: find your threshold, see that of a model of the ear that took the
+  same test, with and without its outer hair cells, and what is known of people. For a class, open a room: its
+  thresholds gather in a histogram while they come.</p>
+</section>
 <section>
   <h2>How do we know?</h2>
   <p>Nothing here is drawn by hand: each picture is computed from a published model of hearing. Whenever the tests run,

@@ -192,7 +192,7 @@ def main() -> None:
     parser.add_argument("--lines", type=int, default=16)
     parser.add_argument("--steps", type=int, default=300, help="of both, at most")
     parser.add_argument("--budget", type=float, default=15.0, help="seconds of ours, all in all")
-    parser.add_argument("--peer-seconds", type=float, default=50.0, help="of the rival's training, at most")
+    parser.add_argument("--peer-seconds", type=float, default=45.0, help="of the rival's training, at most")
     parser.add_argument("--nfft", type=int, default=2**16, help="of the rival, as in its own example")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=1)

@@ -15,6 +15,7 @@ from amtlib.experiments.discrimination import (
     SpectralRipple,
 )
 from amtlib.experiments.experiment import Experiment, Trial, Variable
+from amtlib.experiments.headphones import headphone_trial, huggins_pitch
 from amtlib.experiments.model_observer import Decision, ModelObserver
 from amtlib.experiments.observers import ExternalObserver, Observer, SimulatedObserver
 from amtlib.experiments.procedures import PROCEDURES, Procedure, Psi, Tracker, UpDown
@@ -54,5 +55,7 @@ __all__ = [
     "Variable",
     "experiment",
     "fit_psychometric",
+    "headphone_trial",
+    "huggins_pitch",
     "interval_files",
 ]

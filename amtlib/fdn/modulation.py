@@ -21,6 +21,8 @@ _GOLDEN = 0.5 * (math.sqrt(5.0) - 1.0)
 # of their middle that they span; periods of the slowest rate, s.
 _LEAST_TONES, _TONES, _APART, _LEAST_APART, _WIDTH = 4, 64, 8.0, 6.0, 0.7
 _PERIODS, _LONGEST = 6.0, 60.0
+# Samples at most: some seconds of work.
+_MOST = 2**24
 # Largest depth at which rotations add up as the expected chorus assumes, rad.
 _SMALL = 0.8
 
@@ -220,7 +222,8 @@ def measured_chorus(build: FDNBuild, frequency: float = 1000.0) -> float:
     Raises
     ------
     ValueError
-        As :func:`expected_chorus`; or if `frequency` is too low for tones that the modulation keeps apart.
+        As :func:`expected_chorus`; if `frequency` is too low for tones that the modulation keeps apart, or the network
+        decays so slowly that tones take more than 2**24 samples.
 
     Notes
     -----
@@ -256,6 +259,12 @@ def measured_chorus(build: FDNBuild, frequency: float = 1000.0) -> float:
     settled = math.ceil(60.0 / loss * float(build.delays.max())) + build.pre_delay
     ramp = round(4.0 / apart * build.fs)
     length = round(min(_PERIODS / float(moving.min()), _LONGEST) * build.fs) + 2 * ramp
+    if settled + length > _MOST:
+        raise ValueError(
+            f"steady tones would need {(settled + length) / build.fs:.3g} s of sound at a decay of "
+            f"{60.0 / loss * float(build.delays.max()) / build.fs:.3g} s, more than {_MOST / build.fs:.3g} s: give it "
+            "a shorter one, or take expected_chorus"
+        )
     n = np.arange(settled + length)
     # phases that keep the peak of the sum low
     starts = math.pi / len(tones) * np.arange(len(tones)) ** 2

@@ -7,6 +7,7 @@ Not here: thresholds in quiet by loudness (:mod:`amtlib.loudness.contours`), lis
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,11 +17,16 @@ from amtlib.loudness.glasberg2002 import Glasberg2002
 from amtlib.loudness.moore2016 import Moore2016
 from amtlib.loudness.sone import THRESHOLD_SONE
 from amtlib.results import Result
+from amtlib.scales import fc2erb
 
-#: Levels between which a threshold is sought, dB SPL, and how often they are halved; then a line is drawn
-_LOWEST, _HIGHEST, _ROUNDS = -20.0, 130.0, 5
+#: Levels between which a threshold is sought, dB SPL
+_LOWEST, _HIGHEST = -20.0, 130.0
 #: Change in dB below this counts as this, so that its logarithm is finite
 _LEAST_CHANGE = 1e-12
+#: How the logarithm of a change grows with the level, per dB: where small, with the tone's power; limits elsewhere
+_SMALL, _FLATTEST, _STEEPEST = 0.1, 0.03, 0.3
+#: A guess is corrected at most so often and so far at once; when all corrections are within `_NEAR`, they are the last
+_ROUNDS, _FURTHEST, _NEAR = 12, 20.0, 0.3
 
 
 @dataclass(frozen=True, repr=False)
@@ -85,18 +91,9 @@ def pattern_change(
     >>> pattern_change(Moore2016(), [1000.0], [60.0], [1200.0, 1200.0], [20.0, 60.0]) > 1.0
     tensor([False,  True])
     """
-    at, level = _line(freqs, "freqs", "Hz"), _line(levels, "levels", "dB SPL")
-    tones, tone_levels = _line(probes, "probes", "Hz"), _line(probe_levels, "probe_levels", "dB SPL")
-    if at.shape != level.shape or tones.shape != tone_levels.shape:
-        raise ValueError(
-            f"freqs, levels, probes and probe_levels have {len(at)}, {len(level)}, {len(tones)} and {len(tone_levels)} "
-            "values; give a level for each frequency"
-        )
-    together = [
-        torch.cat([sound.expand(len(tones), -1), tone[:, None]], 1)
-        for sound, tone in ((at, tones), (level, tone_levels))
-    ]
-    return (10.0 * torch.log10(_power(model, *together) / _power(model, at, level))).amax(-1)
+    at, level = _pairs(freqs, levels, "freqs", "levels")
+    tones, tone_levels = _pairs(probes, probe_levels, "probes", "probe_levels")
+    return _change(model, at, level, _power(model, at, level), tones, tone_levels)
 
 
 def masked_threshold(
@@ -156,24 +153,44 @@ def masked_threshold(
     if not (math.isfinite(just_noticeable) and just_noticeable > 0.0):
         raise ValueError(f"just_noticeable = {just_noticeable} dB; give a finite number > 0")
     tones = checked_frequencies(_line(probes, "probes", "Hz"), "probes")
+    at, level = _pairs(freqs, levels, "freqs", "levels")
     if quiet is None:
         floor = equal_loudness_contour(model, frequencies=tones, sone=THRESHOLD_SONE).levels
     else:
         floor = _line(quiet, "quiet", "dB SPL")
         if floor.shape != tones.shape:
             raise ValueError(f"quiet has {len(floor)} values and probes {len(tones)}; give one for each")
-    low, high = torch.full_like(tones, _LOWEST), torch.full_like(tones, _HIGHEST)
-    below, above = -torch.ones_like(tones), torch.ones_like(tones)
-    for _ in range(_ROUNDS):
-        middle = (low + high) / 2.0
-        change = pattern_change(model, freqs, levels, tones, middle)
+    alone = _power(model, at, level)
+
+    def beyond(which: Tensor) -> Tensor:
         # As a logarithm the change is nearly straight in the level.
-        beyond = torch.log10(change.clamp_min(_LEAST_CHANGE) / just_noticeable)
-        heard = beyond >= 0.0
-        below, above = torch.where(heard, below, beyond), torch.where(heard, beyond, above)
-        low, high = torch.where(heard, low, middle), torch.where(heard, middle, high)
-    found = low + below / (below - above) * (high - low)
-    found = torch.where(high < _HIGHEST, torch.fmax(found, floor), math.nan)
+        change = _change(model, at, level, alone, tones[which], found[which])
+        return torch.log10(change.clamp_min(_LEAST_CHANGE) / just_noticeable)
+
+    # A tone that lies this far below the sound raises the excitation at its own place by just so much.
+    below = just_noticeable + 10.0 * math.log10(-math.expm1(-just_noticeable * math.log(10.0) / 10.0))
+    over = 10.0 * torch.log10(alone) - model.specific.threshold_db.double().cpu()
+    at_tones = np.interp(fc2erb(tones).numpy(), model.erb_numbers.double().cpu().numpy(), over.numpy())
+    found = floor + (torch.from_numpy(at_tones) + below).clamp_min(0.0)
+    found = found.clamp(_LOWEST, _HIGHEST)
+    change = beyond(torch.arange(len(tones)))
+    # the others are heard as soon as in quiet
+    masked = torch.nonzero((found > floor) | (change < 0.0)).flatten()
+    change, slope = change[masked], torch.full((len(masked),), _SMALL, dtype=torch.float64)
+    for _ in range(_ROUNDS):
+        before = found[masked]
+        wanted = before - (change / slope).clamp(-_FURTHEST, _FURTHEST)
+        found[masked] = wanted.clamp(_LOWEST, _HIGHEST)
+        step = found[masked] - before
+        if not (step.abs() > _NEAR).any():
+            break
+        last, change = change, beyond(masked)
+        moved = step.abs() > 1e-6
+        slope[moved] = ((change - last)[moved] / step[moved]).clamp(_FLATTEST, _STEEPEST)
+    # still not heard at the highest level
+    deaf = torch.zeros_like(tones, dtype=torch.bool)
+    deaf[masked] = wanted > _HIGHEST
+    found = torch.where(deaf, math.nan, torch.fmax(found, floor))
     return MaskedThreshold(tones, found, floor)
 
 
@@ -185,6 +202,32 @@ def _line(given: Numbers, name: str, unit: str) -> Tensor:
     if values.ndim > 1 or values.numel() == 0:
         raise ValueError(f"{name} has shape {tuple(values.shape)}; give at least one number, shape (N,)")
     return values.to(torch.float64).reshape(-1)
+
+
+def _pairs(freqs: Numbers, levels: Numbers, name: str, level_name: str) -> tuple[Tensor, Tensor]:
+    """Return frequencies and their levels, each of shape (N,)."""
+    at, level = _line(freqs, name, "Hz"), _line(levels, level_name, "dB SPL")
+    if at.shape != level.shape:
+        raise ValueError(
+            f"{name} has {len(at)} values and {level_name} {len(level)}; give a level for each frequency"
+        )
+    return at, level
+
+
+def _change(
+    model: Moore2016 | Glasberg2002,
+    freqs: Tensor,
+    levels: Tensor,
+    alone: Tensor,
+    tones: Tensor,
+    tone_levels: Tensor,
+) -> Tensor:
+    """Return by how many dB tones change a pattern, `alone`, each where it changes it most."""
+    together = [
+        torch.cat([sound.expand(len(tones), -1), tone[:, None]], 1)
+        for sound, tone in ((freqs, tones), (levels, tone_levels))
+    ]
+    return (10.0 * torch.log10(_power(model, *together) / alone)).amax(-1)
 
 
 def _power(model: Moore2016 | Glasberg2002, freqs: Tensor, levels: Tensor) -> Tensor:

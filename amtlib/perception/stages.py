@@ -90,7 +90,8 @@ class PerceptionModel(RealModule):
         if fc.numel() == 0 or wrong.numel():
             shown = f"{float(wrong[0]):g} Hz" if wrong.numel() else "no frequency"
             raise ValueError(
-                f"fc holds {shown}; give at least one, above 0 and below fs / 2 = {self.fs / 2.0:g} Hz"
+                f"fc holds {shown}; give at least one, above 0 and below fs / 2 = {self.fs / 2.0:g} Hz, "
+                "or raise fs"
             )
         self._table("fc", fc)
         self.num_channels = len(fc)

@@ -41,7 +41,8 @@ class Trainable:
     feedback, input_gain, output_gain, direct : bool
         The feedback matrix, B, C and D.
     decay : bool
-        The decay times of the loop's filters in octaves, from 0.01 to 40 s. The loop contracts at every value of them.
+        The decay times of the loop's filters in octaves, from 0.01 to 40 s: of all lines, or of two groups of them
+        where the network has two slopes. The loop contracts at every value of them.
     post_eq : bool
         The gains of the output equaliser in octaves, up to 40 dB, of minimum phase.
 

@@ -32,7 +32,7 @@ from amtlib.train.calibration import (
     distance,
     octaves,
 )
-from amtlib.train.losses import Loss, MatchCoherence, MatchEnergyDecay
+from amtlib.train.losses import Loss, MatchCoherence, MatchEnergyDecay, MatchExcitation
 from amtlib.train.notices import TargetBeginsLate, TargetBreaksOff, TargetCut, TimeAliasing
 from amtlib.train.room_report import RoomFit, missed
 from amtlib.train.run import TrainingRun
@@ -90,8 +90,8 @@ def fit_room(
         1: all lines have the same decay times. 2: two groups of lines have their own, as coupled rooms do. Default: 2
         where most octaves from 250 Hz up decay in two slopes (:class:`amtlib.fdn.slopes.TwoSlopes`).
     loss : Loss, optional
-        What training makes small, with the room as its target. Default: :class:`MatchEnergyDecay`, and 200 times
-        :class:`MatchCoherence` where the response has two outputs.
+        What training makes small, with the room as its target. Default: :class:`MatchEnergyDecay`; of a
+        response of two outputs also :class:`MatchExcitation` and :class:`MatchCoherence`.
     max_steps : int
         Steps of training at most; 0 for none.
     time_budget : float
@@ -100,7 +100,8 @@ def fit_room(
     lr : float
         Learning rate.
     trainable : Trainable, optional
-        What trains, the direct path excepted. Default: matrix, gains, decay and output equaliser.
+        What trains, the direct path excepted. Default: matrix, gains, decay and output equaliser, and in the end the
+        direct path of a stereo network.
     rng : Generator, int or None
         Draws delays, matrix and gains.
     progress : callable or bool, optional
@@ -133,9 +134,10 @@ def fit_room(
     rendered, measured and corrected, and its direct sound or pre-delay is set where the decay curves show that it lacks
     one. With two slopes, two groups of lines that exchange nothing have a decay each; how strong the slow one begins is
     one number for all octaves, which the network's gains can give, and both times follow from it in each octave. Then
-    everything trains towards the loss, on the first 0.7 s at most, and is corrected again; of both networks
-    the one whose decay times, levels and curve are nearer is returned. A band that the response leaves open has the
-    time of its neighbours, which `problems` says.
+    everything trains towards the loss, on the first 0.7 s at most, and is corrected again. Corrections change what two
+    outputs have in common, so matrix, gains and direct path of a stereo network train once more after them. Of the
+    networks on the way the one whose decay times, levels, curve and coherence are nearest is returned. A band that the
+    response leaves open has the time of its neighbours, which `problems` says.
 
     References
     ----------
@@ -395,8 +397,10 @@ def _trained(
 
 
 def _default_loss(outputs: int) -> Loss:
-    """Energy decay by octave, and what both ears have in common: a coherence off by .05 weighs like .5 dB."""
-    return MatchEnergyDecay() + 200.0 * MatchCoherence() if outputs == 2 else MatchEnergyDecay()
+    """Energy decay by octave; for two ears also levels by ERB, and coherence: .05 of it weighs like .5 dB of decay."""
+    if outputs != 2:
+        return MatchEnergyDecay()
+    return MatchEnergyDecay() + 0.3 * MatchExcitation() + 200.0 * MatchCoherence()
 
 
 def _equaliser_gains(build: FDNBuild, centres: Array) -> Array:

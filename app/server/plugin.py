@@ -22,6 +22,7 @@ from app.server import (
     connections,
     documentation,
     headers,
+    listening,
     logins,
     pages,
     routes,
@@ -72,4 +73,5 @@ ROUTES: list[Any] = [
     ("/health", HealthHandler, {}),
     ("/worklet.js", WorkletHandler, {}),
     *documentation.routes(DOCUMENTATION),
+    *listening.ROUTES,
 ]

@@ -228,3 +228,5 @@ def test_one_line_lossless_networks_and_low_tones_have_no_chorus_to_state() -> N
         with_modulation(with_decay(moving(), None), 1.0)
     with pytest.raises(ValueError, match="leaves no place for 4 tones"):
         measured_chorus(moving(), 30.0)
+    with pytest.raises(ValueError, match="or take expected_chorus"):
+        measured_chorus(with_decay(moving(), 1e4))

@@ -56,7 +56,9 @@ def test_short_time_phase_is_summed_over_windows_and_sees_a_shift() -> None:
     assert float(loss(seen(a), seen(noise(3)))) == pytest.approx(sum(single), rel=1e-12)
     assert all(0.8 < each < 1.2 for each in single)  # of unrelated noise
     shifts = [float(loss(seen(a.roll(by, dims=1)), seen(a))) for by in (0, 1)]
-    assert shifts[0] == 0.0 < 1.5 < shifts[1]  # a sample turns the phase by 0 at 0 Hz, by half a turn at fs / 2
+    assert (
+        shifts[0] == 0.0 < 1.5 < shifts[1]
+    )  # a sample turns the phase by 0 at 0 Hz, by half a turn at fs / 2
     frames = torch.stft(
         a[0, :, 0],
         64,
@@ -104,7 +106,9 @@ def test_peaks_weigh_by_their_power_and_dips_by_their_square() -> None:
 def test_energy_is_that_of_each_output() -> None:
     h = noise(7)
     energies = h[0].square().sum(dim=0)
-    assert float(Energy(energy=3.0)(seen(h))) == pytest.approx(float((energies - 3.0).square().mean()), rel=1e-12)
+    assert float(Energy(energy=3.0)(seen(h))) == pytest.approx(
+        float((energies - 3.0).square().mean()), rel=1e-12
+    )
 
 
 def test_energy_is_cumulated_from_either_end_of_the_spectrum() -> None:

@@ -49,8 +49,10 @@ test("a name stands over no line, in the frame, over no other name, and nearest 
 test("of two lines at one place the one in front has its name there, the hidden one none", () => {
   const line = {x: [0, 300], y: [100, 90]}
   const [behind, front] = placedBeside([line, line], [NAME, NAME], ROOM)
-  assert.equal(behind, undefined)
+  assert.equal(behind, null)
   assert.ok(front)
+  const [apart] = placedBeside([{x: [0, 150, 300], y: [100, 95, 120]}, line], [{width: 250, height: 13}, NAME], ROOM)
+  assert.equal(apart, undefined)  // it can be seen, and stays in the legend
 })
 
 test("what stands in the figure already stays free", () => {

@@ -28,6 +28,12 @@ from tests.serving import ROOT, free_port
         (["serve", "--origin", "lab.example.edu:99999"], "is not HOST or HOST:PORT"),
         (["serve", "--processes", "0"], "give 1 to 64, usually one for each core"),
         (["serve", "--lessons", "nowhere"], "'nowhere' is no folder; give the one that holds files"),
+        (
+            ["serve", "--results", "nowhere/results.sqlite"],
+            "is no folder; give a new file in a folder that is there",
+        ),
+        (["serve", "--results", "README.md"], "holds something else than results of a listening test"),
+        (["serve", "--results", "amtlib"], "cannot be written"),
         (["serve", "--prefix", "a b"], "use letters, digits, - and _"),
         (["serve", "--max-upload", "0"], "'0' is out of range; give 0.1 to 1000 MB"),
         (["serve", "--max-upload", "nan"], "'nan' is out of range"),

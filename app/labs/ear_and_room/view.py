@@ -15,7 +15,7 @@ _GRID = """
     grid-template-areas: "corner corner corner" "three three two" "one six four" "five loss response" "matrix . ."
                          "seven eight nine"; }
   .figures[data-lead="coch-difference"] {
-    grid-template-areas: "corner corner corner" "six six two" "three one four" "five loss response" "matrix . ."
+    grid-template-areas: "corner corner corner" "six six two" "three five four" "one loss response" "matrix . ."
                          "seven eight nine"; }
   .figures[data-lead="heard"] {
     grid-template-areas: "corner corner corner" "four four five" "two one loss" "response matrix ."

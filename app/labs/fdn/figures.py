@@ -20,45 +20,24 @@ from app.figures import (
     Guides,
     Histogram,
     Image,
-    Layer,
-    Points,
-    Words,
     cells,
 )
-from app.figures.theme import BEFORE, BLUE, GREY, LIVE, ORANGE, POINT, ROOM, SIGNED_REVERSED, Style
+from app.figures.theme import BEFORE, BLUE, GREY, LIVE, ORANGE, ROOM, SIGNED_REVERSED, Style
+from app.labs.fdn.decay_figures import DECAY, OCTAVES, TIMES, by_state, is_measured
 from app.labs.fdn.ear import SENSATION
 from app.labs.fdn.findings import EDGES, Decay
 from app.labs.fdn.flow import NETWORK
-from app.labs.fdn.losses import LOSS, NOTHING, PALE, SHARES, Values, earlier, ends
+from app.labs.fdn.losses import LOSS, NOTHING, SHARES, Values
 from app.labs.fdn.observer import Observed
 from app.labs.fdn.room_figures import EARS, OFF, SPECTROGRAMS, TONE
 from app.labs.fdn.words import from_to
 
-_OCTAVES = (63, 125, 250, 500, 1000, 2000, 4000, 8000, 16000)
 _HEARD_SPAN = (60.0, 17000.0)
 _HEARD_TICKS = (125, 250, 500, 1000, 2000, 4000, 8000, 16000)
-_STATES = (("start", BEFORE, "start"), ("target", ROOM, "room"), ("now", LIVE, "now"))
 
 
 def _is_heard(observed: Observed) -> bool:
     return observed.shows_ear
-
-
-def _is_measured(observed: Observed) -> bool:
-    return not observed.shows_ear
-
-
-def _by_state(values: Callable[[Any], Values], find: Callable[[Observed, str], Any]) -> list[Layer]:
-    """Return a curve each of the start, the room and now: `values` of what `find` finds, as far as it is known."""
-
-    def of(which: str) -> Callable[[Observed], Values]:
-        def known(observed: Observed) -> Values:
-            found = find(observed, which)
-            return NOTHING if found is None else values(found)
-
-        return known
-
-    return [Curve(which, of(which), style, label) for which, style, label in _STATES]
 
 
 # ------------------------------------------------------------------ what is measured of the sound
@@ -87,7 +66,7 @@ def _level_limits(observed: Observed) -> tuple[float, float]:
 RESPONSE = Figure(
     "response",
     lambda observed: observed.response_title,
-    Axis("frequency", "Frequency", "Hz", (40.0, 24000.0), "log", _OCTAVES),
+    Axis("frequency", "Frequency", "Hz", (40.0, 24000.0), "log", OCTAVES),
     Axis("magnitude", "Level", "dB re mean", _level_limits),
     [
         Area("start-most", _band("start"), Style(GREY, width=0.5, alpha=0.2)),
@@ -120,98 +99,6 @@ MATRIX = Figure(
     grid=False,
     zooms="",
     area="three",
-)
-
-
-def _longest(observed: Observed) -> tuple[float, float]:
-    return 0.0, max(float(each.decay_times[-1]) for each in observed.decays.values() if each is not None)
-
-
-def _slopes(observed: Observed) -> Array:
-    """Return the decay times of both groups of lines of a room of two slopes, ``(K, 2)``; else none."""
-    two = observed.fit is not None and observed.fit.slopes.shape[1] == 2
-    return observed.fit.slopes if observed.fit is not None and two else np.zeros((0, 2))
-
-
-def _decay_title(observed: Observed) -> str:
-    slopes = _slopes(observed)
-    if not len(slopes) or observed.fit is None:
-        return "Energy decay"
-    at = int(np.abs(observed.fit.target.centres - 1000.0).argmin())
-    return f"Two slopes: {slopes[at, 0]:.2g} s, then {slopes[at, 1]:.2g} s (1 kHz)"
-
-
-DECAY = Figure(
-    "decay",
-    _decay_title,
-    Axis("decay_time", "Time", "s", _longest),
-    Axis("energy", "Energy left", "dB", (-70.0, 3.0)),
-    _by_state(
-        lambda sound: (sound.decay_times, np.maximum(sound.decay, -200.0)),
-        lambda observed, which: observed.decays.get(which),
-    ),
-    shown=_is_measured,
-    legend="top_right",
-    area="one",
-)
-
-
-def _known_times(analysis: Any) -> Values:
-    known = np.isfinite(analysis.t30)
-    return analysis.centres[known], analysis.t30[known]
-
-
-def _times_shown(observed: Observed) -> tuple[float, float]:
-    """Return fixed limits, which do not move under a point that is dragged, or wider ones where the times need them."""
-    times = [_known_times(each)[1] for each in observed.analyses.values() if each is not None]
-    known = np.concatenate([*times, *(record.times[1] for record in observed.earlier), np.ones(1)])
-    return (0.1 if known.min() > 0.1 else 0.02), (10.0 if known.max() < 10.0 else 40.0)
-
-
-def _times_title(observed: Observed) -> str:
-    if observed.busy and not observed.fits:
-        return "T30 by octave: measured again at rest"
-    return (
-        "T30 by octave: drag its points"
-        if len(observed.points.times)
-        else "Reverberation time by octave (T30)"
-    )
-
-
-def _group(which: int) -> Callable[[Observed], Values]:
-    def values(observed: Observed) -> Values:
-        slopes = _slopes(observed)
-        return (observed.fit.target.centres, slopes[:, which]) if len(slopes) and observed.fit else NOTHING
-
-    return values
-
-
-def _dragged_times(observed: Observed) -> Values:
-    points = observed.points
-    return (points.centres, points.times) if len(points.times) else NOTHING
-
-
-def _slopes_label(observed: Observed) -> str:
-    return "both slopes" if len(_slopes(observed)) else ""
-
-
-TIMES = Figure(
-    "times",
-    _times_title,
-    Axis("octave", "Frequency", "Hz", (50.0, 20000.0), "log", _OCTAVES),
-    Axis("t30", "T30", "s", _times_shown, "log", (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)),
-    [
-        Curve("earlier", earlier(lambda record: record.times), PALE),
-        Words("numbers", ends(lambda record: record.times), Style(GREY)),
-        *_by_state(_known_times, lambda observed, which: observed.analyses.get(which)),
-        Curve("fast", _group(0), Style(BLUE, "dotted", 1.5)),
-        Curve("slow", _group(1), Style(BLUE, "dotted", 1.5), _slopes_label),
-        Points("set", _dragged_times, POINT, "set by octave", hollow=True),
-    ],
-    shown=_is_measured,
-    legend="bottom_left",
-    pointable=True,
-    area="two",
 )
 
 
@@ -279,9 +166,9 @@ DENSITY = Figure(
     Axis("density", "Echo density", limits=_densest),
     [
         Guides("noise", lambda observed: 1.0, across="y"),
-        *_by_state(_density, lambda observed, which: observed.decays.get(which)),
+        *by_state(_density, lambda observed, which: observed.decays.get(which)),
     ],
-    shown=_is_measured,
+    shown=is_measured,
     legend="top_left",
     area="five",
 )
@@ -409,7 +296,7 @@ HEARD = Figure(
     _heard_title,
     Axis("pattern_place", "Centre frequency", "Hz", _HEARD_SPAN, "erb", _HEARD_TICKS),
     Axis("pattern", "Excitation", "dB re mean", _furthest),
-    _by_state(
+    by_state(
         lambda heard: (heard.places, heard.excitation),
         lambda observed, which: observed.representations.get(which),
     ),

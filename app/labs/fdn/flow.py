@@ -148,9 +148,9 @@ def _names(observed: Any) -> tuple[Array, Array, list[str]]:
     n = observed.flow.build.N
     numbered = np.arange(1, n + 1) if n <= _NUMBERED else np.zeros(0, dtype=int)
     return (
-        np.array([_IN, 1.7, _OUT, 5.05, *np.full(len(numbered), _INTO + 0.25)]),
+        np.array([_IN, 1.7, _OUT, 5.15, *np.full(len(numbered), _INTO + 0.25)]),
         np.array([*np.full(4, 0.4), *numbered + 0.03 * (n + 1)]),
-        ["in", "delays", "out", "feedback", *map(str, numbered)],
+        ["in", "delays", "out", "matrix", *map(str, numbered)],
     )
 
 

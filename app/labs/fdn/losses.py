@@ -21,6 +21,8 @@ _DEEPEST = 1e-6
 _POINTS = 600
 #: The axis ends so many times above the highest loss: there the legend stands.
 _ROOM_ABOVE = 2.5
+#: It begins so many times below the lowest, where a mark stands whole.
+_ROOM_BELOW = 1.3
 #: The axis of steps begins so much of its length before the first step: there the marks stand whole.
 _ROOM_BEFORE = 0.015
 NOTHING: Values = (np.zeros(0), np.zeros(0))
@@ -97,7 +99,7 @@ def _loss_ticks(observed: Observed) -> list[float]:
 
 def _loss_limits(observed: Observed) -> tuple[float, float]:
     (low, high), ticks = _loss_span(observed), _loss_ticks(observed)
-    return min(ticks[0], low), _ROOM_ABOVE * max(ticks[-1], high)
+    return min(ticks[0], low) / _ROOM_BELOW, _ROOM_ABOVE * max(ticks[-1], high)
 
 
 def _steps(observed: Observed) -> tuple[float, float]:

@@ -13,24 +13,21 @@ import torch
 
 from amtlib import fdn
 from amtlib.fdn import FDNBuild
-from amtlib.train import RoomFit, Snapshot, TrainingPlan, TrainingRun
+from amtlib.train import Snapshot, TrainingPlan, TrainingRun
 from app.lab import Section
 from app.labs.fdn import ear, findings, listening, parts, words
 from app.labs.fdn.ear import Representation
 from app.labs.fdn.findings import Analysis, Beginning, Decay
-from app.labs.fdn.fit import Fit
+from app.labs.fdn.fitting import FIT_KEYS, FdnFitting
 from app.labs.fdn.history import MOST, Record, table_of
 from app.labs.fdn.octaves import DECAY_KEYS, TONE_KEYS
 from app.labs.fdn.parts import read_changes, write_changes
 from app.labs.fdn.script import fit_script, script
 from app.labs.fdn.settings import checked_delays
-from app.labs.fdn.setup import NO_ROOM, Array, FdnSetup
-from app.labs.fdn.target import LEAD
+from app.labs.fdn.setup import NO_ROOM, Array
 from app.lessons import Measure, load_lessons
 from app.page.protocol import Table
 
-#: What a fit follows from, besides the room itself.
-_FIT_KEYS = ("t.goal", "t.target", "t.steps", "n.fs", "n.lines", "n.seed")
 _RUNS = itertools.count(1)
 #: What of a part can be changed, and the letter of its matrix.
 _PARTS = {"delay": "", "input": "b", "output": "c", "weight": "a"}
@@ -38,7 +35,7 @@ _PARTS = {"delay": "", "input": "b", "output": "c", "weight": "a"}
 _WHEN = {"start": " at the start", "now": ""}
 
 
-class FdnModel(FdnSetup):
+class FdnModel(FdnFitting):
     """The FDN lab without its page.
 
     Examples
@@ -107,11 +104,7 @@ class FdnModel(FdnSetup):
         #: What the run was made by: a pool's worker makes the same one.
         self.plan: TrainingPlan | None = None
         self._run_key: Hashable = None
-        #: The room as it is fitted, and whether that goes on.
-        self.fit: Fit | None = None
-        self.fitting = False
-        self._fit_key: Hashable = None
-        self._run_number = self._runs = self._fits = 0
+        self._run_number = self._runs = 0
         super().__init__()
 
     # ------------------------------------------------------------------ the run
@@ -136,9 +129,7 @@ class FdnModel(FdnSetup):
             if "t.steps" in changed and self.run.state != "finished":
                 self.run.max_steps = max(int(training.steps), self.run.steps_run)
         notes += self.change_part(changed)
-        if self.fit is not None and self._fit_key != self.fit_key():
-            self.fit = None
-            notes.append("The settings changed: the fitted network is gone.")
+        notes += self.forget_fit()
         if self.run is not None and self._run_key != self.run_key():
             self.discard()
             notes.append("The settings changed: training starts again from the new network.")
@@ -151,23 +142,11 @@ class FdnModel(FdnSetup):
         chosen = tuple(value for key, value in self.values().items() if key in fixed)
         return (*chosen, self.training.uploads if self.goal.room else None)
 
-    def fit_key(self) -> tuple[Hashable, ...]:
-        """Return what a fit follows from."""
-        return self.key_of(*_FIT_KEYS) + self.room_key()
-
-    def take_fit(self, found: FDNBuild | RoomFit | None) -> None:
-        """Take the network of a fit, as it is on its way or at its end."""
-        if found is not None:
-            self._fits += 1
-            self._fit_key = self.fit_key()
-            result = found if isinstance(found, RoomFit) else None
-            self.fit = Fit(self._fits, found if isinstance(found, FDNBuild) else found.build, result)
-
     def _fixed(self) -> set[str]:
         """Return the keys of the settings that a run, or a fit, cannot change under way."""
         goal = self.goal
         if goal.fits:
-            return {*_FIT_KEYS}
+            return {*FIT_KEYS}
         idle = {"t.rate", "t.steps", "t.watched", "n.own" if self.network.delays != "own" else "n.lines"}
         if not goal.bins:
             idle |= {"t.nfft"}
@@ -323,14 +302,6 @@ class FdnModel(FdnSetup):
         """Return what tells one state of a network from another."""
         run = None if snapshot is None else (self._run_number, snapshot.step)
         return (self.start_key(), run, None if self.fit is None else self.fit.number)
-
-    @property
-    def pre_delay(self) -> int:
-        """Silence before the direct sound of an own room, left out by training or found by a fit, samples."""
-        if self.fit is None or self.fit.result is None:
-            return super().pre_delay
-        late = self.training.pre_delay - (0.0 if self.pair is None else min(LEAD, self.training.pre_delay))
-        return round((late + self.fit.result.onset) * self.fs)
 
     def has_changed(self, snapshot: Snapshot | None) -> bool:
         """Whether the network is another one than that of the start."""

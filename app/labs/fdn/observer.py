@@ -15,6 +15,7 @@ import numpy as np
 
 from amtlib import fdn
 from amtlib.fdn import FDNBuild, Stability
+from amtlib.fdn.coherence import interaural_coherence
 from amtlib.train import RoomFit, Snapshot
 from app.figures import Array
 from app.labs.fdn import findings
@@ -27,7 +28,6 @@ from app.labs.fdn.levels import Levels, octave_levels
 from app.labs.fdn.model import FdnModel
 from app.labs.fdn.octaves import Points
 from app.labs.fdn.spectrogram import LONGEST, Spectrogram, spectrogram
-from app.labs.fdn.two_ears import Coherence, coherence
 from app.page.background import Background, Superseded, in_turn, loop_of
 
 #: Largest share of the time that observing a run takes: training comes first.
@@ -81,8 +81,8 @@ class Observed:
     """Whether the room is fitted as a whole"""
     fit: RoomFit | None
     """What came of that"""
-    ears: Mapping[str, Coherence | None]
-    """How alike two ears hear a room in stereo, and the network"""
+    ears: Mapping[str, Array | None]
+    """Coherence of two ears by ERB band, of a room in stereo and of the network; nothing where the room is not"""
 
     @property
     def networks(self) -> dict[str, Decay]:
@@ -296,15 +296,20 @@ class Observer:
         room = self._aside("room", lab.room_key(), lab.room_analysis) if lab.goal.room else None
         return {"start": start, "now": now, "target": room}
 
-    def _ears(self, moment: Hashable) -> dict[str, Coherence | None]:
-        """Return how alike the two ears' sounds are in the room, and in a network with two outputs."""
+    def _ears(self, moment: Hashable) -> dict[str, Array | None]:
+        """Return the coherence of both ears in the room, and in a network with two outputs."""
         lab, fs = self._lab, self._lab.fs
         pair, build = lab.pair, lab.now(None)
         assert pair is not None
         now = None
         if build.n_out == 2:
-            now = self._newest("ears now", moment, lambda: coherence(fdn.render(build, lab.length), fs))
-        return {"target": self._aside("ears", lab.room_key(), lambda: coherence(pair, fs)), "now": now}
+            now = self._newest(
+                "ears now", moment, lambda: interaural_coherence(fdn.render(build, lab.length), fs)
+            )
+        return {
+            "target": self._aside("ears", lab.room_key(), lambda: interaural_coherence(pair, fs)),
+            "now": now,
+        }
 
     def _live_times(self) -> tuple[Array, Array]:
         """Return the reverberation times by octave of the network on its way."""

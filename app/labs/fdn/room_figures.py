@@ -6,14 +6,15 @@ from collections.abc import Callable
 import numpy as np
 
 from amtlib.fdn import FDNBuild
+from amtlib.fdn.coherence import coherence_centres, diffuse_field_coherence
 from app.figures import Array, Axis, Curve, Figure, Guides, Image, Points, cells
-from app.figures.theme import BEFORE, LIVE, POINT, ROOM
+from app.figures.theme import BEFORE, GUIDE, LIVE, POINT, ROOM
+from app.labs.fdn.decay_figures import OCTAVES
 from app.labs.fdn.losses import NOTHING, Values
 from app.labs.fdn.observer import Observed
 from app.labs.fdn.octaves import tone_of
 from app.labs.fdn.spectrogram import FLOOR, HIGHEST, LOWEST
 
-_OCTAVES = (63, 125, 250, 500, 1000, 2000, 4000, 8000, 16000)
 _TITLES = {"start": "Before", "now": "Now", "target": "Room"}
 
 
@@ -36,7 +37,7 @@ def _tone_limits(observed: Observed) -> tuple[float, float]:
 TONE = Figure(
     "tone",
     "Tone by octave: drag its points",
-    Axis("tone_frequency", "Frequency", "Hz", (50.0, 20000.0), "log", _OCTAVES),
+    Axis("tone_frequency", "Frequency", "Hz", (50.0, 20000.0), "log", OCTAVES),
     Axis("gain", "Gain", "dB", _tone_limits),
     [
         Guides("none", lambda observed: 0.0, across="y"),
@@ -115,7 +116,7 @@ def _off_limits(observed: Observed) -> tuple[float, float]:
 OFF = Figure(
     "off",
     "How far T30 is from the room’s",
-    Axis("off_octave", "Frequency", "Hz", (50.0, 20000.0), "log", _OCTAVES),
+    Axis("off_octave", "Frequency", "Hz", (50.0, 20000.0), "log", OCTAVES),
     Axis("t30_off", "T30 off", "%", _off_limits),
     [
         Guides("none", lambda observed: 0.0, across="y"),
@@ -132,19 +133,28 @@ OFF = Figure(
 def _coherence(which: str) -> Callable[[Observed], Values]:
     def values(observed: Observed) -> Values:
         found = observed.ears.get(which)
-        return NOTHING if found is None else (found.centres, found.values)
+        return NOTHING if found is None else (coherence_centres(observed.fs), found)
 
     return values
 
 
+def _diffuse(observed: Observed) -> Values:
+    centres = coherence_centres(observed.fs)
+    return centres, diffuse_field_coherence(centres)
+
+
 EARS = Figure(
     "ears",
-    "Two ears: how alike they hear (1: the same)",
-    Axis("ear_frequency", "Frequency", "Hz", (50.0, 20000.0), "log", _OCTAVES),
-    Axis("coherence", "Coherence", limits=(0.0, 1.05)),
-    [Curve("target", _coherence("target"), ROOM, "room"), Curve("now", _coherence("now"), LIVE, "now")],
+    "Coherence of both ears",
+    Axis("ear_frequency", "Frequency", "Hz", (50.0, 20000.0), "log", OCTAVES),
+    Axis("coherence", "Coherence", limits=(-1.0, 1.05)),
+    [
+        Curve("diffuse", _diffuse, GUIDE, "diffuse field"),
+        Curve("target", _coherence("target"), ROOM, "room"),
+        Curve("now", _coherence("now"), LIVE, "now"),
+    ],
     shown=lambda observed: bool(observed.ears),
-    legend="top_right",
+    legend="bottom_right",
     area="four",
 )
 

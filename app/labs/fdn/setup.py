@@ -117,7 +117,7 @@ class FdnSetup(LabModel):
     @property
     def length(self) -> float:
         """How long a response is rendered: past the 60 dB of its slowest decay, s."""
-        return max(1.2 * self.tail, 0.5)
+        return max(1.2 * self.tail, 0.5, 0.0 if self.pair is None else len(self.pair) / self.fs)
 
     @property
     def tail(self) -> float:

@@ -99,6 +99,8 @@ def decode_room(name: str, content: bytes) -> RoomUpload:
 class Room(Training):
     """The settings of the training, and the impulse response that a user dropped in."""
 
+    #: A note says what becomes of its channels.
+    mixes = False
     uploads = param.Integer(default=0, precedence=-1, doc="Files taken so far: a new one is another room.")
 
     def __init__(self, **settings: Any) -> None:

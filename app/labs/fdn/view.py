@@ -42,6 +42,7 @@ _AREAS = {
     "loss": ("loss loss four", "matrix response five", "one two three"),
     "response": ("response response four", "loss matrix five", "one two three"),
     "decay": ("one one two", "loss response four", "matrix five three"),
+    "times": ("two two one", "loss response three", "matrix four five"),
 }
 
 
@@ -309,7 +310,7 @@ class FdnLab(LabView):
             return last
         text = self.lab.summary()
         observed = self._observed
-        if observed is not None and (trained := observed.trained):
+        if observed is not None and not observed.fits and (trained := observed.trained):
             text = f"{text} {self.lab.differences(trained, observed.networks)}"
         if observed is not None and observed.stability is not None and not observed.busy:
             asks = next((ask for ask in _ASKS if text.endswith(ask)), "")

@@ -211,8 +211,14 @@ def fit_summary(lines: int, fit: Fit | None, *, fits_now: bool) -> str:
         return (
             f"{text}: not fitted yet. Press Fit this room." if fit is None else f"{text}: stopped on the way."
         )
-    both = " Both channels are kept." if fit.build.n_out == 2 else ""
-    return f"{fit.build.N} delay lines fitted to this room: {fit.result.sentence()}{both}"
+    found, both = fit.result, "both channels of " if fit.build.n_out == 2 else ""
+    off = len(found.problems)
+    less = f" {off} thing{'s' * (off > 1)} could not be met: see the table." if off else ""
+    return (
+        f"{fit.build.N} delay lines fitted to {both}this room in {found.seconds:.0f} s: T30 within "
+        f"{100 * found.t30_off:.2g} %, level within {found.level_off:.2g} dB, decay curve within {found.curve_db:.2g} "
+        f"dB.{less}"
+    )
 
 
 def fit_table(fit: RoomFit) -> Table:
@@ -229,7 +235,8 @@ def fit_table(fit: RoomFit) -> Table:
                 for key in (name, f"{name}_reached")
             ]
         rows.append(cells)
-    return {"title": "The room and the network, by octave", "head": head, "rows": rows, "clear": ""}
+    title = f"The room and the network, by octave. {fit.sentence()}"
+    return {"title": title, "head": head, "rows": rows, "clear": ""}
 
 
 def from_to(text: str, start: float, now: float) -> str:

@@ -28,11 +28,11 @@ const ENOUGH = 24, RIGHT = 8, HELD = 12
  * @param {Size} room of the frame
  * @param {{lines?: Line[], boxes?: Box[]}} [others] what else must stay free
  * @param {(Placed | undefined)[]} [held] where the names stand now
- * @returns {(Placed | undefined)[]} a place for each name that finds one
+ * @returns {(Placed | null | undefined)[]} a place for each name that finds one; null for a line that others cover
  */
 export function placedBeside(lines, sizes, room, {lines: more = [], boxes = []} = {}, held = []) {
   const width = Math.floor(room.width)
-  /** @type {(Placed | undefined)[]} */
+  /** @type {(Placed | null | undefined)[]} */
   const placed = lines.map(() => undefined)
   if (!(width > 0) || !(room.height > 0)) return placed
   const columns = lines.map((line) => columnsOf(line, width))
@@ -44,7 +44,7 @@ export function placedBeside(lines, sizes, room, {lines: more = [], boxes = []} 
   const order = lines.map((_, i) => i).sort((a, b) => found[a].length - found[b].length)
   for (const i of order)
     placed[i] = found[i].find(({box}) => ![...boxes, ...placed].some((other) => other && meet(box, other)))?.box
-  return placed
+  return placed.map((box, i) => columns.slice(i + 1).some((front) => isHidden(columns[i], front, 0, width)) ? null : box)
 }
 
 /**
@@ -164,9 +164,13 @@ function gap({top, bottom}, column, at) {
  * @returns {boolean} whether one line covers the other one all along
  */
 function isHidden(behind, front, from, to) {
-  for (let i = from; i < to; i += 1)
+  let isThere = false
+  for (let i = from; i < to; i += 1) {
+    if (behind.top[i] === Infinity) continue
+    isThere = true
     if (!(Math.abs(behind.top[i] - front.top[i]) <= SAME && Math.abs(behind.bottom[i] - front.bottom[i]) <= SAME)) return false
-  return true
+  }
+  return isThere
 }
 
 /**

@@ -21,7 +21,7 @@ const BEYOND = 20
 
 /** Entries whose layer shows something. @type {WeakMap<Item, boolean>} */
 const there = new WeakMap()
-/** Entries whose name stands beside their line. @type {WeakSet<Item>} */
+/** Entries whose name stands beside their line, or whose line another one covers. @type {WeakSet<Item>} */
 const beside = new WeakSet()
 
 /** @param {Figure} figure @returns {Item[]} */
@@ -153,7 +153,7 @@ function nameThose(view, labels, held, context, ink) {
     })
   }
   for (const item of itemsOf(view.model)) {
-    if (placed[named.indexOf(item)]) beside.add(item)
+    if (named.includes(item) && placed[named.indexOf(item)] !== undefined) beside.add(item)
     else beside.delete(item)
     show(item)
   }
@@ -166,7 +166,7 @@ function nameThose(view, labels, held, context, ink) {
  * @param {number} letters size of the letters, as a multiple of the usual
  * @param {CanvasRenderingContext2D} context
  * @param {(Placed | undefined)[]} held
- * @returns {(Placed | undefined)[]}
+ * @returns {(Placed | null | undefined)[]} see `placedBeside`
  */
 function placesFor(view, named, rest, letters, context, held) {
   const {bbox} = view.frame, room = {width: bbox.right - bbox.left, height: bbox.height}
@@ -181,7 +181,7 @@ function placesFor(view, named, rest, letters, context, held) {
   for (let inLegend = rest; ;) {
     const boxes = inLegend.length ? [legendBox(view.model, inLegend.map(widthOf), room, letters)] : []
     const placed = placedBeside(lines, sizes, room, {lines: others, boxes}, held)
-    const left = [...rest, ...named.filter((_, i) => !placed[i])]
+    const left = [...rest, ...named.filter((_, i) => placed[i] === undefined)]
     if (left.length <= inLegend.length) return placed
     inLegend = left
   }
