@@ -53,6 +53,8 @@ class HearingLoss(RealModule):
     ------
     ValueError
         If an argument is out of its range.
+    TypeError
+        If `audiogram` is neither an audiogram nor a name.
 
     Notes
     -----
@@ -85,6 +87,10 @@ class HearingLoss(RealModule):
         dtype: torch.dtype = torch.float32,
     ) -> None:
         super().__init__(dtype)
+        if not isinstance(audiogram, Audiogram | str):
+            raise TypeError(
+                f"audiogram is a {type(audiogram).__name__}; give an Audiogram, or the name of a standard one, as 'N3'"
+            )
         self.audiogram = standard_audiogram(audiogram) if isinstance(audiogram, str) else audiogram
         self.smearing, self.learnable = bool(smearing), bool(learnable)
         lower, upper = self.audiogram.broadening
