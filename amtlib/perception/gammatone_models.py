@@ -18,7 +18,7 @@ from amtlib.perception.compression import BrokenStickCompression
 from amtlib.perception.hair_cells import IHCEnvelope
 from amtlib.perception.king_modulation import King2019ModulationFilterbank
 from amtlib.perception.modulation import ModulationFilterbank
-from amtlib.perception.stages import PerceptionModel, PerceptionStages, given_channels, one_erb_apart
+from amtlib.perception.stages import PerceptionModel, given_channels, one_erb_apart
 from amtlib.scales import erb2fc, fc2erb
 
 #: Adaptation loops take 100 dB SPL as a root mean square of 1, which 94 dB SPL are in Pa
@@ -100,11 +100,9 @@ class Dau1997(PerceptionModel):
         self.adaptation = AdaptLoop(fs, "dau1997", learnable=learnable, dtype=dtype)
         self.modulation = ModulationFilterbank(fs, centre, "jepsen2008", learnable=learnable, dtype=dtype)
 
-    def _run(self, x: Tensor) -> PerceptionStages:
-        moved = self.gammatone(0.5 * x)
-        cells = self.hair_cells(moved)
-        adapted = self.adaptation(cells)
-        return PerceptionStages(None, moved, cells, adapted, self.modulation(adapted))
+    def basilar_membrane(self, x: Tensor) -> tuple[None, Tensor]:
+        """Return the channels of the halved pressure."""
+        return None, self.gammatone(0.5 * x)
 
 
 class Osses2021(PerceptionModel):
@@ -171,14 +169,12 @@ class Osses2021(PerceptionModel):
         self.adaptation = AdaptLoop(fs, "osses2021", learnable=learnable, dtype=dtype)
         self.modulation = ModulationFilterbank(fs, centre, "jepsen2008", learnable=learnable, dtype=dtype)
 
-    def _run(self, x: Tensor) -> PerceptionStages:
+    def basilar_membrane(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what comes out of the ear, and the channels."""
         ear = x * self._ear_gain
         for part in (self.headphone, self.middle_ear):
             ear = part(torch.nn.functional.pad(ear, (0, _TAKEN_OFF)))[..., _TAKEN_OFF:]
-        moved = self.gammatone(ear)
-        cells = self.hair_cells(moved)
-        adapted = self.adaptation(cells)
-        return PerceptionStages(ear, moved, cells, adapted, self.modulation(adapted))
+        return ear, self.gammatone(ear)
 
 
 class King2019(PerceptionModel):
@@ -273,8 +269,14 @@ class King2019(PerceptionModel):
         resampled: Tensor = torch.fft.irfft(spectrum, n=wanted) * (wanted / total)
         return resampled
 
-    def _run(self, x: Tensor) -> PerceptionStages:
-        moved = self.compression(self.gammatone(x))
-        cells = self.hair_cells(moved)
-        adapted = self._high_pass(cells)
-        return PerceptionStages(None, moved, cells, adapted, self._resampled(self.modulation(adapted)))
+    def basilar_membrane(self, x: Tensor) -> tuple[None, Tensor]:
+        """Return the compressed channels."""
+        return None, self.compression(self.gammatone(x))
+
+    def adapted(self, cells: Tensor) -> Tensor:
+        """Return what the high-pass filter leaves, which stands for adaptation."""
+        return self._high_pass(cells)
+
+    def internal(self, adapted: Tensor) -> Tensor:
+        """Return the internal representation, at 16 kHz."""
+        return self._resampled(super().internal(adapted))
