@@ -388,7 +388,7 @@ export interface FiguresContent {
 export interface AxisContent {
   label: string
   unit: string
-  scale: "linear" | "log" | "erb" | "names"
+  scale: "linear" | "log" | "erb" | "place" | "modulation" | "names"
 }
 
 export interface FigureAxes {
