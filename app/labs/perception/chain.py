@@ -21,13 +21,14 @@ from amtlib.perception import (
     Paulick2024,
     PerceptionModel,
 )
+from app.figures.axes import Array
 from app.labs.perception.settings import Adaptation, Cells, Chain, Change, Modulation
 
 #: Sampling rate of the lab in Hz, and by how much slower modulation is computed, as in CASP.
 FS, FACTOR = 22050, 4
 SLOW = FS / FACTOR
 #: Models, by their names.
-MODELS: dict[str, type[PerceptionModel]] = {
+MODELS: dict[str, Callable[..., PerceptionModel]] = {
     "paulick2024": Paulick2024,
     "jepsen2008": Jepsen2008,
     "dau1997": Dau1997,
@@ -60,11 +61,8 @@ def centres(model: str, count: int) -> Tensor:
 def built(chain: Chain, cells: Cells, adaptation: Adaptation, modulation: Modulation) -> PerceptionModel:
     """Return the model with its stages as they are set; its modulation filters work at `SLOW`."""
     fc = centres(chain.model, int(chain.channels))
-    model = (
-        MODELS[chain.model](FS, fc=fc, subject=chain.subject)
-        if chain.model in CASP
-        else MODELS[chain.model](FS, fc=fc)
-    )
+    whose = {"subject": chain.subject} if chain.model in CASP else {}
+    model = MODELS[chain.model](FS, fc=fc, **whose)
     if cells.cutoff != 1:
         model.hair_cells = hair_cells(model, float(cells.cutoff))
     if chain.model in ADAPTS:
@@ -142,9 +140,9 @@ def second(x: Tensor, change: Change, *, clear: bool = False) -> Tensor:
 class Meeting:
     """What adaptation makes of a simple input: times in s, levels in dB above the least one, output in model units."""
 
-    times: Tensor
-    level_db: Tensor
-    output: Tensor
+    times: Array
+    level_db: Array
+    output: Array
 
 
 #: Rate at which adaptation meets simple inputs, Hz; their greatest level and the softer one, dB above the least.
@@ -179,7 +177,8 @@ def meet(model: PerceptionModel, what: str) -> Meeting:
     else:
         inside = (times.remainder(_EVERY) < _CLICK) & (times < _CLICKS * _EVERY)
         level = torch.where(inside, _LOUD, 0.0)
-    return Meeting(times, level, adapt((least * 10.0 ** (level / 20.0)).float()).double())
+    output = adapt((least * 10.0 ** (level / 20.0)).float()).double()
+    return Meeting(times.numpy(), level.numpy(), output.numpy())
 
 
 def fluctuation(model: PerceptionModel) -> Tensor:

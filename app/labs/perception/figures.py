@@ -1,4 +1,4 @@
-"""The figures of the perception lab: a sound through each stage of a model, and what adaptation does to simple inputs."""
+"""The figures of the perception lab: a sound through each stage of a model, and adaptation to simple inputs."""
 
 import math
 from collections.abc import Callable
@@ -14,6 +14,7 @@ from app.figures import (
     FigureSet,
     Guides,
     Image,
+    Moments,
     Points,
     cells,
     compared,
@@ -21,9 +22,10 @@ from app.figures import (
     next_step,
 )
 from app.figures.axes import modulation_number
-from app.figures.theme import BLUE, GREEN, GREY, REFERENCE, SECOND, VERMILION, Style
-from app.labs.perception.chain import CASP, FS, HIGHEST, RATES, lowest
-from app.labs.perception.model import CLOSE, PerceptionLabModel as Lab
+from app.figures.theme import BLUE, GREEN, GREY, REFERENCE, VERMILION, Style
+from app.labs.perception.chain import CASP, HIGHEST, RATES, lowest
+from app.labs.perception.model import CLOSE
+from app.labs.perception.model import PerceptionLabModel as Lab
 
 _THIN = Style(BLUE, width=1.0)
 _MARK = Style("white", "dotted", 1.5)
@@ -85,11 +87,22 @@ def _adapted_title(lab: Lab) -> str:
 
 def _ladder(lab: Lab, rows: Array) -> tuple[Array, Array, Array]:
     """Return a picture of place and modulation: each column shows the filter that is nearest."""
+    columns = _nearest(lab)
+    drawn = np.where(columns < 0, 0.0, rows[:, columns])
+    return _rates(cells(_FIRST, _LAST, _COLUMNS)), lab.fc(), drawn
+
+
+def _nearest(lab: Lab) -> Array:
+    """Return the filter that each column shows, or -1 beyond the last one."""
     numbers = modulation_number(lab.rates())
     at = cells(_FIRST, _LAST, _COLUMNS)
-    nearest = np.abs(at[:, None] - numbers).argmin(-1)
-    drawn = np.where(at <= numbers[-1] + 0.5, rows[:, nearest], 0.0)
-    return _rates(at), lab.fc(), drawn
+    return np.where(at <= numbers[-1] + 0.5, np.abs(at[:, None] - numbers).argmin(-1), -1)
+
+
+def _moments(lab: Lab) -> tuple[Array, Array, float, int]:
+    """Return the modulation at all moments, as the picture goes through them."""
+    moments = lab.sorted.moments
+    return moments, _nearest(lab), lab.duration / len(moments), lab.moment_number
 
 
 def _rates(numbers: Array) -> Array:
@@ -115,7 +128,8 @@ def _difference_title(lab: Lab) -> str:
 
 
 def _spectrum(lab: Lab) -> tuple[Array, Array]:
-    return lab.rates(), lab.sorted.whole[lab.channel]
+    there = lab.heard_bands
+    return lab.rates()[there], lab.sorted.whole[lab.channel][there]
 
 
 def _spectrum_top(lab: Lab) -> tuple[float, float]:
@@ -153,14 +167,13 @@ def _met_limits(lab: Lab) -> tuple[float, float]:
 
 def _meeting(lab: Lab) -> tuple[Array, Array]:
     met = lab.meeting
-    return envelope_outline(met.output.numpy(), 0.0, float(met.times[-1]))
+    return envelope_outline(met.output, 0.0, float(met.times[-1]))
 
 
 def _given(lab: Lab) -> tuple[Array, Array]:
-    """Return the input's level, drawn so that the loudest is as high as what adaptation settles at."""
+    """Return the level of the input in dB, which is about what adaptation settles at."""
     met = lab.meeting
-    level = met.level_db.numpy()
-    return envelope_outline(level, 0.0, float(met.times[-1]))
+    return envelope_outline(met.level_db, 0.0, float(met.times[-1]))
 
 
 TIME = Axis("time", "Time", "s", lambda lab: (0.0, lab.duration), sounds=("input", "second", "a", "b"))
@@ -169,9 +182,7 @@ LADDER = Axis("modulation", "Modulation", "Hz", (-2.5, float(_rates(np.array(_LA
 ACTIVITY = Axis("activity", "Output", "model units", _met_limits)
 
 
-def _picture(
-    name: str, title: str | Callable[[Lab], str], layer: Image, *, last: bool = False
-) -> Figure:
+def _picture(name: str, title: str | Callable[[Lab], str], layer: Image, *, last: bool = False) -> Figure:
     """Return a picture over time, which lies above others with the same axis."""
     return Figure(
         name,
@@ -243,16 +254,18 @@ ADAPTED = _picture(
 )
 MODULATION = Figure(
     "modulation",
-    lambda lab: f"Modulation at {lab.moment:.2f} s (model units)",
+    "Modulation at the marked moment (model units)",
     LADDER,
     PLACE,
     [
-        Image(
+        Moments(
             "magnitude",
             lambda lab: _ladder(lab, lab.now),
             colours=_modulation_colours,
             measures="Magnitude",
             unit="model units",
+            frames=_moments,
+            sounds=("input",),
         ),
         Guides("channel", _channel, _MARK, across="y"),
     ],

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from amtlib.perception import (
+    ModulationFilterbank,
     PerceptionModel,
     band_correlations,
     decision_variable,
@@ -125,13 +126,13 @@ class PerceptionLabModel(LabModel):
         "d_prime": Measure("d′", "", 2),
         "percent_correct": Measure("Right answers", "%", 0),
         "strongest_modulation_hz": Measure("Strongest modulation of the channel", "Hz", 1),
-        "locking_percent": Measure("Hair cells follow the wave by", "%", 0),
+        "locking_percent": Measure("Swing of the hair cells, against their mean", "%", 0),
         "onset": Measure("Largest output at the onset", "model units", 0),
         "settled": Measure("Output at the end of the step", "model units", 0),
         "overshoot": Measure("Onset over what it settles at", "times", 1),
         "undershoot": Measure("Least output after the step", "model units", 0),
         "strongest_rate_hz": Measure("Rate that comes through best", "Hz", 0),
-        "slow_against_best_db": Measure("Modulation of 2 Hz against the best", "dB", 1),
+        "slow_lost_db": Measure("Modulation of 2 Hz is weaker than the best by", "dB", 1),
     }
     key_controls = ("s.level", "h.cutoff", "f.q")
     defaults: ClassVar[dict[str, Any]] = {"s.duration": 0.5}
@@ -308,17 +309,32 @@ class PerceptionLabModel(LabModel):
     @property
     def now(self) -> Array:
         """Magnitude in each channel and band at the moment that is looked at, shape ``(F, M)``."""
-        moments = self.sorted.moments
-        return moments[min(int(self.moment / self.duration * len(moments)), len(moments) - 1)]
+        return self.sorted.moments[self.moment_number]
+
+    @property
+    def moment_number(self) -> int:
+        """The number of the moment that is looked at, among those of `Sorted`."""
+        count = len(self.sorted.moments)
+        return min(int(self.moment / self.duration * count), count - 1)
+
+    @property
+    def heard_bands(self) -> Array:
+        """Which modulation filters the channel that is looked at has, shape ``(M,)``, bool."""
+        filters = self.model().modulation
+        if isinstance(filters, ModulationFilterbank):
+            return filters.present[self.channel].numpy()
+        return np.ones(len(self.rates()), dtype=bool)
 
     @property
     def close(self) -> tuple[Array, Array, Array]:
         """Times in s, motion and hair-cell output of the channel around the moment, each relative to its largest."""
-        first = min(max(round((self.moment - CLOSE / 2) * FS), 0), max(len(self.sound()) - round(CLOSE * FS), 0))
+        first = min(
+            max(round((self.moment - CLOSE / 2) * FS), 0), max(len(self.sound()) - round(CLOSE * FS), 0)
+        )
         window = slice(first, first + round(CLOSE * FS))
         moved, cells = (x[self.channel, window].numpy() for x in (self.moved(), self.followed()))
         times = (first + np.arange(len(moved))) / FS
-        return times, *(x / (np.abs(x).max() or 1.0) for x in (moved, cells))
+        return times, moved / (np.abs(moved).max() or 1.0), cells / (np.abs(cells).max() or 1.0)
 
     @property
     def meeting(self) -> Meeting:
@@ -373,7 +389,7 @@ class PerceptionLabModel(LabModel):
         met, found = self.meeting, self.fluctuations
         inside = met.level_db == met.level_db.max()
         onset = float(met.output[inside].max())
-        last = int(inside.nonzero()[-1])
+        last = int(inside.nonzero()[0][-1])
         settled, after = float(met.output[last]), met.output[last:]
         best = int(found.argmax())
         whole = self.sorted.whole[self.channel]
@@ -390,7 +406,7 @@ class PerceptionLabModel(LabModel):
             "overshoot": onset / settled if settled > 0.0 else math.nan,
             "undershoot": float(after.min()),
             "strongest_rate_hz": float(RATES[best]),
-            "slow_against_best_db": 20.0 * math.log10(found[0] / found[best]),
+            "slow_lost_db": 20.0 * math.log10(found[best] / found[0]),
         }
 
     def _strongest(self, whole: Array) -> int:
@@ -417,9 +433,7 @@ class PerceptionLabModel(LabModel):
 
     def code(self) -> str:
         """Return a script that reproduces the lab's numbers with the present settings."""
-        return script(
-            self.stimulus, self.chain, self.cells, self.adaptation, self.modulation, self.change
-        )
+        return script(self.stimulus, self.chain, self.cells, self.adaptation, self.modulation, self.change)
 
 
 def _means(x: Tensor, count: int = MOMENTS) -> Tensor:

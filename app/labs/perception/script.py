@@ -3,14 +3,14 @@
 from app.labs.perception.chain import (
     ADAPTS,
     CASP,
-    FACTOR,
-    FS,
-    KING_TOP,
-    MODELS,
     CLEAR_LEVEL,
     CLEAR_TONE,
-    lowest,
+    FACTOR,
+    FS,
     HIGHEST,
+    KING_TOP,
+    MODELS,
+    lowest,
 )
 from app.labs.perception.settings import Adaptation, Cells, Chain, Change, Modulation
 from app.stimulus import Stimulus
@@ -25,9 +25,9 @@ def script(
     change: Change,
 ) -> str:
     """Return a script that reproduces the stages of the model, and the observer's answer where two sounds differ."""
-    kind = MODELS[chain.model].__name__
-    subject = f", subject={chain.subject!r}" if chain.model in CASP else ""
+    kind = getattr(MODELS[chain.model], "__name__", chain.model)
     decides = change.kind != "none" and chain.model in ADAPTS
+    subject = f", subject={chain.subject!r}" if chain.model in CASP else ""
     lines = [
         "import math",
         "",
@@ -35,7 +35,7 @@ def script(
         "",
         "import amtlib",
         "from amtlib import scales, signals",
-        "from amtlib.perception import *",
+        f"from amtlib.perception import {', '.join(_names(kind, chain, cells, decides))}",
         "from amtlib.perception.downsampling import Downsampling",
         "",
         f"fs = {FS}",
@@ -69,11 +69,29 @@ def script(
             "_, _, clear_adapted, clear_internal = stages(clear)",
             "channels = region_of_interest(clear_adapted - adapted, fs, model.fc)",
             f"made = template(clear_internal, internal, fs / {FACTOR})",
-            f"bands = band_correlations(internal2 - internal, made, model.fc, model.modulation.mfc, channels)",
+            "bands = band_correlations(internal2 - internal, made, model.fc, model.modulation.mfc, channels)",
             f"decision = decision_variable(bands, torch.zeros_like(bands), fs / {FACTOR})",
             f"correct = probability_correct(float(decision), 3, {version!r})",
         ]
     return "\n".join([*lines, ""])
+
+
+def _names(kind: str, chain: Chain, cells: Cells, decides: bool) -> list[str]:
+    """Return what the script imports from `amtlib.perception`."""
+    found = {kind, "King2019ModulationFilterbank" if chain.model == "king2019" else "ModulationFilterbank"}
+    if chain.model in ADAPTS:
+        found.add("AdaptLoop")
+    if float(cells.cutoff) != 1.0 and chain.model != "paulick2024":
+        found.add("IHCEnvelope")
+    if decides:
+        found |= {
+            "band_correlations",
+            "decision_variable",
+            "probability_correct",
+            "region_of_interest",
+            "template",
+        }
+    return sorted(found)
 
 
 def _cells(chain: Chain, cells: Cells) -> list[str]:

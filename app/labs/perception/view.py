@@ -17,7 +17,8 @@ _GRID = """
            grid-template-areas: "waveform corner" "motion modulation" "cells observer" "adapted meets" "close close"; }
 @container (max-width: 699px) {
   .figures { grid-template-columns: minmax(0, 1fr);
-             grid-template-areas: "motion" "corner" "modulation" "observer" "cells" "adapted" "meets" "close" "waveform"; }
+             grid-template-areas: "motion" "corner" "modulation" "observer" "cells" "adapted" "meets" "close"
+                                  "waveform"; }
 }
 """
 

@@ -9,6 +9,7 @@ import {freshId, make} from "./dom.js"
 import {startEngine} from "./engine.js"
 import {describeFigures} from "./describe.js"
 import {projector} from "./film.js"
+import {follower} from "./moments.js"
 import {guardLeaving} from "./leaving.js"
 import {paint} from "./paint.js"
 import {showNumbers} from "./readout.js"
@@ -62,7 +63,8 @@ export async function figures(model, el, store) {
   store.receivers.corner?.()
   const targets = plots.map((figure) => make("div", {"data-name": figure.name}))
   grid.append(...targets)
-  const films = content.films.map((film) => projector(document, film, grid, store))
+  const films = [...content.films.map((film) => projector(document, film, grid, store)),
+    ...content.moments.map((picture) => follower(document, picture, store))]
   /** @param {NonNullable<Scene["films"]>} fresh */
   const show = (fresh) => { for (const film of films) film.take(fresh) }
   show(first)
