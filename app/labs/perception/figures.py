@@ -254,7 +254,7 @@ ADAPTED = _picture(
 )
 MODULATION = Figure(
     "modulation",
-    "Modulation at the marked moment (model units)",
+    "Modulation at the marked moment",
     LADDER,
     PLACE,
     [

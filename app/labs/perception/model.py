@@ -48,6 +48,8 @@ _VARIANCES = {"paulick2024": 40.0, "jepsen2008": 130.0}
 LONGEST, MOMENTS = 2.0, 200
 #: Intervals of a trial.
 INTERVALS = 3
+#: Pictures over time are means over so long, s, that cycles of 250 Hz and more leave no trace in them.
+_WINDOW = 0.008
 #: How much of a channel is drawn close up, s.
 CLOSE = 0.03
 #: Highest frequency of a tone in Hz.
@@ -437,7 +439,15 @@ class PerceptionLabModel(LabModel):
 
 
 def _means(x: Tensor, count: int = MOMENTS) -> Tensor:
-    """Return the means of stretches of equal length along the last axis, at most so many of them."""
+    """Return weighted means along the last axis around at most so many moments, in each of which no cycle is left."""
     length = max(math.ceil(x.shape[-1] / count), 1)
-    whole = x.shape[-1] // length * length
-    return x[..., :whole].unflatten(-1, (-1, length)).mean(-1)
+    width = max(2 * length, round(_WINDOW * FS) // 2 * 2)
+    window = torch.hann_window(width, periodic=True, dtype=x.dtype).reshape(1, 1, -1)
+    rows = x.reshape(-1, 1, x.shape[-1])
+    # The first window's middle is that of the first moment
+    before, after = width // 2 - length // 2, width
+    both = torch.cat([rows, torch.ones_like(rows[:1])])
+    sums = torch.nn.functional.conv1d(torch.nn.functional.pad(both, (before, after)), window, stride=length)[
+        ..., : x.shape[-1] // length
+    ]
+    return (sums[:-1] / sums[-1:].clamp_min(1e-6)).reshape(*x.shape[:-1], -1)

@@ -15,10 +15,27 @@ from app.page.view import LabView
 _GRID = """
 .figures { grid-template-columns: minmax(0, 3fr) minmax(0, 2fr);
            grid-template-areas: "waveform corner" "motion modulation" "cells observer" "adapted meets" "close close"; }
+/* What a lesson is about stands at the top, and has the width. */
+.figures[data-lead="close"] {
+  grid-template-areas: "waveform corner" "close close" "motion modulation" "cells observer" "adapted meets"; }
+.figures[data-lead="meeting"], .figures[data-lead="transfer"] {
+  grid-template-areas: "waveform corner" "meets meets" "motion modulation" "cells observer" "adapted close"; }
+.figures[data-lead="modulation"], .figures[data-lead="difference"], .figures[data-lead="spectrum"] {
+  grid-template-columns: repeat(2, minmax(0, 1fr)); }
+.figures[data-lead="difference"], .figures[data-lead="spectrum"] {
+  grid-template-areas: "waveform corner" "motion observer" "cells modulation" "adapted meets" "close close"; }
 @container (max-width: 699px) {
-  .figures { grid-template-columns: minmax(0, 1fr);
+  .figures, .figures[data-lead] { grid-template-columns: minmax(0, 1fr);
              grid-template-areas: "motion" "corner" "modulation" "observer" "cells" "adapted" "meets" "close"
                                   "waveform"; }
+  .figures[data-lead="close"] { grid-template-areas: "close" "corner" "motion" "cells" "adapted" "modulation" "observer"
+                                                     "meets" "waveform"; }
+  .figures[data-lead="meeting"], .figures[data-lead="transfer"] {
+    grid-template-areas: "meets" "corner" "adapted" "motion" "cells" "modulation" "observer" "close" "waveform"; }
+  .figures[data-lead="modulation"] {
+    grid-template-areas: "modulation" "corner" "motion" "observer" "cells" "adapted" "meets" "close" "waveform"; }
+  .figures[data-lead="difference"], .figures[data-lead="spectrum"] {
+    grid-template-areas: "observer" "corner" "motion" "modulation" "cells" "adapted" "meets" "close" "waveform"; }
 }
 """
 
