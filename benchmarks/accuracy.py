@@ -30,6 +30,7 @@ from amtlib import (
     SpecificLoudness,
     scales,
 )
+from amtlib.perception import band_correlations, decision_variable, probability_correct, template
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "tests" / "data"
@@ -47,6 +48,7 @@ MEANS = {
     "Adaptation loops": "How a nerve adapts (adaptation loops)",
     "Modulation filters": "How changes in loudness are sorted by their rate (modulation filters)",
     "CASP of 2024, sound to representation": "From sound to what the brain is given (CASP of 2024)",
+    "Decisions": "How sure a listener is, from what the brain is given (CASP)",
     "Specific loudness (Moore 2016)": "From excitation to loudness (Moore 2016)",
     "Loudness model (Moore 2016), audio to sone": "From sound to loudness in sone (Moore 2016)",
     "Specific loudness (Glasberg 2002)": "From excitation to loudness (Glasberg 2002)",
@@ -238,6 +240,28 @@ def revised_casp(dtype: torch.dtype) -> float:
     return worst
 
 
+def decisions() -> float:
+    data, worst = np.load(DATA / "decision.npz"), 0.0
+    fs, fc, mfc = float(data["rep/fsR"]), data["rep/fc"], data["rep/mfc"]
+
+    def representation(name: str) -> torch.Tensor:
+        return torch.from_numpy(np.nan_to_num(data[f"rep/{name}"].transpose(1, 2, 0)))
+
+    difference = representation("tmpl")
+    made = template(difference, torch.zeros_like(difference), fs)
+    for version in ("paulick2024", "jepsen2008"):
+        target, masker = (
+            band_correlations(representation(name), made, fc, mfc, None, version) for name in ("tar", "mask")
+        )
+        truth = float(data[f"{version}/fin"][2])
+        worst = max(worst, abs(float(decision_variable(target, masker, fs)) - truth) / abs(truth))
+        for column, intervals in enumerate((2, 3, 4)):
+            found = probability_correct(data["mue"], intervals, version).numpy()
+            expected = data[f"{version}/prob"][:, column]
+            worst = max(worst, float((np.abs(found - expected) / expected).max()))
+    return worst
+
+
 def measure() -> Iterator[Measured]:
     toolbox = "Auditory Modeling Toolbox 1.2"
     cascade = "80-bit recursive cascade of the toolbox’s coefficients"
@@ -270,6 +294,7 @@ def measure() -> Iterator[Measured]:
             strict=True,
         ):
             yield Measured(f"{what}, {kind}", newer, function(dtype), of, limit)
+    yield Measured("Decisions, float64", newer, decisions(), "the value", 1e-11)
     loudest = "the sound’s loudness"
     for dtype, limit in ((torch.float64, 1e-7), (torch.float32, 1e-4)):
         kind = str(dtype).removeprefix("torch.")

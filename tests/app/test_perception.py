@@ -1,4 +1,4 @@
-"""The perception lab: its stages are the library's, its script gives its numbers, and a change keeps what is before it."""
+"""The perception lab: its stages are the library's, and a change keeps what is before it."""
 
 import math
 from typing import Any
@@ -160,7 +160,9 @@ def test_the_moment_in_silence_is_the_one_that_the_picture_shows(model: str, q: 
     still = film["packed"][film["still"]].reshape(len(places), bands).astype(float)
     drawn = np.where(film["columns"] < 0, 0.0, still[:, film["columns"]])
     step = (film["high"] - film["low"]) / 255
-    np.testing.assert_allclose(film["low"] + drawn * step, np.clip(shown, 0.0, film["high"]), atol=0.51 * step)
+    np.testing.assert_allclose(
+        film["low"] + drawn * step, np.clip(shown, 0.0, film["high"]), atol=0.51 * step
+    )
     assert FIGURES.moments() == [{"source": "modulation/magnitude", "sounds": ["input"]}]
 
 

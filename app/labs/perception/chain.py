@@ -147,12 +147,13 @@ class Meeting:
 
 #: Rate at which adaptation meets simple inputs, Hz; their greatest level and the softer one, dB above the least.
 _RATE, _LOUD, _SOFT = 8000, 60.0, 30.0
-#: A step lasts, and stands after; clicks are so long and so far apart; modulation lasts. All in s.
+#: A step lasts, and stands after; clicks are so long and so far apart; modulation lasts, and is
+#: heard when it has settled. All in s; the depth of modulation.
 _BEFORE, _STEP, _AFTER = 0.2, 0.6, 0.4
 _CLICK, _EVERY, _CLICKS = 0.005, 0.1, 10
-_MODULATED, _DEPTH = 2.0, 0.5
+_MODULATED, _HEARD, _DEPTH = 1.5, 1.0, 0.5
 #: Rates of the modulation in Hz.
-RATES = tuple(2.0 * 100.0 ** (k / 12) for k in range(13))
+RATES = tuple(2.0 * 10.0 ** (k / 4) for k in range(9))
 
 
 def one_channel(model: PerceptionModel) -> tuple[Callable[[Tensor], Tensor], float]:
@@ -188,5 +189,5 @@ def fluctuation(model: PerceptionModel) -> Tensor:
     rates = torch.tensor(RATES, dtype=torch.float64)[:, None]
     peak = least * 10.0 ** (_LOUD / 20.0) / (1.0 + _DEPTH)
     out = adapt((peak * (1.0 + _DEPTH * torch.sin(2.0 * math.pi * rates * times))).float()).double()
-    steady = out[:, round(_MODULATED / 2 * _RATE) :]
+    steady = out[:, -round(_HEARD * _RATE) :]
     return (steady - steady.mean(-1, keepdim=True)).square().mean(-1).sqrt()

@@ -75,8 +75,7 @@ def _adapted_colours(lab: Lab) -> tuple[float, float]:
 
 
 def _motion_title(lab: Lab) -> str:
-    what = "Velocity of the cochlea" if lab.chain.model in CASP else "Output of the filters"
-    return f"Cochleagram: {what.lower()} ({_UNIT[lab.chain.model in CASP][1]})"
+    return f"Cochleagram ({_UNIT[lab.chain.model in CASP][1]})"
 
 
 def _adapted_title(lab: Lab) -> str:
@@ -277,7 +276,7 @@ SPECTRUM = Figure(
     "spectrum",
     lambda lab: f"All of the sound, channel {_channel(lab):.0f} Hz",
     LADDER,
-    Axis("strength", "Modulation", "model units", _spectrum_top),
+    Axis("strength", "Strength", "model units", _spectrum_top),
     [
         *compared(Curve("strength", _spectrum), "A, pinned"),
         Points("bands", _spectrum, Style(BLUE, width=6)),

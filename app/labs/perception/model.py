@@ -293,7 +293,9 @@ class PerceptionLabModel(LabModel):
 
         def make() -> Sorted:
             found = self.internal()
-            moments = _means(found.abs(), MOMENTS // 4).movedim(-1, 0)
+            length = math.ceil(found.shape[-1] / (MOMENTS // 4))
+            parts = found[..., : found.shape[-1] // length * length].unflatten(-1, (-1, length))
+            moments = parts.abs().mean(-1).movedim(-1, 0)
             whole = found.square().mean(-1).sqrt()
             return Sorted(self.rates(), moments.numpy(), whole.numpy())
 
@@ -438,9 +440,9 @@ class PerceptionLabModel(LabModel):
         return script(self.stimulus, self.chain, self.cells, self.adaptation, self.modulation, self.change)
 
 
-def _means(x: Tensor, count: int = MOMENTS) -> Tensor:
-    """Return weighted means along the last axis around at most so many moments, in each of which no cycle is left."""
-    length = max(math.ceil(x.shape[-1] / count), 1)
+def _means(x: Tensor) -> Tensor:
+    """Return weighted means along the last axis around `MOMENTS` at most, in which no cycle is left."""
+    length = max(math.ceil(x.shape[-1] / MOMENTS), 1)
     width = max(2 * length, round(_WINDOW * FS) // 2 * 2)
     window = torch.hann_window(width, periodic=True, dtype=x.dtype).reshape(1, 1, -1)
     rows = x.reshape(-1, 1, x.shape[-1])
