@@ -220,7 +220,7 @@ WAVEFORM = Figure(
         Curve("first", lambda lab: _wave(lab, "first"), _THIN, "first"),
     ],
     height=104,
-    zooms="x",
+    zooms="",
 )
 
 
@@ -271,6 +271,7 @@ MODULATION = Figure(
     height=210,
     grid=False,
     pointable=True,
+    zooms="",
 )
 SPECTRUM = Figure(
     "spectrum",
@@ -306,6 +307,7 @@ DIFFERENCE = Figure(
     grid=False,
     area="observer",
     pointable=True,
+    zooms="",
 )
 MEETING = Figure(
     "meeting",
@@ -323,6 +325,7 @@ MEETING = Figure(
     shown=_is("step", "clicks"),
     height=234,
     legend="top_right",
+    zooms="x",
     area="meets",
 )
 TRANSFER = Figure(
