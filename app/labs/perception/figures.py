@@ -219,7 +219,7 @@ WAVEFORM = Figure(
         ),
         Curve("first", lambda lab: _wave(lab, "first"), _THIN, "first"),
     ],
-    height=104,
+    height=150,
     zooms="",
 )
 
@@ -253,7 +253,7 @@ ADAPTED = _picture(
 )
 MODULATION = Figure(
     "modulation",
-    "Modulation at the marked moment",
+    "Modulation, this moment",
     LADDER,
     PLACE,
     [
@@ -275,7 +275,7 @@ MODULATION = Figure(
 )
 SPECTRUM = Figure(
     "spectrum",
-    lambda lab: f"All of the sound, channel {_channel(lab):.0f} Hz",
+    lambda lab: f"The whole sound at {_channel(lab):.0f} Hz",
     LADDER,
     Axis("strength", "Strength", "model units", _spectrum_top),
     [
@@ -312,9 +312,7 @@ DIFFERENCE = Figure(
 MEETING = Figure(
     "meeting",
     lambda lab: (
-        "What adaptation makes of clicks"
-        if lab.look.experiment == "clicks"
-        else "What adaptation makes of a step of 30 dB"
+        "Adaptation meets clicks" if lab.look.experiment == "clicks" else "Adaptation meets a step of 30 dB"
     ),
     Axis("meeting_time", "Time", "s", lambda lab: (0.0, float(lab.meeting.times[-1]))),
     ACTIVITY,
@@ -330,7 +328,7 @@ MEETING = Figure(
 )
 TRANSFER = Figure(
     "transfer",
-    "What adaptation leaves of modulation",
+    "Adaptation meets modulation",
     Axis("rate", "Rate of the modulation", "Hz", (1.8, 220.0), "log"),
     Axis(
         "fluctuation",
