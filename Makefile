@@ -9,7 +9,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install
 INPUTS := pyproject.toml constraints.txt
 
-.PHONY: serve test notebooks notebooks-refresh format constraints clean
+.PHONY: serve test docs notebooks notebooks-refresh format constraints clean
 
 serve: $(VENV)/app.stamp
 	$(BIN)/amtlab serve --port $(PORT) $(ARGS)
@@ -19,6 +19,9 @@ test: $(VENV)/test.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest -q -n $(JOBS) --dist loadfile --nbval --nbval-sanitize-with notebooks/sanitize.cfg $(ARGS)
+
+docs: $(VENV)/docs.stamp
+	$(BIN)/python docs/build.py $(ARGS)
 
 notebooks: $(VENV)/notebooks.stamp
 	$(BIN)/jupyter lab notebooks $(ARGS)
@@ -31,7 +34,7 @@ format: $(VENV)/test.stamp
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist docs/_build
 
 # One environment, made when missing; each stamp says which extras it holds and is older than no input.
 $(BIN)/python:
@@ -54,6 +57,11 @@ $(VENV)/test.stamp: $(INPUTS) locks/test.txt tests/js/npm.py | $(BIN)/python
 $(VENV)/notebooks.stamp: $(INPUTS) locks/notebooks.txt | $(BIN)/python
 	$(PIP) --require-hashes --no-deps -r locks/notebooks.txt
 	$(PIP) --no-build-isolation -c constraints.txt -e '.[app,notebooks]'
+	@touch $@
+
+$(VENV)/docs.stamp: $(INPUTS) locks/docs.txt | $(BIN)/python
+	$(PIP) --require-hashes --no-deps -r locks/docs.txt
+	$(PIP) --no-build-isolation -c constraints.txt -e '.[app,notebooks,docs]'
 	@touch $@
 
 # Newest versions and their hashes; ARGS="--upgrade-package NAME" for one package alone.

@@ -1,4 +1,4 @@
-"""What `amtlab serve` can be asked for: declared once for the command, its help, the server and README's table."""
+"""What `amtlib serve` can be asked for: declared once for the command, its help, the server and the documentation."""
 
 import argparse
 import ipaddress
@@ -116,6 +116,29 @@ def _folder(text: str) -> str:
     return text
 
 
+#: How a file begins that SQLite wrote, and where in it the number stands by which the listening test marks its own.
+_SQLITE, _MARK_AT, _MARK = b"SQLite format 3\0", 68, 0x414D544C.to_bytes(4, "big")
+
+
+def _results(text: str) -> str:
+    """Return the path of a file of results that can be written: a new one, or one of the listening test's own."""
+    fix = "give a new file in a folder that is there, such as results.sqlite"
+    folder = os.path.dirname(os.path.abspath(text))
+    if not os.path.isdir(folder):
+        raise argparse.ArgumentTypeError(f"{text!r} cannot be made, for {folder} is no folder; {fix}")
+    try:
+        with open(text, "ab+") as file:
+            file.seek(0)
+            head = file.read(_MARK_AT + 4)
+    except OSError as problem:
+        raise argparse.ArgumentTypeError(f"{text!r} cannot be written ({problem.strerror}); {fix}") from None
+    if head and not (head.startswith(_SQLITE) and head[_MARK_AT:] == _MARK):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} holds something else than results of a listening test; {fix}"
+        )
+    return text
+
+
 def _option(
     default: Any, help: str, parse: Callable[[str], Any] | None = None, name: str = "", **settings: Any
 ) -> Any:
@@ -130,7 +153,7 @@ def _option(
 
 @dataclass(frozen=True)
 class ServeOptions:
-    """What `amtlab serve` was asked to do; ``amtlab serve --help`` and README describe each option.
+    """What `amtlab serve` was asked to do; ``amtlab serve --help`` and docs/pages/howto/serving.md say what each does.
 
     ``processes``, ``trainings`` and ``scheduler`` are None, None and ``""`` for what suits the machine.
 
@@ -189,6 +212,12 @@ class ServeOptions:
         "a folder of YAML files with a course's own lessons, beside those of the labs",
         _folder,
         metavar="FOLDER",
+    )
+    results: str = _option(
+        "",
+        "keep the runs, rooms and results of the listening test in this file (default: they end with the server)",
+        _results,
+        metavar="FILE",
     )
     access_log: str = _option(
         "", "write a JSON line for each request, with nothing about a person", metavar="FILE"

@@ -253,6 +253,7 @@ def _environment(options: ServeOptions, processes: int) -> dict[str, str]:
     environment["AMTLAB_PROCESSES"] = str(processes)
     environment["AMTLAB_FRAMES"] = " ".join(options.frames)
     environment["AMTLAB_LESSONS"] = str(Path(options.lessons).absolute()) if options.lessons else ""
+    environment["AMTLAB_RESULTS"] = str(Path(options.results).absolute()) if options.results else ""
     environment["AMTLAB_ACCESS_LOG"] = str(Path(options.access_log).absolute()) if options.access_log else ""
     if options.trainings is not None:
         environment["AMTLAB_TRAININGS"] = str(options.trainings)
@@ -447,6 +448,8 @@ def serve(options: ServeOptions) -> int:
         inherit = (lifeline, warm_end)
     print("Starting the labs ...", flush=True)
     with tempfile.TemporaryDirectory(prefix="amtlab-pages-") as folder, _signals_raise():
+        # One file for all processes, which goes when the command ends.
+        environment["AMTLAB_RESULTS"] = environment["AMTLAB_RESULTS"] or str(Path(folder) / "runs.sqlite")
         server = None
         try:
             server = subprocess.Popen(

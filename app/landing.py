@@ -19,6 +19,8 @@ from app.page.view import LabView
 
 STYLE = (Path(__file__).parent / "static" / "landing.css").read_text(encoding="utf-8")
 _EVIDENCE = Path(__file__).with_name("evidence.yaml")
+#: Where `make docs` puts the documentation.
+DOCUMENTATION = Path(__file__).resolve().parents[1] / "docs" / "_build" / "html"
 #: Most cards beside each other.
 _MOST_IN_ROW = 3
 #: A chapter's number at the beginning of a title: the list has numbers of its own.
@@ -41,6 +43,12 @@ def landing_html(labs: Labs) -> str:
   you have: each lesson takes some minutes, asks something, and measures whether you have found it.</p>
 </section>
 <section class="cards" aria-label="Labs">{cards}</section>
+<section class="hero">
+  <h2><a href="listen">You and a model take the same test</a></h2>
+  <p>Ten listening experiments of a few minutes: find your threshold, see that of a model of the ear that took the
+  same test, with and without its outer hair cells, and what is known of people. For a class, open a room: its
+  thresholds gather in a histogram while they come.</p>
+</section>
 <section>
   <h2>How do we know?</h2>
   <p>Nothing here is drawn by hand: each picture is computed from a published model of hearing. Whenever the tests run,
@@ -52,10 +60,17 @@ def landing_html(labs: Labs) -> str:
   <p>The whole state of a lab is in its address: set it up, press <b>Copy link</b>, and the class opens what you see.
   <b>QR code</b> shows it to the room. <b>Make a lesson</b> adds text, questions, a task and what students need not see;
   it is kept in a link or a file. Your own sounds stay in your session and, for a day, in your browser. Each lab shows
-  the code behind its picture: Python, with <code>amtlib</code>.</p>
+  the code behind its picture: Python, with <code>amtlib</code>.{_documentation()}</p>
   <p class="fine">{SITE} {__version__}. Works without internet: nothing is fetched from elsewhere.</p>
 </section>
 </article>"""
+
+
+def _documentation() -> str:
+    """Return a sentence with a link to the documentation, where it has been built."""
+    if not (DOCUMENTATION / "index.html").is_file():
+        return ""
+    return " <a href='docs/'>The documentation</a> has tutorials, recipes, and every part of it."
 
 
 def in_rows(count: int) -> list[int]:

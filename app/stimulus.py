@@ -173,6 +173,9 @@ class Stimulus(Settings):
         """Decodes a file for `accept`, in any thread or process: it depends on nothing of this object but its rates."""
         return partial(decode_upload, rates=self.rates)
 
+    #: One channel is made of all.
+    mixes = True
+
     @property
     def upload_name(self) -> str | None:
         """Name of the file that was dropped in, if any."""

@@ -16,7 +16,7 @@ from typing import Any
 from amtlib.jobs import Cancelled, Context, OverBudget, QueueFull, WorkerDied
 from amtlib.jobs import Job as PoolJob
 from app.page.background import Background, in_turn, loop_of
-from app.pool import SHORT_WORK
+from app.pool import SHORT_WORK, LabPool
 
 _LOG = logging.getLogger("amtlab")
 
@@ -45,6 +45,8 @@ class Job:
         Called on the page's side with what has been found so far.
     done : bool
         Whether the result is there already.
+    pool : LabPool, optional
+        What does it; `SHORT_WORK` unless given.
     """
 
     label: str
@@ -53,6 +55,7 @@ class Job:
     arguments: tuple[Any, ...]
     take: Callable[[Any], None]
     done: bool
+    pool: LabPool | None = None
 
 
 def go_through(context: Context, steps: Callable[..., Iterator[tuple[float, Any]]], arguments: Any) -> Any:
@@ -138,7 +141,7 @@ class Work:
 
     async def _run(self) -> None:
         try:
-            pool = await asyncio.to_thread(SHORT_WORK.open)
+            pool = await asyncio.to_thread((self.job.pool or SHORT_WORK).open)
             if not self.running:
                 return
             handle = pool.submit(go_through, self.job.steps, self.job.arguments, owner=self._owner)

@@ -1,6 +1,6 @@
 """How fast hair cells, adaptation and modulation filters are, beside plain loops of torch as a rival has them; and
 how long a model takes to listen to an experiment.
-Run: ``python benchmarks/perception.py [--seconds 0.2]`` from the checkout (with the ``perception`` extra); minutes.
+Run: ``python benchmarks/perception.py [--seconds 0.2]`` from the checkout (with the ``perception`` extra); 2 minutes.
 Not a test: figures depend on the machine and on who else uses it. Compare within one run.
 
 The rivals, written plainly here, do the same a sample at a time on all channels at once. They run on a part of the
@@ -137,13 +137,15 @@ def main() -> None:
         x = noise.relu()[:, : int(module.fs)]
         module(x)
         print(f"{name:22s}{seconds(lambda m=module, x=x: m(x), 3):9.3f}")
-    print("whole models, 1 s of one sound")
+    print("whole models, 1 s of one sound; and in a stream, in chunks of 100 ms")
     for kind in (Dau1997, Osses2021, King2019, Paulick2024):
         model, x = kind(FS), 0.02 * noise[0]
         model(x)
         taken = seconds(lambda m=model, x=x: m(x), 3)
-        target = f"{WHOLE[kind.__name__]:9.3f}" if kind.__name__ in WHOLE else ""
-        print(f"{f'{kind.__name__} ({model.num_channels})':22s}{taken:9.3f}{target}")
+        live = model.stream()
+        chunked = seconds(lambda s=live, x=x: [*map(s.process, x.split(FS // 10)), s.finish()], 3)
+        target = f"{WHOLE[kind.__name__]:9.3f}" if kind.__name__ in WHOLE else 9 * " "
+        print(f"{f'{kind.__name__} ({model.num_channels})':22s}{taken:9.3f}{target}{chunked:9.3f}")
     print("a run of 60 trials of 3 intervals of 500 ms, 2 down and 1 up, Paulick2024 (50 channels)")
     for name in ("intensity_discrimination", "tone_in_noise"):
         question = experiment(name)

@@ -15,14 +15,21 @@ ROOT = Path(__file__).resolve().parents[1]
 CONSTRAINTS = ROOT / "constraints.txt"
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 # What each environment of the Makefile holds.
-LOCKS = {"app": ["app"], "notebooks": ["app", "notebooks"], "test": ["app", "notebooks", "test"]}
+LOCKS = {
+    "app": ["app"],
+    "notebooks": ["app", "notebooks"],
+    "test": ["app", "notebooks", "test"],
+    "docs": ["app", "notebooks", "docs"],
+}
+#: Extras whose packages stand in their lock alone: whoever serves or tests does without them.
+APART = {"docs"}
 CUDA = re.compile(r"^((?:cuda-|nvidia-|triton)[a-z0-9-]*)==.*\n", re.MULTILINE)
 
 ABOUT_CONSTRAINTS = """\
 # Every package of every environment at the one version it was tested with, for Python 3.11 and newer on any platform;
-# behind it, who asks for it. Renew with `make constraints` (README, "The versions").
-# A GPU user replaces the torch line (README, "On a GPU"). CUDA packages are missing on purpose: each build of torch
-# names its own. Hashes stand in locks/, for pip refuses `-e .` together with constraints that have some.
+# behind it, who asks for it. Renew with `make constraints` (docs/pages/howto/install.md, "The versions").
+# A GPU user replaces the torch line (docs/pages/howto/gpu.md). CUDA packages are missing on purpose: each build of
+# torch names its own. Hashes stand in locks/, for pip refuses `-e .` together with constraints that have some.
 # panel 1.9 and bokeh 3.9 are the last for Python 3.11; panel 1.10 with bokeh 3.10, numpy 2.5 and scipy 1.18 need 3.12.
 """
 ABOUT_LOCKS = """\
@@ -47,7 +54,9 @@ def main() -> None:
         build.write_text("\n".join(PYPROJECT["build-system"]["requires"]))
         versions.write_text(CONSTRAINTS.read_text())
         upgrade = sys.argv[1:] or ["--upgrade"]
-        resolve(versions, "--all-extras", "--annotation-style", "line", "-c", str(kept), *upgrade)
+        extras = PYPROJECT["project"]["optional-dependencies"].keys() - APART
+        together = [f"--extra={extra}" for extra in sorted(extras)]
+        resolve(versions, *together, "--annotation-style", "line", "-c", str(kept), *upgrade)
         unlocked = ["torch", *CUDA.findall(versions.read_text())]
         lines = re.sub(r" \(pyproject.toml\)|, -c [^\s,]+", "", CUDA.sub("", versions.read_text()))
         versions.write_text(ABOUT_CONSTRAINTS + lines)

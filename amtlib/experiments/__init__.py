@@ -15,10 +15,12 @@ from amtlib.experiments.discrimination import (
     SpectralRipple,
 )
 from amtlib.experiments.experiment import Experiment, Trial, Variable
+from amtlib.experiments.headphones import headphone_trial, huggins_pitch
 from amtlib.experiments.model_observer import Decision, ModelObserver
 from amtlib.experiments.observers import ExternalObserver, Observer, SimulatedObserver
 from amtlib.experiments.procedures import PROCEDURES, Procedure, Psi, Tracker, UpDown
 from amtlib.experiments.psychometric import PsychometricFit, PsychometricFunction, fit_psychometric
+from amtlib.experiments.rendering import interval_files
 from amtlib.experiments.run import Answered, Run
 from amtlib.experiments.temporal import AMDetection, AMMasking, GapDetection
 
@@ -53,4 +55,7 @@ __all__ = [
     "Variable",
     "experiment",
     "fit_psychometric",
+    "headphone_trial",
+    "huggins_pitch",
+    "interval_files",
 ]

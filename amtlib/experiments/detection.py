@@ -34,7 +34,7 @@ class ToneInQuiet(Experiment):
         Of the tone, Hz.
     duration, ramp : float
         Of the tone and of its rise and fall, s.
-    intervals, pause, before, after, rove, fs
+    intervals, pause, before, after, rove, fs, loudest
         As for :class:`Experiment`.
 
     Examples
@@ -50,6 +50,11 @@ class ToneInQuiet(Experiment):
     frequency: float = quantity(1000.0, 100.0, 10000.0, "Hz", "Frequency")
     duration: float = quantity(0.3, 0.02, 2.0, "s", "Duration")
     ramp: float = quantity(0.02, 0.001, 0.1, "s", "Rise and fall")
+
+    @property
+    def tones(self) -> tuple[str, ...]:
+        """Return the names of the frequencies."""
+        return ("frequency",)
 
     @property
     def variable(self) -> Variable:
@@ -102,8 +107,15 @@ class _InNoise(Experiment):
                 f"{{rove}} = {self.rove:g} dB changes intervals, and continuous noise has none: set {{rove}} to 0 or "
                 "{masker} to 'gated'"
             )
+        for band in self.bands:
+            check_band(*band, self.fs, self.masker_duration)
         self._check_levels("level of the noise", self.masker_level)
         super()._check()
+
+    @property
+    def tones(self) -> tuple[str, ...]:
+        """Return the names of the frequencies."""
+        return ("frequency",)
 
     @property
     @abstractmethod
@@ -143,23 +155,27 @@ class _InNoise(Experiment):
             total += self._noise(low, high, level, duration, self.ramp, seed)
         return total
 
-    def _add_tone(self, noise: Tensor, value: float, middle: int) -> None:
+    def _add_tone(self, noise: Tensor, value: float, end: int) -> None:
+        """Add the tone in the middle of the interval that ends at a sample."""
         tone = self._tone(self.frequency, value, self.duration, self.ramp)
-        start = middle - len(tone) // 2
+        start = end - (self._samples(self.masker_duration) + len(tone)) // 2
         noise[start : start + len(tone)] += tone
 
     def sound(self, value: float, seed: int, target: bool) -> Tensor:
         """Return noise with or without the tone in the middle of the interval."""
-        noise = self.noise(self.length, derived_seed(seed, 0))
+        samples = self._samples(self.masker_duration)
+        if self.masker == "continuous":
+            samples += self._samples(self.pause)
+        noise = self.noise(samples / self.fs, derived_seed(seed, 0))
         if target:
-            self._add_tone(noise, value, len(noise) - self._samples(self.masker_duration) // 2)
+            self._add_tone(noise, value, len(noise))
         return noise
 
     def _continuous(self, value: float, target: int, seed: int) -> Tensor:
         """Return pause, interval, pause, interval, ... of one noise."""
         step = self._samples(self.pause) + self._samples(self.masker_duration)
         noise = self.noise(self.intervals * step / self.fs, derived_seed(seed, 0))
-        self._add_tone(noise, value, (target + 1) * step - self._samples(self.masker_duration) // 2)
+        self._add_tone(noise, value, (target + 1) * step)
         return noise
 
     def sounds(self, value: float, target: int, seed: int) -> Tensor:
@@ -194,7 +210,7 @@ class ToneInNoise(_InNoise):
         Level of the noise in each hertz, dB SPL.
     noise_low, noise_high : float
         Edges of the noise, Hz.
-    intervals, pause, before, after, rove, fs
+    intervals, pause, before, after, rove, fs, loudest
         As for :class:`Experiment`.
 
     References
@@ -213,10 +229,6 @@ class ToneInNoise(_InNoise):
 
     noise_low: float = quantity(100.0, 20.0, 10000.0, "Hz", "Lower edge of the noise")
     noise_high: float = quantity(7000.0, 100.0, 16000.0, "Hz", "Upper edge of the noise")
-
-    def _check(self) -> None:
-        check_band(self.noise_low, self.noise_high, self.fs)
-        super()._check()
 
     @property
     def bands(self) -> list[tuple[float, float]]:
@@ -237,7 +249,7 @@ class NotchedNoise(_InNoise):
         Width of either band, as such a share.
     frequency, duration, ramp, masker, masker_duration, spectrum_level
         As for :class:`ToneInNoise`.
-    intervals, pause, before, after, rove, fs
+    intervals, pause, before, after, rove, fs, loudest
         As for :class:`Experiment`.
 
     References
@@ -256,10 +268,6 @@ class NotchedNoise(_InNoise):
 
     notch: float = quantity(0.2, 0.0, 0.5, "", "Half the notch's width as a share of the frequency")
     band: float = quantity(0.4, 0.1, 0.4, "", "Width of either band as a share of the frequency")
-
-    def _check(self) -> None:
-        check_band(*self.bands[1], self.fs)
-        super()._check()
 
     @property
     def bands(self) -> list[tuple[float, float]]:
@@ -286,7 +294,7 @@ class ForwardMasking(Experiment):
         From the masker's end to the signal's beginning, s.
     duration, ramp : float
         Of the signal, s.
-    intervals, pause, before, after, rove, fs
+    intervals, pause, before, after, rove, fs, loudest
         As for :class:`Experiment`.
 
     References
@@ -304,6 +312,8 @@ class ForwardMasking(Experiment):
     title: ClassVar[str] = "Forward masking"
     question: ClassVar[str] = "Which interval has a short tone after its end?"
 
+    ramps: ClassVar[tuple[tuple[str, str], ...]] = (("ramp", "duration"), ("masker_ramp", "masker_duration"))
+
     frequency: float = quantity(1000.0, 100.0, 10000.0, "Hz", "Frequency of the signal")
     masker: str = choice("tone", ("tone", "noise"), "Kind of masker")
     masker_frequency: float = quantity(1000.0, 100.0, 10000.0, "Hz", "Frequency of a masker that is a tone")
@@ -314,6 +324,11 @@ class ForwardMasking(Experiment):
     duration: float = quantity(0.01, 0.002, 0.2, "s", "Duration of the signal")
     ramp: float = quantity(0.005, 0.0005, 0.05, "s", "Rise and fall of the signal")
     after: float = quantity(0.1, 0.0, 1.0, "s", "Silence at the end of each interval")
+
+    @property
+    def tones(self) -> tuple[str, ...]:
+        """Return the names of the frequencies."""
+        return ("frequency", "masker_frequency") if self.masker == "tone" else ("frequency",)
 
     def _check(self) -> None:
         self._check_levels("masker_level", self.masker_level)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from amtlib import signals
 from amtlib.errors import ArgumentError
-from amtlib.experiments.experiment import LOUDEST, Experiment, Variable
+from amtlib.experiments.experiment import Experiment, Variable
 from amtlib.experiments.settings import check_band, choice, derived_seed, quantity
 
 #: Factors by which differences change
@@ -37,7 +37,7 @@ class IntensityDiscrimination(Experiment):
         Of the softer intervals, dB SPL.
     duration, ramp : float
         Of the sound and of its rise and fall, s.
-    intervals, pause, before, after, rove, fs
+    intervals, pause, before, after, rove, fs, loudest
         As for :class:`Experiment`.
 
     References
@@ -64,15 +64,21 @@ class IntensityDiscrimination(Experiment):
     duration: float = quantity(0.5, 0.02, 2.0, "s", "Duration")
     ramp: float = quantity(0.05, 0.001, 0.2, "s", "Rise and fall")
 
+    @property
+    def tones(self) -> tuple[str, ...]:
+        """Return the names of the frequencies."""
+        return ("frequency",) if self.carrier == "tone" else ()
+
     def _check(self) -> None:
         self._check_levels("level", self.level)
-        check_band(self.noise_low, self.noise_high, self.fs)
+        if self.carrier == "noise":
+            check_band(self.noise_low, self.noise_high, self.fs, self.duration)
         super()._check()
 
     @property
     def variable(self) -> Variable:
         """Return the step of level."""
-        high = min(15.0, LOUDEST - self.rove - self.level)
+        high = min(15.0, self.loudest - self.rove - self.level)
         return Variable("increment", "dB", 0.02, high, min(6.0, high), _FACTORS, "log")
 
     @property
@@ -113,7 +119,7 @@ class FrequencyDiscrimination(Experiment):
         Of all tones, dB SPL.
     duration, ramp : float
         Of the tones and of their rise and fall, s.
-    intervals, pause, before, after, rove, fs
+    intervals, pause, before, after, rove, fs, loudest
         As for :class:`Experiment`.
 
     References
@@ -173,7 +179,7 @@ class SpectralRipple(Experiment):
         Of each interval, dB SPL.
     duration, ramp : float
         Of the noise and of its rise and fall, s.
-    intervals, pause, before, after, rove, fs
+    intervals, pause, before, after, rove, fs, loudest
         As for :class:`Experiment`; levels rove by 4 dB.
 
     References

@@ -95,11 +95,13 @@ class Experiment(ABC):
         Largest change of an interval's level at random, up or down, dB.
     fs : float
         Sampling rate, Hz.
+    loudest : float
+        Highest level that any sound may have, dB SPL: the range of a level that is tracked ends there.
 
     Raises
     ------
     ValueError
-        If a setting is out of its range, or a sound could leave 0 to 100 dB SPL.
+        If a setting is out of its range, or a sound could leave 0 dB SPL to `loudest`.
     """
 
     name: ClassVar[str] = ""
@@ -107,6 +109,8 @@ class Experiment(ABC):
     question: ClassVar[str] = ""
     #: Whether intervals without the target depend on the variable, too
     reference_varies: ClassVar[bool] = False
+    #: Rises and falls, each with the sound that has them, by the names of the settings
+    ramps: ClassVar[tuple[tuple[str, str], ...]] = (("ramp", "duration"),)
 
     intervals: int = count(3, 2, 4, "Intervals of a trial")
     pause: float = quantity(0.4, 0.0, 2.0, "s", "Pause between intervals")
@@ -114,6 +118,7 @@ class Experiment(ABC):
     after: float = quantity(0.0, 0.0, 1.0, "s", "Silence at the end of each interval")
     rove: float = quantity(0.0, 0.0, 20.0, "dB", "Largest random change of an interval's level, up or down")
     fs: float = quantity(44100.0, 16000.0, 96000.0, "Hz", "Sampling rate")
+    loudest: float = quantity(LOUDEST, 40.0, LOUDEST, "dB SPL", "Highest level that any sound may have")
 
     def __post_init__(self) -> None:
         check_settings(self)
@@ -219,13 +224,34 @@ class Experiment(ABC):
         """Return all settings by their names, as JSON takes them."""
         return asdict(self)
 
+    @property
+    def tones(self) -> tuple[str, ...]:
+        """Names of the settings that are frequencies of tones."""
+        return ()
+
     def _check(self) -> None:
         """Raise if settings, each in its range, do not fit together."""
+        for ramp, whole_sound in self.ramps:
+            if not (hasattr(self, ramp) and hasattr(self, whole_sound)):
+                continue
+            seconds, total = getattr(self, ramp), getattr(self, whole_sound)
+            if 2 * self._samples(seconds) > self._samples(total) + 1:
+                raise ArgumentError(
+                    f"{{{ramp}}} = {seconds:g} s is more than half of {{{whole_sound}}} = {total:g} s: shorten the "
+                    "ramps or lengthen the sound"
+                )
+        for name in self.tones:
+            frequency = getattr(self, name)
+            if frequency >= self.fs / 2.0:
+                raise ArgumentError(
+                    f"{{{name}}} = {frequency:g} Hz is not below {{fs}} / 2 = {self.fs / 2.0:g} Hz: lower the "
+                    "frequency or raise {fs}"
+                )
         variable = self.variable
         if not variable.low < variable.high:
             raise ArgumentError(
                 f"no {variable.name} from {variable.low:g} to {variable.high:g} {variable.unit} is left within "
-                f"{SOFTEST:g} to {LOUDEST:g} dB SPL: lower the levels or {{rove}}"
+                f"{SOFTEST:g} to {self.loudest:g} dB SPL: lower the levels or {{rove}}"
             )
 
     def __repr__(self) -> str:
@@ -250,14 +276,14 @@ class Experiment(ABC):
 
     def _check_levels(self, name: str, level: float) -> None:
         """Refuse a level that is too loud or too soft when it is roved."""
-        low, high = SOFTEST + self.rove, LOUDEST - self.rove
+        low, high = SOFTEST + self.rove, self.loudest - self.rove
         if not low <= level <= high:
             also = f", within a rove of {self.rove:g} dB" if self.rove else ""
             raise OutOfRange(name, level, low, high, "dB SPL", f"choose a level in that range{also}")
 
     def _room(self, *levels: float) -> float:
         """Return the highest level that may be added to others without exceeding the loudest, dB SPL."""
-        left = 10.0 ** ((LOUDEST - self.rove) / 10.0) - sum(10.0 ** (level / 10.0) for level in levels)
+        left = 10.0 ** ((self.loudest - self.rove) / 10.0) - sum(10.0 ** (level / 10.0) for level in levels)
         return 10.0 * math.log10(left) if left > 0.0 else -math.inf
 
     def _tone(self, frequency: float, level: float, duration: float, ramp: float) -> Tensor:

@@ -3,9 +3,11 @@ Source: none; plain bookkeeping.
 Not here: how the next value is chosen (:mod:`amtlib.experiments.procedures`), and observers.
 """
 
+import csv
+import io
 import json
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,8 @@ class Answered:
         Whether it tested attention, and so did not move the procedure.
     clamped : bool
         Whether the procedure wanted a value outside of the variable's range.
+    seconds : float, optional
+        How long the listener took, if that was measured.
     """
 
     value: float
@@ -47,6 +51,7 @@ class Answered:
     right: bool
     catch: bool
     clamped: bool
+    seconds: float | None = None
 
 
 class Run:
@@ -122,12 +127,46 @@ class Run:
             catch = k > 0 and uniform(self.seed, _CATCH, k) < self.catch
             value = self.experiment.variable.start if catch else self._tracker.value
             target = int(uniform(self.seed, _ORDER, k) * self.experiment.intervals)
-            self._trial = self.experiment.trial(
-                value, target, derived_seed(self.seed, _SOUNDS, k), k, catch=catch
-            )
+            self._trial = self._made(k, value, target, catch)
         return self._trial
 
-    def answer(self, interval: int) -> bool:
+    def _made(self, k: int, value: float, target: int, catch: bool) -> Trial:
+        return self.experiment.trial(value, target, derived_seed(self.seed, _SOUNDS, k), k, catch=catch)
+
+    def presented(self, k: int) -> Trial:
+        """
+        Return a trial that was answered, with the sounds that it had.
+
+        Parameters
+        ----------
+        k : int
+            Its number, from 0.
+
+        Returns
+        -------
+        Trial
+            For another listener, or to be heard again.
+
+        Raises
+        ------
+        ValueError
+            If no such trial was answered.
+
+        Examples
+        --------
+        >>> run = Run(experiment("gap_detection"), seed=3)
+        >>> heard = run.trial
+        >>> run.answer(0)
+        False
+        >>> bool((run.presented(0).sound == heard.sound).all())
+        True
+        """
+        if not self.trials:
+            raise ValueError("no trial of this run was answered yet; answer one first")
+        past = self.trials[whole(k, "k", 0, len(self.trials) - 1)]
+        return self._made(k, past.value, past.target, past.catch)
+
+    def answer(self, interval: int, seconds: float | None = None) -> bool:
         """
         Answer the trial that waits.
 
@@ -135,6 +174,8 @@ class Run:
         ----------
         interval : int
             From 0.
+        seconds : float, optional
+            How long the listener took, 0 to 1e6; kept with the answer, and not used.
 
         Returns
         -------
@@ -144,15 +185,16 @@ class Run:
         Raises
         ------
         ValueError
-            If the run is finished, or there is no such interval.
+            If the run is finished, there is no such interval, or `seconds` is out of its range.
         """
         trial = self.trial
         if trial is None:
             raise ValueError(f"the run is finished after {len(self.trials)} trials; start another one")
         chosen = whole(interval, "interval", 0, self.experiment.intervals - 1)
+        took = None if seconds is None else number(seconds, "seconds", 0.0, 1e6, "s")
         right = chosen == trial.target
         clamped = self._tracker.clamped and not trial.catch
-        self.trials.append(Answered(trial.value, trial.target, chosen, right, trial.catch, clamped))
+        self.trials.append(Answered(trial.value, trial.target, chosen, right, trial.catch, clamped, took))
         if not trial.catch:
             self._tracker.answer(right)
         self._trial = None
@@ -264,6 +306,33 @@ class Run:
             indent=1,
         )
 
+    def to_csv(self) -> str:
+        """
+        Return the trials as a table, one a row; intervals from 0, and values in the unit that each row names.
+
+        Returns
+        -------
+        str
+            CSV with a header: trial, what :class:`Answered` has, variable and unit.
+
+        Examples
+        --------
+        >>> run = Run(experiment("gap_detection"), seed=3)
+        >>> run.answer(0, seconds=0.8)
+        False
+        >>> print(run.to_csv())
+        trial,value,target,answer,right,catch,clamped,seconds,variable,unit
+        0,20.0,2,0,False,False,False,0.8,gap,ms
+        <BLANKLINE>
+        """
+        variable, table = self.experiment.variable, io.StringIO()
+        rows = csv.writer(table, lineterminator="\n")
+        rows.writerow(["trial", *(each.name for each in fields(Answered)), "variable", "unit"])
+        rows.writerows(
+            [k, *asdict(each).values(), variable.name, variable.unit] for k, each in enumerate(self.trials)
+        )
+        return table.getvalue()
+
     @classmethod
     def from_json(cls, text: str) -> "Run":
         """
@@ -314,7 +383,7 @@ class Run:
                     f"trial {k} does not follow from the seed and the answers before: {each.value:g} with target "
                     f"{each.target}, not {trial.value:g} with {trial.target}; the file was changed"
                 )
-            run.answer(each.answer)
+            run.answer(each.answer, each.seconds)
         return run
 
     def save(self, path: str | Path) -> None:

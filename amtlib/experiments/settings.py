@@ -3,6 +3,7 @@ Source: none; plain bookkeeping. Draws are numpy's SeedSequence, which is the sa
 Not here: the experiments.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import field, fields
 from typing import Any
@@ -71,18 +72,23 @@ def check_settings(instance: Any) -> None:
             object.__setattr__(instance, each.name, found)
 
 
-def check_band(low: float, high: float, fs: float) -> None:
+def check_band(low: float, high: float, fs: float, duration: float) -> None:
     """
-    Raise if noise between two frequencies does not lie below half the sampling rate.
+    Raise if noise between two frequencies does not lie below half the sampling rate, or has no line there.
 
     Examples
     --------
-    >>> check_band(100.0, 8000.0, 44100.0)
+    >>> check_band(100.0, 8000.0, 44100.0, 0.5)
     """
     if not 0.0 <= low < high <= fs / 2.0:
         raise ArgumentError(
             f"noise from {low:g} to {high:g} Hz does not lie within 0 to {{fs}} / 2 = {fs / 2.0:g} Hz, low before "
             "high: move its edges or raise {fs}"
+        )
+    if max(math.ceil(low * duration - 1e-6), 1) > high * duration + 1e-6:
+        raise ArgumentError(
+            f"noise of {duration:g} s has a line every {1.0 / duration:g} Hz, and none from {low:g} to {high:g} Hz: "
+            "widen the band or lengthen the noise"
         )
 
 

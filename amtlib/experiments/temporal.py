@@ -31,7 +31,7 @@ class GapDetection(Experiment):
         Of the noise and of its rise and fall, s.
     gap_ramp : float
         Fall before and rise after the silence, s.
-    intervals, pause, before, after, rove, fs
+    intervals, pause, before, after, rove, fs, loudest
         As for :class:`Experiment`.
 
     References
@@ -58,7 +58,7 @@ class GapDetection(Experiment):
 
     def _check(self) -> None:
         self._check_levels("level", self.level)
-        check_band(self.noise_low, self.noise_high, self.fs)
+        check_band(self.noise_low, self.noise_high, self.fs, self.duration)
         super()._check()
 
     @property
@@ -107,7 +107,8 @@ class _Modulation(Experiment):
 
     def _check(self) -> None:
         self._check_levels("level", self.level)
-        check_band(self.noise_low, self.noise_high, self.fs)
+        if self.carrier == "noise":
+            check_band(self.noise_low, self.noise_high, self.fs, self.duration)
         top = self.frequency if self.carrier == "tone" else self.noise_high
         if self.carrier == "tone" and not (self.rate < top and top + self.rate < self.fs / 2.0):
             raise ArgumentError(
@@ -169,7 +170,7 @@ class AMDetection(_Modulation):
         Of each interval, modulated or not, dB SPL.
     duration, ramp : float
         Of the sound and of its rise and fall, s.
-    intervals, pause, before, after, rove, fs
+    intervals, pause, before, after, rove, fs, loudest
         As for :class:`Experiment`.
 
     References
@@ -205,7 +206,7 @@ class AMMasking(_Modulation):
         0, it is 0.
     carrier, frequency, noise_low, noise_high, rate, level, duration, ramp
         As for :class:`AMDetection`; the carrier is a tone.
-    intervals, pause, before, after, rove, fs
+    intervals, pause, before, after, rove, fs, loudest
         As for :class:`Experiment`.
 
     References

@@ -8,6 +8,7 @@ from amtlib.fdn.acoustics import RoomMeasures, room_measures
 from amtlib.fdn.bands import standard_centres
 from amtlib.fdn.build import MAX_DELAY, MAX_LINES, FDNBuild
 from amtlib.fdn.certificate import Stability, stability
+from amtlib.fdn.coherence import coherence_centres, diffuse_field_coherence, interaural_coherence
 from amtlib.fdn.coupling import coupled_matrix
 from amtlib.fdn.decay import (
     ReverberationTimes,
@@ -48,9 +49,11 @@ from amtlib.fdn.measures import (
     sparsity,
 )
 from amtlib.fdn.modes import Modes, modal_decomposition, modal_excitation_std
+from amtlib.fdn.modulation import expected_chorus, measured_chorus, with_modulation
 from amtlib.fdn.noise import WithoutNoise, noise_floor, octave_centres, without_noise
-from amtlib.fdn.process import process_fdn
+from amtlib.fdn.process import FDNStream, process_fdn
 from amtlib.fdn.response import render, transfer_function
+from amtlib.fdn.slopes import TwoSlopes, two_slopes_of
 
 __all__ = [
     "MATRICES",
@@ -58,32 +61,39 @@ __all__ = [
     "MAX_LINES",
     "Colouration",
     "FDNBuild",
+    "FDNStream",
     "LoopGain",
     "Modes",
     "ReverberationTimes",
     "RoomMeasures",
     "Stability",
+    "TwoSlopes",
     "WithoutNoise",
     "absorption_times",
     "band_absorption",
     "build_from_json",
     "build_to_json",
+    "coherence_centres",
     "colouration",
     "coupled_matrix",
     "design_fdn",
+    "diffuse_field_coherence",
     "echo_density",
     "energy_decay_curve",
     "erb_centres",
     "erb_excitation",
     "erb_std",
+    "expected_chorus",
     "faust",
     "feedback_matrix",
     "first_order_absorption",
     "graphic_equaliser",
+    "interaural_coherence",
     "load_build",
     "loop_gain",
     "magnitude_std",
     "matrices_for",
+    "measured_chorus",
     "metadata_from_json",
     "mixing_time",
     "modal_decomposition",
@@ -105,6 +115,8 @@ __all__ = [
     "stability",
     "standard_centres",
     "transfer_function",
+    "two_slopes_of",
     "with_decay",
+    "with_modulation",
     "without_noise",
 ]

@@ -7,6 +7,7 @@ IEEE Signal Process. Lett. 31, 391-395 (a shelf, and a graphic equaliser for wha
 import itertools
 import math
 import warnings
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -315,6 +316,16 @@ def _two_groups(build: FDNBuild, rt: Any, rt_crossover: float | None, rt_design:
     return np.concatenate(parts, axis=2)
 
 
+def _heard(times: Sequence[float] | Array, build: FDNBuild) -> None:
+    """Refuse times that are all shorter than the delays: nothing is heard of such a decay."""
+    longest, shortest = float(max(times)), int(build.delays.min())
+    if longest * build.fs < shortest:
+        raise ValueError(
+            f"rt = {longest:g} s is shorter than each delay ({1e3 * shortest / build.fs:.3g} ms and more), which loses "
+            f"more than 60 dB at once: give {shortest / build.fs:.2g} s and more, or shorter delays"
+        )
+
+
 def with_decay(
     build: FDNBuild,
     rt: DecayTimes | None,
@@ -348,7 +359,7 @@ def with_decay(
     Raises
     ------
     ValueError, TypeError
-        As these functions; or if the design does not go with the times.
+        As these functions; if the design does not go with the times, or all times are shorter than all delays.
 
     Examples
     --------
@@ -368,6 +379,7 @@ def with_decay(
         return replace(build, filters=_two_groups(build, rt, rt_crossover, rt_design))
     bands = by_band(rt, build.fs)
     if bands is not None:
+        _heard(bands[1], build)
         if rt_design == "one-pole":
             raise ValueError("rt_design = 'one-pole' has no bands: give (rt_dc, rt_nyquist), or leave it out")
         if rt_crossover is not None:
@@ -379,8 +391,12 @@ def with_decay(
         )
     if isinstance(rt, tuple | list | np.ndarray):
         dc, nyquist = rt
+        gain_db(dc, "rt_dc", build.delays, build.fs)
+        gain_db(nyquist, "rt_ny", build.delays, build.fs)
     else:
         dc = nyquist = rt
+        gain_db(rt, "rt", build.delays, build.fs)
+    _heard((dc, nyquist), build)
     if rt_design == "graphic":
         raise ValueError("rt_design = 'graphic' needs times by band: give rt={centre in Hz: s, ...}")
     if rt_design == "one-pole":

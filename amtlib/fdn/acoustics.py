@@ -24,6 +24,12 @@ _ONSET = 0.1
 # A response must fall by this much (dB) from its peak to its end or its noise, steadily for this share of its variance.
 _LEAST_FALL, _STEADY = 15.0, 0.5
 _WINDOWS = 40
+# It may rise again by so many dB within its first 60 dB, as an echo makes it, less often than this.
+_RISE, _DEEPEST, _RISES = 10.0, 60.0, 3
+# Largest peak of a response; the smallest is its inverse.
+_LARGEST = 1e9
+# A mean of this share of the rms in the last tenth is an offset.
+_OFFSET = 0.7
 
 
 @dataclass(frozen=True, repr=False)
@@ -80,7 +86,8 @@ def room_response(ir: Any, name: str = "ir") -> Array:
     Raises
     ------
     ValueError
-        If it is one sample, too long, silent, not finite, of integers, or does not decay (music, a constant).
+        If it is one sample, too long, silent, not finite, of integers, of a level far from that of any sound, or does
+        not decay (music, a constant).
 
     Examples
     --------
@@ -109,15 +116,54 @@ def room_response(ir: Any, name: str = "ir") -> Array:
         raise ValueError(
             f"channel {int(silent.argmax())} of {name} is silent: give a response with sound in each"
         )
-    power = np.square(flat / np.abs(flat).max()).sum(axis=1)
-    fall, steady = _fall(power)
-    if fall < _LEAST_FALL or steady < _STEADY:
+    peak = float(np.abs(flat).max())
+    if not 1.0 / _LARGEST <= peak <= _LARGEST:
         raise ValueError(
-            f"{name} does not decay: its level falls by {max(0.0, fall):.0f} dB from its peak to its end or its noise, "
-            f"and an impulse response of a room by {_LEAST_FALL:g} dB and more; record a clap or a sweep's response, "
-            "not music"
+            f"{name} has a peak of {peak:.3g}: give one of {1.0 / _LARGEST:g} to {_LARGEST:g}, such as 1"
         )
+    power = np.square(flat / peak).sum(axis=1)
+    rises, (fall, steady) = _rises(power), _fall(power)
+    problem = ""
+    if rises >= _RISES:
+        problem = f"its level rises again {rises} times by {_RISE:g} dB and more"
+    elif fall < _LEAST_FALL:
+        problem = (
+            f"its level falls by {max(0.0, fall):.0f} dB from its peak to its end or its noise, and an impulse "
+            f"response of a room by {_LEAST_FALL:g} dB and more"
+        )
+    elif steady < _STEADY:
+        problem = "its level follows no straight line in dB from its peak to its end or its noise"
+    if problem:
+        raise ValueError(f"{name} does not decay: {problem}; {_advice(flat)}")
     return h
+
+
+def _advice(flat: Array) -> str:
+    """What to do about a response that does not decay."""
+    end = flat[-max(len(flat) // 10, 1) :]
+    mean, rms = float(np.abs(end.mean(axis=0)).max()), float(np.sqrt(np.square(end).mean()))
+    if mean > _OFFSET * rms:
+        return f"it ends at a constant {mean:.3g}: take its mean away, or the recorder's offset"
+    return "give the whole response to a clap or a sweep, not music"
+
+
+def _rises(power: Array) -> int:
+    """Count how often a response rises again behind its onset."""
+    onset = int(np.argmax(power >= _ONSET**2 * power.max()))
+    width = max((len(power) - onset) // _WINDOWS, 32)  # fewer samples of noise vary too much
+    count = (len(power) - onset) // width
+    if count < 3:
+        return 0
+    level = 10.0 * np.log10(power[onset : onset + count * width].reshape(count, width).mean(axis=1) + 1e-300)
+    # echoes nearer than three windows belong together
+    level = np.maximum(level[2:], np.maximum(level[1:-1], level[:-2]))
+    level = np.maximum(level, level.max() - _DEEPEST)
+    rises, lowest = 0, level[0]
+    for each in level:
+        if each > lowest + _RISE:
+            rises, lowest = rises + 1, each
+        lowest = min(lowest, each)
+    return rises
 
 
 def _fall(power: Array) -> tuple[float, float]:

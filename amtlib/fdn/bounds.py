@@ -10,7 +10,7 @@ import numpy as np
 from amtlib.fdn.build import Array
 
 # Points per octave of the grid, its octaves below fs / 2, and how much a bound is widened for rounding.
-_PER_OCTAVE, _OCTAVES, _ROUNDING, _EPS = 48, 12, 1e-9, 4e-15
+_PER_OCTAVE, _OCTAVES, _ROUNDING, _EPS = 48, 12, 1e-9, 2.3e-16
 
 
 def grid(sos: tuple[Array | None, ...] = ()) -> Array:
@@ -79,8 +79,7 @@ def gain_bounds(sos: Array | None, edges: Array, channels: int) -> Array:
             with np.errstate(all="ignore"):
                 peak = (n[0] + root * (n[1] + root * n[2])) / (d[0] + root * (d[1] + root * d[2]))
             bound = np.where(inside, np.maximum(bound, np.where(np.isfinite(peak), peak, 0.0)), bound)
-        # sums of coefficients that nearly cancel carry their rounding: all of it counts as gain
-        above, below = (_EPS * np.square(np.abs(c).sum(axis=0)) for c in ((b0, b1, b2), (a0, a1, a2)))
+        above, below = (_rounding(c, u[1:]) for c in ((b0, b1, b2), (a0, a1, a2)))
         least = np.minimum(_value(d, u[:-1]), _value(d, u[1:]))
         for root in _extrema(d, (np.ones_like(a0), 0.0 * a0, 0.0 * a0)):
             inside = (root > u[:-1, None]) & (root < u[1:, None])
@@ -95,6 +94,18 @@ def gain_bounds(sos: Array | None, edges: Array, channels: int) -> Array:
 def _quadratic(c0: Array, c1: Array, c2: Array) -> tuple[Array, Array, Array]:
     """Coefficients of |c0 + c1 z + c2 z^2|^2 as a polynomial in u = sin(w / 2)^2, lowest first."""
     return (c0 + c1 + c2) ** 2, -4.0 * (c1 * (c0 + c2) + 4.0 * c0 * c2), 16.0 * c0 * c2
+
+
+def _rounding(c: tuple[Array, Array, Array], u: Array) -> Array:
+    """
+    Bound the rounding error of the polynomial of :func:`_quadratic` between 0 and u.
+
+    With S = |c0| + |c1| + |c2|, the sum s of coefficients that nearly cancel is off by 2 eps S, so its square by
+    4 eps |s| S + 4 eps^2 S^2; the coefficients of u and u^2 are below 4 S^2, and off by 12 and 4 eps S^2; each of the
+    operations that add them up by eps of its result.
+    """
+    total, size = np.abs(c[0] + c[1] + c[2]), np.abs(c[0]) + np.abs(c[1]) + np.abs(c[2])
+    return np.asarray(_EPS * size * (9.0 * total + 4.0 * _EPS * size + 48.0 * u[:, None] * size))
 
 
 def _value(q: tuple[Array, Array, Array], u: Array) -> Array:

@@ -23,6 +23,8 @@ MAX_DELAY = 2**18
 MAX_CHANNELS = 64
 #: Second-order sections of one filter at most.
 MAX_SECTIONS = 64
+#: Fastest modulation of the feedback matrix in Hz: above it a network is heard as rough, no longer as moving.
+MAX_MODULATION_RATE = 20.0
 #: Sampling rates in Hz that make sense for sound.
 RATE_RANGE = (100.0, 768_000.0)
 
@@ -138,6 +140,40 @@ def check_sections(value: Any, channels: int, name: str, of: str = "delay lines"
     return sos
 
 
+def check_modulation(value: Any, lines: int) -> Array | None:
+    """
+    Return a modulation of shape (3, lines // 2) as float64, None if there is none, or raise.
+
+    Examples
+    --------
+    >>> check_modulation([[0.3], [0.5], [0.0]], 2).shape
+    (3, 1)
+    """
+    if value is None:
+        return None
+    found = real_array(value, "modulation")
+    if lines < 2:
+        raise ValueError(
+            "modulation turns pairs of lines, and the network has one line: leave modulation out"
+        )
+    if found.shape != (3, lines // 2):
+        raise ValueError(
+            f"modulation has shape {found.shape}: give {(3, lines // 2)}, rows depth in rad, rate in Hz and phase in "
+            "rad of each pair of lines"
+        )
+    for name, row, low, high, unit in (
+        ("depth", found[0], 0.0, math.pi, "rad"),
+        ("rate", found[1], 0.0, MAX_MODULATION_RATE, "Hz"),
+        ("phase", found[2], -2.0 * math.pi, 2.0 * math.pi, "rad"),
+    ):
+        outside = (row < low) | (row > high)
+        if outside.any():
+            raise ValueError(
+                f"modulation holds a {name} of {row[outside][0]:g} {unit}: give {low:.4g} to {high:.4g} {unit}"
+            )
+    return found
+
+
 @dataclass(frozen=True, eq=False)
 class FDNBuild(Result):
     """
@@ -148,7 +184,8 @@ class FDNBuild(Result):
 
         s = filters * delay(A s + B x),    y = post_eq * (C s) + D x
 
-    With a `pre_delay` the lines hear the input that many samples later; the direct path does not.
+    With a `pre_delay` the lines hear the input that many samples later; the direct path does not. With a `modulation`
+    the matrix moves: ``A R(t)`` with a slow rotation R, orthogonal at every sample (:func:`with_modulation`).
 
     Parameters
     ----------
@@ -172,6 +209,9 @@ class FDNBuild(Result):
         Second-order sections in the loop, after the matrix, in front of each line.
     pre_delay : int
         Samples by which the lines hear the input later, 0 to 2**18.
+    modulation : array, shape (3, N // 2), optional
+        Rotation of each pair of lines, 0 and 1, 2 and 3, and so on, in front of the matrix; t seconds after the start
+        its angle is ``depth * sin(2 pi rate t + phase)``. Rows depth (0 to pi rad), rate (0 to 20 Hz), phase (rad).
 
     Attributes
     ----------
@@ -218,6 +258,7 @@ class FDNBuild(Result):
     post_eq: Array | None = None
     post_matrix: Array | None = None
     pre_delay: int = 0
+    modulation: Array | None = None
 
     # Accepting lists and numbers is what a constructor is for; the fields are arrays afterwards.
     def __init__(
@@ -232,6 +273,7 @@ class FDNBuild(Result):
         post_eq: Any = None,
         post_matrix: Any = None,
         pre_delay: Any = 0,
+        modulation: Any = None,
     ) -> None:
         a = real_array(A, "A")
         if a.ndim != 2:
@@ -272,6 +314,7 @@ class FDNBuild(Result):
         fields["filters"] = check_sections(filters, n, "filters")
         fields["post_eq"] = check_sections(post_eq, shape[0], "post_eq", "outputs")
         fields["post_matrix"] = check_sections(post_matrix, n, "post_matrix")
+        fields["modulation"] = check_modulation(modulation, n)
         for name, value in fields.items():
             if value is not None:
                 value.setflags(write=False)
@@ -304,7 +347,9 @@ class FDNBuild(Result):
         return int(self.delays.sum())
 
     def _key(self) -> tuple[Any, ...]:
-        arrays = (self.A, self.B, self.C, self.D, self.delays, self.filters, self.post_eq, self.post_matrix)
+        arrays = (
+            self.A, self.B, self.C, self.D, self.delays, self.filters, self.post_eq, self.post_matrix, self.modulation
+        )  # fmt: skip
         # + 0.0: minus zero equals zero, and so must their bytes
         return (
             self.fs,
@@ -333,15 +378,32 @@ class FDNBuild(Result):
             "N": self.N, "n_in": self.n_in, "n_out": self.n_out, "fs (Hz)": self.fs,
             "delays (samples)": self.delays.tolist(), "delays (ms)": ms, "A": self.A, "B": self.B, "C": self.C,
             "D": self.D, **sections, "pre_delay (samples)": self.pre_delay,
+            "modulation": "none" if self.modulation is None else self.modulation,
         }  # fmt: skip
 
     def __repr__(self) -> str:
         filters = [name for name in ("filters", "post_matrix", "post_eq") if getattr(self, name) is not None]
         late = f", pre-delay {1e3 * self.pre_delay / self.fs:.3g} ms" if self.pre_delay else ""
+        moving = "" if self.modulation is None else ", modulated"
         return (
             f"FDNBuild(N={self.N}, n_in={self.n_in}, n_out={self.n_out}, fs={self.fs:g} Hz, delays "
             f"{int(self.delays.min())} to {int(self.delays.max())} = {1e3 * self.delays.min() / self.fs:.3g} to "
-            f"{1e3 * self.delays.max() / self.fs:.3g} ms, {', '.join(filters) or 'no filters'}{late})"
+            f"{1e3 * self.delays.max() / self.fs:.3g} ms, {', '.join(filters) or 'no filters'}{late}{moving})"
+        )
+
+
+def check_fixed(build: FDNBuild) -> None:
+    """
+    Refuse a network whose matrix moves, where only a fixed one has an answer.
+
+    Examples
+    --------
+    >>> check_fixed(FDNBuild([[0.5]], [1.0], [1.0], 0.0, [3], 48000))
+    """
+    if build.modulation is not None:
+        raise ValueError(
+            "the network's matrix moves (modulation), so that it has no transfer function and no modes: look at it at "
+            "rest, dataclasses.replace(build, modulation=None)"
         )
 
 

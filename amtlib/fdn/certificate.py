@@ -4,7 +4,7 @@ Not here: how fast a network grows that does (:mod:`amtlib.fdn.growth`); all mod
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,8 @@ class Stability(Result):
         Frequency of that mode, Hz.
     growth : float
         By how much the fastest growing mode found rises, dB per second; 0 if none grows.
+    moving : bool
+        Whether the network's matrix moves. The bound holds all the while; modes are those of the matrix at rest.
 
     Examples
     --------
@@ -53,6 +55,7 @@ class Stability(Result):
     slowest: float
     slowest_frequency: float
     growth: float
+    moving: bool = False
 
     @property
     def certain(self) -> bool:
@@ -64,14 +67,15 @@ class Stability(Result):
         # rounded up: a bound may not be shown smaller than it is
         shown = math.ceil(self.bound * 1e4 - 1e-4) / 1e4
         gain = f"loop gain at most {shown:g}, at {self.frequency:.4g} Hz"
+        rest = ", its matrix at rest" if self.moving else ""
         if self.growth > 0.0:
-            return f"grows by {self.growth:.3g} dB per second ({gain})"
+            return f"grows by {self.growth:.3g} dB per second{rest} ({gain})"
         mode = (
             f"the slowest mode decays by 60 dB in {self.slowest:.3g} s, at {self.slowest_frequency:.4g} Hz"
             if math.isfinite(self.slowest)
             else "its modes do not decay"
         )
-        return f"{'cannot grow' if self.certain else 'no growing mode was found'}: {gain}; {mode}"
+        return f"{'cannot grow' if self.certain else 'no growing mode was found'}: {gain}; {mode}{rest}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the same as JSON holds it; None where the slowest mode does not decay."""
@@ -81,6 +85,7 @@ class Stability(Result):
             "slowest_decay": self.slowest if math.isfinite(self.slowest) else None,
             "slowest_frequency": self.slowest_frequency,
             "growth": self.growth,
+            "moving": self.moving,
         }
 
 
@@ -107,6 +112,10 @@ def stability(build: FDNBuild) -> Stability:
     extremum, all of which are known in closed form: so the bound holds at every frequency, not only at the grid's.
     Poles lie where ``det(1 - G A) = 0``; with a bound below 1 there are none on or outside the unit circle.
 
+    A matrix that moves is ``A R(t)`` with an orthogonal R, which as an operator on signals has the norm 1: the loop's
+    is then at most that of ``G A`` (the theorem does not need time-invariance), with S the identity, since R does not
+    keep other scalings.
+
     The slowest mode is the slowest of those that Newton's method meets from the frequencies at which the loop loses
     least per sample.
 
@@ -125,13 +134,15 @@ def stability(build: FDNBuild) -> Stability:
     if not isinstance(build, FDNBuild):
         raise TypeError(f"build is a {type(build).__name__}: give an FDNBuild")
     bound, frequency = _bound(build)
+    moving = build.modulation is not None
+    build = replace(build, modulation=None)
     growth = 0.0
     if bound > LOSSLESS:
         growth = loop_gain(build).growth
     slowest, at = _slowest(build)
     if growth > 0.0:
         slowest, at = math.inf, math.nan
-    return Stability(bound, frequency, slowest, at, growth)
+    return Stability(bound, frequency, slowest, at, growth, moving)
 
 
 def _scaled(A: Array) -> Array:
@@ -148,7 +159,7 @@ def _scaled(A: Array) -> Array:
 
 def _bound(build: FDNBuild) -> tuple[float, float]:
     """Return the largest norm of the loop over all intervals of a grid, and the middle of that interval in Hz."""
-    matrix = _scaled(build.A)
+    matrix = _scaled(build.A) if build.modulation is None else build.A
     norm = float(np.linalg.norm(matrix, 2))
     unitary = np.abs(matrix.T @ matrix - norm**2 * np.eye(build.N)).max() <= 1e-12 * norm**2
 
@@ -201,6 +212,7 @@ def _slowest(build: FDNBuild) -> tuple[float, float]:
     if not found:
         return math.nan, math.nan
     slow = max(found, key=lambda each: each.real)
-    hz = abs(math.remainder(slow.imag, 2.0 * math.pi)) * build.fs / (2.0 * math.pi)
+    turn = abs(math.remainder(slow.imag, 2.0 * math.pi))
+    hz = turn * build.fs / (2.0 * math.pi) if turn > 1e-12 else 0.0  # 0 Hz, but for rounding
     decay = math.inf if slow.real > -1e-10 else -math.log(1000.0) / (slow.real * build.fs)
     return decay, hz

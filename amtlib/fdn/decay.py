@@ -7,6 +7,7 @@ Not here: the network's own modes.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,10 @@ from amtlib.results import Result
 _FITS = {"edt": (0.0, -10.0), "t20": (-5.0, -25.0), "t30": (-5.0, -35.0), "full": (-5.0, -65.0)}
 # A fit's end must lie so many dB above the noise (ISO 3382-1).
 _CLEAR = 10.0
+# The second half of a fit must take at least this share of the first one's time.
+_BENT = 0.2
+# A band's decay must be so many times as long as that of its filter.
+_OWN = 1.2
 # A line through every n-th point of a smooth curve is the same line: more points only cost time.
 _FIT_POINTS = 4096
 # Gaussian noise spends this share of its time more than one standard deviation away from 0: erfc(1 / sqrt 2).
@@ -140,7 +145,7 @@ class ReverberationTimes(Result, units={"centres": "Hz", "": "s"}):
     edt, t20, t30 : array, shape (bands, ...)
         60 dB of decay, extrapolated from 0 to -10, -5 to -25, and -5 to -35 dB.
     t60 : array, shape (bands, ...)
-        From -5 to -65 dB where the response holds that much, else `t30`, else `t20`.
+        From -5 to -65 dB where the response holds that much and `t30`, else `t30`, else `t20`.
     """
 
     centres: Array
@@ -202,10 +207,35 @@ def fitted_time(energy: Array, length: float, start: float, end: float, per_seco
         # An exponential decay leaves this part of all its energy to come after the end.
         left = 10.0 ** (slope * length / 10.0)
         missing = float(energy[0]) * left / (1.0 - left)
+    else:
+        return math.nan  # no exponential decay: each estimate of its end asks for another
+    reached = [int(np.argmax(level <= db)) for db in (start, 0.5 * (start + end), end)]
+    # What lasts and then stops (noise, music) bends the curve down: its second half takes far less time than its first.
+    if reached[2] - reached[1] < _BENT * (reached[1] - reached[0]):
+        return math.nan
     # The estimate must not be most of what it is added to where the fit ends.
     if 10.0 * math.log10(missing / (energy[0] + missing) + 1e-300) > end - 3.0:
         return math.nan
     return decay
+
+
+@cache
+def ringing() -> dict[str, float]:
+    """
+    Decay times of an octave band's own filter, in periods of its centre, by the range of the fit.
+
+    Examples
+    --------
+    >>> round(ringing()["t30"])
+    6
+    """
+    periods, per_period = 32, 64
+    click = np.zeros(periods * per_period)
+    click[0] = 1.0
+    energy = np.cumsum(np.square(octave_bands(click, float(per_period * 100), [100.0])[0])[::-1])[::-1]
+    return {
+        name: fitted_time(energy, len(energy), start, end, per_period) for name, (start, end) in _FITS.items()
+    }
 
 
 def reverberation_time(
@@ -227,7 +257,8 @@ def reverberation_time(
     -------
     ReverberationTimes
         NaN where a response is too short or too noisy: the decay must reach 3 dB beyond the fit's end before the
-        response ends, and 10 dB beyond it before it meets the noise.
+        response ends, and 10 dB beyond it before it meets the noise. NaN also where the decay is not longer than that
+        of the octave's filter by a fifth, or the curve bends down as that of a sound which lasts and stops.
 
     Raises
     ------
@@ -240,8 +271,8 @@ def reverberation_time(
     energy is estimated from the slope and added, until both agree: an exponential decay is found exactly although
     it is cut. Where the decay meets steady noise
     (:func:`amtlib.fdn.noise.noise_floor`) the response is cut there, and the energy of the noise taken away from what
-    comes before. A band rings for a few periods of its centre; decays shorter than that
-    are its own.
+    comes before. A band rings for a few periods of its centre: its own T30 is 0.1 s at 62.5 Hz and 6 ms at 1 kHz, and
+    shorter decays cannot be seen.
 
     References
     ----------
@@ -282,9 +313,11 @@ def reverberation_time(
             for name, (start, end) in _FITS.items():
                 if depth < _CLEAR - end or len(energy) < 3 or energy[0] <= 0.0:
                     continue
-                times[name][band, channel] = fitted_time(energy, length / step, start, end, rate / step)
+                time = fitted_time(energy, length / step, start, end, rate / step)
+                if math.isnan(at[band]) or time * at[band] > _OWN * ringing()[name]:
+                    times[name][band, channel] = time
     shaped = {name: value.reshape(len(at), *h.shape[1:]) for name, value in times.items()}
-    t60 = np.where(np.isnan(shaped["full"]), shaped["t30"], shaped["full"])
+    t60 = np.where(np.isnan(shaped["full"] + shaped["t30"]), shaped["t30"], shaped["full"])
     t60 = np.where(np.isnan(t60), shaped["t20"], t60)
     return ReverberationTimes(at, shaped["edt"], shaped["t20"], shaped["t30"], t60)
 
@@ -336,11 +369,16 @@ def echo_density(
         raise ValueError(f"ir has shape {h.shape}: give one channel, (T,)")
     length = round(finite_number(window, "window", 0.0, math.inf, "s") * rate)
     step = max(1, round(finite_number(hop, "hop", 0.0, math.inf, "s") * rate))
+    if len(h) < 3:
+        raise ValueError(
+            f"ir has {len(h)} samples: give a response as long as a window, of 3 samples or more"
+        )
     if not 3 <= length <= len(h):
         raise ValueError(
             f"window = {window:g} s is {length} samples: give 3 to {len(h)}, the response's length "
             f"({3 / rate:.2g} to {len(h) / rate:.3g} s)"
         )
+    h = h / (np.abs(h).max() or 1.0)  # squares of what is far too large or small are none
     weights = np.hanning(length + 2)[1:-1]
     weights /= weights.sum()
     windows = np.lib.stride_tricks.sliding_window_view(h, length)[::step]

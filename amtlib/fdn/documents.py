@@ -151,7 +151,7 @@ def build_from_json(text: str | bytes, *, fs: float | None = None) -> FDNBuild:
     missing = [name for name in required if name not in content]
     if missing:
         raise ValueError(f"FDN build is missing required fields: {', '.join(missing)}: add them")
-    known = {"format", "version", "metadata", "sample_rate", "pre_delay", *_ARRAYS, *_FILTERS}
+    known = {"format", "version", "metadata", "sample_rate", "pre_delay", "modulation", *_ARRAYS, *_FILTERS}
     strange = sorted(set(content) - known)
     if strange:
         warnings.warn(f"fields that no FDN build has were not used: {', '.join(strange)}", stacklevel=2)
@@ -169,7 +169,10 @@ def build_from_json(text: str | bytes, *, fs: float | None = None) -> FDNBuild:
     pre_delay = content.get("pre_delay", 0)
     if isinstance(pre_delay, bool) or not isinstance(pre_delay, int):
         raise ValueError(f"pre_delay must be a whole number of samples, got {pre_delay!r}: correct it")
-    build = FDNBuild(**fields, fs=sampling_rate(rate), pre_delay=pre_delay)
+    modulation = content.get("modulation")
+    if modulation is not None:
+        modulation = _numbers(modulation, "modulation")
+    build = FDNBuild(**fields, fs=sampling_rate(rate), pre_delay=pre_delay, modulation=modulation)
     own = content.get("sample_rate")
     if isinstance(own, int | float) and own > 0 and own != build.fs and len(fields) > len(_ARRAYS):
         warnings.warn(
@@ -211,8 +214,8 @@ def build_to_json(
     build : FDNBuild
         The network.
     version : {2, 1}
-        Format to write. Version 1 has no `post_matrix`. A `pre_delay` is written where there is one; other packages
-        read the network without it.
+        Format to write. Version 1 has no `post_matrix`. `pre_delay` and `modulation` are written where there are such;
+        other packages read the network without them.
     metadata : dict, optional
         Name, description and so on: whatever JSON can hold.
     certificate : bool
@@ -255,6 +258,8 @@ def build_to_json(
         content[name] = None if value is None else value.tolist()
     if build.pre_delay:  # which readers of other packages pass over
         content["pre_delay"] = build.pre_delay
+    if build.modulation is not None:
+        content["modulation"] = build.modulation.tolist()
     if certificate:
         metadata = {**(metadata or {}), "stability": stability(build).to_dict()}
     if metadata is not None:

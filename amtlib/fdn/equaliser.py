@@ -15,6 +15,8 @@ from torch import Tensor
 
 from amtlib.fdn.build import Array, real_array, sampling_rate
 
+# Bands that a person can tell apart, or that filters can: steps per octave at most.
+_FINEST = 48
 #: Largest gain of one band in dB, either way.
 MAX_GAIN_DB = 120.0
 # Share of its own gain (dB) that a peak has at the neighbouring centre: bands of an octave; narrower ones.
@@ -37,12 +39,21 @@ def check_centres(value: Any, fs: float, name: str = "centres") -> Array:
     found = real_array(value, name)
     if found.ndim != 1 or not 1 <= len(found) <= 60:
         raise ValueError(f"{name} has shape {found.shape}: give a list of 1 to 60 centre frequencies in Hz")
-    if not (found > 0.0).all() or not (np.diff(found) > 0.0).all():
-        raise ValueError(f"{name} = {found.tolist()} Hz must be above 0 and increase: sort them")
+    if not (found > 0.0).all():
+        raise ValueError(f"{name} holds {found.min():g} Hz: give centre frequencies above 0 Hz")
+    if not (np.diff(found) > 0.0).all():
+        raise ValueError(f"{name} = {found.tolist()} Hz must increase: sort them")
     if not (found < fs / 2.0).all():
         above = [f"{f:g}" for f in found[found >= fs / 2.0]]
         raise ValueError(
             f"{name} holds {', '.join(above)} Hz, at or above fs / 2 = {fs / 2.0:g} Hz: leave these bands out"
+        )
+    ratios = found[1:] / found[:-1]
+    if len(ratios) and ratios.min() < 2.0 ** (1.0 / _FINEST):
+        first = int(ratios.argmin())
+        raise ValueError(
+            f"{name} holds {found[first]:.9g} and {found[first + 1]:.9g} Hz, less than 1/{_FINEST} octave apart: leave "
+            "one of them out"
         )
     return found
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from amtlib.fdn.build import Array, FDNBuild
+from amtlib.fdn.build import Array, FDNBuild, check_fixed
 from amtlib.fdn.continuation import loop_with_slope
 from amtlib.fdn.response import Complex, sections_at
 
@@ -86,6 +86,7 @@ def loop_gain(build: FDNBuild) -> LoopGain:
     """
     if not isinstance(build, FDNBuild):
         raise TypeError(f"build is a {type(build).__name__}: give an FDNBuild")
+    check_fixed(build)
     at = _frequencies(build)
     radius = _radius(build, at)
     for _ in range(3):  # finer around the largest

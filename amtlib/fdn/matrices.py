@@ -1,5 +1,6 @@
 """Feedback matrices that keep energy: orthogonal N x N matrices, from none to full mixing of the lines.
-Source: each function names its own; overview in Schlecht and Habets (2017), IEEE/ACM TASLP 25, 2055-2068.
+Source: each function names its own; which matrices are lossless: Schlecht and Habets (2017), IEEE Trans. Signal
+Process. 65, 1554-1564.
 Not here: matrices of filters (scattering), matrices that decay (see :mod:`amtlib.fdn.absorption`).
 """
 
@@ -237,7 +238,7 @@ def anderson(N: int, block: int | None = None, *, rng: Seed = None) -> Array:
 
     References
     ----------
-    Anderson, Lin and Abel (2015), "Flatter frequency response from feedback delay network reverbs", ICMC.
+    Anderson, Lin, So and Lui (2015), "Flatter frequency response from feedback delay network reverbs", ICMC.
 
     Examples
     --------

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from amtlib.fdn.build import Array, FDNBuild
+from amtlib.fdn.build import Array, FDNBuild, check_fixed
 from amtlib.fdn.continuation import LOST, follow, loop_with_slope
 from amtlib.fdn.eigenphases import SAME, Crossings, zero_crossings
 from amtlib.fdn.matrices import orthogonality_error
@@ -232,6 +232,7 @@ def modal_decomposition(
     """
     if not isinstance(build, FDNBuild):
         raise TypeError(f"build is a {type(build).__name__}: give an FDNBuild")
+    check_fixed(build)
     low, high = _checked_band(build, band)
     with telling(progress, "modes") as tell:
         return _modes(build, band, low, high, tell)

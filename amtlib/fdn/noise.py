@@ -188,8 +188,11 @@ def without_noise(ir: npt.ArrayLike, fs: float) -> WithoutNoise:
     (True, 0.4)
     """
     h, rate = real_array(ir, "ir"), sampling_rate(fs)
+    if h.ndim < 1 or h.size < 1:
+        raise ValueError(f"ir has shape {h.shape}: give samples, time first")
     centres = octave_centres(rate)
-    flat = h.reshape(len(h), -1)
+    peak = float(np.abs(h).max()) or 1.0  # squares of what is far too large or small are none
+    flat = h.reshape(len(h), -1) / peak
     crossings = np.full((len(centres), flat.shape[1]), math.nan)
     crossing, depth = np.full((2, flat.shape[1]), math.nan)
     n_fft = fast_length(2 * len(h))
@@ -217,6 +220,6 @@ def without_noise(ir: npt.ArrayLike, fs: float) -> WithoutNoise:
                 freed[:, channel] -= heard * (1.0 - 1.0 / np.sqrt(1.0 + 10.0 ** (above / 10.0)))
     rest = h.shape[1:]
     return WithoutNoise(
-        freed.reshape(h.shape), crossing.reshape(rest), depth.reshape(rest), centres,
+        peak * freed.reshape(h.shape), crossing.reshape(rest), depth.reshape(rest), centres,
         crossings.reshape(len(centres), *rest),
     )  # fmt: skip

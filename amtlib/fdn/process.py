@@ -3,6 +3,7 @@ Source: Jot and Chaigne (1991), AES 90th Convention, 3030; blocks as long as the
 Not here: frequency responses (:mod:`amtlib.fdn.response`), gradients (:mod:`amtlib.train`).
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -22,7 +23,7 @@ MAX_SAMPLES = 2**27
 _SILENCE = 1e-200
 
 
-def _checked_signal(signal: Any, build: FDNBuild) -> Array:
+def _checked_signal(signal: Any, build: FDNBuild, least: int = 1) -> Array:
     """Return the signal with channels first, shape (n_in, T)."""
     x = real_array(signal, "signal")
     if x.ndim not in (1, 2):
@@ -34,7 +35,7 @@ def _checked_signal(signal: Any, build: FDNBuild) -> Array:
         raise ValueError(
             f"the signal has {x.shape[1]} channels, the network {build.n_in} inputs: give ({x.shape[0]}, {build.n_in})"
         )
-    if x.shape[0] < 1:
+    if x.shape[0] < least:
         raise ValueError("the signal has no samples: give at least one")
     check_length(x.shape[0], build)
     return np.ascontiguousarray(x.T)
@@ -50,49 +51,176 @@ def check_length(samples: int, build: FDNBuild) -> None:
         )
 
 
-def _wet(x: Array, build: FDNBuild, tell: Callable[[float], object]) -> Array:
-    """Output gains of the filtered lines, shape (n_out, T)."""
-    samples = x.shape[1]
-    delays = [int(m) for m in build.delays]
-    longest = max(delays)
-    block = min(MAX_BLOCK, *delays, samples)
-    in_loop = None if build.filters is None else Sections(build.filters, block)
-    after_matrix = None if build.post_matrix is None else Sections(build.post_matrix, block)
-    # What entered each line, of which the last `longest` samples are needed; moved back when the end is reached.
-    lines = np.zeros((build.N, longest + max(longest, 16 * block)))
-    now = longest
-    left = np.empty((build.N, block))
-    wet = np.empty((build.n_out, samples))
-    silent = not x.any()
-    last_input = 0 if silent else int(np.flatnonzero(x.any(axis=0))[-1])
-    for start in range(0, samples, block):
-        length = min(block, samples - start)
-        if start % MAX_BLOCK < block:  # not for each sample, where a delay is one sample long
-            tell(start / samples)
-        if now + length > lines.shape[1]:
-            lines[:, :longest] = lines[:, now - longest : now].copy()
-            now = longest
-        for line, delay in enumerate(delays):
-            left[line, :length] = lines[line, now - delay : now - delay + length]
-        out = left[:, :length]
-        if in_loop is not None:
-            out = in_loop.process(out)
-        np.matmul(build.C, out, out=wet[:, start : start + length])
-        fed = build.A @ out
-        if after_matrix is not None:
-            fed = after_matrix.process(fed)
-        if start <= last_input:
-            fed += build.B @ x[:, start : start + length]
-        elif fed.min() > -_SILENCE and fed.max() < _SILENCE:
-            fed[:] = 0.0
-        lines[:, now : now + length] = fed
-        now += length
-    if build.post_eq is not None:
-        step = min(MAX_BLOCK, samples)
-        equaliser = Sections(build.post_eq, step)
-        for start in range(0, samples, step):
-            wet[:, start : start + step] = equaliser.process(wet[:, start : start + step])
-    return wet
+def rotated(out: Array, modulation: Array, start: int, fs: float) -> Array:
+    """
+    Turn pairs of lines by the angles of a modulation.
+
+    Parameters
+    ----------
+    out : array, shape (N, T)
+        What leaves the lines.
+    modulation : array, shape (3, N // 2)
+        See :class:`FDNBuild`.
+    start : int
+        Samples since the start.
+    fs : float
+        Sampling rate in Hz.
+
+    Examples
+    --------
+    >>> rotated(np.array([[1.0], [0.0]]), np.array([[math.pi / 2], [0.0], [math.pi / 2]]), 0, 48000.0).round(6)
+    array([[0.],
+           [1.]])
+    """
+    depths, rates, phases = modulation[:, :, None]
+    turns = np.fmod(rates / fs * np.arange(start, start + out.shape[1]), 1.0)
+    angles = depths * np.sin(2.0 * math.pi * turns + phases)
+    cosine, sine = np.cos(angles), np.sin(angles)
+    paired = 2 * len(depths)
+    first, second = out[0:paired:2], out[1:paired:2]
+    found = out.copy()
+    found[0:paired:2] = cosine * first - sine * second
+    found[1:paired:2] = sine * first + cosine * second
+    return found
+
+
+class FDNStream:
+    """
+    A network that remembers: it takes a signal chunk by chunk, and every chunk comes out at once.
+
+    Parameters
+    ----------
+    build : FDNBuild
+        The network; its modulation starts with the first sample.
+    longest : int
+        No more samples than these are processed at a time, >= 1: a smaller number takes less memory for short signals.
+
+    Raises
+    ------
+    TypeError
+        If `build` is no network.
+    ValueError
+        If `longest` is no such number.
+
+    See Also
+    --------
+    process_fdn : a whole signal.
+
+    Notes
+    -----
+    The concatenated outputs equal those of the whole signal to rounding.
+
+    Examples
+    --------
+    >>> comb = FDNBuild([[0.5]], [1.0], [1.0], 1.0, [2], 48000)
+    >>> live = FDNStream(comb)
+    >>> live.process([1.0, 0.0]), live.process([0.0, 0.0, 0.0])
+    (array([1., 0.]), array([1. , 0. , 0.5]))
+    """
+
+    def __init__(self, build: FDNBuild, *, longest: int = MAX_BLOCK) -> None:
+        if not isinstance(build, FDNBuild):
+            raise TypeError(f"build is a {type(build).__name__}: give an FDNBuild")
+        self._build = build
+        if isinstance(longest, bool) or not isinstance(longest, int | np.integer) or longest < 1:
+            raise ValueError(f"longest = {longest!r}: give a whole number of samples, 1 or more")
+        self._step = min(int(longest), MAX_BLOCK)
+        self._block = min(self._step, int(build.delays.min()))
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything: the next chunk starts a new signal."""
+        build, block = self._build, self._block
+        self._in_loop, self._after_matrix = (
+            None if sos is None else Sections(sos, block) for sos in (build.filters, build.post_matrix)
+        )
+        self._equaliser = None if build.post_eq is None else Sections(build.post_eq, self._step)
+        longest = int(build.delays.max())
+        # What entered each line, of which the last `longest` samples are needed; moved back when the end is reached.
+        self._lines = np.zeros((build.N, longest + max(longest, 16 * block)))
+        self._now = longest
+        self._left = np.empty((build.N, block))
+        self._held = np.zeros((build.n_in, build.pre_delay))
+        self._samples = 0
+
+    def process(self, signal: npt.ArrayLike) -> Array:
+        """
+        Process the next samples.
+
+        Parameters
+        ----------
+        signal : array, shape (T,) or (T, n_in)
+            Chunk of any length, also 0.
+
+        Returns
+        -------
+        array of float64, shape (T,) or (T, n_out)
+            As many samples of the output.
+
+        Raises
+        ------
+        ValueError
+            As :func:`process_fdn`; after an overflow, :meth:`reset` before going on.
+        """
+        y = self.run(_checked_signal(signal, self._build, least=0))
+        return np.ascontiguousarray(y[0] if self._build.n_out == 1 else y.T)
+
+    def run(self, x: Array, tell: Callable[[float], object] = lambda share: None) -> Array:
+        """Process an input that has been checked, (n_in, T) to (n_out, T); `tell` is called with the share done."""
+        build, before = self._build, self._samples
+        with np.errstate(over="ignore", invalid="ignore"):
+            late = x
+            if build.pre_delay:
+                late = np.concatenate([self._held, x], axis=1)
+                late, self._held = late[:, : x.shape[1]], late[:, x.shape[1] :].copy()
+            y = self._wet(late, tell) + build.D @ x
+        if not np.isfinite(y).all():
+            first = before + int(np.flatnonzero(~np.isfinite(y).all(axis=0))[0])
+            raise ValueError(
+                f"the output overflows after {first} samples ({first / build.fs:.3g} s): the network is unstable (the "
+                f"largest gain of A is {np.linalg.norm(build.A, 2):.4g}); scale A down or give it a decay"
+            )
+        return np.asarray(y)
+
+    def _wet(self, x: Array, tell: Callable[[float], object]) -> Array:
+        """Output gains of the filtered lines, shape (n_out, T)."""
+        build, lines, block, samples = self._build, self._lines, self._block, x.shape[1]
+        delays = [int(m) for m in build.delays]
+        longest = max(delays)
+        wet = np.empty((build.n_out, samples))
+        heard = np.flatnonzero(x.any(axis=0))
+        last_input = int(heard[-1]) if len(heard) else -1
+        for start in range(0, samples, block):
+            length = min(block, samples - start)
+            if start % MAX_BLOCK < block:  # not for each sample, where a delay is one sample long
+                tell(start / samples)
+            if self._now + length > lines.shape[1]:
+                lines[:, :longest] = lines[:, self._now - longest : self._now].copy()
+                self._now = longest
+            now = self._now
+            for line, delay in enumerate(delays):
+                self._left[line, :length] = lines[line, now - delay : now - delay + length]
+            out = self._left[:, :length]
+            if self._in_loop is not None:
+                out = self._in_loop.process(out)
+            np.matmul(build.C, out, out=wet[:, start : start + length])
+            if build.modulation is not None:
+                out = rotated(out, build.modulation, self._samples, build.fs)
+            fed = build.A @ out
+            if self._after_matrix is not None:
+                fed = self._after_matrix.process(fed)
+            if start <= last_input:
+                fed += build.B @ x[:, start : start + length]
+            elif fed.min() > -_SILENCE and fed.max() < _SILENCE:
+                fed[:] = 0.0
+            lines[:, now : now + length] = fed
+            self._now += length
+            self._samples += length
+        if self._equaliser is not None:
+            step = self._step
+            for start in range(0, samples, step):
+                wet[:, start : start + step] = self._equaliser.process(wet[:, start : start + step])
+        return wet
 
 
 def process_fdn(signal: npt.ArrayLike, build: FDNBuild, *, progress: Progress | None = None) -> Array:
@@ -124,6 +252,7 @@ def process_fdn(signal: npt.ArrayLike, build: FDNBuild, *, progress: Progress | 
     See Also
     --------
     render : the impulse response.
+    FDNStream : a signal that arrives in chunks.
 
     Notes
     -----
@@ -140,16 +269,7 @@ def process_fdn(signal: npt.ArrayLike, build: FDNBuild, *, progress: Progress | 
     if not isinstance(build, FDNBuild):
         raise TypeError(f"build is a {type(build).__name__}: give an FDNBuild")
     x = _checked_signal(signal, build)
-    with np.errstate(over="ignore", invalid="ignore"), telling(progress, "network") as tell:
-        late = x
-        if build.pre_delay:
-            late = np.zeros_like(x)
-            late[:, build.pre_delay :] = x[:, : max(x.shape[1] - build.pre_delay, 0)]
-        y = _wet(late, build, tell) + build.D @ x
-    if not np.isfinite(y).all():
-        first = int(np.flatnonzero(~np.isfinite(y).all(axis=0))[0])
-        raise ValueError(
-            f"the output overflows after {first} samples ({first / build.fs:.3g} s): the network is unstable (the "
-            f"largest gain of A is {np.linalg.norm(build.A, 2):.4g}); scale A down or give it a decay"
-        )
+    stream = FDNStream(build, longest=x.shape[1])
+    with telling(progress, "network") as tell:
+        y = stream.run(x, tell)
     return np.ascontiguousarray(y[0] if build.n_out == 1 else y.T)

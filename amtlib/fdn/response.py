@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from amtlib.fdn.build import Array, FDNBuild, finite_number, squeeze_channels
+from amtlib.fdn.build import Array, FDNBuild, check_fixed, finite_number, squeeze_channels
 from amtlib.fdn.process import check_length, process_fdn
 from amtlib.progress import Progress, part, telling
 
@@ -154,7 +154,7 @@ def transfer_function(build: FDNBuild, at: int | npt.ArrayLike, *, radius: float
     Raises
     ------
     ValueError
-        If a frequency or the radius is out of range, or a mode lies exactly at a frequency asked for.
+        If a frequency or the radius is out of range, a mode lies exactly at a frequency asked for, or the matrix moves.
 
     See Also
     --------
@@ -175,6 +175,7 @@ def transfer_function(build: FDNBuild, at: int | npt.ArrayLike, *, radius: float
     """
     if not isinstance(build, FDNBuild):
         raise TypeError(f"build is a {type(build).__name__}: give an FDNBuild")
+    check_fixed(build)
     r = finite_number(radius, "radius", 0.0, 2.0)
     if r < 0.5:
         raise ValueError(f"radius = {r:g} is outside 0.5 to 2: give a value near 1, such as 1 / 0.9999")

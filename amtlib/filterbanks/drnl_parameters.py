@@ -166,6 +166,17 @@ def parameters_at(
     --------
     DRNLFilterbank : takes them as ``parameters``.
 
+    Notes
+    -----
+    The power laws began as those of Lopez-Poveda and Meddis (2001), Table III. The exponents of ``BW_lin`` and
+    ``BW_nlin`` (0.75 and 0.77), that of ``LP_lin_cutoff`` (1.01), and values of a and b that stay as at 1500 Hz are
+    changes of Jepsen, Ewert and Dau (2008), as the Auditory Modeling Toolbox has them.
+
+    References
+    ----------
+    Lopez-Poveda and Meddis (2001), J. Acoust. Soc. Am. 110, 3107-3118.
+    Jepsen, Ewert and Dau (2008), J. Acoust. Soc. Am. 124, 422-438.
+
     Examples
     --------
     >>> parameters_at([500.0, 1000.0, 4000.0]).a

@@ -1,5 +1,5 @@
 """The gammatone filterbank in its complex all-pole form.
-Source: Patterson et al. (1987), APU report 2341; Lyon (1997), "All-pole models of auditory filtering".
+Source: Patterson et al. (1987), APU report 2341; Hohmann (2002), Acta Acust. united Acust. 88, 433-442 (complex poles).
 Not here: the classic real pole-zero gammatone (:mod:`amtlib.filterbanks.drnl` has it), hair cells.
 """
 
@@ -95,7 +95,7 @@ class GammatoneFilterbank(LinearFilterbank):
     References
     ----------
     Patterson, Nimmo-Smith, Holdsworth and Rice (1987), APU report 2341.
-    Lyon (1997), in Diversity in Auditory Mechanics, 205-211.
+    Hohmann (2002), Acta Acust. united Acust. 88, 433-442.
     Glasberg and Moore (1990), Hear. Res. 47, 103-138.
 
     Examples

@@ -145,7 +145,7 @@ class Moore2016Spectrum(RealModule):
     References
     ----------
     Moore, Glasberg, Varathanathan and Schlittenlacher (2016), Trends in Hearing 20, 1-16.
-    Moore, Jervis, Harries and Schlittenlacher (2018), J. Acoust. Soc. Am. 143, 3837-3854.
+    Moore, Jervis, Harries and Schlittenlacher (2018), J. Acoust. Soc. Am. 143, 1504-1513.
 
     Examples
     --------

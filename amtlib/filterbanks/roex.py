@@ -107,6 +107,7 @@ class Moore2016ExcitationPattern(RealModule):
     References
     ----------
     Moore, Glasberg, Varathanathan and Schlittenlacher (2016), Trends in Hearing 20, 1-16.
+    Moore, Glasberg and Baer (1997), J. Audio Eng. Soc. 45, 224-240 (0.35 per dB; 0.38 in 1990).
     Glasberg and Moore (1990), Hear. Res. 47, 103-138.
 
     Examples

@@ -16,6 +16,7 @@ from amtlib.loudness.contours import (
     equal_loudness_steps,
 )
 from amtlib.loudness.glasberg2002 import Glasberg2002
+from amtlib.loudness.masking import MaskedThreshold, masked_threshold, pattern_change
 from amtlib.loudness.moore2016 import Moore2016
 from amtlib.loudness.results import (
     Cancelled,
@@ -45,6 +46,7 @@ __all__ = [
     "Glasberg2002Stages",
     "LoudnessIntegration",
     "LoudnessOverTime",
+    "MaskedThreshold",
     "Moore2016",
     "Moore2016AGC",
     "Moore2016BinauralLoudness",
@@ -60,6 +62,8 @@ __all__ = [
     "equal_loudness_contour",
     "equal_loudness_steps",
     "loudness",
+    "masked_threshold",
+    "pattern_change",
     "phon2sone",
     "sone2phon",
 ]

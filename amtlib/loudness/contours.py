@@ -165,7 +165,7 @@ def equal_loudness_steps(
     """
     if not math.isfinite(tolerance_db) or tolerance_db < 1e-4:
         raise ValueError(f"tolerance_db = {tolerance_db} dB; give a finite number >= 1e-4")
-    at = _checked_frequencies(frequencies)
+    at = checked_frequencies(frequencies)
     if sone is None:
         if not 0.0 <= phon <= 130.0:
             raise ValueError(
@@ -178,19 +178,46 @@ def equal_loudness_steps(
     return _search(model, at, float(sone), None, tolerance_db)
 
 
-def _checked_frequencies(given: Tensor | Sequence[float] | npt.NDArray[Any] | None) -> Tensor:
+def checked_frequencies(
+    given: Tensor | Sequence[float] | npt.NDArray[Any] | None, name: str = "frequencies"
+) -> Tensor:
+    """
+    Return the frequencies of tones as float64 on the CPU.
+
+    Parameters
+    ----------
+    given : Tensor, shape (F,), or sequence or array, optional
+        Hz, 10 to 16000. Default: 20 Hz to 12.5 kHz in sixths of an octave.
+    name : str
+        What to call them in messages.
+
+    Returns
+    -------
+    Tensor, shape (F,), float64
+        Hz.
+
+    Raises
+    ------
+    ValueError
+        If they are out of range, complex, or no list.
+
+    Examples
+    --------
+    >>> checked_frequencies([100, 1000])
+    tensor([ 100., 1000.], dtype=torch.float64)
+    """
     if given is None:
         sixths = math.floor(6.0 * math.log2(12500.0 / 20.0))
         return 20.0 * 2.0 ** (torch.arange(sixths + 1, dtype=torch.float64) / 6.0)
-    at = as_tensor(given, "frequencies", what="Hz", numbers=True).detach().cpu()
+    at = as_tensor(given, name, what="Hz", numbers=True).detach().cpu()
     if at.is_complex() or at.dtype == torch.bool:
-        raise ValueError(f"frequencies have dtype {at.dtype}; give real numbers in Hz")
+        raise ValueError(f"{name} have dtype {at.dtype}; give real numbers in Hz")
     at = at.to(torch.float64)
     if at.ndim != 1 or at.numel() == 0:
-        raise ValueError(f"frequencies have shape {tuple(at.shape)}; give a list of at least one, shape (F,)")
+        raise ValueError(f"{name} have shape {tuple(at.shape)}; give a list of at least one, shape (F,)")
     outside = at[~((at >= 10.0) & (at <= 16000.0))]
     if len(outside):
-        raise ValueError(f"frequencies hold {float(outside[0])} Hz; give 10 to 16000 Hz")
+        raise ValueError(f"{name} hold {float(outside[0])} Hz; give 10 to 16000 Hz")
     return at
 
 

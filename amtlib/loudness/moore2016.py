@@ -1,5 +1,5 @@
 """The binaural loudness model of Moore, Glasberg, Varathanathan and Schlittenlacher (2016), complete.
-Source: Moore et al. (2016), Trends Hear. 20; the short-term average before inhibition as in Moore et al. (2018).
+Source: Moore et al. (2016), Trends Hear. 20; time constants of the averages as in Moore et al. (2018).
 Not here: its stages, each in its own module.
 """
 
@@ -83,13 +83,19 @@ class Moore2016(Cochlea):
     the peak ``10^((L - 93.98) / 20)``: 3.01 dB less than in Pa.) A tone of 1 kHz and 40 dB SPL, peak
     ``20e-6 sqrt(2) 10^(40/20)`` Pa, at both ears in the free field then has 1.00 sone.
 
+    With the revised time constants of Moore et al. (2018) this is the method of ISO 532-3:2023, and :meth:`stationary`
+    that of ISO 532-2:2017 for steady sounds. It is no certified implementation of either: tones have the loudness level
+    that annex C of ISO 532-3 prints within 1.4 phon, and the standard gives 2.8 phon as its uncertainty.
+
     Long sounds are worked on in blocks of frames, with bounded memory; results do not depend on that. Where the
     two ears are given the same signal, it is analyzed once.
 
     References
     ----------
     Moore, Glasberg, Varathanathan and Schlittenlacher (2016), Trends Hear. 20, 2331216516682698.
-    Moore, Jervis, Harries and Schlittenlacher (2018), J. Acoust. Soc. Am. 143, 3837-3854.
+    Moore, Jervis, Harries and Schlittenlacher (2018), J. Acoust. Soc. Am. 143, 1504-1513.
+    ISO 532-3:2023, Methods for calculating loudness, part 3: Moore-Glasberg-Schlittenlacher method.
+    ISO 532-2:2017, Methods for calculating loudness, part 2: Moore-Glasberg method (steady sounds).
 
     Examples
     --------

@@ -216,13 +216,13 @@ class Moore2016TemporalIntegration(Stage):
 
     Notes
     -----
-    Since Moore et al. (2018) the short-term average acts on the specific loudness of each ear *before* binaural
-    inhibition, as in the reference of this library; in 2016 it acted on the loudness after it.
+    The short-term average acts on the specific loudness of each ear *before* binaural inhibition (Moore et al. 2016).
+    Its rates and those of the long-term average are the revised ones of Moore et al. (2018), which ISO 532-3:2023 has.
 
     References
     ----------
     Moore, Glasberg, Varathanathan and Schlittenlacher (2016), Trends Hear. 20, 2331216516682698.
-    Moore, Jervis, Harries and Schlittenlacher (2018), J. Acoust. Soc. Am. 143, 3837-3854.
+    Moore, Jervis, Harries and Schlittenlacher (2018), J. Acoust. Soc. Am. 143, 1504-1513.
 
     Examples
     --------

@@ -22,6 +22,7 @@ from amtlib.lti.filtering import (
     lfilter,
     sosfilt,
 )
+from amtlib.lti.one_pole import filter_one_pole, first_order_low_pass
 from amtlib.lti.products import full_precision, product
 from amtlib.lti.resampling import resample
 from amtlib.lti.responses import (
@@ -63,7 +64,9 @@ __all__ = [
     "filter_around",
     "filter_complex",
     "filter_fft",
+    "filter_one_pole",
     "first_derivatives_only",
+    "first_order_low_pass",
     "full_precision",
     "lfilter",
     "pole_radius",

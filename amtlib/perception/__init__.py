@@ -19,6 +19,7 @@ from amtlib.perception.gammatone_models import Dau1997, King2019, Osses2021
 from amtlib.perception.hair_cells import IHCEnvelope
 from amtlib.perception.king_modulation import King2019ModulationFilterbank
 from amtlib.perception.memory import RecursionStream
+from amtlib.perception.model_stream import ModelStream
 from amtlib.perception.modulation import ModulationFilterbank, modulation_frequencies
 from amtlib.perception.receptor_potential import IHCPaulick2024
 from amtlib.perception.stages import PerceptionModel, PerceptionStages
@@ -32,6 +33,7 @@ __all__ = [
     "Jepsen2008",
     "King2019",
     "King2019ModulationFilterbank",
+    "ModelStream",
     "ModulationFilterbank",
     "Osses2021",
     "Paulick2024",

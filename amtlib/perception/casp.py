@@ -13,9 +13,16 @@ from amtlib.inputs import Numbers
 from amtlib.perception.adaptation import AdaptLoop
 from amtlib.perception.downsampling import Downsampling
 from amtlib.perception.hair_cells import IHCEnvelope
+from amtlib.perception.model_stream import Stage, Step
 from amtlib.perception.modulation import ModulationFilterbank
 from amtlib.perception.receptor_potential import IHCPaulick2024
-from amtlib.perception.stages import PerceptionModel, PerceptionStages, check_range, given_channels
+from amtlib.perception.stages import (
+    PerceptionModel,
+    PerceptionStages,
+    check_range,
+    given_channels,
+    one_channel,
+)
 from amtlib.scales import erb2fc, fc2erb
 
 _FACTOR = 4
@@ -149,12 +156,20 @@ class _CASP(PerceptionModel):
         """Return the internal representation, at a quarter of the sampling rate."""
         return super().internal(self.downsampling(adapted))
 
+    def _cell_stages(self) -> list[Stage]:
+        raise NotImplementedError
+
     def _run(self, x: Tensor) -> PerceptionStages:
         if x.shape[-1] < _FACTOR:
             raise ValueError(
                 f"x has {x.shape[-1]} samples, and the internal representation one for every {_FACTOR}; give more"
             )
         return super()._run(x)
+
+    def _stages(self, lead: tuple[int, ...]) -> list[Stage]:
+        front = (one_channel(self.headphone), one_channel(self.middle_ear), self.drnl.stream(lead))
+        behind = (self.adaptation.stream(), self.downsampling.stream(), self.modulation.stream())
+        return [*front, *self._cell_stages(), *behind]
 
 
 class Paulick2024(_CASP):
@@ -229,6 +244,9 @@ class Paulick2024(_CASP):
         levels = paulick2024_minlvl(self._built["fc"])
         self.adaptation = AdaptLoop(fs, "paulick2024", minlvl=levels, learnable=learnable, dtype=dtype)
 
+    def _cell_stages(self) -> list[Stage]:
+        return [self.hair_cells.stream()]
+
 
 class Jepsen2008(_CASP):
     """
@@ -291,4 +309,10 @@ class Jepsen2008(_CASP):
 
     def hair_cell(self, moved: Tensor) -> Tensor:
         """Return the hair cells' output, raised by 50 dB and squared."""
-        return (super().hair_cell(moved) * _NERVE_GAIN).square()
+        return self._nerve(super().hair_cell(moved))
+
+    def _nerve(self, followed: Tensor) -> Tensor:
+        return (followed * _NERVE_GAIN).square()
+
+    def _cell_stages(self) -> list[Stage]:
+        return [self.hair_cells.stream(), Step(self._nerve)]

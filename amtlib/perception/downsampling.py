@@ -9,6 +9,7 @@ from torch import Tensor
 
 from amtlib import lti
 from amtlib.modules import RealModule
+from amtlib.perception.model_stream import Early
 
 _CROSSINGS, _KAISER = 10, 5.0
 
@@ -54,14 +55,19 @@ class Downsampling(RealModule):
             Differentiable.
         """
         total, half = x.shape[-1] // self.factor, len(self.taps) // 2
-        taps = self.taps.double()
-
-        def response(n_fft: int) -> Tensor:
-            found: Tensor = torch.fft.rfft(taps, n=n_fft)
-            return found
-
-        y = lti.filter_fft(torch.nn.functional.pad(x, (0, half)), response, len(taps), per_channel=True)
+        y = lti.filter_fft(
+            torch.nn.functional.pad(x, (0, half)), self._response, len(self.taps), per_channel=True
+        )
         return y[..., half :: self.factor][..., :total]
+
+    def _response(self, n_fft: int) -> Tensor:
+        found: Tensor = torch.fft.rfft(self.taps.double(), n=n_fft)
+        return found
+
+    def stream(self) -> Early:
+        """Return a stage of a :class:`amtlib.perception.ModelStream`."""
+        filtered = lti.Stream(self._response, len(self.taps), per_channel=True)
+        return Early(filtered, len(self.taps) // 2, self.factor)
 
     def extra_repr(self) -> str:
         """Return the main settings, for printing the module."""

@@ -17,8 +17,15 @@ from amtlib.perception.adaptation import AdaptLoop
 from amtlib.perception.compression import BrokenStickCompression
 from amtlib.perception.hair_cells import IHCEnvelope
 from amtlib.perception.king_modulation import King2019ModulationFilterbank
+from amtlib.perception.memory import RecursionStream
+from amtlib.perception.model_stream import Early, Late, Stage, Step
 from amtlib.perception.modulation import ModulationFilterbank
-from amtlib.perception.stages import PerceptionModel, given_channels, one_erb_apart
+from amtlib.perception.stages import (
+    PerceptionModel,
+    given_channels,
+    one_channel,
+    one_erb_apart,
+)
 from amtlib.scales import erb2fc, fc2erb
 
 #: Adaptation loops take 100 dB SPL as a root mean square of 1, which 94 dB SPL are in Pa
@@ -104,6 +111,10 @@ class Dau1997(PerceptionModel):
         """Return the channels of the halved pressure."""
         return None, self.gammatone(0.5 * x)
 
+    def _stages(self, lead: tuple[int, ...]) -> list[Stage]:
+        behind = (self.hair_cells.stream(), self.adaptation.stream(), self.modulation.stream())
+        return [Step(lambda x: 0.5 * x), self.gammatone.stream(lead), *behind]
+
 
 class Osses2021(PerceptionModel):
     """
@@ -175,6 +186,11 @@ class Osses2021(PerceptionModel):
         for part in (self.headphone, self.middle_ear):
             ear = part(torch.nn.functional.pad(ear, (0, _TAKEN_OFF)))[..., _TAKEN_OFF:]
         return ear, self.gammatone(ear)
+
+    def _stages(self, lead: tuple[int, ...]) -> list[Stage]:
+        ear = (Early(one_channel(part), _TAKEN_OFF) for part in (self.headphone, self.middle_ear))
+        behind = (self.hair_cells.stream(), self.adaptation.stream(), self.modulation.stream())
+        return [Step(lambda x: x * self._ear_gain), *ear, self.gammatone.stream(lead), *behind]
 
 
 class King2019(PerceptionModel):
@@ -253,11 +269,13 @@ class King2019(PerceptionModel):
         self.hair_cells = IHCEnvelope(fs, "king2019", learnable=learnable, dtype=dtype)
         self.modulation = King2019ModulationFilterbank(fs, learnable=learnable, dtype=dtype)
 
-    def _high_pass(self, x: Tensor) -> Tensor:
+    def _high_pass(self, x: Tensor, start: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return the output and the end of the filter; from rest, or from an end."""
         slope = math.tan(math.pi * _HIGH_PASS / self.fs)
-        b = torch.tensor([1.0, -1.0], dtype=torch.float64, device=x.device) / (1.0 + slope)
-        a = torch.tensor([1.0, (slope - 1.0) / (1.0 + slope)], dtype=torch.float64, device=x.device)
-        return lti.lfilter(b, a, x)
+        direct, pole = 1.0 / (1.0 + slope), (1.0 - slope) / (1.0 + slope)
+        numbers = torch.tensor([pole, direct, direct * (pole - 1.0)], dtype=torch.complex128, device=x.device)
+        y, end = lti.filter_one_pole(x.flatten(0, -2), *numbers, real=True, start=start)
+        return y.reshape(x.shape), end
 
     def _resampled(self, x: Tensor) -> Tensor:
         """Return the signal at 16 kHz: its spectrum cut off, or continued with zeros."""
@@ -275,8 +293,18 @@ class King2019(PerceptionModel):
 
     def adapted(self, cells: Tensor) -> Tensor:
         """Return what the high-pass filter leaves, which stands for adaptation."""
-        return self._high_pass(cells)
+        return self._high_pass(cells, None)[0]
 
     def internal(self, adapted: Tensor) -> Tensor:
         """Return the internal representation, at 16 kHz."""
         return self._resampled(super().internal(adapted))
+
+    def _stages(self, lead: tuple[int, ...]) -> list[Stage]:
+        compressed = (self.gammatone.stream(lead), Step(lambda x: self.compression(x) if x.numel() else x))
+        high_pass = RecursionStream(self._high_pass, lambda x: x)
+        return [
+            *compressed,
+            self.hair_cells.stream(),
+            high_pass,
+            Late(self.internal, self.modulation.num_bands),
+        ]

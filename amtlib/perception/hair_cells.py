@@ -86,7 +86,7 @@ class IHCEnvelope(RealModule):
     ----------
     Lindemann (1986), J. Acoust. Soc. Am. 80, 1608-1622.
     Dau, Puschel and Kohlrausch (1996), J. Acoust. Soc. Am. 99, 3615-3622.
-    Bernstein, van de Par and Trahiotis (1999), J. Acoust. Soc. Am. 105, 3436.
+    Bernstein, van de Par and Trahiotis (1999), J. Acoust. Soc. Am. 106, 870-876.
     Breebaart, van de Par and Kohlrausch (2001), J. Acoust. Soc. Am. 110, 1074-1088.
     King, Varnet and Lorenzi (2019), J. Acoust. Soc. Am. 145, 2277.
     Relano-Iborra, Zaar and Dau (2019), J. Acoust. Soc. Am. 146, 3306-3317.

@@ -14,6 +14,7 @@ from amtlib.filterbanks.precision import check_rate, check_whole
 from amtlib.inputs import Signal
 from amtlib.modules import RealModule
 from amtlib.perception.hilbert import squared_envelope
+from amtlib.perception.memory import RecursionStream
 from amtlib.ranges import Above
 
 _HIGHEST = 150.0
@@ -75,7 +76,7 @@ class King2019ModulationFilterbank(RealModule):
     Notes
     -----
     The toolbox's documentation says 10 filters; its code makes 5. Its filters in direct form are wrong by 1.5e-3 at
-    2 Hz and 44.1 kHz; these are evaluated from the analogue prototype, exactly on an FFT grid. The envelope is that of
+    2 Hz and 44.1 kHz; these are partial fractions of the analogue prototype, exact to rounding. The envelope is that of
     the whole signal: it depends on samples of the future, and on the length of the signal.
 
     References
@@ -152,37 +153,25 @@ class King2019ModulationFilterbank(RealModule):
         low, high = torch.tan(self.limits.clamp_max(0.4999 * self.fs) * (math.pi / self.fs)).unbind(-1)
         return low * high, high - low
 
-    def _response(self, n_fft: int) -> Tensor:
-        centre, width = (each.unsqueeze(-1) for each in self._warped())
-        half = torch.arange(n_fft // 2 + 1, dtype=torch.float64, device=centre.device) * (math.pi / n_fft)
-        # With tan(omega / 2) = sin / cos, so that nothing is infinite at half the sampling rate
-        sine, cosine = half.sin(), half.cos()
-        off = sine.square() - centre * cosine.square()
-        through = width * sine * cosine
-        found = through.square() / torch.complex(
-            through.square() - off.square(), math.sqrt(2.0) * off * through
-        )
+    def _run(self, x: Tensor, ends: list[Tensor | None] | None) -> tuple[Tensor, list[Tensor | None]]:
+        """Return all bands, (..., M, T), and the ends of all filters; from rest, or from ends."""
+        rows = x.reshape(-1, x.shape[-1])
+        starts = iter([None] * (2 * self.num_bands + 1) if ends is None else ends)
+        last: list[Tensor | None] = []
         if self.low_pass:
-            slope = math.tan(math.pi * _HIGHEST / self.fs)
-            found = found * (slope * cosine / torch.complex(slope * cosine, sine))
-        return found
-
-    def _settle(self) -> int:
-        centre, width = (each.detach().cpu() for each in self._warped())
-        proto = cmath.exp(0.75j * math.pi)
-        # s^2 - p width s + centre = 0 for the prototype's pole p; its conjugate gives the same magnitudes
-        middle = proto * width.to(torch.complex128)
-        root = (middle.square() - 4.0 * centre).sqrt()
-        groups = []
-        for pole in ((middle + root) / 2.0, (middle - root) / 2.0):
-            damping = -((1.0 + pole) / (1.0 - pole)).abs().log()
-            groups.append((damping, 2))
-        if self.low_pass:
-            slope = math.tan(math.pi * _HIGHEST / self.fs)
-            groups.append(
-                (torch.full_like(centre, -math.log(max(abs((1.0 - slope) / (1.0 + slope)), 1e-12))), 1)
-            )
-        return lti.cascade_settling(groups, self.dtype) + 5
+            slope = torch.tensor(math.tan(math.pi * _HIGHEST / self.fs), dtype=torch.float64, device=x.device)
+            numbers = lti.first_order_low_pass(slope)
+            rows, end = lti.filter_one_pole(rows, *numbers, real=True, start=next(starts))
+            last.append(end)
+        bands = []
+        for centre, width in zip(*self._warped(), strict=True):
+            parts = []
+            for numbers in _pole_pairs(centre, width):
+                part, end = lti.filter_one_pole(rows, *numbers, real=True, start=next(starts))
+                parts.append(part)
+                last.append(end)
+            bands.append(parts[0] + parts[1])
+        return torch.stack(bands, -2).reshape(*x.shape[:-1], self.num_bands, -1), last
 
     def forward(self, x: Signal) -> Tensor:
         """
@@ -206,19 +195,19 @@ class King2019ModulationFilterbank(RealModule):
             If `x` is neither a tensor nor an array.
         """
         x = lti.check_signal(x, self.dtype, self.mfc.device, fs=self.fs)
-        y = lti.filter_fft(x, self._response, self._settle())
+        y, _ = self._run(x, None)
         if not any(self._above):
             return y
         above = torch.tensor(self._above, device=y.device)
         return torch.cat([y[..., ~above, :], _scaled_envelope(y[..., above, :])], -2)
 
-    def stream(self) -> lti.Stream:
+    def stream(self) -> RecursionStream:
         """
         Take a signal that arrives in chunks of any length.
 
         Returns
         -------
-        amtlib.lti.Stream
+        amtlib.perception.RecursionStream
             ``process(chunk)`` returns as many samples as it is given, shape (..., M, T).
 
         Raises
@@ -237,14 +226,11 @@ class King2019ModulationFilterbank(RealModule):
                 f"a stream cannot look ahead, and envelopes of the bands above {self.phase_cut:g} Hz need the whole "
                 "signal; give phase_insensitive=False, or call the module"
             )
-        device = self.mfc.device
 
         def check(chunk: Tensor) -> Tensor:
-            if not chunk.numel():
-                return chunk.to(device, self.dtype)
-            return lti.check_signal(chunk, self.dtype, device, "the chunk", self.fs)
+            return lti.check_signal(chunk, self.dtype, self.mfc.device, "the chunk", self.fs)
 
-        return lti.Stream(self._response, self._settle(), check=check)
+        return RecursionStream(self._run, check, (self.num_bands,))
 
     def extra_repr(self) -> str:
         """Return the main settings, for printing the module."""
@@ -259,6 +245,27 @@ def _edges(mfc: Tensor, quality: Tensor) -> Tensor:
     half = 0.5 / quality
     mean = (1.0 + half.square()).sqrt()
     return torch.stack([mfc * (mean - half), mfc * (mean + half)], -1)
+
+
+def _pole_pairs(centre: Tensor, width: Tensor) -> list[tuple[Tensor, Tensor, Tensor]]:
+    """
+    Return two filters of one pole, the sum of whose real parts is a band-pass filter; complex128, for each pole,
+    direct part and gain.
+
+    They are partial fractions on the axis of the analogue prototype, where poles of low frequencies do not crowd.
+    """
+    # s^2 - p width s + centre = 0 for the prototype's pole p, and its conjugate for the conjugate poles
+    middle = cmath.exp(0.75j * math.pi) * width
+    root = (middle.square() - 4.0 * centre).sqrt()
+    poles = (middle + root) / 2.0, (middle - root) / 2.0
+    filters = []
+    for own, other in (poles, poles[::-1]):
+        between = (own - other) * (own - own.conj()) * (own - other.conj())
+        # Twice, for the conjugate poles; 1 / (s - s_k) as a filter at a sampling rate, s = (1 - z^-1) / (1 + z^-1)
+        direct = 2.0 * (width * own).square() / between / (1.0 - own)
+        pole = (1.0 + own) / (1.0 - own)
+        filters.append((pole, direct, direct * (1.0 + pole)))
+    return filters
 
 
 def _scaled_envelope(y: Tensor) -> Tensor:

@@ -4,8 +4,8 @@ Modeling Toolbox, modfilterbank (version 1.4).
 Not here: the bank of King et al. (2019) (:mod:`amtlib.perception.king_modulation`).
 """
 
+import cmath
 import math
-from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -98,7 +98,7 @@ class ModulationFilterbank(RealModule):
     Notes
     -----
     Counts of bands are truncated towards zero, as in the toolbox: every channel has the band at 5 Hz, and one with
-    fc / 4 above 10 Hz that at 16.7 Hz. Filters are applied exactly on an FFT grid, each band's as long as it rings.
+    fc / 4 above 10 Hz that at 16.7 Hz. Filters are exact, also where they ring longer than the signal lasts.
 
     References
     ----------
@@ -176,75 +176,47 @@ class ModulationFilterbank(RealModule):
     def _channels(self, band: int) -> list[int]:
         return [channel for channel, count in enumerate(self._counts) if count > band]
 
-    def _band(self, band: int) -> tuple[Callable[[int], Tensor], int]:
-        """Return response and settling time of a band; real and imaginary part, where both are wanted."""
+    def _behind_low_pass(self, x: Tensor, start: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Filter with the low-pass of first order at 150 Hz, where the preset has one."""
+        if self._rule.low_pass != "filter":
+            return x, None
+        slope = torch.tensor(math.tan(math.pi * _HIGHEST / self.fs), dtype=torch.float64, device=x.device)
+        numbers = lti.first_order_low_pass(slope)
+        y, end = lti.filter_one_pole(x.flatten(0, -2), *numbers, real=True, start=start)
+        return y.reshape(x.shape), end
+
+    def _filtered(self, x: Tensor, band: int, start: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Filter the channels that have a band, (R, T), and return the band and the filter's end."""
         mfc, width = self._now("mfc")[band], self._now("bandwidth")[band]
         turn = 2.0 * math.pi / self.fs
-        front = self._rule.low_pass == "filter"
         if band == 0:
-            cut = turn * width
-            damping = lti.butterworth_damping(cut.detach()).reshape(1)
-            poles = [(damping, 2)]
-        else:
-            damping = (0.5 * turn * width).reshape(1)
-            poles = [(damping.detach(), 1)]
-        if front:
-            slope = math.tan(0.5 * turn * _HIGHEST)
-            poles.append(
-                (
-                    torch.full_like(
-                        damping.detach(), -math.log(max(abs((1.0 - slope) / (1.0 + slope)), 1e-12))
-                    ),
-                    1,
-                )
-            )
-        both = band > 0 and not (self.phase_insensitive and self._phased[band])
-
-        def response(n_fft: int) -> Tensor:
-            if band == 0:
-                found = lti.butterworth_response(cut, 1, n_fft)
-            else:
-                radius = torch.exp(-damping)
-                gain = (1.0 - radius).to(torch.complex128)
-                pole = torch.polar(radius, turn * mfc.reshape(1))
-                ones = torch.ones_like(gain)
-                upper, lower = (
-                    lti.rational_response(gain, torch.cat([ones, -p]), n_fft) for p in (pole, pole.conj())
-                )
-                # Real part: half the sum with the mirrored filter, and the whole is doubled
-                found = torch.stack([upper + lower, (upper - lower) * -1j]) if both else upper + lower
-            if front:
-                b = torch.tensor([slope, slope], dtype=torch.float64, device=found.device) / (1.0 + slope)
-                a = torch.tensor(
-                    [1.0, (slope - 1.0) / (1.0 + slope)], dtype=torch.float64, device=found.device
-                )
-                found = found * lti.rational_response(b, a, n_fft)
-            return found
-
-        return response, lti.cascade_settling(poles, self.dtype) + 2
-
-    def _finished(self, y: Tensor, band: int) -> Tensor:
-        """Turn the outputs of one band's filters, (..., 1 or 2, T), into the band."""
-        if band == 0:
-            return y[..., 0, :]
-        gain = self._gain(band)
-        if not self.phase_insensitive:
-            return torch.complex(y[..., 0, :], y[..., 1, :]) * (0.5 * gain)
-        if self._phased[band]:
-            return y[..., 0, :] * gain
-        return torch.complex(y[..., 0, :], y[..., 1, :]).abs() * (gain * self._rule.factor)
+            # Bilinear transform; of two conjugate poles the real part of one with twice the residue
+            slope = torch.tan(0.5 * turn * width)
+            direct = slope.square() / (1.0 + math.sqrt(2.0) * slope + slope.square())
+            analogue = slope * cmath.exp(0.75j * math.pi)
+            pole = (1.0 + analogue) / (1.0 - analogue)
+            gain = -1j * direct * (1.0 + pole).square() / pole.imag
+            return lti.filter_one_pole(x, pole, direct + 0j, gain, real=True, start=start)
+        radius = torch.exp(-0.5 * turn * width)
+        pole = torch.polar(radius, turn * mfc)
+        gain = self._gain(band) * (2.0 if self.phase_insensitive else 1.0) * (1.0 - radius)
+        real = self.phase_insensitive and self._phased[band]
+        if self.phase_insensitive and not real:
+            gain = gain * self._rule.factor
+        y, end = lti.filter_one_pole(x, pole, gain + 0j, gain * pole, real=real, start=start)
+        return y.abs() if self.phase_insensitive and not real else y, end
 
     def _gain(self, band: int) -> Tensor:
         """Return the gain of the low-pass filter at a band's centre, read from the toolbox's grid in dB."""
         mfc = self._now("mfc")[band]
         if self._rule.low_pass != "gain":
-            return torch.ones_like(mfc).to(self.dtype)
+            return torch.ones_like(mfc)
         place = mfc / (self.fs / 2.0) * _GRID
         first = place.detach().floor()
         # |H| = 1 / sqrt(1 + (tan(omega / 2) / slope)^2)
         across = torch.tan(torch.stack([first, first + 1.0]) * (math.pi / _GRID / 2.0))
         low, high = -10.0 * (1.0 + (across / math.tan(math.pi * _HIGHEST / self.fs)).square()).log10()
-        return torch.pow(10.0, (low + (place - first) * (high - low)) / 20.0).to(self.dtype)
+        return torch.pow(10.0, (low + (place - first) * (high - low)) / 20.0)
 
     def _signal(self, x: Signal, name: str = "x") -> Tensor:
         x = lti.check_signal(x, self.dtype, self.fc.device, name, self.fs)
@@ -254,17 +226,23 @@ class ModulationFilterbank(RealModule):
             )
         return x
 
-    def _assembled(self, x: Tensor, filtered: Callable[[Tensor, int], Tensor]) -> Tensor:
-        """Put the bands together, zeros where a channel lacks one."""
-        bands = []
+    def _run(self, x: Tensor, ends: list[Tensor | None] | None) -> tuple[Tensor, list[Tensor | None]]:
+        """Return all bands, zeros where a channel lacks one, and the ends of all filters; from rest, or from ends."""
+        starts = [None] * (self.num_bands + 1) if ends is None else ends
+        x, end = self._behind_low_pass(x, starts[-1])
+        ends, bands = [], []
         for band in range(self.num_bands):
             channels = self._channels(band)
-            found = self._finished(filtered(x[..., channels, :].unsqueeze(-2), band), band)
-            if len(channels) < self.num_channels:
+            all_have = len(channels) == self.num_channels
+            some = x if all_have else x[..., channels, :]
+            found, last = self._filtered(some.flatten(0, -2), band, starts[band])
+            found = found.reshape(some.shape)
+            if not all_have:
                 whole = found.new_zeros(x.shape)
                 found = whole.index_copy(-2, torch.tensor(channels, device=x.device), found)
             bands.append(found if self.phase_insensitive else found + 0j)
-        return torch.stack(bands, -2)
+            ends.append(last)
+        return torch.stack(bands, -2), [*ends, end]
 
     def forward(self, x: Signal) -> Tensor:
         """
@@ -287,12 +265,7 @@ class ModulationFilterbank(RealModule):
         TypeError
             If `x` is neither a tensor nor an array.
         """
-
-        def filtered(part: Tensor, band: int) -> Tensor:
-            response, settle = self._band(band)
-            return lti.filter_fft(part, response, settle, per_channel=True)
-
-        return self._assembled(self._signal(x), filtered)
+        return self._run(self._signal(x), None)[0]
 
     def stream(self) -> RecursionStream:
         """
@@ -308,15 +281,7 @@ class ModulationFilterbank(RealModule):
         >>> ModulationFilterbank(16000, [1000.0]).stream().process(torch.zeros(1, 64)).shape
         torch.Size([1, 9, 64])
         """
-
-        def step(x: Tensor, streams: list[lti.Stream] | None) -> tuple[Tensor, list[lti.Stream]]:
-            if streams is None:
-                made = (self._band(band) for band in range(self.num_bands))
-                streams = [lti.Stream(response, settle, per_channel=True) for response, settle in made]
-            live = streams
-            return self._assembled(x, lambda part, band: live[band].process(part)), live
-
-        return RecursionStream(step, lambda chunk: self._signal(chunk, "the chunk"), (self.num_bands,))
+        return RecursionStream(self._run, lambda chunk: self._signal(chunk, "the chunk"), (self.num_bands,))
 
     def extra_repr(self) -> str:
         """Return the main settings, for printing the module."""

@@ -12,9 +12,11 @@ import torch
 from torch import Tensor
 
 from amtlib import lti
+from amtlib.ears.fir import EarFilter
 from amtlib.filterbanks.precision import check_rate
-from amtlib.inputs import Numbers, Signal, as_tensor
+from amtlib.inputs import Numbers, Signal, as_tensor, samples_of
 from amtlib.modules import RealModule
+from amtlib.perception.model_stream import ModelStream, Stage, Step
 from amtlib.results import Result
 from amtlib.scales import erb2fc, fc2erb
 
@@ -88,7 +90,8 @@ class PerceptionModel(RealModule):
         if fc.numel() == 0 or wrong.numel():
             shown = f"{float(wrong[0]):g} Hz" if wrong.numel() else "no frequency"
             raise ValueError(
-                f"fc holds {shown}; give at least one, above 0 and below fs / 2 = {self.fs / 2.0:g} Hz"
+                f"fc holds {shown}; give at least one, above 0 and below fs / 2 = {self.fs / 2.0:g} Hz, "
+                "or raise fs"
             )
         self._table("fc", fc)
         self.num_channels = len(fc)
@@ -147,6 +150,10 @@ class PerceptionModel(RealModule):
         adapted = self.adapted(cells)
         return PerceptionStages(ear, moved, cells, adapted, self.internal(adapted))
 
+    def _stages(self, lead: tuple[int, ...]) -> list[Stage]:
+        """Return the stages of a stream of sounds of a leading shape."""
+        raise NotImplementedError
+
     @overload
     def forward(self, x: Signal, *, return_stages: Literal[False] = False) -> Tensor: ...
 
@@ -176,11 +183,38 @@ class PerceptionModel(RealModule):
         TypeError
             If `x` is neither a tensor nor an array.
         """
-        x = lti.check_signal(x, self.dtype, self.fc.device, fs=self.fs)
-        if x.ndim not in (1, 2):
-            raise ValueError(f"x has shape {tuple(x.shape)}; give (T,) or (batch, T)")
-        stages = self._run(x)
+        stages = self._run(self._sound(x, "x"))
         return stages if return_stages else stages.internal
+
+    def _sound(self, x: Signal, name: str) -> Tensor:
+        x = lti.check_signal(x, self.dtype, self.fc.device, name, self.fs)
+        if x.ndim not in (1, 2):
+            raise ValueError(f"{name} has shape {tuple(x.shape)}; give (T,) or (batch, T)")
+        return x
+
+    def _chunk(self, chunk: Signal) -> Tensor:
+        """Return the next samples of a stream, perhaps none, checked."""
+        x = samples_of(chunk, "the chunk", self.fc.device, self.fs)
+        if x.ndim in (1, 2) and not x.numel():
+            return x.to(self.fc.device, self.dtype)
+        return self._sound(x, "the chunk")
+
+    def stream(self) -> ModelStream:
+        """
+        Take a sound that arrives in chunks of any length, or one too long for memory.
+
+        Returns
+        -------
+        amtlib.perception.ModelStream
+            ``process(chunk)`` returns what is known of the internal representation, ``finish()`` the rest.
+
+        Examples
+        --------
+        >>> from amtlib import Dau1997
+        >>> Dau1997(16000, 500.0, 2000.0).stream().process(torch.zeros(64)).shape
+        torch.Size([11, 10, 64])
+        """
+        return ModelStream(self._stages, self._chunk)
 
     def some_channels(self, channels: Sequence[int]) -> Self:
         """
@@ -238,6 +272,12 @@ class PerceptionModel(RealModule):
             f"channels={self.num_channels}, fc_range=({low:.1f}, {high:.1f}) Hz, fs={self.fs:g} Hz, "
             f"learnable={self.learnable}, dtype={self.dtype}"
         )
+
+
+def one_channel(ear: EarFilter) -> Stage:
+    """Return an ear filter as a stage of a stream, without the axis of its one channel."""
+    live = ear.stream()
+    return Step(lambda chunk: live.process(chunk).squeeze(-2))
 
 
 def check_range(flow: float, fhigh: float) -> None:

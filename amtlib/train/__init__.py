@@ -24,7 +24,8 @@ from amtlib.train.losses import (
 from amtlib.train.objectives import Objective, build_objective, output_domain
 from amtlib.train.record import Snapshot, Step, TrainLog
 from amtlib.train.remote import RemoteSteps, TrainingPlan
-from amtlib.train.room import RoomFit, fit_room
+from amtlib.train.room import fit_room
+from amtlib.train.room_report import RoomFit
 from amtlib.train.run import TrainingRun
 from amtlib.train.targets import TargetRecord
 

@@ -14,7 +14,7 @@ import torch
 
 from amtlib.fdn.absorption import with_decay
 from amtlib.fdn.bands import DecayTimes
-from amtlib.fdn.build import FDNBuild, finite_number
+from amtlib.fdn.build import FDNBuild, check_fixed, finite_number
 from amtlib.fdn.delays import Seed
 from amtlib.fdn.design import design_fdn
 from amtlib.train.filters import TrainedDecay, TrainedEqualiser
@@ -41,7 +41,8 @@ class Trainable:
     feedback, input_gain, output_gain, direct : bool
         The feedback matrix, B, C and D.
     decay : bool
-        The decay times of the loop's filters in octaves, from 0.01 to 40 s. The loop contracts at every value of them.
+        The decay times of the loop's filters in octaves, from 0.01 to 40 s: of all lines, or of two groups of them
+        where the network has two slopes. The loop contracts at every value of them.
     post_eq : bool
         The gains of the output equaliser in octaves, up to 40 dB, of minimum phase.
 
@@ -181,6 +182,7 @@ def trainable_from_build(
     """
     if not isinstance(build, FDNBuild):
         raise TypeError(f"build is a {type(build).__name__}: give an FDNBuild")
+    check_fixed(build)
     learns = Trainable() if trainable is None else trainable
     if not isinstance(learns, Trainable):
         raise TypeError(f"trainable is a {type(learns).__name__}: give Trainable(...)")

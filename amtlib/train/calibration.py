@@ -1,25 +1,32 @@
 """A network brought to a room's decay times, levels and decay curve: rendered, measured and corrected in turn.
 Source: one correction a round, in proportion to what is off (fixed-point iteration); decay curves of Schroeder (1965).
+With two slopes, the decay times of both (:mod:`amtlib.fdn.slopes`) are corrected, and their balance.
 Not here: measuring the room (:mod:`amtlib.fdn.acoustics`), descent along gradients (:mod:`amtlib.train.run`).
 """
 
 import math
+import time
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
 from amtlib.fdn.absorption import with_decay
 from amtlib.fdn.build import Array, FDNBuild
+from amtlib.fdn.coherence import interaural_coherence
+from amtlib.fdn.coupling import first_group
 from amtlib.fdn.decay import energy_decay_curve, fitted_time
 from amtlib.fdn.equaliser import graphic_equaliser
 from amtlib.fdn.noise import octave_gain
 from amtlib.fdn.response import render
+from amtlib.fdn.slopes import TwoSlopes, two_slopes_of
 from amtlib.lti import fast_length
 
-#: Decay curves are compared over so many dB, and their levels set after so many seconds.
-CURVE_DB, SETTLED = 40.0, 0.01
-#: What a fit may be off before it is said: times (share) and levels (dB) by octave, decay curve (dB).
-TIMES_OFF, LEVEL_OFF, CURVE_OFF = 0.05, 1.0, 1.0
+#: Decay curves are compared over so many dB, of one slope and of two, and their levels set after so many seconds.
+CURVE_DB, TWO_SLOPES_DB, SETTLED = 40.0, 50.0, 0.01
+#: What a fit may be off before it is said: times (share) and levels (dB) by octave, decay curve (dB), coherence by ERB.
+TIMES_OFF, LEVEL_OFF, CURVE_OFF, COHERENCE_OFF = 0.05, 1.0, 1.0, 0.05
 # A curve has this many points per second.
 _PER_SECOND = 1000
 # Longest pre-delay in s.
@@ -27,6 +34,8 @@ _LATEST = 0.1
 # Good enough: times (share) and levels (dB); most of the energy of a band that the direct sound may have.
 _TIMES, _LEVELS, _DIRECT = 0.004, 0.05, 0.85
 _CORRECTION, _NEAR = 0.9, 1.0
+# Rounds that begin with the balance of two slopes.
+_BALANCED = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +53,14 @@ class Octaves:
         Of the whole response.
     curves : array, shape (P, n_out, n_in)
         Broadband decay curves in dB re their start, every millisecond.
+    slopes : array, shape (K, 2), optional
+        Decay times in s of two slopes; NaN where they were not found. None where one was looked for.
+    ratio : float
+        Initial power of the slow decay re that of the fast one, dB, median of the octaves that show two; NaN for none.
+    two : array of bool, shape (K,), optional
+        Octaves that have two slopes.
+    coherence : array, shape (bands, n_in), optional
+        Of two outputs (:func:`amtlib.fdn.coherence.interaural_coherence`); None for other numbers of outputs.
 
     Examples
     --------
@@ -55,11 +72,17 @@ class Octaves:
     levels: Array
     energy: Array
     curves: Array
+    slopes: Array | None = None
+    ratio: float = math.nan
+    two: Array | None = None
+    coherence: Array | None = None
 
 
-def octaves(h: Array, fs: float, centres: Array) -> Octaves:
+def octaves(
+    h: Array, fs: float, centres: Array, *, slopes: bool = False, ratio: float | None = None
+) -> Octaves:
     """
-    Measure a response without noise, (T, n_out, n_in), quickly.
+    Measure a response without noise, (T, n_out, n_in), quickly; with `slopes`, two in each octave, of one `ratio`.
 
     Examples
     --------
@@ -70,11 +93,11 @@ def octaves(h: Array, fs: float, centres: Array) -> Octaves:
     """
     flat = h.reshape(len(h), -1)
     n_fft = fast_length(2 * len(h))
-    f = np.fft.rfftfreq(n_fft, 1.0 / fs)
     step = max(1, len(h) // 4096)
     times = np.full((len(centres), flat.shape[1]), math.nan)
     levels = np.empty_like(times)
-    gains = [octave_gain(f, centre) for centre in centres]
+    gains = _octave_gains(n_fft, fs, tuple(centres.tolist()))
+    both: list[list[TwoSlopes]] = [[] for _ in centres]
     for channel in range(flat.shape[1]):
         spectrum = np.fft.rfft(flat[:, channel], n_fft)
         energies = np.square(np.abs(spectrum)) / n_fft
@@ -85,18 +108,43 @@ def octaves(h: Array, fs: float, centres: Array) -> Octaves:
             energy = np.cumsum(power[::-1])[::-1][::step]
             if energy[0] > 0.0:
                 times[band, channel] = fitted_time(energy, len(h) / step, -5.0, -35.0, fs / step)
+            two = two_slopes_of(energy, fs / step, start=SETTLED) if slopes else None
+            if two is not None:
+                both[band].append(two)
     found = np.isfinite(times)
     sums = np.where(found, np.log(np.where(found, times, 1.0)), 0.0).sum(axis=1)
     counts = found.sum(axis=1)
     mean = np.where(counts > 0, np.exp(sums / np.maximum(counts, 1)), math.nan)
     hop = max(1, round(fs / _PER_SECOND))
     whole = np.square(h).sum(axis=0)
-    return Octaves(mean, levels.reshape(-1, *h.shape[1:]), whole, energy_decay_curve(h)[::hop])
+    coherence = interaural_coherence(h, fs) if h.shape[1] == 2 else None
+    found_octaves = Octaves(
+        mean, levels.reshape(-1, *h.shape[1:]), whole, energy_decay_curve(h)[::hop], coherence=coherence
+    )
+    return replace(found_octaves, **_slopes(both)) if slopes else found_octaves
 
 
-def curve_distance(wanted: Array, reached: Array) -> float:
+@lru_cache(maxsize=2)
+def _octave_gains(n_fft: int, fs: float, centres: tuple[float, ...]) -> list[Array]:
+    """Gains of octaves on an FFT grid: a fit asks for the same ones in each round."""
+    f = np.fft.rfftfreq(n_fft, 1.0 / fs)
+    return [octave_gain(f, centre) for centre in centres]
+
+
+def _slopes(both: list[list[TwoSlopes]]) -> dict[str, Any]:
+    """Decay times (K, 2), mean of the channels; which octaves have two slopes; the balance of those that have."""
+    times = np.full((len(both), 2), math.nan)
+    for band, found in enumerate(both):
+        if found:
+            times[band] = np.exp(np.log([[each.fast, each.slow] for each in found]).mean(axis=0))
+    two = np.array([bool(found) and 2 * sum(each.two for each in found) > len(found) for found in both])
+    ratios = [each.ratio for found in both for each in found if each.two]
+    return {"slopes": times, "two": two, "ratio": float(np.median(ratios)) if ratios else math.nan}
+
+
+def curve_distance(wanted: Array, reached: Array, depth: float = CURVE_DB) -> float:
     """
-    Return the rms difference in dB of decay curves, over the first 40 dB of those that are wanted.
+    Return the rms difference in dB of decay curves, over the first 40 dB of those that are wanted, or `depth`.
 
     Examples
     --------
@@ -104,13 +152,13 @@ def curve_distance(wanted: Array, reached: Array) -> float:
     2.0
     """
     length = min(len(wanted), len(reached))
-    heard = wanted[:length] > -CURVE_DB
+    heard = wanted[:length] > -depth
     return float(np.sqrt(np.square((wanted[:length] - reached[:length])[heard]).mean()))
 
 
 def distance(found: Octaves, wanted: Octaves) -> float:
     """
-    Return how far a network is off: 1 for 5 % of decay time, for 1 dB of level, and for 1 dB of the decay curve.
+    Return how far a network is off: 1 for 5 % of decay time, 1 dB of level, 1 dB of the decay curve, .05 of coherence.
 
     Examples
     --------
@@ -123,7 +171,10 @@ def distance(found: Octaves, wanted: Octaves) -> float:
         np.abs(found.times[both] / wanted.times[both] - 1.0).mean() / TIMES_OFF if both.any() else math.inf
     )
     level = np.abs(found.levels - wanted.levels).mean() / LEVEL_OFF
-    return float(times + level + curve_distance(wanted.curves, found.curves) / CURVE_OFF)
+    if wanted.coherence is not None and found.coherence is not None:
+        level += np.abs(found.coherence - wanted.coherence).mean() / COHERENCE_OFF
+    depth = CURVE_DB if wanted.slopes is None else TWO_SLOPES_DB
+    return float(times + level + curve_distance(wanted.curves, found.curves, depth) / CURVE_OFF)
 
 
 @dataclass
@@ -137,8 +188,8 @@ class Calibration:
         Delays, matrix and gains; neither filters nor direct path.
     centres : array, shape (K,)
         Octaves in Hz.
-    times : array, shape (K,)
-        Decay times of the filters in s.
+    times : array, shape (K,) or (K, 2)
+        Decay times of the filters in s; or those of two groups of lines, the fast one first.
     gains : array, shape (K, n_out)
         Output equaliser in dB.
     seconds : float
@@ -166,7 +217,11 @@ class Calibration:
     def build(self) -> FDNBuild:
         """Return the network as it now is; raises ValueError where no filters have these times."""
         mean = self.gains.mean(axis=0)
-        core = with_decay(self.core, dict(zip(self.centres.tolist(), self.times.tolist(), strict=True)))
+        each = [
+            dict(zip(self.centres.tolist(), times, strict=True))
+            for times in self.times.reshape(len(self.centres), -1).T.tolist()
+        ]
+        core = with_decay(self.core, each[0] if len(each) == 1 else each)
         return replace(
             core,
             C=core.C * 10.0 ** (mean / 20.0)[:, None],
@@ -180,18 +235,60 @@ class Calibration:
         build = self.build()
         return render(build, self.seconds).reshape(-1, build.n_out, build.n_in)
 
-    def correct(self, target: Octaves, rounds: int) -> None:
-        """Bring times, levels and decay curve nearer to the target's in so many rounds, and keep the nearest."""
-        known = np.isfinite(target.times)
-        best, kept = math.inf, dict(self.__dict__)
+    def measured(self, target: Octaves, *, balance: bool = False) -> Octaves:
+        """Measure the network as the target was; with `balance`, that of the two slopes, too."""
+        two = target.slopes is not None
+        ratio = None if balance else target.ratio
+        return octaves(self.response(), self.core.fs, self.centres, slopes=two, ratio=ratio)
+
+    def correct(
+        self, target: Octaves, rounds: int, until: float = math.inf, *, tone: bool = True
+    ) -> tuple[Octaves, float]:
+        """
+        Bring times, levels and decay curve nearer to the target's, and keep the nearest.
+
+        Parameters
+        ----------
+        target : Octaves
+            Of the room.
+        rounds : int
+            At most.
+        until : float
+            No round begins that would end after this, s of :func:`time.monotonic`.
+        tone : bool
+            False: decay times alone are corrected; levels, direct sound and pre-delay stay.
+
+        Returns
+        -------
+        found : Octaves
+            What was measured of the network as it is now.
+        seconds : float
+            What the longest round took.
+        """
+        wanted = target.times if target.slopes is None else target.slopes
+        # coherence is trained, and these corrections do not see it
+        target = replace(target, coherence=None)
+        best, kept, kept_octaves, longest = math.inf, dict(self.__dict__), target, 0.0
         for index in range(rounds + 1):
-            found = octaves(self.response(), self.core.fs, self.centres)
+            began = time.monotonic()
+            if index and began + longest > until:
+                break
+            if target.slopes is not None and index < _BALANCED:
+                self.balance(target.ratio - self.measured(target, balance=True).ratio)
+            found = self.measured(target)
+            longest = max(longest, time.monotonic() - began)
             off = distance(found, target)
-            if off < best:
-                best, kept = off, dict(self.__dict__)
+            if not index or off < best:
+                best, kept, kept_octaves = off, dict(self.__dict__), found
             if index == rounds:
                 break
-            wrong = np.where(known & np.isfinite(found.times), target.times / found.times, 1.0)
+            reached = found.times if found.slopes is None else found.slopes
+            known = np.isfinite(wanted) & np.isfinite(reached)
+            wrong = np.clip(np.where(known, wanted / np.where(known, reached, 1.0), 1.0), 0.5, 2.0)
+            if target.slopes is not None and index >= rounds // 2:
+                # both slopes are about right: what T30 lacks, the slow one makes up for
+                late = target.times / found.times
+                wrong[:, 1] = np.where(np.isfinite(late), np.clip(late, 0.8, 1.25), wrong[:, 1])
             louder = target.levels - found.levels
             if np.abs(wrong - 1.0).max() < _TIMES and np.abs(louder.mean(axis=2)).max() < _LEVELS:
                 break
@@ -201,6 +298,8 @@ class Calibration:
                 self.build()
             except ValueError:  # too steep for the filters: the times stay
                 self.times = before
+            if not tone:
+                continue
             share = self._wet_share(target)
             self.gains = self.gains + np.clip(louder / share, -60.0, 60.0).mean(axis=2)
             across = louder.mean(axis=(0, 1)) - louder.mean()
@@ -209,6 +308,14 @@ class Calibration:
             if np.abs(np.median(louder, axis=0)).max() < _NEAR and index < max(rounds - 2, 1):
                 self._start(target, found)
         self.__dict__.update(kept)
+        return kept_octaves, longest
+
+    def balance(self, louder: float) -> None:
+        """Raise the slow group of lines by so many dB re the fast one."""
+        if math.isfinite(louder):
+            gains = self.core.C.copy()
+            gains[:, first_group(self.core.N) :] *= 10.0 ** (float(np.clip(louder, -20.0, 20.0)) / 20.0)
+            self.core = replace(self.core, C=gains)
 
     def _flat_share(self) -> Array:
         """Share of the energy of a click that each octave has, (K, 1, 1)."""

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from amtlib.fdn.absorption import BandAbsorption, absorption_times, best_crossover
 from amtlib.fdn.build import Array, FDNBuild
+from amtlib.fdn.coupling import first_group
 from amtlib.fdn.equaliser import Peaks
 from amtlib.fdn.noise import octave_centres
 
@@ -51,8 +52,8 @@ class TrainedDecay:
     ----------
     centres : array, shape (K,)
         Octave centres in Hz.
-    start : Tensor, float64, shape (K,)
-        The numbers of the start.
+    start : Tensor, float64, shape (K,) or (K, 2)
+        The numbers of the start; two columns where both halves of the lines have times of their own (two slopes).
 
     Raises
     ------
@@ -84,37 +85,56 @@ class TrainedDecay:
         fs = build.fs
         self.centres = trained_centres(fs)
         times = absorption_times(build.filters, build.delays, fs, self.centres)
-        if not (times.max(axis=1) <= 1.2 * times.min(axis=1)).all():
-            raise ValueError(
-                "decay trains one time for all lines in each octave, and those of this network differ (two slopes): "
-                "leave its decay as it is, or give one slope"
-            )
-        with np.errstate(divide="ignore"):
-            start = 1.0 / np.mean(1.0 / times, axis=1)  # of the mean loss per second
+        groups = _groups(times)
+        with np.errstate(divide="ignore"):  # of the mean loss per second
+            start = np.stack([1.0 / np.mean(1.0 / times[:, each], axis=1) for each in groups], axis=1)
+        #: column of each line among the numbers of two slopes; None for one
+        self.columns = None if len(groups) == 1 else torch.arange(build.N).ge(first_group(build.N)).long()
         self.low = max(SHORTEST, 60.0 * float(build.delays.max()) / (_DEEPEST_DB * fs))
         self.high = LONGEST
         inside = (start > self.low) & (start < self.high)
         if not inside.all():
-            band = int(np.argmin(inside))
+            band, column = np.unravel_index(int(np.argmin(inside)), inside.shape)
             raise ValueError(
-                f"decay cannot train from {start[band]:.3g} s at {self.centres[band]:g} Hz: start from more than "
-                f"{self.low:.3g} s and less than {self.high:g} s in every octave"
+                f"decay cannot train from {start[band, column]:.3g} s at {self.centres[band]:g} Hz: start from more "
+                f"than {self.low:.3g} s and less than {self.high:g} s in every octave"
             )
-        self.filters = BandAbsorption(self.centres, build.delays, fs, best_crossover(self.centres, start, fs))
+        middle = np.exp(np.log(start).mean(axis=1))
+        self.filters = BandAbsorption(
+            self.centres, build.delays, fs, best_crossover(self.centres, middle, fs)
+        )
         share = np.log(start / self.low) / math.log(self.high / self.low)
-        self.start = torch.from_numpy(np.log(share / (1.0 - share)))
+        numbers = torch.from_numpy(np.log(share / (1.0 - share)))
+        self.start = numbers[:, 0].clone() if self.columns is None else numbers
         self.sections = len(self.centres) + 1
 
     def times(self, x: Tensor) -> Tensor:
-        """Return the decay times in s, (K,), of the numbers."""
+        """Return the decay times in s, shaped like the numbers."""
         return self.low * torch.pow(self.high / self.low, torch.sigmoid(x.double()))
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Return the sections, float64, (K + 1, 6, N), of the numbers (K,), or of one column for each line (K, N)."""
+        """Return the sections, float64, (K + 1, 6, N), of the numbers: as `start`, or one column for each line."""
         numbers = x.cpu()
         times = self.times(numbers if numbers.ndim == 2 else numbers[:, None])
+        if self.columns is not None and times.shape[1] == 2:
+            times = times[:, self.columns]
         found = self.filters.sections(times, CEILING, rounds=_ROUNDS, most_db=_MOST_DB)
         return found.to(x.device)
+
+
+def _groups(times: Array) -> list[slice]:
+    """Lines that share their times (K, N): all of them, or the two halves of a network of two slopes."""
+    half = first_group(times.shape[1])
+    for groups in ([slice(None)], [slice(half), slice(half, None)]):
+        if all(
+            each.size and (each.max(axis=1) <= 1.2 * each.min(axis=1)).all()
+            for each in (times[:, group] for group in groups)
+        ):
+            return groups
+    raise ValueError(
+        "decay trains one time for all lines in each octave, or one for each half of them (two slopes), and those of "
+        "this network differ within a half: leave its decay as it is, or give it one with with_decay"
+    )
 
 
 class TrainedEqualiser:

@@ -11,9 +11,9 @@ from amtlib.train.fused import LoopGains, loop_response
 from amtlib.train.grid import (
     decay_per_sample,
     delay_spectrum,
+    sections_basis,
     sections_response,
     sections_spectrum,
-    sections_taps,
 )
 from amtlib.train.rotations import turned, turned_and_flipped
 
@@ -79,13 +79,13 @@ class Response:
             self._post = (
                 None if leaves.post_eq is None else self._sections(leaves.post_eq, self.nfft, self.gamma)
             )
-            self._delay = delay_spectrum(self._delays, self.nfft, self.gamma)
+            self._delay = delay_spectrum(self._delays, self.nfft, self.gamma).to(self._complex)
             self._back = (
                 None
                 if leaves.post_matrix is None
                 else self._sections(leaves.post_matrix, self.nfft, self.gamma)
             )
-            self._taps = sections_taps(self.nfft, self.gamma).to(source.device)
+            self._basis = sections_basis(self.nfft, self.gamma, self._complex).to(source.device)
 
     def _sections(self, leaf: Any, nfft: int, gamma: float) -> Tensor:
         # mapped: in graphs of pyFDN 0.5 the parameter is a decay time
@@ -132,9 +132,9 @@ class Response:
         if at.filters is None:
             return self.gains if bins is None else self.gains.at(bins)
         whole = slice(None) if bins is None else bins
-        forward = self._delay[:, whole] * sections_response(at.filters, self._taps[:, whole])
+        forward = self._delay[:, whole] * sections_response(at.filters, self._basis[:, whole])
         back = None if self._back is None else self._back[:, whole]
-        return LoopGains(forward.to(self._complex), back)
+        return LoopGains(forward, back)
 
     def wet(self, at: Matrices, gains: LoopGains) -> Tensor:
         """Return the response of the loop alone at the frequencies of `gains`, (batch, F, n_out)."""
@@ -152,8 +152,8 @@ class Response:
             return found if bins is None else found[:, bins]
         y = self.wet(at, self.loop_gains(at, bins))
         if at.post_eq is not None:
-            taps = self._taps if bins is None else self._taps[:, bins]
-            y = y * sections_response(at.post_eq, taps).to(self._complex).mT
+            basis = self._basis if bins is None else self._basis[:, bins]
+            y = y * sections_response(at.post_eq, basis).mT
         elif self._post is not None:
             y = y * (self._post if bins is None else self._post[:, bins]).mT
         return y + (self._each @ at.d.mT)[:, None]

@@ -6,8 +6,8 @@ Not here: rendering, measuring and correcting (:mod:`amtlib.train.calibration`).
 import math
 import time
 import warnings
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -15,125 +15,48 @@ import numpy.typing as npt
 from amtlib.fdn.absorption import absorption_times
 from amtlib.fdn.acoustics import RoomMeasures, onset_sample, room_measures, room_response
 from amtlib.fdn.build import Array, FDNBuild, sampling_rate, squeeze_channels
-from amtlib.fdn.certificate import Stability, stability
+from amtlib.fdn.certificate import stability
+from amtlib.fdn.coupling import coupled_matrix, first_group
 from amtlib.fdn.delays import Seed, as_generator, line_count, sample_delay_lengths
 from amtlib.fdn.matrices import random_orthogonal
 from amtlib.fdn.noise import octave_centres, without_noise
 from amtlib.fdn.response import render, transfer_function
-from amtlib.progress import Progress, telling
-from amtlib.results import Result
+from amtlib.progress import Progress, part, telling
 from amtlib.train.build import Trainable, extract_build, trainable_from_build
 from amtlib.train.calibration import (
-    CURVE_OFF,
-    LEVEL_OFF,
-    TIMES_OFF,
+    CURVE_DB,
+    TWO_SLOPES_DB,
     Calibration,
     Octaves,
     curve_distance,
     distance,
     octaves,
 )
-from amtlib.train.losses import Loss, MatchEnergyDecay
+from amtlib.train.losses import Loss, MatchCoherence, MatchEnergyDecay, MatchExcitation
 from amtlib.train.notices import TargetBeginsLate, TargetBreaksOff, TargetCut, TimeAliasing
+from amtlib.train.room_report import RoomFit, missed
 from amtlib.train.run import TrainingRun
 from amtlib.train.settings import positive_number, whole_number
 
 #: Decay times that are fitted, s.
 SHORTEST, LONGEST = 0.05, 30.0
+# What is measured scatters: a time of this share above the longest is still fitted, as the longest.
+_SCATTER = 1.1
 # Delays in s, as shares of the shortest decay time where that is short; the direct sound's length in s.
 _DELAYS, _OF_DECAY, _DIRECT = (0.005, 0.040), 0.25, 0.002
+# Share of the time that corrections before training may have, s that training is begun for, and rounds of corrections
+# that time is left for after it.
+_SHARE, _LEAST, _AGAIN = 0.5, 1.0, 3
+# Share of the steps of a stereo response before the corrections.
+_FIRST = 0.6
+# Share of the steps, or of their time, after which they get smaller, and by how much.
+_FAST, _SLOWER = 0.67, 0.2
+# Balance of two slopes that were asked for and not found, dB.
+_BALANCE = -15.0
 # Rounds of corrections before and after training; training's FFT length at most, and its decay against wrapping (dB).
 _BEFORE, _AFTER, _NFFT, _ALIAS_DB = 8, 4, 2**15, 40.0
-
-
-@dataclass(frozen=True, repr=False)
-class RoomFit(Result):
-    """
-    A network fitted to a room, and how near it came.
-
-    Attributes
-    ----------
-    build : FDNBuild
-        The network, which begins where the response begins: `onset` later in the recording.
-    target, reached : RoomMeasures
-        What was measured of the room and of the network, by octave.
-    curve_db : float
-        Rms distance of the broadband decay curves over their first 40 dB, dB.
-    onset : float
-        When the response begins in the recording, s.
-    steps : int
-        Steps of training.
-    seconds : float
-        What the fit took.
-    certificate : Stability
-        That the network cannot grow.
-    problems : tuple of str
-        A sentence for each thing that could not be measured or met.
-    """
-
-    build: FDNBuild
-    target: RoomMeasures
-    reached: RoomMeasures
-    curve_db: float
-    onset: float
-    steps: int
-    seconds: float
-    certificate: Stability
-    problems: tuple[str, ...]
-
-    def _summary(self) -> dict[str, Any]:
-        """Return the distances, and how it went."""
-        return {
-            "t30_off": self.t30_off, "level_off (dB)": self.level_off, "curve_db": self.curve_db, "steps": self.steps,
-            "seconds": self.seconds, "problems": len(self.problems),
-        }  # fmt: skip
-
-    @property
-    def t30_off(self) -> float:
-        """Mean error of T30 from 125 Hz to 8 kHz, as a share; NaN where none is known."""
-        return _mean(np.abs(self._heard(self.reached.t30 / self.target.t30 - 1.0)))
-
-    @property
-    def level_off(self) -> float:
-        """Mean error of the level from 125 Hz to 8 kHz, dB."""
-        return _mean(np.abs(self._heard(self.reached.level - self.target.level)))
-
-    def _heard(self, values: Array) -> Array:
-        heard = (self.target.centres >= 120.0) & (self.target.centres <= 8100.0)
-        return values[heard]
-
-    def table(self) -> list[dict[str, float]]:
-        """
-        Return a row for each octave: what was wanted and what was reached, mean of the channels.
-
-        Returns
-        -------
-        list of dict
-            ``centre`` in Hz, and ``t30``, ``edt``, ``c50``, ``level`` with ``_reached``.
-        """
-        rows = []
-        for band, centre in enumerate(self.target.centres.tolist()):
-            row = {"centre": centre}
-            for name in ("t30", "edt", "c50", "level"):
-                row[name] = _mean(getattr(self.target, name)[band])
-                row[f"{name}_reached"] = _mean(getattr(self.reached, name)[band])
-            rows.append(row)
-        return rows
-
-    def sentence(self) -> str:
-        """Say how near the network came, and where it did not."""
-        start = (
-            f"T30 within {100.0 * self.t30_off:.2g} % and level within {self.level_off:.2g} dB on average from 125 Hz "
-            f"to 8 kHz, decay curve within {self.curve_db:.2g} dB over 40 dB, after {self.steps} steps in "
-            f"{self.seconds:.3g} s."
-        )
-        return " ".join([start, *self.problems])
-
-
-def _mean(values: npt.ArrayLike) -> float:
-    found = np.asarray(values, dtype=np.float64)
-    found = found[np.isfinite(found)]
-    return float(found.mean()) if found.size else math.nan
+# How often training is watched, s.
+_WATCHED = 0.3
 
 
 def fit_room(
@@ -141,6 +64,7 @@ def fit_room(
     fs: float,
     lines: int = 16,
     *,
+    slopes: int | None = None,
     loss: Loss | None = None,
     max_steps: int = 200,
     time_budget: float = 15.0,
@@ -148,6 +72,7 @@ def fit_room(
     trainable: Trainable | None = None,
     rng: Seed = 0,
     progress: Progress | None = None,
+    watch: Callable[[FDNBuild], object] | None = None,
 ) -> RoomFit:
     """
     Fit a network to a room's impulse response.
@@ -161,20 +86,28 @@ def fit_room(
         Its sampling rate in Hz, and the network's.
     lines : int
         Delay lines, 1 to 64; at least as many as inputs and outputs.
+    slopes : {1, 2}, optional
+        1: all lines have the same decay times. 2: two groups of lines have their own, as coupled rooms do. Default: 2
+        where most octaves from 250 Hz up decay in two slopes (:class:`amtlib.fdn.slopes.TwoSlopes`).
     loss : Loss, optional
-        What training makes small, with the room as its target. Default: :class:`MatchEnergyDecay`.
+        What training makes small, with the room as its target. Default: :class:`MatchEnergyDecay`; of a
+        response of two outputs also :class:`MatchExcitation` and :class:`MatchCoherence`.
     max_steps : int
         Steps of training at most; 0 for none.
     time_budget : float
-        Seconds that the fit may take, from which training has what measuring leaves.
+        Seconds that the whole fit may take: training has what measuring and correcting leave. A first network is made
+        and measured however little it is.
     lr : float
         Learning rate.
     trainable : Trainable, optional
-        What trains, the direct path excepted. Default: matrix, gains, decay and output equaliser.
+        What trains, the direct path excepted. Default: matrix, gains, decay and output equaliser, and in the end the
+        direct path of a stereo network.
     rng : Generator, int or None
         Draws delays, matrix and gains.
     progress : callable or bool, optional
         Called with the share done, from 0 to 1; True for a bar.
+    watch : callable, optional
+        Called with the network as it is: once it is calibrated, while it trains a few times a second, and after that.
 
     Returns
     -------
@@ -199,9 +132,12 @@ def fit_room(
     Onset, noise, decay times and levels by octave are measured first (:func:`room_measures`). A network of random
     delays, rotation and signs gets absorption with these times and an output equaliser with these levels; it is
     rendered, measured and corrected, and its direct sound or pre-delay is set where the decay curves show that it lacks
-    one. Then everything trains towards the loss, on the first 0.7 s at most, and is corrected again; of both networks
-    the one whose decay times, levels and curve are nearer is returned. A band that the response leaves open has the
-    time of its neighbours, which `problems` says.
+    one. With two slopes, two groups of lines that exchange nothing have a decay each; how strong the slow one begins is
+    one number for all octaves, which the network's gains can give, and both times follow from it in each octave. Then
+    everything trains towards the loss, on the first 0.7 s at most, and is corrected again. Corrections change what two
+    outputs have in common, so matrix, gains and direct path of a stereo network train once more after them. Of the
+    networks on the way the one whose decay times, levels, curve and coherence are nearest is returned. A band that the
+    response leaves open has the time of its neighbours, which `problems` says.
 
     References
     ----------
@@ -224,6 +160,11 @@ def fit_room(
     n = line_count(lines)
     steps, budget = whole_number(max_steps, "max_steps", 0), positive_number(time_budget, "time_budget")
     rate_of_learning = positive_number(lr, "lr")
+    groups = None if slopes is None else whole_number(slopes, "slopes", 1)
+    if groups not in (None, 1, 2):
+        raise ValueError(f"slopes = {groups}: give 1 or 2, or leave it out to have the response decide")
+    if groups == 2 and n < 2:
+        raise ValueError("two slopes need two groups of lines, and lines = 1: give 2 or more")
     whole = h.reshape(len(h), *(*h.shape[1:], 1, 1)[:2])
     if n < max(whole.shape[1:]):
         raise ValueError(
@@ -241,38 +182,66 @@ def fit_room(
         tell(0.1)
         onset = onset_sample(h)
         clean = without_noise(whole, rate).ir[onset:]
+        measuring = time.monotonic() - began  # as long as measuring the network will take, at the end
         times, problems = _times(target)
-        wanted = octaves(clean, rate, centres)
-        wanted = replace(wanted, times=times)
-        start = _first(clean, rate, n, centres, times, generator)
-        start.correct(wanted, _BEFORE)
+        wanted = _wanted(clean, rate, centres, times, groups)
+        start = _first(clean, rate, n, wanted, centres, generator)
+        until = began + budget - measuring
+        seen = watch or (lambda build: None)
+        now = time.monotonic()
+        reached_octaves, one = start.correct(wanted, _BEFORE, until=now + _SHARE * (until - now))
+        seen(start.build())
         tell(0.5)
-        best, done = start, 0
-        spent = time.monotonic() - began
-        until = began + budget - 0.7 * spent  # what correcting and measuring again take
-        if steps and until > time.monotonic() + 1.0:
-            trained, done = _trained(start, clean, loss, steps, until, rate_of_learning, trainable)
-            trained.correct(wanted, _AFTER)
-            if _off(trained, wanted) <= _off(start, wanted):
-                best = trained
+        networks, done = [(distance(reached_octaves, wanted), start)], 0
+        ears = wanted.coherence is not None and steps > 1
+        until -= one  # the network is rendered once more at the end
+        now = time.monotonic()
+        late = until - (_AGAIN + 2 if ears else _AGAIN) * one  # measured and corrected again after training
+        if steps and late > now + _LEAST:
+            learns = trainable or Trainable(decay=True, post_eq=True)
+            after = 0.7 if ears else 0.8
+            first = round(_FIRST * steps) if ears else steps
+            middle = now + (_FIRST if ears else 1.0) * (late - now)
+            trained, done = _trained(
+                start, clean, loss, first, middle, rate_of_learning, learns, part(tell, 0.5, after), seen
+            )
+            found, one = trained.correct(wanted, _AFTER, until=time.monotonic() + _AGAIN * one)
+            seen(trained.build())
+            networks.append((distance(found, wanted), trained))
+            late = until - 2.0 * one
+            if ears and late > time.monotonic():
+                # corrections change what both ears have in common: matrix and gains make up for it
+                learns = replace(learns, decay=False, post_eq=False, direct=trainable is None)
+                rest = part(tell, after, 0.8)
+                last, more = _trained(
+                    trained, clean, loss, steps - first, late, rate_of_learning, learns, rest, seen
+                )
+                found, _ = last.correct(wanted, 1, until=until, tone=False)
+                seen(last.build())
+                networks.append((distance(found, wanted), last))
+                done += more
         elif steps:
+            spent = time.monotonic() - began
             problems.append(
                 f"Training had no time: measuring took {spent:.2g} s of time_budget = {budget:g} s; raise it."
             )
+        best = min(networks, key=lambda each: each[0])[1]
         tell(0.9)
         build = best.build()
         ir = render(build, best.seconds)
         found = octaves(ir.reshape(-1, *clean.shape[1:]), rate, centres)
-        curve = curve_distance(wanted.curves, found.curves)
+        depth = CURVE_DB if wanted.slopes is None else TWO_SLOPES_DB
+        curve = curve_distance(wanted.curves, found.curves, depth)
         reached = room_measures(ir.reshape(-1, *h.shape[1:]), rate, centres)
     for each in heard:
         # the target is cut, and its end left out, on purpose
         if not isinstance(each.message, TargetCut | TargetBreaksOff | TargetBeginsLate | TimeAliasing):
             problems.append(str(each.message))
     fit = RoomFit(
-        build, target, reached, curve, onset / rate, done, time.monotonic() - began, stability(build), ()
-    )
-    return replace(fit, problems=(*problems, *_missed(fit)))
+        build, target, reached, curve, onset / rate, done, time.monotonic() - began, stability(build), (),
+        best.times.reshape(len(centres), -1), wanted.coherence, found.coherence,
+    )  # fmt: skip
+    return replace(fit, problems=(*problems, *missed(fit)))
 
 
 def _times(target: RoomMeasures) -> tuple[Array, list[str]]:
@@ -292,11 +261,12 @@ def _times(target: RoomMeasures) -> tuple[Array, list[str]]:
     known = np.isfinite(times)
     if not known.any():
         raise ValueError(
-            "rir holds a decay of 20 dB above its noise in no octave: record a louder or longer response"
+            "rir holds no decay of 20 dB in any octave, above its noise and longer than the octave's own filter rings: "
+            "record a louder or longer response, or another room"
         )
     log = np.interp(np.log(target.centres), np.log(target.centres[known]), np.log(times[known]))
     times = np.exp(log)
-    if times.max() > LONGEST or np.median(times) < SHORTEST:
+    if times.max() > _SCATTER * LONGEST or np.median(times) < SHORTEST:
         raise ValueError(
             f"rir decays within {times.min():.3g} to {times.max():.3g} s by octave: {SHORTEST:g} to {LONGEST:g} s can "
             "be fitted; give a longer or shorter response, or another recording"
@@ -304,23 +274,51 @@ def _times(target: RoomMeasures) -> tuple[Array, list[str]]:
     return np.clip(times, SHORTEST, LONGEST), problems
 
 
+def _wanted(clean: Array, fs: float, centres: Array, times: Array, groups: int | None) -> Octaves:
+    """Measure the room: with one slope in each octave, or with two, which must be in most octaves from 250 Hz up."""
+    if groups == 1:
+        return replace(octaves(clean, fs, centres), times=times)
+    found = octaves(clean, fs, centres, slopes=True)
+    assert found.two is not None
+    high = found.two[centres >= min(240.0, centres[-1])]
+    if groups is None and not 2 * high.sum() > len(high):
+        return replace(found, times=times, slopes=None)
+    ratio = found.ratio if math.isfinite(found.ratio) else _BALANCE
+    found = octaves(clean, fs, centres, slopes=True, ratio=ratio)
+    assert found.slopes is not None
+    columns = [np.where(found.slopes[:, k] > 0.0, found.slopes[:, k], times) for k in (0, 1)]
+    both = np.clip(np.stack(columns, axis=1), SHORTEST, LONGEST)
+    return replace(found, times=times, slopes=both, ratio=ratio)
+
+
 def _first(
-    clean: Array, fs: float, n: int, centres: Array, times: Array, generator: np.random.Generator
+    clean: Array, fs: float, n: int, wanted: Octaves, centres: Array, generator: np.random.Generator
 ) -> Calibration:
     """Return a network of random delays, rotation and signs with these times, before any correction."""
-    longest = min(_DELAYS[1], _OF_DECAY * float(np.median(times)))
+    times = wanted.times if wanted.slopes is None else wanted.slopes
+    longest = min(_DELAYS[1], _OF_DECAY * float(np.median(times if wanted.slopes is None else times[:, 0])))
     shortest = longest * _DELAYS[0] / _DELAYS[1]
     low, high = max(shortest * fs, 2.0), max(longest * fs, 8.0 * n)
     delays = sample_delay_lengths(n, (low, high), distribution="geometric", coprime=True, rng=generator)
     n_out, n_in = clean.shape[1:]
-    rotation = random_orthogonal(n, rng=generator)
+    half = first_group(n)
+    if wanted.slopes is None:
+        rotation = random_orthogonal(n, rng=generator)
+    else:
+        blocks = [random_orthogonal(count, rng=generator) for count in (half, n - half)]
+        rotation = coupled_matrix(blocks[0], blocks[1], 0.0)
     ends = [generator.choice([-1.0, 1.0], (n, count)) / math.sqrt(n) for count in (n_in, n_out)]
     core = FDNBuild(rotation, ends[0], ends[1].T, 0.0, delays, fs)
-    times = _gentle(times)
+    gentle = np.stack([_gentle(each) for each in times.reshape(len(centres), -1).T], axis=1)
     seconds = float(np.clip(0.75 * times.max() + 0.1, 0.2, max(len(clean) / fs, 0.2)))
-    return Calibration(
-        core, centres, times, np.zeros((len(centres), n_out)), seconds, np.zeros((n_out, n_in)), 0
-    )
+    made = Calibration(
+        core, centres, gentle if wanted.slopes is not None else gentle[:, 0], np.zeros((len(centres), n_out)), seconds,
+        np.zeros((n_out, n_in)), 0,
+    )  # fmt: skip
+    if wanted.slopes is not None:
+        # the power of a group's sound: that of its ends, spread over its delays
+        made.balance(wanted.ratio + 10.0 * math.log10(delays[half:].sum() / delays[:half].sum()))
+    return made
 
 
 def _gentle(times: Array) -> Array:
@@ -340,39 +338,69 @@ def _trained(
     steps: int,
     until: float,
     lr: float,
-    trainable: Trainable | None,
+    learns: Trainable,
+    tell: Callable[[float], object],
+    watch: Callable[[FDNBuild], object],
 ) -> tuple[Calibration, int]:
-    """Return the network trained towards the room, without its direct path and pre-delay, which stay; and the steps."""
+    """Return the network trained towards the room, its pre-delay staying what it is; and the steps."""
     build = start.build()
+    apart = build.pre_delay > 0 and bool(
+        build.D.any()
+    )  # a model has no place for a pre-delay behind a direct path
     nfft = min(2 ** math.ceil(math.log2(start.seconds * build.fs)), _NFFT)
     model = trainable_from_build(
-        replace(build, D=np.zeros_like(build.D), pre_delay=0),
-        trainable=trainable or Trainable(decay=True, post_eq=True),
+        replace(build, D=np.zeros_like(build.D) if apart else build.D, pre_delay=0),
+        trainable=replace(learns, direct=learns.direct and not build.pre_delay),
         nfft=nfft,
         alias_decay_db=_ALIAS_DB,
         device="cpu",
     )
     late = clean[build.pre_delay :].copy()
-    if build.D.any():
+    if apart:
         late[: round(_DIRECT * build.fs)] = 0.0
     fade = min(nfft, len(late))
     target = late[:fade]
     run = TrainingRun(
-        model, loss=MatchEnergyDecay() if loss is None else loss, max_steps=steps, lr=lr,
+        model, loss=_default_loss(build.n_out) if loss is None else loss, max_steps=steps, lr=lr,
         target=squeeze_channels(target), target_noise="keep", rng=0, patience=20,
     )  # fmt: skip
-    for _ in run:
-        if time.monotonic() > until:
+    began = shown = time.monotonic()
+    for step in run:
+        now = time.monotonic()
+        if now + (now - began) / (step.index + 1) > until:
             run.stop()
+        if max((now - began) / (until - began), (step.index + 1) / steps) > _FAST and run.lr == lr:
+            run.lr = _SLOWER * lr
+        if now > shown + _WATCHED:
+            shown = now
+            tell((step.index + 1) / steps)
+            seen = extract_build(model)
+            watch(replace(seen, D=build.D if apart else seen.D, pre_delay=build.pre_delay))
     found = extract_build(model)
     assert found.filters is not None  # those of the calibrated start, trained or not
-    times = absorption_times(found.filters, found.delays, found.fs, start.centres)
+    loss_rates = 1.0 / absorption_times(found.filters, found.delays, found.fs, start.centres)
+    half = build.N if start.times.ndim == 1 else first_group(build.N)
+    groups = [loss_rates[:, :half], loss_rates[:, half:]] if half < build.N else [loss_rates]
+    times = np.stack([_gentle(1.0 / each.mean(axis=1)) for each in groups], axis=1)
     gains = _equaliser_gains(found, start.centres)
-    core = replace(found, filters=None, post_eq=None)
+    core = replace(found, filters=None, post_eq=None, D=np.zeros_like(found.D))
     return (
-        replace(start, core=core, times=_gentle(1.0 / (1.0 / times).mean(axis=1)), gains=gains),
+        replace(
+            start,
+            core=core,
+            times=times.reshape(start.times.shape),
+            gains=gains,
+            direct=start.direct if apart else found.D,
+        ),
         run.steps_run,
     )
+
+
+def _default_loss(outputs: int) -> Loss:
+    """Energy decay by octave; for two ears also levels by ERB, and coherence: .05 of it weighs like .5 dB of decay."""
+    if outputs != 2:
+        return MatchEnergyDecay()
+    return MatchEnergyDecay() + 0.3 * MatchExcitation() + 200.0 * MatchCoherence()
 
 
 def _equaliser_gains(build: FDNBuild, centres: Array) -> Array:
@@ -386,29 +414,3 @@ def _equaliser_gains(build: FDNBuild, centres: Array) -> Array:
         )
         columns.append(20.0 * np.log10(np.abs(transfer_function(through, centres))))
     return np.stack(columns, axis=1)
-
-
-def _off(network: Calibration, wanted: Octaves) -> float:
-    return distance(octaves(network.response(), network.core.fs, network.centres), wanted)
-
-
-def _missed(fit: RoomFit) -> list[str]:
-    """Return a sentence for each thing that is further off than it should be."""
-    found = []
-    for row in fit.table():
-        off = row["t30_reached"] / row["t30"] - 1.0
-        if abs(off) > TIMES_OFF:
-            found.append(
-                f"At {row['centre']:g} Hz T30 is {row['t30_reached']:.3g} s instead of {row['t30']:.3g} s."
-            )
-        if abs(row["level_reached"] - row["level"]) > LEVEL_OFF:
-            found.append(
-                f"At {row['centre']:g} Hz the level is {row['level_reached'] - row['level']:+.1f} dB off."
-            )
-    if fit.curve_db > CURVE_OFF:
-        found.append(
-            f"The decay curve is {fit.curve_db:.2g} dB off: its early part, or two slopes, are no single decay."
-        )
-    if not fit.certificate.certain:
-        found.append(f"The network {fit.certificate.sentence()}.")
-    return found

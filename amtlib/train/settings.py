@@ -102,7 +102,8 @@ def check_terms(
     if not terms:
         return
     with torch.no_grad():
-        click = torch.zeros_like(response.source[:1, :, :1])
+        outputs = len(response.matrices().c)
+        click = torch.zeros_like(response.source[:1, :, :1]).repeat(1, 1, outputs)
         click[:, 0] = 1.0
         plain = Rendered.of_response(click, fs, nfft=response.nfft)
         probe = Rendered(plain.spectrum, fs, response.nfft, response.matrices().a)

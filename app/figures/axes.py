@@ -27,12 +27,12 @@ OCTAVES = (31.25, 63, 125, 250, 500, 1000, 2000, 4000, 8000, 16000)
 
 def erb_number(frequency: Array | Sequence[float] | float) -> Array:
     """Return the ERB number in Cam of frequencies in Hz: the scale on which channels are equally far apart."""
-    return scales.fc2erb(torch.from_numpy(np.array(frequency, dtype=float, ndmin=0))).numpy()
+    return scales.fc2erb(torch.from_numpy(np.asarray(frequency, dtype=float).copy())).numpy()
 
 
 def place_number(frequency: Array | Sequence[float] | float) -> Array:
     """Return where frequencies in Hz have their places in the cochlea, mm from the stapes."""
-    return scales.fc2place(torch.from_numpy(np.array(frequency, dtype=float, ndmin=0))).numpy()
+    return scales.fc2place(torch.from_numpy(np.asarray(frequency, dtype=float).copy())).numpy()
 
 
 def modulation_number(rate: Array | Sequence[float] | float) -> Array:

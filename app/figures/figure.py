@@ -10,11 +10,29 @@ from typing import Any
 
 import holoviews as hv
 import numpy as np
-from bokeh.models import BasicTicker, ColumnDataSource, FixedTicker, NoOverlap, PrintfTickFormatter, Range1d
+from bokeh.models import (
+    BasicTicker,
+    ColumnDataSource,
+    FixedTicker,
+    Label,
+    NoOverlap,
+    PrintfTickFormatter,
+    Range1d,
+)
 
 from app.figures.axes import Array, Axis, Limits
-from app.figures.layers import Image, Layer
-from app.figures.theme import LABEL_SIZE, LEFT, LEGEND_SIZE, RIGHT, RIGHT_OF_COLOURS, TICK_SIZE, TITLE_SIZE
+from app.figures.layers import Curve, Image, Layer
+from app.figures.theme import (
+    LABEL_SIZE,
+    LEFT,
+    LEGEND_SIZE,
+    RIGHT,
+    RIGHT_OF_COLOURS,
+    SIGNED,
+    SIGNED_REVERSED,
+    TICK_SIZE,
+    TITLE_SIZE,
+)
 
 # Elements need a backend before their options can be set; in a server this has happened already.
 if hv.Store.current_backend != "bokeh" or "bokeh" not in hv.Store.renderers:
@@ -99,6 +117,13 @@ class Figure:
     def image(self) -> Image | None:
         """The layer of coloured cells, if there is one."""
         return next((layer for layer in self.layers if isinstance(layer, Image)), None)
+
+    @property
+    def named_lines(self) -> list[str]:
+        """Names of the lines that a page calls by their labels beside them, as far as these find a place there."""
+        if self.image is not None or not self.legend:
+            return []
+        return [f"{self.name}/{each.name}" for each in self.layers if isinstance(each, Curve) and each.label]
 
     def is_shown(self, state: Any) -> bool:
         """Whether the figure is shown in a state."""
@@ -242,6 +267,8 @@ class Figure:
             source.name = f"{self.name}/{layer.name}-data"
         if "color_mapper" in plot.handles:
             plot.handles["color_mapper"].name = f"{self.name}/{layer.name}-colours"
+            if isinstance(layer, Image) and layer.colour_map in (SIGNED, SIGNED_REVERSED):
+                plot.handles["color_mapper"].tags = ["signed"]  # pages draw its middle as their paper
         for item in (item for legend in plot.handles["plot"].legend for item in legend.items):
             if any(renderer.data_source is source for renderer in item.renderers):
                 item.name = f"{self.name}/{layer.name}-legend"
@@ -273,6 +300,21 @@ def dress(figure: Any) -> None:
             padding=4,
             margin=4,
         )
+
+
+def beside(name: str) -> Label:
+    """Return what shows the label of a line beside it; the page gives it its words and its place."""
+    return Label(
+        x=0,
+        y=0,
+        x_units="canvas",
+        y_units="canvas",
+        text="",
+        text_font_size=LEGEND_SIZE,
+        text_baseline="top",
+        visible=False,
+        name=f"{name}-beside",
+    )
 
 
 def _move(drawn: Any, limits: Limits) -> None:

@@ -14,7 +14,7 @@ import holoviews as hv
 from bokeh.document import Document
 
 from app.figures.axes import Rising
-from app.figures.figure import Figure, leave_room_for_colours
+from app.figures.figure import Figure, beside, leave_room_for_colours
 from app.figures.film import Film, Moments
 from app.figures.layers import Image
 from app.figures.wire import Scene
@@ -137,6 +137,8 @@ class FigureSet(Mapping[str, Figure]):
                 drawn.x_range = ranges.setdefault(figure.x.name, drawn.x_range)
             drawn.y_range = ranges.setdefault(figure.y.name, drawn.y_range)
             drawn.name = figure.name
+            for name in figure.named_lines:
+                drawn.add_layout(beside(name))
             document.add_root(drawn)
         written = document.to_json(deferred=False)
         written.pop("defs", None)  # of Panel's own models: figures have none, and a page defines them anyway

@@ -28,6 +28,8 @@ LIVE, PINNED = Style(BLUE, width=2.5), Style(ORANGE, "dashed")
 GUIDE, REFERENCE = Style(GREY, "dotted", 1.5), Style(GREY, width=1.5)
 #: Training: before it, and the room to match.
 BEFORE, ROOM = Style(GREY, width=1.5), Style(ORANGE, "dashed")
+#: A point that is dragged.
+POINT = Style(BLUE, width=10)
 #: The second of two things that are there now, such as the right ear.
 SECOND = Style(GREEN, "dashed")
 #: Gains that turn the sign, and those that do not, as in `SIGNED_REVERSED`.

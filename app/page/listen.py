@@ -174,7 +174,7 @@ def how_loud(sounds: Iterable[Playable]) -> str:
     """Say how loud a lab's sounds are played."""
     if all(each.safe is None for each in sounds):
         return "All are played at one safe level."
-    return f"Levels that differ are played so; what is louder than {SAFE_SPL:g} dB SPL is played no louder."
+    return f"Levels that differ are played so, up to {SAFE_SPL:g} dB SPL."
 
 
 def rms(samples: torch.Tensor) -> float:

@@ -3,6 +3,7 @@
 What may come is checked by `app.server.messages`, how it looks is written down in :mod:`app.page.protocol`.
 """
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
@@ -110,11 +111,17 @@ class Messages:
             lab.change(move, answered=int(message["sequence"]))
 
     def _point(self, message: dict[str, Any]) -> None:
-        def look() -> list[str]:
-            self._lab.pointed(str(message["figure"]), float(message["x"]), float(message["y"]))
-            return []  # a pointer that moves on is not answered in words
+        lab = self._lab
+        values: Mapping[str, Any] = {}
+        with contextlib.suppress(ValueError):  # the settings do not fit together: the page says why
+            values = lab.pointed(str(message["figure"]), float(message["x"]), float(message["y"]))
+        if self._may(message, values, "Change it"):
 
-        self._lab.change(look, answered=int(message["sequence"]))
+            def look() -> list[str]:
+                lab.model.update(values)
+                return []  # a pointer that moves on is not answered in words
+
+            lab.change(look, answered=int(message["sequence"]))
 
     def _enter(self, message: dict[str, Any]) -> None:
         model, link = self._lab.model, self._lab.link

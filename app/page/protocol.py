@@ -261,7 +261,7 @@ class LiveTools(TypedDict):
 
 
 class Table(TypedDict):
-    """A table of words under the figures. ``clear`` is what the button says that empties it."""
+    """A table of words under the figures. ``clear`` is what the button says that empties it, "" for no button."""
 
     title: str
     head: list[str]

@@ -71,3 +71,5 @@ _JS = Path(__file__).parent / "js"
 SCRIPT = joined(_JS, "main")
 #: What the browser's thread for sound runs.
 WORKLET = joined(_JS, "worklet")
+#: What the listening test runs.
+LISTEN = joined(_JS, "listen")

@@ -134,7 +134,9 @@ def decode_upload(name: str, content: bytes, rates: Sequence[int] = RATES) -> Up
 
 
 class TakesFiles(Protocol):
-    """Whatever a dropped file can go to."""
+    """Whatever a dropped file can go to; ``mixes``: it makes one channel of all, always."""
+
+    mixes: bool
 
     @property
     def upload_name(self) -> str | None:
@@ -215,7 +217,8 @@ class Uploads:
             decoded = target.decode(name, arriving.take())
             return_memory()  # decoding takes several times what is kept
         found = self._accept(decoded)
-        mixed = f", {found.channels} channels mixed to one" if found.channels > 1 else ""
+        mixed = f", {found.channels} channels" if found.channels > 1 else ""
+        mixed += " mixed to one" if mixed and target.mixes else ""
         facts = (f"{found.name}: {found.duration:.2f} s, {found.source_fs:g} Hz{mixed}.", found.cancellation)
         text = " ".join([*filter(None, facts), "Drop another one to replace it."])
         return {"type": "upload-done", "id": upload, "text": text}

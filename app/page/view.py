@@ -177,9 +177,9 @@ class LabView(Viewer):
         """Set limits and colours to what is there now."""
         self.live.fit(self.reads())
 
-    def pointed(self, figure: str, x: float, y: float) -> list[str]:
-        """Look closer at a place of a figure, in its axes' units; return what is to be said about it."""
-        return []
+    def pointed(self, figure: str, x: float, y: float) -> Mapping[str, Any]:
+        """Return the settings with which a place of a figure, in its axes' units, is looked at, or a point is there."""
+        return {}
 
     def followed(self, keys: Iterable[str]) -> None:
         """Move what should follow the settings with these keys, which somebody has changed by hand."""
@@ -256,8 +256,10 @@ class LabView(Viewer):
         if action == "stop" and self._work is not None:
             self._work.stop()
         elif action == "run" and job is not None and (self._work is None or not self._work.running):
-            self._work = Work(job, self.id, self._show_progress, self._background)
-            self._work.start()
+            self._work = work = Work(job, self.id, self._show_progress, self._background)
+            work.start()
+            if not work.running:  # without a loop it has ended, which has been shown
+                return
         self._refresh([])
 
     def arrived(self) -> None:

@@ -13,7 +13,7 @@ without which Chromium refused something on a page, in its sounds, files or expo
 - images: ``data:``, the icons in the style sheets of Bokeh and MUI.
 - media: ``blob:``, the sounds that the page plays.
 
-Not authentication, and not TLS: see the README on serving a class.
+Not authentication, and not TLS: see docs/pages/howto/serving.md.
 """
 
 import os
@@ -65,15 +65,15 @@ def know(origins: Iterable[str]) -> None:
     _sockets[:] = websockets(origins)
 
 
-def policy(scripts: str = "'none'") -> str:
-    """Return the content security policy of an answer whose scripts are these, by default none at all."""
+def policy(scripts: str = "'none'", media: str = "blob:") -> str:
+    """Return the content security policy of an answer with these scripts and sounds, by default no script at all."""
     return "; ".join(
         [
             "default-src 'none'",
             f"script-src {scripts}",
             "style-src 'self' 'unsafe-inline'",
             "img-src 'self' data:",
-            "media-src blob:",
+            f"media-src {media}",
             "font-src 'self'",
             " ".join(["connect-src 'self' blob:", *_sockets]),
             "base-uri 'self'",

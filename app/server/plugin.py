@@ -13,8 +13,20 @@ from typing import Any
 from bokeh.server.tornado import BokehTornado
 
 from app import state
+from app.landing import DOCUMENTATION
 from app.lessons import LessonError
-from app.server import access, bounded_log, clients, connections, headers, logins, pages, routes
+from app.server import (
+    access,
+    bounded_log,
+    clients,
+    connections,
+    documentation,
+    headers,
+    listening,
+    logins,
+    pages,
+    routes,
+)
 from app.server.health import HealthHandler
 from app.server.not_found import NotFound
 from app.server.warm import is_shared, warm_up
@@ -57,4 +69,9 @@ if "AMTLAB_PROCESSES" in os.environ and is_shared():  # in the server alone, bef
     except Exception:
         traceback.print_exc()  # `amtlab serve` says that the server ended, below this
         os._exit(1)
-ROUTES: list[Any] = [("/health", HealthHandler, {}), ("/worklet.js", WorkletHandler, {})]
+ROUTES: list[Any] = [
+    ("/health", HealthHandler, {}),
+    ("/worklet.js", WorkletHandler, {}),
+    *documentation.routes(DOCUMENTATION),
+    *listening.ROUTES,
+]

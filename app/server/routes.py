@@ -16,7 +16,9 @@ from panel.auth import BasicLoginHandler, LogoutHandler, OAuthLoginHandler
 from tornado.routing import PathMatches, Rule
 from tornado.web import RequestHandler
 
+from app.server.documentation import DocumentationHandler
 from app.server.health import HealthHandler
+from app.server.listening import ListenAsk, ListenPage, ListenScript, ListenStyle
 from app.server.pages import PageHandler
 from app.server.sockets import PageSocket
 from app.server.worklet import WorkletHandler
@@ -25,6 +27,11 @@ from app.server.worklet import WorkletHandler
 _SERVER: Final = {
     HealthHandler: ("/health",),
     WorkletHandler: ("/worklet.js",),
+    DocumentationHandler: ("/docs", "/docs/(.*)"),
+    ListenPage: ("/listen",),
+    ListenScript: ("/listen.js",),
+    ListenStyle: ("/listen.css",),
+    ListenAsk: ("/listen/(ask|sound)",),
     BasicLoginHandler: ("/login",),
     OAuthLoginHandler: ("/login",),
     LogoutHandler: ("/logout",),
@@ -73,6 +80,10 @@ def keep_needed(server: BokehTornado) -> None:
         MultiRootStaticHandler,
         HealthHandler,
         WorkletHandler,
+        ListenPage,
+        ListenScript,
+        ListenStyle,
+        ListenAsk,
     ):
         if handler not in kept:
             raise RuntimeError(f"no address of {handler.__name__} is left: see app/server/routes.py")

@@ -1,5 +1,7 @@
 """Procedures find what a known listener hears; runs replay from their seeds and are one file."""
 
+import csv
+import io
 import json
 import math
 
@@ -199,6 +201,45 @@ def test_an_interrupted_run_goes_on_with_the_same_sounds():
     another.give(2, 0)  # a second click on the trial before
     assert back.proceed(another).trial is not None
     assert len(back.trials) == 3
+
+
+def test_an_answered_trial_can_be_heard_again_by_another_listener():
+    run = Run(experiment("gap_detection", duration=0.2), UpDown(reversals=2), seed=4, catch=0.3)
+    heard = []
+    while (trial := run.trial) is not None:
+        heard.append(trial)
+        run.answer(trial.target if len(heard) % 3 else (trial.target + 1) % 3)
+    assert any(trial.catch for trial in heard)
+    back = Run.from_json(run.to_json())
+    for trial in heard:
+        again = back.presented(trial.number)
+        assert again == trial
+        torch.testing.assert_close(again.intervals, trial.intervals, rtol=0.0, atol=0.0)
+    with pytest.raises(ValueError, match="k = 99 is outside 0 to "):
+        run.presented(99)
+    with pytest.raises(ValueError, match="no trial of this run was answered yet"):
+        Run(QUIET).presented(0)
+
+
+def test_times_of_answers_are_kept_and_older_files_without_them_are_read():
+    run = Run(QUIET, UpDown(reversals=2), seed=2)
+    run.answer(0, seconds=1.25)
+    run.answer(1)
+    assert [each.seconds for each in Run.from_json(run.to_json()).trials] == [1.25, None]
+    found = json.loads(run.to_json())
+    found["trials"] = [{k: v for k, v in each.items() if k != "seconds"} for each in found["trials"]]
+    assert [each.seconds for each in Run.from_json(json.dumps(found)).trials] == [None, None]
+    with pytest.raises(ValueError, match=r"seconds = -1 s is outside 0 to 1e\+06 s"):
+        run.answer(0, seconds=-1.0)
+    assert len(run.trials) == 2
+
+
+def test_a_table_has_a_row_for_each_trial():
+    run = Run(QUIET, UpDown(reversals=2), seed=2).proceed(SimulatedObserver(HEARING))
+    rows = list(csv.DictReader(io.StringIO(run.to_csv())))
+    assert [float(row["value"]) for row in rows] == [each.value for each in run.trials]
+    assert [row["right"] == "True" for row in rows] == [each.right for each in run.trials]
+    assert {(row["variable"], row["unit"], row["seconds"]) for row in rows} == {("level", "dB SPL", "")}
 
 
 def test_catch_trials_are_easy_do_not_move_the_procedure_and_tell_attention():

@@ -1,14 +1,19 @@
 """Sounds of all experiments: levels, durations, ramps, one format, and the same from the same seed."""
 
+import dataclasses
+import io
 import math
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import Tensor
 
-from amtlib import signals
-from amtlib.experiments import EXPERIMENTS, Experiment, experiment
+from amtlib import audio, signals
+from amtlib.experiments import EXPERIMENTS, Experiment, experiment, interval_files
 
 CASES = [
     *((name, {}) for name in EXPERIMENTS),
@@ -72,6 +77,62 @@ def test_the_presentation_holds_the_intervals_where_it_says(name: str, settings:
         start = round((begin - lead) * what.fs)
         torch.testing.assert_close(trial.sound[start : start + len(interval)], interval, rtol=0.0, atol=0.0)
     assert np.diff(trial.begins) == pytest.approx(trial.begins[1] - trial.begins[0])
+
+
+@each_case
+@pytest.mark.parametrize("subtype", ["FLOAT", "PCM_16"])
+def test_files_of_intervals_differ_in_their_samples_alone(
+    name: str, settings: dict[str, float], subtype: Literal["FLOAT", "PCM_16"]
+):
+    what = experiment(name, **settings)
+    trial = what.trial(what.variable.high, 1, seed=3)
+    files = interval_files(trial, subtype=subtype)
+    assert len({len(each) for each in files}) == len({each[:44] for each in files}) == 1
+    for file, interval in zip(files, trial.intervals, strict=True):
+        back = audio.load(io.BytesIO(file), full_scale_db=120.0)
+        assert back.fs == what.fs
+        # Half a step of 2 ** -15 of full scale, which is 20 Pa; float32 is rounded twice
+        step = 20.0 * 2.0**-16 * 1.001 if subtype == "PCM_16" else 2e-7 * float(interval.abs().max())
+        torch.testing.assert_close(back.samples.double(), interval, rtol=0.0, atol=step)
+
+
+@st.composite
+def some_settings(draw: st.DrawFn, name: str) -> dict[str, Any]:
+    """Settings, each in its range: mostly at an end of it, and sounds of at most 0.4 s for speed."""
+    found: dict[str, Any] = {}
+    for each in dataclasses.fields(EXPERIMENTS[name]):
+        about = each.metadata
+        if "choices" in about:
+            found[each.name] = draw(st.sampled_from(about["choices"]))
+        elif draw(st.booleans()):
+            low, high = about["low"], about["high"]
+            if about.get("unit") == "s":
+                high = max(min(high, 0.4), low)
+            ends = st.sampled_from([low, high])
+            found[each.name] = draw(ends if about.get("whole") else ends | st.floats(low, high))
+    return found
+
+
+@each_experiment
+@settings(max_examples=12)
+@given(data=st.data())
+def test_settings_that_are_taken_have_a_sound_at_every_value(name: str, data: st.DataObject):
+    try:
+        what = experiment(name, **data.draw(some_settings(name)))
+    except ValueError:  # said at once, not when a listener waits for the sound
+        return
+    variable = what.variable
+    for value in (variable.low, variable.start, variable.high, what.supra):
+        trial = what.trial(value, what.intervals - 1, seed=1)
+        assert bool(trial.intervals.isfinite().all())
+        assert trial.intervals.shape[-1] == len(what.interval(value, 1, target=True))
+        assert len(trial.begins) == what.intervals
+
+
+def test_a_file_that_cannot_hold_the_peak_is_refused():
+    trial = experiment("tone_in_quiet").trial(90.0, target=0, seed=1)
+    with pytest.raises(audio.AudioError, match=r"raise full_scale_db to at least 93.1"):
+        interval_files(trial, subtype="PCM_16", full_scale_db=80.0)
 
 
 def sounds(name: str, value: float, **settings: float | str) -> tuple[Experiment, Tensor, Tensor]:
@@ -230,6 +291,27 @@ def test_levels_rove_within_their_limits(name: str):
         ("tone_in_noise", {"duration": 1.0}, "duration = 1 s exceeds masker_duration = 0.5 s"),
         ("am_detection", {"carrier": "tone", "frequency": 300.0, "rate": 400.0}, "puts sidebands at -100"),
         (
+            "tone_in_quiet",
+            {"fs": 16000, "frequency": 9000.0},
+            "frequency = 9000 Hz is not below fs / 2 = 8000",
+        ),
+        (
+            "forward_masking",
+            {"fs": 16000, "masker_frequency": 8000.0},
+            "masker_frequency = 8000 Hz is not below",
+        ),
+        ("tone_in_noise", {"duration": 0.03}, r"ramp = 0.02 s is more than half of duration = 0.03 s"),
+        (
+            "forward_masking",
+            {"masker_duration": 0.01, "masker_ramp": 0.01},
+            "masker_ramp = 0.01 s is more than half",
+        ),
+        (
+            "gap_detection",
+            {"noise_low": 101.0, "noise_high": 102.0},
+            "a line every 2.5 Hz, and none from 101 to 102",
+        ),
+        (
             "am_masking",
             {"masker_rate": 4.0, "masker_octaves": 0.25, "duration": 0.5},
             "holds no noise within",
@@ -256,3 +338,17 @@ def test_values_outside_of_their_range_are_refused(name: str):
             what.trial(value, 0, seed=0)
     with pytest.raises(ValueError, match="target = 3 is outside 0 to 2"):
         what.trial(variable.start, 3, seed=0)
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_no_sound_is_louder_than_the_loudest(name: str) -> None:
+    quiet = experiment(name, loudest=82.0)
+    variable = quiet.variable
+    for value in (variable.low, variable.start, variable.high):
+        x = quiet.trial(value, target=0, seed=1).intervals
+        assert signals.rms_level(x).max() <= 82.5  # short noise misses its level by some tenths
+
+
+def test_a_level_above_the_loudest_is_refused() -> None:
+    with pytest.raises(ValueError, match="82"):
+        experiment("intensity_discrimination", level=90.0, loudest=82.0)

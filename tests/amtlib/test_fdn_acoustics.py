@@ -12,11 +12,14 @@ from amtlib.fdn import (
     build_from_json,
     build_to_json,
     design_fdn,
+    echo_density,
     faust,
     process_fdn,
     render,
+    reverberation_time,
     room_measures,
     transfer_function,
+    without_noise,
 )
 from amtlib.train import extract_build, trainable_from_build
 
@@ -68,10 +71,18 @@ def test_noise_and_silence_around_a_response_change_no_measure() -> None:
     [
         (np.ones(48000), "ir does not decay: its level falls by 0 dB"),
         (np.random.default_rng(0).standard_normal(48000), "ir does not decay"),
-        (np.sin(np.arange(48000) * 0.03), "record a clap or a sweep's response, not music"),
+        (np.sin(np.arange(48000) * 0.03), "give the whole response to a clap or a sweep, not music"),
         (np.zeros(48000), "channel 0 of ir is silent"),
         (np.stack([decay(0.5, 1.0), np.zeros(48000)], axis=1), "channel 1 of ir is silent"),
         (np.ones(1), "ir has 1 samples"),
+        (
+            np.concatenate([0.7**beat * decay(0.3, 0.25, beat) for beat in range(8)]),
+            "its level rises again 7 times by 10 dB",
+        ),
+        (decay(0.5, 1.0) + 0.5, "it ends at a constant 0.5: take its mean away"),
+        (decay(3.0, 0.3), "falls by . dB .* give the whole response"),
+        (1e200 * decay(0.5, 1.0), "ir has a peak of .*e\\+200: give one of 1e-09 to 1e\\+09"),
+        (1e-200 * decay(0.5, 1.0), "ir has a peak of .*e-200"),
         (np.full(4800, math.nan), "not finite"),
         (np.ones(4800, dtype=np.int16), "ir has dtype int16"),
         (np.ones((100, 2, 2, 2)), "give \\(T,\\), \\(T, outputs\\)"),
@@ -80,6 +91,61 @@ def test_noise_and_silence_around_a_response_change_no_measure() -> None:
 def test_what_is_no_response_is_refused_in_one_sentence(ir: np.ndarray, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         room_measures(ir, FS)
+
+
+def lasting(kind: str) -> np.ndarray:
+    """What lasts for a second and stops, and does not decay; or decays faster than any octave's filter."""
+    rng = np.random.default_rng(0)
+    n = np.arange(round(FS))
+    return {
+        "constant": np.ones(len(n)),
+        "chord": sum(np.sin(2.0 * np.pi * f * n / FS) for f in (220.0, 330.0, 440.0)),
+        "noise": rng.standard_normal(len(n)),
+        "crescendo": decay(0.5, 1.0)[::-1],
+        "click": np.eye(1, len(n))[0],
+        "two samples": np.array([1.0, 0.5]),
+    }[kind]
+
+
+@pytest.mark.parametrize("kind", ["constant", "chord", "noise", "crescendo", "click", "two samples"])
+def test_no_time_is_invented_where_nothing_decays_or_the_filters_ring_longer(kind: str) -> None:
+    found = reverberation_time(lasting(kind), FS)
+    for times in (found.t20, found.t30, found.t60):
+        assert np.isnan(times).all()
+
+
+def test_a_decay_as_short_as_that_of_the_octaves_is_measured_where_they_are_wide_enough() -> None:
+    found = reverberation_time(decay(0.02, 0.2), FS)
+    known = np.isfinite(found.t30)
+    assert not known[found.centres < 200.0].any()
+    wide = found.centres >= 1000.0
+    assert np.abs(found.t30[wide] / 0.02 - 1.0).max() < 0.15
+
+
+@pytest.mark.parametrize("noise_db", [-60.0, -50.0])
+@pytest.mark.parametrize("rt", [0.4, 2.0])
+def test_decays_in_noise_have_the_times_they_were_made_with(rt: float, noise_db: float) -> None:
+    clean = decay(rt, 1.5 * rt)
+    noisy = clean + 10.0 ** (noise_db / 20.0) * np.random.default_rng(7).standard_normal(len(clean))
+    found, wanted = (room_measures(each, FS, [1000.0, 2000.0, 4000.0]) for each in (noisy, clean))
+    for name, within in (("t30", 0.05), ("t20", 0.05), ("edt", 0.05)):
+        assert np.abs(getattr(found, name) / getattr(wanted, name) - 1.0).max() < within, name
+    assert np.abs(found.t30 / rt - 1.0).max() < 0.08
+    assert np.abs(found.c50 - wanted.c50).max() < 0.1
+
+
+def test_where_noise_hides_the_end_of_a_decay_its_time_is_not_guessed() -> None:
+    noisy = decay(1.0, 1.5) + 10.0 ** (-40.0 / 20.0) * np.random.default_rng(7).standard_normal(72000)
+    found = room_measures(noisy, FS, [1000.0, 2000.0, 4000.0])
+    assert np.isnan(found.t30).all()
+    assert np.abs(found.t20 - 1.0).max() < 0.1
+
+
+def test_samples_that_are_none_and_windows_longer_than_the_response_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"ir has shape \(0,\): give samples, time first"):
+        without_noise([], FS)
+    with pytest.raises(ValueError, match="ir has 2 samples: give a response as long as a window"):
+        echo_density([1.0, 0.5], FS)
 
 
 def test_bands_above_half_the_rate_are_refused() -> None:

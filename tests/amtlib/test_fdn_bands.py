@@ -119,6 +119,16 @@ def test_one_time_in_all_bands_is_one_gain(fs: float, time: float):
     assert np.array_equal(found, first_order_absorption(time, time, [500, 997], fs))
 
 
+@pytest.mark.parametrize("fs", [8000.0, 48000.0, 192000.0])
+@pytest.mark.parametrize("rt", [0.1, 30.0, (0.1, 30.0), (30.0, 0.1)])
+def test_networks_of_all_rates_and_decays_are_certain_not_to_grow(fs: float, rt: Any):
+    delays = (np.array([0.011, 0.013, 0.017, 0.019]) * fs).astype(int)
+    build = design_fdn(delays=delays, rt=rt, fs=fs, rng=0)
+    assert stability(build).bound < 1.0
+    found = absorption_times(build.filters, delays, fs, [0.0, fs / 2.0])
+    np.testing.assert_allclose(found.mean(axis=1), rt, rtol=1e-9)
+
+
 def test_a_pole_alone_meets_both_ends():
     sos = one_pole_absorption(2.0, 0.5, [480, 1499], FS)
     assert np.allclose(absorption_times(sos, [480, 1499], FS, [0.0, FS / 2.0]), [[2.0, 2.0], [0.5, 0.5]])
@@ -133,9 +143,19 @@ def test_a_pole_alone_meets_both_ends():
         ({"rt": [1.0] * 7}, "holds 7 times"),
         ({"rt": {"bass": 1.0}}, "give centre frequencies in Hz"),
         ({"rt": {1000: -1.0}}, "rt at 1000 Hz = -1 s"),
+        ({"rt": {0: 1.0}}, "rt holds 0 Hz: give centre frequencies above 0 Hz"),
+        ({"rt": {}}, "give a list of 1 to 60 centre frequencies"),
+        ({"rt": 0.005}, "rt = 0.005 s is shorter than each delay"),
+        ({"rt": (0.005, 0.001)}, "rt = 0.005 s is shorter than each delay"),
+        ({"rt": dict.fromkeys((500, 1000), 0.005)}, "rt = 0.005 s is shorter than each delay"),
+        ({"rt": [0.005, (2.0, 1.0)]}, "rt = 0.005 s is shorter than each delay"),
+        ({"rt": 1e-5}, "rt = 1e-05 s leaves nothing of a delay"),
+        ({"rt": math.inf}, "rt = inf s is no decay"),
+        ({"rt": (2.0, 0.0)}, "rt_ny = 0 s must lie above 0"),
         ({"rt": {1000: math.nan}}, "rt at 1000 Hz = nan"),
-        ({"rt": {1000: 1e-6}}, "leaves nothing of a delay"),
-        ({"rt": {1000: 0.1, 1001: 30.0}}, "too far apart"),
+        ({"rt": {1000: 1e-6}}, "rt = 1e-06 s is shorter than each delay"),
+        ({"rt": {1000: 0.1, 1100: 30.0}}, "too far apart"),
+        ({"rt": {500: 0.1, 500.0001: 30.0}}, "holds 500 and 500.0001 Hz, less than 1/48 octave apart"),
         ({"rt": ROOM, "rt_crossover": 1000.0}, "rt_crossover = 1000.0 is for two times"),
         ({"rt": ROOM, "rt_design": "one-pole"}, "has no bands"),
         ({"rt": 1.0, "rt_design": "graphic"}, "needs times by band"),

@@ -222,7 +222,7 @@ def test_decay_replaces_filters_and_none_takes_them_away():
     assert with_decay(build, None).filters is None
     with pytest.raises(ValueError, match="rt holds 3 times"):
         with_decay(build, (1.0, 2.0, 3.0))  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="rt_dc must be one real number"):
+    with pytest.raises(TypeError, match="rt must be one real number"):
         with_decay(build, "long")  # type: ignore[arg-type]
 
 

@@ -328,7 +328,7 @@ def test_a_faust_program_takes_the_samples_of_its_recursion_off_the_delays():
     program = faust(design_fdn(delays=[10, 20], rt=1.0, rng=0), name="my room")
     assert "lengths = (9, 19);" in program
     assert "par(i, 2, mem)" in program
-    assert "~ (feedback_gains" in program
+    assert "~ (motion : feedback_gains" in program
     assert 'declare name "my room";' in program
 
 

@@ -389,3 +389,46 @@ def test_the_cache_copies_and_pickles_empty():
     for twin in (copy.deepcopy(cache), pickle.loads(pickle.dumps(cache))):
         assert twin.max_bytes == 1000
         assert twin.get("a", (), lambda: torch.zeros(5)).sum() == 0.0
+
+
+def one_pole(radius: float, angle: float) -> list[Tensor]:
+    """Pole, direct part and gain of a complex filter."""
+    numbers = (radius * np.exp(1j * angle), 0.7 - 0.2j, 0.4 + 0.3j)
+    return [torch.tensor(complex(value), dtype=torch.complex128) for value in numbers]
+
+
+@given(radius=st.sampled_from([0.0, 0.5, 0.99, 0.9999]), angle=ANGLES, total=st.integers(1, 5000), seed=SEEDS)
+def test_a_filter_of_one_pole_equals_its_recursion(radius: float, angle: float, total: int, seed: int):
+    numbers = one_pole(radius, angle)
+    pole, direct, gain = (complex(value) for value in numbers)
+    x = torch.randn(2, total, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    expected = scipy.signal.lfilter([direct, gain - direct * pole], [1.0, -pole], x.numpy().astype(complex))
+    largest = float(np.abs(expected).max())
+    for given_x, tolerance in ((x, 1e-13), (x.float(), 1e-5)):
+        found, _ = lti.filter_one_pole(given_x, *numbers)
+        assert np.abs(found.numpy() - expected).max() <= tolerance * largest
+        real, _ = lti.filter_one_pole(given_x, *numbers, real=True)
+        assert real.dtype == given_x.dtype
+        assert np.abs(real.numpy() - expected.real).max() <= tolerance * largest
+
+
+@given(cuts=st.lists(st.integers(1, 200), min_size=1, max_size=5), seed=SEEDS)
+def test_a_filter_of_one_pole_goes_on_where_it_ended(cuts: list[int], seed: int):
+    numbers = one_pole(0.999, 0.01)
+    x = torch.randn(3, sum(cuts), generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    whole, last = lti.filter_one_pole(x, *numbers)
+    end, pieces = None, []
+    for chunk in x.split(cuts, -1):
+        piece, end = lti.filter_one_pole(chunk, *numbers, start=end)
+        pieces.append(piece)
+    torch.testing.assert_close(torch.cat(pieces, -1), whole, rtol=0.0, atol=1e-12)
+    assert end is not None
+    torch.testing.assert_close(end, last, rtol=0.0, atol=1e-12)
+
+
+@pytest.mark.parametrize("radius", [0.0, 0.9])
+def test_a_filter_of_one_pole_has_gradients_also_across_blocks(radius: float):
+    x = torch.randn(1, 40, generator=torch.Generator().manual_seed(1), dtype=torch.float64).requires_grad_()
+    numbers = [value.requires_grad_() for value in one_pole(radius, 0.3)]
+    assert torch.autograd.gradcheck(lambda *a: lti.filter_one_pole(*a)[0], (x, *numbers), fast_mode=True)
+    assert torch.autograd.gradcheck(lambda *a: lti.filter_one_pole(*a)[1], (x, *numbers), fast_mode=True)

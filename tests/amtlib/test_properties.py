@@ -306,6 +306,8 @@ def test_streams_equal_the_whole(name: str, data: st.DataObject):
     chunks = [x[..., a:b] for a, b in zip([0, *cuts], [*cuts, x.shape[-1]], strict=True)]
     as_arrays = data.draw(st.booleans())
     parts = [stream.process(np.asarray(chunk) if as_arrays else chunk) for chunk in chunks]
+    if hasattr(stream, "finish"):
+        parts.append(stream.finish())
     found = torch.cat(parts, -1).reshape(whole.shape)
     torch.testing.assert_close(found, whole, rtol=0.0, atol=1e-9 * float(whole.abs().max()))
 

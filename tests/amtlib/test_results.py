@@ -120,6 +120,7 @@ RESULTS: dict[str, Callable[[], Any]] = {
     "TrainLog": lambda: train.TrainLog([1 / 3, 1 / 7], {"mse_loss": [1 / 3, 1 / 7]}, 1),
     "Transfers": lambda: DRNLFilterbank((100.0, 8000.0), 32000).frequency_response(np.linspace(0.0, 1e4, 99)),
     "Stability": lambda: fdn.stability(network()),
+    "TwoSlopes": lambda: fdn.two_slopes_of(10.0 ** (-6.0 * np.arange(500) / 500.0), 500.0),
     "WithoutNoise": lambda: fdn.without_noise(fdn.render(network(), 0.5), 8000),
 }
 

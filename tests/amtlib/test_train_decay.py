@@ -46,7 +46,8 @@ def test_the_loop_contracts_for_10000_random_draws_of_the_numbers() -> None:
             reached = np.abs(_response(sos, np.exp(-1j * edges))).max(axis=0)
             assert (reached <= ceiling * (1.0 + 1e-7)).all()
             bound = gain_bounds(sos, edges, 64).max(axis=0)  # between the points, too
-            assert (bound <= ceiling * (1.0 + 1e-6)).all()
+            assert (bound <= ceiling * (1.0 + 1e-5)).all()  # widened for rounding, most at sharp low peaks
+            assert (bound < 1.0).all()
             least = min(least, float((1.0 - reached).min()))
     assert least > 0.0
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from amtlib.fdn.design import design_fdn
 from amtlib.train import Trainable, TrainingRun, colorless_sparsity_loss, trainable_from_build
 from amtlib.train.losses import (
+    AsymmetricFlatMagnitude,
     DenseEchoes,
     FlatExcitation,
     FlatMagnitude,
@@ -26,6 +27,7 @@ from amtlib.train.losses import (
     MatchLoudness,
     MatchLoudnessDecay,
     MatchMagnitude,
+    MatchMelMagnitude,
     MatchMelSpectrogram,
     MatchSpectrogram,
     Rendered,
@@ -42,6 +44,7 @@ FLAT: list[Term] = [
     FlatPeaks(),
     FlatPeaks(4.0, level=1.0),
     FlatPower(),
+    AsymmetricFlatMagnitude(),
     FlatExcitation(),
     FlatExcitation("peaks"),
     FlatSpectrogram((64, 128)),
@@ -62,6 +65,8 @@ MATCH: list[Term] = [
     MatchLoudness(),
     MatchLoudnessDecay(),
     MatchCumulativeEnergy(128),
+    MatchCumulativeEnergy(128, frequency="both"),
+    MatchMelMagnitude(bands=32),
 ]
 
 

@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from amtlib.fdn import design_fdn, octave_bands, render
+from amtlib.fdn import FDNBuild, design_fdn, octave_bands, render
 from amtlib.fdn.noise import octave_centres
-from amtlib.train import Trainable, fit_room
+from amtlib.train import Trainable, TrainingRun, calibration, fit_room
+from amtlib.train import room as room_fit
 from amtlib.train.losses import FlatMagnitude, MatchMelSpectrogram
 
 
@@ -82,6 +83,43 @@ def test_without_time_nothing_trains_and_the_report_says_so() -> None:
     assert any("Training had no time" in each for each in fit.problems)
 
 
+class Clock:
+    """Time that passes only where a test lets it."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.mark.parametrize("outputs", [1, 2])
+@pytest.mark.parametrize(("budget", "trains"), [(30.0, True), (7.0, False)])
+def test_the_whole_fit_stays_within_its_time(
+    monkeypatch: pytest.MonkeyPatch, outputs: int, budget: float, trains: bool
+) -> None:
+    clock = Clock()
+    for module in (calibration, room_fit):
+        monkeypatch.setattr(module, "time", clock)
+    slow = {
+        (calibration.Calibration, "response"): 0.5,
+        (room_fit, "room_measures"): 1.0,
+        (TrainingRun, "step"): 0.25,
+    }
+    for (place, name), seconds in slow.items():
+        plain = getattr(place, name)
+
+        def takes(*given: Any, plain: Any = plain, seconds: float = seconds, **named: Any) -> Any:
+            clock.now += seconds
+            return plain(*given, **named)
+
+        monkeypatch.setattr(place, name, takes)
+    h = np.stack([room((0.3, 0.2), seconds=0.4, seed=seed) for seed in range(outputs)], axis=1)
+    fit = fit_room(h, 16000.0, lines=4, max_steps=40, time_budget=budget)
+    assert fit.seconds <= budget
+    assert (fit.steps > 3) == trains
+
+
 def test_stereo_stays_stereo_and_every_input_keeps_its_level() -> None:
     pairs = [
         [room((0.4, 0.3), seed=2 * o + i) * (1.0 + o) * (1.0 + 3.0 * i) for i in range(2)] for o in range(2)
@@ -112,6 +150,12 @@ def test_octaves_without_decay_take_their_neighbours_time_and_say_so() -> None:
         ({"rir": np.ones(1)}, "rir has 1 samples"),
         ({"rir": np.sin(np.arange(16000) * 0.1)}, "rir does not decay"),
         ({"rir": room((0.02, 0.02), seconds=0.3)}, "0.05 to 30 s can be fitted"),
+        (
+            {"rir": np.eye(1, 16000)[0]},
+            "rir holds no decay of 20 dB in any octave, above its noise and longer than",
+        ),
+        ({"rir": np.tile(room((0.2, 0.2))[:3000], 6)}, "rir does not decay"),
+        ({"rir": np.full(16000, math.nan)}, "rir has values that are not finite"),
         ({"fs": 1000.0}, "fs = 1000 Hz leaves too few octaves"),
         ({"lines": 0}, "N must be positive"),
         ({"rir": np.repeat(room((0.3, 0.3))[:, None], 3, axis=1), "lines": 2}, "lines = 2 are fewer than"),
@@ -124,3 +168,14 @@ def test_what_cannot_be_fitted_is_refused_in_one_sentence(arguments: dict[str, A
     settings: dict[str, Any] = {"rir": room((0.3, 0.3)), "fs": 16000.0, "lines": 4, **arguments}
     with pytest.raises(ValueError, match=message):
         fit_room(settings.pop("rir"), settings.pop("fs"), **settings)
+
+
+def test_a_fit_can_be_watched_from_its_calibration_to_its_end() -> None:
+    shares: list[float] = []
+    seen: list[FDNBuild] = []
+    fit = fit_room(room((0.5, 0.3)), 16000.0, lines=8, max_steps=2, progress=shares.append, watch=seen.append)
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+    assert len(seen) >= 2
+    assert {(build.N, build.fs, build.n_out) for build in seen} == {(8, 16000.0, 1)}
+    assert fit.build in seen  # of the calibrated and the trained network the nearer one

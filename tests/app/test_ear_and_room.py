@@ -234,8 +234,9 @@ def test_cochleagrams_change_with_training_and_shares_add_up(page: EarAndRoomLab
 def test_shares_of_another_run_begin_anew(page: EarAndRoomLab) -> None:
     trained(page.lab)
     page.refresh()
+    assert len(page.scene.columns("shares/term-0")["share"]) == 2
     page.lab.update({"n.seed": 3})
-    assert not any(len(page.scene.columns(f"shares/term-{i}")["share"]) for i in range(4))
+    assert page.scene.columns("shares/term-0")["step"].tolist() == [0.0]
 
 
 # ------------------------------------------------------------------ the story

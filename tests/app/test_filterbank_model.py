@@ -13,7 +13,7 @@ import torch
 from hypothesis import example, given
 from hypothesis import settings as limits
 
-from amtlib import GammatoneFilterbank, scales
+from amtlib import DRNLFilterbank, GammatoneFilterbank, MiddleEarFilter, scales
 from app.labs.filterbank.model import FilterbankModel
 from app.labs.filterbank.result import SILENCE_DB, FilterbankResult, decibels
 from app.stimulus import KINDS
@@ -109,6 +109,27 @@ def test_the_travelling_wave_is_what_filters_of_its_places_let_through(kind: str
     whole = bank(lab.sound())[:, samples].T.numpy()
     np.testing.assert_allclose(wave.frames, whole, atol=1e-5 * max(float(np.abs(whole).max()), 1e-9))
     assert lab.bank.fs / np.diff(samples)[0] > 2.2 * wave.fc[-1]
+
+
+def test_the_compressed_wave_is_the_velocity_of_the_membrane_behind_the_middle_ear() -> None:
+    lab = lab_with(s__kind="speech", v__time=0.3, s__duration=0.5)
+    wave = lab.compressed()
+    assert wave.times[[0, -1]] == pytest.approx([0.29, 0.31], abs=1e-4)
+    samples = np.round(wave.times * lab.bank.fs).astype(int)
+    whole = DRNLFilterbank(wave.fc.tolist(), 32000)(MiddleEarFilter(32000)(lab.sound()))
+    expected = whole[:, samples].T.numpy()
+    np.testing.assert_allclose(wave.frames, expected, atol=2e-4 * np.abs(expected).max())
+
+
+def test_a_louder_tone_moves_the_compressed_wave_by_less_than_it_grows_and_spreads_it() -> None:
+    def reaches(level: float) -> tuple[Any, Any]:
+        lab = lab_with(s__kind="tone", s__frequency=1000, s__level=level, v__time=0.5)
+        return lab.travelling().reach, lab.compressed().reach
+
+    (linear, soft), (loud_linear, loud) = reaches(30), reaches(70)
+    assert loud_linear.max() / linear.max() == pytest.approx(100, rel=1e-3)  # 40 dB
+    assert loud.max() / soft.max() < 30
+    assert (loud > loud.max() / 2).sum() > 1.3 * (soft > soft.max() / 2).sum()
 
 
 def test_a_travelling_wave_reaches_low_places_later() -> None:

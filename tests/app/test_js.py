@@ -12,7 +12,7 @@ import playwright
 import pytest
 
 from app.page import protocol
-from app.page.script import SCRIPT, WORKLET, joined
+from app.page.script import LISTEN, SCRIPT, WORKLET, joined
 from tests.js.npm import TYPESCRIPT
 from tests.serving import ROOT
 
@@ -144,8 +144,9 @@ def parts(script: str) -> set[str]:
     return set(re.findall(r"^const \$(\w+) = \(\(\) => \{$", script, re.MULTILINE))
 
 
-def test_every_module_is_part_of_the_script_or_of_the_one_for_sound() -> None:
-    assert parts(SCRIPT) | parts(WORKLET) == {path.stem for path in JS.glob("*.js")}
+def test_every_module_is_part_of_a_script() -> None:
+    assert parts(SCRIPT) | parts(WORKLET) | parts(LISTEN) == {path.stem for path in JS.glob("*.js")}
+    assert parts(LISTEN) - parts(SCRIPT) == {path.stem for path in JS.glob("listen*.js")}
     assert parts(WORKLET) - parts(SCRIPT) == {"worklet"}
     assert re.findall(r"^(?:import|export)\b.*", WORKLET, re.MULTILINE) == ["export const {} = $worklet"]
 

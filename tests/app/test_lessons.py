@@ -6,8 +6,10 @@ import math
 import re
 from typing import Any
 
+import numpy as np
 import pytest
 
+from app.figures import Figure, Guides, Layer
 from app.lessons import Lesson, Measure, Task, load_lessons
 from app.page.view import LabView
 from app.site import LABS
@@ -69,6 +71,39 @@ def test_what_a_lesson_is_about_is_on_its_page(lab: type[LabView], lesson: Lesso
     assert page.contents.tools()["sounds"][0][0] == lesson.sound
     assert lesson.sound not in page.silent()
     assert [entry["key"] for entry in page.contents.words()["quick"]] == list(lesson.controls)
+
+
+def is_drawn(figure: Figure, layer: Layer, state: Any) -> bool:
+    """Return whether something of a layer lies within the limits of the axes; a line to read values from is nothing."""
+    table = layer.table(layer.values(state), figure.x, figure.y)
+    if layer.pinned or isinstance(layer, Guides) or not all(len(column) for column in table.values()):
+        return False
+    seen = np.ones(min(map(len, table.values())), dtype=bool)
+    for axis in (figure.x, figure.y):
+        if axis.heading in table and axis.scale != "names":
+            low, high = sorted(axis.between(state))
+            places = axis.place(table[axis.heading])
+            seen &= (places >= low) & (places <= high)
+    return bool(seen.any())
+
+
+@pytest.mark.parametrize("is_solved", [False, True], ids=["as it opens", "solved"])
+@pytest.mark.parametrize(("lab", "lesson"), LESSONS)
+def test_no_figure_of_a_lesson_is_empty(lab: type[LabView], lesson: Lesson, is_solved: bool) -> None:
+    page = lab(link=f"lesson={lesson.slug}", served=True)
+    if is_solved:
+        assert page.lab.update(lesson.task.solution if lesson.task else {}) == []
+        if lesson.task and lesson.task.steps:
+            page.lab.prepare()
+            page.lab.run.step()
+        page._refresh([])
+    state = page.reads()
+    empty = [
+        name
+        for name, figure in page.figures.items()
+        if figure.is_shown(state) and not any(is_drawn(figure, layer, state) for layer in figure.layers)
+    ]
+    assert empty == []
 
 
 @pytest.mark.parametrize(("lab", "lesson"), LESSONS)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from amtlib.fdn import with_modulation
 from app.labs.fdn.view import FdnLab
 from app.page.live import network
 from app.page.part import LabPart
@@ -136,6 +137,11 @@ def test_all_filters_of_a_network_travel(page: FdnLab) -> None:
     sections = np.ones((2, 6, page.lab.start.N)) * [[[0.5], [0.1], [0.1], [1.0], [0.1], [0.1]]]
     found = network(replace(page.lab.start, post_matrix=sections))
     np.testing.assert_array_equal(found["post_matrix"], sections)
+    assert found["modulation"].size == 0
+    moving = with_modulation(page.lab.start, depth=0.3, rate=0.5)
+    np.testing.assert_allclose(
+        network(moving)["modulation"], moving.modulation / [[1], [moving.fs], [1]], rtol=1e-15
+    )
     assert found["post_eq"].size == 0
 
 

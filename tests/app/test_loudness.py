@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from amtlib import Moore2016
+from amtlib.loudness import pattern_change
 from app.figures import next_step
 from app.labs.loudness import experiments, steady
 from app.labs.loudness.chain_figures import area_of
@@ -309,7 +310,7 @@ def test_masking_spreads_upwards(lab: LoudnessModel) -> None:
 
 def test_a_soft_noise_masks_nothing(lab: LoudnessModel) -> None:
     lab.update({"v.view": "masking", "v.level": 0, "v.centre": 500})
-    assert lab.masking.masked == pytest.approx(lab.masking.quiet, abs=0.1)  # bisected to 0.07 dB
+    assert lab.masking.masked == pytest.approx(lab.masking.quiet, abs=0.1)
 
 
 def test_a_masked_threshold_is_never_below_that_in_quiet(lab: LoudnessModel) -> None:
@@ -634,3 +635,31 @@ def test_ticks_are_numbers() -> None:
         for axis in (figure.x, figure.y):
             if axis.scale == "log":
                 assert all(re.fullmatch(r"[\d.]+k?", label) for _, label in axis.marks() or [(0.0, "none")])
+
+
+@pytest.mark.parametrize("view", EXPERIMENTS.values())
+def test_every_sound_over_which_a_line_runs_has_the_time_of_the_figure(view: str) -> None:
+    page = LoudnessLab(link=f"v.view={view}", served=True)
+    times = page.figures["time"].x
+    heard = [key for key in page.sounds if key not in page.silent()]
+    assert {*heard} - {*times.sounds} <= {"reference"}  # which is another sound than the one that is drawn
+    lengths = {key: page.sound(key)[1].shape[-1] for key in heard if key in times.sounds}
+    assert len({*lengths.values()}) == 1
+    assert lengths["input"] / page.sound("input")[2] <= times.between(page.reads())[1] + 1e-3
+
+
+@pytest.mark.parametrize(("centre", "width", "level"), [(1000, 200, 60), (1000, 200, 90), (4000, 1000, 70)])
+def test_a_tone_at_its_masked_threshold_changes_the_pattern_of_the_noise_by_one_decibel(
+    lab: LoudnessModel, centre: float, width: float, level: float
+) -> None:
+    lab.update({"v.view": "masking", "v.centre": centre, "v.width": width, "v.level": level})
+    found, model = lab.masking, lab.model(ears="both")
+    noise = steady.masker(lab.display)
+    masked = found.masked > found.quiet
+    assert masked.sum() > 10
+
+    def change(levels: Any) -> Any:
+        return pattern_change(model, noise.frequencies, noise.levels, found.frequencies, levels)
+
+    assert (change(found.masked - 0.1)[masked] < 1).all()
+    assert (change(found.masked + 0.1) > 1).all()

@@ -2,7 +2,9 @@
 
 import io
 import threading
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
 import numpy as np
@@ -15,7 +17,9 @@ from hypothesis import strategies as st
 from app.lab import LabModel
 from app.labs.cochlea.model import CochleaModel
 from app.labs.filterbank.model import FilterbankModel
+from app.page.view import LabView
 from app.shared import SHARED, SharedResults
+from app.site import LABS
 
 
 @dataclass(frozen=True)
@@ -207,6 +211,35 @@ def test_what_a_sound_does_not_use_is_not_asked_for() -> None:
     first, second = FilterbankModel(), FilterbankModel()
     second.update({"s.seed": 7, "s.frequency": 300})
     assert first.result is second.result
+
+
+def arrays(result: Any) -> Iterator[np.ndarray]:
+    if isinstance(result, np.ndarray):
+        yield result
+    elif is_dataclass(result):
+        yield from arrays([getattr(result, each.name) for each in fields(result)])
+    elif isinstance(result, dict | list | tuple):
+        for each in result.values() if isinstance(result, dict) else result:
+            yield from arrays(each)
+
+
+def owner(array: np.ndarray) -> int:
+    return id(array) if array.base is None else owner(array.base) if isinstance(array.base, np.ndarray) else 0
+
+
+@pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.slug)
+def test_no_result_keeps_much_more_memory_than_it_uses(lab: type[LabView]) -> None:
+    """A short view of a long array keeps all of it."""
+    SHARED.clear()
+    page = lab(served=True)
+    page.picture()
+    assert SHARED._kept
+    for key, (result, owned) in SHARED._kept.items():
+        used = Counter[int]()
+        for each in arrays(result):
+            used[owner(each)] += each.nbytes
+        for one in used.keys() & owned.keys():
+            assert owned[one] <= 2 * used[one] + 1000, key
 
 
 def test_a_class_that_moves_sliders_stays_within_the_bound() -> None:

@@ -27,7 +27,8 @@ def chromium_path() -> str:
 @pytest.fixture(scope="session")
 def server(chromium_path: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Yield the labs, served by `amtlab serve` on a free port for the whole run."""
-    with served(tmp_path_factory.mktemp("server") / "log.txt") as running:
+    folder = tmp_path_factory.mktemp("server")
+    with served(folder / "log.txt", "--results", str(folder / "results.sqlite")) as running:
         yield running
 
 

@@ -94,15 +94,15 @@ _STICKS_OUT = """() => {
   const visit = (root) => {
     for (const node of root.querySelectorAll("*")) {
       if (node.shadowRoot) visit(node.shadowRoot)
-      if (!node.matches("button, h1, h2, p, label, summary, select, .group, .message, .lesson-card")) continue
+      if (!node.matches("button, h1, h2, p, label, summary, select, .group, .message, .lesson-card, .playing")) continue
       if (node.closest(".spoken, .bk-Figure, pre, table")) continue
       const box = node.getBoundingClientRect()
       if (!box.width || !box.height || getComputedStyle(node).visibility === "hidden") continue
       if (node.closest(".controls") && box.right <= 0) continue
       if (box.right > innerWidth + 1 || (box.left < -1 && box.right > 1))
         found.push(`${node.tagName} “${node.textContent.slice(0, 60)}” sticks out`)
-      if (node.matches(".summary") && node.scrollHeight > node.clientHeight + 1)
-        found.push(`summary cut: “${node.textContent}”`)
+      if (node.matches(".summary, .player ~ .playing") && node.scrollHeight > node.clientHeight + 1)
+        found.push(`cut: “${node.textContent}”`)
     }
   }
   visit(document)

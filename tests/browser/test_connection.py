@@ -142,7 +142,7 @@ def test_a_button_does_not_overtake_what_was_moved_before_it(page: Page, server:
     expect(field(page, "Level")).to_have_value("60", timeout=WAIT)
     # The server answers in turn: when this is there, all before it is.
     type_value(page, "Bandwidth", 2)
-    expect(page.locator(".summary")).to_contain_text("227 Hz wide", timeout=WAIT)
+    expect(page.locator(".summary")).to_contain_text("235 Hz wide", timeout=WAIT)
     expect(page.locator(".summary")).to_contain_text("at 60 dB SPL")
     expect(field(page, "Level")).to_have_value("60")
 

@@ -1,6 +1,7 @@
 """The FDN lab as a person meets it: train, pause, step, stop, change a setting, hear it, leave."""
 
 import json
+import re
 import urllib.request
 
 from playwright.sync_api import Locator, Page, expect
@@ -134,3 +135,37 @@ def test_an_ear_teaches_a_network_and_the_story_goes_on(server: Server, page: Pa
     button(page, "Train").click(timeout=WAIT)
     expect(page.locator(".summary")).to_contain_text("All 10 steps are done", timeout=WAIT)
     expect(page.locator(".summary")).to_contain_text("To the ear: cochleagram", timeout=WAIT)
+
+
+def test_a_decay_time_is_dragged_or_moved_by_key_and_taken_back_at_once(server: Server, page: Page) -> None:
+    page.set_viewport_size({"width": 1400, "height": 1400})
+    page.goto(f"{server.url}/fdn?{SMALL}&n.decay=octaves&d.at1000=1.5&h.view=room")
+    slider = page.locator(".controls").get_by_role("slider", name="Decay at 1 kHz", exact=True)
+    expect(slider).to_have_attribute("aria-valuetext", "1.5 s", timeout=WAIT)
+    figure = page.locator('.figures [data-name="times"]')
+    figure.scroll_into_view_if_needed()
+    expect(page.locator(".summary")).to_contain_text("Cannot grow", timeout=WAIT)
+    box = figure.bounding_box()
+    assert box is not None
+    across, down = box["x"] + 0.6 * box["width"], box["y"] + 0.5 * box["height"]
+    page.mouse.move(across, down)
+    page.mouse.down()
+    for step in range(6):
+        page.mouse.move(across, down - 8 * step)
+    page.mouse.up()
+    expect(page).to_have_url(re.compile("d.at"), timeout=WAIT)
+    button(page, "Undo").click(timeout=WAIT)
+    expect(slider).to_have_attribute("aria-valuetext", "1.5 s", timeout=WAIT)
+    slider.press("ArrowRight")
+    expect(slider).not_to_have_attribute("aria-valuetext", "1.5 s", timeout=WAIT)
+
+
+def test_a_room_is_fitted_and_stands_in_a_table(server: Server, page: Page) -> None:
+    page.goto(f"{server.url}/fdn?{SMALL}&t.goal=fit&t.target=bathroom&n.fs=8000&t.steps=10&h.view=room")
+    button(page, "Fit this room").click(timeout=WAIT)
+    summary = page.locator(".summary")
+    expect(summary).to_contain_text("fitted to this room", timeout=2 * WAIT)
+    expect(page.locator(".runs")).to_contain_text("The room and the network, by octave", timeout=WAIT)
+    expect(page.locator(".runs button")).to_be_hidden()
+    button(page, "Start again").click(timeout=WAIT)
+    expect(summary).to_contain_text("not fitted yet", timeout=WAIT)

@@ -182,6 +182,24 @@ def test_the_lesson_stands_beside_the_figures(server: Server, page: Page, width:
         assert abs(card["y"] - figures["y"]) < 200, drawer
 
 
+def test_a_drawer_that_a_narrow_window_closed_is_open_again_in_a_wide_one(server: Server, page: Page) -> None:
+    page.set_viewport_size({"width": 1400, "height": 900})
+    opened(page, server, "cochlea")
+    level = page.locator(".controls").get_by_role("slider", name="Level of the tone", exact=True)
+    expect(level).to_be_in_viewport(timeout=WAIT)
+    for chosen in (True, False):
+        page.set_viewport_size({"width": 800, "height": 900})
+        expect(level).not_to_be_in_viewport(timeout=WAIT)
+        page.set_viewport_size({"width": 1400, "height": 900})
+        if not chosen:  # somebody had closed it
+            page.wait_for_timeout(300)
+            expect(level).not_to_be_in_viewport()
+            break
+        expect(level).to_be_in_viewport(timeout=WAIT)
+        page.get_by_role("button", name="Close drawer").click()
+        expect(level).not_to_be_in_viewport(timeout=WAIT)
+
+
 def test_on_a_phone_the_lesson_stands_between_its_question_and_the_figures(
     server: Server, page: Page
 ) -> None:

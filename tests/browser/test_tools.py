@@ -197,11 +197,16 @@ def test_a_lesson_is_written_previewed_saved_linked_and_opened(
     form = page.locator(".author")
     form.get_by_label("Title", exact=True).fill("My tone")
     form.get_by_label("Text", exact=True).fill("Listen to **this**.\n- <img src=x onerror=alert(1)>\n- `two`")
-    form.get_by_label("Question", exact=True).fill("How loud?")
-    form.get_by_label("Answer", exact=True).fill("*Seventy* decibels.")
-    form.get_by_label("Measure", exact=True).select_option("excitation_peaks")
-    form.get_by_label("At least").fill("2")
-    form.get_by_label("At most").fill("2")
+    form.get_by_label("Question 1", exact=True).fill("A question too many")
+    form.get_by_role("button", name="Add a question").click()
+    form.get_by_label("Question 2", exact=True).fill("How loud?")
+    form.get_by_label("Answer 2", exact=True).fill("*Seventy* decibels.")
+    form.get_by_role("button", name="Remove question 1", exact=True).click()
+    expect(form.get_by_label("Question 1", exact=True)).to_have_value("How loud?")
+    expect(form.get_by_role("button", name="Remove measure 1", exact=True)).to_be_visible()
+    form.get_by_label("Measure 1", exact=True).select_option("excitation_peaks")
+    form.get_by_label("At least 1", exact=True).fill("2")
+    form.get_by_label("At most 1", exact=True).fill("2")
     form.get_by_label("What to do").fill("Make two peaks.")
     form.get_by_label("What is said when it is done").fill("Two.")
     button(page, "Preview").click()
@@ -219,6 +224,7 @@ def test_a_lesson_is_written_previewed_saved_linked_and_opened(
     content = yaml.safe_load(saved.read_text(encoding="utf-8"))
     assert content["lab"] == "filterbank"
     assert content["my-tone"]["state"] == {"s.kind": "tone", "s.level": "70"}
+    assert [each["ask"] for each in content["my-tone"]["questions"]] == ["How loud?"]
     assert content["my-tone"]["task"]["checks"] == {"excitation_peaks": [2, 2]}
     link = page.url
     # The link holds all of it, and so does the file.

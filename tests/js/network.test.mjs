@@ -6,12 +6,12 @@ import {Network} from "../../app/page/js/network.js"
 const NONE = new Float64Array(0)
 
 /** Rows one after the other, as pages get them. */
-function build({A, B, C, D, delays, filters = [], post_matrix = [], post_eq = []}) {
+function build({A, B, C, D, delays, filters = [], post_matrix = [], post_eq = [], modulation = []}) {
   const flat = (rows) => Float64Array.from(rows.flat(3))
   return {
     A: flat(A), B: flat(B), C: flat(C), D: flat(D), delays: Int32Array.from(delays),
     filters: filters.length ? flat(filters) : NONE, post_matrix: post_matrix.length ? flat(post_matrix) : NONE,
-    post_eq: post_eq.length ? flat(post_eq) : NONE,
+    post_eq: post_eq.length ? flat(post_eq) : NONE, modulation: modulation.length ? flat(modulation) : NONE,
   }
 }
 
@@ -22,11 +22,11 @@ const SHELF = [[0.8, 0.7], [0.02, 0.03], [0, 0], [1, 1], [-0.1, -0.2], [0, 0]]
 
 const FULL = {
   A: ROTATION, B: [[1, 0.2], [0.5, -0.3]], C: [[1, 0.3], [0.2, -0.7]], D: [[0.25, 0], [0.1, 0.6]], delays: [3, 5],
-  filters: [SHELF, SECTION], post_matrix: [SHELF], post_eq: [SECTION],
+  filters: [SHELF, SECTION], post_matrix: [SHELF], post_eq: [SECTION], modulation: [[0.9], [0.004], [0.5]],
 }
 
-/** The definition, one sample at a time: s = filters * delay(A s + B x), y = post_eq * (C s) + D x. */
-function defined({A, B, C, D, delays, filters = [], post_matrix = [], post_eq = []}, x) {
+/** The definition, one sample at a time: s = filters * delay(A R s + B x), y = post_eq * (C s) + D x. */
+function defined({A, B, C, D, delays, filters = [], post_matrix = [], post_eq = [], modulation}, x) {
   const cascade = (sections, channel) => {
     const past = sections.map(() => ({x: [0, 0], y: [0, 0]}))
     return (value) => sections.reduce((input, section, i) => {
@@ -41,12 +41,17 @@ function defined({A, B, C, D, delays, filters = [], post_matrix = [], post_eq = 
   const inLoop = delays.map((_, i) => cascade(filters, i))
   const after = delays.map((_, i) => cascade(post_matrix, i))
   const equalisers = C.map((_, o) => cascade(post_eq, o))
+  const turned = (s, t) => {
+    if (!modulation) return s
+    const [[depth], [rate], [phase]] = modulation, angle = depth * Math.sin(2 * Math.PI * rate * t + phase)
+    return [Math.cos(angle) * s[0] - Math.sin(angle) * s[1], Math.sin(angle) * s[0] + Math.cos(angle) * s[1]]
+  }
   const times = (matrix, vector) => matrix.map((row) => row.reduce((sum, gain, i) => sum + gain * vector[i], 0))
   const y = C.map(() => [])
   for (let t = 0; t < x[0].length; t += 1) {
     const now = x.map((channel) => channel[t])
     const s = queues.map((queue, i) => inLoop[i](queue.shift()))
-    const direct = times(D, now), wet = times(C, s), fed = times(A, s), input = times(B, now)
+    const direct = times(D, now), wet = times(C, s), fed = times(A, turned(s, t)), input = times(B, now)
     y.forEach((channel, o) => channel.push(equalisers[o](wet[o]) + direct[o]))
     queues.forEach((queue, i) => queue.push(after[i](fed[i]) + input[i]))
   }
@@ -94,9 +99,10 @@ test("all matrices, gains and filters do what the definition says, in pieces of 
 
 test("a network fits one with the same delays, inputs, outputs and sections, and no other", () => {
   const network = new Network(build(FULL))
-  assert.ok(network.fits(build({...FULL, A: [[1, 0], [0, 1]], D: [[0, 0], [0, 0]]})))
+  assert.ok(network.fits(build({...FULL, A: [[1, 0], [0, 1]], D: [[0, 0], [0, 0]], modulation: [[0.1], [0.004], [0.5]]})))
   for (const other of [
     {...FULL, delays: [3, 6]}, {...FULL, filters: [SHELF]}, {...FULL, post_eq: []},
+    {...FULL, modulation: []}, {...FULL, modulation: [[0.9], [0.005], [0.5]]}, {...FULL, modulation: [[0.9], [0.004], [0.6]]},
     {...FULL, B: [[1], [1]], D: [[0], [0]]}, {A: [[1]], B: [[1]], C: [[1]], D: [[0]], delays: [3]},
   ]) assert.ok(!network.fits(build(other)))
 })
@@ -144,4 +150,17 @@ test("a network that grows without end is stopped, and says so", () => {
   const [y] = played(network, [Float64Array.of(1, ...Array(255).fill(0))], [128])
   assert.ok(network.overflowed)
   assert.ok(y.every((value) => value === 0))
+})
+
+test("a rotation deepens evenly while its network plays, and none of it gains anything", () => {
+  const still = {A: ROTATION, B: [[1], [0]], C: [[1, 0]], D: [[0]], delays: [1, 1], modulation: [[0], [0.01], [1]]}
+  const deep = {...still, modulation: [[1.2], [0.01], [1]]}
+  const network = new Network(build(still))
+  network.moveTo(build(deep), 40)
+  const x = [noise(300, 4)]
+  played(network, [x[0].subarray(0, 40)], [16])
+  const before = network.lines.reduce((sum, line) => sum + line[0] ** 2, 0)
+  played(network, [new Float64Array(200)], [7])
+  assertClose([network.lines.reduce((sum, line) => sum + line[0] ** 2, 0) / before], [1], 1e-13)
+  assertClose(network.numbers.slice(network.places[7]), [1.2])
 })

@@ -471,7 +471,12 @@ def test_the_command_is_stopped_by_ctrl_c_goes_on_and_leaves_no_process(
 
 
 @pytest.mark.parametrize(
-    "line", re.findall(r"^amtlab (?:analyze|train) .*$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    "line",
+    re.findall(
+        r"^amtlab (?:analyze|train) .*$",
+        (ROOT / "docs" / "pages" / "howto" / "corpus.md").read_text(),
+        re.MULTILINE,
+    ),
 )
-def test_every_command_of_the_readme_is_understood(line: str) -> None:
+def test_every_command_of_the_page_on_a_corpus_is_understood(line: str) -> None:
     build_parser().parse_args(shlex.split(line, comments=True)[1:])

@@ -28,6 +28,12 @@ from tests.serving import ROOT, free_port
         (["serve", "--origin", "lab.example.edu:99999"], "is not HOST or HOST:PORT"),
         (["serve", "--processes", "0"], "give 1 to 64, usually one for each core"),
         (["serve", "--lessons", "nowhere"], "'nowhere' is no folder; give the one that holds files"),
+        (
+            ["serve", "--results", "nowhere/results.sqlite"],
+            "is no folder; give a new file in a folder that is there",
+        ),
+        (["serve", "--results", "README.md"], "holds something else than results of a listening test"),
+        (["serve", "--results", "amtlib"], "cannot be written"),
         (["serve", "--prefix", "a b"], "use letters, digits, - and _"),
         (["serve", "--max-upload", "0"], "'0' is out of range; give 0.1 to 1000 MB"),
         (["serve", "--max-upload", "nan"], "'nan' is out of range"),
@@ -137,9 +143,9 @@ def test_every_page_is_served_and_the_landing_page_is_the_index(tmp_path: Path) 
     assert command[command.index("--index") + 1] == "index"
 
 
-def test_readmes_table_has_the_options_of_the_command_and_its_defaults() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    table = readme[readme.index("| option | what it does |") :].split("\n\n")[0]
+def test_the_table_of_options_has_those_of_the_command_and_its_defaults() -> None:
+    page = (ROOT / "docs" / "pages" / "howto" / "serving.md").read_text(encoding="utf-8")
+    table = page[page.index("| option | what it does |") :].split("\n\n")[0]
     cells = re.findall(r"^\| (.*?) \|", table, re.MULTILINE)
     told = dict(re.findall(r"`--([a-z-]+) ?([^`]*)`", " ".join(cells)))
     parser = argparse.ArgumentParser()

@@ -21,7 +21,8 @@ from bokeh.util.token import generate_jwt_token, generate_session_id
 from amtlib.cli import main
 from amtlib.options import ServeOptions
 from amtlib.serving import TOKEN_S, panel_command, write_scripts
-from app.server import clients, openings, pace, refusals
+from app.landing import DOCUMENTATION
+from app.server import clients, documentation, openings, pace, refusals
 from app.server.refusals import BAD_TOKEN, IN_USE, NO_SUCH_SESSION, Refused
 from app.server.sessions import LARGEST_PAYLOAD, LONGEST_TOKEN, session_of
 from benchmarks.browser import Browser, Session
@@ -57,6 +58,8 @@ ANSWERS: dict[str, tuple[str, int]] = {
     "/login": ("/login", 404),  # answers where a login is configured, see test_served.py
     "/logout": ("/logout", 404),
 }
+if documentation.routes(DOCUMENTATION):  # `make docs` has built the site
+    ANSWERS |= {"/docs": ("/docs/", 200), "/docs/(.*)": ("/docs/quickstart.html", 200)}
 for _page in PAGES:
     _at = "" if _page == "/" else _page
     ANSWERS[f"{_at}/?"] = (_page, 200)

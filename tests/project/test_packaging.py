@@ -29,7 +29,10 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PROJECT = PYPROJECT["project"]
 BUILD = PYPROJECT["build-system"]["requires"]
 EXTRAS = PROJECT["optional-dependencies"]
-README = (ROOT / "README.md").read_text()
+HOWTO = ROOT / "docs" / "pages" / "howto"
+README = "\n".join(path.read_text() for path in [ROOT / "README.md", *sorted(HOWTO.glob("*.md"))])
+#: Extras whose packages stand in their own lock alone, see locks/renew.py.
+APART = {"docs"}
 MAKEFILE = (ROOT / "Makefile").read_text()
 
 # What a GPU build of torch brings; each build names its own.
@@ -111,19 +114,27 @@ def test_environment_yml_asks_for_what_pyproject_asks_for() -> None:
 def test_every_requirement_is_pinned_to_a_version_it_allows(extra: str) -> None:
     for line in EXTRAS[extra] if extra else PROJECT["dependencies"]:
         requirement = Requirement(line)
-        pinned = pins().get(canonicalize_name(requirement.name))
-        assert pinned is not None, f"{requirement.name} is not pinned in constraints.txt"
+        where = f"locks/{extra}.txt" if extra in APART else "constraints.txt"
+        pinned = pins(where).get(canonicalize_name(requirement.name))
+        assert pinned is not None, f"{requirement.name} is not pinned in {where}"
         assert requirement.specifier.contains(version(pinned)), f"{pinned} is not {line}"
 
 
 @has_all_extras
 def test_every_package_that_any_platform_asks_for_is_pinned_and_no_other() -> None:
-    assert pins().keys() == asked_for(chain(PROJECT["dependencies"], *EXTRAS.values()))
+    together = [lines for extra, lines in EXTRAS.items() if extra not in APART]
+    assert pins().keys() == asked_for(chain(PROJECT["dependencies"], *together))
 
 
 @has_all_extras
 @pytest.mark.parametrize(
-    ("lock", "extras"), re.findall(r"-r (locks/\w+\.txt)\n.*-e '\.\[([a-z,]+)\]'", MAKEFILE)
+    ("lock", "extras"),
+    [
+        (lock, extras)
+        for lock, extras in re.findall(r"-r (locks/\w+\.txt)\n.*-e '\.\[([a-z,]+)\]'", MAKEFILE)
+        if not APART
+        & set(extras.split(","))  # whose packages are not installed here, and do not say what they need
+    ],
 )
 def test_a_lock_holds_all_that_make_installs_with_it_but_torch(lock: str, extras: str) -> None:
     wanted = [EXTRAS[extra] for extra in extras.split(",")]
@@ -141,7 +152,9 @@ def test_this_environment_holds_what_is_pinned_and_no_other() -> None:
 @pytest.mark.parametrize("lock", sorted(path.name for path in (ROOT / "locks").glob("*.txt")))
 def test_a_lock_agrees_with_the_constraints_and_has_hashes_for_all(lock: str) -> None:
     locked = pins(f"locks/{lock}")
-    assert locked == {name: pin for name, pin in pins().items() if name in locked}
+    both = {name: pin for name, pin in pins().items() if name in locked}
+    assert {name: locked[name] for name in both} == both
+    assert (lock.removesuffix(".txt") in APART) == (locked.keys() > both.keys())
     entries = re.findall(
         r"^[^#\s].*\n(?:    --hash=sha256:[0-9a-f]{64}.*\n)+",
         (ROOT / "locks" / lock).read_text(),
@@ -161,7 +174,7 @@ def test_torch_is_the_cpu_build_and_brings_no_cuda_packages() -> None:
     assert torch.version.cuda is None
 
 
-@pytest.mark.parametrize("target", sorted(set(re.findall(r"\bmake ([a-z]+)\b", README))))
+@pytest.mark.parametrize("target", sorted(set(re.findall(r"(?:^|`)make ([a-z]+)\b", README, re.MULTILINE))))
 def test_every_make_command_of_the_readme_exists(target: str) -> None:
     assert re.search(rf"^{target}:", MAKEFILE, re.MULTILINE)
 

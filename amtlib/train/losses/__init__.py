@@ -21,6 +21,7 @@ from amtlib.train.losses.distances import (
     Distance,
     Excess,
     Lack,
+    Lopsided,
     Mean,
     MeanAbove,
     NormPerEntry,
@@ -33,12 +34,20 @@ from amtlib.train.losses.distances import (
 from amtlib.train.losses.features import (
     Magnitude,
     MatrixSparsity,
+    MelMagnitude,
     MelSpectrograms,
     RelativePower,
     Samples,
     Spectrograms,
 )
-from amtlib.train.losses.flat import FlatExcitation, FlatMagnitude, FlatPeaks, FlatPower, Sparsity
+from amtlib.train.losses.flat import (
+    AsymmetricFlatMagnitude,
+    FlatExcitation,
+    FlatMagnitude,
+    FlatPeaks,
+    FlatPower,
+    Sparsity,
+)
 from amtlib.train.losses.hearing import Cochleagram, Excitation
 from amtlib.train.losses.loudness import LoudnessDecay, LoudnessPattern, MatchLoudness, MatchLoudnessDecay
 from amtlib.train.losses.match import (
@@ -46,9 +55,11 @@ from amtlib.train.losses.match import (
     MatchExcitation,
     MatchImpulseResponse,
     MatchMagnitude,
+    MatchMelMagnitude,
     MatchMelSpectrogram,
     MatchSpectrogram,
 )
+from amtlib.train.losses.phase import MatchPhase, MatchPhaseSpectrogram, Phases, PhaseSpectrograms
 from amtlib.train.losses.pictures import (
     CochleagramPicture,
     ExcitationPicture,
@@ -58,25 +69,32 @@ from amtlib.train.losses.pictures import (
 from amtlib.train.losses.rendered import Feature, Rendered
 from amtlib.train.losses.spectra import (
     CumulativeEnergy,
+    Energy,
     Flatness,
     FlatSpectrogram,
     MatchCumulativeEnergy,
     SmoothSpectra,
     SpectralFlatness,
+    TotalEnergy,
 )
 from amtlib.train.losses.spectrograms import MelSpectrogram, MultiScaleSpectrogram, mel_bands
+from amtlib.train.losses.two_ears import Coherence, DiffuseCoherence, FromDiffuse, MatchCoherence
 
 __all__ = [
     "Absolute",
+    "AsymmetricFlatMagnitude",
     "Cochleagram",
     "CochleagramPicture",
+    "Coherence",
     "Compare",
     "CumulativeEnergy",
     "DenseEchoes",
     "Deviation",
     "Difference",
+    "DiffuseCoherence",
     "Distance",
     "EchoDensity",
+    "Energy",
     "EnergyDecay",
     "Excess",
     "Excitation",
@@ -88,12 +106,15 @@ __all__ = [
     "FlatPower",
     "FlatSpectrogram",
     "Flatness",
+    "FromDiffuse",
     "Lack",
+    "Lopsided",
     "Loss",
     "LoudnessDecay",
     "LoudnessPattern",
     "Magnitude",
     "MatchCochleagram",
+    "MatchCoherence",
     "MatchCumulativeEnergy",
     "MatchEchoDensity",
     "MatchEnergyDecay",
@@ -102,16 +123,22 @@ __all__ = [
     "MatchLoudness",
     "MatchLoudnessDecay",
     "MatchMagnitude",
+    "MatchMelMagnitude",
     "MatchMelSpectrogram",
+    "MatchPhase",
+    "MatchPhaseSpectrogram",
     "MatchSpectrogram",
     "MatrixSparsity",
     "Mean",
     "MeanAbove",
+    "MelMagnitude",
     "MelSpectrogram",
     "MelSpectrograms",
     "MultiScaleSpectrogram",
     "Named",
     "NormPerEntry",
+    "PhaseSpectrograms",
+    "Phases",
     "Reduction",
     "RelativeMean",
     "RelativePower",
@@ -126,6 +153,7 @@ __all__ = [
     "Squared",
     "Term",
     "Total",
+    "TotalEnergy",
     "_ColorlessSparsity",
     "cochleagram",
     "colorless_sparsity_loss",

@@ -107,6 +107,31 @@ class Excess(Shown):
 
 
 @dataclass(frozen=True, repr=False)
+class Lopsided(Shown):
+    """
+    Distance from `to`: what lies above to some power, what lies below squared.
+
+    Examples
+    --------
+    >>> Lopsided(1.0, 4.0)(torch.tensor([0.5, 3.0]), None)
+    tensor([ 0.2500, 16.0000])
+    """
+
+    to: float = 1.0
+    power: float = 4.0
+    needs_target = False
+
+    def __post_init__(self) -> None:
+        """Check the power."""
+        check_number(self.power, "power", 2.0, 16.0)
+
+    def __call__(self, mine: Tensor, wanted: Tensor | None) -> Tensor:
+        """Raise either side."""
+        off = mine - self.to
+        return off.clamp_min(0.0).pow(self.power) + off.clamp_max(0.0).square()
+
+
+@dataclass(frozen=True, repr=False)
 class Lack(Shown):
     """What is missing up to `of`, squared; above there is no distance."""
 

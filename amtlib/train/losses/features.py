@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from amtlib.train.losses.checks import Shown, check_choice
+from amtlib.train.losses.checks import Shown, check_choice, check_number
 from amtlib.train.losses.rendered import Rendered
-from amtlib.train.losses.spectrograms import MelSpectrogram, MultiScaleSpectrogram
+from amtlib.train.losses.spectrograms import MelSpectrogram, MultiScaleSpectrogram, mel_bands
 
 #: Level in dB re the target's peak below which a magnitude in dB goes no further down.
 _SILENCE_DB = -120.0
@@ -54,6 +54,37 @@ class Magnitude(Shown):
         peak = rendered.reference.magnitude.detach().amax()
         least = 10.0 ** (_SILENCE_DB / 20.0)
         return (20.0 * torch.log10((rows / peak).clamp_min(least)),)
+
+
+@dataclass(frozen=True, repr=False)
+class MelMagnitude(Shown):
+    """
+    Magnitude on the training grid, pooled into mel bands.
+
+    Parameters
+    ----------
+    bands : int
+        Number of triangles on Slaney's mel scale from 0 to fs / 2, 2 to 1024.
+    """
+
+    bands: int = 128
+    reads = "time"
+
+    def __post_init__(self) -> None:
+        """Check the number."""
+        if isinstance(self.bands, bool) or not isinstance(self.bands, int | np.integer):
+            raise TypeError(f"bands = {self.bands!r} is a {type(self.bands).__name__}: give a whole number")
+        check_number(self.bands, "bands", 2, 1024)
+
+    def __call__(self, rendered: Rendered) -> tuple[Tensor, ...]:
+        """Return (batch * n_out, bands)."""
+        weights = _mel_weights(self.bands, rendered.nfft, rendered.fs, rendered.dtype, rendered.device)
+        return (rendered.magnitude.mT.flatten(0, 1) @ weights,)
+
+
+@lru_cache(maxsize=4)
+def _mel_weights(bands: int, nfft: int, fs: float, dtype: torch.dtype, device: torch.device) -> Tensor:
+    return mel_bands(bands, nfft, fs).to(device=device, dtype=dtype)
 
 
 @dataclass(frozen=True, repr=False)

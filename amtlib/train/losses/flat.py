@@ -13,6 +13,7 @@ from amtlib.train.losses.distances import (
     Difference,
     Distance,
     Excess,
+    Lopsided,
     Mean,
     Reduction,
     RootMean,
@@ -85,6 +86,38 @@ class FlatPeaks(Term):
         if self.level is None:
             return Magnitude("each", "relative"), Excess(1.0, self.power), Mean()
         return Magnitude("each"), Excess(self.level, self.power), Mean()
+
+
+@dataclass(frozen=True, repr=False)
+class AsymmetricFlatMagnitude(Term):
+    """
+    Distance of each output's magnitude from its own rms, peaks by a higher power than dips: blind to gain.
+
+    The loss of this name in pyFDN 0.5.0, by its value. Can be had at drawn frequencies.
+
+    Parameters
+    ----------
+    peak_power : float
+        What stands above the rms is raised to it, 2 to 16; what lies below is squared.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from amtlib.train.losses import Rendered
+    >>> AsymmetricFlatMagnitude()(Rendered.of_response(torch.tensor([0.0, 3.0, 0.0, 0.0]), fs=48000.0))
+    tensor(0.)
+    """
+
+    peak_power: float = 4.0
+
+    def __post_init__(self) -> None:
+        """Check the power."""
+        super().__post_init__()
+        check_number(self.peak_power, "peak_power", 2.0, 16.0)
+
+    def definition(self) -> tuple[Feature, Distance, Reduction]:
+        """Return relative magnitude, its distance from 1, mean."""
+        return Magnitude("each", "relative"), Lopsided(1.0, self.peak_power), Mean()
 
 
 @dataclass(frozen=True, repr=False)

@@ -18,6 +18,7 @@ from amtlib.train.losses.distances import (
 )
 from amtlib.train.losses.features import (
     Magnitude,
+    MelMagnitude,
     MelSpectrograms,
     Samples,
     Spectrograms,
@@ -55,6 +56,40 @@ class MatchMagnitude(Term):
         if self.dB:
             return Magnitude("each", "dB"), Absolute(), Mean()
         return Magnitude("each"), Squared(), RelativeMean(2.0)
+
+
+@dataclass(frozen=True, repr=False)
+class MatchMelMagnitude(Term):
+    """
+    Distance of magnitudes pooled into mel bands, blind to phase: squared difference over the target's energy.
+
+    Parameters
+    ----------
+    fs : float, optional
+        Sampling rate in Hz of the tensors that it will be called with; in training, the network's.
+    bands : int
+        Mel bands from 0 to fs / 2, 2 to 1024.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from amtlib.train.losses import Rendered
+    >>> room, half = (Rendered.of_response(size * torch.eye(1, 512)[0], fs=48000.0) for size in (1.0, 0.5))
+    >>> MatchMelMagnitude(bands=16)(half, room)
+    tensor(0.2500)
+    """
+
+    fs: float | None = None
+    bands: int = 128
+
+    def __post_init__(self) -> None:
+        """Check the number of bands."""
+        super().__post_init__()
+        self.definition()
+
+    def definition(self) -> tuple[Feature, Distance, Reduction]:
+        """Return mel magnitudes, squared difference, share of the target's energy."""
+        return MelMagnitude(self.bands), Squared(), RelativeMean(2.0)
 
 
 @dataclass(frozen=True, repr=False)

@@ -1,4 +1,4 @@
-"""Flatness of spectra, fine and smoothed, and energy cumulated over time and frequency.
+"""Flatness of spectra, fine and smoothed, and energy: all of it, and cumulated over time and frequency.
 Source: the losses of these names in pyFDN 0.5.0, as its source defines them; written anew.
 Not here: spectrograms themselves (:mod:`amtlib.train.losses.spectrograms`).
 """
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from amtlib.train.losses.checks import Shown, check_number
+from amtlib.train.losses.checks import Shown, check_choice, check_number
 from amtlib.train.losses.composition import Term
 from amtlib.train.losses.distances import Distance, Mean, Reduction, Squared
 from amtlib.train.losses.features import Spectrograms, check_sizes
@@ -117,19 +117,23 @@ class CumulativeEnergy(Shown):
         Window length in samples, a multiple of 4.
     power : float
         Compression, above 0 to 1 (none).
+    frequency : {'descending', 'ascending', 'both'}
+        From which end of the spectrum energies are summed: at and above each frequency, at and below it, or both ways.
     """
 
     size: int = 1024
     power: float = 0.5
+    frequency: str = "descending"
     reads = "time"
 
     def __post_init__(self) -> None:
         """Check both."""
         check_sizes((self.size,))
         check_number(self.power, "power", 0.05, 1.0)
+        check_choice(self.frequency, "frequency", ("descending", "ascending", "both"))
 
     def __call__(self, rendered: Rendered) -> tuple[Tensor, ...]:
-        """Return (batch * n_out, frames, bands)."""
+        """Return (batch * n_out, frames, bands), for both ways twice as many frames."""
         mine = self._surface(rendered)
         whole = self._surface(rendered.reference).detach().amax(dim=(-2, -1)).mean()
         least = 10.0 ** (-100.0 / 10.0)
@@ -137,7 +141,13 @@ class CumulativeEnergy(Shown):
 
     def _surface(self, rendered: Rendered) -> Tensor:
         (spectrogram,) = rendered.of(Spectrograms((self.size,)))
-        return spectrogram.square().flip(-2, -1).cumsum(dim=-2).cumsum(dim=-1).flip(-2, -1)
+        to_come = spectrogram.square().flip(-2).cumsum(dim=-2).flip(-2)
+        ways = {
+            "descending": lambda: to_come.flip(-1).cumsum(dim=-1).flip(-1),
+            "ascending": lambda: to_come.cumsum(dim=-1),
+        }
+        chosen = ways if self.frequency == "both" else (self.frequency,)
+        return torch.cat([ways[way]() for way in chosen], dim=-2)
 
 
 @dataclass(frozen=True, repr=False)
@@ -151,6 +161,8 @@ class MatchCumulativeEnergy(Term):
         Window length in samples, a multiple of 4 from 32 to below twice the response.
     power : float
         Compression of the energies, 0.05 to 1 (none): the less, the more weak late energy counts.
+    frequency : {'descending', 'ascending', 'both'}
+        From the highest frequency down, from the lowest up, or the mean of both, which weighs low and high alike.
 
     Examples
     --------
@@ -163,12 +175,53 @@ class MatchCumulativeEnergy(Term):
 
     size: int = 1024
     power: float = 0.5
+    frequency: str = "descending"
 
     def __post_init__(self) -> None:
-        """Check both."""
+        """Check all of it."""
         super().__post_init__()
         self.definition()
 
     def definition(self) -> tuple[Feature, Distance, Reduction]:
         """Return cumulated energies, squared difference, mean."""
-        return CumulativeEnergy(self.size, self.power), Squared(), Mean()
+        return CumulativeEnergy(self.size, self.power, self.frequency), Squared(), Mean()
+
+
+@dataclass(frozen=True, repr=False)
+class TotalEnergy(Shown):
+    """Energy of each output's response."""
+
+    reads = "time"
+    rateless = True
+
+    def __call__(self, rendered: Rendered) -> tuple[Tensor, ...]:
+        """Return (batch * n_out,)."""
+        return (rendered.rows.square().sum(dim=-1),)
+
+
+@dataclass(frozen=True, repr=False)
+class Energy(Term):
+    """
+    Squared difference of each output's energy from a number, mean: holds the level where other losses are blind to it.
+
+    Parameters
+    ----------
+    energy : float
+        What to have, above 0 to 1e12.
+
+    Examples
+    --------
+    >>> Energy(energy=1.0)(Rendered.of_response(torch.tensor([1.0, 1.0]), fs=48000.0))
+    tensor(1.)
+    """
+
+    energy: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Check the energy."""
+        super().__post_init__()
+        check_number(self.energy, "energy", 1e-12, 1e12)
+
+    def definition(self) -> tuple[Feature, Distance, Reduction]:
+        """Return energy, squared distance, mean."""
+        return TotalEnergy(), Squared(to=self.energy), Mean()

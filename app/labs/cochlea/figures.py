@@ -239,7 +239,7 @@ SUPPRESSION = _figure(
         Points(
             "probe",
             lambda lab: ([lab.test.cf], [float(lab.test.level)]),
-            Style("black", width=12),
+            Style(GREY, width=12),
             marker="x",
         ),
         Points("now", lambda lab: tuple([each] for each in lab.probe_and_second[1]), _NOW),

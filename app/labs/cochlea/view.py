@@ -104,11 +104,11 @@ class CochleaLab(LabView):
         """Return what the place makes of the experiment's tones, or all places of the chosen sound."""
         return self.sound("all" if self.lab.test.experiment == "cochleagram" else "place")[1:]
 
-    def pointed(self, figure: str, x: float, y: float) -> list[str]:
-        """Set the level, or the second tone, to where a figure was clicked."""
+    def pointed(self, figure: str, x: float, y: float) -> Mapping[str, Any]:
+        """Return the level, or the second tone, where a figure was clicked."""
         wanted = {"t.level": round(x)}
         if figure == "suppression":
             frequency = float(scales.erb2fc(torch.tensor(x, dtype=torch.float64)))
             wanted = {"t.second": round(frequency / self.lab.test.cf, 2), "t.second_level": round(y)}
         bounds = {key: self.lab.fields[key].parameter.bounds for key in wanted}
-        return self.lab.update({key: float(np.clip(value, *bounds[key])) for key, value in wanted.items()})
+        return {key: float(np.clip(value, *bounds[key])) for key, value in wanted.items()}

@@ -7,19 +7,24 @@ from app.page.protocol import Work
 
 _GRID = """
 .figures { grid-template-columns: repeat(3, minmax(0, 1fr));
-           grid-template-areas: "corner corner corner" "three two six" "one four five" "loss response matrix"; }
+           grid-template-areas: "corner corner corner" "three two six" "one four five" "loss response matrix"
+                               "seven eight nine"; }
 /* A map that a lesson is about has two columns and stands first; its place is another one's. */
 @container (min-width: 700px) {
   .figures[data-lead="coch-target"] {
-    grid-template-areas: "corner corner corner" "three three two" "one six four" "five loss response" "matrix . ."; }
+    grid-template-areas: "corner corner corner" "three three two" "one six four" "five loss response" "matrix . ."
+                         "seven eight nine"; }
   .figures[data-lead="coch-difference"] {
-    grid-template-areas: "corner corner corner" "six six two" "three one four" "five loss response" "matrix . ."; }
+    grid-template-areas: "corner corner corner" "six six two" "three five four" "one loss response" "matrix . ."
+                         "seven eight nine"; }
   .figures[data-lead="heard"] {
-    grid-template-areas: "corner corner corner" "four four five" "two one loss" "response matrix ."; }
+    grid-template-areas: "corner corner corner" "four four five" "two one loss" "response matrix ."
+                         "seven eight nine"; }
 }
 @container (max-width: 699px) {
   .figures { grid-template-columns: minmax(0, 1fr);
-             grid-template-areas: "corner" "three" "six" "two" "one" "four" "loss" "five" "response" "matrix"; }
+             grid-template-areas: "corner" "three" "six" "two" "one" "four" "loss" "five" "response" "matrix"
+                                  "seven" "eight" "nine"; }
 }
 """
 

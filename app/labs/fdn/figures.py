@@ -20,43 +20,24 @@ from app.figures import (
     Guides,
     Histogram,
     Image,
-    Layer,
-    Words,
     cells,
 )
 from app.figures.theme import BEFORE, BLUE, GREY, LIVE, ORANGE, ROOM, SIGNED_REVERSED, Style
+from app.labs.fdn.decay_figures import DECAY, OCTAVES, TIMES, by_state, is_measured
 from app.labs.fdn.ear import SENSATION
 from app.labs.fdn.findings import EDGES, Decay
 from app.labs.fdn.flow import NETWORK
-from app.labs.fdn.losses import LOSS, NOTHING, PALE, SHARES, Values, earlier, ends
+from app.labs.fdn.losses import LOSS, NOTHING, SHARES, Values
 from app.labs.fdn.observer import Observed
+from app.labs.fdn.room_figures import EARS, OFF, SPECTROGRAMS, TONE
 from app.labs.fdn.words import from_to
 
-_OCTAVES = (63, 125, 250, 500, 1000, 2000, 4000, 8000, 16000)
 _HEARD_SPAN = (60.0, 17000.0)
 _HEARD_TICKS = (125, 250, 500, 1000, 2000, 4000, 8000, 16000)
-_STATES = (("start", BEFORE, "start"), ("target", ROOM, "room"), ("now", LIVE, "now"))
 
 
 def _is_heard(observed: Observed) -> bool:
     return observed.shows_ear
-
-
-def _is_measured(observed: Observed) -> bool:
-    return not observed.shows_ear
-
-
-def _by_state(values: Callable[[Any], Values], find: Callable[[Observed, str], Any]) -> list[Layer]:
-    """Return a curve each of the start, the room and now: `values` of what `find` finds, as far as it is known."""
-
-    def of(which: str) -> Callable[[Observed], Values]:
-        def known(observed: Observed) -> Values:
-            found = find(observed, which)
-            return NOTHING if found is None else values(found)
-
-        return known
-
-    return [Curve(which, of(which), style, label) for which, style, label in _STATES]
 
 
 # ------------------------------------------------------------------ what is measured of the sound
@@ -85,7 +66,7 @@ def _level_limits(observed: Observed) -> tuple[float, float]:
 RESPONSE = Figure(
     "response",
     lambda observed: observed.response_title,
-    Axis("frequency", "Frequency", "Hz", (40.0, 24000.0), "log", _OCTAVES),
+    Axis("frequency", "Frequency", "Hz", (40.0, 24000.0), "log", OCTAVES),
     Axis("magnitude", "Level", "dB re mean", _level_limits),
     [
         Area("start-most", _band("start"), Style(GREY, width=0.5, alpha=0.2)),
@@ -114,60 +95,10 @@ MATRIX = Figure(
     Axis("from_line", "From delay line", limits=_lines, whole=True),
     Axis("to_line", "To delay line", limits=_lines, whole=True, flipped=True),
     [Image("weights", _weights, colours=(-1.0, 1.0), measures="Weight", unit="", colour_map=SIGNED_REVERSED)],
-    shown=_is_measured,
+    shown=lambda observed: not (observed.shows_ear or observed.shows_room),
     grid=False,
     zooms="",
     area="three",
-)
-
-
-def _longest(observed: Observed) -> tuple[float, float]:
-    return 0.0, max(float(each.decay_times[-1]) for each in observed.decays.values() if each is not None)
-
-
-DECAY = Figure(
-    "decay",
-    "Energy decay",
-    Axis("decay_time", "Time", "s", _longest),
-    Axis("energy", "Energy left", "dB", (-70.0, 3.0)),
-    _by_state(
-        lambda sound: (sound.decay_times, np.maximum(sound.decay, -200.0)),
-        lambda observed, which: observed.decays.get(which),
-    ),
-    shown=_is_measured,
-    legend="top_right",
-    area="one",
-)
-
-
-def _known_times(analysis: Any) -> Values:
-    known = np.isfinite(analysis.t30)
-    return analysis.centres[known], analysis.t30[known]
-
-
-def _longest_time(observed: Observed) -> tuple[float, float]:
-    times = [
-        _known_times(each)[1].max(initial=0.0) for each in observed.analyses.values() if each is not None
-    ]
-    times += [record.times[1].max(initial=0.0) for record in observed.earlier]
-    return 0.0, math.ceil(2.4 * max([0.5, *times])) / 2
-
-
-TIMES = Figure(
-    "times",
-    lambda observed: (
-        "T30 by octave: measured again at rest" if observed.busy else "Reverberation time by octave (T30)"
-    ),
-    Axis("octave", "Frequency", "Hz", (50.0, 20000.0), "log", _OCTAVES),
-    Axis("t30", "T30", "s", _longest_time),
-    [
-        Curve("earlier", earlier(lambda record: record.times), PALE),
-        Words("numbers", ends(lambda record: record.times), Style(GREY)),
-        *_by_state(_known_times, lambda observed, which: observed.analyses.get(which)),
-    ],
-    shown=_is_measured,
-    legend="bottom_left",
-    area="two",
 )
 
 
@@ -202,7 +133,7 @@ MODES = Figure(
         Histogram("start", _modes("start"), Style(GREY, width=1.0, alpha=0.45), "start"),
         Histogram("now", _modes("now"), Style(BLUE, width=1.0, alpha=0.5), "now"),
     ],
-    shown=_is_measured,
+    shown=lambda observed: not (observed.shows_ear or observed.ears),
     legend="top_left",
     area="four",
 )
@@ -235,9 +166,9 @@ DENSITY = Figure(
     Axis("density", "Echo density", limits=_densest),
     [
         Guides("noise", lambda observed: 1.0, across="y"),
-        *_by_state(_density, lambda observed, which: observed.decays.get(which)),
+        *by_state(_density, lambda observed, which: observed.decays.get(which)),
     ],
-    shown=_is_measured,
+    shown=is_measured,
     legend="top_left",
     area="five",
 )
@@ -365,7 +296,7 @@ HEARD = Figure(
     _heard_title,
     Axis("pattern_place", "Centre frequency", "Hz", _HEARD_SPAN, "erb", _HEARD_TICKS),
     Axis("pattern", "Excitation", "dB re mean", _furthest),
-    _by_state(
+    by_state(
         lambda heard: (heard.places, heard.excitation),
         lambda observed, which: observed.representations.get(which),
     ),
@@ -378,12 +309,16 @@ FIGURES = FigureSet(
     [
         NETWORK,
         LOSS,
+        OFF,
         RESPONSE,
         MODES,
         DENSITY,
         DECAY,
         TIMES,
         MATRIX,
+        TONE,
+        EARS,
+        *SPECTROGRAMS,
         _cochleagram("start", "one"),
         _cochleagram("now", "two"),
         _cochleagram("target", "three"),

@@ -4,7 +4,8 @@ Quick findings follow a training while it runs; slow ones wait until it rests. :
 """
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -52,7 +53,8 @@ def decay_of(response: Array, fs: int) -> Decay:
     curve = fdn.energy_decay_curve(response)
     step = max(len(curve) // 500, 1)
     times, density = fdn.echo_density(response[: round(1.1 * fs)], fs)
-    return Decay(response, np.arange(0, len(curve), step) / fs, curve[::step], times, density)
+    # a copy: a view would keep the curve of every sample, as large as the response
+    return Decay(response, np.arange(0, len(curve), step) / fs, curve[::step].copy(), times, density)
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,15 @@ class Analysis:
     """How far the decay is from the room's, see `decay_error`; NaN without a room"""
     t30_error: float
     """How far the reverberation times are from the room's, a share; NaN without a room"""
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """What a training begins with: its first loss, that of each term, and the share of each in the gradient."""
+
+    losses: Sequence[float] = ()
+    terms: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    shares: Mapping[str, float] = field(default_factory=dict)
 
 
 def octave_times(response: Array, fs: int, highest: float = np.inf) -> tuple[Array, Array]:
@@ -121,21 +132,48 @@ def decay_error(response: Array, room: Array, fs: int) -> float:
     return float(np.sqrt(squares.sum(1) / heard.sum(1)).mean())
 
 
-def analysis(
-    build: FDNBuild, response: Array, room: Array | None = None, times: tuple[Array, Array] | None = None
-) -> Analysis:
-    """Return the slow findings on a network whose impulse response is known.
+@dataclass(frozen=True)
+class Colour:
+    """What colours the sound of a network without its filters: decay moves poles inwards and hides it.
 
-    Modes and peaks are those of the network without its filters: decay moves poles inwards and hides what colours the
-    sound. So are the levels, unless they stand beside those of a room.
+    Fields are those of `Analysis`.
     """
-    fs = int(build.fs)
-    centres, t30 = octave_times(response, fs)
+
+    levels: Levels
+    peak_db: float
+    histogram: Array
+    modal_std: float
+    modes: int
+
+
+def colour(build: FDNBuild) -> Colour:
+    """Return what colours the sound of a network, whatever its filters."""
     lossless = magnitudes(build, FINE)
-    levels = octave_levels(lossless, fs) if room is None else beside(response, room, fs)
     modes = fdn.modal_decomposition(bare(build))
     excitation = modes.excitation_db - 10 * np.log10(np.mean(10 ** (modes.excitation_db / 10)))
     counts, _ = np.histogram(np.clip(excitation, EDGES[0], EDGES[-1] - 1e-9), EDGES)
+    return Colour(
+        octave_levels(lossless, int(build.fs)),
+        fdn.peak_to_rms(lossless),
+        100 * counts / counts.sum(),
+        fdn.modal_excitation_std(modes),
+        len(modes.poles),
+    )
+
+
+def analysis(
+    coloured: Colour,
+    response: Array,
+    fs: int,
+    room: Array | None = None,
+    times: tuple[Array, Array] | None = None,
+) -> Analysis:
+    """Return the slow findings on a network whose colour and impulse response are known.
+
+    Levels are those without the filters, unless they stand beside those of a room.
+    """
+    centres, t30 = octave_times(response, fs)
+    levels = coloured.levels if room is None else beside(response, room, fs)
     far = off = np.nan
     if room is not None:
         far = decay_error(response, room, fs)
@@ -146,10 +184,10 @@ def analysis(
         centres,
         t30,
         levels,
-        fdn.peak_to_rms(lossless),
-        100 * counts / counts.sum(),
-        fdn.modal_excitation_std(modes),
-        len(modes.poles),
+        coloured.peak_db,
+        coloured.histogram,
+        coloured.modal_std,
+        coloured.modes,
         far,
         off,
     )
@@ -158,6 +196,21 @@ def analysis(
 def magnitudes(build: FDNBuild, points: int) -> Array:
     """Return the magnitude of a network without its filters, at `points` / 2 + 1 frequencies up to half the rate."""
     return np.asarray(np.abs(fdn.transfer_function(bare(build), points, radius=1 / GAMMA)))
+
+
+def one_output(build: FDNBuild) -> FDNBuild:
+    """Return a network with the first of its outputs alone: what figures of one response show.
+
+    Examples
+    --------
+    >>> pair = FDNBuild([[0.5]], [1.0], [[1.0], [0.5]], 0.0, [480], 48000)
+    >>> one_output(pair).n_out, one_output(one_output(pair)) == one_output(pair)
+    (1, True)
+    """
+    if build.n_out == 1:
+        return build
+    equaliser = None if build.post_eq is None else build.post_eq[:, :, :1]
+    return replace(build, C=build.C[:1], D=build.D[:1], post_eq=equaliser)
 
 
 def bare(build: FDNBuild) -> FDNBuild:

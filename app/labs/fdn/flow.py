@@ -14,6 +14,7 @@ from amtlib.fdn import FDNBuild
 from app.figures import Array, Axis, Figure, Layer, Strokes, Style, Words
 from app.figures.theme import BLUE, GREEN, GREY, MINUS, PLUS
 from app.labs.fdn import parts
+from app.labs.fdn.words import certificate
 
 #: Where things stand, from left to right: the input, the delay lines, the output, the crossings.
 _IN, _LINE, _LINE_END, _OUT, _FROM, _INTO = 0.0, 0.45, 3.0, 3.75, 4.1, 6.0
@@ -130,13 +131,26 @@ def _of_build(values: Callable[..., Ends], *more: Any) -> Callable[[Any], Ends]:
     return lambda observed: values(observed.flow.build, *more)
 
 
+def _certificate(observed: Any) -> tuple[Array, Array, list[str]]:
+    """Return what is certain of the loop, which stands under the lines."""
+    if observed.stability is None:
+        return np.zeros(0), np.zeros(0), []
+    place = np.array([sum(_SPAN) / 2]), np.array([_under(observed.flow.build.N)])
+    return (*place, [certificate(observed.stability)])
+
+
+def _under(n: int) -> float:
+    """Return how far down the figure of so many lines reaches."""
+    return n + 0.5 + 0.09 * (n + 1)
+
+
 def _names(observed: Any) -> tuple[Array, Array, list[str]]:
     n = observed.flow.build.N
     numbered = np.arange(1, n + 1) if n <= _NUMBERED else np.zeros(0, dtype=int)
     return (
-        np.array([_IN, 1.7, _OUT, 5.05, *np.full(len(numbered), _INTO + 0.25)]),
+        np.array([_IN, 1.7, _OUT, 5.15, *np.full(len(numbered), _INTO + 0.25)]),
         np.array([*np.full(4, 0.4), *numbered + 0.03 * (n + 1)]),
-        ["in", "delays", "out", "feedback", *map(str, numbered)],
+        ["in", "delays", "out", "matrix", *map(str, numbered)],
     )
 
 
@@ -153,7 +167,7 @@ def _numbers(observed: Any) -> list[float]:
 
 def _rows(observed: Any) -> tuple[float, float]:
     n = observed.flow.build.N
-    return 0.6 - 0.16 * (n + 1), n + 0.6
+    return 0.6 - 0.16 * (n + 1), _under(n) + 0.02 * (n + 1)
 
 
 _LAYERS: list[Layer] = [
@@ -164,6 +178,7 @@ _LAYERS: list[Layer] = [
     Strokes("minus", _of_build(strokes, -1), MINUS),
     Strokes("plus", _of_build(strokes, 1), PLUS),
     Words("names", _names, Style(GREY)),
+    Words("certificate", _certificate, Style(GREY)),
 ]
 
 NETWORK = Figure(

@@ -34,6 +34,8 @@ class Goal:
         Returns the loss for an ear; the weighted sparseness of the matrix is added to it.
     depends_on_ear : bool
         Whether the loss depends on the ear.
+    fits : bool
+        Whether the room is fitted as a whole (fit.py) instead of training the network of the settings.
     """
 
     label: str
@@ -44,6 +46,7 @@ class Goal:
     sets: Mapping[str, Any] = field(default_factory=dict)
     loss: Callable[[Ear], Loss] | None = None
     depends_on_ear: bool = False
+    fits: bool = False
 
 
 #: Weight of the dB by which band energies are off, beside a cochleagram's distance of some tenths.
@@ -84,6 +87,14 @@ GOALS: Mapping[str, Goal] = {
         "cochleagram and decay", lambda ear: ear.cochleagram() + DECAY * MatchEnergyDecay()
     ),
     "match_loudness": _match_as_heard("loudness", Ear.loudness),
+    "fit": Goal(
+        label="Fit this room as a whole",
+        mode=None,
+        room=True,
+        bins=False,
+        sets={"steps": 200},
+        fits=True,
+    ),
     "excitation": Goal(
         label="Colourless to the ear: even excitation",
         mode=None,
@@ -94,8 +105,9 @@ GOALS: Mapping[str, Goal] = {
 
 #: The goals whose loss depends on the ear.
 HEARING_GOALS = [name for name, goal in GOALS.items() if goal.depends_on_ear]
-#: The goals that have a room to match.
+#: The goals that have a room to match, and those for which a network is trained.
 ROOM_GOALS = [name for name, goal in GOALS.items() if goal.room]
+TRAINED_GOALS = [name for name, goal in GOALS.items() if not goal.fits]
 #: What the page calls the terms of the losses, by the library's names.
 TERMS = {
     "mse_loss": "distance from flat",

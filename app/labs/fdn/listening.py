@@ -117,20 +117,24 @@ def _led(source: str, tail: float, fs: int) -> Array:
 
 
 def through(build: FDNBuild, source: str, tail: float) -> torch.Tensor:
-    """Return a sound as the network's first output gives it, with ``tail`` seconds after the sound's end."""
+    """Return a sound as the network gives it, with ``tail`` seconds after its end: shape ``(T,)``, or ``(2, T)`` of a
+    network with an output for each ear.
+    """
     fs = int(build.fs)
     x = _led(source, tail, fs)
     y = process_fdn(x if build.n_in == 1 else np.tile(x[:, None], build.n_in), build)
-    return torch.from_numpy(np.ascontiguousarray(y if y.ndim == 1 else y[:, 0])).float()
+    return torch.from_numpy(np.ascontiguousarray(y.T)).float()
 
 
 def in_room(response: Array, source: str, tail: float, fs: int) -> torch.Tensor:
-    """Return a sound as a room with that impulse response gives it, as long as `through` makes it."""
+    """Return a sound as a room with that impulse response, shape ``(T,)`` or ``(T, 2)``, gives it, as long as `through`
+    makes it.
+    """
     x = _led(source, tail, fs)
     length = len(x)
     size = 1 << (length + len(response)).bit_length()
-    y = np.fft.irfft(np.fft.rfft(x, size) * np.fft.rfft(response, size), size)[:length]
-    return torch.from_numpy(y).float()
+    y = np.fft.irfft(np.fft.rfft(x, size) * np.fft.rfft(response.T, size), size)[..., :length]
+    return torch.from_numpy(np.ascontiguousarray(y)).float()
 
 
 def common_level(sounds: Sequence[torch.Tensor], highest: float, peak: float) -> float:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from app.labs.fdn import listening
+from app.labs.fdn import findings, listening
 from app.labs.fdn.model import FdnModel
 from app.page.live import network
 
@@ -20,7 +20,7 @@ def played_live(lab: FdnModel) -> Mapping[str, Mapping[str, Any]]:
     )
     return {
         "start": network(lab.start),
-        "now": network(lab.now(lab.snapshot)),
+        "now": network(findings.one_output(lab.now(lab.snapshot))),
         "response": {"energy": float(np.square(response).sum()), "peak": float(np.abs(response).max())},
         "room": {"samples": samples},
         "sound": {"samples": listening.looped(str(lab.display.source), lab.fs)},

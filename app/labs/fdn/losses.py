@@ -21,6 +21,10 @@ _DEEPEST = 1e-6
 _POINTS = 600
 #: The axis ends so many times above the highest loss: there the legend stands.
 _ROOM_ABOVE = 2.5
+#: It begins so many times below the lowest, where a mark stands whole.
+_ROOM_BELOW = 1.3
+#: The axis of steps begins so much of its length before the first step: there the marks stand whole.
+_ROOM_BEFORE = 0.015
 NOTHING: Values = (np.zeros(0), np.zeros(0))
 #: How runs that are over are drawn.
 PALE = Style(GREY, width=1.2, alpha=0.6)
@@ -67,6 +71,19 @@ def _name_of(i: int, names: Callable[[Observed], Sequence[str]]) -> Callable[[Ob
     return label
 
 
+def _firsts(curve: Callable[[int], Callable[[Observed], Values]]) -> list[Points]:
+    """Return marks at the first points of the terms' curves: all that there is before training."""
+
+    def first(i: int) -> Callable[[Observed], Values]:
+        def values(observed: Observed) -> Values:
+            steps, found = curve(i)(observed)
+            return steps[:1], found[:1]
+
+        return values
+
+    return [Points(f"first-{i}", first(i), Style(style.colour, width=8)) for i, style in enumerate(TERMS)]
+
+
 def _loss_span(observed: Observed) -> tuple[float, float]:
     shown = [observed.losses, *observed.terms.values(), *(record.losses for record in observed.earlier)]
     known = np.concatenate([np.asarray(values, dtype=float) for values in shown])
@@ -82,11 +99,12 @@ def _loss_ticks(observed: Observed) -> list[float]:
 
 def _loss_limits(observed: Observed) -> tuple[float, float]:
     (low, high), ticks = _loss_span(observed), _loss_ticks(observed)
-    return min(ticks[0], low), _ROOM_ABOVE * max(ticks[-1], high)
+    return min(ticks[0], low) / _ROOM_BELOW, _ROOM_ABOVE * max(ticks[-1], high)
 
 
 def _steps(observed: Observed) -> tuple[float, float]:
-    return 0.0, float(max([observed.last_step, *(record.steps for record in observed.earlier)]))
+    last = float(max([observed.last_step, *(record.steps for record in observed.earlier)]))
+    return -_ROOM_BEFORE * last, last
 
 
 def log_ticks(low: float, high: float) -> list[float]:
@@ -109,7 +127,7 @@ def log_ticks(low: float, high: float) -> list[float]:
 def _loss_title(observed: Observed) -> str:
     if observed.earlier:
         return "Loss; numbers: earlier runs"
-    return "Loss" if len(observed.losses) != 1 else "Loss before training"
+    return "Loss" if observed.step else "Loss before training"
 
 
 STEP = Axis("step", "Step", limits=_steps)
@@ -127,8 +145,10 @@ LOSS = Figure(
             for i, style in enumerate(TERMS)
         ),
         Curve("whole", lambda observed: thinned(observed.losses, _POINTS), LIVE, "loss"),
+        *_firsts(_term),
         Points("first", lambda observed: thinned(observed.losses[:1], 1), Style(BLUE, width=8)),
     ],
+    shown=lambda observed: not observed.fits,
     legend="top_right",
 )
 
@@ -143,7 +163,7 @@ def _share(i: int) -> Callable[[Observed], Values]:
 
 SHARES = Figure(
     "shares",
-    "Which term teaches",
+    lambda observed: "Which term teaches" if observed.step else "Which term teaches first",
     STEP,
     Axis("share", "Share of the gradient", "%", (0.0, 130.0), ticks=(0, 25, 50, 75, 100)),
     [
@@ -152,6 +172,7 @@ SHARES = Figure(
             Curve(f"term-{i}", _share(i), style, _name_of(i, lambda observed: list(observed.shares)))
             for i, style in enumerate(TERMS)
         ),
+        *_firsts(_share),
     ],
     shown=lambda observed: observed.shows_ear,
     legend="top_right",

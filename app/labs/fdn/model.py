@@ -17,12 +17,14 @@ from amtlib.train import Snapshot, TrainingPlan, TrainingRun
 from app.lab import Section
 from app.labs.fdn import ear, findings, listening, parts, words
 from app.labs.fdn.ear import Representation
-from app.labs.fdn.findings import Analysis, Decay
+from app.labs.fdn.findings import Analysis, Beginning, Decay
+from app.labs.fdn.fitting import FIT_KEYS, FdnFitting
 from app.labs.fdn.history import MOST, Record, table_of
+from app.labs.fdn.octaves import DECAY_KEYS, TONE_KEYS
 from app.labs.fdn.parts import read_changes, write_changes
-from app.labs.fdn.script import script
+from app.labs.fdn.script import fit_script, script
 from app.labs.fdn.settings import checked_delays
-from app.labs.fdn.setup import NO_ROOM, Array, FdnSetup
+from app.labs.fdn.setup import NO_ROOM, Array
 from app.lessons import Measure, load_lessons
 from app.page.protocol import Table
 
@@ -33,7 +35,7 @@ _PARTS = {"delay": "", "input": "b", "output": "c", "weight": "a"}
 _WHEN = {"start": " at the start", "now": ""}
 
 
-class FdnModel(FdnSetup):
+class FdnModel(FdnFitting):
     """The FDN lab without its page.
 
     Examples
@@ -58,6 +60,7 @@ class FdnModel(FdnSetup):
                 "n.lines",
                 "n.own",
                 "n.matrix",
+                "n.decay",
                 "n.rt",
                 "n.rt_high",
                 "n.lossless",
@@ -66,6 +69,8 @@ class FdnModel(FdnSetup):
                 "n.changes",
             ),
         ),
+        Section("Decay by octave", tuple(DECAY_KEYS)),
+        Section("Tone by octave", tuple(TONE_KEYS), open=False),
         Section("Goal", ("t.goal", "t.target", "t.sparsity")),
         Section("Training", ("t.rate", "t.steps", "t.nfft", "t.optimiser", "t.patience", "t.watched")),
         Section("What is trained", ("t.feedback", "t.input_gain", "t.output_gain", "t.direct"), open=False),
@@ -81,6 +86,8 @@ class FdnModel(FdnSetup):
         **{f"decay_{which}_db": Measure(f"Decay by octave{at}, off", "dB", 2) for which, at in _WHEN.items()},
         **{f"colour_{which}": Measure(f"Excitation{at}, uneven by", "dB", 2) for which, at in _WHEN.items()},
         **{f"heard_{which}_db": Measure(f"Cochleagram{at}, off", "dB", 2) for which, at in _WHEN.items()},
+        **{f"t30_off_{which}": Measure(f"T30 by octave{at}, off", "%", 1) for which, at in _WHEN.items()},
+        "loop_gain": Measure("Loop gain at most", "", 3),
         "part_delay_ms": Measure("Delay of the line", "ms", 1),
         "part_pitch_hz": Measure("Pitch of the line", "Hz"),
         "part_loss_db": Measure("Lost each time round", "dB", 1),
@@ -111,7 +118,8 @@ class FdnModel(FdnSetup):
             for name, value in self.goal.sets.items():
                 if f"t.{name}" not in changed:
                     setattr(training, name, value)
-        if self.goal.room and {"t.goal", "t.target", "t.uploads", "n.fs"} & changed:
+        notes += self.shape_decay(changed)
+        if self.goal.room and {"t.goal", "t.target", "t.uploads", "n.fs", "n.decay"} & changed:
             notes += self.fit_to_room(changed)
         if self.run is not None:
             if "t.rate" in changed:
@@ -121,6 +129,7 @@ class FdnModel(FdnSetup):
             if "t.steps" in changed and self.run.state != "finished":
                 self.run.max_steps = max(int(training.steps), self.run.steps_run)
         notes += self.change_part(changed)
+        notes += self.forget_fit()
         if self.run is not None and self._run_key != self.run_key():
             self.discard()
             notes.append("The settings changed: training starts again from the new network.")
@@ -134,28 +143,34 @@ class FdnModel(FdnSetup):
         return (*chosen, self.training.uploads if self.goal.room else None)
 
     def _fixed(self) -> set[str]:
-        """Return the keys of the settings that a run cannot change under way."""
+        """Return the keys of the settings that a run, or a fit, cannot change under way."""
         goal = self.goal
+        if goal.fits:
+            return {*FIT_KEYS}
         idle = {"t.rate", "t.steps", "t.watched", "n.own" if self.network.delays != "own" else "n.lines"}
         if not goal.bins:
             idle |= {"t.nfft"}
         if not goal.bins or goal.room:
             idle |= {"n.lossless"}
         if not goal.bins or self.lossless:
+            idle |= {"n.rt", "n.rt_high", "n.decay", *DECAY_KEYS, *TONE_KEYS}
+        elif self.by_octave:
             idle |= {"n.rt", "n.rt_high"}
+        else:
+            idle |= set(DECAY_KEYS)
         if not goal.room:
             idle |= {"t.target", "t.direct"}
-        parts = "nte" if goal.depends_on_ear else "nt"
+        parts = "ntdqe" if goal.depends_on_ear else "ntdq"
         return {key for key in self.fields if key[0] in parts and key not in idle}
 
     @property
     def unsaved(self) -> bool:
-        """Whether a network has been trained, which no link brings back."""
-        return self.run is not None and self.run.steps_run > 0
+        """Whether a network has been trained or fitted, which no link brings back."""
+        return self.fit is not None or (self.run is not None and self.run.steps_run > 0)
 
     def loses(self, values: Mapping[str, Any]) -> str:
         """Return what becomes of a trained network if these settings, or with "t.uploads" another room, are set."""
-        if self.run is None or not self.unsaved:
+        if not self.unsaved:
             return ""
         fixed = self._fixed()
         changed = {
@@ -165,6 +180,8 @@ class FdnModel(FdnSetup):
             return ""
         what = self.fields[next(iter(changed))].parameter.label if len(changed) == 1 else ""
         cause = f"With another “{what}”" if what else "With other settings"
+        if self.run is None:
+            return f"{cause} the fitted network is lost."
         return f"{cause} training starts anew: the network trained for {self.run.steps_run} steps is lost."
 
     def _differs(self, key: str, value: Any) -> bool:
@@ -199,25 +216,32 @@ class FdnModel(FdnSetup):
         self.record = Record(self._runs, self.training.goal, self.values())
         return [words.warning(each) for each in warned]
 
-    def first_losses(self) -> tuple[list[float], dict[str, list[float]]]:
-        """Return the losses of the network before training, as a run would find them; empty where none can be made."""
+    def beginning(self) -> Beginning:
+        """Return what training the network of the start begins with; nothing where no run can be made of it."""
+        looks_at_terms = self.display.view == "ear"
 
-        def made() -> tuple[list[float], dict[str, list[float]]]:
-            if self.training.optimiser != "adam":  # whose first loss is that after a step
-                return [], {}
+        def made() -> Beginning:
+            plan = self.new_plan()
+            # The losses of the other one are those after a step.
+            plan = replace(plan, settings={**plan.settings, "optimizer": "adam"})
             try:
                 with torch.enable_grad():
-                    run, _ = self.new_plan().run_and_warnings()
+                    run, _ = plan.run_and_warnings()
+                    shares = run.gradient_shares() if looks_at_terms else {}
                     run.step_for(
                         lambda: False
                     )  # warns of nothing: what a run warns of is said when it begins
             except (ValueError, FloatingPointError):
-                return [], {}
-            return run.losses()
+                return Beginning()
+            return Beginning(*run.losses(), shares)
 
-        if self.goal.room and self.target is None:
-            return [], {}
-        return self._of_start("losses", self.run_key(), made)
+        if self.goal.fits or (self.goal.room and self.target is None):
+            return Beginning()
+        return self._of_start("beginning", self.beginning_key(), made)
+
+    def beginning_key(self) -> Hashable:
+        """Return what the beginning of a training follows from."""
+        return (self.run_key(), self.display.view)
 
     def more(self) -> int:
         """Return how many steps are added to a run that has ended: up to the number set, or as many again."""
@@ -247,16 +271,18 @@ class FdnModel(FdnSetup):
         return [*self.earlier, self.record]
 
     def runs(self) -> Table | None:
-        """Return a table of the runs, or None where none is over yet."""
-        labels = {key: entry.parameter.label for key, entry in self.fields.items() if key[0] in "nte"}
+        """Return a table of the runs, or of what a fit has reached; None where none is over yet."""
+        if self.goal.fits:
+            return None if self.fit is None or self.fit.result is None else words.fit_table(self.fit.result)
+        labels = {key: entry.parameter.label for key, entry in self.fields.items() if key[0] in "ntedq"}
         return table_of(self.records(), labels) if self.earlier else None
 
     # ------------------------------------------------------------------ what is there now
 
     @property
     def busy(self) -> bool:
-        """Whether a step is being done, or about to be."""
-        return self.run is not None and not self.run.join(0)
+        """Whether a step is being done, or about to be, or a room being fitted."""
+        return self.fitting or (self.run is not None and not self.run.join(0))
 
     @property
     def snapshot(self) -> Snapshot | None:
@@ -269,17 +295,21 @@ class FdnModel(FdnSetup):
     def now(self, snapshot: Snapshot | None) -> FDNBuild:
         """Return the network of a snapshot with the decay that is heard, or that of the start."""
         if snapshot is None:
-            return self.start
-        return replace(snapshot.build, filters=self.start.filters)
+            return self.start if self.fit is None else self.fit.build
+        return replace(snapshot.build, filters=self.start.filters, post_eq=self.start.post_eq)
 
     def moment(self, snapshot: Snapshot | None) -> Hashable:
         """Return what tells one state of a network from another."""
         run = None if snapshot is None else (self._run_number, snapshot.step)
-        return (self.start_key(), run)
+        return (self.start_key(), run, None if self.fit is None else self.fit.number)
+
+    def has_changed(self, snapshot: Snapshot | None) -> bool:
+        """Whether the network is another one than that of the start."""
+        return self.fit is not None or (snapshot is not None and snapshot.step > 0)
 
     def decay(self, build: FDNBuild) -> Decay:
         """Return an impulse response, its decay and its echo density."""
-        return findings.decay_of(fdn.render(build, self.length), self.fs)
+        return findings.decay_of(fdn.render(findings.one_output(build), self.length), self.fs)
 
     def _of_start(self, name: str, key: Hashable, make: Callable[[], Any]) -> Any:
         """Return a finding on the network before training, which sessions share unless it fits a user's own room."""
@@ -308,15 +338,19 @@ class FdnModel(FdnSetup):
     def start_analysis(self) -> Analysis:
         """Return the slow findings on the network before training."""
         return self._of_start(
-            "analysis", self.start_key(), lambda: self.analysis(self.start, self.start_decay())
+            "analysis", self.start_key(), lambda: self.analysis(self.start, self.start_decay(), "start")
         )
 
-    def analysis(self, build: FDNBuild, decay: Decay | None = None) -> Analysis:
+    def analysis(self, build: FDNBuild, decay: Decay | None = None, which: str = "now") -> Analysis:
         """Return the slow findings on a network, and how far it is from the room if there is one."""
+        build = findings.one_output(build)
+        bare = findings.bare(build)  # other times of decay have the same colour
+        shared = which == "start" and not self.is_private
+        coloured = self.stage(f"colour of {which}", bare, lambda: findings.colour(bare), shared=shared)
         found, room = self.room_analysis(), self.target
         response = (decay or self.decay(build)).response
         times = None if found is None else (found.centres, found.t30)
-        return findings.analysis(build, response, room, times)
+        return findings.analysis(coloured, response, self.fs, room, times)
 
     # ------------------------------------------------------------------ what an ear makes of it
 
@@ -326,6 +360,7 @@ class FdnModel(FdnSetup):
 
     def representation(self, build: FDNBuild) -> Representation:
         """Return what the ear makes of a network: as loud as beside the room, or as beside that of the start."""
+        build = findings.one_output(build)
         room, response = self.target, self.decay(build).response
         reference = self.start_decay().response if room is None else room
         # Colour is seen without the decay, which smooths it; a match is heard as it is.
@@ -381,6 +416,8 @@ class FdnModel(FdnSetup):
         line, into = self.chosen
         if not line:
             return ["Choose a line first: click on it in the picture of the network."]
+        if self.fit is not None:
+            return ["This network is fitted. Start again first, to change the parts of the one before."]
         if self.run is not None and self.run.steps_run:
             return ["This network is trained. Start again first, to change its parts by hand."]
         network = self.network
@@ -413,8 +450,14 @@ class FdnModel(FdnSetup):
         if which == "room":
             if room is None:
                 raise ValueError("There is no room: choose a goal that matches one.")
-            return listening.in_room(room, source, tail, self.fs)
-        snapshot = None if which == "start" else self.snapshot
+            return listening.in_room(room if self.pair is None else self.pair, source, tail, self.fs)
+        if which == "start":
+            return self.stage(
+                "played start",
+                (self.start_key(), source),
+                lambda: listening.through(self.start, source, tail),
+            )
+        snapshot = self.snapshot
         return self.stage(
             f"played {which}",
             (self.moment(snapshot), source, *(self.key_of("x.line", "x.into") if which == "part" else ())),
@@ -423,6 +466,8 @@ class FdnModel(FdnSetup):
 
     def summary(self) -> str:
         """Describe in one line what is there, for the page and for a screen reader."""
+        if self.goal.fits:
+            return words.fit_summary(int(self.network.lines), self.fit, fits_now=self.fitting)
         return words.summary(self.start, self.run, self.fs)
 
     def differences(self, found: Mapping[str, Analysis], heard: Mapping[str, Decay]) -> str:
@@ -431,4 +476,6 @@ class FdnModel(FdnSetup):
 
     def code(self) -> str:
         """Return a script that trains the same network in the same way."""
+        if self.goal.fits:
+            return fit_script(self)
         return script(self, went_on=self.run is not None and self.run.max_steps > self.training.steps)

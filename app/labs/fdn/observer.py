@@ -8,26 +8,34 @@ import asyncio
 import math
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from amtlib.fdn import FDNBuild
-from amtlib.train import Snapshot
+from amtlib import fdn
+from amtlib.fdn import FDNBuild, Stability
+from amtlib.fdn.coherence import interaural_coherence
+from amtlib.train import RoomFit, Snapshot
 from app.figures import Array
 from app.labs.fdn import findings
 from app.labs.fdn.ear import Representation
-from app.labs.fdn.findings import Analysis, Decay
+from app.labs.fdn.findings import Analysis, Beginning, Decay
 from app.labs.fdn.flow import Flow
 from app.labs.fdn.goals import TERMS
 from app.labs.fdn.history import Record
 from app.labs.fdn.levels import Levels, octave_levels
 from app.labs.fdn.model import FdnModel
+from app.labs.fdn.octaves import Points
+from app.labs.fdn.spectrogram import LONGEST, Spectrogram, spectrogram
 from app.page.background import Background, Superseded, in_turn, loop_of
 
 #: Largest share of the time that observing a run takes: training comes first.
 SHARE = 0.03
+#: What takes long is computed once nothing has moved for so long, s.
+AT_REST = 0.4
+#: While decay or tone is dragged, responses follow so often, s.
+FOLLOWED = 0.15
 
 
 @dataclass(frozen=True)
@@ -43,6 +51,13 @@ class Observed:
     last_step: int
     flow: Flow
     """The network now, and the part of it that is looked at"""
+    start: FDNBuild
+    """The network before training"""
+    points: Points
+    """What is dragged: times and tone by octave"""
+    stability: Stability | None
+    """What is certain of the network's loop, of the last network at rest"""
+    spectrograms: Mapping[str, Spectrogram | None]
     fs: int
     """Hz"""
     earlier: Sequence[Record]
@@ -59,7 +74,15 @@ class Observed:
     busy: bool
     shows_ear: bool
     """Whether the figures of the ear are shown"""
+    shows_room: bool
+    """Whether the figures of tone and spectrograms are shown"""
     has_room: bool
+    fits: bool
+    """Whether the room is fitted as a whole"""
+    fit: RoomFit | None
+    """What came of that"""
+    ears: Mapping[str, Array | None]
+    """Coherence of two ears by ERB band, of a room in stereo and of the network; nothing where the room is not"""
 
     @property
     def networks(self) -> dict[str, Decay]:
@@ -103,7 +126,10 @@ class Observer:
         self._refresh, self._leave, self._is_wanted = refresh, leave, is_wanted
         self._found: dict[str, tuple[Hashable, Any]] = {}
         self._due: dict[str, float] = {}
+        self._pictures: dict[str, tuple[Decay, float, Spectrogram]] = {}
+        self._alike: Hashable = None
         self._making: set[str] = set()
+        self._wanted: dict[str, tuple[Hashable, Callable[[], Any]]] = {}
         self._response_title = "Response"
         self._run: Any = None
         self._share_steps: list[int] = []
@@ -119,20 +145,25 @@ class Observer:
         lab = self._lab
         snapshot = lab.snapshot
         moment, build, busy = lab.moment(snapshot), lab.now(snapshot), lab.busy
-        shows_ear = lab.display.view == "ear"
-        losses, terms = self._losses()
-        decays = self._seldom("decays", (moment, lab.room_key()), lambda: self._decays(snapshot))
+        shows_ear, shows_room = lab.display.view == "ear", lab.display.view == "room"
+        beginning = self._aside("beginning", lab.beginning_key(), lab.beginning) or Beginning()
+        losses, terms = self._losses(beginning)
+        decays = self._responses(moment, snapshot)
         analyses = self._analyses(snapshot, moment, busy)
         representations = self._representations(snapshot, moment) if shows_ear else {}
         if shows_ear:
-            self._note_shares(snapshot, moment)
+            self._note_shares(snapshot, moment, beginning)
         return Observed(
             matrix=build.A,
             losses=losses,
             terms=self._named(terms),
-            step=0 if snapshot is None else snapshot.step,
+            step=int(lab.fit is not None) if snapshot is None else snapshot.step,
             last_step=int(lab.training.steps) if lab.run is None else lab.run.max_steps,
             flow=Flow(build, *lab.chosen),
+            start=lab.start,
+            points=lab.points,
+            stability=self._newest("stability", moment, lambda: fdn.stability(build)),
+            spectrograms=self._spectrograms(decays) if shows_room else {},
             fs=lab.fs,
             earlier=[record for record in lab.earlier if record.goal == lab.training.goal],
             levels=self._levels(moment, build, busy, analyses, decays),
@@ -144,16 +175,17 @@ class Observer:
             shares=self._shares,
             busy=busy,
             shows_ear=shows_ear,
+            shows_room=shows_room,
             has_room=lab.goal.room,
+            fits=lab.goal.fits,
+            fit=None if lab.fit is None else lab.fit.result,
+            ears=self._ears(moment) if shows_room and lab.pair is not None else {},
         )
 
-    def _losses(self) -> tuple[Sequence[float], Mapping[str, Sequence[float]]]:
+    def _losses(self, beginning: Beginning) -> tuple[Sequence[float], Mapping[str, Sequence[float]]]:
         """Return the losses of the run and their terms; before it those of the start alone."""
-        lab = self._lab
-        if lab.run is not None and lab.run.steps_run:
-            return lab.run.losses()
-        first = self._aside("first losses", lab.run_key(), lab.first_losses)
-        return ([], {}) if first is None else first
+        run = self._lab.run
+        return run.losses() if run is not None and run.steps_run else (beginning.losses, beginning.terms)
 
     def _named(self, terms: Mapping[str, Sequence[float]]) -> dict[str, Sequence[float]]:
         """Return the terms as they add up, by what the page calls them."""
@@ -208,13 +240,44 @@ class Observer:
             return None
         return octave_levels(lab.run.spectrum(lab.snapshot)[1], lab.fs)
 
+    def _responses(self, moment: Hashable, snapshot: Snapshot | None) -> dict[str, Decay | None]:
+        """Return responses and their decay: while decay or tone is dragged those of a moment ago, so that each move is
+        quick, and else those of now.
+        """
+        key = (moment, self._lab.room_key())
+        alike = (self._lab.shapeless_key(), None if snapshot is None else snapshot.step)
+        dragged, self._alike = alike == self._alike, alike
+        if dragged and not self._lab.busy and loop_of(self._background) is not None:
+            found: dict[str, Decay | None] = self._newest("decays", key, lambda: self._decays(snapshot))
+        else:
+            self._wanted.pop("decays", None)  # what a thread is still at is of another network
+            found = self._seldom("decays", key, lambda: self._decays(snapshot))
+        return found
+
     def _decays(self, snapshot: Snapshot | None) -> dict[str, Decay | None]:
         lab = self._lab
         start = lab.start_decay()
-        now = start if snapshot is None else lab.decay(lab.now(snapshot))
+        now = lab.decay(lab.now(snapshot)) if lab.has_changed(snapshot) else start
         if lab.record is not None:
             lab.record.echoes = now.echoes
         return {"start": start, "now": now, "target": lab.room_decay()}
+
+    def _spectrograms(self, decays: Mapping[str, Decay | None]) -> dict[str, Spectrogram | None]:
+        """Return spectrograms of the responses, each made once."""
+        lab = self._lab
+        room = decays["target"]
+        duration = min(lab.length if room is None else len(room.response) / lab.fs, LONGEST)
+        found: dict[str, Spectrogram | None] = {}
+        for which, decay in decays.items():
+            if decay is None:
+                found[which] = None
+                continue
+            held = self._pictures.get(which)
+            if held is None or held[0] is not decay or held[1] != duration:
+                held = (decay, duration, spectrogram(decay.response, lab.fs, duration))
+                self._pictures[which] = held
+            found[which] = held[2]
+        return found
 
     def _analyses(
         self, snapshot: Snapshot | None, moment: Hashable, busy: bool
@@ -222,38 +285,66 @@ class Observer:
         lab = self._lab
         start = self._aside("start", lab.start_key(), lab.start_analysis)
         now = None if busy else start
-        if not busy and snapshot is not None and snapshot.step:
+        if not busy and lab.has_changed(snapshot):
             build = lab.now(snapshot)
             now = self._aside("now", (lab.start_key(), moment), lambda: lab.analysis(build))
             if now is not None and lab.record is not None:
                 lab.record.analysis = now
+        if now is None and lab.fit is not None and start is not None:  # the modes take longer
+            times = self._newest("live times", moment, self._live_times)
+            now = None if times is None else replace(start, centres=times[0], t30=times[1])
         room = self._aside("room", lab.room_key(), lab.room_analysis) if lab.goal.room else None
         return {"start": start, "now": now, "target": room}
+
+    def _ears(self, moment: Hashable) -> dict[str, Array | None]:
+        """Return the coherence of both ears in the room, and in a network with two outputs."""
+        lab, fs = self._lab, self._lab.fs
+        pair, build = lab.pair, lab.now(None)
+        assert pair is not None
+        now = None
+        if build.n_out == 2:
+            now = self._newest(
+                "ears now", moment, lambda: interaural_coherence(fdn.render(build, lab.length), fs)
+            )
+        return {
+            "target": self._aside("ears", lab.room_key(), lambda: interaural_coherence(pair, fs)),
+            "now": now,
+        }
+
+    def _live_times(self) -> tuple[Array, Array]:
+        """Return the reverberation times by octave of the network on its way."""
+        lab = self._lab
+        return findings.octave_times(lab.decay(lab.now(None)).response, lab.fs)
 
     def _representations(
         self, snapshot: Snapshot | None, moment: Hashable
     ) -> dict[str, Representation | None]:
         lab, key = self._lab, self._lab.ear_key()
         start = now = self._newest("heard before", key, lab.start_representation)
-        if snapshot is not None and snapshot.step:
+        if lab.has_changed(snapshot):
             build = lab.now(snapshot)
             now = self._newest("heard now", (key, moment), lambda: lab.representation(build))
         room = self._newest("heard in the room", key, lab.room_representation) if lab.goal.room else None
         return {"start": start, "now": now, "target": room}
 
-    def _note_shares(self, snapshot: Snapshot | None, moment: Hashable) -> None:
+    def _note_shares(self, snapshot: Snapshot | None, moment: Hashable, beginning: Beginning) -> None:
         run = self._lab.run
-        if run is not self._run:
+        if run is not self._run or run is None or not run.steps_run:
             self._run, self._share_steps, self._shares = run, [], {}
+            if beginning.shares:
+                self._note(0, beginning.shares)
         if run is None or snapshot is None or not snapshot.step:
             return
         step = snapshot.step
         newest = self._newest("shares", moment, lambda: (run, step, run.gradient_shares()))
         of, at, found = newest or (None, 0, {})
         if of is run and (not self._share_steps or at > self._share_steps[-1]):
-            self._share_steps = [*self._share_steps, at]
-            for name, share in found.items():
-                self._shares.setdefault(TERMS.get(name, name), []).append(share)
+            self._note(at, found)
+
+    def _note(self, step: int, shares: Mapping[str, float]) -> None:
+        self._share_steps = [*self._share_steps, step]
+        for name, share in shares.items():
+            self._shares.setdefault(TERMS.get(name, name), []).append(share)
 
     # ------------------------------------------------------------------ at once, in a thread, or seldom
 
@@ -281,9 +372,11 @@ class Observer:
         if loop is None:
             self._found[name] = (key, make())
             return self._found[name][1]
+        self._wanted[name] = (key, make)
         if name not in self._making:
             self._making.add(name)
-            asyncio.run_coroutine_threadsafe(self._make(name, key, make), loop)
+            rest = 0.0 if held is None else FOLLOWED if name == "decays" else AT_REST
+            asyncio.run_coroutine_threadsafe(self._make(name, rest), loop)
         return None
 
     def _newest(self, name: str, key: Hashable, make: Callable[[], Any]) -> Any:
@@ -295,7 +388,20 @@ class Observer:
             held = self._found.get(name)
         return None if held is None else held[1]
 
-    async def _make(self, name: str, key: Hashable, make: Callable[[], Any]) -> None:
+    async def _make(self, name: str, rest: float) -> None:
+        """Make what is wanted last, once it has been wanted for a moment: while somebody drags a slider, nothing is,
+        but decays are now and then.
+        """
+        key, make = self._wanted[name]
+        while rest:
+            await asyncio.sleep(rest)
+            if name not in self._wanted:
+                self._making.discard(name)
+                return
+            moved = self._wanted[name][0] != key
+            key, make = self._wanted[name]
+            if name == "decays" or not moved:
+                break
         try:
             if self._background is None:
                 made = await asyncio.to_thread(make)
@@ -308,7 +414,8 @@ class Observer:
             self._making.discard(name)
 
         def show() -> None:
-            self._found[name] = (key, made)
-            self._refresh()
+            if name in self._wanted:
+                self._found[name] = (key, made)
+                self._refresh()
 
         await in_turn(self._background, show)

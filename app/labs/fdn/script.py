@@ -1,5 +1,6 @@
 """The code that the FDN lab shows: a script that trains the same network in the same way."""
 
+from app.labs.fdn.fit import BUDGET
 from app.labs.fdn.setup import FdnSetup
 
 
@@ -7,9 +8,11 @@ def script(lab: FdnSetup, *, went_on: bool) -> str:
     """Return the script for a lab's present settings; ``went_on`` says that its training went on after its end."""
     network, goal = lab.network, lab.goal
     size = f"delays={list(lab.delays)}" if lab.delays else f"N={int(network.lines)}"
-    rt = (float(network.rt), float(network.rt_high))
+    tone = lab.tone.at(lab.fs)
+    heard = "filters=start.filters" + (", post_eq=start.post_eq" if tone.any() else "")
     lines = [
         "from dataclasses import replace",
+        *(["from pathlib import Path"] if lab.is_private else []),
         "",
         "from amtlib import fdn",
         "from amtlib.train import Trainable, extract_build, train_fdn, trainable_from_build",
@@ -24,8 +27,13 @@ def script(lab: FdnSetup, *, went_on: bool) -> str:
         lines += _room(lab)
     lines += [
         "",
-        f"start = fdn.design_fdn({size}, rt={rt!r}, feedback={network.matrix!r}, fs={lab.fs}, rng={int(network.seed)})",
+        f"start = fdn.design_fdn({size}, rt={lab.rt!r}, feedback={network.matrix!r}, fs={lab.fs}, "
+        f"rng={int(network.seed)})",
     ]
+    if tone.any():
+        at = lab.points.centres.tolist()
+        lines.append(f"tone = fdn.graphic_equaliser({tone.tolist()}, {at}, {lab.fs})")
+        lines.append("start = replace(start, post_eq=tone)")
     if network.changes:
         lines.append(f"start = changed(start, {network.changes!r})  # by hand")
     if goal.room:
@@ -33,7 +41,7 @@ def script(lab: FdnSetup, *, went_on: bool) -> str:
     trained = ", ".join(f"{name}={value}" for name, value in lab.trained().items())
     lines += [
         "model = trainable_from_build(",
-        "    replace(start, filters=None),  # lossless" if lab.lossless else "    start,",
+        "    replace(start, filters=None, post_eq=None),  # lossless" if lab.lossless else "    start,",
         f"    trainable=Trainable({trained}),",
         f"    nfft={lab.nfft},",
         f"    alias_decay_db={lab.alias_decay()!r},",
@@ -49,7 +57,25 @@ def script(lab: FdnSetup, *, went_on: bool) -> str:
         lines.append("# On the page it went on after its end, from the best network met.")
     lines += [
         'print(f"{log.steps_run} steps, loss {log.train_loss[0]:.6g} to {log.best_loss:.6g}")',
-        "network = replace(extract_build(model), filters=start.filters)",
+        f"network = replace(extract_build(model), {heard})",
+    ]
+    return "\n".join([*lines, ""])
+
+
+def fit_script(lab: FdnSetup) -> str:
+    """Return the script that fits the room of a lab's present settings."""
+    network, training = lab.network, lab.training
+    room = "room" if lab.pair is None else "own.pair(" + str(lab.fs) + ")"
+    lines = [
+        *(["from pathlib import Path", ""] if training.target == "file" else []),
+        "from amtlib.train import fit_room",
+        "from app.labs.fdn.target import Room",
+        *_room(lab),
+        "",
+        f"fit = fit_room({room}, {lab.fs}, {int(network.lines)}, max_steps={int(training.steps)}, "
+        f"time_budget={BUDGET}, rng={int(network.seed)})",
+        "print(fit.sentence())",
+        "network = fit.build",
     ]
     return "\n".join([*lines, ""])
 
@@ -62,6 +88,6 @@ def _room(lab: FdnSetup) -> list[str]:
     return [
         "",
         "own = Room()",
-        f'own.take_upload({name!r}, open({name!r}, "rb").read())',
+        f"own.take_upload({name!r}, Path({name!r}).read_bytes())",
         f"room = own.response({lab.fs})",
     ]

@@ -116,6 +116,10 @@ class Network(Settings):
         label="Feedback matrix at the start",
     )
     """All are orthogonal: no energy is lost or won in the loop. A permutation has no mixing at all."""
+    decay = param.Selector(
+        objects={"At low and high frequencies": "ends", "By octave": "octaves"}, label="Decay is set"
+    )
+    """With two times there is one gentle slope between them; by octave each has a time of its own, to drag."""
     rt = Quantity(2.0, bounds=(0.2, 10), step=0.05, unit="s", scale="log", label="Reverberation time")
     """Time in which low frequencies decay by 60 dB, in all that is heard and drawn over time."""
     rt_high = Quantity(
@@ -183,14 +187,18 @@ class Part(Settings):
     """How strongly the one line feeds the other. The other weights turn with it, and the network stays lossless."""
 
 
-VIEWS = {"Decay, modes and echoes": "echoes", "What the ear hears": "ear"}
+VIEWS = {
+    "Decay, modes and echoes": "echoes",
+    "Decay, tone and spectrograms": "room",
+    "What the ear hears": "ear",
+}
 
 
 class Display(Settings):
     """What is displayed and played."""
 
     view = param.Selector(objects=VIEWS, label="Show")
-    """The network's decay and modes, or what an ear makes of it: cochleagrams before, now and of the room."""
+    """Decay and modes; tone, and spectrograms before, now and of the room; or what an ear makes of these."""
 
     source = param.Selector(
         default="drums",

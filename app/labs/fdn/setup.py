@@ -4,6 +4,7 @@ import math
 from collections.abc import Hashable
 from typing import Any, ClassVar
 
+import numpy as np
 from numpy.typing import NDArray
 
 from amtlib import fdn
@@ -13,9 +14,22 @@ from amtlib.train.losses import Loss, Sparsity
 from app.lab import LabModel
 from app.labs.fdn import findings, words
 from app.labs.fdn.ear import Ear
-from app.labs.fdn.goals import GOALS, ROOM_GOALS, Goal
+from app.labs.fdn.goals import GOALS, ROOM_GOALS, TRAINED_GOALS, Goal
+from app.labs.fdn.octaves import (
+    DECAY_KEYS,
+    OCTAVES,
+    TONE_KEYS,
+    Decay,
+    Points,
+    Tone,
+    filled,
+    followed,
+    octaves_at,
+    times_of_shelf,
+    with_tone,
+)
 from app.labs.fdn.parts import changed
-from app.labs.fdn.settings import DELAY_CHOICES, Display, Network, Part, delays_at
+from app.labs.fdn.settings import DELAY_CHOICES, RATES, Display, Network, Part, delays_at
 from app.labs.fdn.target import Room, as_loud_as, decay_times
 
 Array = NDArray[Any]
@@ -37,17 +51,30 @@ class FdnSetup(LabModel):
             for name in ("sparsity", "input_gain", "output_gain", "direct")
         },
         **{key: {"t.goal": ROOM_GOALS} for key in ("n.rt", "n.rt_high", "t.nfft")},
+        **{key: {"n.decay": ["octaves"]} for key in DECAY_KEYS},
+        "t.steps": {"t.goal": [name for name in GOALS if name not in TRAINED_GOALS]},
     }
     #: What of a part follows from the network.
     derived: ClassVar[tuple[str, ...]] = ("x.delay", "x.input", "x.output", "x.weight")
     conditions: ClassVar[dict[str, dict[str, list[Any]]]] = {
         "n.lines": {"n.delays": [name for name in DELAY_CHOICES.values() if name != "own"]},
         "n.own": {"n.delays": ["own"]},
+        **{key: {"n.decay": ["ends"]} for key in ("n.rt", "n.rt_high")},
+        **{
+            key: {**when, "n.fs": [rate for rate in RATES if octave in octaves_at(rate)]}
+            for keys, when in ((DECAY_KEYS, {"n.decay": ["octaves"]}), (TONE_KEYS, {}))
+            for key, octave in zip(keys, OCTAVES, strict=True)
+        },
         "x.into": {"x.line": _LINES},
         **{f"x.{name}": {"x.line": _LINES, "x.into": [0]} for name in ("delay", "input", "output")},
         "x.weight": {"x.line": _LINES, "x.into": _LINES},
         "t.target": {"t.goal": ROOM_GOALS},
-        "t.direct": {"t.goal": ROOM_GOALS},
+        **{
+            f"t.{name}": {"t.goal": TRAINED_GOALS}
+            for name in ("sparsity", "rate", "optimiser", "patience", "watched")
+        },
+        **{f"t.{name}": {"t.goal": TRAINED_GOALS} for name in ("feedback", "input_gain", "output_gain")},
+        "t.direct": {"t.goal": [name for name in ROOM_GOALS if name in TRAINED_GOALS]},
         "n.lossless": {"t.goal": [name for name, goal in GOALS.items() if goal.bins and not goal.room]},
         "t.nfft": {"t.goal": [name for name, goal in GOALS.items() if goal.bins]},
     }
@@ -58,7 +85,17 @@ class FdnSetup(LabModel):
         self.display = Display()
         self.ear = Ear()
         self.part = Part()
-        parts = {"n": self.network, "t": self.training, "h": self.display, "e": self.ear, "x": self.part}
+        self.decay_by_octave = Decay()
+        self.tone = Tone()
+        parts = {
+            "n": self.network,
+            "t": self.training,
+            "h": self.display,
+            "e": self.ear,
+            "x": self.part,
+            "d": self.decay_by_octave,
+            "q": self.tone,
+        }
         super().__init__(parts)
 
     @property
@@ -80,12 +117,53 @@ class FdnSetup(LabModel):
     @property
     def length(self) -> float:
         """How long a response is rendered: past the 60 dB of its slowest decay, s."""
-        return max(1.2 * self.tail, 0.5)
+        return max(1.2 * self.tail, 0.5, 0.0 if self.pair is None else len(self.pair) / self.fs)
 
     @property
     def tail(self) -> float:
         """Time in which what is heard decays, s."""
+        if self.by_octave:
+            return float(self.decay_by_octave.at(self.fs).max())
         return max(float(self.network.rt), float(self.network.rt_high))
+
+    @property
+    def by_octave(self) -> bool:
+        """Whether decay times are set by octave."""
+        return bool(self.network.decay == "octaves")
+
+    @property
+    def points(self) -> Points:
+        """What is dragged: the times by octave, where they are set so, and the tone."""
+        centres = np.array([OCTAVES[octave] for octave in octaves_at(self.fs)])
+        times = self.decay_by_octave.at(self.fs) if self.by_octave else np.zeros(0)
+        return Points(centres, times, self.tone.at(self.fs))
+
+    @property
+    def rt(self) -> tuple[float, float] | dict[float, float]:
+        """The reverberation times as the library takes them, s."""
+        if self.by_octave:
+            points = self.points
+            return dict(zip(points.centres.tolist(), points.times.tolist(), strict=True))
+        return float(self.network.rt), float(self.network.rt_high)
+
+    def shape_decay(self, changed: set[str]) -> list[str]:
+        """Give the octaves the times that the two had, once they are set by octave; let neighbours of those that were
+        moved follow; return what is to be said.
+        """
+        if not self.by_octave:
+            return []
+        decay, fs = self.decay_by_octave, self.fs
+        moved = [i for i, octave in enumerate(octaves_at(fs)) if f"d.at{octave}" in changed]
+        if not moved:
+            if "n.decay" in changed:
+                low, high = float(self.network.rt), float(self.network.rt_high)
+                decay.set_at(fs, times_of_shelf(low, high, fs), 2)
+            return []
+        before = decay.at(fs)
+        decay.set_at(fs, followed(before, moved), 2)
+        if len(moved) < len(before) and not np.array_equal(before, decay.at(fs)):
+            return ["Neighbouring octaves can differ by a factor of 2 in decay: those around followed."]
+        return []
 
     def fit_to_room(self, changed: set[str]) -> list[str]:
         """Set level, reverberation times and transform to the room that is to be matched; return notes on it."""
@@ -96,8 +174,11 @@ class FdnSetup(LabModel):
         if training.target == "file" and training.dropped is not None and "t.uploads" in changed:
             if "t.goal" in changed:
                 notes.append(f"The goal is now another: {self.goal.label}.")
-            notes += words.own_room(training.dropped)
-        if not {"n.rt", "n.rt_high"} & changed:
+            notes += words.own_room(training.dropped, fits=self.goal.fits)
+        if self.by_octave:
+            if not set(DECAY_KEYS) & changed:
+                notes.append(self._take_times_by_octave(room))
+        elif not {"n.rt", "n.rt_high"} & changed:
             times = self.stage(
                 "times of the room",
                 self.room_key(),
@@ -116,6 +197,19 @@ class FdnSetup(LabModel):
             wanted = min(len(room), 48000 if self.fs == 48000 else self.fs)
             training.nfft = next((n for n in training.param.nfft.objects if n >= wanted), longest)
         return notes
+
+    def _take_times_by_octave(self, room: Array) -> str:
+        """Give each octave the room's time; return what is to be said."""
+        found = self.stage(
+            "times of the room by octave",
+            self.room_key(),
+            lambda: filled(*findings.octave_times(room, self.fs, self.training.highest), self.fs),
+            shared=not self.is_private,
+        )
+        if found is not None:
+            middle = octaves_at(self.fs).index(1000)
+            self.decay_by_octave.set_at(self.fs, followed(found, [middle]), 2)
+        return words.times_by_octave(found, self.decay_by_octave.at(self.fs), octaves_at(self.fs))
 
     @property
     def delays(self) -> tuple[int, ...] | None:
@@ -137,7 +231,19 @@ class FdnSetup(LabModel):
 
     def start_key(self) -> tuple[Hashable, ...]:
         """Return what the network before training follows from."""
-        return (*self.key_of("n."), self.room_key())
+        return (*self.plain_key(), self.room_key())
+
+    def shapeless_key(self) -> tuple[Hashable, ...]:
+        """Return what the network follows from besides its decay and its tone."""
+        shape = {"n.rt", "n.rt_high", "n.decay"}
+        return (
+            *self.key_of(*(key for key in self.fields if key[0] == "n" and key not in shape)),
+            self.room_key(),
+        )
+
+    def plain_key(self) -> tuple[Hashable, ...]:
+        """Return what the network follows from, before it is made as strong as a room."""
+        return self.key_of("n.", *(("d.", "q.") if self.by_octave else ("q.",)))
 
     @property
     def is_private(self) -> bool:
@@ -147,19 +253,19 @@ class FdnSetup(LabModel):
     @property
     def plain(self) -> FDNBuild:
         """The network before training as it is designed and changed by hand, not yet as strong as a room."""
-        return self.stage("plain", self.key_of("n."), self._plain)
+        return self.stage("plain", self.plain_key(), self._plain)
 
     def _plain(self) -> FDNBuild:
         network = self.network
         made = fdn.design_fdn(
             delays=self.delays,
             N=None if self.delays else int(network.lines),
-            rt=(float(network.rt), float(network.rt_high)),
+            rt=self.rt,
             feedback=network.matrix,
             fs=self.fs,
             rng=int(network.seed),
         )
-        return changed(made, network.changes)
+        return changed(with_tone(made, self.tone.at(self.fs)), network.changes)
 
     def _start(self) -> FDNBuild:
         made, room = self.plain, self.target
@@ -170,7 +276,17 @@ class FdnSetup(LabModel):
         """The room to match as an impulse response, or None where the goal is another or there is no file yet."""
         if not self.goal.room:
             return None
-        found: Array | None = self.stage("target", self.room_key(), lambda: self.training.response(self.fs))
+        found: Array | None = self.stage(
+            "target", self.room_key(), lambda: self.training.response(self.fs, pair=self.goal.fits)
+        )
+        return found
+
+    @property
+    def pair(self) -> Array | None:
+        """The room to fit with its two channels, from 1 ms before its direct sound on, or None where it has but one."""
+        if not self.goal.fits:
+            return None
+        found: Array | None = self.stage("pair", self.room_key(), lambda: self.training.pair(self.fs))
         return found
 
     def room_key(self) -> tuple[Hashable, ...]:
@@ -178,7 +294,7 @@ class FdnSetup(LabModel):
         if not self.goal.room:
             return ()
         own = self.training.uploads if self.is_private else None
-        return (self.training.target, own, self.fs)
+        return (self.training.target, own, self.fs, self.goal.fits and self.is_private)
 
     def trained(self) -> dict[str, bool]:
         """Return what is trained, as `Trainable` calls it."""

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from amtlib import audio, fdn
 from amtlib.fdn import FDNBuild
 from app.labs.fdn import findings
+from app.labs.fdn.goals import ROOM_GOALS
 from app.labs.fdn.settings import Training
 from app.page.upload import MAX_BYTES, max_samples
 from app.rooms import ONSET, load_room
@@ -25,6 +26,8 @@ Array = NDArray[Any]
 MIN_ROOM, MAX_ROOM = 0.05, 10.0
 #: A response begins where it first comes this near to its peak (-20 dB); its direct sound is the peak of the next ms.
 _ONSET_SHARE, _DIRECT = 0.1, 0.001
+#: What is kept before the direct sound of two channels, of which one may come first, s.
+LEAD = 0.001
 #: What is taken for direct sound when levels are compared, s.
 _EARLY = 0.001
 #: Parts of a decay whose levels are compared, how much they fall at least in dB, and how straight (correlation).
@@ -34,7 +37,8 @@ _WINDOWS, _FALL, _STEADY = 10, 15.0, -0.85
 @dataclass(frozen=True)
 class DroppedRoom:
     """A dropped impulse response, from its direct sound on; ``late`` is how much was cut off before that, s, and
-    ``channels`` how many the file has, of which the samples are the mean.
+    ``channels`` how many the file has, of which the samples are the mean. Of two channels ``pair`` holds both, shape
+    ``(T, 2)``, from `LEAD` before the direct sound on.
     """
 
     name: str
@@ -42,6 +46,7 @@ class DroppedRoom:
     fs: int
     late: float
     channels: int = 1
+    pair: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -71,12 +76,31 @@ def decode_room(name: str, content: bytes) -> RoomUpload:
             f"{name} lasts {1000 * len(samples) / recording.fs:.3g} ms from its direct sound on; give an impulse "
             f"response of {1000 * MIN_ROOM:g} ms or more"
         )
-    return RoomUpload(recording, DroppedRoom(recording.name, samples, recording.fs, late, recording.channels))
+    pair = None
+    if recording.channels == 2:
+        both = audio.load(
+            content,
+            name=name,
+            channel="all",
+            max_duration=MAX_ROOM,
+            max_samples=max_samples(),
+            max_bytes=MAX_BYTES,
+            warn=False,
+        )
+        first = max(round((late - LEAD) * recording.fs), 0)
+        pair = both.samples.double().numpy().T[first:].copy()
+        if not pair.any(axis=0).all():  # one of the two is silent: there is one
+            pair = None
+    return RoomUpload(
+        recording, DroppedRoom(recording.name, samples, recording.fs, late, recording.channels, pair)
+    )
 
 
 class Room(Training):
     """The settings of the training, and the impulse response that a user dropped in."""
 
+    #: A note says what becomes of its channels.
+    mixes = False
     uploads = param.Integer(default=0, precedence=-1, doc="Files taken so far: a new one is another room.")
 
     def __init__(self, **settings: Any) -> None:
@@ -106,22 +130,32 @@ class Room(Training):
     def accept(self, upload: RoomUpload) -> audio.Recording:
         """Make a decoded file the room to match; quick, for the thread that the model lives in."""
         self.dropped = upload.room
-        goal = self.goal if self.goal.startswith("match") else "match_mel_spectrogram"
+        goal = self.goal if self.goal in ROOM_GOALS else "match_mel_spectrogram"
         self.param.update(goal=goal, target="file", uploads=self.uploads + 1)
         return upload.recording
 
-    def response(self, fs: int) -> Array | None:
-        """Return the room from its direct sound on, at a rate; None where there is no file yet."""
+    def response(self, fs: int, *, pair: bool = False) -> Array | None:
+        """Return the room from its direct sound on, at a rate; None where there is no file yet.
+
+        Of an own file with two channels that is their mean, or with ``pair`` the first.
+        """
         if self.target != "file":
             found = load_room(self.target, fs).double().numpy()
             return np.asarray(found[round(ONSET * fs) :])
         if self.dropped is None:
             return None
-        if self.dropped.fs == fs:
-            return self.dropped.samples
-        # A filter at a lower rate needs larger samples for the same gain.
-        found = np.asarray(soxr.resample(self.dropped.samples, self.dropped.fs, fs, quality="VHQ"))
-        return found * (self.dropped.fs / fs)
+        both = self.dropped.pair
+        if not pair or both is None:
+            return _at_rate(self.dropped.samples, self.dropped.fs, fs)
+        return from_direct_sound(_at_rate(np.ascontiguousarray(both[:, 0]), self.dropped.fs, fs), fs)[0]
+
+    def pair(self, fs: int) -> Array | None:
+        """Return both channels of an own room, shape ``(T, 2)``, from `LEAD` before its direct sound on, at a rate;
+        None where it has but one.
+        """
+        if self.target != "file" or self.dropped is None or self.dropped.pair is None:
+            return None
+        return _at_rate(self.dropped.pair, self.dropped.fs, fs)
 
     @property
     def pre_delay(self) -> float:
@@ -132,6 +166,13 @@ class Room(Training):
     def highest(self) -> float:
         """Highest frequency that the room's recording can hold, Hz."""
         return self.dropped.fs / 2 if self.target == "file" and self.dropped is not None else 24000.0
+
+
+def _at_rate(samples: Array, source_fs: int, fs: int) -> Array:
+    """Return a response at a rate, as a filter with the same gain: at a lower rate that needs larger samples."""
+    if source_fs == fs:
+        return samples
+    return np.asarray(soxr.resample(samples, source_fs, fs, quality="VHQ")) * (source_fs / fs)
 
 
 def from_direct_sound(response: Array, fs: float) -> tuple[Array, float]:

@@ -22,7 +22,8 @@ _LOG = logging.getLogger("amtlab")
 LOOK = 0.16
 #: Ends that a person or the clock has made: the rest of the steps is still to be done.
 _BROKEN_OFF = ("stopped", "time_budget")
-_IDLE: Work = {"buttons": [], "running": False, "share": 0.0, "left": None, "text": ""}
+#: No buttons, nothing that goes on.
+IDLE: Work = {"buttons": [], "running": False, "share": 0.0, "left": None, "text": ""}
 
 
 class Trainer:
@@ -72,18 +73,18 @@ class Trainer:
     def content(self) -> Work:
         """Return the buttons that the run has now, and how far it is."""
         if self._preparing:  # still a button: who pressed Train by key keeps the focus
-            return {**_IDLE, "buttons": [["wait", "Getting ready …"]], "running": True}
+            return {**IDLE, "buttons": [["wait", "Getting ready …"]], "running": True}
         run = self._lab.run
         if run is None:
-            return {**_IDLE, "buttons": [["play", "Train"], ["step", "One step"]]}
+            return {**IDLE, "buttons": [["play", "Train"], ["step", "One step"]]}
         if run.state == "running" and (before := self._before()):
             text = f"waiting, {before} before you"
             share = run.progress
-            return {**_IDLE, "buttons": [["stop", "Stop"]], "running": True, "share": share, "text": text}
+            return {**IDLE, "buttons": [["stop", "Stop"]], "running": True, "share": share, "text": text}
         buttons = self._buttons(run)
         if not run.steps_run:
             text = "a worker gets ready" if self._lab.busy and self._pool is not None else ""
-            return {**_IDLE, "buttons": buttons, "running": self._lab.busy, "text": text}
+            return {**IDLE, "buttons": buttons, "running": self._lab.busy, "text": text}
         text = f"step {run.steps_run} of {run.max_steps}"
         running = run.state == "running"
         left = run.seconds_left if running else None

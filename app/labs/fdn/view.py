@@ -17,18 +17,24 @@ from amtlib import audio, fdn
 from amtlib.train import TrainingRun
 from app.labs.fdn import listening, live, parts, words
 from app.labs.fdn.figures import FIGURES
+from app.labs.fdn.fit import fit_steps
 from app.labs.fdn.flow import at_place
 from app.labs.fdn.model import FdnModel
 from app.labs.fdn.observer import Observed, Observer
+from app.labs.fdn.octaves import nearest
 from app.labs.fdn.picture import card
-from app.labs.fdn.trainer import Trainer
+from app.labs.fdn.trainer import IDLE, Trainer
 from app.page.listen import Export, Playable
 from app.page.protocol import Table, Work
 from app.page.view import LabView
 from app.pool import TRAININGS
+from app.work import Job
+from app.work import Work as PageWork
 
 #: While a run goes on, the line of words changes no sooner than this, s.
 SUMMARY_EVERY = 2.0
+#: Ends of the line of words that say what to do; what is certain of the network stands before them.
+_ASKS = (" Press Train.", " Press Fit this room.")
 #: The figures' areas, row by row, by the figure that leads.
 _AREAS = {
     "": ("matrix matrix four", "loss response five", "one two three"),
@@ -36,6 +42,7 @@ _AREAS = {
     "loss": ("loss loss four", "matrix response five", "one two three"),
     "response": ("response response four", "loss matrix five", "one two three"),
     "decay": ("one one two", "loss response four", "matrix five three"),
+    "times": ("two two one", "loss response three", "matrix four five"),
 }
 
 
@@ -43,7 +50,7 @@ def _grid(narrow: bool) -> str:
     """Return the CSS of the grid: three columns, or on a phone one, in which what leads comes first."""
     rules = []
     for lead, areas_of_lead in _AREAS.items():
-        rows = (*areas_of_lead, "six six six")
+        rows = (*areas_of_lead, "six six six", "seven eight nine")
         shown = dict.fromkeys(" ".join(rows).split()) if narrow else rows
         areas = " ".join(f'"{row}"' for row in ("corner" if narrow else "corner corner corner", *shown))
         where = f'[data-lead="{lead}"]' if lead else ""
@@ -77,7 +84,9 @@ def _played(lab: FdnModel, key: str, title: str) -> tuple[str, torch.Tensor, int
 
 def _json(lab: FdnModel, version: int) -> str:
     late = {"pre-delay in samples": lab.pre_delay} if lab.pre_delay else {}
-    return fdn.build_to_json(lab.now(lab.snapshot), version=version, metadata={"made by": "AMT Lab", **late})
+    return fdn.build_to_json(
+        lab.now(lab.snapshot), version=version, metadata={"made by": "AMT Lab", **late}, certificate=True
+    )
 
 
 def _wav(lab: FdnModel) -> bytes:
@@ -187,21 +196,69 @@ class FdnLab(LabView):
         return self._observer.making
 
     def transport(self) -> Work | None:
-        """Return the buttons that the run has now, and how far it is."""
-        return self.trainer.content()
+        """Return the buttons that the run, or the fit, has now, and how far it is."""
+        if not self.lab.goal.fits:
+            return self.trainer.content()
+        if self._work is None and self.lab.fit is not None:
+            again: Work = {**IDLE, "buttons": [["again", "Start again"]]}
+            return again
+        return super().transport()
+
+    def job(self) -> Job | None:
+        """Return the fit of the room, where the room is to be fitted as a whole and there is one."""
+        lab = self.lab
+        if not lab.goal.fits or lab.target is None:
+            return None
+        room = lab.target if lab.pair is None else lab.pair
+        settings = (lab.fs, int(lab.network.lines), int(lab.training.steps), int(lab.network.seed))
+        done = lab.fit is not None and lab.fit.result is not None
+        return Job(
+            "Fit this room", lab.fit_key(), fit_steps, (room, *settings), lab.take_fit, done, TRAININGS
+        )
+
+    def _show_progress(self, work: PageWork) -> None:
+        """Show the room as it is fitted, and what came of it."""
+        if work is not self._work:
+            return
+        self.lab.fitting = work.running
+        if work.running:
+            self._refresh(self.status.notes)
+        else:
+            super()._show_progress(work)
+
+    def _stop_work(self, unless_for: Job | None = None) -> None:
+        super()._stop_work(unless_for)
+        self.lab.fitting = self._work is not None and self._work.running
 
     def act(self, action: str) -> None:
-        """Do what a button of the training says."""
-        self.trainer.act(action)
+        """Do what a button of the training, or of the fit, says."""
+        if not self.lab.goal.fits:
+            self.trainer.act(action)
+        elif action == "again":
+            self.lab.fit = None
+            self._refresh([])
+        else:
+            super().act(action)
 
     def runs(self) -> Table | None:
         """Return settings and results of the runs so far."""
         return self.lab.runs()
 
-    def pointed(self, figure: str, x: float, y: float) -> list[str]:
-        """Look closer at the part of the network that was clicked."""
-        line, into = at_place(self.lab.now(self.lab.snapshot), x, y)
-        return self.lab.update({"x.line": line, "x.into": into})
+    def pointed(self, figure: str, x: float, y: float) -> Mapping[str, Any]:
+        """Return the part of the network that was clicked, or the time or gain of the octave whose point is dragged."""
+        lab = self.lab
+        if figure == "network":
+            line, into = at_place(lab.now(lab.snapshot), x, y)
+            return {"x.line": line, "x.into": into}
+        octave = nearest(x, lab.fs)
+        if figure == "tone":
+            key, value = f"q.at{octave}", round(2 * y) / 2
+        elif lab.by_octave:
+            key, value = f"d.at{octave}", round(y, 2)
+        else:  # there are no points
+            return {}
+        low, high = lab.fields[key].parameter.bounds
+        return {key: min(max(value, low), high)}
 
     def refresh(self) -> None:
         """Show the state that the model is in: for cells and scripts that step ``model.run`` themselves."""
@@ -220,10 +277,10 @@ class FdnLab(LabView):
         """Return the numbers that a lesson's task can ask for."""
         run = self.lab.run
         # What is not known yet lies between no limits.
-        names = ("modal_std_{}", "peak_{}_db", "decay_{}_db", "echoes_{}")
+        names = ("modal_std_{}", "peak_{}_db", "decay_{}_db", "echoes_{}", "t30_off_{}")
         unknown = [name.format(which) for name in names for which in ("start", "now")]
         found = {"steps": 0.0 if run is None else float(run.steps_run), "loss_percent": 100.0}
-        found |= dict.fromkeys(unknown, math.nan) | words.ear_measures({})
+        found |= dict.fromkeys([*unknown, "loop_gain"], math.nan) | words.ear_measures({})
         if run is not None and run.steps_run:
             log = run.log
             found["loss_percent"] = 100 * log.best_loss / log.train_loss[0]
@@ -232,12 +289,15 @@ class FdnLab(LabView):
             return found | parts.measures(None, 0, 0)
         found |= parts.measures(observed.flow.build, observed.flow.line, observed.flow.into)
         found |= words.ear_measures(observed.representations)
+        if observed.stability is not None:
+            found["loop_gain"] = observed.stability.bound
         for which, heard in observed.networks.items():
             found[f"echoes_{which}"] = heard.echoes
             if (analysis := observed.analyses[which]) is not None:
                 found[f"modal_std_{which}"] = analysis.modal_std
                 found[f"peak_{which}_db"] = analysis.peak_db
                 found[f"decay_{which}_db"] = analysis.decay_error
+                found[f"t30_off_{which}"] = 100 * analysis.t30_error
         return found
 
     def summary(self) -> str:
@@ -250,8 +310,11 @@ class FdnLab(LabView):
             return last
         text = self.lab.summary()
         observed = self._observed
-        if observed is not None and (trained := observed.trained):
+        if observed is not None and not observed.fits and (trained := observed.trained):
             text = f"{text} {self.lab.differences(trained, observed.networks)}"
+        if observed is not None and observed.stability is not None and not observed.busy:
+            asks = next((ask for ask in _ASKS if text.endswith(ask)), "")
+            text = f"{text.removesuffix(asks)} {words.certificate(observed.stability)}.{asks}"
         if observed is not None and observed.shows_ear and run is not None and run.steps_run:
             text = f"{text} {words.ear_summary(observed.representations)}".rstrip()
         self._last_summary = (text, state, now + SUMMARY_EVERY)

@@ -5,10 +5,13 @@ The numbers come from findings.py.
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from amtlib.fdn import FDNBuild
-from amtlib.train import TrainingRun
+from numpy.typing import NDArray
+
+from amtlib.fdn import FDNBuild, Stability
+from amtlib.train import RoomFit, TrainingRun
 from amtlib.train.notices import (
     ModesTooClose,
     PenaltyDominates,
@@ -21,9 +24,21 @@ from amtlib.train.notices import (
 )
 from app.labs.fdn.ear import Representation
 from app.labs.fdn.findings import Analysis, Decay
+from app.labs.fdn.fit import Fit
+from app.labs.fdn.octaves import named
 from app.labs.fdn.target import DroppedRoom
 from app.page.problems import sentence
+from app.page.protocol import Table
 
+Array = NDArray[Any]
+
+#: Columns of the table of a fit: measure, label, unit, how it is written.
+_MEASURES = (
+    ("t30", "T30", "s", "{:.3g}"),
+    ("edt", "EDT", "s", "{:.3g}"),
+    ("c50", "C50", "dB", "{:.1f}"),
+    ("level", "Level", "dB", "{:.1f}"),
+)
 _ENDS = {
     "max_steps": "All {steps} steps are done.",
     "plateau": "The loss no longer falls: ended after {steps} steps.",
@@ -83,10 +98,15 @@ def warning(found: Warning) -> str:
     return sentence(ValueError(str(found)))
 
 
-def own_room(room: DroppedRoom) -> list[str]:
-    """Say what was done to a dropped impulse response."""
+def own_room(room: DroppedRoom, *, fits: bool) -> list[str]:
+    """Say what was done to a dropped impulse response; ``fits``: the room is fitted as a whole."""
     notes = []
-    if room.channels > 1:
+    if fits and room.pair is not None:
+        notes.append(
+            f"{room.name} is in stereo, and so will the network be: one output for each channel. Figures show the "
+            "first channel, the table the mean of both."
+        )
+    elif room.channels > 1:
         notes.append(f"{room.name} has {room.channels} channels; the room is their mean.")
     if room.late > 1e-3:
         notes.append(
@@ -111,6 +131,42 @@ def times_of_room(times: tuple[float, float] | None, given: tuple[float, float])
             f"nearest times that it can have: {low:g} s and {high:g} s."
         )
     return text
+
+
+def certificate(found: Stability) -> str:
+    """Say what is certain about a network's loop.
+
+    Examples
+    --------
+    >>> certificate(Stability(0.99296, 1200.0, 2.31, 310.0, 0.0))
+    'Cannot grow: loop gain at most 0.993, at 1.2 kHz'
+    >>> certificate(Stability(1.0213, 63.0, math.inf, math.nan, 3.21))
+    'Grows by 3.2 dB per second: loop gain at most 1.0213, at 63 Hz'
+    >>> certificate(Stability(1.0213, 63.0, 2.31, 310.0, 0.0))
+    'May grow, though no growing mode was found: loop gain at most 1.0213, at 63 Hz'
+    """
+    # Rounded up: a bound may not be shown smaller than it is.
+    bound = math.ceil(found.bound * 1e4 - 1e-4) / 1e4
+    place = f"{found.frequency / 1000:.2g} kHz" if found.frequency >= 1000 else f"{found.frequency:.0f} Hz"
+    if found.growth > 0:
+        first = f"Grows by {found.growth:.2g} dB per second"
+    else:
+        first = "Cannot grow" if found.certain else "May grow, though no growing mode was found"
+    return f"{first}: loop gain at most {bound:g}, at {place}"
+
+
+def times_by_octave(room: Array | None, given: Array, octaves: Sequence[int]) -> str:
+    """Say which times by octave the network has been given, from the room's where they could be measured."""
+    if room is None:
+        return (
+            "The room has no decay to measure: its level does not fall far enough, or sinks into noise too soon. The "
+            "network keeps its own times by octave."
+        )
+    off = [octave for octave, time, kept in zip(octaves, room, given, strict=True) if abs(time - kept) > 0.01]
+    text = "The network got the room's level and its reverberation times by octave"
+    if off:
+        text += f", the nearest that it can have at {', '.join(map(named, off))}"
+    return f"{text}: {given.min():.3g} to {given.max():.3g} s."
 
 
 def change_of(first: float, last: float) -> str:
@@ -144,6 +200,43 @@ def summary(start: FDNBuild, run: TrainingRun | None, fs: int) -> str:
         return f"{network}. {end} No network met was better than that of the start, which is kept."
     kept = "" if log.best_step == run.steps_run else f", reached after {log.best_step} steps and kept"
     return f"{network}. {end} Its loss is {change_of(log.train_loss[0], log.best_loss)} at the start{kept}."
+
+
+def fit_summary(lines: int, fit: Fit | None, *, fits_now: bool) -> str:
+    """Say in one line how far a fit is, or how near it came and where it did not."""
+    if fit is None or fit.result is None:
+        text = f"{lines} delay lines for this room"
+        if fits_now:
+            return f"{text}: being fitted."
+        return (
+            f"{text}: not fitted yet. Press Fit this room." if fit is None else f"{text}: stopped on the way."
+        )
+    found, both = fit.result, "both channels of " if fit.build.n_out == 2 else ""
+    off = len(found.problems)
+    less = f" {off} thing{'s' * (off > 1)} could not be met: see the table." if off else ""
+    return (
+        f"{fit.build.N} delay lines fitted to {both}this room in {found.seconds:.0f} s: T30 within "
+        f"{100 * found.t30_off:.2g} %, level within {found.level_off:.2g} dB, decay curve within {found.curve_db:.2g} "
+        f"dB.{less}"
+    )
+
+
+def fit_table(fit: RoomFit) -> Table:
+    """Return what was wanted and what was reached by octave, as a table under the figures."""
+    head = ["Octave"]
+    for _, label, unit, _ in _MEASURES:
+        head += [f"{label} of the room ({unit})", f"{label} of the network ({unit})"]
+    rows = []
+    for row in fit.table():
+        cells = [f"{row['centre']:.0f} Hz"]
+        for name, _, _, form in _MEASURES:
+            cells += [
+                "–" if math.isnan(row[key]) else form.format(row[key]).replace("-", "−")
+                for key in (name, f"{name}_reached")
+            ]
+        rows.append(cells)
+    title = f"The room and the network, by octave. {fit.sentence()}"
+    return {"title": title, "head": head, "rows": rows, "clear": ""}
 
 
 def from_to(text: str, start: float, now: float) -> str:

@@ -3,6 +3,7 @@ or the travelling wave.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -29,6 +30,7 @@ from app.figures import (
 from app.figures.theme import BLUE, GREEN, GREY, LIVE, ORANGE, PINNED, Style
 from app.labs.filterbank.model import FilterbankModel
 from app.labs.filterbank.result import envelope_level, frequency_text
+from app.labs.filterbank.travelling import Travelling
 
 #: How the legends call what is pinned.
 _PINNED = "A, pinned"
@@ -108,21 +110,6 @@ def _impulse_length(lab: FilterbankModel) -> float:
 
 def _impulse(lab: FilterbankModel, values: Array) -> Array:
     return values[: max(round(_impulse_length(lab) / 1000 * lab.result.fs), 2)]
-
-
-def _wave(lab: FilterbankModel) -> tuple[Array, Array, Array]:
-    found = lab.travelling()
-    return found.fc, found.frames * 1000, found.times
-
-
-def _reach(lab: FilterbankModel) -> tuple[Array, Array]:
-    found = lab.travelling()
-    return found.fc, np.stack([found.reach, -found.reach]) * 1000
-
-
-def _wave_title(lab: FilterbankModel) -> str:
-    times = lab.travelling().times * 1000
-    return f"The cochlea unrolled, from the stapes to the apex: {times[0]:.0f} to {times[-1]:.0f} ms"
 
 
 def _at_place(frequency: float) -> str:
@@ -223,31 +210,64 @@ RESPONSES = Figure(
     height=226,
 )
 
-TRAVELLING = Figure(
+
+def _film(
+    name: str,
+    film: Callable[[FilterbankModel], Travelling],
+    view: str,
+    called: str,
+    subject: str,
+    y: Axis,
+    scale: float,
+) -> Figure:
+    """Return the figure of a wave along the cochlea: values times `scale` are in the unit of `y`."""
+
+    def wave(lab: FilterbankModel) -> tuple[Array, Array, Array]:
+        found = film(lab)
+        return found.fc, found.frames * scale, found.times
+
+    def reach(lab: FilterbankModel) -> tuple[Array, Array]:
+        found = film(lab)
+        return found.fc, np.stack([found.reach, -found.reach]) * scale
+
+    def title(lab: FilterbankModel) -> str:
+        times = film(lab).times * 1000
+        return f"{subject}, from the stapes to the apex: {times[0]:.0f} to {times[-1]:.0f} ms"
+
+    return Figure(
+        name,
+        title,
+        COCHLEA,
+        replace(y, limits=lambda lab: _around_zero(film(lab).reach, 1.05 * scale)),
+        [
+            Guides("here", lambda lab: lab.result.fc[lab.result.channel]),
+            *compared(Lines("reach", reach, Style(GREY, width=1.0)), _PINNED),
+            Film("wave", wave, LIVE, switch=("v.view", view, "filters"), called=called),
+        ],
+        shown=lambda lab: lab.probe.view == view,
+        legend="top_right",
+        height=226,
+        zooms="",
+    )
+
+
+TRAVELLING = _film(
     "travelling",
-    _wave_title,
-    COCHLEA,
-    Axis(
-        "displacement",
-        "Output of its filters",
-        "mPa",
-        lambda lab: _around_zero(lab.travelling().reach, 1050),
-    ),
-    [
-        Guides("here", lambda lab: lab.result.fc[lab.result.channel]),
-        *compared(Lines("reach", _reach, Style(GREY, width=1.0)), _PINNED),
-        Film(
-            "wave",
-            _wave,
-            LIVE,
-            switch=("v.view", "wave", "filters"),
-            called="Travelling wave",
-        ),
-    ],
-    shown=lambda lab: not _shows_filters(lab),
-    legend="top_right",
-    height=226,
-    zooms="",
+    FilterbankModel.travelling,
+    "wave",
+    "Travelling wave",
+    "The cochlea unrolled",
+    Axis("displacement", "Output of its filters", "mPa"),
+    1e3,
+)
+COMPRESSED = _film(
+    "compressed",
+    FilterbankModel.compressed,
+    "compressed",
+    "Compressed wave",
+    "A cochlea that compresses",
+    Axis("velocity", "Basilar membrane", "µm/s"),
+    1e6,
 )
 
 CLOSE_UP = Figure(
@@ -300,4 +320,4 @@ IMPULSE = Figure(
     zooms="",
 )
 
-FIGURES = FigureSet([WAVEFORM, COCHLEAGRAM, EXCITATION, CLOSE_UP, RESPONSES, IMPULSE, TRAVELLING])
+FIGURES = FigureSet([WAVEFORM, COCHLEAGRAM, EXCITATION, CLOSE_UP, RESPONSES, IMPULSE, TRAVELLING, COMPRESSED])

@@ -25,7 +25,7 @@ from app.labs.filterbank.result import (
 )
 from app.labs.filterbank.script import script
 from app.labs.filterbank.settings import Bank, Probe
-from app.labs.filterbank.travelling import PLACES, SPAN, Travelling, places, travelling
+from app.labs.filterbank.travelling import PLACES, SPAN, Travelling, compressed, ear, places, travelling
 from app.lessons import Measure, load_lessons
 from app.stimulus import Stimulus
 
@@ -228,6 +228,17 @@ class FilterbankModel(LabModel):
             lambda: travelling(self._bank_of(places(*self._range[:2])), self.sound(), window),
             shared=True,
             values=self._values * PLACES / self.bank.channels,
+        )
+
+    def compressed(self) -> Travelling:
+        """Return how the basilar membrane of a normal ear moves around the time that is looked at."""
+        window, (low, high, _), fs = self._window(SPAN), self._range, self.bank.fs
+        middle, bank = self.stage("ear", (low, high, fs), lambda: ear(places(low, high), fs), shared=True)
+        return self.stage(
+            "compressed wave",
+            (*self._sound_key(), low, high, window.start),
+            lambda: compressed(middle, bank, self.sound(), window),
+            shared=True,
         )
 
     def strongest_moment(self) -> float:

@@ -39,10 +39,15 @@ class Probe(Settings):
 
     view = param.Selector(
         default="filters",
-        objects={"The filters": "filters", "The travelling wave": "wave"},
+        objects={
+            "The filters": "filters",
+            "The travelling wave": "wave",
+            "The wave in a cochlea that compresses": "compressed",
+        },
         label="Below the cochleagram",
     )
-    """The filters that make the picture, or what they let through as a wave along the cochlea, slowed down."""
+    """The filters that make the picture, or what they let through as a wave along the cochlea, slowed down; or the wave
+    in a model of a normal cochlea (DRNL), which is sharp and sensitive to soft sounds, broad to loud ones."""
     frequency = Quantity(
         1000.0, bounds=(20, 20000), step=1, unit="Hz", scale="log", label="Look at channel near"
     )

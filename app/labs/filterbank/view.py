@@ -3,7 +3,7 @@
 import contextlib
 import io
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -23,14 +23,15 @@ _GRID = """
 .figures { grid-template-columns: repeat(3, minmax(0, 1fr));
            grid-template-areas: "waveform waveform corner" "cochleagram cochleagram excitation"
                                 "film film film" "wave responses impulse"; }
-.figures > [data-name="travelling"] { grid-column: responses-start / impulse-end; grid-row: responses; }
+.figures > :is([data-name="travelling"], [data-name="compressed"]) {
+  grid-column: responses-start / impulse-end; grid-row: responses; }
 .figures[data-lead="excitation"] {
   grid-template-areas: "waveform . corner" "cochleagram excitation excitation"
                        "film film film" "wave responses impulse"; }
 .figures[data-lead="travelling"] {
   grid-template-areas: "waveform waveform corner" "film film film" "responses responses responses"
                        "cochleagram excitation wave"; }
-.figures[data-lead="travelling"] > [data-name="travelling"] { grid-column: 1 / -1; }
+.figures[data-lead="travelling"] > :is([data-name="travelling"], [data-name="compressed"]) { grid-column: 1 / -1; }
 /* A notebook's cell beside an open file browser: three figures in a row would leave no room for their ticks. */
 :host { container-type: inline-size; }
 @container (max-width: 760px) {
@@ -40,12 +41,12 @@ _GRID = """
                                   "film film film film film film"
                                   "wave wave wave responses responses responses"
                                   "impulse impulse impulse impulse impulse impulse"; }
-  .figures > [data-name="travelling"] { grid-area: impulse; }
+  .figures > :is([data-name="travelling"], [data-name="compressed"]) { grid-area: impulse; }
 }
 @container (max-width: 699px) {
   .figures { grid-template-columns: minmax(0, 1fr);
              grid-template-areas: "cochleagram" "waveform" "corner" "excitation" "film" "responses" "wave" "impulse"; }
-  .figures > [data-name="travelling"] { grid-area: responses; }
+  .figures > :is([data-name="travelling"], [data-name="compressed"]) { grid-area: responses; }
   .figures[data-lead="excitation"] {
     grid-template-areas: "excitation" "corner" "cochleagram" "waveform" "film" "responses" "wave" "impulse"; }
   .figures[data-lead="travelling"] {
@@ -113,13 +114,13 @@ class FilterbankLab(LabView):
     figures = FIGURES
     grid = _GRID
 
-    def pointed(self, figure: str, x: float, y: float) -> list[str]:
-        """Look at the channel and the time under the pointer."""
+    def pointed(self, figure: str, x: float, y: float) -> Mapping[str, Any]:
+        """Return the channel and the time under the pointer."""
         fc = self.lab.result.fc
         chosen = float(fc[int(np.abs(erb_number(fc) - y).argmin())])
         low, high = self.lab.probe.param.frequency.bounds
         time = min(max(round(x, 4), 0.0), self.lab.result.duration)
-        return self.lab.update({"v.frequency": min(max(round(chosen, 1), low), high), "v.time": time})
+        return {"v.frequency": min(max(round(chosen, 1), low), high), "v.time": time}
 
     def followed(self, keys: Iterable[str]) -> None:
         """Look at the moment that something happens at in another sound."""

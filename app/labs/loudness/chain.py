@@ -362,7 +362,7 @@ class Chain(LabModel):
         """Time from one spectrum to the next, ms: a click may fall between two that are 4 ms apart."""
         chosen, sound = int(self.parameters.step), self.stimulus
         if self.brings_its_sound:
-            return 4
+            return 8
         if chosen or sound.kind not in STEADY or sound.duration < CLICK:
             return chosen or 1
         return 8 if sound.kind == "tone" and sound.duration >= LONG_TONE else 4

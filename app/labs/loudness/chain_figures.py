@@ -216,7 +216,7 @@ OVER_TIME = Figure(
         "Time",
         "s",
         lambda lab: (float(lab.course.time[0]), float(lab.course.time[-1])),
-        sounds=("input", "a", "b"),
+        sounds=("input", "noise", "left", "a", "b"),
     ),
     Axis(
         "loudness", "Loudness", "sone", Rising(lambda lab: float(lab.course.instantaneous.max()), least=16.0)

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from amtlib.loudness import THRESHOLD_SONE, equal_loudness_steps
+from amtlib.loudness import THRESHOLD_SONE, equal_loudness_steps, masked_threshold
 from amtlib.loudness.iso226 import iso226_contour, iso226_frequencies
 from app.labs.loudness.steady import Lines, Steady, band_of_noise, cam
 
@@ -21,10 +21,6 @@ Array = NDArray[Any]
 GROWTH_LEVELS = np.arange(0.0, 111.0, 5.0)
 #: Levels of the series of patterns, dB SPL.
 SERIES_LEVELS = (20, 40, 60, 80, 100)
-#: A pattern that changes by this much somewhere is heard to change, dB (Zwicker 1970).
-JUST_NOTICEABLE = 1.0
-#: How often the 150 dB in which a masked threshold is sought are halved; within 0.07 dB of what ten more would give.
-ROUNDS = 5
 #: Loudness levels of the contours, phon; 0 stands for the threshold.
 PHONS = (0, 20, 40, 60, 80)
 #: Frequencies at which thresholds are sought: three to an octave and more, Hz.
@@ -182,47 +178,11 @@ class Masking:
         return float(np.interp(cam(frequency), cam(self.frequencies), curve))
 
 
-def power(model: Steady, lines: Lines) -> Array:
-    """Return the excitation of lines as power, ``(..., C)``.
-
-    It stands on an internal noise that has the excitation of the threshold: what nobody hears is no change.
-    """
-    floor = 10 ** (model.specific.threshold_db.numpy() / 10)
-    return np.asarray(10 ** (lines.at(model).excitation[..., 0, :].numpy() / 10) + floor)
-
-
-def change_of_pattern(model: Steady, noise: Lines, alone: Array, frequencies: Array, levels: Array) -> Array:
-    """Return by how many dB tones change the pattern of a noise, ``alone``, where they change it most: one a tone."""
-    shape = (len(frequencies), len(noise.levels))
-    together = Lines(
-        np.column_stack([np.broadcast_to(noise.frequencies, shape), frequencies]),
-        np.column_stack([np.broadcast_to(noise.levels, shape), levels]),
-    )
-    return np.asarray((10 * np.log10(power(model, together) / alone)).max(-1))
-
-
 def masking(model: Steady, noise: Lines, quiet: Array) -> Masking:
-    """Return masked thresholds: the tone is heard where it changes the pattern by 1 dB (Zwicker 1970)."""
-    alone = power(model, noise)
-
-    def beyond(levels: Array) -> Array:
-        """Return how far the change is beyond what is just noticeable, as a logarithm, nearly straight in the level."""
-        changes = change_of_pattern(model, noise, alone, PROBES, levels)
-        return np.asarray(np.log10(np.fmax(changes, 1e-12) / JUST_NOTICEABLE))
-
-    low, high = np.full(len(PROBES), -20.0), np.full(len(PROBES), 130.0)
-    below, above = np.full(len(PROBES), -1.0), np.full(len(PROBES), 1.0)
-    for _ in range(ROUNDS):
-        middle = (low + high) / 2
-        found = beyond(middle)
-        heard = found >= 0
-        below, above = np.where(heard, below, found), np.where(heard, found, above)
-        low, high = np.where(heard, low, middle), np.where(heard, middle, high)
-    found = low + below / (below - above) * (
-        high - low
-    )  # along a straight line between the last two, 4.7 dB apart
-    edges = noise.frequencies[[0, -1]]
-    return Masking(PROBES, quiet, np.fmax(found, quiet), (float(edges[0]), float(edges[1])))
+    """Return masked thresholds beside a band of noise: a tone is heard that changes the pattern by 1 dB."""
+    found = masked_threshold(model, noise.frequencies, noise.levels, PROBES, quiet=quiet)
+    low, high = noise.frequencies[[0, -1]]
+    return Masking(PROBES, quiet, found.levels.numpy(), (float(low), float(high)))
 
 
 # ---------------------------------------------------------------- equal loudness
@@ -237,7 +197,7 @@ class Contours:
     levels: Array
 
     def from_standard(self) -> float:
-        """Return the root-mean-square distance in dB from the contours of ISO 226:2003, where both exist."""
+        """Return the root-mean-square distance in dB from the contours of ISO 226:2023, where both exist."""
         standard = np.stack([iso226_contour(phon).numpy() for phon in self.phons])
         return float(np.sqrt(np.nanmean((self.levels - standard) ** 2)))
 

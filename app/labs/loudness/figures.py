@@ -309,7 +309,7 @@ CONTOURS = _beside(
     Axis("contour_level", "Level", "dB SPL", (-10.0, 130.0)),
     [
         *(
-            Curve(f"iso-{phon}", _standard(i), Style(GREY, "dashed", 1.5), "" if i else "ISO 226:2003")
+            Curve(f"iso-{phon}", _standard(i), Style(GREY, "dashed", 1.5), "" if i else "ISO 226:2023")
             for i, phon in enumerate(PHONS)
         ),
         *(

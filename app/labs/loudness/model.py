@@ -5,11 +5,10 @@ from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
 
 from amtlib import Glasberg2002, Moore2016, audfiltbw, signals
-from amtlib.loudness import THRESHOLD_SONE
+from amtlib.loudness import THRESHOLD_SONE, pattern_change
 from app.lab import Section
 from app.labs.loudness import experiments
 from app.labs.loudness.chain import Chain
@@ -74,7 +73,7 @@ class LoudnessModel(Chain):
         "against_narrow": Measure("Loudness, against the narrowest band", "times", 2),
         "summation": Measure("Widest band, against the narrowest", "times", 2),
         "share_of_longest": Measure("Loudness, against the longest tone", "%", 0),
-        "from_standard_db": Measure("Contours, from ISO 226:2003", "dB", 1),
+        "from_standard_db": Measure("Contours, from ISO 226:2023", "dB", 1),
     }
     key_controls = ("s.level", "s.frequency", "v.moment")
     #: The three controls of experiments that need others.
@@ -230,10 +229,15 @@ class LoudnessModel(Chain):
     @property
     def change_by_probe(self) -> float:
         """By how many dB the tone changes the pattern of the noise, where it changes it most."""
-        probe = np.array([[float(self.display.probe)], [float(self.display.probe_level)]])
-        model, noise = self.model(ears="both"), masker(self.display)
-        alone = experiments.power(model, noise)
-        return float(experiments.change_of_pattern(model, noise, alone, *probe)[0])
+        noise, display = masker(self.display), self.display
+        changes = pattern_change(
+            self.model(ears="both"),
+            noise.frequencies,
+            noise.levels,
+            float(display.probe),
+            float(display.probe_level),
+        )
+        return float(changes[0])
 
     @property
     def contours(self) -> experiments.Contours:
@@ -301,7 +305,7 @@ class LoudnessModel(Chain):
             "binaural": self._ears_in_words,
             "bandwidth": lambda: f" It is {self.display.band:g} Hz wide; one ERB is {self.one_erb:.0f} Hz.",
             "contours": lambda: (
-                f" The contours lie {self.contours.from_standard():.1f} dB (rms) from those of ISO 226:2003."
+                f" The contours lie {self.contours.from_standard():.1f} dB (rms) from those of ISO 226:2023."
             ),
             "duration": lambda: f" It lasts {self.duration:g} s.",
         }.get(self.display.view, self._moment_in_words)()

@@ -1,5 +1,6 @@
 """The page of the loudness lab: the chain from spectrum to sones, loudness over time, and an experiment beside it."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -107,10 +108,10 @@ class LoudnessLab(LabView):
         there = {"masking": "noise", "binaural": "left", "contours": "reference"}.get(self.lab.display.view)
         return [key for key in self.sounds if key not in ("input", there)]
 
-    def pointed(self, figure: str, x: float, y: float) -> list[str]:
-        """Look at the moment, the tone, the band or the duration where a figure was clicked."""
+    def pointed(self, figure: str, x: float, y: float) -> Mapping[str, Any]:
+        """Return the moment, the tone, the band or the duration where a figure was clicked."""
         if figure == "time":
-            return self.lab.update({"v.moment": self.lab.moment_at(x)})
+            return {"v.moment": self.lab.moment_at(x)}
         if figure in ("masking", "contours"):
             x = float(scales.erb2fc(torch.tensor(x, dtype=torch.float64)))
         looked: dict[str, dict[str, float]] = {
@@ -119,7 +120,7 @@ class LoudnessLab(LabView):
             "masking": {"v.probe": round(x), "v.probe_level": round(y)},
             "contours": {"s.frequency": round(x), "s.level": round(y)},
         }
-        return self.lab.update({key: self._within(key, value) for key, value in looked[figure].items()})
+        return {key: self._within(key, value) for key, value in looked[figure].items()}
 
     def _within(self, key: str, value: float) -> float:
         """Return the value of a setting that is nearest to a place."""

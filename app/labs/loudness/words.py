@@ -59,7 +59,7 @@ def plain(sone: float) -> str:
 
     Examples
     --------
-    >>> plain(15.25), plain(4.107), plain(0.9992), plain(0.00904), plain(0.0)
+    >>> plain(15.31), plain(4.107), plain(0.9992), plain(0.00904), plain(0.0)
     ('15.3', '4.11', '1.00', '0.0090', '0')
     """
     if sone < 1e-3:

@@ -178,7 +178,7 @@ def meet(model: PerceptionModel, what: str) -> Meeting:
     else:
         inside = (times.remainder(_EVERY) < _CLICK) & (times < _CLICKS * _EVERY)
         level = torch.where(inside, _LOUD, 0.0)
-    output = adapt((least * 10.0 ** (level / 20.0)).float()).double()
+    output = adapt((least * 10.0 ** (level / 20.0)).float()[None])[0].double()
     return Meeting(times.numpy(), level.numpy(), output.numpy())
 
 

@@ -80,10 +80,10 @@ class PerceptionLab(LabView):
         """Return which sounds there are not: the second one, where nothing is changed."""
         return [] if self.lab.compares else ["second"]
 
-    def pointed(self, figure: str, x: float, y: float) -> list[str]:
-        """Look at the channel under the pointer, and in a picture over time at the moment."""
+    def pointed(self, figure: str, x: float, y: float) -> Mapping[str, Any]:
+        """Return the channel under the pointer, and in a picture over time the moment."""
         low, high = self.lab.look.param.frequency.bounds
-        wanted = {"v.frequency": round(min(max(float(scales.erb2fc(y)), low), high))}
+        wanted: dict[str, float] = {"v.frequency": round(min(max(float(scales.erb2fc(y)), low), high))}
         if figure in ("motion", "cells", "adapted"):
             wanted["v.time"] = round(min(max(x, 0.0), self.lab.duration), 3)
-        return self.lab.update(wanted)
+        return wanted

@@ -49,13 +49,13 @@ export function lessonForm(model, ground, store) {
   const sound = choice([["", "Any"], ...vocabulary.sounds])
   const task = make("textarea", {rows: 2, maxLength: 6000})
   const done = make("textarea", {rows: 2, maxLength: 6000})
-  const questions = rows("Add a question", () => {
+  const questions = rows("question", () => {
     const ask = make("textarea", {rows: 2, "aria-label": "Question", placeholder: "Question"})
     const answer = make("textarea", {rows: 2, "aria-label": "Answer", placeholder: "Answer, which is shown when asked for"})
     return {nodes: [ask, answer], read: () => /** @type {[string, string]} */ ([ask.value, answer.value]),
       fill: (/** @type {[string, string]} */ [one, other]) => { ask.value = one; answer.value = other }}
   })
-  const checks = rows("Add a measure", () => {
+  const checks = rows("measure", () => {
     const name = choice([["", "No measure"], ...vocabulary.measures.map(([key, words, unit]) =>
       /** @type {[string, string]} */ ([key, unit ? `${words} (${unit})` : words]))])
     name.setAttribute("aria-label", "Measure")
@@ -174,31 +174,36 @@ function choice(options) {
 }
 
 /**
- * Rows that can be added and taken away.
+ * Rows that can be added and taken away, and are numbered for those who hear the page.
  * @template T
- * @param {string} label of the button that adds one
+ * @param {string} what a row holds
  * @param {() => {nodes: HTMLElement[], read: () => T, fill: (value: T) => void}} makeRow
  * @returns {{node: HTMLElement, read: () => T[], fill: (values: T[]) => void}}
  */
-function rows(label, makeRow) {
-  /** @type {{node: HTMLElement, read: () => T}[]} */
+function rows(what, makeRow) {
+  /** @type {{node: HTMLElement, read: () => T, number: (i: number) => void}[]} */
   let drawn = []
   const list = make("div", {})
+  const number = () => { for (const [i, row] of drawn.entries()) row.number(i + 1) }
   /** @param {T} [value] */
   const add = (value) => {
     const {nodes, read, fill} = makeRow()
     if (value !== undefined) fill(value)
-    const remove = button({"aria-label": "Remove", title: "Remove", class: "remove", onclick: () => {
+    const remove = button({title: `Remove this ${what}`, class: "remove", onclick: () => {
       drawn = drawn.filter((each) => each.node !== node)
       node.remove()
+      number()
       list.dispatchEvent(new Event("input", {bubbles: true}))
     }}, "×")
     const node = make("div", {class: "authored"}, ...nodes, remove)
-    drawn.push({node, read})
+    const named = [remove, ...node.querySelectorAll("[aria-label]")]
+      .map((each) => ({each, name: each === remove ? `Remove ${what}` : each.getAttribute("aria-label")}))
+    drawn.push({node, read, number: (i) => { for (const {each, name} of named) each.setAttribute("aria-label", `${name} ${i}`) }})
     list.append(node)
+    number()
   }
   return {
-    node: make("div", {}, list, button({onclick: () => add()}, label)),
+    node: make("div", {}, list, button({onclick: () => add()}, `Add a ${what}`)),
     read: () => drawn.map(({read}) => read()),
     fill(values) {
       drawn = []

@@ -4,8 +4,8 @@
 /** @import {Figure} from "@bokehjs/models/plots" */
 /** @import {Axis} from "@bokehjs/models/axes/axis" */
 /** @import {ColorBar} from "@bokehjs/models/annotations/color_bar" */
-/** @import {LegendItems} from "./types" */
 
+import {namesOf} from "./legends.js"
 import {figuresOf} from "./scene.js"
 
 // The words follow what is shown after so long, ms.
@@ -52,12 +52,8 @@ function description(figure) {
       const {low, high} = /** @type {{low?: unknown, high?: unknown}} */ (/** @type {ColorBar} */ (part).color_mapper)
       parts.push(`Colours from ${number(low)} to ${number(high)}`)
     }
-  for (const legend of figure.center.filter((part) => part.type === "Legend")) {
-    const names = /** @type {{items: LegendItems}} */ (/** @type {unknown} */ (legend)).items
-      .filter((item) => item.visible)
-      .map(({label}) => label && typeof label === "object" && "value" in label ? String(label.value) : "")
-    if (names.some(Boolean)) parts.push(`Shown: ${names.filter(Boolean).join(", ")}`)
-  }
+  const names = namesOf(figure)
+  if (names.length) parts.push(`Shown: ${names.join(", ")}`)
   return parts.filter(Boolean).join(". ")
 }
 

@@ -70,3 +70,17 @@ export function download(name, mime, content) {
   make("a", {href: address, download: name}).click()
   setTimeout(() => URL.revokeObjectURL(address), 10000)
 }
+
+// Sizes of type that are tried until a text fits its box, as shares of the first.
+const SIZES = [1, 0.93, 0.86, 0.8]
+
+/**
+ * Set a text smaller until it fits its box, whose height is fixed: figures below must not move with it.
+ * @param {HTMLElement} line
+ */
+export function fitInBox(line) {
+  for (const size of SIZES) {
+    line.style.setProperty("--fit", String(size))
+    if (line.scrollHeight <= line.clientHeight + 1) return
+  }
+}

@@ -11,6 +11,7 @@ import {describeFigures} from "./describe.js"
 import {projector} from "./film.js"
 import {follower} from "./moments.js"
 import {guardLeaving} from "./leaving.js"
+import {nameLines} from "./legends.js"
 import {paint} from "./paint.js"
 import {showNumbers} from "./readout.js"
 import {applyScene, figuresOf} from "./scene.js"
@@ -63,7 +64,9 @@ export async function figures(model, el, store) {
   store.receivers.corner?.()
   const targets = plots.map((figure) => make("div", {"data-name": figure.name}))
   grid.append(...targets)
-  const films = [...content.films.map((film) => projector(document, film, grid, store)),
+  const bar = make("div", {class: "film"})
+  if (content.films.length) grid.append(bar)
+  const films = [...content.films.map((film) => projector(document, film, bar, store)),
     ...content.moments.map((picture) => follower(document, picture, store))]
   /** @param {NonNullable<Scene["films"]>} fresh */
   const show = (fresh) => { for (const film of films) film.take(fresh) }
@@ -77,6 +80,12 @@ export async function figures(model, el, store) {
   store.views = plots.map((figure) => /** @type {FigureView} */ (/** @type {unknown} */ (views.get(figure))))
   store.axes = content.axes
   showNumbers(store)
+  const names = nameLines(store.views)
+  names.paint(getComputedStyle(grid).color)
+  store.repaint = (colors) => {
+    paint(document, grid, colors ?? undefined)
+    names.paint(colors?.ink ?? getComputedStyle(grid).color)
+  }
   store.receivers.views?.()
   // A title of another number of lines, or a legend of another size, is painted rightly only in a figure that changes its
   // own size.
@@ -93,9 +102,10 @@ export async function figures(model, el, store) {
   const describe = describeFigures(document, targets)
   store.receivers.scene = (scene) => {
     show(applyScene(document, scene))
+    names.follow(scene)
     describe()
   }
-  for (const scene of early) show(applyScene(document, scene))
+  for (const scene of early) store.receivers.scene(scene)
   // In a notebook, cells run on while this one is being drawn: what they changed meanwhile is asked for.
   if (!store.permalink || content.late) model.send_msg({type: "hello"})
   const repaint = new MutationObserver(() => store.repaint(null))

@@ -24,16 +24,16 @@ export function frameAt({packed, low, high}, at) {
 }
 
 /**
- * Offer a film below the figures: what shows it, plays it, and moves through it.
+ * Offer a film: what shows it, plays it, and moves through it.
  * @param {Document} document
  * @param {FilmContent} film
- * @param {HTMLElement} grid
+ * @param {HTMLElement} bar of the films, below the figures
  * @param {Store} store
  * @returns {{take: (films: NonNullable<Scene["films"]>) => void}} takes the frames of a scene, if it has new ones
  */
-export function projector(document, {source, called, switch: [key, on, off], slower}, grid, store) {
+export function projector(document, {source, called, switch: [key, on, off], slower}, bar, store) {
   const curve = /** @type {ColumnDataSource} */ (document.get_model_by_name(`${source}-data`))
-  const window_ = /** @type {Window} */ (grid.ownerDocument.defaultView)
+  const window_ = /** @type {Window} */ (bar.ownerDocument.defaultView)
   /** @type {Frames | null} */
   let frames = null
   // Where the film is, a share of its length; what is asked for when it is played; when the last frame was drawn.
@@ -52,7 +52,7 @@ export function projector(document, {source, called, switch: [key, on, off], slo
     ...slower.map((each) => make("option", {value: String(each)}, `${each} times slower`)))
   const time = make("span", {class: "moment"})
   const player = make("span", {class: "film-player"}, plays, scrub, time, speed)
-  grid.append(make("div", {class: "film", role: "group", "aria-label": called}, shows, player))
+  bar.append(make("div", {role: "group", "aria-label": called}, shows, player))
 
   const draw = () => {
     if (!frames) return
@@ -96,6 +96,7 @@ export function projector(document, {source, called, switch: [key, on, off], slo
     const isShown = store.values[key] === on
     shows.setAttribute("aria-pressed", String(isShown))
     player.hidden = !isShown
+    player.parentElement?.classList.toggle("shown", isShown)
     if (isShown) begin()
     else play(false)
   }

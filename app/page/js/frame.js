@@ -53,9 +53,14 @@ export function adaptPage(bar, skipTo) {
   if (matchMedia("(prefers-color-scheme: dark)").matches && !new URLSearchParams(location.search).has("theme"))
     page.data.dark_theme = true
   const narrow = matchMedia("(max-width: 899px)")
-  const close = () => { if (narrow.matches) page.data.sidebar_open = false }
-  narrow.addEventListener("change", close)
-  close()
+  // Whether the drawer was open before the window got narrow.
+  let wasBeside = false
+  const adapt = () => {
+    if (narrow.matches) wasBeside = page.data.sidebar_open
+    page.data.sidebar_open = !narrow.matches && wasBeside
+  }
+  narrow.addEventListener("change", adapt)
+  if (narrow.matches) adapt()
   const letters = parseFloat(getComputedStyle(bar).fontSize)
   if (letters > LETTERS) page.data.sidebar_width = Math.round(DRAWER * letters / LETTERS)
 }

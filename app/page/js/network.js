@@ -29,11 +29,15 @@ function normalised(sos, channels) {
 
 /**
  * @param {NetworkNumbers} build
- * @returns {Float64Array[]} matrix, input gains, output gains, direct path, filters of lines, after the matrix, of outputs
+ * @returns {Float64Array[]} matrix, input gains, output gains, direct path, filters of lines, after the matrix, of outputs,
+ *   depths of rotations
  */
-function partsOf({A, B, C, D, delays, filters, post_matrix, post_eq}) {
+function partsOf({A, B, C, D, delays, filters, post_matrix, post_eq, modulation}) {
   const lines = delays.length
-  return [A, B, C, D, normalised(filters, lines), normalised(post_matrix, lines), normalised(post_eq, C.length / lines)]
+  const depths = modulation.slice(0, modulation.length / 3)
+  return [
+    A, B, C, D, normalised(filters, lines), normalised(post_matrix, lines), normalised(post_eq, C.length / lines), depths,
+  ]
 }
 
 /** One network from rest. */
@@ -47,6 +51,9 @@ export class Network {
     this.numbers = new Float64Array(end)
     parts.forEach((part, i) => this.numbers.set(part, this.places[i]))
     this.delays = Int32Array.from(build.delays)
+    /** Rates of the rotations, then their phases. */
+    this.turns = build.modulation.slice(build.modulation.length / 3)
+    this.time = 0
     this.inputs = build.B.length / this.delays.length
     this.outputs = build.C.length / this.delays.length
     this.shortest = Math.min(...this.delays)
@@ -67,11 +74,14 @@ export class Network {
 
   /**
    * @param {NetworkNumbers} build
-   * @returns {boolean} whether this network can become that one without another delay, input, output or section
+   * @returns {boolean} whether this network can become that one without another delay, input, output, section, or rate
+   *   and phase of a rotation
    */
   fits(build) {
     const ends = [...this.places.slice(1), this.numbers.length]
+    const turns = build.modulation.slice(build.modulation.length / 3)
     return build.delays.length === this.delays.length && this.delays.every((delay, i) => delay === build.delays[i]) &&
+      turns.length === this.turns.length && turns.every((turn, i) => turn === this.turns[i]) &&
       partsOf(build).every((part, i) => part.length === ends[i] - this.places[i])
   }
 
@@ -147,6 +157,8 @@ export class Network {
       for (let n = 0; n < this.inputs; n += 1) this.#add(wet, from, x[n], from, length, d + o * this.inputs + n)
       for (let t = from; t < to; t += 1) if (!(Math.abs(wet[t]) < LOUDEST)) this.overflowed = true
     }
+    this.#rotate(length)
+    this.time += length
     for (let i = 0; i < count; i += 1) {
       fed.fill(0, 0, length)
       for (let j = 0; j < count; j += 1) this.#add(fed, 0, left[j], 0, length, a + i * count + j)
@@ -159,6 +171,25 @@ export class Network {
         head = head + 1 === line.length ? 0 : head + 1
       }
       heads[i] = head
+    }
+  }
+
+  /**
+   * Turn the pairs of lines, a block of what leaves them, in place.
+   * @param {number} length
+   */
+  #rotate(length) {
+    const {left, turns, time, places: {7: place}} = this, pairs = turns.length / 2
+    for (let pair = 0; pair < pairs; pair += 1) {
+      const one = left[2 * pair], other = left[2 * pair + 1]
+      const depth = this.numbers[place + pair], step = this.step[place + pair]
+      if (depth || step) for (let t = 0; t < length; t += 1) {
+        const wave = Math.sin(2 * Math.PI * (turns[pair] * (time + t) % 1) + turns[pairs + pair])
+        const angle = (depth + (t + 1) * step) * wave, cosine = Math.cos(angle), sine = Math.sin(angle)
+        const x = one[t], y = other[t]
+        one[t] = cosine * x - sine * y
+        other[t] = sine * x + cosine * y
+      }
     }
   }
 

@@ -4,7 +4,11 @@
 /** @import {Figure} from "@bokehjs/models/plots" */
 /** @import {Colors} from "./types" */
 
+import {lightness, onDark} from "./colours.js"
 import {figuresOf} from "./scene.js"
+
+/** The colours that maps have on light paper. @type {WeakMap<object, string[]>} */
+const palettes = new WeakMap()
 
 /**
  * @param {Document} document
@@ -43,4 +47,19 @@ function paintFigure(figure, {ink, paper, faint}) {
     else if ("grid_line_color" in part && part.grid_line_color !== null)
       part.setv({grid_line_color: faint})
   }
+  for (const renderer of figure.renderers) paintMap(renderer, paper)
+}
+
+/**
+ * Let the middle of a map of what lies on both sides of zero be as dark as the paper.
+ * @param {unknown} renderer
+ * @param {string} paper
+ */
+function paintMap(renderer, paper) {
+  const {glyph} = /** @type {{glyph?: {color_mapper?: {tags: unknown[], palette: string[]}}}} */ (renderer)
+  const mapper = glyph?.color_mapper
+  if (!mapper?.tags.includes("signed")) return
+  const light = palettes.get(mapper) ?? mapper.palette
+  palettes.set(mapper, light)
+  mapper.palette = lightness(paper) < 0.5 ? onDark(light, paper) : light
 }

@@ -2,7 +2,7 @@
 
 /** @import {Answer, Message, Part, Store, ToolsContent} from "./types" */
 
-import {button, decode, download, freshId, make} from "./dom.js"
+import {button, decode, download, fitInBox, freshId, make} from "./dom.js"
 import {drawPlayhead} from "./playhead.js"
 import {SLOW_MS} from "./queue.js"
 import {soundAlone} from "./store.js"
@@ -19,6 +19,12 @@ const SHORTEST_S = 0.02
  */
 export function playerFor(model, ask, store) {
   const status = make("span", {class: "playing", role: "status", title: model.content.levels}, model.content.levels)
+  new ResizeObserver(() => fitInBox(status)).observe(status)
+  /** @param {string} text what is heard */
+  const tell = (text) => {
+    status.textContent = text
+    fitInBox(status)
+  }
   let key = ""
   const voice = createVoice(() => draw())
   const silence = () => { if (voice.isPlaying()) voice.pause() }
@@ -101,23 +107,23 @@ export function playerFor(model, ask, store) {
     for (const input of inputs) input.disabled = false
     place.max = String(voice.duration())
     for (const edge of [from, to]) edge.max = voice.duration().toFixed(2)
-    status.textContent = title
+    tell(title)
     if (loops.checked) setLoop()
-    if (!await voice.play(0)) status.textContent = `${title}: press Play`
+    if (!await voice.play(0)) tell(`${title}: press Play`)
   }
   model.on("msg:custom", (/** @type {Answer} */ answer) => {
     if (answer.type === "sound" || answer.type === "failed") clearTimeout(slow)
     if (answer.type === "sound") void take(answer.title, answer.data)
     if (answer.type === "file") download(answer.name, answer.mime, decode(answer.data))
     if (answer.type === "failed") {
-      status.textContent = ""
+      tell("")
       store.say(answer.text, true)
     }
   })
   return {player, status, hear: (asked) => {
     clearTimeout(slow)
     wanted = asked
-    slow = setTimeout(() => { status.textContent = "Making the sound …" }, SLOW_MS)
+    slow = setTimeout(() => tell("Making the sound …"), SLOW_MS)
     store.say("")
     ask({type: "sound", key: asked})
   }}

@@ -3,8 +3,9 @@
 /** @import {Document} from "@bokehjs/document" */
 /** @import {HasProps} from "@bokehjs/core/has_props" */
 /** @import {Figure} from "@bokehjs/models/plots" */
-/** @import {LegendItems, MakeArray, Scene} from "./types" */
+/** @import {MakeArray, Scene} from "./types" */
 
+import {tidyLegends} from "./legends.js"
 import {unpackScene} from "./unpack.js"
 
 /**
@@ -43,35 +44,6 @@ export function applyScene(document, packed, isFirst = false) {
     named(document, path).setv({start, end, reset_start: start, reset_end: end})
   for (const [name, columns] of Object.entries(scene.data))
     named(document, `${name}-data`).data = columns
-  tidyLegends(document, scene, isFirst)
+  tidyLegends(figuresOf(document), scene, isFirst)
   return scene.films ?? {}
-}
-
-/**
- * Name in a legend only what is there: a line without points has no entry.
- * @param {Document} document
- * @param {Scene} scene
- * @param {boolean} isFirst
- */
-function tidyLegends(document, scene, isFirst) {
-  const filled = new Map(Object.entries(scene.data).map(([name, columns]) =>
-    [`${name}-data`, hasPoints(Object.values(columns)[0])]))
-  for (const figure of figuresOf(document))
-    for (const legend of figure.center.filter((part) => part.type === "Legend"))
-      for (const item of /** @type {{items: LegendItems}} */ (/** @type {unknown} */ (legend)).items) {
-        const known = item.renderers
-          .map(({data_source: {name}}) => filled.get(String(name)) ?? (isFirst && name ? false : null))
-          .filter((is) => is !== null)
-        const isVisible = known.some(Boolean)
-        if (known.length && item.visible !== isVisible) item.visible = isVisible
-      }
-}
-
-/**
- * @param {unknown} column
- * @returns {boolean}
- */
-function hasPoints(column) {
-  if (Array.isArray(column)) return column.length > 0
-  return ArrayBuffer.isView(column) && column.byteLength > 0
 }

@@ -18,6 +18,7 @@ export function tableBox(ask) {
     if (!content) return
     title.textContent = content.title
     clear.textContent = content.clear
+    clear.hidden = !content.clear
     head.replaceChildren(...content.head.map((text) => make("th", {scope: "col"}, text)))
     body.replaceChildren(...content.rows.map((row) => make("tr", {}, ...row.map((text) => make("td", {}, text)))))
   }}

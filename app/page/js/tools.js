@@ -74,7 +74,10 @@ export function tools(model, el, store) {
   store.receivers.tools = draw
   draw(model.content)
   const compare = compares ? group("Compare", pin, ...whilePinned, fits ? fit : null) : null
-  const root = make("div", {class: "tools"}, make("div", {class: "row"}, compare, group("Keep", ...keep)), runs.node, code.node)
+  const atRisk = make("span", {class: "fine", hidden: true},
+    "A reload of this page loses the trained network: keep it as a file.")
+  store.watchers.add(() => { atRisk.hidden = !store.frame.unsaved })
+  const root = make("div", {class: "tools"}, make("div", {class: "row"}, compare, group("Keep", ...keep), atRisk), runs.node, code.node)
   el.append(root)
   answerQuestions(el, store)
 

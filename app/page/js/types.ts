@@ -215,7 +215,7 @@ export interface LiveTools {
   microphone: boolean
 }
 
-/** A network as `FDNBuild` holds it, rows one after the other; filters are empty where there are none. */
+/** A network as `FDNBuild` holds it, rows one after the other; filters and modulation are empty where there are none. */
 export interface NetworkNumbers {
   A: Float64Array
   B: Float64Array
@@ -225,6 +225,8 @@ export interface NetworkNumbers {
   filters: Float64Array
   post_matrix: Float64Array
   post_eq: Float64Array
+  /** Depths in rad, rates in turns a sample, and phases in rad. */
+  modulation: Float64Array
 }
 
 /** What live sound is made from. */
@@ -520,4 +522,105 @@ export interface Engine {
   found(): void
   /** Path and query of the present state. */
   address(): string
+}
+
+// ---------------------------------------------------------------- the listening test (app/listen/desk.py)
+
+/** An experiment as it is offered. */
+export interface Offer {
+  link: string
+  name: string
+  title: string
+  asks: string
+  instruction: string
+  question: string
+  intervals: number
+  minutes: number
+  variable: [string, string]
+  settings: OfferSetting[]
+  feedback: boolean
+  repeat: boolean
+  live: boolean
+  headphones: boolean
+}
+
+export interface OfferSetting {
+  key: string
+  label: string
+  value: number | string
+  choices?: string[]
+  low?: number
+  high?: number
+  unit?: string
+  whole?: boolean
+}
+
+/** Where a run is, or a check of headphones. */
+export interface RunState {
+  run: string
+  link: string
+  room: string
+  number: number
+  left: number
+  unit: string
+  finished: boolean
+  practised: number
+  heard: number
+  track: [number, boolean, boolean][]
+  of?: number
+  right?: number
+  passed?: boolean
+}
+
+/** What is told of an answer: nothing without feedback. */
+export interface Told {
+  right?: boolean
+  target?: number
+}
+
+export interface RunReport {
+  thresholds: [string, string, string][]
+  known: string
+  sentences: string[]
+  track: string
+  functions: string
+  table: string
+  waiting: boolean
+  room: string
+}
+
+export interface RoomState {
+  room: string
+  count: number
+  conditions: {link: string, name: string, count: number, says: string, picture: string}[]
+}
+
+/** A trial as it is played. */
+export interface TrialSound {
+  fs: number
+  gain: number
+  begins: number[]
+  length: number
+  channels: Float32Array<ArrayBuffer>[]
+}
+
+/** What every screen of the listening test may use. */
+export interface ListenPage {
+  main: HTMLElement
+  room: string
+  key: string
+  offers: Offer[]
+  chosen: Offer[]
+  /** Replace the screen; its heading gets the focus. */
+  show(...children: (Node | string | null | false)[]): void
+  say(text: string): void
+  /** Show an experiment before it is taken. */
+  intro(offer: Offer): void
+  /** What keys do on this screen, by their names. */
+  keys: Record<string, () => void>
+  /** What happens when the page is out of sight. */
+  hidden: () => void
+  /** Ask before the page is left. */
+  busy: boolean
+  remember(part: Record<string, string>): void
 }

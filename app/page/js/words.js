@@ -3,7 +3,7 @@
 /** @import {Entry, Places, Reading, Story, Store, WordsContent} from "./types" */
 
 import {answerBox} from "./answers.js"
-import {button, make} from "./dom.js"
+import {button, fitInBox, make} from "./dom.js"
 import {drawControls} from "./inputs.js"
 import {inline, markdown} from "./markdown.js"
 import {notify, whenStarted} from "./store.js"
@@ -11,8 +11,6 @@ import {printWorksheet} from "./worksheet.js"
 
 // How long a summary must stay the same before it is said, ms.
 const RESTING_MS = 800
-// Sizes of type that are tried until a summary fits its box, as shares of the first.
-const SIZES = [1, 0.93, 0.86, 0.8]
 
 /**
  * Set a text only where it differs: a screen reader reads out what is set.
@@ -66,7 +64,7 @@ export function words(content, places, store) {
       endQuick = drawControls(quick, entries, store).end
     })
   }
-  const fit = () => fitted(line)
+  const fit = () => fitInBox(line)
   /** @param {WordsContent} content */
   const draw = ({question: asked, summary, problem, notes, story, readings, done, quick}) => {
     drawQuick(quick)
@@ -84,17 +82,6 @@ export function words(content, places, store) {
   places.head.append(question, leave, line, spoken, quick)
   new ResizeObserver(fit).observe(line)
   draw(content)
-}
-
-/**
- * Set a text smaller until it fits its box, whose height is fixed: figures below must not move with it.
- * @param {HTMLElement} line
- */
-function fitted(line) {
-  for (const size of SIZES) {
-    line.style.setProperty("--fit", String(size))
-    if (line.scrollHeight <= line.clientHeight + 1) return
-  }
 }
 
 /**

@@ -1,0 +1,125 @@
+"""The figures of decay: how the energy falls, and in what time each octave does, with the points that are dragged."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from app.figures import Array, Axis, Curve, Figure, Layer, Points, Words
+from app.figures.theme import BEFORE, BLUE, GREY, LIVE, POINT, ROOM, Style
+from app.labs.fdn.losses import NOTHING, PALE, Values, earlier, ends
+from app.labs.fdn.observer import Observed
+
+#: The octaves that have ticks, Hz.
+OCTAVES = (63, 125, 250, 500, 1000, 2000, 4000, 8000, 16000)
+_STATES = (("start", BEFORE, "start"), ("target", ROOM, "room"), ("now", LIVE, "now"))
+
+
+def is_measured(observed: Observed) -> bool:
+    """Whether what is shown is measured, and not what an ear makes of it."""
+    return not observed.shows_ear
+
+
+def by_state(values: Callable[[Any], Values], find: Callable[[Observed, str], Any]) -> list[Layer]:
+    """Return a curve each of the start, the room and now: `values` of what `find` finds, as far as it is known."""
+
+    def of(which: str) -> Callable[[Observed], Values]:
+        def known(observed: Observed) -> Values:
+            found = find(observed, which)
+            return NOTHING if found is None else values(found)
+
+        return known
+
+    return [Curve(which, of(which), style, label) for which, style, label in _STATES]
+
+
+def _longest(observed: Observed) -> tuple[float, float]:
+    return 0.0, max(float(each.decay_times[-1]) for each in observed.decays.values() if each is not None)
+
+
+def _slopes(observed: Observed) -> Array:
+    """Return the decay times of both groups of lines of a room of two slopes, ``(K, 2)``; else none."""
+    two = observed.fit is not None and observed.fit.slopes.shape[1] == 2
+    return observed.fit.slopes if observed.fit is not None and two else np.zeros((0, 2))
+
+
+def _decay_title(observed: Observed) -> str:
+    slopes = _slopes(observed)
+    if not len(slopes) or observed.fit is None:
+        return "Energy decay"
+    at = int(np.abs(observed.fit.target.centres - 1000.0).argmin())
+    return f"Two slopes: {slopes[at, 0]:.2g} s, then {slopes[at, 1]:.2g} s (1 kHz)"
+
+
+DECAY = Figure(
+    "decay",
+    _decay_title,
+    Axis("decay_time", "Time", "s", _longest),
+    Axis("energy", "Energy left", "dB", (-70.0, 3.0)),
+    by_state(
+        lambda sound: (sound.decay_times, np.maximum(sound.decay, -200.0)),
+        lambda observed, which: observed.decays.get(which),
+    ),
+    shown=is_measured,
+    legend="top_right",
+    area="one",
+)
+
+
+def _known_times(analysis: Any) -> Values:
+    known = np.isfinite(analysis.t30)
+    return analysis.centres[known], analysis.t30[known]
+
+
+def _times_shown(observed: Observed) -> tuple[float, float]:
+    """Return fixed limits, which do not move under a point that is dragged, or wider ones where the times need them."""
+    times = [_known_times(each)[1] for each in observed.analyses.values() if each is not None]
+    known = np.concatenate([*times, *(record.times[1] for record in observed.earlier), np.ones(1)])
+    return (0.1 if known.min() > 0.1 else 0.02), (10.0 if known.max() < 10.0 else 40.0)
+
+
+def _times_title(observed: Observed) -> str:
+    if observed.busy and not observed.fits:
+        return "T30 by octave: measured again at rest"
+    return (
+        "T30 by octave: drag its points"
+        if len(observed.points.times)
+        else "Reverberation time by octave (T30)"
+    )
+
+
+def _group(which: int) -> Callable[[Observed], Values]:
+    def values(observed: Observed) -> Values:
+        slopes = _slopes(observed)
+        return (observed.fit.target.centres, slopes[:, which]) if len(slopes) and observed.fit else NOTHING
+
+    return values
+
+
+def _dragged_times(observed: Observed) -> Values:
+    points = observed.points
+    return (points.centres, points.times) if len(points.times) else NOTHING
+
+
+def _slopes_label(observed: Observed) -> str:
+    return "both slopes" if len(_slopes(observed)) else ""
+
+
+TIMES = Figure(
+    "times",
+    _times_title,
+    Axis("octave", "Frequency", "Hz", (50.0, 20000.0), "log", OCTAVES),
+    Axis("t30", "T30", "s", _times_shown, "log", (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)),
+    [
+        Curve("earlier", earlier(lambda record: record.times), PALE),
+        Words("numbers", ends(lambda record: record.times), Style(GREY)),
+        *by_state(_known_times, lambda observed, which: observed.analyses.get(which)),
+        Curve("fast", _group(0), Style(BLUE, "dotted", 1.5)),
+        Curve("slow", _group(1), Style(BLUE, "dotted", 1.5), _slopes_label),
+        Points("set", _dragged_times, POINT, "set by octave", hollow=True),
+    ],
+    shown=is_measured,
+    legend="bottom_left",
+    pointable=True,
+    area="two",
+)

@@ -1,0 +1,226 @@
+"""What the listening page may ask, and what it is answered: one message in, one out, both JSON.
+
+Not here: HTTP, logins and how many may ask (`app/server/listening.py`).
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+from app.listen import export
+from app.listen.condition import LinkError, condition_of, presentable
+from app.listen.headphones import LINK as CHECK
+from app.listen.headphones import Checks
+from app.listen.model import EARS, Models
+from app.listen.offers import offer_of, offers
+from app.listen.report import Finding, report, same_table
+from app.listen.rooms import checked, named, room_of
+from app.listen.runs import Held, Refusal, Runs
+from app.listen.sounds import Played, comfortable_sound
+from app.listen.store import Full, Store, Unknown
+from app.page.qr import code_of
+
+#: Longest name of a run or room, and longest text for a QR code.
+_LONGEST = {"run": 60, "room": 60, "key": 60, "link": 4000, "text": 3000, "kind": 20, "ear": 10}
+
+Message = Mapping[str, Any]
+Answer = dict[str, Any]
+
+
+class Desk:
+    """
+    Answers the pages of a server.
+
+    Parameters
+    ----------
+    store : Store
+        What is kept.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     desk = Desk(Store(Path(folder) / "runs.sqlite"))
+    ...     desk.answer({"type": "begin", "link": "experiment=gap_detection"})["number"]
+    0
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.runs, self.checks, self.models = Runs(store), Checks(store), Models(store)
+        self._kinds: Mapping[str, Callable[[Message], Answer]] = {
+            "open": self._open,
+            "begin": self._begin,
+            "state": self._state,
+            "answer": self._answer,
+            "check": lambda message: self.checks.begin(),
+            "result": self._result,
+            "same": self._same,
+            "export": self._export,
+            "code": lambda message: {"text": export.script(self._finished(message))},
+            "send": self._send,
+            "open-room": self._open_room,
+            "room": lambda message: room_of(self.store, self.models, _text(message, "room")),
+            "end-room": self._end_room,
+            "export-room": self._export_room,
+            "qr": lambda message: dict(code_of(_text(message, "text"))),
+        }
+
+    def answer(self, message: Any) -> Answer:
+        """Return the answer to a message; ``problem`` in it is a sentence for the person at the page."""
+        kind = message.get("type") if isinstance(message, dict) else None
+        if not isinstance(kind, str) or kind not in self._kinds:
+            return {"problem": "This page is not the one that this server hands out: reload it."}
+        try:
+            return self._kinds[kind](message)
+        except (LinkError, Refusal, Full) as problem:
+            return {"problem": str(problem)}
+        except Unknown as problem:
+            return {"problem": str(problem.args[0]), "unknown": True}
+
+    def sound(self, message: Any) -> Played | Answer:
+        """Return a sound: of the trial that waits, of practice, of a check, or the one by which the volume is set."""
+        try:
+            if not isinstance(message, dict):
+                raise Refusal("This page is not the one that this server hands out: reload it.")
+            if message.get("volume") is True:
+                return comfortable_sound()
+            run, number = _text(message, "run"), _whole(message, "number")
+            if self.store.run(run).link == CHECK:
+                return self.checks.sound(run, number)
+            return self.runs.sound(run, number)
+        except Refusal as problem:
+            return {"problem": str(problem)}
+        except Unknown as problem:
+            return {"problem": str(problem.args[0]), "unknown": True}
+
+    # --- a run ---------------------------------------------------------------------------------------------
+
+    def _open(self, message: Message) -> Answer:
+        """What the page shows when it opens: all experiments, and those of its link or room."""
+        link = _text(message, "link")
+        room = dict(parse_qsl(link)).get("room", "") if len(link) < _LONGEST["link"] else ""
+        answer: Answer = {"offers": offers(), "chosen": [], "room": room}
+        try:
+            if room:
+                links = self.store.links(room)
+                conditions = [each for each in map(condition_of, links) if each is not None]
+            else:
+                chosen = presentable(link)
+                conditions = [] if chosen is None else [chosen]
+        except (LinkError, Unknown) as problem:
+            return answer | {"problem": str(problem.args[0]), "room": ""}
+        names = named(conditions)
+        return answer | {
+            "chosen": [offer_of(each) | {"name": n} for each, n in zip(conditions, names, strict=True)]
+        }
+
+    def _begin(self, message: Message) -> Answer:
+        condition = presentable(_text(message, "link"))
+        if condition is None:
+            raise Refusal("Choose an experiment first.")
+        room = _text(message, "room", optional=True)
+        if room and condition.link() not in self.store.links(room):
+            raise Refusal("This room was opened for another experiment: choose one of its own.")
+        state = self.runs.begin(condition, room)
+        return state | {"offer": offer_of(condition)}
+
+    def _state(self, message: Message) -> Answer:
+        run = _text(message, "run")
+        if self.store.run(run).link == CHECK:
+            return self.checks.state(run)
+        return self.runs.state(run) | {"offer": offer_of(self.runs.held(run).condition)}
+
+    def _answer(self, message: Message) -> Answer:
+        run, number, answer = _text(message, "run"), _whole(message, "number"), _whole(message, "answer")
+        if self.store.run(run).link == CHECK:
+            return {"told": {}, "state": self.checks.answer(run, number, answer)}
+        after = message.get("after")
+        if not isinstance(after, int | float) or not 0.0 <= after <= 1e6:
+            after = 0.0
+        return self.runs.answer(run, number, answer, float(after))
+
+    def _finished(self, message: Message) -> Held:
+        held = self.runs.held(_text(message, "run"))
+        if not held.run.finished:
+            raise Refusal("This run is not finished yet: answer its last trials first.")
+        return held
+
+    def _result(self, message: Message) -> Answer:
+        """What a finished run comes to, beside the model's own run as soon as it is there."""
+        held = self._finished(message)
+        ears = message.get("ears")
+        asked = [ear for ear in EARS if isinstance(ears, list) and ear in ears] or ["NH"]
+        models = {ear: self.models.own(held.condition, ear) for ear in asked}
+        answer = report(held.run, models)
+        problems = [str(heard["problem"]) for heard in models.values() if "problem" in heard]
+        answer["sentences"] += problems
+        waiting = any(heard.get("waiting") for heard in models.values())
+        return answer | {"waiting": waiting, "room": held.stored.room}
+
+    def _same(self, message: Message) -> Answer:
+        held, ear = self._finished(message), _text(message, "ear")
+        if ear not in EARS:
+            raise Refusal("There is no such ear: choose NH or HIx.")
+        heard = self.models.same(held.stored.id, held.run.to_json(), ear)
+        if "trials" not in heard:
+            return dict(heard)
+        return {"html": same_table(heard, held.run.experiment.variable, held.run)}
+
+    def _export(self, message: Message) -> Answer:
+        held, kind = self._finished(message), _text(message, "kind")
+        hearings = self.store.hearings(held.stored.id)
+        if kind == "json":
+            return {
+                "name": "amtlab-run.json",
+                "mime": "application/json",
+                "text": export.as_json(held, hearings),
+            }
+        return {"name": "amtlab-run.csv", "mime": "text/csv", "text": export.as_csv(held, hearings)}
+
+    # --- rooms ---------------------------------------------------------------------------------------------
+
+    def _send(self, message: Message) -> Answer:
+        held = self._finished(message)
+        room = held.stored.room
+        if not room:
+            raise Refusal("This run was not taken in a room: open the link that your teacher gave you.")
+        finding = Finding.of(held.run)
+        found = (held.run.threshold, *finding.limits)
+        new = self.store.send(held.stored.id, room, held.stored.link, found, len(held.run.trials))
+        return {"sent": True, "new": new}
+
+    def _open_room(self, message: Message) -> Answer:
+        links = message.get("links")
+        conditions = checked(links if isinstance(links, list) else [])
+        room, key = self.store.open_room([each.link() for each in conditions])
+        for condition in conditions:  # so that the model is there when the class is
+            self.models.own(condition, "NH")
+        return {"room": room, "key": key}
+
+    def _end_room(self, message: Message) -> Answer:
+        room = _text(message, "room")
+        self.store.check_key(room, _text(message, "key"))
+        self.store.end_room(room)
+        return {"ended": True}
+
+    def _export_room(self, message: Message) -> Answer:
+        room = _text(message, "room")
+        self.store.check_key(room, _text(message, "key"))
+        text = export.room_csv(self.store.sent(room))
+        return {"name": "amtlab-room.csv", "mime": "text/csv", "text": text}
+
+
+def _text(message: Message, name: str, *, optional: bool = False) -> str:
+    value = message.get(name, "" if optional else None)
+    if not isinstance(value, str) or len(value) > _LONGEST[name]:
+        raise Refusal("This page is not the one that this server hands out: reload it.")
+    return value
+
+
+def _whole(message: Message, name: str) -> int:
+    value = message.get(name)
+    if not isinstance(value, int) or isinstance(value, bool) or abs(value) > 10_000:
+        raise Refusal("This page is not the one that this server hands out: reload it.")
+    return value

@@ -1,0 +1,283 @@
+"""What a finished run comes to: threshold, psychometric function, pictures, and the model's beside it."""
+
+import html
+import json
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from amtlib.experiments import PsychometricFit, PsychometricFunction, Run, Variable, fit_psychometric
+from app.listen.drawing import Picture, Scale, around
+from app.listen.known import Known, known_of
+from app.listen.model import EARS
+
+#: Who answered, and the colour and words of each.
+YOU = "you"
+_WHO = {YOU: "You", "NH": "The model", "HIx": "The model without outer hair cells"}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one listener's run comes to.
+
+    Parameters
+    ----------
+    run : Run
+        The finished run.
+    fit : PsychometricFit, optional
+        Fitted to all answers; None where there is none.
+    """
+
+    run: Run
+    fit: PsychometricFit | None
+
+    @classmethod
+    def of(cls, run: Run) -> "Finding":
+        """Return the finding of a finished run."""
+        try:
+            return cls(run, run.fit())
+        except ValueError:  # all answers at one value
+            return cls(run, None)
+
+    @property
+    def limits(self) -> tuple[float | None, float | None]:
+        """Return the 95 % interval of the threshold, None where the answers set no limit."""
+        if self.fit is None:
+            return None, None
+        variable = self.run.experiment.variable
+        low = None if self.fit.low <= (0.0 if variable.scale == "log" else -math.inf) else self.fit.low
+        high = None if math.isinf(self.fit.high) else self.fit.high
+        return low, high
+
+    def says(self) -> str:
+        """Return threshold and interval in words."""
+        variable, threshold = self.run.experiment.variable, self.run.threshold
+        if threshold is None:
+            return "no threshold"
+        low, high = self.limits
+        if low is not None and high is not None:
+            limits = f", 95 % between {number(low)} and {number(high)}"
+        elif low is not None or high is not None:
+            limits = (
+                f", 95 % above {number(low)}" if low is not None else f", 95 % below {number(high or 0.0)}"
+            )
+        else:
+            limits = ""
+        return f"{number(threshold)} {variable.unit}{limits}"
+
+
+def number(value: float) -> str:
+    """Return a number with three digits and a proper minus.
+
+    Examples
+    --------
+    >>> number(-22.8123), number(0.04567)
+    ('−22.8', '0.0457')
+    """
+    return f"{value:.3g}".replace("-", "−")
+
+
+def report(run: Run, models: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what the page shows of a finished run.
+
+    Parameters
+    ----------
+    run : Run
+        A person's.
+    models : mapping
+        By ear, what the model did (`model.own_run`), as far as it is there.
+    """
+    found = {YOU: Finding.of(run)}
+    for ear, heard in models.items():
+        if "run" in heard:
+            found[ear] = Finding.of(Run.from_json(json.dumps(heard["run"])))
+    known = known_of(run.experiment)
+    return {
+        "thresholds": [[who, _WHO[who], each.says()] for who, each in found.items()],
+        "known": f"{known.says} ({known.source})" if known else "",
+        "sentences": [*_warnings(run), *_differences(found, known)],
+        "track": _tracks(found, known),
+        "functions": _functions(found, models),
+        "table": _table(run),
+    }
+
+
+def _warnings(run: Run) -> list[str]:
+    said = []
+    variable = run.experiment.variable
+    if run.clamped:
+        said.append(
+            f"{run.clamped} trials stood at an end of the range ({number(variable.low)} to {number(variable.high)} "
+            f"{variable.unit}): the threshold may lie beyond it."
+        )
+    if run.attention is not None and run.attention < 0.8:
+        said.append(
+            f"Of the clear trials in between, {100 * run.attention:.0f} % were answered rightly: attention may have "
+            "wandered."
+        )
+    if run.threshold is None:
+        said.append("The run ended before there was a threshold.")
+    return said
+
+
+def _differences(found: Mapping[str, Finding], known: Known | None) -> list[str]:
+    """Say where you and the model differ, and where you and the literature do."""
+    own = found[YOU]
+    threshold, variable = own.run.threshold, own.run.experiment.variable
+    if threshold is None:
+        return []
+    said = []
+    for ear, finding in found.items():
+        other = finding.run.threshold
+        if ear == YOU or other is None:
+            continue
+        apart = _between(own, finding)
+        better = variable.easier * (variable.to_scale(other) - variable.to_scale(threshold)) > 0.0
+        ratio = math.exp(abs(variable.to_scale(other) - variable.to_scale(threshold)))
+        how = (
+            f"by a factor of {ratio:.3g}"
+            if variable.scale == "log"
+            else f"by {number(abs(other - threshold))} {variable.unit}"
+        )
+        if apart:
+            who = (
+                "Your threshold is better than that of" if better else "Your threshold is worse than that of"
+            )
+            said.append(f"{who} {EARS[ear]} {how}, more than the answers leave open.")
+        else:
+            said.append(f"You and {EARS[ear]} differ {how}, within what the answers leave open.")
+    if known is not None:
+        low, high = own.limits
+        inside = (low is None or low <= known.high) and (high is None or high >= known.low)
+        where = "agrees with" if inside else "differs from"
+        said.append(f"Your threshold {where} what is known of people: {known.says}.")
+    return said
+
+
+def _between(one: Finding, other: Finding) -> bool:
+    """Return whether the intervals of two thresholds do not meet."""
+    (low, high), (bottom, top) = one.limits, other.limits
+    return bool(
+        (high is not None and bottom is not None and high < bottom)
+        or (low is not None and top is not None and low > top)
+    )
+
+
+def _label(variable: Variable) -> str:
+    return f"{variable.name.capitalize()} ({variable.unit})"
+
+
+def _tracks(found: Mapping[str, Finding], known: Known | None) -> str:
+    variable = found[YOU].run.experiment.variable
+    values = [each.value for finding in found.values() for each in finding.run.trials if not each.catch]
+    if known:
+        values += [known.low, known.high]
+    longest = max(len(finding.run.trials) for finding in found.values())
+    y = around(values, _label(variable), log=variable.scale == "log")
+    picture = Picture("Values of all trials, of you and of the model", Scale("Trial", 0, longest + 1), y)
+    if known:
+        room = 0.004 * (y.high - y.low) if known.low == known.high and variable.scale == "linear" else 0.0
+        picture.box((0, known.low - room), (longest + 1, known.high + room), "known", "Known of people")
+    for who, finding in found.items():
+        trials = [(k, each) for k, each in enumerate(finding.run.trials, 1) if not each.catch]
+        picture.line([(k, each.value) for k, each in trials], who, _WHO[who])
+        for right in (True, False):
+            points = [(float(k), each.value) for k, each in trials if each.right == right]
+            picture.dots(points, who, hollow=not right)
+        if finding.run.threshold is not None:
+            picture.line([(0, finding.run.threshold), (longest + 1, finding.run.threshold)], f"{who} dashed")
+    return picture.svg()
+
+
+def _functions(found: Mapping[str, Finding], models: Mapping[str, Mapping[str, Any]]) -> str:
+    variable = found[YOU].run.experiment.variable
+    log = variable.scale == "log"
+    values = [each.value for finding in found.values() for each in finding.run.trials]
+    x = around(values, _label(variable), log=log, least=0.1)
+    picture = Picture(
+        "Share of right answers at each value, of you and of the model", x, Scale("Right answers (%)", 0, 100)
+    )
+    for who, finding in found.items():
+        heard: Sequence[Mapping[str, Any]] = models[who]["trials"] if who != YOU else ()
+        function = _curve_of(finding, heard)
+        if function is not None:
+            low, high = variable.to_scale(x.low), variable.to_scale(x.high)
+            curve = [variable.from_scale(low + k / 80 * (high - low)) for k in range(81)]
+            shares = [100.0 * float(share) for share in function(curve)]
+            picture.line(list(zip(curve, shares, strict=True)), who, _WHO[who])
+        if who == YOU:
+            told = defaultdict(list)
+            for each in finding.run.trials:
+                told[round(each.value, 9)].append(each.right)
+            points = [(value, 100.0 * sum(right) / len(right)) for value, right in told.items()]
+            picture.dots(points, who, [2.5 + 1.5 * math.sqrt(len(right)) for right in told.values()])
+        else:
+            picture.dots(
+                [(each["value"], 100.0 * each["probability"]) for each in heard], who, [3.0] * len(heard)
+            )
+    level = 100.0 * found[YOU].run.procedure.probability
+    picture.line([(x.low, level), (x.high, level)], "dashed level")
+    return picture.svg()
+
+
+def _curve_of(finding: Finding, heard: Sequence[Mapping[str, Any]]) -> PsychometricFunction | None:
+    """Return a psychometric function: fitted to answers, or where a model gave its chances, to those."""
+    if not heard:
+        return finding.fit.function if finding.fit is not None else None
+    chances = [max(each["probability"], 1.0 / finding.run.experiment.intervals) for each in heard]
+    variable = finding.run.experiment.variable
+    try:
+        return fit_psychometric(
+            [each["value"] for each in heard],
+            chances,
+            guess=1.0 / finding.run.experiment.intervals,
+            probability=finding.run.procedure.probability,
+            scale=variable.scale,
+            easier=variable.easier,
+        ).function
+    except ValueError:  # all trials at one value
+        return None
+
+
+def _table(run: Run) -> str:
+    """Return the trials as a table."""
+    variable = run.experiment.variable
+    rows = "".join(
+        f"<tr><td>{k}</td><td>{number(each.value)}</td><td>{each.target + 1}</td><td>{each.answer + 1}</td>"
+        f"<td>{'right' if each.right else 'wrong'}{', to test attention' if each.catch else ''}</td></tr>"
+        for k, each in enumerate(run.trials, 1)
+    )
+    heads = ("Trial", _label(variable), "Target", "Answer", "")
+    head = "".join(f"<th scope='col'>{html.escape(each)}</th>" for each in heads[:-1]) + "<td></td>"
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def same_table(heard: Mapping[str, Any], variable: Variable, run: Run) -> str:
+    """Return what the model makes of a person's very trials: a sentence, and a table of its internal differences."""
+    trials: Sequence[Mapping[str, Any]] = heard["trials"]
+    both = sum(model["right"] == own.right for model, own in zip(trials, run.trials, strict=True))
+    rows = "".join(
+        f"<tr><td>{k}</td><td>{number(model['value'])}</td><td>{model['target'] + 1}</td><td>{own.answer + 1}</td>"
+        f"<td>{model['answer'] + 1}</td><td>{number(model['difference'])}</td>"
+        f"<td>{100 * model['probability']:.0f}</td></tr>"
+        for k, (model, own) in enumerate(zip(trials, run.trials, strict=True), 1)
+    )
+    heads = (
+        "Trial",
+        _label(variable),
+        "Target",
+        "You",
+        "Model",
+        "Its internal difference",
+        "Its chance of being right (%)",
+    )
+    head = "".join(f"<th scope='col'>{html.escape(each)}</th>" for each in heads)
+    right = sum(model["right"] for model in trials), sum(own.right for own in run.trials)
+    return (
+        f"<p>Of your {len(trials)} trials the model has {right[0]} right, and you have {right[1]}; both right or both "
+        f"wrong in {both}. Its internal difference is how much more the target's interval resembles what it looks "
+        "out for than the others do, in units of the model.</p>"
+        f"<div class='scroll'><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+    )

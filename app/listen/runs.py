@@ -1,0 +1,172 @@
+"""Runs of people: which trial waits, what was answered, and what is left; they follow from what the store keeps.
+
+A target is told when its trial was answered, and never before. A run's seed, from which all its targets follow, leaves
+the server when the run is finished.
+"""
+
+import secrets
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any
+
+from amtlib.experiments import Run, Trial
+from amtlib.experiments.settings import derived_seed, uniform
+from app.listen.condition import Condition, condition_of
+from app.listen.sounds import Played, trial_sound
+from app.listen.store import Store, StoredAnswer, StoredRun
+
+#: Trials of practice, at the value of the first trial.
+PRACTICE = 3
+#: Runs that a process keeps at hand; others are made anew from their answers.
+_AT_HAND = 500
+#: What a seed is taken for, beside what :mod:`amtlib.experiments.run` takes it for.
+_PRACTICE = 9
+
+
+class Refusal(ValueError):
+    """A request that does not fit the run; the message is a sentence for the person at the page."""
+
+
+@dataclass
+class Held:
+    """A run at hand: as it is stored, its condition, and where it is."""
+
+    stored: StoredRun
+    condition: Condition
+    run: Run
+    answers: list[StoredAnswer]
+
+    @property
+    def number(self) -> int:
+        """Number of the trial that waits."""
+        return len(self.run.trials)
+
+    def practice(self, number: int) -> Trial:
+        """Return a trial of practice, -1 for the first one."""
+        made, seed = self.condition.experiment, self.stored.seed
+        target = int(uniform(seed, _PRACTICE, -number) * made.intervals)
+        return made.trial(made.variable.start, target, derived_seed(seed, _PRACTICE, -number))
+
+
+class Runs:
+    """
+    All runs of a server.
+
+    Parameters
+    ----------
+    store : Store
+        Keeps them.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._held: OrderedDict[str, Held] = OrderedDict()
+        self._lock = threading.RLock()
+
+    def begin(self, condition: Condition, room: str = "") -> dict[str, Any]:
+        """Begin a run and return its state."""
+        stored = self.store.begin(condition.link(), secrets.randbits(32), room)
+        return self.state(stored.id)
+
+    def held(self, id: str) -> Held:
+        """Return a run, brought up to date with what was answered to other processes.
+
+        Raises
+        ------
+        Unknown
+            If it is not kept.
+        """
+        with self._lock:
+            found = self._held.get(id)
+            if found is None:
+                stored = self.store.run(id)
+                condition = condition_of(stored.link)
+                if condition is None:
+                    raise Refusal("This run has no experiment.")
+                found = Held(stored, condition, condition.run(stored.seed), [])
+                found.run.observer = "a person"
+            self._held[id] = found
+            self._held.move_to_end(id)
+            while len(self._held) > _AT_HAND:
+                self._held.popitem(last=False)
+            for each in self.store.answers(id, found.number):
+                if each.number == found.number and not found.run.finished:
+                    found.run.answer(each.answer, each.after)
+                    found.answers.append(each)
+            return found
+
+    def state(self, id: str) -> dict[str, Any]:
+        """Return where a run is, with nothing about the trial that waits but its number."""
+        with self._lock:
+            held = self.held(id)
+            condition, run = held.condition, held.run
+            left, unit = condition.steps_left(run)
+            practised = sum(each.number < 0 for each in self.store.answers(id, -PRACTICE) if each.number < 0)
+            told = condition.feedback or run.finished
+            return {
+                "run": id,
+                "link": held.stored.link,
+                "room": held.stored.room,
+                "number": held.number,
+                "left": left,
+                "unit": unit,
+                "finished": run.finished,
+                "practised": practised,
+                "heard": self.store.hearings(id).get(held.number, 0),
+                "track": [[each.value, each.right, each.catch] for each in run.trials]
+                if condition.live and told
+                else [],
+            }
+
+    def sound(self, id: str, number: int) -> Played:
+        """Return the sound of the trial that waits, or of practice.
+
+        Raises
+        ------
+        Refusal
+            If another trial is asked for.
+        """
+        with self._lock:
+            held = self.held(id)
+            if -PRACTICE <= number < 0:
+                trial: Trial | None = held.practice(number)
+            else:
+                trial = held.run.trial
+                if trial is None or number != held.number:
+                    raise Refusal(f"Trial {number + 1} is not the one that waits: reload the page.")
+            self.store.heard(id, number)
+        assert trial is not None
+        return trial_sound(trial)
+
+    def answer(self, id: str, number: int, interval: int, after: float) -> dict[str, Any]:
+        """
+        Take an answer, and return whether it was right as far as that is told, and the state afterwards.
+
+        The same answer may come again, when a connection was lost: the first one stays.
+
+        Raises
+        ------
+        Refusal
+            If there is no such trial or interval.
+        """
+        with self._lock:
+            held = self.held(id)
+            intervals = held.condition.experiment.intervals
+            if not 0 <= interval < intervals:
+                raise Refusal(f"There is no interval {interval + 1}: choose one from 1 to {intervals}.")
+            if not -PRACTICE <= number <= held.number or (number == held.number and held.run.finished):
+                raise Refusal(f"Trial {number + 1} is not the one that waits: reload the page.")
+            if number not in self.store.hearings(id):
+                raise Refusal("This trial was not heard yet: play it first.")
+            self.store.answer(id, number, interval, after)
+            held = self.held(id)
+            if number < 0:
+                given = next(each.answer for each in self.store.answers(id, number) if each.number == number)
+                target = held.practice(number).target
+            else:
+                given, target = held.run.trials[number].answer, held.run.trials[number].target
+            told = (
+                {"right": given == target, "target": target} if number < 0 or held.condition.feedback else {}
+            )
+            return {"told": told, "state": self.state(id)}

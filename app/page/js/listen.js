@@ -1,0 +1,110 @@
+// The listening test: which screen is shown, its keys, and what is at stake when it is left.
+
+/** @import {ListenPage, Offer, RunState} from "./types" */
+
+import {button, make} from "./dom.js"
+import {Refused, ask, whenLost} from "./listen_ask.js"
+import {chooseScreen, introScreen} from "./listen_choose.js"
+import {resultScreen} from "./listen_result.js"
+import {roomScreen} from "./listen_room.js"
+import {runScreen} from "./listen_run.js"
+import {listenBar} from "./listen_share.js"
+
+const main = /** @type {HTMLElement} */ (document.querySelector("main"))
+const said = make("p", {class: "said-aloud", role: "status"})
+const lost = make("p", {class: "lost problem", role: "alert"})
+
+/** @returns {Record<string, string>} what the address keeps behind its number sign: never sent to a server */
+function remembered() {
+  return Object.fromEntries(new URLSearchParams(location.hash.slice(1)))
+}
+
+/** @type {ListenPage} */
+const page = {
+  main, room: "", key: "", offers: [], chosen: [], keys: {}, hidden: () => {}, busy: false,
+  show(...children) {
+    page.keys = {}
+    page.hidden = () => {}
+    const parts = children.filter((child) => child !== null && child !== false)
+    main.replaceChildren(make("div", {class: "screen"}, ...parts), said)
+    const head = main.querySelector("h1")
+    head?.setAttribute("tabindex", "-1")
+    head?.focus({preventScroll: true})
+    window.scrollTo(0, 0)
+  },
+  say(text) {
+    said.textContent = text
+  },
+  intro(offer) {
+    introScreen(page, offer)
+  },
+  remember(part) {
+    const all = new URLSearchParams({...remembered(), ...part})
+    for (const [name, value] of Object.entries(part)) if (!value) all.delete(name)
+    const kept = String(all)
+    history.replaceState(null, "", location.pathname + location.search + (kept ? `#${kept}` : ""))
+  },
+}
+
+whenLost((text) => { if (lost.textContent !== text) lost.textContent = text })
+document.body.append(lost)
+
+window.addEventListener("beforeunload", (event) => { if (page.busy) event.preventDefault() })
+document.addEventListener("visibilitychange", () => { if (document.hidden) page.hidden() })
+window.addEventListener("hashchange", () => location.reload())
+window.addEventListener("keydown", (event) => {
+  const inField = event.target instanceof HTMLElement && event.target.closest("input, select, textarea, dialog")
+  if (event.repeat || event.ctrlKey || event.metaKey || event.altKey || inField) return
+  if (event.key === " " && event.target instanceof HTMLButtonElement) return  // the button has it
+  const run = page.keys[event.key]
+  if (run) {
+    event.preventDefault()
+    run()
+  } else if (event.key === "p") document.body.classList.toggle("presenting")
+})
+
+/** @param {unknown} problem */
+function complain(problem) {
+  if (!(problem instanceof Refused)) throw problem
+  page.busy = false
+  page.remember({run: ""})
+  page.show(make("h1", {}, "This does not go on"), make("p", {class: "problem"}, problem.message),
+    make("p", {}, button({class: "strong", onclick: () => location.reload()}, "Start again")))
+}
+window.addEventListener("unhandledrejection", (event) => {
+  if (event.reason instanceof Refused) {
+    event.preventDefault()
+    complain(event.reason)
+  }
+})
+
+async function open() {
+  const {run, key} = remembered()
+  document.querySelector(".top-bar")?.append(listenBar())
+  main.replaceChildren(make("p", {class: "fine"}, "One moment …"))
+  /** @type {{offers: Offer[], chosen: Offer[], room: string, problem?: string}} */
+  const answer = await ask({type: "open", link: location.search.slice(1)})
+  Object.assign(page, {offers: answer.offers, chosen: answer.chosen, room: answer.room, key: key ?? ""})
+  if (answer.problem) {
+    chooseScreen(page, answer.problem)
+    return
+  }
+  if (run) {
+    try {
+      /** @type {RunState & {offer: Offer}} */
+      const state = await ask({type: "state", run})
+      if (state.finished) await resultScreen(page, state.offer, state)
+      else runScreen(page, state.offer, state)
+      return
+    } catch (problem) {
+      if (!(problem instanceof Refused)) throw problem
+      page.remember({run: ""})
+      page.say(problem.message)
+    }
+  }
+  if (page.room && page.key) await roomScreen(page)
+  else if (page.chosen.length === 1) introScreen(page, page.chosen[0])
+  else chooseScreen(page)
+}
+
+open().catch(complain)

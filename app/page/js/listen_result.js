@@ -1,0 +1,127 @@
+// What a run comes to, the model beside it, files, code, and what is sent to a class.
+
+/** @import {ListenPage, Offer, RunReport, RunState} from "./types" */
+
+import {button, make} from "./dom.js"
+import {Refused, ask} from "./listen_ask.js"
+import {classPictures} from "./listen_room.js"
+import {fetchFile} from "./listen_share.js"
+
+const LOOK_MS = 1500
+
+/**
+ * @param {string} html made by the server from numbers and words of its own
+ * @param {string} kind
+ */
+export function pictureOf(html, kind) {
+  const place = make("div", {class: kind})
+  place.innerHTML = html
+  return place
+}
+
+/** @param {ListenPage} page @param {Offer} offer @param {RunState} state */
+export async function resultScreen(page, offer, state) {
+  const {run} = state
+  const ears = ["NH"]
+  const body = make("div", {class: "result"})
+  const status = make("p", {class: "fine", role: "status"})
+  const impaired = button({"aria-pressed": "false", onclick: () => {
+    if (ears.length === 1) ears.push("HIx")
+    else ears.pop()
+    impaired.setAttribute("aria-pressed", String(ears.length === 2))
+    void look()
+  }}, "Let it listen without outer hair cells")
+  const same = make("div", {class: "same"})
+  const hears = button({onclick: () => void listen()}, "Let it hear your very trials")
+  const code = make("pre", {tabindex: "0", hidden: true})
+  const shows = button({"aria-expanded": "false", onclick: async () => {
+    if (!code.textContent) code.textContent = (await ask({type: "code", run})).text
+    code.hidden = !code.hidden
+    shows.setAttribute("aria-expanded", String(!code.hidden))
+  }}, "Show the code")
+  page.show(
+    make("h1", {}, offer.asks), status, body,
+    make("p", {class: "row"}, impaired, hears), same,
+    state.room ? sending(page, run) : null,
+    make("p", {class: "row"},
+      button({onclick: () => void fetchFile({type: "export", run, kind: "csv"})}, "CSV"),
+      button({onclick: () => void fetchFile({type: "export", run, kind: "json"})}, "JSON"),
+      shows,
+      button({onclick: () => {
+        page.remember({run: ""})
+        location.reload()
+      }}, "Take it again")),
+    code)
+  let asked = 0
+  const look = async () => {
+    asked += 1
+    const mine = asked
+    for (;;) {
+      /** @type {RunReport} */
+      const found = await ask({type: "result", run, ears})
+      if (mine !== asked || !body.isConnected) return
+      draw(body, found)
+      status.textContent = found.waiting ? "The model is taking the test …" : ""
+      if (!found.waiting) return
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
+    }
+  }
+  const listen = async () => {
+    hears.disabled = true
+    same.textContent = "The model hears your trials …"
+    try {
+      for (;;) {
+        /** @type {{html?: string, waiting?: boolean}} */
+        const found = await ask({type: "same", run, ear: "NH"})
+        if (!same.isConnected) return
+        if (found.html) {
+          same.replaceChildren(pictureOf(found.html, "heard"))
+          return
+        }
+        await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
+      }
+    } catch (problem) {
+      if (!(problem instanceof Refused)) throw problem
+      same.textContent = problem.message
+      hears.disabled = false
+    }
+  }
+  await look()
+}
+
+/** @param {HTMLElement} body @param {RunReport} found */
+function draw(body, {thresholds, known, sentences, track, functions, table}) {
+  const open = body.querySelector("details")?.open ?? false
+  const rows = thresholds.map(([kind, name, says]) =>
+    make("div", {}, make("dt", {}, make("span", {class: `key ${kind}`}), name), make("dd", {}, says)))
+  if (known) rows.push(make("div", {}, make("dt", {}, make("span", {class: "key known"}), "Known of people"), make("dd", {}, known)))
+  body.replaceChildren(
+    make("dl", {class: "thresholds"}, ...rows),
+    ...sentences.map((sentence) => make("p", {}, sentence)),
+    make("div", {class: "pictures"},
+      make("section", {}, make("h2", {}, "Trial by trial"), pictureOf(track, "picture"),
+        make("p", {class: "fine"}, "Filled: right. Hollow: wrong. Dashed: the threshold.")),
+      make("section", {}, make("h2", {}, "How often right"), pictureOf(functions, "picture"),
+        make("p", {class: "fine"}, "Your dots: share of right answers, larger where there are more; your curve is fitted to all " +
+          "of them. The model’s: its chance of being right in each trial of its own run, and a curve fitted to these."))),
+    make("details", {open}, make("summary", {}, "The numbers"), pictureOf(table, "scroll")))
+}
+
+/** @param {ListenPage} page @param {string} run */
+function sending(page, run) {
+  const place = make("section", {class: "sending"})
+  const send = button({class: "strong go", onclick: async () => {
+    send.disabled = true
+    try {
+      await ask({type: "send", run})
+      place.replaceChildren(make("h2", {}, "Sent. The class so far"), classPictures(page))
+    } catch (problem) {
+      if (!(problem instanceof Refused)) throw problem
+      send.disabled = false
+      place.append(make("p", {class: "problem", role: "alert"}, problem.message))
+    }
+  }}, "Send my threshold to the class")
+  place.append(make("p", {}, "Nothing has left for the class yet. What is sent is the threshold with its interval and the number " +
+    "of trials: no name, no address."), send)
+  return place
+}

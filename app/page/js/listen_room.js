@@ -1,0 +1,78 @@
+// A class in a room: the code that lets it in, and its thresholds as they come.
+
+/** @import {ListenPage, RoomState} from "./types" */
+
+import {button, make} from "./dom.js"
+import {Refused, ask} from "./listen_ask.js"
+import {addressOf, codeFor, copy, fetchFile, sure} from "./listen_share.js"
+
+const LOOK_MS = 2500
+const HERE_ALONE = /^https?:\/\/(localhost|127\.|\[::1\])/
+
+/**
+ * The histograms of the page's room, which follow what is sent for as long as they are shown.
+ * @param {ListenPage} page
+ * @param {(room: RoomState) => void} [seen]
+ * @returns {HTMLElement}
+ */
+export function classPictures(page, seen) {
+  const place = make("div", {class: "class"})
+  const follow = async () => {
+    let before = ""
+    do {
+      try {
+        /** @type {RoomState} */
+        const room = await ask({type: "room", room: page.room})
+        const now = JSON.stringify(room)
+        if (now !== before) {
+          place.replaceChildren(...room.conditions.map((each) => {
+            const picture = make("div", {class: "picture"})
+            picture.innerHTML = each.picture  // made by the server from numbers
+            return make("section", {}, make("h3", {}, each.name), make("p", {}, each.says || "Nothing was sent yet."), picture)
+          }))
+        }
+        before = now
+        seen?.(room)
+      } catch (problem) {
+        if (!(problem instanceof Refused)) throw problem
+        place.replaceChildren(make("p", {class: "problem"}, problem.message))
+        return
+      }
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
+    } while (place.isConnected)
+  }
+  setTimeout(() => void follow(), 0)
+  return place
+}
+
+/** @param {ListenPage} page */
+export async function roomScreen(page) {
+  const address = addressOf(`room=${page.room}`)
+  const told = make("p", {role: "status"})
+  const count = make("p", {class: "count", role: "status"}, "0 results")
+  const say = (/** @type {string} */ text) => { told.textContent = text }
+  const {room, key} = page
+  page.show(
+    make("h1", {}, "Your class takes part here"),
+    make("div", {class: "room-board"},
+      make("div", {class: "way-in"}, make("div", {class: "code"}, await codeFor(address)),
+        make("p", {class: "address"}, address),
+        HERE_ALONE.test(address) ? make("p", {class: "fine"}, "This address works on this machine alone: for a class, open the " +
+          "page under the address that the server printed for other machines.") : null),
+      make("div", {}, count, classPictures(page, (found) => {
+        const text = `${found.count} result${found.count === 1 ? "" : "s"}`
+        if (count.textContent !== text) count.textContent = text
+      }))),
+    make("p", {class: "row"},
+      button({onclick: () => copy(address, say)}, "Copy the link for students"),
+      button({onclick: () => copy(location.href, say)}, "Copy the link for yourself"),
+      button({onclick: () => void fetchFile({type: "export-room", room, key})}, "CSV"),
+      button({onclick: async () => {
+        if (!await sure("End this room? What was sent to it is removed for good.", "End the room")) return
+        await ask({type: "end-room", room, key})
+        location.assign("listen")
+      }}, "End the room")),
+    told,
+    make("p", {class: "fine"}, "Keep the link for yourself: whoever has it can end this room. Results are anonymous, and are " +
+      "removed with the room, or with the server where it was started without --results."))
+}

@@ -1,0 +1,193 @@
+"""The addresses of the listening test: its page, its script and style, and what the page asks while it runs.
+
+The page is plain HTML, and no session of Bokeh's belongs to it: a run lives in the store of all processes
+(`app/listen/store.py`), so it goes on whichever process answers next. What is asked is done in threads.
+"""
+
+import asyncio
+import json
+from collections import Counter, OrderedDict
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from bokeh.server.views.auth_request_handler import AuthRequestHandler
+from tornado.web import RequestHandler, authenticated
+
+from app.listen.desk import Desk
+from app.listen.sounds import Played
+from app.listen.store import shared_store
+from app.page.layout import SITE
+from app.page.script import LISTEN
+from app.server import headers
+from app.server.clients import LIMITS, client_of
+from app.server.pace import Allowance
+
+_STATIC = Path(__file__).parents[1] / "static"
+#: Largest message, bytes.
+LARGEST = 20_000
+#: Requests of one client that may wait at a time, and clients whose pace is remembered.
+_WAITING, _CLIENTS = 200, 1000
+_BUSY = {
+    "problem": "Too much is asked from your network address at the moment: wait a moment, it goes on by itself."
+}
+_PAGE = f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>Listening test · {SITE}</title>
+<link rel="icon" href="favicon.ico">
+<link rel="stylesheet" href="listen.css">
+<script type="module" src="listen.js"></script>
+</head>
+<body class="test-page">
+<header class="top-bar"></header>
+<main tabindex="-1"><noscript><p>This page plays sounds and needs JavaScript, which is switched off in this browser.</p>
+</noscript></main>
+</body>
+</html>
+"""
+
+
+@cache
+def _desk() -> Desk:
+    return Desk(shared_store())
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    """Return the threads of this process: one that computes sounds and one beside it keep the loop free."""
+    return ThreadPoolExecutor(2, thread_name_prefix="listen")
+
+
+class _Pace:
+    """How much each client asks: what comes faster than a class does has to wait."""
+
+    def __init__(self) -> None:
+        self._allowances: OrderedDict[str, Allowance] = OrderedDict()
+        self._waiting: Counter[str] = Counter()
+
+    async def pass_on(self, client: str) -> bool:
+        """Wait until a client's request is due; return False if as many wait as may."""
+        if self._waiting[client] >= _WAITING:
+            return False
+        allowance = self._allowances.setdefault(client, Allowance(LIMITS.client_messages))
+        self._allowances.move_to_end(client)
+        while len(self._allowances) > _CLIENTS:
+            self._allowances.popitem(last=False)
+        allowance.use(1.0)
+        wait = allowance.wait()
+        if wait:
+            self._waiting[client] += 1
+            try:
+                await asyncio.sleep(wait)
+            finally:
+                self._waiting[client] -= 1
+                if not self._waiting[client]:
+                    del self._waiting[client]
+        return True
+
+
+_PACE = _Pace()
+
+
+class ListenPage(AuthRequestHandler):
+    """The page: the same for everybody; its script reads the link."""
+
+    @authenticated
+    def get(self) -> None:
+        """Write the page."""
+        self.set_header("Content-Type", "text/html; charset=UTF-8")
+        self.set_header("Cache-Control", "no-cache")
+        self.set_header("Content-Security-Policy", headers.policy("'self'"))
+        self.write(_PAGE)
+
+    head = get
+
+
+class ListenScript(RequestHandler):
+    """The page's script."""
+
+    def get(self) -> None:
+        """Write it, or that it has not changed."""
+        self.set_header("Content-Type", "text/javascript; charset=UTF-8")
+        self.set_header("Cache-Control", "no-cache")
+        self.write(LISTEN)
+
+    head = get
+
+
+class ListenStyle(RequestHandler):
+    """The page's style: that of the labs' parts, and its own."""
+
+    def get(self) -> None:
+        """Write it, or that it has not changed."""
+        self.set_header("Content-Type", "text/css; charset=UTF-8")
+        self.set_header("Cache-Control", "no-cache")
+        self.write(_style())
+
+    head = get
+
+
+@cache
+def _style() -> str:
+    lab, own = ((_STATIC / name).read_text(encoding="utf-8") for name in ("lab.css", "listen.css"))
+    return lab.replace(":host", "body") + own
+
+
+class ListenAsk(AuthRequestHandler):
+    """What the page asks: JSON in; JSON out, or a sound."""
+
+    def check_xsrf_cookie(self) -> None:
+        """Need no cookie: other sites cannot send a message of this type without asking first, and are not let."""
+
+    @authenticated
+    async def post(self, what: str) -> None:
+        """Answer a message, or hand out a sound."""
+        self.set_header("Cache-Control", "no-store")
+        message = self._message()
+        if message is None:
+            return
+        if not await _PACE.pass_on(client_of(self.request.remote_ip)):
+            self.set_status(429)
+            self.write(_BUSY)
+            return
+        loop = asyncio.get_running_loop()
+        if what == "sound":
+            found = await loop.run_in_executor(_threads(), lambda: _sound(message))
+            if isinstance(found, bytes):
+                self.set_header("Content-Type", "application/octet-stream")
+            self.write(found)
+        else:
+            self.write(await loop.run_in_executor(_threads(), lambda: _desk().answer(message)))
+
+    def _message(self) -> Any:
+        """Return the message; None where the request is refused."""
+        kind = self.request.headers.get("Content-Type", "").split(";")[0].strip()
+        if kind != "application/json":
+            self.set_status(415)
+            return None
+        if len(self.request.body) > LARGEST:
+            self.set_status(413)
+            return None
+        try:
+            return json.loads(self.request.body)
+        except (ValueError, RecursionError):
+            self.set_status(400)
+            return None
+
+
+def _sound(message: Any) -> bytes | dict[str, Any]:
+    found = _desk().sound(message)
+    return found.packed() if isinstance(found, Played) else found
+
+
+ROUTES: list[Any] = [
+    ("/listen", ListenPage, {}),
+    ("/listen.js", ListenScript, {}),
+    ("/listen.css", ListenStyle, {}),
+    ("/listen/(ask|sound)", ListenAsk, {}),
+]

@@ -1,0 +1,86 @@
+"""Settings of Sphinx for the site; `build.py` prepares what it reads and calls it.
+
+Sphinx, because the docstrings are NumPy style with roles that it resolves (:class:, :func:), and pydata's theme, which
+has search, light and dark, and phones. Pages are MyST Markdown.
+"""
+
+import importlib
+from importlib.metadata import version as version_of
+
+from docutils import nodes
+from sphinx.addnodes import pending_xref
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+
+from docs.rooms import ROOMS
+
+project = "AMT Lab"
+author = "AMT Lab authors"
+copyright = "AMT Lab authors, MIT licence"
+release = version = version_of("amtlib")
+
+extensions = ["docs.mathml", "myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+exclude_patterns = ["_build"]
+source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
+# Single backticks of docstrings are names of arguments and files.
+default_role = "code"
+nitpicky = False
+# Types in docstrings are words: the "bands" in "shape (bands,)" are no name to be found in two places.
+suppress_warnings = ["ref.python"]
+
+myst_enable_extensions = ["colon_fence", "dollarmath", "attrs_block"]
+myst_heading_anchors = 3
+myst_dmath_double_inline = True
+
+napoleon_google_docstring = False
+napoleon_use_rtype = False
+napoleon_use_ivar = True
+autodoc_typehints = "none"
+autodoc_member_order = "bysource"
+
+html_theme = "pydata_sphinx_theme"
+html_title = "AMT Lab"
+html_math_renderer = "mathml"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_js_files = ["figures.js"]
+html_context = {"default_mode": "auto"}
+html_show_sourcelink = False
+html_copy_source = False
+html_theme_options = {
+    "logo": {"text": "AMT Lab"},
+    "show_prev_next": True,
+    "navigation_depth": 2,
+    "header_links_before_dropdown": 6,
+    "navbar_end": ["theme-switcher"],
+    "footer_start": ["copyright"],
+    "footer_end": [],
+    "secondary_sidebar_items": ["page-toc"],
+}
+
+
+def _home(
+    app: Sphinx, env: BuildEnvironment, node: pending_xref, content: nodes.Element
+) -> nodes.Element | None:
+    """Lead a name such as `amtlib.Moore2016` to the page where the same object stands under its room's name."""
+    target = node.get("reftarget", "")
+    module, _, name = target.rpartition(".")
+    if node.get("refdomain") != "py" or not name:
+        return None
+    try:
+        wanted = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError):
+        return None
+    for room in (module for each in ROOMS for module in each.modules):
+        if getattr(importlib.import_module(room), name, None) is wanted and f"{room}.{name}" != target:
+            found = env.domains.python_domain.resolve_xref(
+                env, node["refdoc"], app.builder, node["reftype"], f"{room}.{name}", node, content
+            )
+            if found is not None:
+                return found
+    return None
+
+
+def setup(app: Sphinx) -> None:
+    """Connect what is above."""
+    app.connect("missing-reference", _home)

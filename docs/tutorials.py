@@ -1,0 +1,192 @@
+"""From notebooks to pages: each is run, and its words, code, numbers, figures and sounds become a page of the site.
+
+What a run gave is kept in `docs/_build/runs` under a hash of the notebook and of all sources that it may use.
+"""
+
+import base64
+import hashlib
+import html
+import io
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import soundfile
+from nbclient import NotebookClient
+
+from docs.displays import FIGURE, LAB, SOUND
+
+ROOT = Path(__file__).resolve().parents[1]
+RUNS = ROOT / "docs" / "_build" / "runs"
+_SETUP = "from docs.displays import install\n\ninstall()"
+#: Longest time that a cell may take, s.
+_LONGEST = 900
+
+
+def sources() -> str:
+    """Return a hash of everything whose change may change a figure."""
+    seen = hashlib.sha256()
+    for room in ("amtlib", "app"):
+        for path in sorted((ROOT / room).rglob("*")):
+            if path.suffix in {".py", ".csv", ".flac", ".yaml"} and "server" not in path.parts:
+                seen.update(path.relative_to(ROOT).as_posix().encode() + path.read_bytes())
+    seen.update((ROOT / "docs" / "displays.py").read_bytes())
+    return seen.hexdigest()
+
+
+def executed(path: Path, seen: str) -> Any:
+    """Run a notebook, or take it from the last run if nothing has changed since.
+
+    Raises
+    ------
+    nbclient.exceptions.CellExecutionError
+        If a cell fails.
+    """
+    run = RUNS / f"{path.stem}-{hashlib.sha256(seen.encode() + path.read_bytes()).hexdigest()[:16]}.ipynb"
+    if not run.exists():
+        notebook = nbformat.read(path, as_version=4)
+        notebook.cells.insert(0, nbformat.v4.new_code_cell(_SETUP))
+        os.environ["PYTHONPATH"] = str(ROOT)  # of the kernel, whose folder is that of the notebooks
+        NotebookClient(notebook, timeout=_LONGEST, resources={"metadata": {"path": path.parent}}).execute()
+        del notebook.cells[0]
+        RUNS.mkdir(parents=True, exist_ok=True)
+        for old in RUNS.glob(f"{path.stem}-*.ipynb"):
+            old.unlink()
+        nbformat.write(notebook, run)
+    return nbformat.read(run, as_version=4)
+
+
+class Page:
+    """A page of the site that is being written, and the files beside it.
+
+    Parameters
+    ----------
+    name : str
+        Of the page, and of its files.
+    files : Path
+        Folder of the site's files; figures and sounds go into folders of it.
+    up : str
+        How the page's address leads to that folder.
+    """
+
+    def __init__(self, name: str, files: Path, up: str = "../_static") -> None:
+        self.name, self.files, self.up = name, files, up
+        self.count = 0
+        self.parts: list[str] = []
+
+    def _file(self, folder: str, suffix: str, content: bytes) -> str:
+        self.count += 1
+        path = self.files / folder / f"{self.name}-{self.count:02d}{suffix}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        return f"{self.up}/{folder}/{path.name}"
+
+    def text(self, words: str) -> None:
+        """Add Markdown."""
+        self.parts.append(words)
+
+    def raw(self, markup: str) -> None:
+        """Add HTML."""
+        self.parts.append(f"```{{raw}} html\n{markup}\n```")
+
+    def code(self, source: str) -> None:
+        """Add a cell's code."""
+        self.parts.append(f"````python\n{source}\n````")
+
+    def printed(self, words: str) -> None:
+        """Add what a cell printed."""
+        if words.strip():
+            self.parts.append(f"````{{code-block}} text\n:class: printed\n\n{words.rstrip()}\n````")
+
+    def figure(self, text: str, label: str | None = None) -> None:
+        """Add a figure, given as JSON, that the page draws when it comes into sight."""
+        script = f"addFigure({text});\n".replace("</", "<\\/")
+        item = json.loads(text)
+        label = label or _title(item)
+        source = self._file("figures", ".js", script.encode())
+        height = _height(item)
+        self.raw(
+            f'<div class="figure-of-cell" role="img" aria-label="{html.escape(label, quote=True)}" '
+            f'data-source="{source}" style="min-height: {height}px"></div>'
+        )
+
+    def sound(self, wav: bytes) -> None:
+        """Add a player; the sound is compressed without loss."""
+        samples, rate = soundfile.read(io.BytesIO(wav), dtype="int16")
+        packed = io.BytesIO()
+        soundfile.write(packed, samples, rate, format="FLAC", subtype="PCM_16")
+        source = self._file("sounds", ".flac", packed.getvalue())
+        self.raw(f'<audio controls preload="none" src="{source}"></audio>')
+
+    def markdown(self) -> str:
+        """Return the page."""
+        return "\n\n".join(self.parts) + "\n"
+
+
+def _height(item: dict[str, Any]) -> int:
+    """Return how high a figure will be, so that nothing moves when it is drawn."""
+    found = [value for _, value in _attributes(item["doc"]["roots"], "height") if isinstance(value, int)]
+    return max(found, default=300)
+
+
+def _attributes(node: Any, name: str) -> list[tuple[str, Any]]:
+    if isinstance(node, dict):
+        here = [(name, node["attributes"][name])] if name in node.get("attributes", {}) else []
+        return here + [each for value in node.values() for each in _attributes(value, name)]
+    if isinstance(node, list):
+        return [each for value in node for each in _attributes(value, name)]
+    return []
+
+
+def _title(item: dict[str, Any]) -> str:
+    """Return the title of a figure, for those who cannot see it."""
+    titles = [
+        str(text) for _, text in _attributes(item["doc"]["roots"], "text") if isinstance(text, str) and text
+    ]
+    return "Figure: " + "; ".join(dict.fromkeys(titles)) if titles else "Figure"
+
+
+def page(path: Path, files: Path, seen: str) -> str:
+    """Return the Markdown of a notebook's page, whose figures and sounds are then in `files`."""
+    made = Page(path.stem, files)
+    for cell in executed(path, seen).cells:
+        if cell.cell_type == "markdown":
+            made.text(cell.source)
+            continue
+        made.code(cell.source)
+        for output in cell.outputs:
+            if output.output_type == "stream":
+                made.printed(output.text)
+                continue
+            data = output.data
+            if FIGURE in data:
+                made.figure(data[FIGURE]["item"])
+            elif SOUND in data:
+                made.sound(base64.b64decode(data[SOUND]["wav"]))
+            elif LAB in data:
+                title, slug = html.escape(data[LAB]["title"]), data[LAB]["slug"]
+                made.raw(
+                    f'<p class="lab-link">In JupyterLab the lab <em>{title}</em> stands here, live. Where the labs are '
+                    f'served: <a class="served" href="../../{slug}">open it</a>.</p>'
+                )
+            elif "text/plain" in data:
+                made.printed(data["text/plain"])
+    first, _, rest = made.parts[0].partition("\n")
+    note = (
+        f"*This page is the notebook [`notebooks/{path.name}`](../_static/notebooks/{path.name}), run from top to "
+        "bottom when the site was built.*"
+    )
+    made.parts[0] = f"{first}\n\n{note}\n{rest}"
+    return made.markdown()
+
+
+def titles(paths: list[Path]) -> dict[str, str]:
+    """Return the title of each notebook, by the name of its page."""
+    found = {}
+    for path in paths:
+        (line,) = re.findall(r"^# (.+)$", nbformat.read(path, as_version=4).cells[0].source, re.MULTILINE)
+        found[path.stem] = line
+    return found

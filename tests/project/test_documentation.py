@@ -1,0 +1,169 @@
+"""The documentation: recipes and examples run, links lead somewhere, and the site is served as it was built.
+
+Building the site takes minutes and packages of its own (`make docs`, which holds its links and warnings for errors).
+"""
+
+import ast
+import re
+import shutil
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import tornado.testing
+from tornado.web import Application
+
+from app.landing import DOCUMENTATION
+from app.server import documentation
+from docs import gallery, rooms
+from docs.gallery import ROOT, cooked, kitchen, thumbnail
+from docs.tutorials import Page
+
+PAGES = ROOT / "docs" / "pages"
+PROJECT = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "ARCHITECTURE.md")]
+EXAMPLES = [ROOT / "README.md", PAGES / "quickstart.md", PAGES / "howto" / "levels.md"]
+LONGEST_RECIPE = 30
+
+
+# --- what is read and copied ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", gallery.RECIPES, ids=lambda path: path.stem)
+def test_a_recipe_runs_says_something_and_has_a_picture(path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("default", message="x peaks at")
+        recipe = cooked(path)
+    assert recipe.title
+    assert recipe.words
+    assert recipe.printed.count("\n") == 1
+    assert len(recipe.code.splitlines()) <= LONGEST_RECIPE
+    picture = thumbnail(recipe.figure)
+    assert picture.startswith("<svg")
+    assert re.search(r"<(polyline|image)", picture)
+    assert "nan" not in picture
+
+
+def test_there_are_ten_recipes_and_more() -> None:
+    assert len(gallery.RECIPES) >= 10
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_the_examples_of_a_page_run_as_they_stand(path: Path) -> None:
+    names: dict[str, object] = {}
+    blocks = re.findall(r"^```python\n(.*?)^```", path.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    assert blocks
+    with kitchen() as folder:
+        shutil.copy("speech.flac", "take.wav")  # what a file holds counts, and not how it is called
+        for block in blocks:
+            exec(compile(block, path.name, "exec"), names)
+        made = sorted(each.name for each in folder.iterdir())
+    assert ("room.wav" in made) == ("room.wav" in "".join(blocks))
+
+
+def test_the_quick_start_is_ten_lines_and_no_more() -> None:
+    blocks = re.findall(r"```python\n(.*?)```", (PAGES / "quickstart.md").read_text(), re.DOTALL)
+    statements = [node for block in blocks for node in ast.parse(block).body]
+    assert len([each for each in statements if not isinstance(each, ast.Import | ast.ImportFrom)]) <= 10
+
+
+def links(path: Path) -> Iterator[str]:
+    """Relative links of a page of Markdown, and documents that it names."""
+    text = re.sub(r"```.*?```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    for to in re.findall(r"\]\((?!https?:|mailto:|#)([^)#\s]+)", text):
+        yield to
+    for to in re.findall(r"\{doc\}`(?:[^`<]*<)?([^`>]+)>?`", text):
+        yield f"{to}.md"
+
+
+#: Pages that the build writes, and files that it copies.
+MADE = ("_static/", "contributing.md", "architecture.md", "changes.md", "bibliography.md")
+
+
+@pytest.mark.parametrize(
+    "path", [*PROJECT, *sorted(PAGES.rglob("*.md"))], ids=lambda p: p.relative_to(ROOT).as_posix()
+)
+def test_links_of_a_page_lead_somewhere(path: Path) -> None:
+    known = {f"tutorials/{each.stem}.md" for each in (ROOT / "notebooks").glob("*.ipynb")}
+    known |= {f"gallery/{each.stem}.md" for each in gallery.RECIPES}
+    known |= {f"reference/{room.name}.md" for room in rooms.ROOMS}
+    dead = []
+    for to in links(path):
+        goal = (path.parent / to).resolve()
+        inside = goal.relative_to(PAGES).as_posix() if goal.is_relative_to(PAGES) else ""
+        if not (goal.exists() or inside in known or inside.startswith(MADE)):
+            dead.append(to)
+    assert not dead
+
+
+def test_every_room_of_the_library_has_a_page_with_all_that_it_exports() -> None:
+    told = {module for room in rooms.ROOMS for module in room.modules}
+    packages = {
+        f"amtlib.{path.parent.name}"
+        for path in (ROOT / "amtlib").glob("*/__init__.py")
+        if path.parent.name not in {"tables"}
+    }
+    assert packages <= told
+    page = rooms.page(next(room for room in rooms.ROOMS if room.name == "loudness"))
+    for name in ("Moore2016", "masked_threshold", "iso226_contour"):
+        assert f"amtlib.loudness.{'iso226.' if 'iso' in name else ''}{name}\n" in page
+
+
+def test_a_page_keeps_its_sounds_as_they_were_and_its_figures_apart(tmp_path: Path) -> None:
+    page = Page("made", tmp_path)
+    page.figure('{"doc":{"roots":[{"attributes":{"height":240,"text":"</script>"}}]}}')
+    assert 'data-source="../_static/figures/made-01.js" style="min-height: 240px"' in page.markdown()
+    assert "</script>" not in (tmp_path / "figures" / "made-01.js").read_text()
+
+
+# --- the site under /docs ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    (tmp_path / "tutorials").mkdir()
+    (tmp_path / "index.html").write_text("<h1>The site</h1>")
+    (tmp_path / "tutorials" / "one.html").write_text("<h1>One</h1>")
+    (tmp_path / "sound.flac").write_bytes(b"fLaC")
+    (tmp_path.parent / "secret.txt").write_text("not for everybody")
+    return tmp_path
+
+
+class TestSite(tornado.testing.AsyncHTTPTestCase):
+    """The handler alone; tests/project/test_guard.py has the address among those of the whole server."""
+
+    @pytest.fixture(autouse=True)
+    def _built(self, site: Path) -> None:
+        self.site = site
+
+    def get_app(self) -> Application:
+        return Application(documentation.routes(self.site))
+
+    def test_the_address_without_a_slash_leads_to_that_with_one(self) -> None:
+        answer = self.fetch("/docs", follow_redirects=False)
+        assert (answer.code, answer.headers["Location"]) == (302, "/docs/")
+
+    def test_a_page_runs_scripts_and_plays_sounds_of_the_site_alone(self) -> None:
+        answer = self.fetch("/docs/")
+        assert "The site" in answer.body.decode()
+        rules = dict(rule.split(" ", 1) for rule in answer.headers["Content-Security-Policy"].split("; "))
+        assert (rules["default-src"], rules["script-src"], rules["media-src"]) == (
+            "'none'",
+            "'self'",
+            "'self'",
+        )
+
+    def test_files_say_what_they_are(self) -> None:
+        assert self.fetch("/docs/tutorials/one.html").headers["Content-Type"] == "text/html; charset=UTF-8"
+        assert self.fetch("/docs/sound.flac").headers["Content-Type"] == "audio/flac"
+        assert self.fetch("/docs/sound.flac", method="HEAD").headers["Content-Length"] == "4"
+
+    def test_what_is_not_there_or_lies_elsewhere_is_not_sent(self) -> None:
+        assert self.fetch("/docs/none.html").code == 404
+        for path in ("/docs/../secret.txt", "/docs/%2e%2e/secret.txt", "/docs//etc/passwd"):
+            assert self.fetch(path).code in {403, 404}
+
+
+def test_without_a_built_site_there_is_no_such_address(tmp_path: Path) -> None:
+    assert documentation.routes(tmp_path) == []
+    assert DOCUMENTATION == ROOT / "docs" / "_build" / "html"
