@@ -34,8 +34,8 @@ _LATEST = 0.1
 # Good enough: times (share) and levels (dB); most of the energy of a band that the direct sound may have.
 _TIMES, _LEVELS, _DIRECT = 0.004, 0.05, 0.85
 _CORRECTION, _NEAR = 0.9, 1.0
-# Rounds that begin with the balance of two slopes.
-_BALANCED = 2
+# Rounds that begin with the balance of two slopes; corrections that are made however late it is.
+_BALANCED, _LEAST_ROUNDS = 2, 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -254,7 +254,7 @@ class Calibration:
         rounds : int
             At most.
         until : float
-            No round begins that would end after this, s of :func:`time.monotonic`.
+            No round begins that would end after this, s of :func:`time.monotonic`, but for the first two.
         tone : bool
             False: decay times alone are corrected; levels, direct sound and pre-delay stay.
 
@@ -271,7 +271,7 @@ class Calibration:
         best, kept, kept_octaves, longest = math.inf, dict(self.__dict__), target, 0.0
         for index in range(rounds + 1):
             began = time.monotonic()
-            if index and began + longest > until:
+            if index > _LEAST_ROUNDS and began + longest > until:
                 break
             if target.slopes is not None and index < _BALANCED:
                 self.balance(target.ratio - self.measured(target, balance=True).ratio)

@@ -95,8 +95,8 @@ def fit_room(
     max_steps : int
         Steps of training at most; 0 for none.
     time_budget : float
-        Seconds that the whole fit may take: training has what measuring and correcting leave. A first network is made
-        and measured however little it is.
+        Seconds that the whole fit may take: training has what measuring and correcting leave. A first network is made,
+        corrected twice and measured however little it is.
     lr : float
         Learning rate.
     trainable : Trainable, optional
@@ -397,7 +397,7 @@ def _trained(
 
 
 def _default_loss(outputs: int) -> Loss:
-    """Energy decay by octave; for two ears also levels by ERB, and coherence: .05 of it weighs like .5 dB of decay."""
+    """Decay by octave; for two ears also levels by ERB, and coherence: .05 of it weighs like .5 dB of decay."""
     if outputs != 2:
         return MatchEnergyDecay()
     return MatchEnergyDecay() + 0.3 * MatchExcitation() + 200.0 * MatchCoherence()
