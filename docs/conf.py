@@ -65,7 +65,7 @@ def _home(
     """Lead a name such as `amtlib.Moore2016` to the page where the same object stands under its room's name."""
     target = node.get("reftarget", "")
     module, _, name = target.rpartition(".")
-    if node.get("refdomain") != "py" or not name:
+    if node.get("refdomain") != "py" or not module or not name:
         return None
     try:
         wanted = getattr(importlib.import_module(module), name)

@@ -50,7 +50,10 @@ def executed(path: Path, seen: str) -> Any:
         notebook = nbformat.read(path, as_version=4)
         notebook.cells.insert(0, nbformat.v4.new_code_cell(_SETUP))
         os.environ["PYTHONPATH"] = str(ROOT)  # of the kernel, whose folder is that of the notebooks
-        NotebookClient(notebook, timeout=_LONGEST, resources={"metadata": {"path": path.parent}}).execute()
+        where = {"metadata": {"path": path.parent}}
+        NotebookClient(
+            notebook, timeout=_LONGEST, resources=where, extra_arguments=["--log-level=ERROR"]
+        ).execute()
         del notebook.cells[0]
         RUNS.mkdir(parents=True, exist_ok=True)
         for old in RUNS.glob(f"{path.stem}-*.ipynb"):

@@ -168,17 +168,14 @@ def masked_threshold(
         return torch.log10(change.clamp_min(_LEAST_CHANGE) / just_noticeable)
 
     # A tone that lies this far below the sound raises the excitation at its own place by just so much.
-    below = 10.0 * math.log10(10.0 ** (just_noticeable / 10.0) - 1.0)
+    below = just_noticeable + 10.0 * math.log10(-math.expm1(-just_noticeable * math.log(10.0) / 10.0))
     over = 10.0 * torch.log10(alone) - model.specific.threshold_db.double().cpu()
-    places = fc2erb(tones), model.erb_numbers.double().cpu()
-    found = floor + torch.from_numpy(np.interp(*(each.numpy() for each in (*places, over)))).add(
-        below
-    ).clamp_min(0.0)
+    at_tones = np.interp(fc2erb(tones).numpy(), model.erb_numbers.double().cpu().numpy(), over.numpy())
+    found = floor + (torch.from_numpy(at_tones) + below).clamp_min(0.0)
     found = found.clamp(_LOWEST, _HIGHEST)
     change = beyond(torch.arange(len(tones)))
-    masked = torch.nonzero(
-        (found > floor) | (change < 0.0)
-    ).flatten()  # the others are heard as soon as in quiet
+    # the others are heard as soon as in quiet
+    masked = torch.nonzero((found > floor) | (change < 0.0)).flatten()
     change, slope = change[masked], torch.full((len(masked),), _SMALL, dtype=torch.float64)
     for _ in range(_ROUNDS):
         before = found[masked]

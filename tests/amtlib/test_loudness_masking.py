@@ -75,7 +75,7 @@ def test_a_tone_that_nothing_makes_heard_has_no_threshold() -> None:
         (
             ([500.0], [60.0, 50.0], [1000.0]),
             {},
-            "freqs, levels, probes and probe_levels have 1, 2, 1 and 1 values",
+            "freqs has 1 values and levels 2; give a level for each frequency",
         ),
         (([500.0], [60.0], [5.0]), {}, "probes hold 5.0 Hz; give 10 to 16000 Hz"),
         (

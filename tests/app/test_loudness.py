@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from amtlib import Moore2016
+from amtlib.loudness import pattern_change
 from app.figures import next_step
 from app.labs.loudness import experiments, steady
 from app.labs.loudness.chain_figures import area_of
@@ -654,12 +655,11 @@ def test_a_tone_at_its_masked_threshold_changes_the_pattern_of_the_noise_by_one_
     lab.update({"v.view": "masking", "v.centre": centre, "v.width": width, "v.level": level})
     found, model = lab.masking, lab.model(ears="both")
     noise = steady.masker(lab.display)
-    alone = experiments.power(model, noise)
     masked = found.masked > found.quiet
     assert masked.sum() > 10
 
     def change(levels: Any) -> Any:
-        return experiments.change_of_pattern(model, noise, alone, found.frequencies, levels)
+        return pattern_change(model, noise.frequencies, noise.levels, found.frequencies, levels)
 
     assert (change(found.masked - 0.1)[masked] < 1).all()
     assert (change(found.masked + 0.1) > 1).all()

@@ -75,7 +75,7 @@ export async function resultScreen(page, offer, state) {
         const found = await ask({type: "same", run, ear: "NH"})
         if (!same.isConnected) return
         if (found.html) {
-          same.replaceChildren(pictureOf(found.html, "heard"))
+          same.replaceChildren(pictureOf(found.html, "same-trials"))
           return
         }
         await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
