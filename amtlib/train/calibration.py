@@ -216,7 +216,8 @@ class Calibration:
 
     def build(self) -> FDNBuild:
         """Return the network as it now is; raises ValueError where no filters have these times."""
-        mean = self.gains.mean(axis=0)
+        # half-way between the loudest and the softest octave, so that the equaliser has to do as little as it can
+        middle = 0.5 * (self.gains.max(axis=0) + self.gains.min(axis=0))
         each = [
             dict(zip(self.centres.tolist(), times, strict=True))
             for times in self.times.reshape(len(self.centres), -1).T.tolist()
@@ -224,9 +225,9 @@ class Calibration:
         core = with_decay(self.core, each[0] if len(each) == 1 else each)
         return replace(
             core,
-            C=core.C * 10.0 ** (mean / 20.0)[:, None],
+            C=core.C * 10.0 ** (middle / 20.0)[:, None],
             D=self.direct,
-            post_eq=graphic_equaliser(self.gains - mean, self.centres, core.fs),
+            post_eq=graphic_equaliser(self.gains - middle, self.centres, core.fs),
             pre_delay=self.pre_delay,
         )
 
