@@ -7,7 +7,7 @@ sounds. What goes in as (T,) comes out without a batch axis, (B, T) with B in fr
 import importlib
 from types import ModuleType
 
-from amtlib import ears, filterbanks, loudness, lti, perception, scales
+from amtlib import ears, filterbanks, hearing_loss, loudness, lti, perception, scales
 from amtlib.ears import HeadphoneFilter, MiddleEarFilter, OuterMiddleEarFilter, fit_drnl
 from amtlib.filterbanks import (
     DRNLFilterbank,
@@ -19,6 +19,7 @@ from amtlib.filterbanks import (
     Moore2016Spectrum,
     MultiResolutionFFT,
 )
+from amtlib.hearing_loss import HearingLoss, LoudnessRecruitment, SpectralSmearing
 from amtlib.loudness import (
     BinauralInhibition,
     Glasberg2002,
@@ -73,12 +74,14 @@ __all__ = [
     "GammatoneFilterbank",
     "Glasberg2002",
     "HeadphoneFilter",
+    "HearingLoss",
     "IHCEnvelope",
     "IHCPaulick2024",
     "Jepsen2008",
     "King2019",
     "King2019ModulationFilterbank",
     "LoudnessIntegration",
+    "LoudnessRecruitment",
     "MiddleEarFilter",
     "ModulationFilterbank",
     "Moore2016",
@@ -95,6 +98,7 @@ __all__ = [
     "PowerCompression",
     "SpatialSmoothing",
     "SpecificLoudness",
+    "SpectralSmearing",
     "__version__",
     "audfiltbw",
     "ears",
@@ -107,6 +111,7 @@ __all__ = [
     "fc2place",
     "filterbanks",
     "fit_drnl",
+    "hearing_loss",
     "loudness",
     "lti",
     "perception",

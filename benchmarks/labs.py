@@ -76,6 +76,20 @@ LABS = {
         "open_s": 0.2,
         "bytes": 300_000,
     },
+    "perception": {
+        # 0.5 s and 30 channels, as it opens.
+        "moves": {
+            "Level": (0.4, 0.7),
+            "Hair cells: cut-off": (0.4, 0.8),
+            "Time constants, all": (0.3, 0.7),
+            "Modulation filters: Q": (0.2, 0.7),
+            "Moment": (0.05, 0.2),
+        },
+        "latency_ms": 200.0,
+        "cpu_ms": 60.0,
+        "open_s": 0.2,
+        "bytes": 300_000,
+    },
     "loudness": {
         # A tone of 0.5 s, as it opens.
         "moves": {

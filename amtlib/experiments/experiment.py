@@ -81,7 +81,8 @@ class Experiment(ABC):
     """
     A forced-choice experiment: intervals of one length, one of which has the target.
 
-    Derive from it as a frozen dataclass: give `name`, `title` and `question`, a `variable`, and :meth:`sound`.
+    Derive from it as a frozen dataclass: give `name`, `title` and `question`, a `variable`, and :meth:`sound`. Settings
+    named in `tones` and `ramps` are held against the sampling rate and the lengths of sounds.
 
     Parameters
     ----------

@@ -118,8 +118,8 @@ def two_slopes_of(
     t, wanted, length = at / rate, level[at], len(level) / rate
 
     def curve(log_power: Any, log_time: Any) -> Array:
-        decay = _SIXTY_DB / np.exp(log_time)
-        return np.asarray(np.exp(log_power) / decay * (np.exp(-decay * t) - np.exp(-decay * length)))
+        decay = _SIXTY_DB / _exp(log_time)
+        return np.asarray(_exp(log_power) / decay * (np.exp(-decay * t) - np.exp(-decay * length)))
 
     def off(x: Array) -> Array:
         both = curve(x[0], x[1]) + curve(x[0] + (x[3] if ratio is None else known), x[2])
@@ -144,11 +144,16 @@ def two_slopes_of(
         if best is None or found.cost < best.cost:
             best = found
     assert best is not None
-    fast, slow = math.exp(best.x[1]), math.exp(best.x[2])
+    fast, slow = float(_exp(best.x[1])), float(_exp(best.x[2]))
     balance = (best.x[3] if ratio is None else known) * 10.0 / math.log(10.0)
     if ratio is None and slow < fast:
         fast, slow, balance = slow, fast, -balance
     return TwoSlopes(fast, slow, float(balance), math.sqrt(float(np.mean(np.square(best.fun)))), single)
+
+
+def _exp(x: Any) -> Any:
+    """Exponential of numbers on their way to a fit, none of which is too large for it."""
+    return np.exp(np.clip(x, -20.0, 20.0))
 
 
 def _times(t: Array, level: Array, part: slice) -> float:

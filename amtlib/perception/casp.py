@@ -147,24 +147,24 @@ class _CASP(PerceptionModel):
             self.fs_internal, centre, "jepsen2008", learnable=learnable, dtype=dtype
         )
 
-    def _cells(self, moved: Tensor) -> Tensor:
-        raise NotImplementedError
+    def basilar_membrane(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what comes out of the middle ear, and the velocities of the channels."""
+        ear = self.middle_ear(self.headphone(x))
+        return ear, self.drnl(ear)
 
     def _cell_stages(self) -> list[Stage]:
-        raise NotImplementedError
+        return [self.hair_cells.stream()]
 
-    adaptation: AdaptLoop
+    def internal(self, adapted: Tensor) -> Tensor:
+        """Return the internal representation, at a quarter of the sampling rate."""
+        return super().internal(self.downsampling(adapted))
 
     def _run(self, x: Tensor) -> PerceptionStages:
         if x.shape[-1] < _FACTOR:
             raise ValueError(
                 f"x has {x.shape[-1]} samples, and the internal representation one for every {_FACTOR}; give more"
             )
-        ear = self.middle_ear(self.headphone(x))
-        moved = self.drnl(ear)
-        cells = self._cells(moved)
-        adapted = self.adaptation(cells)
-        return PerceptionStages(ear, moved, cells, adapted, self.modulation(self.downsampling(adapted)))
+        return super()._run(x)
 
     def _stages(self, lead: tuple[int, ...]) -> list[Stage]:
         front = (one_channel(self.headphone), one_channel(self.middle_ear), self.drnl.stream(lead))
@@ -244,13 +244,6 @@ class Paulick2024(_CASP):
         levels = paulick2024_minlvl(self._built["fc"])
         self.adaptation = AdaptLoop(fs, "paulick2024", minlvl=levels, learnable=learnable, dtype=dtype)
 
-    def _cells(self, moved: Tensor) -> Tensor:
-        potential: Tensor = self.hair_cells(moved)
-        return potential
-
-    def _cell_stages(self) -> list[Stage]:
-        return [self.hair_cells.stream()]
-
 
 class Jepsen2008(_CASP):
     """
@@ -311,11 +304,12 @@ class Jepsen2008(_CASP):
         self.hair_cells = IHCEnvelope(fs, "relanoiborra2019", learnable=learnable, dtype=dtype)
         self.adaptation = AdaptLoop(fs, "jepsen2008", learnable=learnable, dtype=dtype)
 
-    def _cells(self, moved: Tensor) -> Tensor:
-        return self._nerve(self.hair_cells(moved))
+    def hair_cell(self, moved: Tensor) -> Tensor:
+        """Return the hair cells' output, raised by 50 dB and squared."""
+        return self._nerve(super().hair_cell(moved))
 
     def _nerve(self, followed: Tensor) -> Tensor:
         return (followed * _NERVE_GAIN).square()
 
     def _cell_stages(self) -> list[Stage]:
-        return [self.hair_cells.stream(), Step(self._nerve)]
+        return [*super()._cell_stages(), Step(self._nerve)]

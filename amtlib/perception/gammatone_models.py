@@ -20,13 +20,7 @@ from amtlib.perception.king_modulation import King2019ModulationFilterbank
 from amtlib.perception.memory import RecursionStream
 from amtlib.perception.model_stream import Early, Late, Stage, Step
 from amtlib.perception.modulation import ModulationFilterbank
-from amtlib.perception.stages import (
-    PerceptionModel,
-    PerceptionStages,
-    given_channels,
-    one_channel,
-    one_erb_apart,
-)
+from amtlib.perception.stages import PerceptionModel, given_channels, one_channel, one_erb_apart
 from amtlib.scales import erb2fc, fc2erb
 
 #: Adaptation loops take 100 dB SPL as a root mean square of 1, which 94 dB SPL are in Pa
@@ -108,11 +102,9 @@ class Dau1997(PerceptionModel):
         self.adaptation = AdaptLoop(fs, "dau1997", learnable=learnable, dtype=dtype)
         self.modulation = ModulationFilterbank(fs, centre, "jepsen2008", learnable=learnable, dtype=dtype)
 
-    def _run(self, x: Tensor) -> PerceptionStages:
-        moved = self.gammatone(0.5 * x)
-        cells = self.hair_cells(moved)
-        adapted = self.adaptation(cells)
-        return PerceptionStages(None, moved, cells, adapted, self.modulation(adapted))
+    def basilar_membrane(self, x: Tensor) -> tuple[None, Tensor]:
+        """Return the channels of the halved pressure."""
+        return None, self.gammatone(0.5 * x)
 
     def _stages(self, lead: tuple[int, ...]) -> list[Stage]:
         behind = (self.hair_cells.stream(), self.adaptation.stream(), self.modulation.stream())
@@ -183,14 +175,12 @@ class Osses2021(PerceptionModel):
         self.adaptation = AdaptLoop(fs, "osses2021", learnable=learnable, dtype=dtype)
         self.modulation = ModulationFilterbank(fs, centre, "jepsen2008", learnable=learnable, dtype=dtype)
 
-    def _run(self, x: Tensor) -> PerceptionStages:
+    def basilar_membrane(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what comes out of the ear, and the channels."""
         ear = x * self._ear_gain
         for part in (self.headphone, self.middle_ear):
             ear = part(torch.nn.functional.pad(ear, (0, _TAKEN_OFF)))[..., _TAKEN_OFF:]
-        moved = self.gammatone(ear)
-        cells = self.hair_cells(moved)
-        adapted = self.adaptation(cells)
-        return PerceptionStages(ear, moved, cells, adapted, self.modulation(adapted))
+        return ear, self.gammatone(ear)
 
     def _stages(self, lead: tuple[int, ...]) -> list[Stage]:
         ear = (Early(one_channel(part), _TAKEN_OFF) for part in (self.headphone, self.middle_ear))
@@ -292,14 +282,17 @@ class King2019(PerceptionModel):
         resampled: Tensor = torch.fft.irfft(spectrum, n=wanted) * (wanted / total)
         return resampled
 
-    def _run(self, x: Tensor) -> PerceptionStages:
-        moved = self.compression(self.gammatone(x))
-        cells = self.hair_cells(moved)
-        adapted = self._high_pass(cells, None)[0]
-        return PerceptionStages(None, moved, cells, adapted, self._sorted(adapted))
+    def basilar_membrane(self, x: Tensor) -> tuple[None, Tensor]:
+        """Return the compressed channels."""
+        return None, self.compression(self.gammatone(x))
 
-    def _sorted(self, adapted: Tensor) -> Tensor:
-        return self._resampled(self.modulation(adapted))
+    def adapted(self, cells: Tensor) -> Tensor:
+        """Return what the high-pass filter leaves, which stands for adaptation."""
+        return self._high_pass(cells, None)[0]
+
+    def internal(self, adapted: Tensor) -> Tensor:
+        """Return the internal representation, at 16 kHz."""
+        return self._resampled(super().internal(adapted))
 
     def _stages(self, lead: tuple[int, ...]) -> list[Stage]:
         compressed = (self.gammatone.stream(lead), Step(lambda x: self.compression(x) if x.numel() else x))
@@ -308,5 +301,5 @@ class King2019(PerceptionModel):
             *compressed,
             self.hair_cells.stream(),
             high_pass,
-            Late(self._sorted, self.modulation.num_bands),
+            Late(self.internal, self.modulation.num_bands),
         ]

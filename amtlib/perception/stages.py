@@ -97,8 +97,58 @@ class PerceptionModel(RealModule):
         self.num_channels = len(fc)
         self.fs_internal = self.fs
 
-    def _run(self, x: Tensor) -> PerceptionStages:
+    def basilar_membrane(self, x: Tensor) -> tuple[Tensor | None, Tensor]:
+        """
+        Compute the motion of the channels: the first of the steps that `forward` takes.
+
+        For those who change only what comes later, and keep what comes before. None of the steps checks its input.
+
+        Parameters
+        ----------
+        x : Tensor, shape (..., T)
+            Pressure in Pa, in the model's dtype.
+
+        Returns
+        -------
+        ear : Tensor, shape (..., T), or None
+            Behind outer and middle ear; None where the model has none.
+        moved : Tensor, shape (..., F, T)
+            Motion of each channel. Differentiable, both.
+
+        See Also
+        --------
+        hair_cell, adapted, internal : the steps that follow.
+
+        Examples
+        --------
+        >>> from amtlib import Dau1997
+        >>> model = Dau1997(16000, 500.0, 2000.0)
+        >>> _, moved = model.basilar_membrane(torch.zeros(400))
+        >>> model.internal(model.adapted(model.hair_cell(moved))).shape
+        torch.Size([11, 10, 400])
+        """
         raise NotImplementedError
+
+    def hair_cell(self, moved: Tensor) -> Tensor:
+        """Return what hair cells make of the channels' motion, of the same shape (..., F, T). Differentiable."""
+        followed: Tensor = self.hair_cells(moved)
+        return followed
+
+    def adapted(self, cells: Tensor) -> Tensor:
+        """Return what adaptation leaves of the hair cells' output, of the same shape (..., F, T). Differentiable."""
+        left: Tensor = self.adaptation(cells)
+        return left
+
+    def internal(self, adapted: Tensor) -> Tensor:
+        """Return the internal representation, shape (..., F, M, S), of adapted channels. Differentiable."""
+        found: Tensor = self.modulation(adapted)
+        return found
+
+    def _run(self, x: Tensor) -> PerceptionStages:
+        ear, moved = self.basilar_membrane(x)
+        cells = self.hair_cell(moved)
+        adapted = self.adapted(cells)
+        return PerceptionStages(ear, moved, cells, adapted, self.internal(adapted))
 
     def _stages(self, lead: tuple[int, ...]) -> list[Stage]:
         """Return the stages of a stream of sounds of a leading shape."""

@@ -34,8 +34,8 @@ _LATEST = 0.1
 # Good enough: times (share) and levels (dB); most of the energy of a band that the direct sound may have.
 _TIMES, _LEVELS, _DIRECT = 0.004, 0.05, 0.85
 _CORRECTION, _NEAR = 0.9, 1.0
-# Rounds that begin with the balance of two slopes.
-_BALANCED = 2
+# Rounds that begin with the balance of two slopes; corrections that are made however late it is.
+_BALANCED, _LEAST_ROUNDS = 2, 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -216,7 +216,8 @@ class Calibration:
 
     def build(self) -> FDNBuild:
         """Return the network as it now is; raises ValueError where no filters have these times."""
-        mean = self.gains.mean(axis=0)
+        # half-way between the loudest and the softest octave, so that the equaliser has to do as little as it can
+        middle = 0.5 * (self.gains.max(axis=0) + self.gains.min(axis=0))
         each = [
             dict(zip(self.centres.tolist(), times, strict=True))
             for times in self.times.reshape(len(self.centres), -1).T.tolist()
@@ -224,9 +225,9 @@ class Calibration:
         core = with_decay(self.core, each[0] if len(each) == 1 else each)
         return replace(
             core,
-            C=core.C * 10.0 ** (mean / 20.0)[:, None],
+            C=core.C * 10.0 ** (middle / 20.0)[:, None],
             D=self.direct,
-            post_eq=graphic_equaliser(self.gains - mean, self.centres, core.fs),
+            post_eq=graphic_equaliser(self.gains - middle, self.centres, core.fs),
             pre_delay=self.pre_delay,
         )
 
@@ -254,7 +255,7 @@ class Calibration:
         rounds : int
             At most.
         until : float
-            No round begins that would end after this, s of :func:`time.monotonic`.
+            No round begins that would end after this, s of :func:`time.monotonic`, but for the first two.
         tone : bool
             False: decay times alone are corrected; levels, direct sound and pre-delay stay.
 
@@ -271,7 +272,7 @@ class Calibration:
         best, kept, kept_octaves, longest = math.inf, dict(self.__dict__), target, 0.0
         for index in range(rounds + 1):
             began = time.monotonic()
-            if index and began + longest > until:
+            if index > _LEAST_ROUNDS and began + longest > until:
                 break
             if target.slopes is not None and index < _BALANCED:
                 self.balance(target.ratio - self.measured(target, balance=True).ratio)

@@ -47,6 +47,8 @@ _DELAYS, _OF_DECAY, _DIRECT = (0.005, 0.040), 0.25, 0.002
 # Share of the time that corrections before training may have, s that training is begun for, and rounds of corrections
 # that time is left for after it.
 _SHARE, _LEAST, _AGAIN = 0.5, 1.0, 3
+# Levels of an output equaliser that trains may be so far apart, dB.
+_TRAINED_SPAN = 72.0
 # Share of the steps of a stereo response before the corrections.
 _FIRST = 0.6
 # Share of the steps, or of their time, after which they get smaller, and by how much.
@@ -95,8 +97,8 @@ def fit_room(
     max_steps : int
         Steps of training at most; 0 for none.
     time_budget : float
-        Seconds that the whole fit may take: training has what measuring and correcting leave. A first network is made
-        and measured however little it is.
+        Seconds that the whole fit may take: training has what measuring and correcting leave. A first network is made,
+        corrected twice and measured however little it is.
     lr : float
         Learning rate.
     trainable : Trainable, optional
@@ -199,6 +201,9 @@ def fit_room(
         late = until - (_AGAIN + 2 if ears else _AGAIN) * one  # measured and corrected again after training
         if steps and late > now + _LEAST:
             learns = trainable or Trainable(decay=True, post_eq=True)
+            if learns.post_eq and float(np.ptp(start.gains, axis=0).max()) > _TRAINED_SPAN:
+                learns = replace(learns, post_eq=False)
+                problems.append("The output equaliser did not train: its octaves are too far apart in level.")
             after = 0.7 if ears else 0.8
             first = round(_FIRST * steps) if ears else steps
             middle = now + (_FIRST if ears else 1.0) * (late - now)
@@ -397,7 +402,7 @@ def _trained(
 
 
 def _default_loss(outputs: int) -> Loss:
-    """Energy decay by octave; for two ears also levels by ERB, and coherence: .05 of it weighs like .5 dB of decay."""
+    """Decay by octave; for two ears also levels by ERB, and coherence: .05 of it weighs like .5 dB of decay."""
     if outputs != 2:
         return MatchEnergyDecay()
     return MatchEnergyDecay() + 0.3 * MatchExcitation() + 200.0 * MatchCoherence()

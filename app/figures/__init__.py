@@ -12,7 +12,7 @@ from app.figures.axes import (
 )
 from app.figures.decimation import COLUMNS, cells, envelope_outline, peak_columns
 from app.figures.figure import Figure
-from app.figures.film import Film
+from app.figures.film import Film, Moments
 from app.figures.layers import (
     Area,
     Bars,
@@ -48,6 +48,7 @@ __all__ = [
     "Layer",
     "Lines",
     "LiveFigures",
+    "Moments",
     "Points",
     "Rising",
     "Stems",

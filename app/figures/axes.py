@@ -19,6 +19,9 @@ Array = NDArray[Any]
 Limits = tuple[float, float]
 
 _PER_SECOND = {"s": 1.0, "ms": 1000.0}
+#: Rates up to here are equally far apart on the scale of modulation, Hz; above, the same ratio is as far.
+_EVEN, _STEP, _RATIO = 10.0, 5.0, 5.0 / 3.0
+MODULATIONS = (0, 5, 10, 20, 50, 100, 200, 500, 1000)
 OCTAVES = (31.25, 63, 125, 250, 500, 1000, 2000, 4000, 8000, 16000)
 
 
@@ -30,6 +33,20 @@ def erb_number(frequency: Array | Sequence[float] | float) -> Array:
 def place_number(frequency: Array | Sequence[float] | float) -> Array:
     """Return where frequencies in Hz have their places in the cochlea, mm from the stapes."""
     return scales.fc2place(torch.from_numpy(np.asarray(frequency, dtype=float).copy())).numpy()
+
+
+def modulation_number(rate: Array | Sequence[float] | float) -> Array:
+    """
+    Return where rates of modulation in Hz lie on the ladder of modulation filters of Dau et al. (1997).
+
+    Examples
+    --------
+    >>> modulation_number([0.0, 5.0, 10.0, 10.0 * 5 / 3]).round(9)
+    array([0., 1., 2., 3.])
+    """
+    hertz = np.asarray(rate, dtype=float)
+    above = np.log(np.maximum(hertz, _EVEN) / _EVEN) / math.log(_RATIO)
+    return np.asarray(np.minimum(hertz, _EVEN) / _STEP + above)
 
 
 def frequency_ticks(octaves: Sequence[float] = OCTAVES) -> list[tuple[float, str]]:
@@ -112,9 +129,9 @@ class Axis:
         What is measured, and in what.
     limits : tuple of float, Rising or callable
         Lowest and highest value, in the axis' unit; or what gives them when called with what the figure reads from.
-    scale : {"linear", "log", "erb", "place", "names"}
+    scale : {"linear", "log", "erb", "place", "modulation", "names"}
         ``"erb"``: values are in Hz, drawn equally far apart in ERB; ``"place"``: in Hz, drawn at their places in the
-        cochlea. ``"names"``: values are words.
+        cochlea; ``"modulation"``: in Hz, drawn on the ladder of modulation filters. ``"names"``: values are words.
     ticks : sequence or callable, optional
         Values that get a tick; or what gives them. On frequency axes they are octaves where none are given.
     tick_label : callable, optional
@@ -149,9 +166,10 @@ class Axis:
     sounds: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.scale not in {"linear", "log", "erb", "place", "names"}:
+        if self.scale not in {"linear", "log", "erb", "place", "modulation", "names"}:
             raise ValueError(
-                f"Axis {self.name} has scale {self.scale!r}; choose linear, log, erb, place or names."
+                f"Axis {self.name} has scale {self.scale!r}; choose linear, log, erb, place, modulation or "
+                "names."
             )
         if self.sounds and (self.unit not in _PER_SECOND or self.scale != "linear"):
             raise ValueError(
@@ -177,6 +195,8 @@ class Axis:
         """Return where values of this axis lie on it."""
         if self.scale == "names":
             return np.asarray(values, dtype=object)
+        if self.scale == "modulation":
+            return modulation_number(values)
         if self.scale == "place":
             return place_number(values)
         return erb_number(values) if self.scale == "erb" else np.asarray(values, dtype=float)
@@ -204,8 +224,8 @@ class Axis:
             if self.scale == "log" and isinstance(self.limits, tuple):
                 ticks = decades(*self.limits)  # Bokeh would write them as powers of ten
                 return [(tick, f"{tick:.10g}") for tick in ticks]
-            if self.scale not in ("erb", "place"):
+            if self.scale not in ("erb", "place", "modulation"):
                 return None
-            ticks = OCTAVES
+            ticks = MODULATIONS if self.scale == "modulation" else OCTAVES
         names = self.tick_label or (frequency_label if self.unit == "Hz" else "{:.3g}".format)
         return [(place, names(tick)) for place, tick in zip(self.place(ticks).tolist(), ticks, strict=True)]

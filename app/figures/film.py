@@ -1,17 +1,17 @@
-"""A curve that moves, slowed down, when it is played: all of its frames travel once, and the browser draws them.
+"""What moves in a page: a curve that is played slowed down, and a picture that goes along with a sound.
 
-Not playing: see page/js/film.js.
+All frames travel once, and the browser draws them. Not drawing: see page/js/film.js and page/js/moments.js.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import holoviews as hv
 import numpy as np
 
-from app.figures.axes import Array, Axis
-from app.figures.layers import Curve
+from app.figures.axes import Array, Axis, Limits
+from app.figures.layers import Curve, Image
 from app.figures.wire import packed
 
 
@@ -72,4 +72,40 @@ class Film(Curve):
             "called": self.called,
             "switch": list(self.switch),
             "slower": list(self.slower),
+        }
+
+
+@dataclass(frozen=True)
+class Moments(Image):
+    """Coloured cells that go along with a sound: while it plays they show the moment that is heard.
+
+    Parameters
+    ----------
+    frames : callable
+        Takes what the figure reads from; returns the rows of all moments, shape ``(K, N, B)``, which of the B columns
+        each of the picture's M columns shows, the moments' distance in s, and the number of the one that `values`
+        returns.
+    sounds : tuple of str
+        Keys of the sounds that it goes along with.
+    """
+
+    frames: Callable[[Any], tuple[Array, Array, float, int]] = lambda state: (
+        np.zeros((1, 0, 0)),
+        np.zeros(0),
+        1.0,
+        0,
+    )
+    sounds: tuple[str, ...] = ()
+
+    def film(self, state: Any, between: Limits) -> dict[str, Any]:
+        """Return all moments as they travel: one byte a value, with what puts them together."""
+        rows, columns, step, still = self.frames(state)
+        flat = rows.reshape(len(rows), -1)
+        return {
+            "column": "image",
+            "start": 0.0,
+            "step": step,
+            "columns": np.asarray(columns, dtype=np.int32),
+            "still": still,
+            **packed(flat, *between),
         }

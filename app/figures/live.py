@@ -15,7 +15,7 @@ from bokeh.document import Document
 
 from app.figures.axes import Rising
 from app.figures.figure import Figure, beside, leave_room_for_colours
-from app.figures.film import Film
+from app.figures.film import Film, Moments
 from app.figures.layers import Image
 from app.figures.wire import Scene
 
@@ -79,6 +79,15 @@ class FigureSet(Mapping[str, Figure]):
             for figure in self.values()
             for layer in figure.layers
             if isinstance(layer, Film)
+        ]
+
+    def moments(self) -> list[dict[str, Any]]:
+        """Return the pictures that go along with sounds, as `app.page.protocol.MomentsContent`."""
+        return [
+            {"source": f"{figure.name}/{layer.name}", "sounds": list(layer.sounds)}
+            for figure in self.values()
+            for layer in figure.layers
+            if isinstance(layer, Moments)
         ]
 
     def axes(self) -> dict[str, dict[str, Any]]:
@@ -186,6 +195,8 @@ class LiveFigures:
             if isinstance(layer, Image):
                 between = layer.between(state)
                 put(scene.data, source, **layer.coloured(values, x, y, between))
+                if isinstance(layer, Moments):
+                    put(scene.film, source, **layer.film(state, between))
                 if callable(layer.colours):
                     put(scene.set, f"{source}-colours", low=between[0], high=between[1])
             else:

@@ -91,24 +91,30 @@ class Condition:
         return each.intervals * interval + (each.intervals - 1) * each.pause
 
     def settings(self) -> list[dict[str, Any]]:
-        """Return the experiment's settings for a form: key, label, unit, range or choices, and value."""
-        shown = []
-        for each in fields(self.experiment):
-            if each.name in _FIXED:
-                continue
-            value, about = getattr(self.experiment, each.name), each.metadata
-            entry = {"key": f"x.{each.name}", "label": about["doc"], "value": value}
-            if "choices" in about:
-                entry["choices"] = list(about["choices"])
-            else:
-                high = min(about["high"], LOUDEST) if about.get("unit") == "dB SPL" else about["high"]
-                entry |= {
-                    "low": about["low"],
-                    "high": high,
-                    "unit": about.get("unit", ""),
-                    "whole": bool(about.get("whole")),
-                }
-            shown.append(entry)
+        """Return all settings for a form: key, label, unit, range or choices, and value."""
+        shown: list[dict[str, Any]] = []
+        owners: dict[str, Any] = {"x": self.experiment, "p": self.procedure}
+        for prefix, owner in owners.items():
+            for each in fields(owner):
+                about, entry = (
+                    each.metadata,
+                    {"key": f"{prefix}.{each.name}", "value": getattr(owner, each.name)},
+                )
+                if each.name in _FIXED or not about:
+                    continue
+                if "choices" in about:
+                    entry["choices"] = list(about["choices"])
+                else:
+                    unit, high = about.get("unit", ""), about["high"]
+                    most = (
+                        LOUDEST
+                        if unit == "dB SPL"
+                        else MOST_TRIALS
+                        if each.name in ("most", "trials")
+                        else high
+                    )
+                    entry |= {"low": about["low"], "high": min(high, most), "unit": unit}
+                shown.append({"label": about["doc"], "whole": bool(about.get("whole")), **entry})
         return shown
 
 

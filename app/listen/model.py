@@ -1,4 +1,4 @@
-"""The model as a listener: its own run of a condition, and what it makes of a person's very trials.
+"""The model as a listener: its own run of a condition, and what it makes of the trials of a person.
 
 Both take seconds, so they are done in the pool for short work (`app/pool.py`), and kept for all who ask again: a class
 that takes one test lets the model take it once.

@@ -255,7 +255,7 @@ def _table(run: Run) -> str:
 
 
 def same_table(heard: Mapping[str, Any], variable: Variable, run: Run) -> str:
-    """Return what the model makes of a person's very trials: a sentence, and a table of its internal differences."""
+    """Return what the model makes of the trials of a person: a sentence, and a table of its internal differences."""
     trials: Sequence[Mapping[str, Any]] = heard["trials"]
     both = sum(model["right"] == own.right for model, own in zip(trials, run.trials, strict=True))
     rows = "".join(

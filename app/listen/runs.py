@@ -1,7 +1,7 @@
 """Runs of people: which trial waits, what was answered, and what is left; they follow from what the store keeps.
 
-A target is told when its trial was answered, and never before. A run's seed, from which all its targets follow, leaves
-the server when the run is finished.
+A target leaves the server when its trial was answered, and never before. A run's seed, from which all its targets
+follow, leaves it when the run is finished.
 """
 
 import secrets
@@ -141,7 +141,7 @@ class Runs:
 
     def answer(self, id: str, number: int, interval: int, after: float) -> dict[str, Any]:
         """
-        Take an answer, and return whether it was right as far as that is told, and the state afterwards.
+        Take an answer, and return whether it was right as far as the page may know, and the state afterwards.
 
         The same answer may come again, when a connection was lost: the first one stays.
 

@@ -82,10 +82,11 @@ def played(sound: Tensor, begins: tuple[float, ...] = (0.0,), length: float = 0.
 
     Examples
     --------
-    >>> tone = signals.tone(1000.0, level=85.0, duration=1.0, fs=22050)
+    >>> tone = signals.tone(1000.0, level=85.0, duration=1.0, fs=22050, ramp=0.0)
     >>> sound = played(tone)
-    >>> round(20 * np.log10(np.sqrt(np.mean((sound.pcm / 32768.0 * sound.gain) ** 2))), 1)
-    np.float64(-15.0)
+    >>> level = 10 * np.log10(np.mean((sound.pcm / 32768.0 * sound.gain) ** 2))
+    >>> print(f"{level:.1f} dB re full scale")
+    -15.0 dB re full scale
     """
     samples = torch.as_tensor(sound, dtype=torch.float64).numpy() * _PASCAL
     highest = float(np.abs(samples).max(initial=0.0))

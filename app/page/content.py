@@ -149,6 +149,7 @@ class Contents:
             "axes": lab.figures.axes(),
             "pointable": [figure.name for figure in lab.figures.values() if figure.pointable],
             "films": lab.figures.films(),
+            "moments": lab.figures.moments(),
             "late": computing or lab.late(),
             "scene": Scene().whole() if computing else lab.scene.whole(),
             # The figures are always drawn, the drawer of a phone is not: they start what the parts share.

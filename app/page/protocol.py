@@ -333,6 +333,13 @@ class FilmContent(TypedDict):
     slower: list[int]
 
 
+class MomentsContent(TypedDict):
+    """A picture that goes along with sounds: its source in the scene, and their keys."""
+
+    source: str
+    sounds: list[str]
+
+
 class FiguresContent(TypedDict):
     """What the figures are drawn from, and the engine that the other parts wait for."""
 
@@ -340,6 +347,7 @@ class FiguresContent(TypedDict):
     grid: str
     pointable: list[str]
     films: list[FilmContent]
+    moments: list[MomentsContent]
     axes: dict[str, FigureAxes]
     late: bool
     scene: dict[str, dict[str, Any]]

@@ -18,9 +18,7 @@ from amtlib.fdn import (
     random_orthogonal,
     render,
     stability,
-    with_decay,
 )
-from amtlib.train import Trainable, trainable_from_build
 
 
 @settings(max_examples=50, deadline=None)
@@ -93,9 +91,3 @@ def test_two_slopes_that_cannot_be_are_refused(arguments: dict[str, Any], messag
 def test_blocks_that_cannot_be_coupled_are_refused(blocks: Any, message: str):
     with pytest.raises(ValueError, match=message):
         coupled_matrix(*blocks, 0.1)
-
-
-def test_a_decay_of_two_slopes_is_not_trained_as_one():
-    build = with_decay(design_fdn(N=4, rng=0), [(2.0, 1.0), (0.5, 0.3)])
-    with pytest.raises(ValueError, match="those of this network differ"):
-        trainable_from_build(build, trainable=Trainable(decay=True), nfft=2**10)

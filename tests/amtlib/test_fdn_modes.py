@@ -323,7 +323,7 @@ def test_a_band_of_the_ear_weighs_what_lies_in_it():
             lambda: modal_decomposition(FDNBuild(np.diag([1, 1e-3]), [1, 1], [1, 1], 0, [5, 7], 48000)),
             "too far from orthogonal",
         ),
-        (lambda: modal_decomposition(design_fdn(delays=[2**18] * 64, rng=0)), "too many at once"),
+        (lambda: modal_decomposition(design_fdn(delays=[2**18] * 64, rt=10.0, rng=0)), "too many at once"),
         (
             lambda: modal_decomposition(design_fdn(N=2, rng=0), band=(5.0, 5.0)),
             "must satisfy 0 <= low < high",

@@ -19,6 +19,7 @@ from amtlib.modules import RealModule
 
 TIME = torch.arange(2600, dtype=torch.float64) / 32000
 TONE = 0.2 * torch.sin(2 * math.pi * 1000 * TIME) + 0.02 * torch.sin(2 * math.pi * 4100 * TIME)
+NOISE = 0.1 * torch.randn(2600, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 ONES = torch.linspace(0.1, 1.0, 150, dtype=torch.float64)
 BINS = torch.arange(1025, dtype=torch.float64)
 FREQS = torch.tensor([[500.0, 1000.0, 2000.0]], dtype=torch.float64)
@@ -40,12 +41,14 @@ CASES: dict[str, tuple[dict[str, Any], Callable[[], tuple[Tensor, ...]]]] = {
     "GammatoneFilterbank": ({"fc": [500.0, 1000.0, 3000.0], "fs": 32000}, lambda: (TONE,)),
     "Glasberg2002": ({}, lambda: (TONE,)),
     "HeadphoneFilter": ({"fs": 32000}, lambda: (TONE,)),
+    "HearingLoss": ({"audiogram": "N2", "fs": 32000}, lambda: (NOISE,)),
     "IHCEnvelope": ({"fs": 32000}, lambda: (TONE + 1e-3,)),
     "IHCPaulick2024": ({"fs": 32000}, lambda: (0.1 * TONE,)),
     "Jepsen2008": ({"fs": 32000, "fc": [500.0, 3000.0]}, lambda: (0.1 * TONE,)),
     "King2019": ({"fs": 32000, "fc": [500.0, 3000.0]}, lambda: (TONE + 1e-3,)),
     "King2019ModulationFilterbank": ({"fs": 32000}, lambda: (TONE.relu(),)),
     "LoudnessIntegration": ({}, lambda: (ONES.expand(20, 150),)),
+    "LoudnessRecruitment": ({"fc": [500.0, 1000.0, 4000.0], "fs": 32000, "loss_db": 40.0}, lambda: (TONE,)),
     "MiddleEarFilter": ({"fs": 32000}, lambda: (TONE,)),
     "ModulationFilterbank": (
         {"fs": 32000, "fc": [150.0, 900.0]},
@@ -65,6 +68,7 @@ CASES: dict[str, tuple[dict[str, Any], Callable[[], tuple[Tensor, ...]]]] = {
     "PowerCompression": ({}, lambda: (TONE + 1e-3,)),
     "SpatialSmoothing": ({}, lambda: (ONES,)),
     "SpecificLoudness": ({}, lambda: (60.0 * ONES,)),
+    "SpectralSmearing": ({"fs": 32000}, lambda: (NOISE,)),
 }
 NAMES = sorted(
     name

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 import amtlib
+from amtlib.hearing_loss import STANDARD_AUDIOGRAMS
 from amtlib.modules import RealModule
 from tests.amtlib.test_modules import AUDIO, CASES, NAMES, agree, tensors
 
@@ -34,9 +35,12 @@ FLAGS = (
 )
 #: Values of arguments by their names
 VALUES: dict[str, st.SearchStrategy[Any]] = {
-    **dict.fromkeys([*FLAGS, "smoothing"], st.booleans()),
+    **dict.fromkeys([*FLAGS, "smearing", "smoothing"], st.booleans()),
     "attack_alpha": st.floats(1e-3, 1.0),
+    "audiogram": st.sampled_from([*STANDARD_AUDIOGRAMS]),
     "betamul": st.none() | st.floats(0.5, 2.0),
+    "broadening": st.floats(0.5, 6.0),
+    "catch_up_db": st.floats(60.0, 140.0),
     "centred_on": st.sampled_from(["channel", "component"]),
     "compensation_type": st.sampled_from(["tfOuterMiddle1997", "tfOuterMiddle2007"]),
     "db_max": st.floats(80.0, 110.0),
@@ -54,6 +58,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "hop_fraction": st.floats(0.1, 1.0),
     "implementation": st.sampled_from(["sos", "poly"]),
     "ir_length": st.integers(1, 4096),
+    "loss_db": st.floats(0.0, 120.0),
     "kernel_width": st.floats(2.0, 18.0),
     "max_attenuation_db": st.none() | st.floats(20.0, 80.0),
     "max_pole_magnitude": st.none() | st.floats(0.9, 0.999),
@@ -68,6 +73,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "sigma": st.floats(0.02, 0.5),
     "spreading_limit_octaves": st.none() | st.floats(0.5, 6.0),
     "subject": st.sampled_from(["NH", "HIx"]),
+    "threshold_db": st.floats(-20.0, 120.0),
     "window_lengths": st.sampled_from([None, [2048, 512], [1024, 256, 64], [600]]),
 }
 #: Values that only one module takes under a name
@@ -117,6 +123,7 @@ OWN: dict[tuple[str, str], st.SearchStrategy[Any]] = {
     ("IHCEnvelope", "cutoff"): st.none() | st.floats(100.0, 3000.0),
     ("IHCEnvelope", "order"): st.none() | st.sampled_from([2, 4]),
     ("Moore2016Spectrum", "fs"): st.just(32000),
+    **{("SpectralSmearing", side): st.floats(1.0, 10.0) for side in ("lower", "upper")},
     ("GammatoneFilterbank", "fs"): st.sampled_from([16000, 22050, 44100]),
     **dict.fromkeys(
         [(n, "fs") for n in ("Glasberg2002", "Moore2016")], st.sampled_from([8000, 32000, 44100])

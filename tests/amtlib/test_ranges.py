@@ -132,7 +132,16 @@ def plain_state(module: RealModule) -> dict[str, Tensor]:
 
 
 #: Models put together from modules that are in the list themselves.
-COMPOSED = {"Moore2016", "Glasberg2002", "Dau1997", "Jepsen2008", "King2019", "Osses2021", "Paulick2024"}
+COMPOSED = {
+    "HearingLoss",
+    "Moore2016",
+    "Glasberg2002",
+    "Dau1997",
+    "Jepsen2008",
+    "King2019",
+    "Osses2021",
+    "Paulick2024",
+}
 
 
 @pytest.mark.parametrize("learnable", [True, False])

@@ -27,12 +27,13 @@ from amtlib import (
     experiments,
     fdn,
     fit_drnl,
+    hearing_loss,
     lti,
     train,
 )
 from amtlib.batch import Analysis
 from amtlib.filterbanks import parameters_at
-from amtlib.loudness import equal_loudness_contour, loudness
+from amtlib.loudness import equal_loudness_contour, loudness, masked_threshold
 from amtlib.modules import RealModule
 from amtlib.results import summary, table
 from amtlib.train.losses import cochleagram, excitation_pattern
@@ -44,7 +45,7 @@ PACKAGES = (
         f"amtlib.{name}"
         for name in ("audio", "batch", "ears", "fdn", "filterbanks", "jobs", "loudness", "lti", "perception")
     ),
-    *("amtlib.experiments", "amtlib.signals", "amtlib.train", "amtlib.train.losses"),
+    *("amtlib.experiments", "amtlib.hearing_loss", "amtlib.signals", "amtlib.train", "amtlib.train.losses"),
 )
 X = 0.02 * torch.randn(2, 4000, generator=torch.Generator().manual_seed(1))
 PATTERN = torch.linspace(0.0, 1.0, 150)
@@ -69,6 +70,7 @@ def answered() -> experiments.Run:
 EXPERIMENTS: dict[str, Callable[[], Any]] = {
     **{kind.__name__: kind for kind in experiments.EXPERIMENTS.values()},
     "Answered": lambda: answered().trials[0],
+    "Audiogram": lambda: hearing_loss.standard_audiogram("S2"),
     "Decision": lambda: experiments.Decision(X, 1 / 3, 1 / 7),
     "Psi": experiments.Psi,
     "PsychometricFit": lambda: answered().fit(),
@@ -95,6 +97,7 @@ RESULTS: dict[str, Callable[[], Any]] = {
     "Glasberg2002Stages": lambda: Glasberg2002()(X, return_stages=True),
     "LoopGain": lambda: fdn.LoopGain(1 / 3, 1e4 / 3, 0.0),
     "LoudnessOverTime": lambda: LoudnessIntegration()(torch.rand(3, 900, 150), return_stages=True),
+    "MaskedThreshold": lambda: masked_threshold(Moore2016(), [500.0], [60.0], [250.0, 1000.0]),
     "Modes": lambda: fdn.modal_decomposition(network()),
     "Moore2016Loudness": lambda: Moore2016()(X.expand(9, 2, -1), return_stages=True),
     "Moore2016Stages": lambda: Moore2016()(X, return_stages=True).stages,
@@ -167,13 +170,16 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "FastDRNLFilterbank": {"fc": (100.123456789, 7999.987654321), "fs": 44100},
     "GammatoneFilterbank": {"fc": (50.123456789, 15999.987654321), "fs": 44100},
     "HeadphoneFilter": {"fs": 44100},
+    "HearingLoss": {"audiogram": "N3", "fs": 44100},
     "IHCEnvelope": {"fs": 44100},
     "IHCPaulick2024": {"fs": 44100},
     "King2019ModulationFilterbank": {"fs": 44100},
     **{name: {"fs": 44100} for name in ("Dau1997", "Jepsen2008", "King2019", "Osses2021", "Paulick2024")},
+    "LoudnessRecruitment": {"fc": (50.123456789, 15999.987654321), "fs": 44100, "loss_db": 50.123456789},
     "MiddleEarFilter": {"fs": 44100},
     "ModulationFilterbank": {"fs": 44100, "fc": (100.123456789, 7999.987654321)},
     "OuterMiddleEarFilter": {"fs": 44100},
+    "SpectralSmearing": {"fs": 44100},
 }
 
 

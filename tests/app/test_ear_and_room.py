@@ -207,9 +207,13 @@ def test_the_ear_s_figures_stand_in_for_the_echoes(page: EarAndRoomLab) -> None:
     def shown() -> set[str]:
         return {name for name, found in page.scene.whole()["set"].items() if found.get("visible") is True}
 
-    assert shown() == {"coch-start", "coch-now", "coch-target", "coch-difference", "heard", "shares"}
+    ear = {"coch-start", "coch-now", "coch-target", "coch-difference", "heard", "shares"}
+    assert shown() == {*ear, "loss"}
     page.lab.update({"h.view": "echoes"})
-    assert shown() == {"decay", "times", "modes", "density", "matrix"}
+    assert shown() == {"decay", "times", "modes", "density", "matrix", "loss"}
+    page.lab.update({"h.view": "room"})
+    spectrograms = {"spectrogram-start", "spectrogram-now", "spectrogram-target"}
+    assert shown() == {"decay", "times", "modes", "density", "tone", "loss", *spectrograms}
     assert {FIGURES[name].area for name in ("decay", "coch-start")} == {"one"}
 
 

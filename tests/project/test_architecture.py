@@ -23,6 +23,7 @@ RANK = {
     "ears": 2,
     "loudness": 3,
     "perception": 3,
+    "hearing_loss": 4,
     "experiments": 4,
     "train": 3,
     "jobs": 3,

@@ -30,7 +30,7 @@ from tests.serving import ROOT, Server, served
 from tests.wire import Wire, page, token_of
 
 SECRET = "a secret that two servers of a farm share"
-PAGES = ("/", "/index", "/filterbank", "/cochlea", "/loudness", "/fdn", "/ear_and_room")
+PAGES = ("/", "/index", "/filterbank", "/cochlea", "/perception", "/loudness", "/fdn", "/ear_and_room")
 
 #: Prints the patterns of all addresses that Bokeh and Panel add for our command, and ends.
 LIST_ROUTES = """

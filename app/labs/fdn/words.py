@@ -98,7 +98,7 @@ def warning(found: Warning) -> str:
     return sentence(ValueError(str(found)))
 
 
-def own_room(room: DroppedRoom, *, fits: bool) -> list[str]:
+def own_room(room: DroppedRoom, *, fits: bool = False) -> list[str]:
     """Say what was done to a dropped impulse response; ``fits``: the room is fitted as a whole."""
     notes = []
     if fits and room.pair is not None:

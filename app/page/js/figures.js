@@ -9,6 +9,7 @@ import {freshId, make} from "./dom.js"
 import {startEngine} from "./engine.js"
 import {describeFigures} from "./describe.js"
 import {projector} from "./film.js"
+import {follower} from "./moments.js"
 import {guardLeaving} from "./leaving.js"
 import {nameLines} from "./legends.js"
 import {paint} from "./paint.js"
@@ -65,7 +66,8 @@ export async function figures(model, el, store) {
   grid.append(...targets)
   const bar = make("div", {class: "film"})
   if (content.films.length) grid.append(bar)
-  const films = content.films.map((film) => projector(document, film, bar, store))
+  const films = [...content.films.map((film) => projector(document, film, bar, store)),
+    ...content.moments.map((picture) => follower(document, picture, store))]
   /** @param {NonNullable<Scene["films"]>} fresh */
   const show = (fresh) => { for (const film of films) film.take(fresh) }
   show(first)

@@ -17,7 +17,7 @@ export class Refused extends Error {
 /** @type {(text: string) => void} */
 let tell = () => {}
 
-/** @param {(text: string) => void} run is told that the connection is lost, and with "" that it is there again */
+/** @param {(text: string) => void} run with a sentence when the connection is lost, and with "" when it is back */
 export function whenLost(run) {
   tell = run
 }

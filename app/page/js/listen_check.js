@@ -7,7 +7,7 @@ import {trialPad} from "./listen_pad.js"
 
 /**
  * @param {ListenPage} page
- * @param {(found: string) => void} leave is told what was found
+ * @param {(found: string) => void} leave is called with what was found
  */
 export async function checkScreen(page, leave) {
   /** @type {RunState} */

@@ -87,7 +87,7 @@ export function trialPad(page, {head, help, intervals, repeat, leave, leaveLabel
   let ahead = null
   return {
     picture,
-    /** Fetch the sound of a trial while something is told. @param {string} run @param {number} number */
+    /** Fetch the sound of a trial while the last answer is commented on. @param {string} run @param {number} number */
     prepare(run, number) {
       ahead = {number, sound: fetchSound({run, number})}
       ahead.sound.catch(() => {})  // who awaits it hears of it

@@ -32,7 +32,7 @@ export async function resultScreen(page, offer, state) {
     void look()
   }}, "Let it listen without outer hair cells")
   const same = make("div", {class: "same"})
-  const hears = button({onclick: () => void listen()}, "Let it hear your very trials")
+  const hears = button({onclick: () => void listen()}, "Let it hear your trials")
   const code = make("pre", {tabindex: "0", hidden: true})
   const shows = button({"aria-expanded": "false", onclick: async () => {
     if (!code.textContent) code.textContent = (await ask({type: "code", run})).text
@@ -75,7 +75,7 @@ export async function resultScreen(page, offer, state) {
         const found = await ask({type: "same", run, ear: "NH"})
         if (!same.isConnected) return
         if (found.html) {
-          same.replaceChildren(pictureOf(found.html, "heard"))
+          same.replaceChildren(pictureOf(found.html, "same-trials"))
           return
         }
         await new Promise((resolve) => setTimeout(resolve, LOOK_MS))

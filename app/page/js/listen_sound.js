@@ -47,7 +47,7 @@ export function wake(fs) {
 
 /**
  * @param {TrialSound} sound
- * @param {(interval: number) => void} light is told which interval sounds, -1 for none
+ * @param {(interval: number) => void} light is called with the interval that sounds, -1 for none
  * @returns {Playing}
  */
 export function playSound(sound, light) {

@@ -37,6 +37,7 @@ export function drawPlayhead(store, sounding) {
   }
   const move = () => {
     const key = sounding.key(), loop = sounding.looped(), at = sounding.place()
+    for (const follow of store.followers) follow(key, at)
     for (const view of store.views) {
       const axes = store.axes[view.model.name ?? ""]
       if (!axes?.sounds.length) continue

@@ -15,6 +15,7 @@ export function storeOf(id) {
     store = {
       id, values: {}, frame: {lesson: "", made: "", hide: [], undo: false, redo: false, unsaved: false}, hidden: new Set(),
       permalink: false, editing: false, explaining: false, asking: false, fileAtRisk: false, watchers: new Set(),
+      followers: new Set(),
       receivers: {}, starting: [], corner: null, drawer: null, skipTo: null, views: [], axes: {}, title: "", story: null,
       showComputing: () => {}, repaint: () => {}, engine: null, presenting: false, present: () => {}, leading: "",
       silence: null, say: () => {}, complain: () => {},

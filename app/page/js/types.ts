@@ -298,6 +298,15 @@ export interface Frames {
   packed: Uint8Array & {shape: [number, number]}
   low: number
   high: number
+  /** Of a picture: which of a moment's columns each column shows, none below 0; and the moment that is drawn in silence. */
+  columns?: Int32Array
+  still?: number
+}
+
+/** A picture that goes along with sounds. */
+export interface MomentsContent {
+  source: string
+  sounds: string[]
 }
 
 /** A film that can be played, as `app.figures.film` describes it. */
@@ -380,6 +389,7 @@ export interface FiguresContent {
   grid: string
   pointable: string[]
   films: FilmContent[]
+  moments: MomentsContent[]
   /** What each figure's axes measure. */
   axes: Record<string, FigureAxes>
   late: boolean
@@ -390,7 +400,7 @@ export interface FiguresContent {
 export interface AxisContent {
   label: string
   unit: string
-  scale: "linear" | "log" | "erb" | "names"
+  scale: "linear" | "log" | "erb" | "place" | "modulation" | "names"
 }
 
 export interface FigureAxes {
@@ -435,6 +445,8 @@ export interface Store {
   explaining: boolean
   /** Called with the keys that moved; with none of them where only what is shown changed. */
   watchers: Set<(moved?: Set<string>) => void>
+  /** Told, whenever the playhead moves, the key of the sound and the place that is heard, s. */
+  followers: Set<(key: string, at: number) => void>
   receivers: Receivers
   /** What runs when the engine starts; null afterwards. */
   starting: (() => void)[] | null

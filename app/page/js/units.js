@@ -14,6 +14,17 @@ export function frequencyOf(cam) {
 }
 
 /**
+ * @param {number} number on the ladder of modulation filters, as `app.figures.axes.modulation_number` gives it
+ * @returns {number} Hz
+ */
+export function rateOf(number) {
+  return number <= 2 ? 5 * number : 10 * (5 / 3) ** (number - 2)
+}
+
+/** @type {Record<string, (place: number) => number>} */
+const VALUES = {erb: frequencyOf, modulation: rateOf}
+
+/**
  * @param {number} value
  * @param {number} step what can be told apart
  * @returns {string} the value with the decimals that this leaves
@@ -31,9 +42,10 @@ export function rounded(value, step) {
  * @returns {string}
  */
 export function readOff(place, step, {label, unit, scale}) {
-  const value = scale === "erb" ? frequencyOf(place) : place
+  const valueOf = VALUES[scale]
+  const value = valueOf ? valueOf(place) : place
   let size = Math.abs(step)
-  if (scale === "erb") size = Math.abs(frequencyOf(place + step) - value)
+  if (valueOf) size = Math.abs(valueOf(place + step) - value)
   if (scale === "log") size = Math.abs(value * step)  // a step of the logarithm
   if (unit === "Hz" && value >= 999.5) return `${rounded(value / 1000, size / 1000)} kHz`
   const text = rounded(value, size)

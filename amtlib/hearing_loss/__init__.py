@@ -1,0 +1,18 @@
+"""Hearing with another ear: audiograms, and sounds as an ear with a hearing loss hears them.
+Source: each module names its own papers.
+Not here: how impaired ears are modelled inside (:mod:`amtlib.loudness`, :mod:`amtlib.filterbanks`).
+"""
+
+from amtlib.hearing_loss.audiogram import STANDARD_AUDIOGRAMS, Audiogram, standard_audiogram
+from amtlib.hearing_loss.recruitment import LoudnessRecruitment
+from amtlib.hearing_loss.simulation import HearingLoss
+from amtlib.hearing_loss.smearing import SpectralSmearing
+
+__all__ = [
+    "STANDARD_AUDIOGRAMS",
+    "Audiogram",
+    "HearingLoss",
+    "LoudnessRecruitment",
+    "SpectralSmearing",
+    "standard_audiogram",
+]

@@ -1,0 +1,1 @@
+"""The perception lab: what does the brain get of a sound?"""

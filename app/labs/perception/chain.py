@@ -1,0 +1,193 @@
+"""The models of the perception lab with each stage as it is set, and the sounds that they are given."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from amtlib import scales, signals
+from amtlib.perception import (
+    AdaptLoop,
+    Dau1997,
+    IHCEnvelope,
+    IHCPaulick2024,
+    Jepsen2008,
+    King2019,
+    King2019ModulationFilterbank,
+    ModulationFilterbank,
+    Osses2021,
+    Paulick2024,
+    PerceptionModel,
+)
+from app.figures.axes import Array
+from app.labs.perception.settings import Adaptation, Cells, Chain, Change, Modulation
+
+#: Sampling rate of the lab in Hz, and by how much slower modulation is computed, as in CASP.
+FS, FACTOR = 22050, 4
+SLOW = FS / FACTOR
+#: Models, by their names.
+MODELS: dict[str, Callable[..., PerceptionModel]] = {
+    "paulick2024": Paulick2024,
+    "jepsen2008": Jepsen2008,
+    "dau1997": Dau1997,
+    "osses2021": Osses2021,
+    "king2019": King2019,
+}
+#: Those with a compressive cochlea, whose outer hair cells can be lost.
+CASP = ("paulick2024", "jepsen2008")
+#: Those with adaptation loops.
+ADAPTS = ("paulick2024", "jepsen2008", "dau1997", "osses2021")
+#: Lowest and highest channel in Hz.
+_LOWEST, _LOWEST_CASP, HIGHEST = 80.0, 250.0, 8000.0
+#: King et al. have filters up to here, Hz.
+KING_TOP = 150.0
+#: How much clearer than the second sound the one is that makes the template.
+CLEAR_LEVEL, CLEAR_TONE = 10.0, 80.0
+
+
+def lowest(model: str) -> float:
+    """Return the lowest channel of a model in Hz."""
+    return _LOWEST_CASP if model in CASP else _LOWEST
+
+
+def centres(model: str, count: int) -> Tensor:
+    """Return the channels of a model in Hz, equally far apart on the ERB scale."""
+    ends = scales.fc2erb(torch.tensor([lowest(model), HIGHEST], dtype=torch.float64))
+    return scales.erb2fc(torch.linspace(float(ends[0]), float(ends[1]), count, dtype=torch.float64))
+
+
+def built(chain: Chain, cells: Cells, adaptation: Adaptation, modulation: Modulation) -> PerceptionModel:
+    """Return the model with its stages as they are set; its modulation filters work at `SLOW`."""
+    fc = centres(chain.model, int(chain.channels))
+    whose = {"subject": chain.subject} if chain.model in CASP else {}
+    model = MODELS[chain.model](FS, fc=fc, **whose)
+    if cells.cutoff != 1:
+        model.hair_cells = hair_cells(model, float(cells.cutoff))
+    if chain.model in ADAPTS:
+        model.adaptation = loops(model, adaptation)
+    q, top = float(modulation.q), float(modulation.top)
+    if chain.model == "king2019":
+        model.modulation = King2019ModulationFilterbank(SLOW, mfhigh=min(max(top, 5.0), KING_TOP), Q=q)
+    else:
+        model.modulation = ModulationFilterbank(SLOW, fc, "jepsen2008", Q=q, max_mfc=top)
+    return model
+
+
+def hair_cells(model: PerceptionModel, factor: float) -> IHCEnvelope | IHCPaulick2024:
+    """Return the model's hair cells with another cut-off: of the circuit, another capacitance of the membrane."""
+    own = model.hair_cells
+    if isinstance(own, IHCPaulick2024):
+        circuit = IHCPaulick2024(FS)
+        circuit.capacitance /= factor
+        return circuit
+    assert isinstance(own, IHCEnvelope)
+    return IHCEnvelope(FS, own.method, cutoff=float(own.cutoff) * factor)
+
+
+def loops(model: PerceptionModel, settings: Adaptation) -> AdaptLoop:
+    """Return the model's adaptation as it is set."""
+    own = model.adaptation
+    assert isinstance(own, AdaptLoop)
+    preset = own.preset if settings.preset == "own" else settings.preset
+    times = AdaptLoop(FS, preset, minlvl=1e-5).tau * float(settings.speed)
+    return AdaptLoop(
+        FS,
+        own.preset,
+        tau=times,
+        limit=float(settings.limit) if settings.limited else 0.0,
+        minlvl=own.minlvl * 10.0 ** (float(settings.least_db) / 20.0),
+    )
+
+
+def second(x: Tensor, change: Change, *, clear: bool = False) -> Tensor:
+    """
+    Return the second sound of a trial, or the clear one that makes an observer's template.
+
+    Parameters
+    ----------
+    x : Tensor, shape (T,)
+        The first sound in Pa.
+    change : Change
+        What the second one has besides.
+    clear : bool
+        Whether it is unmistakable: 10 dB stronger, a tone of 80 dB SPL, or fully modulated; more, where asked for.
+
+    Returns
+    -------
+    Tensor, shape (T,)
+        Pa.
+    """
+    duration = len(x) / FS
+    if change.kind == "level":
+        step = max(float(change.step_db), CLEAR_LEVEL if clear else 0.0)
+        return x * 10.0 ** (step / 20.0)
+    if change.kind == "tone":
+        level = max(float(change.level), CLEAR_TONE if clear else -math.inf)
+        added = signals.tone(float(change.frequency), level=level, duration=duration, fs=FS)
+        return x + torch.nn.functional.pad(added, (0, max(len(x) - len(added), 0)))[: len(x)]
+    if change.kind == "am":
+        depth = 1.0 if clear else 10.0 ** (float(change.depth_db) / 20.0)
+        time = torch.arange(len(x), dtype=torch.float64) / FS
+        moved = x * (1.0 + depth * torch.sin(2.0 * math.pi * float(change.rate) * time)).float()
+        power = moved.square().mean()
+        return moved * (x.square().mean() / power).sqrt() if float(power) else moved
+    return x
+
+
+@dataclass(frozen=True)
+class Meeting:
+    """What adaptation makes of a simple input: times in s, levels in dB above the least one, output in model units."""
+
+    times: Array
+    level_db: Array
+    output: Array
+
+
+#: Rate at which adaptation meets simple inputs, Hz; their greatest level and the softer one, dB above the least.
+_RATE, _LOUD, _SOFT = 8000, 60.0, 30.0
+#: A step lasts, and stands after; clicks are so long and so far apart; modulation lasts, and is
+#: heard when it has settled. All in s; the depth of modulation.
+_BEFORE, _STEP, _AFTER = 0.2, 0.6, 0.4
+_CLICK, _EVERY, _CLICKS = 0.005, 0.1, 10
+_MODULATED, _HEARD, _DEPTH = 1.5, 1.0, 0.5
+#: Rates of the modulation in Hz.
+RATES = tuple(2.0 * 10.0 ** (k / 4) for k in range(9))
+
+
+def one_channel(model: PerceptionModel) -> tuple[Callable[[Tensor], Tensor], float]:
+    """Return what adapts a single channel at the rate of the meetings, and the least level that it takes."""
+    if isinstance(model, King2019):  # a high-pass filter instead of loops: any level will do
+        return King2019(_RATE).adapted, 1e-5
+    loops = model.adaptation
+    assert isinstance(loops, AdaptLoop)
+    least = float(loops.minlvl.reshape(-1)[0])
+    one = AdaptLoop(_RATE, loops.preset, tau=loops.tau, limit=float(loops.limit), minlvl=least)
+    return one, least
+
+
+def meet(model: PerceptionModel, what: str) -> Meeting:
+    """Return what the model's adaptation makes of a step, or of clicks."""
+    adapt, least = one_channel(model)
+    count = round((_BEFORE + _STEP + _AFTER) * _RATE)
+    times = torch.arange(count, dtype=torch.float64) / _RATE
+    if what == "step":
+        inside = (times >= _BEFORE) & (times < _BEFORE + _STEP)
+        level = torch.where(inside, _LOUD, _SOFT)
+    else:
+        inside = (times.remainder(_EVERY) < _CLICK) & (times < _CLICKS * _EVERY)
+        level = torch.where(inside, _LOUD, 0.0)
+    output = adapt((least * 10.0 ** (level / 20.0)).float()[None])[0].double()
+    return Meeting(times.numpy(), level.numpy(), output.numpy())
+
+
+def fluctuation(model: PerceptionModel) -> Tensor:
+    """Return how strongly the output fluctuates with modulation of each of `RATES`, rms in model units, shape (R,)."""
+    adapt, least = one_channel(model)
+    times = torch.arange(round(_MODULATED * _RATE), dtype=torch.float64) / _RATE
+    rates = torch.tensor(RATES, dtype=torch.float64)[:, None]
+    peak = least * 10.0 ** (_LOUD / 20.0) / (1.0 + _DEPTH)
+    out = adapt((peak * (1.0 + _DEPTH * torch.sin(2.0 * math.pi * rates * times))).float()).double()
+    steady = out[:, -round(_HEARD * _RATE) :]
+    return (steady - steady.mean(-1, keepdim=True)).square().mean(-1).sqrt()

@@ -1,0 +1,455 @@
+"""State and numbers of the perception lab: a sound, stage by stage through a model, and what tells two sounds apart."""
+
+import math
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from amtlib.perception import (
+    ModulationFilterbank,
+    PerceptionModel,
+    band_correlations,
+    decision_variable,
+    probability_correct,
+    region_of_interest,
+    template,
+)
+from amtlib.perception.downsampling import Downsampling
+from app.lab import LabModel, Section
+from app.labs.perception.chain import (
+    ADAPTS,
+    CASP,
+    FACTOR,
+    FS,
+    RATES,
+    SLOW,
+    Meeting,
+    built,
+    centres,
+    fluctuation,
+    meet,
+    second,
+)
+from app.labs.perception.script import script
+from app.labs.perception.settings import Adaptation, Cells, Chain, Change, Look, Modulation
+from app.lessons import Measure, load_lessons
+from app.stimulus import Stimulus
+
+Array = np.ndarray[Any, Any]
+
+_VARIANCES = {"paulick2024": 40.0, "jepsen2008": 130.0}
+"""Of the internal noise, in squared model units."""
+#: Longest sound in s, and how many moments of it are kept for pictures.
+LONGEST, MOMENTS = 2.0, 200
+#: Intervals of a trial.
+INTERVALS = 3
+#: Pictures over time are means over so long, s, that cycles of 250 Hz and more leave no trace in them.
+_WINDOW = 0.008
+#: How much of a channel is drawn close up, s.
+CLOSE = 0.03
+#: Highest frequency of a tone in Hz.
+_HIGHEST = 9000.0
+#: Values that a setting has in a model of its own kind.
+_OWN_LIMIT, _OWN_Q = {"osses2021": 5.0}, {"king2019": 1.0}
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """What the pictures over time show; F channels, K moments."""
+
+    times: Array
+    """``(K,)`` s"""
+    motion: Array
+    """``(F, K)`` root mean square of the channels, Pa or m/s"""
+    cells: Array
+    """``(F, K)`` mean output of the hair cells"""
+    adapted: Array
+    """``(F, K)`` mean adapted activity, model units"""
+
+
+@dataclass(frozen=True)
+class Sorted:
+    """The internal representation, as the pictures of modulation show it; F channels, M bands."""
+
+    rates: Array
+    """``(M,)`` centre frequencies of the modulation filters, Hz"""
+    moments: Array
+    """``(K, F, M)`` mean magnitude in each of K stretches of the sound, model units"""
+    whole: Array
+    """``(F, M)`` root mean square over the whole sound, model units"""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What an observer has to tell the second sound from the first."""
+
+    strength: Array
+    """``(F, M)`` root mean square of the difference in each channel and band, model units"""
+    d_prime: float
+    correct: float
+    """Probability of a right answer among `INTERVALS`"""
+
+
+class PerceptionLabModel(LabModel):
+    """The perception lab without its page.
+
+    Examples
+    --------
+    >>> lab = PerceptionLabModel()
+    >>> lab.update({"s.kind": "am", "s.modulation": 16, "s.duration": 1})
+    []
+    >>> round(lab.measures()["strongest_modulation_hz"], 1)
+    16.7
+    """
+
+    sections: ClassVar[tuple[Section, ...]] = (
+        Section("Sound", Stimulus.keys("s")),
+        Section("Model", ("m.model", "m.subject", "m.channels")),
+        Section(
+            "Stages",
+            (
+                *("h.cutoff", "a.preset", "a.speed", "a.limited", "a.limit", "a.least_db"),
+                *("f.q", "f.top"),
+            ),
+        ),
+        Section(
+            "Two sounds",
+            ("c.kind", "c.step_db", "c.frequency", "c.level", "c.rate", "c.depth_db"),
+        ),
+        Section("Close-up", ("v.experiment", "v.frequency", "v.time")),
+    )
+    lessons = load_lessons(Path(__file__).with_name("lessons.yaml"))
+    quantities: ClassVar[dict[str, Measure]] = {
+        "d_prime": Measure("d′", "", 2),
+        "percent_correct": Measure("Right answers", "%", 0),
+        "strongest_modulation_hz": Measure("Strongest modulation of the channel", "Hz", 1),
+        "locking_percent": Measure("Swing of the hair cells, against their mean", "%", 0),
+        "onset": Measure("Largest output at the onset", "model units", 0),
+        "settled": Measure("Output at the end of the step", "model units", 0),
+        "overshoot": Measure("Onset over what it settles at", "times", 1),
+        "undershoot": Measure("Least output after the step", "model units", 0),
+        "strongest_rate_hz": Measure("Rate that comes through best", "Hz", 0),
+        "slow_lost_db": Measure("Modulation of 2 Hz is weaker than the best by", "dB", 1),
+    }
+    key_controls = ("s.level", "h.cutoff", "f.q")
+    defaults: ClassVar[dict[str, Any]] = {"s.duration": 0.5}
+    conditions: ClassVar[dict[str, dict[str, list[Any]]]] = {
+        "m.subject": {"m.model": [*CASP]},
+        **{f"a.{name}": {"m.model": [*ADAPTS]} for name in ("preset", "speed", "limited", "least_db")},
+        "a.limit": {"m.model": [*ADAPTS], "a.limited": [True]},
+        "c.step_db": {"c.kind": ["level"]},
+        "c.frequency": {"c.kind": ["tone"]},
+        "c.level": {"c.kind": ["tone"]},
+        "c.rate": {"c.kind": ["am"]},
+        "c.depth_db": {"c.kind": ["am"]},
+    }
+    kept_when: ClassVar[dict[str, dict[str, list[Any]]]] = {
+        "a.limit": {"m.model": [*_OWN_LIMIT]},
+        "f.q": {"m.model": [*_OWN_Q]},
+    }
+
+    def __init__(self) -> None:
+        self.stimulus = Stimulus(highest_frequency=_HIGHEST, rates=(FS,))
+        # Of this object alone: what comes later is a matter of the whole sound at once.
+        self.stimulus.param["duration"].bounds = (0.05, LONGEST)
+        self.chain, self.cells, self.adaptation = Chain(), Cells(), Adaptation()
+        self.modulation, self.change, self.look = Modulation(), Change(), Look()
+        super().__init__(
+            {
+                "s": self.stimulus,
+                "m": self.chain,
+                "h": self.cells,
+                "a": self.adaptation,
+                "f": self.modulation,
+                "c": self.change,
+                "v": self.look,
+            }
+        )
+
+    def reconcile(self, changed: Iterable[str]) -> list[str]:
+        """Take the limit of onsets and the Q that a model has, when another one is chosen."""
+        changed, model = {*changed}, self.chain.model
+        if "m.model" in changed:
+            if "a.limit" not in changed:
+                self.adaptation.limit = _OWN_LIMIT.get(model, 10.0)
+            if "f.q" not in changed:
+                self.modulation.q = _OWN_Q.get(model, 2.0)
+        return []
+
+    # ------------------------------------------------------------------ the stages of the model
+
+    def _sound_key(self, which: str) -> tuple[Hashable, ...]:
+        more = () if which == "first" else (which, *self.key_of("c."))
+        return (*self.stimulus.key(), *more)
+
+    def _up_to(self, which: str, *parts: str) -> tuple[Hashable, ...]:
+        """Return the key of a stage that these settings lead up to."""
+        return (*self._sound_key(which), *self.key_of("m.", *parts))
+
+    def _values(self, per_channel: float) -> float:
+        """How many numbers a stage has of all channels."""
+        return float(self.chain.channels * FS * self.stimulus.duration * per_channel)
+
+    def sound(self, which: str = "first") -> Tensor:
+        """Return the first sound, the second one, or the clear one of the template, in Pa, shape ``(T,)``."""
+
+        def make() -> Tensor:
+            x = self.stimulus.render(FS)
+            return x if which == "first" else second(x, self.change, clear=which == "clear")
+
+        return self.stage(f"sound {which}", self._sound_key(which), make, shared=True)
+
+    def model(self) -> PerceptionModel:
+        """Return the model with its stages as they are set."""
+        key = self.key_of("m.", "h.", "a.", "f.")
+        return self.stage(
+            "model", key, lambda: built(self.chain, self.cells, self.adaptation, self.modulation)
+        )
+
+    def fc(self) -> Array:
+        """Return the channels' centre frequencies in Hz."""
+        return centres(self.chain.model, int(self.chain.channels)).numpy()
+
+    def moved(self, which: str = "first") -> Tensor:
+        """Return the motion of the channels, shape ``(F, T)``."""
+        return self.stage(
+            f"moved {which}",
+            self._up_to(which),
+            lambda: self.model().basilar_membrane(self.sound(which))[1],
+            shared=True,
+            values=self._values(1),
+        )
+
+    def followed(self, which: str = "first") -> Tensor:
+        """Return the hair cells' output, shape ``(F, T)``."""
+        return self.stage(
+            f"cells {which}",
+            self._up_to(which, "h."),
+            lambda: self.model().hair_cell(self.moved(which)),
+            shared=True,
+            values=self._values(1),
+        )
+
+    def adapted(self, which: str = "first") -> Tensor:
+        """Return the adapted activity, shape ``(F, T)``."""
+        return self.stage(
+            f"adapted {which}",
+            self._up_to(which, "h.", "a."),
+            lambda: self.model().adapted(self.followed(which)),
+            shared=True,
+            values=self._values(1),
+        )
+
+    def internal(self, which: str = "first") -> Tensor:
+        """Return the internal representation, shape ``(F, M, S)``, at `SLOW`."""
+
+        def make() -> Tensor:
+            model = self.model()
+            # King et al. resample behind their filters, which here are slow already
+            return model.modulation(Downsampling(FACTOR, model.dtype)(self.adapted(which)))
+
+        return self.stage(
+            f"internal {which}",
+            self._up_to(which, "h.", "a.", "f."),
+            make,
+            shared=True,
+            values=self._values(12 / FACTOR),
+        )
+
+    # ------------------------------------------------------------------ what is shown
+
+    @property
+    def duration(self) -> float:
+        """Length of the sound in s."""
+        return len(self.sound()) / FS
+
+    @property
+    def channel(self) -> int:
+        """Index of the channel that is looked at."""
+        return int(np.abs(np.log(self.fc() / self.look.frequency)).argmin())
+
+    @property
+    def pictures(self) -> Pictures:
+        """What the pictures over time show."""
+        moved, cells, adapted = (
+            self.stage(f"picture {name}", key, make, shared=True)
+            for name, key, make in (
+                ("moved", self._up_to("first"), lambda: _means(self.moved().square()).sqrt().numpy()),
+                ("cells", self._up_to("first", "h."), lambda: _means(self.followed()).numpy()),
+                ("adapted", self._up_to("first", "h.", "a."), lambda: _means(self.adapted()).numpy()),
+            )
+        )
+        count = moved.shape[1]
+        return Pictures((np.arange(count) + 0.5) * self.duration / count, moved, cells, adapted)
+
+    @property
+    def sorted(self) -> Sorted:
+        """The internal representation of the first sound, for pictures."""
+
+        def make() -> Sorted:
+            found = self.internal()
+            length = math.ceil(found.shape[-1] / (MOMENTS // 4))
+            parts = found[..., : found.shape[-1] // length * length].unflatten(-1, (-1, length))
+            moments = parts.abs().mean(-1).movedim(-1, 0)
+            whole = found.square().mean(-1).sqrt()
+            return Sorted(self.rates(), moments.numpy(), whole.numpy())
+
+        return self.stage("sorted", self._up_to("first", "h.", "a.", "f."), make, shared=True)
+
+    def rates(self) -> Array:
+        """Return the centre frequencies of the modulation filters in Hz, shape ``(M,)``."""
+        return np.asarray(self.model().modulation.mfc.detach().numpy())
+
+    @property
+    def moment(self) -> float:
+        """The moment that is looked at, within the sound, s."""
+        return min(float(self.look.time), self.duration)
+
+    @property
+    def now(self) -> Array:
+        """Magnitude in each channel and band at the moment that is looked at, shape ``(F, M)``."""
+        return self.sorted.moments[self.moment_number]
+
+    @property
+    def moment_number(self) -> int:
+        """The number of the moment that is looked at, among those of `Sorted`."""
+        count = len(self.sorted.moments)
+        return min(int(self.moment / self.duration * count), count - 1)
+
+    @property
+    def heard_bands(self) -> Array:
+        """Which modulation filters the channel that is looked at has, shape ``(M,)``, bool."""
+        filters = self.model().modulation
+        if isinstance(filters, ModulationFilterbank):
+            return filters.present[self.channel].numpy()
+        return np.ones(len(self.rates()), dtype=bool)
+
+    @property
+    def close(self) -> tuple[Array, Array, Array]:
+        """Times in s, motion and hair-cell output of the channel around the moment, each relative to its largest."""
+        first = min(
+            max(round((self.moment - CLOSE / 2) * FS), 0), max(len(self.sound()) - round(CLOSE * FS), 0)
+        )
+        window = slice(first, first + round(CLOSE * FS))
+        moved, cells = (x[self.channel, window].numpy() for x in (self.moved(), self.followed()))
+        times = (first + np.arange(len(moved))) / FS
+        return times, moved / (np.abs(moved).max() or 1.0), cells / (np.abs(cells).max() or 1.0)
+
+    @property
+    def meeting(self) -> Meeting:
+        """What adaptation makes of a step, or of clicks."""
+        what = "clicks" if self.look.experiment == "clicks" else "step"
+        return self.stage(
+            f"meeting {what}", self.key_of("m.", "a."), lambda: meet(self.model(), what), shared=True
+        )
+
+    @property
+    def fluctuations(self) -> Array:
+        """How strongly adapted activity fluctuates with modulation of each of `RATES`, rms in model units."""
+        key = self.key_of("m.", "a.")
+        return self.stage("fluctuations", key, lambda: fluctuation(self.model()).numpy(), shared=True)
+
+    @property
+    def compares(self) -> bool:
+        """Whether there is a second sound."""
+        return bool(self.change.kind != "none")
+
+    @property
+    def decides(self) -> bool:
+        """Whether the observer of the models with adaptation loops can tell the two sounds apart."""
+        return self.compares and self.chain.model in ADAPTS
+
+    @property
+    def difference(self) -> Difference:
+        """What tells the second sound from the first."""
+        return self.stage(
+            "difference", self._up_to("second", "h.", "a.", "f."), self._difference, shared=True
+        )
+
+    def _difference(self) -> Difference:
+        first, other = self.internal(), self.internal("second")
+        strength = (other - first).square().mean(-1).sqrt().numpy()
+        if not (strength.any() and self.decides):
+            return Difference(strength, 0.0, 1.0 / INTERVALS)
+        model, rates = self.model(), torch.from_numpy(self.rates())
+        clear = self.internal("clear")
+        channels = region_of_interest(self.adapted("clear") - self.adapted(), FS, model.fc)
+        made = template(clear, first, SLOW)
+        found = band_correlations(other - first, made, model.fc, rates, channels)
+        variable = float(decision_variable(found, torch.zeros_like(found), SLOW))
+        version = "jepsen2008" if self.chain.model == "jepsen2008" else "paulick2024"
+        correct = float(probability_correct(variable, INTERVALS, version))
+        return Difference(strength, variable / math.sqrt(_VARIANCES[version]), correct)
+
+    # ------------------------------------------------------------------ words
+
+    def measures(self) -> dict[str, float]:
+        """Return the numbers that a lesson's task can ask for."""
+        met, found = self.meeting, self.fluctuations
+        inside = met.level_db == met.level_db.max()
+        onset = float(met.output[inside].max())
+        last = int(inside.nonzero()[0][-1])
+        settled, after = float(met.output[last]), met.output[last:]
+        best = int(found.argmax())
+        whole = self.sorted.whole[self.channel]
+        told = self.difference if self.decides else None
+        _, _, cells = self.close
+        mean = float(cells.mean())
+        return {
+            "d_prime": told.d_prime if told else math.nan,
+            "percent_correct": 100.0 * told.correct if told else math.nan,
+            "strongest_modulation_hz": float(self.rates()[self._strongest(whole)]),
+            "locking_percent": 100.0 * float(cells.std()) / mean if mean > 0.0 else math.nan,
+            "onset": onset,
+            "settled": settled,
+            "overshoot": onset / settled if settled > 0.0 else math.nan,
+            "undershoot": float(after.min()),
+            "strongest_rate_hz": float(RATES[best]),
+            "slow_lost_db": 20.0 * math.log10(found[best] / found[0]),
+        }
+
+    def _strongest(self, whole: Array) -> int:
+        """Return the band of the strongest modulation, but for the slow drift."""
+        first = 1 if self.chain.model in ADAPTS and len(whole) > 1 else 0
+        return first + int(whole[first:].argmax())
+
+    def summary(self) -> str:
+        """Describe in one line what is seen, for the page and for a screen reader."""
+        whole = self.sorted.whole[self.channel]
+        frequency = self.fc()[self.channel]
+        heard = f"{self.stimulus.summary}. Channel {frequency:.0f} Hz"
+        if not whole.any():
+            heard += " is silent."
+        else:
+            heard += f" fluctuates most at {self.rates()[self._strongest(whole)]:.3g} Hz."
+        if not self.decides:
+            return heard
+        told = self.difference
+        return (
+            f"{heard} The second sound is told from the first with d′ = {told.d_prime:.2f}: right in "
+            f"{100 * told.correct:.0f} % of trials with {INTERVALS} intervals."
+        )
+
+    def code(self) -> str:
+        """Return a script that reproduces the lab's numbers with the present settings."""
+        return script(self.stimulus, self.chain, self.cells, self.adaptation, self.modulation, self.change)
+
+
+def _means(x: Tensor) -> Tensor:
+    """Return weighted means along the last axis around `MOMENTS` at most, in which no cycle is left."""
+    length = max(math.ceil(x.shape[-1] / MOMENTS), 1)
+    width = max(2 * length, round(_WINDOW * FS) // 2 * 2)
+    window = torch.hann_window(width, periodic=True, dtype=x.dtype).reshape(1, 1, -1)
+    rows = x.reshape(-1, 1, x.shape[-1])
+    # The first window's middle is that of the first moment
+    before, after = width // 2 - length // 2, width
+    both = torch.cat([rows, torch.ones_like(rows[:1])])
+    sums = torch.nn.functional.conv1d(torch.nn.functional.pad(both, (before, after)), window, stride=length)[
+        ..., : x.shape[-1] // length
+    ]
+    return (sums[:-1] / sums[-1:].clamp_min(1e-6)).reshape(*x.shape[:-1], -1)
