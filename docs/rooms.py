@@ -26,6 +26,7 @@ ROOMS = (
     Room("loudness", "Loudness", ("amtlib.loudness", "amtlib.loudness.iso226")),
     Room("perception", "Perception: hair cells to decisions", ("amtlib.perception",)),
     Room("experiments", "Listening experiments", ("amtlib.experiments",)),
+    Room("hearing_loss", "Hearing loss", ("amtlib.hearing_loss",)),
     Room("fdn", "Feedback delay networks", ("amtlib.fdn",)),
     Room("train", "Training networks", ("amtlib.train",)),
     Room("losses", "Losses", ("amtlib.train.losses",)),
