@@ -25,6 +25,7 @@ ROOMS = (
     Room("ears", "Ears: transmission, and fitting a cochlea", ("amtlib.ears",)),
     Room("loudness", "Loudness", ("amtlib.loudness", "amtlib.loudness.iso226")),
     Room("perception", "Perception: hair cells to decisions", ("amtlib.perception",)),
+    Room("hearing_loss", "Hearing loss: audiograms, and hearing with another ear", ("amtlib.hearing_loss",)),
     Room("experiments", "Listening experiments", ("amtlib.experiments",)),
     Room("hearing_loss", "Hearing loss", ("amtlib.hearing_loss",)),
     Room("fdn", "Feedback delay networks", ("amtlib.fdn",)),
