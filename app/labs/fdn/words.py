@@ -140,6 +140,8 @@ def certificate(found: Stability) -> str:
     --------
     >>> certificate(Stability(0.99296, 1200.0, 2.31, 310.0, 0.0))
     'Cannot grow: loop gain at most 0.993, at 1.2 kHz'
+    >>> certificate(Stability(0.99296, 1200.0, 2.31, 310.0, 0.0, moving=True))
+    'Cannot grow, however its matrix moves: loop gain at most 0.993, at 1.2 kHz'
     >>> certificate(Stability(1.0213, 63.0, math.inf, math.nan, 3.21))
     'Grows by 3.2 dB per second: loop gain at most 1.0213, at 63 Hz'
     >>> certificate(Stability(1.0213, 63.0, 2.31, 310.0, 0.0))
@@ -149,10 +151,26 @@ def certificate(found: Stability) -> str:
     bound = math.ceil(found.bound * 1e4 - 1e-4) / 1e4
     place = f"{found.frequency / 1000:.2g} kHz" if found.frequency >= 1000 else f"{found.frequency:.0f} Hz"
     if found.growth > 0:
-        first = f"Grows by {found.growth:.2g} dB per second"
+        first = f"Grows by {found.growth:.2g} dB per second{' at rest' if found.moving else ''}"
+    elif found.certain:
+        first = f"Cannot grow{', however its matrix moves' if found.moving else ''}"
     else:
-        first = "Cannot grow" if found.certain else "May grow, though no growing mode was found"
+        first = (
+            f"May grow, though no growing mode was found{' of its matrix at rest' if found.moving else ''}"
+        )
     return f"{first}: loop gain at most {bound:g}, at {place}"
+
+
+def motion(chorus: float) -> str:
+    """Say that the matrix moves, and how much chorus in cents that makes.
+
+    Examples
+    --------
+    >>> motion(2.971)
+    'Its matrix moves in what is heard: a chorus of about 3 cents at 1 kHz. Figures show it at rest.'
+    """
+    cents = f"{chorus:.2g} cents at 1 kHz"
+    return f"Its matrix moves in what is heard: a chorus of about {cents}. Figures show it at rest."
 
 
 def times_by_octave(room: Array | None, given: Array, octaves: Sequence[int]) -> str:
