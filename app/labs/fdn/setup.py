@@ -150,7 +150,8 @@ class FdnSetup(LabModel):
 
     def moving(self, build: FDNBuild) -> FDNBuild:
         """Return a network with the motion of its matrix, which is heard and neither trained nor drawn."""
-        return fdn.with_modulation(build, depth=float(self.motion.depth), rate=float(self.motion.rate))
+        depth, rate = float(self.motion.depth), float(self.motion.rate)
+        return fdn.with_modulation(build, depth=depth, rate=rate) if depth else build
 
     def shape_decay(self, changed: set[str]) -> list[str]:
         """Give the octaves the times that the two had, once they are set by octave; let neighbours of those that were
