@@ -145,14 +145,24 @@ def certificate(found: Stability) -> str:
     >>> certificate(Stability(1.0213, 63.0, 2.31, 310.0, 0.0))
     'May grow, though no growing mode was found: loop gain at most 1.0213, at 63 Hz'
     """
-    # Rounded up: a bound may not be shown smaller than it is.
-    bound = math.ceil(found.bound * 1e4 - 1e-4) / 1e4
     place = f"{found.frequency / 1000:.2g} kHz" if found.frequency >= 1000 else f"{found.frequency:.0f} Hz"
     if found.growth > 0:
         first = f"Grows by {found.growth:.2g} dB per second"
     else:
         first = "Cannot grow" if found.certain else "May grow, though no growing mode was found"
-    return f"{first}: loop gain at most {bound:g}, at {place}"
+    return f"{first}: {loop_gain(found)}, at {place}"
+
+
+def loop_gain(found: Stability) -> str:
+    """Say how much stronger a round through the loop makes a sound at most.
+
+    Examples
+    --------
+    >>> loop_gain(Stability(0.99296, 1200.0, 2.31, 310.0, 0.0))
+    'loop gain at most 0.993'
+    """
+    # Rounded up: a bound may not be shown smaller than it is.
+    return f"loop gain at most {math.ceil(found.bound * 1e4 - 1e-4) / 1e4:g}"
 
 
 def times_by_octave(room: Array | None, given: Array, octaves: Sequence[int]) -> str:
