@@ -77,7 +77,7 @@ export function sizable(document) {
 
 // The labels of axes and titles have a rule of their own.
 const IN_PX = ["major_label_text_font_size", "label_text_font_size", "text_font_size"]
-const NUMBERS = ["glyph_height", "glyph_width", "label_height", "line_width", "size"]
+const NUMBERS = ["glyph_height", "glyph_width", "label_height", "line_width", "major_label_standoff", "size"]
 
 /**
  * @param {object} model an axis, a legend, a colour bar or a glyph
