@@ -1,5 +1,5 @@
 """Threshold and loudness recruitment: soft sounds vanish, loud ones stay, and between them loudness grows too fast.
-Source: Moore and Glasberg (1993), J. Acoust. Soc. Am. 94, 2050-2062, with the wide filters of Nejime and Moore (1997).
+Source: Moore and Glasberg (1993b), J. Acoust. Soc. Am. 94, 2050-2062, with the wide filters of Nejime and Moore (1997).
 Not here: smearing (:mod:`amtlib.hearing_loss.smearing`), and the whole ear (:mod:`amtlib.hearing_loss.simulation`).
 """
 
@@ -56,7 +56,7 @@ class LoudnessRecruitment(RealModule):
     catch_up_db : float
         Hearing level in dB at which sounds are as loud as for a normal ear, 60 to 140.
     broadening : float
-        Width of the filters in ERB, 0.5 to 6. Moore and Glasberg's later simulators widen with loss: 1.5, 2, 3.
+        Width of the filters in ERB, 0.5 to 6. The MSBG simulator widens them with the loss: 1.5, 2, 3.
     learnable : bool
         Make the loss of each channel a parameter, stored as its logarithm; a loss of 0 stays 0.
     dtype : torch.dtype
@@ -87,7 +87,7 @@ class LoudnessRecruitment(RealModule):
     References
     ----------
     Hohmann (2002), Acta Acust. united Ac. 88, 433-442.
-    Moore and Glasberg (1993), J. Acoust. Soc. Am. 94, 2050-2062.
+    Moore and Glasberg (1993b), J. Acoust. Soc. Am. 94, 2050-2062.
     Nejime and Moore (1997), J. Acoust. Soc. Am. 102, 603-615.
 
     Examples

@@ -67,9 +67,9 @@ window.addEventListener("keydown", (event) => {
 function complain(problem) {
   if (!(problem instanceof Refused)) throw problem
   page.busy = false
-  page.remember({run: ""})
+  if (problem.unknown) page.remember({run: ""})
   page.show(make("h1", {}, "This does not go on"), make("p", {class: "problem"}, problem.message),
-    make("p", {}, button({class: "strong", onclick: () => location.reload()}, "Start again")))
+    make("p", {}, button({class: "strong", onclick: () => location.reload()}, "Reload the page")))
 }
 window.addEventListener("unhandledrejection", (event) => {
   if (event.reason instanceof Refused) {

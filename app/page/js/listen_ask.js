@@ -55,6 +55,8 @@ async function post(where, message) {
         tell("")
         return response
       }
+      if (response.status === 500 && tries > 1)
+        throw new Refused("The server fails to answer this. What you have answered is kept: reload the page.", false)
       if (response.status < 500 && response.status !== 429)
         throw new Refused("This page is not the one that this server hands out: reload it.", false)
     } catch (problem) {
