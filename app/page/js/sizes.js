@@ -5,8 +5,8 @@
 
 import {figuresOf} from "./scene.js"
 
-// Smallest letters of a figure at their usual size, and of one that is presented on a screen of that width or less, px.
-const SMALLEST = 11, PRESENTED = 18, SCREEN = 1920
+// Smallest letters of a figure at their usual size, and of one that is presented, px.
+const SMALLEST = 11, PRESENTED = 18
 // Room in which figures have their usual size, px; narrower rooms show them one below the other.
 const USUAL_WIDTH = 1050, NARROW = 700
 // Presented figures that would be smaller than this share of the usual are scrolled to instead.
@@ -21,16 +21,13 @@ const LARGEST = 2
  */
 
 /**
- * @param {{width: number, height: number, usual: number, presented: boolean, screen: number}} room its width and height,
- *   the height that the figures usually have, whether they are presented, and the width of the screen
+ * @param {{width: number, height: number, usual: number, presented: boolean}} room its width and height, the height that
+ *   the figures usually have, and whether they are presented
  * @returns {Sizes}
  */
-export function sizesFor({width, height, usual, presented, screen}) {
+export function sizesFor({width, height, usual, presented}) {
   const fill = usual > 0 ? height / usual : 1
-  if (presented) {
-    const finer = Math.max(screen / SCREEN, 1)
-    return {heights: within(fill, SMALLEST_SHARE * finer, 5), letters: Math.max(PRESENTED / SMALLEST * finer, within(fill, 0, 3))}
-  }
+  if (presented) return {heights: within(fill, SMALLEST_SHARE, 5), letters: Math.max(PRESENTED / SMALLEST, within(fill, 0, 3))}
   if (width < NARROW) return {heights: 1, letters: 1}
   const heights = within(fill, 1, LARGEST)
   return {heights, letters: within(width / USUAL_WIDTH, 1, heights)}
@@ -77,7 +74,7 @@ export function sizable(document) {
 
 // The labels of axes and titles have a rule of their own.
 const IN_PX = ["major_label_text_font_size", "label_text_font_size", "text_font_size"]
-const NUMBERS = ["glyph_height", "glyph_width", "label_height", "line_width", "major_label_standoff", "size"]
+const NUMBERS = ["glyph_height", "glyph_width", "label_height", "line_width", "size"]
 
 /**
  * @param {object} model an axis, a legend, a colour bar or a glyph

@@ -43,7 +43,7 @@ export function setStage(document, grid, store, setTitles, relayout) {
     const corner = grid.getBoundingClientRect().height - shown  // and what else has a height of its own
     const height = scroller.clientHeight - above - corner - (store.presenting ? MARGIN : TOOLS)
     const usual = shown / heights
-    const sizes = sizesFor({width: room.width, height, usual, presented: store.presenting, screen: window_.innerWidth})
+    const sizes = sizesFor({width: room.width, height, usual, presented: store.presenting})
     if (!store.permalink) Object.assign(sizes, {heights: 1, letters: 1})  // a cell is as large as its notebook makes it
     if (Math.abs(sizes.heights / heights - 1) < STEADY && sizes.letters === letters && alone === shownAlone) return
     heights = sizes.heights
