@@ -300,6 +300,8 @@ def dress(figure: Any) -> None:
             padding=4,
             margin=4,
         )
+        if legend.ncols not in ("auto", 1):
+            legend.stylesheets = [".bk-grid { column-gap: 1em; }"]
 
 
 def beside(name: str) -> Label:

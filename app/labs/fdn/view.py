@@ -294,6 +294,8 @@ class FdnLab(LabView):
             found["loop_gain"] = observed.stability.bound
         for which, heard in observed.networks.items():
             found[f"echoes_{which}"] = heard.echoes
+            if which == "now" and observed.busy:
+                continue  # of a fit on its way no more is known than what its figures show
             if (analysis := observed.analyses[which]) is not None:
                 found[f"modal_std_{which}"] = analysis.modal_std
                 found[f"peak_{which}_db"] = analysis.peak_db

@@ -155,26 +155,19 @@ def certificate(found: Stability) -> str:
     else:
         which = "growing mode of its matrix at rest" if found.moving else "growing mode"
         first = f"May grow, though no {which} was found"
-    return f"{first}: loop gain at most {_bound(found)}, at {place}"
+    return f"{first}: {loop_gain(found)}, at {place}"
 
 
-def _bound(found: Stability) -> str:
-    """Write a bound rounded up: it may not be shown smaller than it is."""
-    return f"{math.ceil(found.bound * 1e4 - 1e-4) / 1e4:g}"
-
-
-def certificate_label(found: Stability) -> str:
-    """Say the same in so few words that they fit into a figure on a phone.
+def loop_gain(found: Stability) -> str:
+    """Say how much stronger a round through the loop makes a sound at most.
 
     Examples
     --------
-    >>> certificate_label(Stability(0.99296, 1200.0, 2.31, 310.0, 0.0))
-    'Cannot grow: loop gain at most 0.993'
-    >>> certificate_label(Stability(1.0213, 63.0, math.inf, math.nan, 3.21))
-    'Grows: loop gain at most 1.0213'
+    >>> loop_gain(Stability(0.99296, 1200.0, 2.31, 310.0, 0.0))
+    'loop gain at most 0.993'
     """
-    first = "Grows" if found.growth > 0 else "Cannot grow" if found.certain else "May grow"
-    return f"{first}: loop gain at most {_bound(found)}"
+    # Rounded up: a bound may not be shown smaller than it is.
+    return f"loop gain at most {math.ceil(found.bound * 1e4 - 1e-4) / 1e4:g}"
 
 
 def motion(chorus: float) -> str:
