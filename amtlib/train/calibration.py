@@ -19,9 +19,10 @@ from amtlib.fdn.coupling import first_group
 from amtlib.fdn.decay import energy_decay_curve, fitted_time
 from amtlib.fdn.equaliser import graphic_equaliser
 from amtlib.fdn.noise import octave_gain
-from amtlib.fdn.response import render
+from amtlib.fdn.response import render, sections_at
 from amtlib.fdn.slopes import TwoSlopes, two_slopes_of
 from amtlib.lti import fast_length
+from amtlib.train.ears import EarPhases, ear_gains, phase_sections
 
 #: Decay curves are compared over so many dB, of one slope and of two, and their levels set after so many seconds.
 CURVE_DB, TWO_SLOPES_DB, SETTLED = 40.0, 50.0, 0.01
@@ -36,6 +37,8 @@ _TIMES, _LEVELS, _DIRECT = 0.004, 0.05, 0.85
 _CORRECTION, _NEAR = 0.9, 1.0
 # Rounds that begin with the balance of two slopes; corrections that are made however late it is.
 _BALANCED, _LEAST_ROUNDS = 2, 2
+# Numbers that responses of single lines may have.
+_LINES = 2**23
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,6 +201,8 @@ class Calibration:
         Direct path.
     pre_delay : int
         In samples.
+    phases : array, shape (2 S,), optional
+        Of the all-pass filter behind the second of two outputs (:func:`amtlib.train.ears.phase_sections`).
 
     Examples
     --------
@@ -213,6 +218,7 @@ class Calibration:
     seconds: float
     direct: Array
     pre_delay: int
+    phases: Array | None = None
 
     def build(self) -> FDNBuild:
         """Return the network as it now is; raises ValueError where no filters have these times."""
@@ -223,11 +229,17 @@ class Calibration:
             for times in self.times.reshape(len(self.centres), -1).T.tolist()
         ]
         core = with_decay(self.core, each[0] if len(each) == 1 else each)
+        equaliser = graphic_equaliser(self.gains - middle, self.centres, core.fs)
+        if self.phases is not None:
+            sections = phase_sections(self.phases, core.fs)
+            apart = np.zeros((len(sections), 6, 2))
+            apart[:, [0, 3], 0], apart[:, :, 1] = 1.0, sections
+            equaliser = np.concatenate([equaliser, apart])
         return replace(
             core,
             C=core.C * 10.0 ** (middle / 20.0)[:, None],
             D=self.direct,
-            post_eq=graphic_equaliser(self.gains - middle, self.centres, core.fs),
+            post_eq=equaliser,
             pre_delay=self.pre_delay,
         )
 
@@ -310,6 +322,54 @@ class Calibration:
                 self._start(target, found)
         self.__dict__.update(kept)
         return kept_octaves, longest
+
+    def meet_ears(self, target: Octaves, until: float = math.inf) -> tuple[Octaves, float]:
+        """
+        Bring the coherence of two outputs to the target's: phases and gains, tone again, then phases alone.
+
+        Parameters
+        ----------
+        target : Octaves
+            Of the room, with coherence.
+        until : float
+            As that of :meth:`correct`.
+
+        Returns
+        -------
+        found : Octaves
+            What was measured of the network as it is now.
+        seconds : float
+            What it took.
+        """
+        began = time.monotonic()
+        self._part(target, gains=True)
+        self.correct(target, _LEAST_ROUNDS, until=until)
+        self._part(target, gains=False)
+        return self.measured(target), time.monotonic() - began
+
+    def _part(self, target: Octaves, *, gains: bool) -> None:
+        """Fit the phases of the second output to the coherence, and with `gains` those of the lines, then both again."""
+        assert target.coherence is not None
+        build, fs = replace(self, phases=None).build(), self.core.fs
+        n = build.N
+        seconds = min(self.seconds, _LINES / (n * build.n_in) / fs)
+        alone = replace(build, C=np.eye(n), D=np.zeros((n, build.n_in)), post_eq=None)
+        responses = render(alone, seconds).reshape(-1, n, build.n_in)
+        n_fft = fast_length(len(responses)) + fast_length(len(responses)) % 2
+        lines = np.fft.rfft(responses, n_fft, axis=0)
+        z = np.exp(-2j * math.pi * np.arange(n_fft // 2 + 1) / n_fft)
+        equaliser = np.asarray(sections_at(build.post_eq, z))
+        now = build.C
+        for fits_gains in [True, True, False] if gains else [False]:
+            wet = np.einsum("on,fni->foi", now, lines) * equaliser[:, :, None]
+            ears = EarPhases(target.coherence, fs, wet, self.direct)
+            self.phases = ears.nearest() if self.phases is None else ears.fitted(self.phases)
+            if fits_gains:
+                filters = equaliser.astype(np.complex128)
+                filters[:, 1] *= np.asarray(sections_at(phase_sections(self.phases, fs)[:, :, None], z))[:, 0]
+                found = ear_gains(lines, filters, now, self.direct, target.coherence, fs)
+                self.core = replace(self.core, C=self.core.C * found / now)
+                now = found
 
     def balance(self, louder: float) -> None:
         """Raise the slow group of lines by so many dB re the fast one."""

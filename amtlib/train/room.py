@@ -49,8 +49,6 @@ _DELAYS, _OF_DECAY, _DIRECT = (0.005, 0.040), 0.25, 0.002
 _SHARE, _LEAST, _AGAIN = 0.5, 1.0, 3
 # Levels of an output equaliser that trains may be so far apart, dB.
 _TRAINED_SPAN = 72.0
-# Share of the steps of a stereo response before the corrections.
-_FIRST = 0.6
 # Share of the steps, or of their time, after which they get smaller, and by how much.
 _FAST, _SLOWER = 0.67, 0.2
 # Balance of two slopes that were asked for and not found, dB.
@@ -194,37 +192,30 @@ def fit_room(
         reached_octaves, one = start.correct(wanted, _BEFORE, until=now + _SHARE * (until - now))
         seen(start.build())
         tell(0.5)
+        ears, parted = wanted.coherence is not None, 0.0
+        if ears:
+            reached_octaves, parted = start.meet_ears(wanted, until)
+            seen(start.build())
         networks, done = [(distance(reached_octaves, wanted), start)], 0
-        ears = wanted.coherence is not None and steps > 1
         until -= one  # the network is rendered once more at the end
         now = time.monotonic()
-        late = until - (_AGAIN + 2 if ears else _AGAIN) * one  # measured and corrected again after training
+        late = until - _AGAIN * one - parted  # measured and corrected again after training
         if steps and late > now + _LEAST:
-            learns = trainable or Trainable(decay=True, post_eq=True)
-            if learns.post_eq and float(np.ptp(start.gains, axis=0).max()) > _TRAINED_SPAN:
+            learns = trainable or Trainable(decay=True, post_eq=not ears)
+            if learns.post_eq and ears:
+                learns = replace(learns, post_eq=False)
+                problems.append("The output equaliser did not train: that of two outputs parts their phases.")
+            elif learns.post_eq and float(np.ptp(start.gains, axis=0).max()) > _TRAINED_SPAN:
                 learns = replace(learns, post_eq=False)
                 problems.append("The output equaliser did not train: its octaves are too far apart in level.")
-            after = 0.7 if ears else 0.8
-            first = round(_FIRST * steps) if ears else steps
-            middle = now + (_FIRST if ears else 1.0) * (late - now)
             trained, done = _trained(
-                start, clean, loss, first, middle, rate_of_learning, learns, part(tell, 0.5, after), seen
+                start, clean, loss, steps, late, rate_of_learning, learns, part(tell, 0.5, 0.8), seen
             )
             found, one = trained.correct(wanted, _AFTER, until=time.monotonic() + _AGAIN * one)
+            if ears:
+                found, _ = trained.meet_ears(wanted, until)
             seen(trained.build())
             networks.append((distance(found, wanted), trained))
-            late = until - 2.0 * one
-            if ears and late > time.monotonic():
-                # corrections change what both ears have in common: matrix and gains make up for it
-                learns = replace(learns, decay=False, post_eq=False, direct=trainable is None)
-                rest = part(tell, after, 0.8)
-                last, more = _trained(
-                    trained, clean, loss, steps - first, late, rate_of_learning, learns, rest, seen
-                )
-                found, _ = last.correct(wanted, 1, until=until, tone=False)
-                seen(last.build())
-                networks.append((distance(found, wanted), last))
-                done += more
         elif steps:
             spent = time.monotonic() - began
             problems.append(
@@ -313,6 +304,8 @@ def _first(
         blocks = [random_orthogonal(count, rng=generator) for count in (half, n - half)]
         rotation = coupled_matrix(blocks[0], blocks[1], 0.0)
     ends = [generator.choice([-1.0, 1.0], (n, count)) / math.sqrt(n) for count in (n_in, n_out)]
+    if wanted.coherence is not None:
+        ends[1][:, 1] = ends[1][:, 0]  # alike: an all-pass filter parts them as far as they should be
     core = FDNBuild(rotation, ends[0], ends[1].T, 0.0, delays, fs)
     gentle = np.stack([_gentle(each) for each in times.reshape(len(centres), -1).T], axis=1)
     seconds = float(np.clip(0.75 * times.max() + 0.1, 0.2, max(len(clean) / fs, 0.2)))
