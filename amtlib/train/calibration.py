@@ -14,7 +14,7 @@ import numpy as np
 
 from amtlib.fdn.absorption import with_decay
 from amtlib.fdn.build import Array, FDNBuild
-from amtlib.fdn.coherence import interaural_coherence
+from amtlib.fdn.coherence import coherence_centres, interaural_coherence
 from amtlib.fdn.coupling import first_group
 from amtlib.fdn.decay import energy_decay_curve, fitted_time
 from amtlib.fdn.equaliser import graphic_equaliser
@@ -37,6 +37,8 @@ _TIMES, _LEVELS, _DIRECT = 0.004, 0.05, 0.85
 _CORRECTION, _NEAR = 0.9, 1.0
 # Rounds that begin with the balance of two slopes; corrections that are made however late it is.
 _BALANCED, _LEAST_ROUNDS = 2, 2
+# Share of an octave that direct sound may have beyond the coherence there.
+_COMMON = 0.05
 # Numbers that responses of single lines may have.
 _LINES = 2**23
 
@@ -279,8 +281,8 @@ class Calibration:
             What the longest round took.
         """
         wanted = target.times if target.slopes is None else target.slopes
-        # coherence is trained, and these corrections do not see it
-        target = replace(target, coherence=None)
+        # these corrections do not see coherence, but for the direct sound, which both outputs have in common
+        shared, target = self._shared(target), replace(target, coherence=None)
         best, kept, kept_octaves, longest = math.inf, dict(self.__dict__), target, 0.0
         for index in range(rounds + 1):
             began = time.monotonic()
@@ -319,7 +321,7 @@ class Calibration:
             self.core = replace(self.core, B=self.core.B * 10.0 ** (across / 20.0))
             # while levels are far off, the decay curve is that of other octaves
             if np.abs(np.median(louder, axis=0)).max() < _NEAR and index < max(rounds - 2, 1):
-                self._start(target, found)
+                self._start(target, found, shared)
         self.__dict__.update(kept)
         return kept_octaves, longest
 
@@ -348,7 +350,7 @@ class Calibration:
         return self.measured(target), time.monotonic() - began
 
     def _part(self, target: Octaves, *, gains: bool) -> None:
-        """Fit the phases of the second output to the coherence, and with `gains` those of the lines, then both again."""
+        """Fit the second output's phases to the coherence; with `gains` twice in turn with those of the lines."""
         assert target.coherence is not None
         build, fs = replace(self, phases=None).build(), self.core.fs
         n = build.N
@@ -363,7 +365,8 @@ class Calibration:
         for fits_gains in [True, True, False] if gains else [False]:
             wet = np.einsum("on,fni->foi", now, lines) * equaliser[:, :, None]
             ears = EarPhases(target.coherence, fs, wet, self.direct)
-            self.phases = ears.nearest() if self.phases is None else ears.fitted(self.phases)
+            before = [] if self.phases is None else [self.phases]
+            self.phases = ears.nearest(*before) if fits_gains or not before else ears.fitted(before[0])
             if fits_gains:
                 filters = equaliser.astype(np.complex128)
                 filters[:, 1] *= np.asarray(sections_at(phase_sections(self.phases, fs)[:, :, None], z))[:, 0]
@@ -388,7 +391,15 @@ class Calibration:
         direct = self._flat_share() * np.square(self.direct) / 10.0 ** (target.levels / 10.0)
         return np.asarray(np.clip(1.0 - direct, 0.2, 1.0))
 
-    def _start(self, target: Octaves, found: Octaves) -> None:
+    def _shared(self, target: Octaves) -> Array:
+        """Most of each octave's energy that both outputs may have in common as direct sound, (K, 1, n_in)."""
+        if target.coherence is None:
+            return np.ones((1, 1, 1))
+        bands = np.log(coherence_centres(self.core.fs))
+        found = [np.interp(np.log(self.centres), bands, each) for each in target.coherence.T]
+        return np.asarray(np.clip(np.stack(found, axis=1)[:, None] + _COMMON, _COMMON / 2.0, 1.0))
+
+    def _start(self, target: Octaves, found: Octaves, shared: Array) -> None:
         """Set the direct sound, or the pre-delay, so that the decay curves meet once the first echoes are past."""
         first = round(SETTLED * _PER_SECOND)
         length = min(len(target.curves), len(found.curves))
@@ -405,7 +416,7 @@ class Calibration:
         wet = np.clip(1.0 - own / found.energy, 0.02, 1.0) * 10.0 ** (low / 10.0)
         # below 120 Hz a band holds so few modes that its level says little about the direct sound
         heard_bands = self.centres >= min(120.0, float(self.centres[-1]))
-        most = _DIRECT * (10.0 ** (target.levels / 10.0) / shares)[heard_bands].min(axis=0)
+        most = _DIRECT * (shared * 10.0 ** (target.levels / 10.0) / shares)[heard_bands].min(axis=0)
         energy = np.clip((1.0 - wet) * target.energy, 0.0, most)
         if not own.any() and (self.pre_delay or low.mean() > 0.0):  # the lines begin too early, or too late
             moved = float(low.mean()) * float(np.exp(np.log(self.times).mean())) / 60.0

@@ -10,7 +10,7 @@ from scipy.optimize import least_squares
 
 from amtlib.fdn.build import Array
 from amtlib.fdn.coherence import coherence_weights
-from amtlib.fdn.response import Complex, sections_at
+from amtlib.fdn.response import Complex
 from amtlib.scales import erbrate2f, f2erb, f2erbrate
 
 # Phases are smooth: sums of the spectra over so many intervals are all that is needed.
@@ -42,6 +42,7 @@ def phase_sections(numbers: Array, fs: float) -> Array:
 
     Examples
     --------
+    >>> from amtlib.fdn.response import sections_at
     >>> sos = phase_sections(np.array([20.0, 21.0, 0.0, 0.0]), 16000.0)
     >>> z = np.exp(-2j * math.pi * np.array([100.0, 3000.0]) / 16000.0)
     >>> np.abs(sections_at(sos[:, :, None], z))[:, 0].round(9)
@@ -148,7 +149,7 @@ class EarPhases:
             return np.concatenate([(self.coherence(at) - self.target) / _COHERENCE, (at - begin) / _MOVED])
 
         def slope(at: Array) -> Array:
-            return np.concatenate([self._slope(at) / _COHERENCE, np.eye(at.size) / _MOVED])
+            return np.concatenate([self.slope(at) / _COHERENCE, np.eye(at.size) / _MOVED])
 
         found = least_squares(off, begin, slope, bounds=(low, high), max_nfev=_ROUNDS)
         return np.asarray(found.x)
@@ -168,8 +169,8 @@ class EarPhases:
         )
         return cross / np.sqrt(self._other * power), cross, power
 
-    def _slope(self, numbers: Array) -> Array:
-        """Derivatives of the coherence, (bands n_in, 2 S); those of the phases by differences."""
+    def slope(self, numbers: Array) -> Array:
+        """Return the derivatives of the coherence, (bands n_in, 2 S); those of the phases by differences."""
         sections = self._phasor(numbers)
         turn = sections.prod(axis=1)
         half = numbers.size // 2
@@ -182,7 +183,7 @@ class EarPhases:
         # d conj(turn) = -j conj(turn) d phase
         cross = (self._turned * (-1j * turn.conj())[:, None]).real.T @ slopes
         beat = (self._beat * (-1j * turn.conj())[:, None]).real.T @ slopes
-        gamma, both, power = self._both(turn)
+        gamma, _, power = self._both(turn)
         return np.asarray(
             cross / np.sqrt(self._other * power)[:, None] - (gamma / (2.0 * power))[:, None] * beat
         )
@@ -249,7 +250,7 @@ def ear_gains(
     first = gains.ravel()
     unit = _GAIN * np.abs(first).max()
 
-    def measured(at: Array) -> tuple[Array, Array, Array, Array, Array, Array]:
+    def measured(at: Array) -> tuple[Array, ...]:
         left, right = (np.append(each, 1.0) for each in at.reshape(2, n))
         of_left, of_right, across = forms[0] @ left, forms[1] @ right, forms[2] @ right
         back = np.einsum("kij,i->kj", forms[2], left)
@@ -257,7 +258,9 @@ def ear_gains(
             of_left @ left,
             of_right @ right,
             across @ left,
-            *(x[:, :n] for x in (of_left, of_right, across)),
+            of_left[:, :n],
+            of_right[:, :n],
+            across[:, :n],
             back[:, :n],
         )
 
