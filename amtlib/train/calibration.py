@@ -334,7 +334,7 @@ class Calibration:
         target : Octaves
             Of the room, with coherence.
         until : float
-            As that of :meth:`correct`.
+            As that of :meth:`correct`; phases and gains are fitted once however late it is.
 
         Returns
         -------
@@ -344,12 +344,12 @@ class Calibration:
             What it took.
         """
         began = time.monotonic()
-        self._part(target, gains=True)
+        self._part(target, gains=True, until=until)
         self.correct(target, _LEAST_ROUNDS, until=until)
         self._part(target, gains=False)
         return self.measured(target), time.monotonic() - began
 
-    def _part(self, target: Octaves, *, gains: bool) -> None:
+    def _part(self, target: Octaves, *, gains: bool, until: float = math.inf) -> None:
         """Fit the second output's phases to the coherence; with `gains` twice in turn with those of the lines."""
         assert target.coherence is not None
         build, fs = replace(self, phases=None).build(), self.core.fs

@@ -21,7 +21,7 @@ _LOWEST, _TOP, _WIDTHS = 1.0, 0.48, 2.5
 # in one band that changes by so many dB, and a gain by this share of the largest.
 _COHERENCE, _MOVED, _LEVEL, _GAIN = 0.05, 20.0, 2.0, 2.0
 # Starts that are fitted, rounds of each, step of a derivative; a band ends where its weight is this share of its top.
-_STARTS, _ROUNDS, _STEP, _EDGE = 3, 30, 1e-5, 1e-3
+_STARTS, _ROUNDS, _STEP, _EDGE = 2, 30, 1e-5, 1e-3
 
 
 def phase_sections(numbers: Array, fs: float) -> Array:

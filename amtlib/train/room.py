@@ -96,12 +96,12 @@ def fit_room(
         Steps of training at most; 0 for none.
     time_budget : float
         Seconds that the whole fit may take: training has what measuring and correcting leave. A first network is made,
-        corrected twice and measured however little it is.
+        corrected twice, brought to the coherence of two ears and measured however little it is.
     lr : float
         Learning rate.
     trainable : Trainable, optional
-        What trains, the direct path excepted. Default: matrix, gains, decay and output equaliser, and in the end the
-        direct path of a stereo network.
+        What trains, the direct path excepted. Default: matrix, gains, decay and output equaliser; the equaliser of two
+        outputs is corrected, not trained, for it holds the filter that parts their phases.
     rng : Generator, int or None
         Draws delays, matrix and gains.
     progress : callable or bool, optional
@@ -134,10 +134,16 @@ def fit_room(
     rendered, measured and corrected, and its direct sound or pre-delay is set where the decay curves show that it lacks
     one. With two slopes, two groups of lines that exchange nothing have a decay each; how strong the slow one begins is
     one number for all octaves, which the network's gains can give, and both times follow from it in each octave. Then
-    everything trains towards the loss, on the first 0.7 s at most, and is corrected again. Corrections change what two
-    outputs have in common, so matrix, gains and direct path of a stereo network train once more after them. Of the
-    networks on the way the one whose decay times, levels, curve and coherence are nearest is returned. A band that the
-    response leaves open has the time of its neighbours, which `problems` says.
+    everything trains towards the loss, on the first 0.7 s at most, and is corrected again. Of both networks the one
+    whose decay times, levels, curve and coherence are nearest is returned. A band that the response leaves open has the
+    time of its neighbours, which `problems` says.
+
+    Two outputs begin with the same gains. An all-pass filter behind the second one parts their phases, and gains of
+    the lines make up for the rest, both by least squares against the coherence by ERB of the whole response
+    (:mod:`amtlib.train.ears`), whether or not anything trains. Direct sound, which both outputs have at the same
+    sample, takes no more of an octave than its coherence allows. Without training, the hall of pyFDN's example
+    (s3_r4_o.wav, two microphones) is met within 0.033 on average; 6 of 35 bands are off by more than 0.05, by 0.16 at
+    most. A difference of time between both ears, which coherence without a lag does not see, is not fitted.
 
     References
     ----------
