@@ -14,14 +14,15 @@ import numpy as np
 
 from amtlib.fdn.absorption import with_decay
 from amtlib.fdn.build import Array, FDNBuild
-from amtlib.fdn.coherence import interaural_coherence
+from amtlib.fdn.coherence import coherence_centres, interaural_coherence
 from amtlib.fdn.coupling import first_group
 from amtlib.fdn.decay import energy_decay_curve, fitted_time
 from amtlib.fdn.equaliser import graphic_equaliser
 from amtlib.fdn.noise import octave_gain
-from amtlib.fdn.response import render
+from amtlib.fdn.response import render, sections_at
 from amtlib.fdn.slopes import TwoSlopes, two_slopes_of
 from amtlib.lti import fast_length
+from amtlib.train.ears import EarPhases, ear_gains, phase_sections
 
 #: Decay curves are compared over so many dB, of one slope and of two, and their levels set after so many seconds.
 CURVE_DB, TWO_SLOPES_DB, SETTLED = 40.0, 50.0, 0.01
@@ -36,6 +37,10 @@ _TIMES, _LEVELS, _DIRECT = 0.004, 0.05, 0.85
 _CORRECTION, _NEAR = 0.9, 1.0
 # Rounds that begin with the balance of two slopes; corrections that are made however late it is.
 _BALANCED, _LEAST_ROUNDS = 2, 2
+# Share of an octave that direct sound may have beyond the coherence there.
+_COMMON = 0.05
+# Numbers that responses of single lines may have.
+_LINES = 2**23
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,6 +203,8 @@ class Calibration:
         Direct path.
     pre_delay : int
         In samples.
+    phases : array, shape (2 S,), optional
+        Of the all-pass filter behind the second of two outputs (:func:`amtlib.train.ears.phase_sections`).
 
     Examples
     --------
@@ -213,6 +220,7 @@ class Calibration:
     seconds: float
     direct: Array
     pre_delay: int
+    phases: Array | None = None
 
     def build(self) -> FDNBuild:
         """Return the network as it now is; raises ValueError where no filters have these times."""
@@ -223,11 +231,17 @@ class Calibration:
             for times in self.times.reshape(len(self.centres), -1).T.tolist()
         ]
         core = with_decay(self.core, each[0] if len(each) == 1 else each)
+        equaliser = graphic_equaliser(self.gains - middle, self.centres, core.fs)
+        if self.phases is not None:
+            sections = phase_sections(self.phases, core.fs)
+            apart = np.zeros((len(sections), 6, 2))
+            apart[:, [0, 3], 0], apart[:, :, 1] = 1.0, sections
+            equaliser = np.concatenate([equaliser, apart])
         return replace(
             core,
             C=core.C * 10.0 ** (middle / 20.0)[:, None],
             D=self.direct,
-            post_eq=graphic_equaliser(self.gains - middle, self.centres, core.fs),
+            post_eq=equaliser,
             pre_delay=self.pre_delay,
         )
 
@@ -267,8 +281,8 @@ class Calibration:
             What the longest round took.
         """
         wanted = target.times if target.slopes is None else target.slopes
-        # coherence is trained, and these corrections do not see it
-        target = replace(target, coherence=None)
+        # these corrections do not see coherence, but for the direct sound, which both outputs have in common
+        shared, target = self._shared(target), replace(target, coherence=None)
         best, kept, kept_octaves, longest = math.inf, dict(self.__dict__), target, 0.0
         for index in range(rounds + 1):
             began = time.monotonic()
@@ -307,9 +321,58 @@ class Calibration:
             self.core = replace(self.core, B=self.core.B * 10.0 ** (across / 20.0))
             # while levels are far off, the decay curve is that of other octaves
             if np.abs(np.median(louder, axis=0)).max() < _NEAR and index < max(rounds - 2, 1):
-                self._start(target, found)
+                self._start(target, found, shared)
         self.__dict__.update(kept)
         return kept_octaves, longest
+
+    def meet_ears(self, target: Octaves, until: float = math.inf) -> tuple[Octaves, float]:
+        """
+        Bring the coherence of two outputs to the target's: phases and gains, tone again, then phases alone.
+
+        Parameters
+        ----------
+        target : Octaves
+            Of the room, with coherence.
+        until : float
+            As that of :meth:`correct`; phases and gains are fitted once however late it is.
+
+        Returns
+        -------
+        found : Octaves
+            What was measured of the network as it is now.
+        seconds : float
+            What it took.
+        """
+        began = time.monotonic()
+        self._part(target, gains=True, until=until)
+        self.correct(target, _LEAST_ROUNDS, until=until)
+        self._part(target, gains=False)
+        return self.measured(target), time.monotonic() - began
+
+    def _part(self, target: Octaves, *, gains: bool, until: float = math.inf) -> None:
+        """Fit the second output's phases to the coherence; with `gains` twice in turn with those of the lines."""
+        assert target.coherence is not None
+        build, fs = replace(self, phases=None).build(), self.core.fs
+        n = build.N
+        seconds = min(self.seconds, _LINES / (n * build.n_in) / fs)
+        alone = replace(build, C=np.eye(n), D=np.zeros((n, build.n_in)), post_eq=None)
+        responses = render(alone, seconds).reshape(-1, n, build.n_in)
+        n_fft = fast_length(len(responses)) + fast_length(len(responses)) % 2
+        lines = np.fft.rfft(responses, n_fft, axis=0)
+        z = np.exp(-2j * math.pi * np.arange(n_fft // 2 + 1) / n_fft)
+        equaliser = np.asarray(sections_at(build.post_eq, z))
+        now = build.C
+        for fits_gains in [True, True, False] if gains else [False]:
+            wet = np.einsum("on,fni->foi", now, lines) * equaliser[:, :, None]
+            ears = EarPhases(target.coherence, fs, wet, self.direct)
+            before = [] if self.phases is None else [self.phases]
+            self.phases = ears.nearest(*before) if fits_gains or not before else ears.fitted(before[0])
+            if fits_gains:
+                filters = equaliser.astype(np.complex128)
+                filters[:, 1] *= np.asarray(sections_at(phase_sections(self.phases, fs)[:, :, None], z))[:, 0]
+                found = ear_gains(lines, filters, now, self.direct, target.coherence, fs)
+                self.core = replace(self.core, C=self.core.C * found / now)
+                now = found
 
     def balance(self, louder: float) -> None:
         """Raise the slow group of lines by so many dB re the fast one."""
@@ -328,7 +391,15 @@ class Calibration:
         direct = self._flat_share() * np.square(self.direct) / 10.0 ** (target.levels / 10.0)
         return np.asarray(np.clip(1.0 - direct, 0.2, 1.0))
 
-    def _start(self, target: Octaves, found: Octaves) -> None:
+    def _shared(self, target: Octaves) -> Array:
+        """Most of each octave's energy that both outputs may have in common as direct sound, (K, 1, n_in)."""
+        if target.coherence is None:
+            return np.ones((1, 1, 1))
+        bands = np.log(coherence_centres(self.core.fs))
+        found = [np.interp(np.log(self.centres), bands, each) for each in target.coherence.T]
+        return np.asarray(np.clip(np.stack(found, axis=1)[:, None] + _COMMON, _COMMON / 2.0, 1.0))
+
+    def _start(self, target: Octaves, found: Octaves, shared: Array) -> None:
         """Set the direct sound, or the pre-delay, so that the decay curves meet once the first echoes are past."""
         first = round(SETTLED * _PER_SECOND)
         length = min(len(target.curves), len(found.curves))
@@ -345,7 +416,7 @@ class Calibration:
         wet = np.clip(1.0 - own / found.energy, 0.02, 1.0) * 10.0 ** (low / 10.0)
         # below 120 Hz a band holds so few modes that its level says little about the direct sound
         heard_bands = self.centres >= min(120.0, float(self.centres[-1]))
-        most = _DIRECT * (10.0 ** (target.levels / 10.0) / shares)[heard_bands].min(axis=0)
+        most = _DIRECT * (shared * 10.0 ** (target.levels / 10.0) / shares)[heard_bands].min(axis=0)
         energy = np.clip((1.0 - wet) * target.energy, 0.0, most)
         if not own.any() and (self.pre_delay or low.mean() > 0.0):  # the lines begin too early, or too late
             moved = float(low.mean()) * float(np.exp(np.log(self.times).mean())) / 60.0

@@ -49,8 +49,6 @@ _DELAYS, _OF_DECAY, _DIRECT = (0.005, 0.040), 0.25, 0.002
 _SHARE, _LEAST, _AGAIN = 0.5, 1.0, 3
 # Levels of an output equaliser that trains may be so far apart, dB.
 _TRAINED_SPAN = 72.0
-# Share of the steps of a stereo response before the corrections.
-_FIRST = 0.6
 # Share of the steps, or of their time, after which they get smaller, and by how much.
 _FAST, _SLOWER = 0.67, 0.2
 # Balance of two slopes that were asked for and not found, dB.
@@ -98,12 +96,12 @@ def fit_room(
         Steps of training at most; 0 for none.
     time_budget : float
         Seconds that the whole fit may take: training has what measuring and correcting leave. A first network is made,
-        corrected twice and measured however little it is.
+        corrected twice, brought to the coherence of two ears and measured however little it is.
     lr : float
         Learning rate.
     trainable : Trainable, optional
-        What trains, the direct path excepted. Default: matrix, gains, decay and output equaliser, and in the end the
-        direct path of a stereo network.
+        What trains, the direct path excepted. Default: matrix, gains, decay and output equaliser; the equaliser of two
+        outputs is corrected, not trained, for it holds the filter that parts their phases.
     rng : Generator, int or None
         Draws delays, matrix and gains.
     progress : callable or bool, optional
@@ -136,10 +134,16 @@ def fit_room(
     rendered, measured and corrected, and its direct sound or pre-delay is set where the decay curves show that it lacks
     one. With two slopes, two groups of lines that exchange nothing have a decay each; how strong the slow one begins is
     one number for all octaves, which the network's gains can give, and both times follow from it in each octave. Then
-    everything trains towards the loss, on the first 0.7 s at most, and is corrected again. Corrections change what two
-    outputs have in common, so matrix, gains and direct path of a stereo network train once more after them. Of the
-    networks on the way the one whose decay times, levels, curve and coherence are nearest is returned. A band that the
-    response leaves open has the time of its neighbours, which `problems` says.
+    everything trains towards the loss, on the first 0.7 s at most, and is corrected again. Of both networks the one
+    whose decay times, levels, curve and coherence are nearest is returned. A band that the response leaves open has the
+    time of its neighbours, which `problems` says.
+
+    Two outputs begin with the same gains. An all-pass filter behind the second one parts their phases, and gains of
+    the lines make up for the rest, both by least squares against the coherence by ERB of the whole response
+    (:mod:`amtlib.train.ears`), whether or not anything trains. Direct sound, which both outputs have at the same
+    sample, takes no more of an octave than its coherence allows. Without training, the hall of pyFDN's example
+    (s3_r4_o.wav, two microphones) is met within 0.033 on average; 6 of 35 bands are off by more than 0.05, by 0.16 at
+    most. A difference of time between both ears, which coherence without a lag does not see, is not fitted.
 
     References
     ----------
@@ -194,37 +198,30 @@ def fit_room(
         reached_octaves, one = start.correct(wanted, _BEFORE, until=now + _SHARE * (until - now))
         seen(start.build())
         tell(0.5)
+        ears, parted = wanted.coherence is not None, 0.0
+        if ears:
+            reached_octaves, parted = start.meet_ears(wanted, until)
+            seen(start.build())
         networks, done = [(distance(reached_octaves, wanted), start)], 0
-        ears = wanted.coherence is not None and steps > 1
         until -= one  # the network is rendered once more at the end
         now = time.monotonic()
-        late = until - (_AGAIN + 2 if ears else _AGAIN) * one  # measured and corrected again after training
+        late = until - _AGAIN * one - parted  # measured and corrected again after training
         if steps and late > now + _LEAST:
-            learns = trainable or Trainable(decay=True, post_eq=True)
-            if learns.post_eq and float(np.ptp(start.gains, axis=0).max()) > _TRAINED_SPAN:
+            learns = trainable or Trainable(decay=True, post_eq=not ears)
+            if learns.post_eq and ears:
+                learns = replace(learns, post_eq=False)
+                problems.append("The output equaliser did not train: that of two outputs parts their phases.")
+            elif learns.post_eq and float(np.ptp(start.gains, axis=0).max()) > _TRAINED_SPAN:
                 learns = replace(learns, post_eq=False)
                 problems.append("The output equaliser did not train: its octaves are too far apart in level.")
-            after = 0.7 if ears else 0.8
-            first = round(_FIRST * steps) if ears else steps
-            middle = now + (_FIRST if ears else 1.0) * (late - now)
             trained, done = _trained(
-                start, clean, loss, first, middle, rate_of_learning, learns, part(tell, 0.5, after), seen
+                start, clean, loss, steps, late, rate_of_learning, learns, part(tell, 0.5, 0.8), seen
             )
             found, one = trained.correct(wanted, _AFTER, until=time.monotonic() + _AGAIN * one)
+            if ears:
+                found, _ = trained.meet_ears(wanted, until)
             seen(trained.build())
             networks.append((distance(found, wanted), trained))
-            late = until - 2.0 * one
-            if ears and late > time.monotonic():
-                # corrections change what both ears have in common: matrix and gains make up for it
-                learns = replace(learns, decay=False, post_eq=False, direct=trainable is None)
-                rest = part(tell, after, 0.8)
-                last, more = _trained(
-                    trained, clean, loss, steps - first, late, rate_of_learning, learns, rest, seen
-                )
-                found, _ = last.correct(wanted, 1, until=until, tone=False)
-                seen(last.build())
-                networks.append((distance(found, wanted), last))
-                done += more
         elif steps:
             spent = time.monotonic() - began
             problems.append(
@@ -313,6 +310,8 @@ def _first(
         blocks = [random_orthogonal(count, rng=generator) for count in (half, n - half)]
         rotation = coupled_matrix(blocks[0], blocks[1], 0.0)
     ends = [generator.choice([-1.0, 1.0], (n, count)) / math.sqrt(n) for count in (n_in, n_out)]
+    if wanted.coherence is not None:
+        ends[1][:, 1] = ends[1][:, 0]  # alike: an all-pass filter parts them as far as they should be
     core = FDNBuild(rotation, ends[0], ends[1].T, 0.0, delays, fs)
     gentle = np.stack([_gentle(each) for each in times.reshape(len(centres), -1).T], axis=1)
     seconds = float(np.clip(0.75 * times.max() + 0.1, 0.2, max(len(clean) / fs, 0.2)))

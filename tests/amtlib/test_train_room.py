@@ -80,11 +80,11 @@ def test_training_towards_a_loss_of_ones_own_goes_into_the_fit() -> None:
 def test_a_room_whose_highest_octave_is_soft_is_trained_too() -> None:
     h = room((0.3, 0.2), seconds=0.5)
     spectrum, f = np.fft.rfft(h, 2 * len(h)), np.fft.rfftfreq(2 * len(h), 1.0 / 16000.0)
-    down = np.clip(np.log2(np.maximum(f, 1.0) / 2000.0), 0.0, 1.0) * -48.0
+    down = np.clip(np.log2(np.maximum(f, 1.0) / 2000.0), 0.0, 1.0) * -40.0
     soft = np.fft.irfft(spectrum * 10.0 ** (down / 20.0))[: len(h)]
-    fit = fit_room(soft, 16000.0, lines=6, max_steps=2, time_budget=60.0)
+    fit = fit_room(soft, 16000.0, lines=6, slopes=1, max_steps=2, time_budget=60.0)
     assert fit.steps == 2
-    assert fit.level_off < 1.0
+    assert not any("equaliser did not train" in each for each in fit.problems)
 
 
 def test_without_time_nothing_trains_and_the_report_says_so() -> None:
