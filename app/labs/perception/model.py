@@ -213,7 +213,11 @@ class PerceptionLabModel(LabModel):
 
     def fc(self) -> Array:
         """Return the channels' centre frequencies in Hz."""
-        return centres(self.chain.model, int(self.chain.channels)).numpy()
+        return self.stage(
+            "fc",
+            self.key_of("m.model", "m.channels"),
+            lambda: centres(self.chain.model, int(self.chain.channels)).numpy(),
+        )
 
     def moved(self, which: str = "first") -> Tensor:
         """Return the motion of the channels, shape ``(F, T)``."""
