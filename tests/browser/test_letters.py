@@ -100,9 +100,7 @@ def test_no_text_of_a_lesson_is_cut_and_its_first_figure_needs_no_scrolling(
     assert {where: texts for where, texts in found.items() if texts} == {}
 
 
-@pytest.mark.parametrize(
-    ("slug", "scheme"), [*((slug, "light") for slug in SLUGS), (SLUGS[0], "dark"), ("perception", "dark")]
-)
+@pytest.mark.parametrize(("slug", "scheme"), [*((slug, "light") for slug in SLUGS), (SLUGS[0], "dark")])
 def test_presented_figures_fill_the_screen_with_letters_for_a_room(
     server: Server, browser: Browser, slug: str, scheme: str
 ) -> None:

@@ -30,13 +30,16 @@ _GRID = """
              grid-template-areas: "waveform corner corner" "motion modulation observer" "cells close close"
                                   "adapted meets meets"; }
   .figures[data-lead="close"] {
-    grid-template-areas: "waveform corner corner" "motion close close" "cells modulation observer" "adapted meets meets"; }
+    grid-template-areas: "waveform corner corner" "motion close close" "cells modulation observer"
+                         "adapted meets meets"; }
   .figures[data-lead="meeting"], .figures[data-lead="transfer"] {
-    grid-template-areas: "waveform corner corner" "motion meets meets" "cells modulation observer" "adapted close close"; }
+    grid-template-areas: "waveform corner corner" "motion meets meets" "cells modulation observer"
+                         "adapted close close"; }
   .figures[data-lead="modulation"], .figures[data-lead="difference"], .figures[data-lead="spectrum"] {
     grid-template-columns: repeat(3, minmax(0, 1fr)); }
   .figures[data-lead="difference"], .figures[data-lead="spectrum"] {
-    grid-template-areas: "waveform corner corner" "motion observer modulation" "cells close close" "adapted meets meets"; }
+    grid-template-areas: "waveform corner corner" "motion observer modulation" "cells close close"
+                         "adapted meets meets"; }
 }
 @container (max-width: 699px) {
   .figures, .figures[data-lead] { grid-template-columns: minmax(0, 1fr);
