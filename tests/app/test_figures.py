@@ -83,7 +83,7 @@ def test_a_figure_that_cannot_be_drawn_is_refused_when_it_is_declared(
 
 
 def test_an_unknown_scale_is_refused_with_those_that_there_are() -> None:
-    with pytest.raises(ValueError, match="choose linear, log, erb, place or names"):
+    with pytest.raises(ValueError, match="choose linear, log, erb, place, modulation or names"):
         Axis("x", "Time", "s", scale="mel")
 
 

@@ -30,10 +30,22 @@ SMALL = {
     "cochlea": {"s.kind": "tone", "s.duration": "0.05", "t.channels": "10"},
     "loudness": {"s.kind": "tone", "s.duration": "0.05"},
     "fdn": {"n.lines": "4", "n.rt": "0.2", "n.rt_high": "0.2", "t.steps": "10"},
+    "perception": {"s.kind": "tone", "s.duration": "0.05", "m.channels": "10"},
     "ear_and_room": {"n.lines": "4", "n.rt": "0.2", "n.rt_high": "0.2", "t.steps": "10"},
 }
 #: These ask for more work than a test has time for; their limits have tests of their own.
-COSTLY = ("s.duration", "f.channels", "t.channels", "n.lines", "n.own", "n.rt", "n.rt_high", "n.fs", "t.goal")
+COSTLY = (
+    "s.duration",
+    "f.channels",
+    "t.channels",
+    "m.channels",
+    "n.lines",
+    "n.own",
+    "n.rt",
+    "n.rt_high",
+    "n.fs",
+    "t.goal",
+)
 BAD_TEXT = [
     "",
     " ",

@@ -627,7 +627,7 @@ def test_pinning_keeps_a_ghost_of_every_experiment(told: list[dict[str, Any]]) -
 
 def test_contours_say_how_far_they_are_from_the_standard_and_which(lab: LoudnessModel) -> None:
     lab.update({"v.view": "contours"})
-    assert re.search(r"The contours lie \d\.\d dB \(rms\) from those of ISO 226:2003", lab.summary())
+    assert re.search(r"The contours lie \d\.\d dB \(rms\) from those of ISO 226:2023", lab.summary())
 
 
 def test_ticks_are_numbers() -> None:

@@ -40,7 +40,7 @@ def test_ten_decibels_more_are_twice_as_loud_and_stand_in_the_link(server: Serve
 def test_contours_appear_unasked_and_follow_the_listener(server: Server, page: Page) -> None:
     page.goto(f"{server.url}/loudness?v.view=contours")
     summary = page.locator(".summary")
-    expect(summary).to_contain_text("The contours lie 2.9 dB (rms) from those of ISO 226:2003", timeout=WAIT)
+    expect(summary).to_contain_text("The contours lie 2.9 dB (rms) from those of ISO 226:2023", timeout=WAIT)
     page.locator(".controls").get_by_label("Sound field", exact=True).select_option("diffuse")
     expect(summary).to_contain_text("The contours lie", timeout=WAIT)
     expect(summary).not_to_contain_text("2.9 dB", timeout=WAIT)

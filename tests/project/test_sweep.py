@@ -129,7 +129,7 @@ def test_settings_that_make_no_network_are_refused_before_anything_runs(
     path = config(tmp_path, {"lines": 4, "rt": -1.0})
     assert main(["train", str(path), "--out", str(tmp_path / "out")]) == 2
     said = capsys.readouterr().err
-    assert said.startswith("amtlab: no network can be made of these settings: rt_dc = -1 s must")
+    assert said.startswith("amtlab: no network can be made of these settings: rt = -1 s must")
     assert not (tmp_path / "out").exists()
 
 

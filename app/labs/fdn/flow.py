@@ -14,7 +14,7 @@ from amtlib.fdn import FDNBuild
 from app.figures import Array, Axis, Figure, Layer, Strokes, Style, Words
 from app.figures.theme import BLUE, GREEN, GREY, MINUS, PLUS
 from app.labs.fdn import parts
-from app.labs.fdn.words import certificate
+from app.labs.fdn.words import certificate_label
 
 #: Where things stand, from left to right: the input, the delay lines, the output, the crossings.
 _IN, _LINE, _LINE_END, _OUT, _FROM, _INTO = 0.0, 0.45, 3.0, 3.75, 4.1, 6.0
@@ -136,7 +136,7 @@ def _certificate(observed: Any) -> tuple[Array, Array, list[str]]:
     if observed.stability is None:
         return np.zeros(0), np.zeros(0), []
     place = np.array([sum(_SPAN) / 2]), np.array([_under(observed.flow.build.N)])
-    return (*place, [certificate(observed.stability)])
+    return (*place, [certificate_label(observed.stability)])
 
 
 def _under(n: int) -> float:
