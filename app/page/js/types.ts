@@ -373,7 +373,7 @@ export interface BarContent {
   id: string
   /** Slug of that lab. */
   here: string
-  /** Slug and title of each lab. */
+  /** Address and title of each lab, and of the listening test where there is one. */
   labs: [string, string][]
 }
 
