@@ -96,6 +96,7 @@ SHORT = 60.0
 LONG = 60.0 * float(os.environ.get("AMTLAB_TRAINING_MINUTES", "10"))
 #: Where networks are trained.
 TRAININGS = LabPool(_for_trainings)
-#: Where a page computes what it is asked for (`LabView.job`): nobody should wait for it behind a training here. On a
-#: cluster whose threads all train, it waits for the end of a slice. No lab offers such work at present.
+#: Where the listening test's model takes a run (`app/listen/model.py`), and where a page computes what it is asked for
+#: (`LabView.job`) unless the job names a pool: nobody should wait for it behind a training here. On a cluster whose
+#: threads all train, it waits for the end of a slice.
 SHORT_WORK = LabPool(_for_short_work)

@@ -23,6 +23,7 @@ from app.labs.cochlea.model import CochleaModel
 from app.labs.fdn.model import FdnModel
 from app.labs.filterbank.model import FilterbankModel
 from app.labs.loudness.model import LoudnessModel
+from app.labs.perception.model import PerceptionLabModel
 from benchmarks.browser import Browser, Session
 from benchmarks.classroom import COLUMNS, PATIENCE_S, TARGET_P95, TARGET_WORST, class_at_work, others
 from benchmarks.server import Server, share_at
@@ -33,6 +34,7 @@ _MODELS: dict[str, Callable[[], LabModel]] = {
     "loudness": LoudnessModel,
     "filterbank": FilterbankModel,
     "fdn": FdnModel,
+    "perception": PerceptionLabModel,
 }
 #: Settings at their upper (+) or lower (-) bound, or at one value: together the longest computation of each lab.
 _DEAREST: dict[str, dict[str, str]] = {
@@ -57,6 +59,8 @@ _DEAREST: dict[str, dict[str, str]] = {
         "t.target": "church",
         "t.nfft": "+",
     },
+    # two sounds: all stages twice, and once more for what the observer expects
+    "perception": {"s.kind": "white", "s.duration": "+", "m.channels": "+", "f.q": "+", "c.kind": "am"},
 }
 
 
@@ -133,6 +137,9 @@ KINDS = [
     Kind("filterbank Listen, sum", "filterbank", ask=_says('["type","sound"]', type="sound", key="sum")),
     Kind("filterbank NPZ", "filterbank", ask=_says('["type","file"]', type="export", key="npz")),
     Kind("filterbank WAV", "filterbank", ask=_says('["type","file"]', type="export", key="wav")),
+    Kind("perception link", "perception"),
+    Kind("perception slider", "perception", ask=_moves("h.cutoff", tuple(x / 100 for x in range(10, 400)))),
+    Kind("perception NPZ", "perception", ask=_says('["type","file"]', type="export", key="npz")),
     Kind("fdn link", "fdn"),
     Kind("fdn rate", "fdn", ask=_moves("n.fs", (44100, 48000, 32000))),
     Kind("fdn room", "fdn", ask=_moves("t.target", ("bathroom", "lecture_hall", "church"))),

@@ -15,6 +15,7 @@ SLIDERS: dict[str, dict[str, tuple[float, float]]] = {
     "filterbank": {"s.level": (40, 80), "f.bandwidth": (0.5, 2.0), "v.frequency": (300, 4000)},
     "cochlea": {"t.cf": (500, 4000), "t.level": (20, 90), "e.a_db": (-20, 10)},
     "loudness": {"s.level": (30, 90), "s.frequency": (200, 6000), "p.exponent": (1.0, 3.0)},
+    "perception": {"s.level": (40, 80), "h.cutoff": (0.3, 3.0), "f.q": (1.0, 4.0)},
     "fdn": {"n.seed": (0, 9999), "n.rt": (0.5, 5.0)},
 }
 #: Time between two moves of a student, and how long a student waits for an answer, s.

@@ -43,7 +43,7 @@ _RENDER = """async (job) => {
   const {openGraph} = await import(new URL("js/graph.js", location.href).href)
   const bytes = (text) => Uint8Array.from(atob(text), (character) => character.charCodeAt(0)).buffer
   const network = (columns) => Object.fromEntries(Object.entries(columns).map(
-    ([name, text]) => [name, new (name === "delays" ? Int32Array : Float64Array)(bytes(text))]))
+    ([name, text]) => [name, new (["delays", "pre_delay"].includes(name) ? Int32Array : Float64Array)(bytes(text))]))
   const read = ({networks, ...settings}) => networks
     ? {...settings, networks: Object.fromEntries(Object.entries(networks).map(([key, each]) => [key, network(each)]))}
     : settings

@@ -94,7 +94,7 @@ async def costs(server: Server, labs: list[str]) -> bool:
             paces.append(pace())
         for key in SLIDERS[slug]:
             if server.processes():
-                target = None if slug == "fdn" else 30.0
+                target = {"fdn": None, "perception": 60.0}.get(slug, 30.0)
                 good &= row(
                     f"{key}: CPU a move, median of {ROUNDS} rounds", share_at(spent[key], 0.5), "ms", target
                 )

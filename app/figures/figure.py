@@ -41,6 +41,8 @@ if hv.Store.current_backend != "bokeh" or "bokeh" not in hv.Store.renderers:
 # WebGL draws specks onto thin lines, and an image wider than the largest texture kills the whole page.
 hv.renderer("bokeh").webgl = False
 
+#: Tools of a figure, by its `zooms`.
+_TOOLS = {"xy": ("box_zoom", "reset"), "x": ("xbox_zoom", "reset")}
 _CORNERS = {"", "top_left", "top_right", "bottom_left", "bottom_right"}
 
 
@@ -180,7 +182,8 @@ class Figure:
     def _dressed(
         self, elements: list[Any], title: str, x: Limits, y: Limits, labels: Mapping[str, str]
     ) -> hv.Overlay:
-        tools = {"xy": ["box_zoom", "reset"], "x": ["xbox_zoom", "reset"]}.get(self.zooms, [])
+        # HoloViews takes the tools of an overlay from its elements, and gives one that names none all that it knows.
+        tools = [*_TOOLS.get(self.zooms, ()), "save"]
         ticks = {
             f"{side}ticks": marks
             for side, axis in (("x", self.x), ("y", self.y))
@@ -207,7 +210,7 @@ class Figure:
             "logx": self.x.scale == "log",
             "logy": self.y.scale == "log",
             "show_grid": self.grid,
-            "default_tools": ["save"],
+            "default_tools": tools,
             **ticks,
         }
         finish = partial(self._finish, x=x, y=y)
@@ -217,7 +220,7 @@ class Figure:
             if layer is self.layers[0]:  # in `figure * element` HoloViews keeps the options of elements alone
                 element = element.opts(**shared, hooks=[*hooks, finish])
             else:
-                element = element.opts(hooks=hooks)
+                element = element.opts(hooks=hooks, default_tools=tools)
             dressed.append(element)
         return hv.Overlay(dressed).opts(
             hv.opts.Overlay(
@@ -226,7 +229,6 @@ class Figure:
                 framewise=False,
                 axiswise=True,
                 show_legend=bool(self.legend),
-                tools=tools,
                 hooks=[finish],
             )
         )
@@ -300,6 +302,8 @@ def dress(figure: Any) -> None:
             padding=4,
             margin=4,
         )
+        if legend.ncols not in ("auto", 1):
+            legend.stylesheets = [".bk-grid { column-gap: 1em; }"]
 
 
 def beside(name: str) -> Label:

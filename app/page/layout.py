@@ -13,6 +13,8 @@ from app.page.protocol import BarContent
 from app.upstream import OfflineColumn, OfflineRow, Page, Unstyled
 
 SITE = "AMT Lab"
+#: Address and title of the listening test, a page without a session (`app/server/listening.py`).
+_LISTEN = ["listen", "Listening test"]
 
 #: On a phone the drawer is a sheet below the figures: what is set there is seen to move.
 _SHEET = {
@@ -63,7 +65,7 @@ _BAR = {
 }
 
 
-def title_bar(labs: Sequence[Any], here: str = "", page: str = "") -> LabPart:
+def title_bar(labs: Sequence[Any], here: str = "", page: str = "", *, listens: bool = True) -> LabPart:
     """Return the part in the title bar: the way to each of these labs, and of a lab's page what is done with it.
 
     Parameters
@@ -71,8 +73,11 @@ def title_bar(labs: Sequence[Any], here: str = "", page: str = "") -> LabPart:
     labs : sequence of LabView classes
     here, page : str
         Slug of the lab that is shown, and the id of its page; neither on the landing page.
+    listens : bool
+        Whether the server has the listening test too.
     """
-    content: BarContent = {"id": page, "here": here, "labs": [[lab.slug, lab.title] for lab in labs]}
+    ways = [[lab.slug, lab.title] for lab in labs] + ([_LISTEN] if listens else [])
+    content: BarContent = {"id": page, "here": here, "labs": ways}
     return LabPart(lambda: content, lambda message: None, kind="bar")
 
 

@@ -32,6 +32,7 @@ def network(build: FDNBuild) -> dict[str, Any]:
     return {
         **{name: np.zeros(0) if array is None else array for name, array in arrays.items()},
         "delays": build.delays.astype(np.int32),
+        "pre_delay": np.array([build.pre_delay], np.int32),
         # rates in turns a sample: the page's network counts samples
         "modulation": np.zeros(0)
         if build.modulation is None

@@ -203,7 +203,10 @@ class ControlsContent(TypedDict):
 
 
 class BarContent(TypedDict):
-    """What the title bar is drawn from: slug and title of each lab. ``id`` and ``here`` are the present lab's."""
+    """What the title bar is drawn from: address and title of each lab and of the listening test.
+
+    ``id`` and ``here`` are the present lab's.
+    """
 
     id: str
     here: str

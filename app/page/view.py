@@ -321,7 +321,7 @@ class LabView(Viewer):
         """Lay the lab out as a page of its own, with the way to these labs in its title bar."""
         return page_frame(
             f"{self.title} · {SITE}",
-            title_bar(labs or [type(self)], self.slug, self.id),
+            title_bar(labs or [type(self)], self.slug, self.id, listens=bool(labs)),
             sidebar=[self.parts["controls"]],
             main=[self.parts["main"]],
         )

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from amtlib import DRNLFilterbank
+from app.figures import Stems, Words
 from app.labs.cochlea import experiments
 from app.labs.cochlea.model import CochleaModel
 from app.labs.cochlea.settings import EXPERIMENTS
@@ -221,7 +222,28 @@ def test_a_loss_is_an_arrow_with_its_decibels() -> None:
     view.lab.update({"e.a_db": -30})
     top, bottom = view.scene.columns("io/lost")["velocity"]
     assert top - bottom == pytest.approx(view.lab.loss, abs=1e-4)
-    assert view.scene.columns("io/loss")["text"] == ["loss 28 dB"]
+    words = view.scene.columns("io/loss")
+    assert words["text"] == ["loss 28 dB"]
+    normal = view.scene.columns("io/normal")
+    assert words["velocity"][0] > np.interp(
+        words["tone"][0], normal["tone"], normal["velocity"]
+    )  # over no curve
+
+
+@pytest.mark.parametrize("name", ["suppressed", "distortion"])
+def test_words_above_a_stem_have_its_colour(name: str) -> None:
+    view = CochleaLab(link=f"t.experiment={name if name == 'distortion' else 'suppression'}")
+    figure = view.figures[name]
+    stems = {layer.name: layer.style.colour for layer in figure.layers if isinstance(layer, Stems)}
+    owners = {"f1": "tones", "f2": "tones"}
+    names = {
+        layer.name.removeprefix("name-of-"): layer.style.colour
+        for layer in figure.layers
+        if isinstance(layer, Words)
+    }
+    assert len(names) == 3
+    assert names == {each: stems[owners.get(each, each)] for each in names}
+    assert all(len(view.scene.columns(f"{name}/name-of-{each}")["text"]) == 1 for each in names)
 
 
 def test_a_dropped_file_is_heard_and_seen(lab: CochleaModel) -> None:

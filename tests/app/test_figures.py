@@ -125,6 +125,10 @@ def test_every_figure_stands_by_itself_with_the_numbers_of_the_page(made: Any) -
         assert drawn.name == name
         assert drawn.title.text == figure.heading(view.reads()) != ""
         assert (drawn.toolbar.logo, drawn.toolbar.active_scroll) == (None, None)
+        tools = {type(tool).__name__: tool for tool in drawn.toolbar.tools}
+        assert tools.keys() == ({"BoxZoomTool", "ResetTool", "SaveTool"} if figure.zooms else {"SaveTool"})
+        if figure.zooms:
+            assert tools["BoxZoomTool"].dimensions == {"x": "width", "xy": "both"}[figure.zooms]
         assert not figure.x.labelled or drawn.xaxis[0].axis_label == figure.x.shown
         live = LiveFigures(FigureSet([replace(figure, shown=None)]))
         live.draw(view.reads())

@@ -143,6 +143,10 @@ def test_all_filters_of_a_network_travel(page: FdnLab) -> None:
         network(moving)["modulation"], moving.modulation / [[1], [moving.fs], [1]], rtol=1e-15
     )
     assert found["post_eq"].size == 0
+    assert [int(network(each)["pre_delay"][0]) for each in (moving, replace(moving, pre_delay=480))] == [
+        0,
+        480,
+    ]
 
 
 def test_a_microphone_is_refused_unless_the_server_was_told_otherwise() -> None:

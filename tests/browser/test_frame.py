@@ -120,6 +120,19 @@ def test_every_lab_leads_to_every_other_and_says_which_it_is(server: Server, pag
         expect(here).to_have_text(lab.title)
     page.get_by_role("link", name="AMT Lab", exact=True).click()
     expect(page.get_by_role("heading", name="How do we know?")).to_be_visible(timeout=WAIT)
+    page.get_by_role("navigation", name="Labs").get_by_role("link", name="Listening test", exact=True).click()
+    expect(page).to_have_title("Listening test · AMT Lab", timeout=WAIT)
+
+
+def test_all_of_the_title_bar_is_in_the_window(server: Server, page: Page) -> None:
+    opened(page, server, "perception")
+    for width in (1400, 1349, 1280, 1150):
+        page.set_viewport_size({"width": width, "height": 900})
+        switch = page.get_by_role("banner").get_by_role("button").last
+        box = switch.bounding_box()
+        assert box is not None
+        assert box["x"] + box["width"] <= width
+        assert page.get_by_role("link", name="Listening test", exact=True).is_visible()
 
 
 def test_what_is_done_with_a_page_stands_in_its_title_bar(server: Server, page: Page) -> None:

@@ -76,6 +76,7 @@ def design(lines: int, **settings: Any) -> FDNBuild:
         design(16, feedback="hadamard", rt=(3.0, 0.3), fs=44100.0),
         design(8, delays=[16, 17, 19, 23, 29, 31, 37, 41], direct=0.5),
         fdn.with_modulation(design(8), depth=0.6, rate=2.0),
+        replace(design(8, direct=0.5), pre_delay=997),
         replace(
             design(4),
             post_eq=SHELF,
@@ -84,7 +85,7 @@ def design(lines: int, **settings: Any) -> FDNBuild:
     ],
     ids=[
         "4 lines, one decay", "8, Householder", "16, random", "16, Hadamard, 44.1 kHz", "short delays", "moving",
-        "all filters",
+        "a pre-delay", "all filters",
     ],
 )  # fmt: skip
 def test_what_is_heard_of_a_network_is_what_the_library_computes(host: Page, build: FDNBuild) -> None:

@@ -12,7 +12,7 @@ const NONE = new Float64Array(0)
 /** A network of one line without feedback: a delay and a direct path. */
 const echo = (delay, gain, direct = 0) => ({
   A: Float64Array.of(0), B: Float64Array.of(1), C: Float64Array.of(gain), D: Float64Array.of(direct),
-  delays: Int32Array.of(delay), filters: NONE, post_matrix: NONE, post_eq: NONE, modulation: NONE,
+  delays: Int32Array.of(delay), pre_delay: Int32Array.of(0), filters: NONE, post_matrix: NONE, post_eq: NONE, modulation: NONE,
 })
 const tone = (length, frequency = 100, amplitude = 0.3) =>
   Float32Array.from({length}, (_, t) => amplitude * Math.sin(2 * Math.PI * frequency * t / FS))
@@ -181,7 +181,7 @@ test("numbers that change five times a second make no step larger than the stead
   const numbers = (angle) => ({
     A: Float64Array.of(Math.cos(angle), -Math.sin(angle), Math.sin(angle), Math.cos(angle)).map((each) => 0.9 * each),
     B: Float64Array.of(0.5, 0.5), C: Float64Array.of(0.5, 0.5), D: Float64Array.of(0), delays: Int32Array.of(37, 53),
-    filters: NONE, post_matrix: NONE, post_eq: NONE, modulation: NONE,
+    pre_delay: Int32Array.of(0), filters: NONE, post_matrix: NONE, post_eq: NONE, modulation: NONE,
   })
   const x = tone(16000, 100, 0.1)
   const steady = [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6].map((angle) => jump(settled(through(desk({networks: {now: numbers(angle)}}), x))))
@@ -198,7 +198,7 @@ test("a change of the matrix is a hundred times smoother than one that comes at 
   const numbers = (angle) => ({
     A: Float64Array.of(Math.cos(angle), -Math.sin(angle), Math.sin(angle), Math.cos(angle)).map((each) => 0.9 * each),
     B: Float64Array.of(0.5, 0.5), C: Float64Array.of(0.5, 0.5), D: Float64Array.of(0), delays: Int32Array.of(37, 53),
-    filters: NONE, post_matrix: NONE, post_eq: NONE, modulation: NONE,
+    pre_delay: Int32Array.of(0), filters: NONE, post_matrix: NONE, post_eq: NONE, modulation: NONE,
   })
   const x = tone(8000, 100, 0.1), twice = 2 * Math.cos(2 * Math.PI * 100 / FS)
   // What is left where the tone itself is taken out: nothing while nothing changes.

@@ -6,11 +6,11 @@ import {Network} from "../../app/page/js/network.js"
 const NONE = new Float64Array(0)
 
 /** Rows one after the other, as pages get them. */
-function build({A, B, C, D, delays, filters = [], post_matrix = [], post_eq = [], modulation = []}) {
+function build({A, B, C, D, delays, filters = [], post_matrix = [], post_eq = [], modulation = [], pre_delay = 0}) {
   const flat = (rows) => Float64Array.from(rows.flat(3))
   return {
     A: flat(A), B: flat(B), C: flat(C), D: flat(D), delays: Int32Array.from(delays),
-    filters: filters.length ? flat(filters) : NONE, post_matrix: post_matrix.length ? flat(post_matrix) : NONE,
+    pre_delay: Int32Array.of(pre_delay), filters: filters.length ? flat(filters) : NONE, post_matrix: post_matrix.length ? flat(post_matrix) : NONE,
     post_eq: post_eq.length ? flat(post_eq) : NONE, modulation: modulation.length ? flat(modulation) : NONE,
   }
 }
@@ -22,11 +22,11 @@ const SHELF = [[0.8, 0.7], [0.02, 0.03], [0, 0], [1, 1], [-0.1, -0.2], [0, 0]]
 
 const FULL = {
   A: ROTATION, B: [[1, 0.2], [0.5, -0.3]], C: [[1, 0.3], [0.2, -0.7]], D: [[0.25, 0], [0.1, 0.6]], delays: [3, 5],
-  filters: [SHELF, SECTION], post_matrix: [SHELF], post_eq: [SECTION], modulation: [[0.9], [0.004], [0.5]],
+  filters: [SHELF, SECTION], post_matrix: [SHELF], post_eq: [SECTION], modulation: [[0.9], [0.004], [0.5]], pre_delay: 11,
 }
 
-/** The definition, one sample at a time: s = filters * delay(A R s + B x), y = post_eq * (C s) + D x. */
-function defined({A, B, C, D, delays, filters = [], post_matrix = [], post_eq = [], modulation}, x) {
+/** The definition, one sample at a time: s = filters * delay(A R s + B x late), y = post_eq * (C s) + D x. */
+function defined({A, B, C, D, delays, filters = [], post_matrix = [], post_eq = [], modulation, pre_delay = 0}, x) {
   const cascade = (sections, channel) => {
     const past = sections.map(() => ({x: [0, 0], y: [0, 0]}))
     return (value) => sections.reduce((input, section, i) => {
@@ -49,9 +49,9 @@ function defined({A, B, C, D, delays, filters = [], post_matrix = [], post_eq = 
   const times = (matrix, vector) => matrix.map((row) => row.reduce((sum, gain, i) => sum + gain * vector[i], 0))
   const y = C.map(() => [])
   for (let t = 0; t < x[0].length; t += 1) {
-    const now = x.map((channel) => channel[t])
+    const now = x.map((channel) => channel[t]), late = x.map((channel) => channel[t - pre_delay] ?? 0)
     const s = queues.map((queue, i) => inLoop[i](queue.shift()))
-    const direct = times(D, now), wet = times(C, s), fed = times(A, turned(s, t)), input = times(B, now)
+    const direct = times(D, now), wet = times(C, s), fed = times(A, turned(s, t)), input = times(B, late)
     y.forEach((channel, o) => channel.push(equalisers[o](wet[o]) + direct[o]))
     queues.forEach((queue, i) => queue.push(after[i](fed[i]) + input[i]))
   }
@@ -101,7 +101,7 @@ test("a network fits one with the same delays, inputs, outputs and sections, and
   const network = new Network(build(FULL))
   assert.ok(network.fits(build({...FULL, A: [[1, 0], [0, 1]], D: [[0, 0], [0, 0]], modulation: [[0.1], [0.004], [0.5]]})))
   for (const other of [
-    {...FULL, delays: [3, 6]}, {...FULL, filters: [SHELF]}, {...FULL, post_eq: []},
+    {...FULL, delays: [3, 6]}, {...FULL, pre_delay: 0}, {...FULL, filters: [SHELF]}, {...FULL, post_eq: []},
     {...FULL, modulation: []}, {...FULL, modulation: [[0.9], [0.005], [0.5]]}, {...FULL, modulation: [[0.9], [0.004], [0.6]]},
     {...FULL, B: [[1], [1]], D: [[0], [0]]}, {A: [[1]], B: [[1]], C: [[1]], D: [[0]], delays: [3]},
   ]) assert.ok(!network.fits(build(other)))

@@ -9,6 +9,7 @@ from app.labs.cochlea.model import CochleaModel
 from app.labs.fdn.model import FdnModel
 from app.labs.filterbank.model import FilterbankModel
 from app.labs.loudness.model import LoudnessModel
+from app.labs.perception.model import PerceptionLabModel
 from benchmarks.attackers import on_this_machine
 from benchmarks.attacks import tally
 from benchmarks.burner import KINDS, dearest, link
@@ -19,6 +20,7 @@ MODELS: dict[str, type[LabModel]] = {
     "filterbank": FilterbankModel,
     "fdn": FdnModel,
     "loudness": LoudnessModel,
+    "perception": PerceptionLabModel,
 }
 
 

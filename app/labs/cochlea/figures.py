@@ -117,10 +117,12 @@ def _arrow_head(lab: CochleaModel) -> tuple[list[float], list[float]]:
 
 
 def _lost_in_words(lab: CochleaModel) -> tuple[list[float], list[float], list[str]]:
-    levels, ends = _lost(lab)
-    beside = -_BESIDE if float(lab.test.level) > LEVEL_END - 2 * _BESIDE else _BESIDE
-    height = [ends[0] - 0.3 * lab.loss] if ends else []  # between the two curves
-    return [level + beside for level in levels[1:]], height, [f"loss {lab.loss:.0f} dB"] * len(height)
+    levels, _ = _lost(lab)
+    # Above the normal ear's curve, which rises to the right: nothing else is there.
+    middle = [max(level - _BESIDE, _BESIDE) for level in levels[1:]]
+    curve = lab.input_output
+    height = [float(np.interp(each + _BESIDE, curve.levels, curve.normal)) + 2.0 for each in middle]
+    return middle, height, [f"loss {lab.loss:.0f} dB"] * len(height)
 
 
 INPUT_OUTPUT = _figure(
@@ -272,6 +274,22 @@ def _at_tone(i: int, *, alone: bool = False) -> Callable[[CochleaModel], tuple[A
     return values
 
 
+def _named(marks: Callable[[CochleaModel], tuple[Array, Array, list[str]]], **colours: str) -> list[Words]:
+    """Return words above stems, each in the colour of its own."""
+
+    def one(i: int) -> Callable[[CochleaModel], tuple[Array, Array, list[str]]]:
+        def values(lab: CochleaModel) -> tuple[Array, Array, list[str]]:
+            at, heights, words = marks(lab)
+            return at[i : i + 1], heights[i : i + 1], words[i : i + 1]
+
+        return values
+
+    return [
+        Words(f"name-of-{name}", one(i), Style(colour), size="13px")
+        for i, (name, colour) in enumerate(colours.items())
+    ]
+
+
 def _beside_probe(lab: CochleaModel) -> tuple[Array, Array]:
     """Return the place's movement at the probe's frequency, with and without the second tone, a line's width apart."""
     alone, _ = lab.at_place
@@ -302,8 +320,8 @@ SUPPRESSED = _figure(
         Stems("others", lambda lab: _peaks(lab.at_place[1], _around(lab)), _FAINT, "what the place adds"),
         Stems("alone", _beside_probe, Style(GREY, width=5.0), "the probe alone"),
         Stems("probe", _at_tone(0), Style(BLUE, width=5.0), "the probe, while the second tone sounds"),
-        Stems("second", _at_tone(1), Style(ORANGE, width=5.0), "the second tone"),
-        Words("marks", _suppressed_in_words, Style(BLUE), size="13px"),
+        Stems("second", _at_tone(1), Style(VERMILION, width=5.0), "the second tone"),
+        *_named(_suppressed_in_words, alone=GREY, probe=BLUE, second=VERMILION),
     ],
     "suppression",
     legend="top_right",
@@ -353,7 +371,7 @@ DISTORTION = _figure(
         Stems("pinned", _distorted("product"), replace(PINNED, width=9.0, dash="solid"), pinned=True),
         Stems("tones", _distorted("tones"), Style(BLUE, width=5.0), "f1 and f2, as they arrive here"),
         Stems("product", _distorted("product"), Style(VERMILION, width=5.0), "2 f1 − f2"),
-        Words("marks", _distortion_marks, Style(BLUE), size="13px"),
+        *_named(_distortion_marks, product=VERMILION, f1=BLUE, f2=BLUE),
     ],
     legend="top_right",
 )

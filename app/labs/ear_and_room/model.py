@@ -9,7 +9,7 @@ from app.lab import Section
 from app.labs.fdn.model import FdnModel
 from app.lessons import Measure, load_lessons
 
-_PART, _NETWORK, _DECAY, _TONE, _GOAL, _TRAINING, _TRAINED, _SHOWN, _EAR = FdnModel.sections
+_PART, _NETWORK, _DECAY, _TONE, _MOTION, _GOAL, _TRAINING, _TRAINED, _SHOWN, _EAR = FdnModel.sections
 
 
 class EarAndRoomModel(FdnModel):
@@ -32,6 +32,7 @@ class EarAndRoomModel(FdnModel):
         replace(_NETWORK, open=False),
         _DECAY,
         _TONE,
+        _MOTION,
         _TRAINED,
         replace(_PART, open=False),
     )

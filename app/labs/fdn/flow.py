@@ -14,7 +14,7 @@ from amtlib.fdn import FDNBuild
 from app.figures import Array, Axis, Figure, Layer, Strokes, Style, Words
 from app.figures.theme import BLUE, GREEN, GREY, MINUS, PLUS
 from app.labs.fdn import parts
-from app.labs.fdn.words import certificate
+from app.labs.fdn.words import loop_gain
 
 #: Where things stand, from left to right: the input, the delay lines, the output, the crossings.
 _IN, _LINE, _LINE_END, _OUT, _FROM, _INTO = 0.0, 0.45, 3.0, 3.75, 4.1, 6.0
@@ -132,11 +132,11 @@ def _of_build(values: Callable[..., Ends], *more: Any) -> Callable[[Any], Ends]:
 
 
 def _certificate(observed: Any) -> tuple[Array, Array, list[str]]:
-    """Return what is certain of the loop, which stands under the lines."""
+    """Return the bound of the loop, which stands under the lines: as short as the figure is narrow."""
     if observed.stability is None:
         return np.zeros(0), np.zeros(0), []
     place = np.array([sum(_SPAN) / 2]), np.array([_under(observed.flow.build.N)])
-    return (*place, [certificate(observed.stability)])
+    return (*place, [loop_gain(observed.stability)])
 
 
 def _under(n: int) -> float:

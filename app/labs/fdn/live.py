@@ -19,8 +19,8 @@ def played_live(lab: FdnModel) -> Mapping[str, Mapping[str, Any]]:
         lambda: np.zeros(0, np.float32) if room is None else room.astype(np.float32),
     )
     return {
-        "start": network(lab.start),
-        "now": network(findings.one_output(lab.now(lab.snapshot))),
+        "start": network(lab.moving(lab.start)),
+        "now": network(findings.one_output(lab.heard(lab.snapshot))),
         "response": {"energy": float(np.square(response).sum()), "peak": float(np.abs(response).max())},
         "room": {"samples": samples},
         "sound": {"samples": listening.looped(str(lab.display.source), lab.fs)},

@@ -71,6 +71,7 @@ class FdnModel(FdnFitting):
         ),
         Section("Decay by octave", tuple(DECAY_KEYS)),
         Section("Tone by octave", tuple(TONE_KEYS), open=False),
+        Section("Motion of the matrix", ("m.depth", "m.rate"), open=False),
         Section("Goal", ("t.goal", "t.target", "t.sparsity")),
         Section("Training", ("t.rate", "t.steps", "t.nfft", "t.optimiser", "t.patience", "t.watched")),
         Section("What is trained", ("t.feedback", "t.input_gain", "t.output_gain", "t.direct"), open=False),
@@ -88,6 +89,7 @@ class FdnModel(FdnFitting):
         **{f"heard_{which}_db": Measure(f"Cochleagram{at}, off", "dB", 2) for which, at in _WHEN.items()},
         **{f"t30_off_{which}": Measure(f"T30 by octave{at}, off", "%", 1) for which, at in _WHEN.items()},
         "loop_gain": Measure("Loop gain at most", "", 3),
+        "chorus_cents": Measure("Chorus at 1 kHz", "cents", 1),
         "part_delay_ms": Measure("Delay of the line", "ms", 1),
         "part_pitch_hz": Measure("Pitch of the line", "Hz"),
         "part_loss_db": Measure("Lost each time round", "dB", 1),
@@ -435,10 +437,14 @@ class FdnModel(FdnFitting):
             network.param.update(changes=write_changes([*read_changes(network.changes), change]))
         return []
 
-    def heard(self, snapshot: Snapshot | None, which: str) -> FDNBuild:
-        """Return the network of a snapshot as it is played: all of it, or the part that is looked at."""
+    def heard(self, snapshot: Snapshot | None, which: str = "now") -> FDNBuild:
+        """Return the network of a snapshot as it is played: all of it with its motion, or a part alone, at rest."""
         build = self.now(snapshot)
-        return parts.alone(build, *self.chosen) if which == "part" else build
+        return parts.alone(build, *self.chosen) if which == "part" else self.moving(build)
+
+    def chorus(self, snapshot: Snapshot | None) -> float:
+        """Return the expected chorus of what is heard, at 1 kHz, in cents."""
+        return fdn.expected_chorus(self.heard(snapshot))
 
     # ------------------------------------------------------------------ sound, words
 
@@ -454,13 +460,14 @@ class FdnModel(FdnFitting):
         if which == "start":
             return self.stage(
                 "played start",
-                (self.start_key(), source),
-                lambda: listening.through(self.start, source, tail),
+                (self.start_key(), self.key_of("m."), source),
+                lambda: listening.through(self.moving(self.start), source, tail),
             )
         snapshot = self.snapshot
+        heard = self.key_of(*(("x.line", "x.into") if which == "part" else ("m.",)))
         return self.stage(
             f"played {which}",
-            (self.moment(snapshot), source, *(self.key_of("x.line", "x.into") if which == "part" else ())),
+            (self.moment(snapshot), source, heard),
             lambda: listening.through(self.heard(snapshot, which), source, tail),
         )
 

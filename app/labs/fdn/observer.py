@@ -57,6 +57,8 @@ class Observed:
     """What is dragged: times and tone by octave"""
     stability: Stability | None
     """What is certain of the network's loop, of the last network at rest"""
+    chorus: float
+    """What the motion of the matrix makes of a tone at 1 kHz, cents; 0 at rest"""
     spectrograms: Mapping[str, Spectrogram | None]
     fs: int
     """Hz"""
@@ -162,7 +164,10 @@ class Observer:
             flow=Flow(build, *lab.chosen),
             start=lab.start,
             points=lab.points,
-            stability=self._newest("stability", moment, lambda: fdn.stability(build)),
+            stability=self._newest(
+                "stability", (moment, lab.key_of("m.")), lambda: fdn.stability(lab.heard(snapshot))
+            ),
+            chorus=lab.chorus(snapshot),
             spectrograms=self._spectrograms(decays) if shows_room else {},
             fs=lab.fs,
             earlier=[record for record in lab.earlier if record.goal == lab.training.goal],

@@ -58,16 +58,18 @@ def script(lab: FdnSetup, *, went_on: bool) -> str:
     lines += [
         'print(f"{log.steps_run} steps, loss {log.train_loss[0]:.6g} to {log.best_loss:.6g}")',
         f"network = replace(extract_build(model), {heard})",
+        *_motion(lab),
     ]
     return "\n".join([*lines, ""])
 
 
 def fit_script(lab: FdnSetup) -> str:
     """Return the script that fits the room of a lab's present settings."""
-    network, training = lab.network, lab.training
+    network, training, motion = lab.network, lab.training, _motion(lab)
     room = "room" if lab.pair is None else "own.pair(" + str(lab.fs) + ")"
     lines = [
         *(["from pathlib import Path", ""] if training.target == "file" else []),
+        *(["from amtlib import fdn"] if motion else []),
         "from amtlib.train import fit_room",
         "from app.labs.fdn.target import Room",
         *_room(lab),
@@ -76,8 +78,14 @@ def fit_script(lab: FdnSetup) -> str:
         f"time_budget={BUDGET}, rng={int(network.seed)})",
         "print(fit.sentence())",
         "network = fit.build",
+        *motion,
     ]
     return "\n".join([*lines, ""])
+
+
+def _motion(lab: FdnSetup) -> list[str]:
+    depth, rate = float(lab.motion.depth), float(lab.motion.rate)
+    return [f"network = fdn.with_modulation(network, depth={depth!r}, rate={rate!r})"] if depth else []
 
 
 def _room(lab: FdnSetup) -> list[str]:

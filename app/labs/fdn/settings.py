@@ -170,6 +170,16 @@ class Training(Settings):
     """How finely training sees the response, and how much of a room it hears. With few it misses narrow peaks."""
 
 
+class Motion(Settings):
+    """How the feedback matrix moves in all that is heard, see :func:`amtlib.fdn.with_modulation`."""
+
+    depth = Quantity(0.0, bounds=(0, 0.8), step=0.01, unit="rad", label="Depth of the rotations")
+    """How far pairs of lines turn into each other, slowly to and fro; 0 is a matrix at rest. It stays orthogonal. How
+    much chorus this makes, in cents, stands above the figures; about 3 are just noticed in a tone at 1 kHz."""
+    rate = Quantity(0.7, bounds=(0.1, 16), step=0.01, unit="Hz", scale="log", label="Rate of the rotations")
+    """The mean of all pairs; each has its own, within 20 %. Twice the rate makes twice the chorus."""
+
+
 class Part(Settings):
     """The part of the network that is looked at closer. Its numbers are those before training."""
 

@@ -29,7 +29,7 @@ from app.labs.fdn.octaves import (
     with_tone,
 )
 from app.labs.fdn.parts import changed
-from app.labs.fdn.settings import DELAY_CHOICES, RATES, Display, Network, Part, delays_at
+from app.labs.fdn.settings import DELAY_CHOICES, RATES, Display, Motion, Network, Part, delays_at
 from app.labs.fdn.target import Room, as_loud_as, decay_times
 
 Array = NDArray[Any]
@@ -87,6 +87,7 @@ class FdnSetup(LabModel):
         self.part = Part()
         self.decay_by_octave = Decay()
         self.tone = Tone()
+        self.motion = Motion()
         parts = {
             "n": self.network,
             "t": self.training,
@@ -95,6 +96,7 @@ class FdnSetup(LabModel):
             "x": self.part,
             "d": self.decay_by_octave,
             "q": self.tone,
+            "m": self.motion,
         }
         super().__init__(parts)
 
@@ -145,6 +147,11 @@ class FdnSetup(LabModel):
             points = self.points
             return dict(zip(points.centres.tolist(), points.times.tolist(), strict=True))
         return float(self.network.rt), float(self.network.rt_high)
+
+    def moving(self, build: FDNBuild) -> FDNBuild:
+        """Return a network with the motion of its matrix, which is heard and neither trained nor drawn."""
+        depth, rate = float(self.motion.depth), float(self.motion.rate)
+        return fdn.with_modulation(build, depth=depth, rate=rate) if depth else build
 
     def shape_decay(self, changed: set[str]) -> list[str]:
         """Give the octaves the times that the two had, once they are set by octave; let neighbours of those that were

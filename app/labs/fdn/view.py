@@ -85,13 +85,13 @@ def _played(lab: FdnModel, key: str, title: str) -> tuple[str, torch.Tensor, int
 def _json(lab: FdnModel, version: int) -> str:
     late = {"pre-delay in samples": lab.pre_delay} if lab.pre_delay else {}
     return fdn.build_to_json(
-        lab.now(lab.snapshot), version=version, metadata={"made by": "AMT Lab", **late}, certificate=True
+        lab.heard(lab.snapshot), version=version, metadata={"made by": "AMT Lab", **late}, certificate=True
     )
 
 
 def _wav(lab: FdnModel) -> bytes:
     """Write the impulse response as a 32-bit file, its highest peak at 1, with a room's silence in front."""
-    response = fdn.render(lab.now(lab.snapshot), lab.length)
+    response = fdn.render(lab.heard(lab.snapshot), lab.length)
     response = np.concatenate([np.zeros((lab.pre_delay, *response.shape[1:])), response])
     peak = float(np.abs(response).max()) or 1.0
     samples = torch.from_numpy(np.ascontiguousarray(response.T / peak)).float()
@@ -156,7 +156,7 @@ class FdnLab(LabView):
             "Faust",
             "The network as a program for plug-ins",
             "fdn.dsp",
-            lambda lab: fdn.faust(lab.now(lab.snapshot), onset=lab.pre_delay),
+            lambda lab: fdn.faust(lab.heard(lab.snapshot), onset=lab.pre_delay),
         ),
         "checkpoint": Export(
             "Checkpoint",
@@ -280,7 +280,7 @@ class FdnLab(LabView):
         names = ("modal_std_{}", "peak_{}_db", "decay_{}_db", "echoes_{}", "t30_off_{}")
         unknown = [name.format(which) for name in names for which in ("start", "now")]
         found = {"steps": 0.0 if run is None else float(run.steps_run), "loss_percent": 100.0}
-        found |= dict.fromkeys([*unknown, "loop_gain"], math.nan) | words.ear_measures({})
+        found |= dict.fromkeys([*unknown, "loop_gain", "chorus_cents"], math.nan) | words.ear_measures({})
         if run is not None and run.steps_run:
             log = run.log
             found["loss_percent"] = 100 * log.best_loss / log.train_loss[0]
@@ -289,10 +289,13 @@ class FdnLab(LabView):
             return found | parts.measures(None, 0, 0)
         found |= parts.measures(observed.flow.build, observed.flow.line, observed.flow.into)
         found |= words.ear_measures(observed.representations)
+        found["chorus_cents"] = observed.chorus
         if observed.stability is not None:
             found["loop_gain"] = observed.stability.bound
         for which, heard in observed.networks.items():
             found[f"echoes_{which}"] = heard.echoes
+            if which == "now" and observed.busy:
+                continue  # of a fit on its way no more is known than what its figures show
             if (analysis := observed.analyses[which]) is not None:
                 found[f"modal_std_{which}"] = analysis.modal_std
                 found[f"peak_{which}_db"] = analysis.peak_db
@@ -312,9 +315,11 @@ class FdnLab(LabView):
         observed = self._observed
         if observed is not None and not observed.fits and (trained := observed.trained):
             text = f"{text} {self.lab.differences(trained, observed.networks)}"
-        if observed is not None and observed.stability is not None and not observed.busy:
+        if observed is not None and not observed.busy:
             asks = next((ask for ask in _ASKS if text.endswith(ask)), "")
-            text = f"{text.removesuffix(asks)} {words.certificate(observed.stability)}.{asks}"
+            certain = "" if observed.stability is None else f" {words.certificate(observed.stability)}."
+            moves = f" {words.motion(observed.chorus)}" if self.lab.motion.depth else ""
+            text = f"{text.removesuffix(asks)}{certain}{moves}{asks}"
         if observed is not None and observed.shows_ear and run is not None and run.steps_run:
             text = f"{text} {words.ear_summary(observed.representations)}".rstrip()
         self._last_summary = (text, state, now + SUMMARY_EVERY)

@@ -140,19 +140,46 @@ def certificate(found: Stability) -> str:
     --------
     >>> certificate(Stability(0.99296, 1200.0, 2.31, 310.0, 0.0))
     'Cannot grow: loop gain at most 0.993, at 1.2 kHz'
+    >>> certificate(Stability(0.99296, 1200.0, 2.31, 310.0, 0.0, moving=True))
+    'Cannot grow, however its matrix moves: loop gain at most 0.993, at 1.2 kHz'
     >>> certificate(Stability(1.0213, 63.0, math.inf, math.nan, 3.21))
     'Grows by 3.2 dB per second: loop gain at most 1.0213, at 63 Hz'
     >>> certificate(Stability(1.0213, 63.0, 2.31, 310.0, 0.0))
     'May grow, though no growing mode was found: loop gain at most 1.0213, at 63 Hz'
     """
-    # Rounded up: a bound may not be shown smaller than it is.
-    bound = math.ceil(found.bound * 1e4 - 1e-4) / 1e4
     place = f"{found.frequency / 1000:.2g} kHz" if found.frequency >= 1000 else f"{found.frequency:.0f} Hz"
     if found.growth > 0:
-        first = f"Grows by {found.growth:.2g} dB per second"
+        first = f"Grows by {found.growth:.2g} dB per second{' at rest' if found.moving else ''}"
+    elif found.certain:
+        first = f"Cannot grow{', however its matrix moves' if found.moving else ''}"
     else:
-        first = "Cannot grow" if found.certain else "May grow, though no growing mode was found"
-    return f"{first}: loop gain at most {bound:g}, at {place}"
+        which = "growing mode of its matrix at rest" if found.moving else "growing mode"
+        first = f"May grow, though no {which} was found"
+    return f"{first}: {loop_gain(found)}, at {place}"
+
+
+def loop_gain(found: Stability) -> str:
+    """Say how much stronger a round through the loop makes a sound at most.
+
+    Examples
+    --------
+    >>> loop_gain(Stability(0.99296, 1200.0, 2.31, 310.0, 0.0))
+    'loop gain at most 0.993'
+    """
+    # Rounded up: a bound may not be shown smaller than it is.
+    return f"loop gain at most {math.ceil(found.bound * 1e4 - 1e-4) / 1e4:g}"
+
+
+def motion(chorus: float) -> str:
+    """Say what is heard of a matrix that moves, from its chorus in cents.
+
+    Examples
+    --------
+    >>> motion(2.971)
+    'The motion of the matrix makes a chorus of about 3 cents at 1 kHz; figures show the network at rest.'
+    """
+    heard = f"a chorus of about {chorus:.2g} cents at 1 kHz"
+    return f"The motion of the matrix makes {heard}; figures show the network at rest."
 
 
 def times_by_octave(room: Array | None, given: Array, octaves: Sequence[int]) -> str:

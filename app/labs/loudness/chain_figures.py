@@ -218,8 +218,12 @@ OVER_TIME = Figure(
         lambda lab: (float(lab.course.time[0]), float(lab.course.time[-1])),
         sounds=("input", "noise", "left", "a", "b"),
     ),
+    # Above the highest there is room for the legend.
     Axis(
-        "loudness", "Loudness", "sone", Rising(lambda lab: float(lab.course.instantaneous.max()), least=16.0)
+        "loudness",
+        "Loudness",
+        "sone",
+        Rising(lambda lab: 1.3 * float(lab.course.instantaneous.max()), least=20.0),
     ),
     [
         Guides("moment", lambda lab: float(lab.course.moments[lab.frame])),
@@ -230,5 +234,6 @@ OVER_TIME = Figure(
     ],
     height=TIME_HEIGHT,
     legend="top_right",
+    legend_columns=2,
     pointable=True,
 )

@@ -352,13 +352,14 @@ CLOSE_UP = Figure(
     "close",
     lambda lab: f"Channel {_channel(lab):.0f} Hz close up: what moves, and what its hair cells give",
     Axis("moment", "Time", "ms", _close_span),
-    Axis("share", "Share of the largest", "", (-1.1, 1.1)),
+    Axis("share", "Share of the largest", "", (-1.1, 1.7)),  # the legend stands above what swings
     [
         Curve("motion", _close_up(1), Style(GREY, width=1.2), "motion"),
         Curve("hair-cells", _close_up(2), Style(VERMILION, width=2.0), "hair cells"),
     ],
     height=210,
     legend="top_right",
+    legend_columns=2,
     zooms="",
 )
 

@@ -45,7 +45,7 @@ Array = np.ndarray[Any, Any]
 _VARIANCES = {"paulick2024": 40.0, "jepsen2008": 130.0}
 """Of the internal noise, in squared model units."""
 #: Longest sound in s, and how many moments of it are kept for pictures.
-LONGEST, MOMENTS = 2.0, 200
+LONGEST, MOMENTS = 2, 200
 #: Intervals of a trial.
 INTERVALS = 3
 #: Pictures over time are means over so long, s, that cycles of 250 Hz and more leave no trace in them.
@@ -213,7 +213,11 @@ class PerceptionLabModel(LabModel):
 
     def fc(self) -> Array:
         """Return the channels' centre frequencies in Hz."""
-        return centres(self.chain.model, int(self.chain.channels)).numpy()
+        return self.stage(
+            "fc",
+            self.key_of("m.model", "m.channels"),
+            lambda: centres(self.chain.model, int(self.chain.channels)).numpy(),
+        )
 
     def moved(self, which: str = "first") -> Tensor:
         """Return the motion of the channels, shape ``(F, T)``."""

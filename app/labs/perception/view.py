@@ -24,6 +24,23 @@ _GRID = """
   grid-template-columns: repeat(2, minmax(0, 1fr)); }
 .figures[data-lead="difference"], .figures[data-lead="spectrum"] {
   grid-template-areas: "waveform corner" "motion observer" "cells modulation" "adapted meets" "close close"; }
+/* Where there is room for a third column, such as presented: four rows, so that none is low. */
+@container (min-width: 1300px) {
+  .figures, .figures[data-lead] { grid-template-columns: minmax(0, 5fr) repeat(2, minmax(0, 4fr));
+             grid-template-areas: "waveform corner corner" "motion modulation observer" "cells close close"
+                                  "adapted meets meets"; }
+  .figures[data-lead="close"] {
+    grid-template-areas: "waveform corner corner" "motion close close" "cells modulation observer"
+                         "adapted meets meets"; }
+  .figures[data-lead="meeting"], .figures[data-lead="transfer"] {
+    grid-template-areas: "waveform corner corner" "motion meets meets" "cells modulation observer"
+                         "adapted close close"; }
+  .figures[data-lead="modulation"], .figures[data-lead="difference"], .figures[data-lead="spectrum"] {
+    grid-template-columns: repeat(3, minmax(0, 1fr)); }
+  .figures[data-lead="difference"], .figures[data-lead="spectrum"] {
+    grid-template-areas: "waveform corner corner" "motion observer modulation" "cells close close"
+                         "adapted meets meets"; }
+}
 @container (max-width: 699px) {
   .figures, .figures[data-lead] { grid-template-columns: minmax(0, 1fr);
              grid-template-areas: "motion" "corner" "modulation" "observer" "cells" "adapted" "meets" "close"

@@ -179,7 +179,7 @@ function placesFor(view, named, rest, letters, context, held) {
     .flatMap((renderer) => linesOf(view, renderer))
   // What finds no place goes into the legend, which takes room itself.
   for (let inLegend = rest; ;) {
-    const boxes = inLegend.length ? [legendBox(view.model, inLegend.map(widthOf), room, letters)] : []
+    const boxes = inLegend.length ? [legendBox(view.model, inLegend, widthOf, room, letters)] : []
     const placed = placedBeside(lines, sizes, room, {lines: others, boxes}, held)
     const left = [...rest, ...named.filter((_, i) => placed[i] === undefined)]
     if (left.length <= inLegend.length) return placed
@@ -195,14 +195,24 @@ function fontOf(figure) {
 
 /**
  * @param {Figure} figure
- * @param {number[]} widths of what stands in its legend, px
+ * @param {Item[]} shown what stands in its legend
+ * @param {(item: Item) => number} widthOf px
  * @param {{width: number, height: number}} room
  * @param {number} letters
  */
-function legendBox(figure, widths, room, letters) {
-  const legend = /** @type {{location: string}} */ (/** @type {unknown} */ (figure.center.find((part) => part.type === "Legend")))
-  const width = (Math.max(...widths) + (SAMPLE + AROUND) * letters), height = (ROW * widths.length + AROUND) * letters
-  const {location} = legend
+function legendBox(figure, shown, widthOf, room, letters) {
+  const legend = /** @type {{location: string, ncols: number | "auto"}} */ (/** @type {unknown} */ (figure.center.find((part) => part.type === "Legend")))
+  const {location, ncols} = legend
+  // Entries fill one column after the other; those that are not shown leave no gap.
+  const all = itemsOf(figure), rows = Math.ceil(all.length / (ncols === "auto" ? 1 : ncols))
+  /** Width of each column's widest entry, px. @type {number[]} */
+  const widths = []
+  for (const item of shown) {
+    const column = Math.floor(all.indexOf(item) / rows)
+    widths[column] = Math.max(widths[column] ?? 0, widthOf(item) + (SAMPLE + AROUND) * letters)
+  }
+  const width = widths.reduce((sum, each) => sum + each, 0)
+  const height = (ROW * new Set(shown.map((item) => all.indexOf(item) % rows)).size + AROUND) * letters
   return {
     left: location.endsWith("right") ? room.width - width : 0, width,
     top: location.startsWith("bottom") ? room.height - height : 0, height,

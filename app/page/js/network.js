@@ -56,6 +56,9 @@ export class Network {
     this.time = 0
     this.inputs = build.B.length / this.delays.length
     this.outputs = build.C.length / this.delays.length
+    /** What the lines have yet to hear of each input, and where its oldest sample stands. */
+    this.held = Array.from({length: this.inputs}, () => new Float64Array(build.pre_delay[0]))
+    this.oldest = 0
     this.shortest = Math.min(...this.delays)
     // What is in each delay line; its oldest sample stands where the next one goes.
     this.lines = Array.from(this.delays, (delay) => new Float64Array(delay))
@@ -74,13 +77,14 @@ export class Network {
 
   /**
    * @param {NetworkNumbers} build
-   * @returns {boolean} whether this network can become that one without another delay, input, output, section, or rate
-   *   and phase of a rotation
+   * @returns {boolean} whether this network can become that one without another delay, pre-delay, input, output, section,
+   *   or rate and phase of a rotation
    */
   fits(build) {
     const ends = [...this.places.slice(1), this.numbers.length]
     const turns = build.modulation.slice(build.modulation.length / 3)
     return build.delays.length === this.delays.length && this.delays.every((delay, i) => delay === build.delays[i]) &&
+      build.pre_delay[0] === this.held[0].length &&
       turns.length === this.turns.length && turns.every((turn, i) => turn === this.turns[i]) &&
       partsOf(build).every((part, i) => part.length === ends[i] - this.places[i])
   }
@@ -159,11 +163,12 @@ export class Network {
     }
     this.#rotate(length)
     this.time += length
+    const late = this.#hold(x, from, to)
     for (let i = 0; i < count; i += 1) {
       fed.fill(0, 0, length)
       for (let j = 0; j < count; j += 1) this.#add(fed, 0, left[j], 0, length, a + i * count + j)
       this.#filter(1, i, count, fed, 0, length)
-      for (let n = 0; n < this.inputs; n += 1) this.#add(fed, 0, x[n], from, length, b + i * this.inputs + n)
+      for (let n = 0; n < this.inputs; n += 1) this.#add(fed, 0, late[n], 0, length, b + i * this.inputs + n)
       const line = lines[i]
       let head = heads[i]
       for (let t = 0; t < length; t += 1) {
@@ -172,6 +177,24 @@ export class Network {
       }
       heads[i] = head
     }
+  }
+
+  /**
+   * @param {Float64Array[]} x
+   * @param {number} from
+   * @param {number} to
+   * @returns {Float64Array[]} what the lines hear in a block: each input as it was a pre-delay ago
+   */
+  #hold(x, from, to) {
+    const pre = this.held[0].length
+    if (!pre) return x.map((input) => input.subarray(from, to))
+    const late = this.held.map((held, n) => Float64Array.from({length: to - from}, (_, t) => {
+      const place = (this.oldest + t) % pre, value = held[place]
+      held[place] = x[n][from + t]
+      return value
+    }))
+    this.oldest = (this.oldest + to - from) % pre
+    return late
   }
 
   /**

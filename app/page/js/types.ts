@@ -222,6 +222,8 @@ export interface NetworkNumbers {
   C: Float64Array
   D: Float64Array
   delays: Int32Array
+  /** By how many samples the lines hear the input later, one number. */
+  pre_delay: Int32Array
   filters: Float64Array
   post_matrix: Float64Array
   post_eq: Float64Array
@@ -371,7 +373,7 @@ export interface BarContent {
   id: string
   /** Slug of that lab. */
   here: string
-  /** Slug and title of each lab. */
+  /** Address and title of each lab, and of the listening test where there is one. */
   labs: [string, string][]
 }
 
