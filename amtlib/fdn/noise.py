@@ -191,7 +191,8 @@ def without_noise(ir: npt.ArrayLike, fs: float) -> WithoutNoise:
     if h.ndim < 1 or h.size < 1:
         raise ValueError(f"ir has shape {h.shape}: give samples, time first")
     centres = octave_centres(rate)
-    peak = float(np.abs(h).max()) or 1.0  # squares of what is far too large or small are none
+    # squares of what is far too large or small are none; a power of two changes no digit
+    peak = math.ldexp(1.0, math.frexp(float(np.abs(h).max()))[1])
     flat = h.reshape(len(h), -1) / peak
     crossings = np.full((len(centres), flat.shape[1]), math.nan)
     crossing, depth = np.full((2, flat.shape[1]), math.nan)

@@ -11,6 +11,7 @@ import pytest
 import soundfile
 
 from amtlib import fdn
+from app.labs.fdn import fit, script
 from app.labs.fdn.fit import fit_steps
 from app.labs.fdn.model import FdnModel
 from app.labs.fdn.view import FdnLab
@@ -40,6 +41,8 @@ def wav(samples: np.ndarray) -> bytes:
 def opened(content: bytes, monkeypatch: pytest.MonkeyPatch) -> FdnLab:
     """Return a page whose goal is to fit this file."""
     monkeypatch.setattr(LabPart, "send", lambda self, message: None)
+    for module in (fit, script):
+        monkeypatch.setattr(module, "BUDGET", 600.0)  # a busy machine takes as many steps, only later
     page = FdnLab()
     page.lab.update(STATE)
     page.lab.training.take_upload("my room.wav", content)

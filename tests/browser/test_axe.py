@@ -27,7 +27,7 @@ def test_axe_finds_nothing(server: Server, browser: Browser, slug: str, scheme: 
         pytest.skip(AXE.missing)
     lessons = next((list(lab.model_class.lessons) for lab in LABS if lab.slug == slug), [])
     context = browser.new_context(
-        viewport={"width": 1400, "height": 900}, color_scheme=scheme, bypass_csp=True
+        viewport={"width": 1400, "height": 900}, color_scheme=scheme, reduced_motion="reduce", bypass_csp=True
     )
     try:
         page = context.new_page()

@@ -328,14 +328,14 @@ def test_the_end_of_what_starts_the_processes_leaves_nobody(
 
 
 def test_no_limit_goes_by_a_clock_that_may_be_set() -> None:
-    """All that waits or counts seconds asks `time.monotonic`; a log, and tokens that several servers read, have
-    the time of day.
+    """All that waits or counts seconds asks `time.monotonic`; a log, and what several servers read (tokens,
+    the file of listening tests), have the time of day.
     """
     asks = re.compile(r"\btime\.time\(|\b(datetime|date)\.(utc)?(now|today)\(")
     files = [file for folder in ("amtlib", "app") for file in (ROOT / folder).rglob("*.py")]
     assert len(files) > 100
     found = {str(file.relative_to(ROOT)) for file in files if asks.search(file.read_text())}
-    assert found == {"app/server/access.py", "app/server/sessions.py"}
+    assert found == {"app/listen/store.py", "app/server/access.py", "app/server/sessions.py"}
 
 
 def test_of_two_servers_on_one_port_one_is_ready_and_the_other_says_why_not(

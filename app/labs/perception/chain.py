@@ -3,8 +3,10 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from amtlib import scales, signals
@@ -21,8 +23,9 @@ from amtlib.perception import (
     Paulick2024,
     PerceptionModel,
 )
-from app.figures.axes import Array
 from app.labs.perception.settings import Adaptation, Cells, Chain, Change, Modulation
+
+Array = NDArray[Any]
 
 #: Sampling rate of the lab in Hz, and by how much slower modulation is computed, as in CASP.
 FS, FACTOR = 22050, 4
