@@ -2,14 +2,21 @@
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
 
-@pytest.fixture(autouse=True)
-def no_loop_of_another_test() -> Iterator[None]:
+@contextmanager
+def no_running_loop() -> Iterator[None]:
     """Hide the event loop that Playwright's synchronous interface leaves running in a process of browser tests."""
     running = asyncio._get_running_loop()
     asyncio._set_running_loop(None)
     yield
     asyncio._set_running_loop(running)
+
+
+@pytest.fixture(autouse=True)
+def no_loop_of_another_test() -> Iterator[None]:
+    with no_running_loop():
+        yield
