@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bokeh.server.views.auth_request_handler import AuthRequestHandler
-from tornado.web import RequestHandler, authenticated
+from tornado.web import authenticated
 
 from app.listen.desk import Desk
 from app.listen.sounds import Played
@@ -23,6 +23,7 @@ from app.page.script import LISTEN
 from app.server import headers
 from app.server.clients import LIMITS, client_of
 from app.server.pace import Allowance
+from app.server.texts import TextHandler
 
 _STATIC = Path(__file__).parents[1] / "static"
 #: Largest message, bytes.
@@ -108,34 +109,20 @@ class ListenPage(AuthRequestHandler):
     head = get
 
 
-class ListenScript(RequestHandler):
+class ListenScript(TextHandler):
     """The page's script."""
 
-    def get(self) -> None:
-        """Write it, or that it has not changed."""
-        self.set_header("Content-Type", "text/javascript; charset=UTF-8")
-        self.set_header("Cache-Control", "no-cache")
-        self.write(LISTEN)
-
-    head = get
+    kind = "text/javascript"
+    text = LISTEN
 
 
-class ListenStyle(RequestHandler):
+class ListenStyle(TextHandler):
     """The page's style: that of the labs' parts, and its own."""
 
-    def get(self) -> None:
-        """Write it, or that it has not changed."""
-        self.set_header("Content-Type", "text/css; charset=UTF-8")
-        self.set_header("Cache-Control", "no-cache")
-        self.write(_style())
-
-    head = get
-
-
-@cache
-def _style() -> str:
-    lab, own = ((_STATIC / name).read_text(encoding="utf-8") for name in ("lab.css", "listen.css"))
-    return lab.replace(":host", "body") + own
+    kind = "text/css"
+    text = "".join(
+        (_STATIC / name).read_text(encoding="utf-8") for name in ("lab.css", "listen.css")
+    ).replace(":host", "body")
 
 
 class ListenAsk(AuthRequestHandler):

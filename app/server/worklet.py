@@ -1,17 +1,11 @@
 """The address `/worklet.js`: what a browser's thread for sound runs, which browsers take from an address alone."""
 
-from tornado.web import RequestHandler
-
 from app.page.script import WORKLET
+from app.server.texts import TextHandler
 
 
-class WorkletHandler(RequestHandler):
-    """Answer with the script; browsers ask each time whether it is still the same."""
+class WorkletHandler(TextHandler):
+    """The script."""
 
-    def get(self) -> None:
-        """Write the script, or that it has not changed."""
-        self.set_header("Content-Type", "text/javascript; charset=UTF-8")
-        self.set_header("Cache-Control", "no-cache")
-        self.write(WORKLET)
-
-    head = get
+    kind = "text/javascript"
+    text = WORKLET
