@@ -5,7 +5,7 @@ Not here: the experiments themselves (:mod:`amtlib.experiments.catalogue`), proc
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from typing import Any, ClassVar, Literal
@@ -21,6 +21,23 @@ from amtlib.signals.frame import number, whole
 
 #: Levels that any interval may have, dB SPL
 SOFTEST, LOUDEST = 0.0, 100.0
+
+
+def in_turn(sounds: Iterable[Tensor], pause: Tensor, fs: float) -> tuple[Tensor, list[float]]:
+    """
+    Return sounds one after the other with pauses between them, and when each begins, s.
+
+    Examples
+    --------
+    >>> in_turn([torch.ones(2), torch.ones(1)], torch.zeros(2), 4.0)
+    (tensor([1., 1., 0., 0., 1.]), [0.0, 1.0])
+    """
+    parts: list[Tensor] = []
+    begins: list[float] = []
+    for each in sounds:
+        begins.append(sum(map(len, parts)) / fs)
+        parts += [each, pause]
+    return torch.cat(parts[:-1]), begins
 
 
 @dataclass(frozen=True)
@@ -214,12 +231,7 @@ class Experiment(ABC):
     def presentation(self, value: float, target: int, seed: int) -> tuple[Tensor, list[float]]:
         """Return a trial as it is played, shape (T,), Pa, and where its intervals begin, s."""
         pause = torch.zeros(self._samples(self.pause), dtype=torch.float64)
-        parts: list[Tensor] = []
-        begins = []
-        for each in self.sounds(value, target, seed):
-            begins.append(sum(map(len, parts)) / self.fs)
-            parts += [each, pause]
-        return torch.cat(parts[:-1]), begins
+        return in_turn(self.sounds(value, target, seed), pause, self.fs)
 
     def settings(self) -> dict[str, Any]:
         """Return all settings by their names, as JSON takes them."""

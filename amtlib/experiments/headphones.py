@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from amtlib import signals
+from amtlib.experiments.experiment import in_turn
 from amtlib.experiments.settings import MOST, derived_seed
 from amtlib.signals.frame import number, whole
 
@@ -109,9 +110,8 @@ def headphone_trial(
     seed, target = whole(seed, "seed", 0, MOST), whole(target, "target", 0, INTERVALS - 1)
     fs = number(fs, "fs", 4000.0, 192_000.0, "Hz")
     silence = torch.zeros(round(PAUSE * fs), 2, dtype=torch.float64)
-    parts: list[Tensor] = []
-    begins: list[float] = []
-    for k in range(INTERVALS):
-        begins.append(sum(map(len, parts)) / fs)
-        parts += [huggins_pitch(derived_seed(seed, k), pitch=k == target, level=level, fs=fs), silence]
-    return torch.cat(parts[:-1]), tuple(begins)
+    sounds = (
+        huggins_pitch(derived_seed(seed, k), pitch=k == target, level=level, fs=fs) for k in range(INTERVALS)
+    )
+    sound, begins = in_turn(sounds, silence, fs)
+    return sound, tuple(begins)

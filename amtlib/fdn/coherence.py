@@ -4,6 +4,7 @@ Not here: losses to train with (:mod:`amtlib.train.losses.two_ears`).
 """
 
 import math
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -40,6 +41,12 @@ def coherence_weights(fs: float, lines: int) -> Array:
     >>> coherence_weights(48000, 1025).sum(axis=0).round(6)[:2]
     array([1., 1.])
     """
+    return _weights(float(fs), lines).copy()
+
+
+@lru_cache(maxsize=2)
+def _weights(fs: float, lines: int) -> Array:
+    """Weights of the bands: a fit asks for the same ones again and again."""
     centres = coherence_centres(fs)
     off = (np.linspace(0.0, fs / 2.0, lines)[:, None] - centres) / (1.019 * f2erb(centres).numpy())
     weights = (1.0 + np.square(off)) ** -4
@@ -128,7 +135,7 @@ def interaural_coherence(
     if not np.abs(h).max(axis=0).all():
         raise ValueError("a channel of ir is silent: coherence needs sound in both")
     n_fft = fast_length(len(h)) + fast_length(len(h)) % 2 if weights is None else 2 * (len(weights) - 1)
-    bands = coherence_weights(rate, n_fft // 2 + 1) if weights is None else weights
+    bands = _weights(float(rate), n_fft // 2 + 1) if weights is None else weights
     spectrum = np.fft.rfft(h, n_fft, axis=0)
     left, right = spectrum[:, 0], spectrum[:, 1]
     both = bands.T @ (left * right.conj()).real

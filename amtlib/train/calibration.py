@@ -82,12 +82,29 @@ class Octaves:
     two: Array | None = None
     coherence: Array | None = None
 
+    @property
+    def decays(self) -> Array:
+        """Decay times in s, (K,), or of two slopes, (K, 2)."""
+        return self.times if self.slopes is None else self.slopes
+
+    @property
+    def depth(self) -> float:
+        """Part of the decay curve that is compared, dB."""
+        return CURVE_DB if self.slopes is None else TWO_SLOPES_DB
+
 
 def octaves(
-    h: Array, fs: float, centres: Array, *, slopes: bool = False, ratio: float | None = None
+    h: Array,
+    fs: float,
+    centres: Array,
+    *,
+    slopes: bool = False,
+    ratio: float | None = None,
+    coherence: bool = True,
 ) -> Octaves:
     """
-    Measure a response without noise, (T, n_out, n_in), quickly; with `slopes`, two in each octave, of one `ratio`.
+    Measure a response without noise, (T, n_out, n_in), quickly; with `slopes`, two in each octave, of one `ratio`; with
+    `coherence`, that of two outputs.
 
     Examples
     --------
@@ -122,9 +139,9 @@ def octaves(
     mean = np.where(counts > 0, np.exp(sums / np.maximum(counts, 1)), math.nan)
     hop = max(1, round(fs / _PER_SECOND))
     whole = np.square(h).sum(axis=0)
-    coherence = interaural_coherence(h, fs) if h.shape[1] == 2 else None
+    ears = interaural_coherence(h, fs) if coherence and h.shape[1] == 2 else None
     found_octaves = Octaves(
-        mean, levels.reshape(-1, *h.shape[1:]), whole, energy_decay_curve(h)[::hop], coherence=coherence
+        mean, levels.reshape(-1, *h.shape[1:]), whole, energy_decay_curve(h)[::hop], coherence=ears
     )
     return replace(found_octaves, **_slopes(both)) if slopes else found_octaves
 
@@ -178,8 +195,7 @@ def distance(found: Octaves, wanted: Octaves) -> float:
     level = np.abs(found.levels - wanted.levels).mean() / LEVEL_OFF
     if wanted.coherence is not None and found.coherence is not None:
         level += np.abs(found.coherence - wanted.coherence).mean() / COHERENCE_OFF
-    depth = CURVE_DB if wanted.slopes is None else TWO_SLOPES_DB
-    return float(times + level + curve_distance(wanted.curves, found.curves, depth) / CURVE_OFF)
+    return float(times + level + curve_distance(wanted.curves, found.curves, wanted.depth) / CURVE_OFF)
 
 
 @dataclass
@@ -252,13 +268,16 @@ class Calibration:
 
     def measured(self, target: Octaves, *, balance: bool = False) -> Octaves:
         """Measure the network as the target was; with `balance`, that of the two slopes, too."""
-        two = target.slopes is not None
-        ratio = None if balance else target.ratio
-        return octaves(self.response(), self.core.fs, self.centres, slopes=two, ratio=ratio)
+        return octaves(
+            self.response(),
+            self.core.fs,
+            self.centres,
+            slopes=target.slopes is not None,
+            ratio=None if balance else target.ratio,
+            coherence=target.coherence is not None,
+        )
 
-    def correct(
-        self, target: Octaves, rounds: int, until: float = math.inf, *, tone: bool = True
-    ) -> tuple[Octaves, float]:
+    def correct(self, target: Octaves, rounds: int, until: float = math.inf) -> tuple[Octaves, float]:
         """
         Bring times, levels and decay curve nearer to the target's, and keep the nearest.
 
@@ -270,8 +289,6 @@ class Calibration:
             At most.
         until : float
             No round begins that would end after this, s of :func:`time.monotonic`, but for the first two.
-        tone : bool
-            False: decay times alone are corrected; levels, direct sound and pre-delay stay.
 
         Returns
         -------
@@ -280,7 +297,7 @@ class Calibration:
         seconds : float
             What the longest round took.
         """
-        wanted = target.times if target.slopes is None else target.slopes
+        wanted = target.decays
         # these corrections do not see coherence, but for the direct sound, which both outputs have in common
         shared, target = self._shared(target), replace(target, coherence=None)
         best, kept, kept_octaves, longest = math.inf, dict(self.__dict__), target, 0.0
@@ -297,7 +314,7 @@ class Calibration:
                 best, kept, kept_octaves = off, dict(self.__dict__), found
             if index == rounds:
                 break
-            reached = found.times if found.slopes is None else found.slopes
+            reached = found.decays
             known = np.isfinite(wanted) & np.isfinite(reached)
             wrong = np.clip(np.where(known, wanted / np.where(known, reached, 1.0), 1.0), 0.5, 2.0)
             if target.slopes is not None and index >= rounds // 2:
@@ -313,8 +330,6 @@ class Calibration:
                 self.build()
             except ValueError:  # too steep for the filters: the times stay
                 self.times = before
-            if not tone:
-                continue
             share = self._wet_share(target)
             self.gains = self.gains + np.clip(louder / share, -60.0, 60.0).mean(axis=2)
             across = louder.mean(axis=(0, 1)) - louder.mean()

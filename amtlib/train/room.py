@@ -24,8 +24,6 @@ from amtlib.fdn.response import render, transfer_function
 from amtlib.progress import Progress, part, telling
 from amtlib.train.build import Trainable, extract_build, trainable_from_build
 from amtlib.train.calibration import (
-    CURVE_DB,
-    TWO_SLOPES_DB,
     Calibration,
     Octaves,
     curve_distance,
@@ -233,8 +231,7 @@ def fit_room(
         build = best.build()
         ir = render(build, best.seconds)
         found = octaves(ir.reshape(-1, *clean.shape[1:]), rate, centres)
-        depth = CURVE_DB if wanted.slopes is None else TWO_SLOPES_DB
-        curve = curve_distance(wanted.curves, found.curves, depth)
+        curve = curve_distance(wanted.curves, found.curves, wanted.depth)
         reached = room_measures(ir.reshape(-1, *h.shape[1:]), rate, centres)
     for each in heard:
         # the target is cut, and its end left out, on purpose
@@ -298,7 +295,7 @@ def _first(
     clean: Array, fs: float, n: int, wanted: Octaves, centres: Array, generator: np.random.Generator
 ) -> Calibration:
     """Return a network of random delays, rotation and signs with these times, before any correction."""
-    times = wanted.times if wanted.slopes is None else wanted.slopes
+    times = wanted.decays
     longest = min(_DELAYS[1], _OF_DECAY * float(np.median(times if wanted.slopes is None else times[:, 0])))
     shortest = longest * _DELAYS[0] / _DELAYS[1]
     low, high = max(shortest * fs, 2.0), max(longest * fs, 8.0 * n)
