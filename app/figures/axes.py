@@ -49,6 +49,19 @@ def modulation_number(rate: Array | Sequence[float] | float) -> Array:
     return np.asarray(np.minimum(hertz, _EVEN) / _STEP + above)
 
 
+def modulation_rate(number: Array) -> Array:
+    """
+    Return the rates in Hz at places on that ladder, also before its beginning.
+
+    Examples
+    --------
+    >>> modulation_rate(np.array([-1.0, 1.0, 2.0, 3.0])).round(3)
+    array([-5.   ,  5.   , 10.   , 16.667])
+    """
+    even = _EVEN / _STEP
+    return np.where(number <= even, _STEP * number, _EVEN * _RATIO ** (number - even))
+
+
 def frequency_ticks(octaves: Sequence[float] = OCTAVES) -> list[tuple[float, str]]:
     """Return tick positions on the ERB scale with their frequencies as labels."""
     return list(zip(erb_number(octaves).tolist(), map(frequency_label, octaves), strict=True))

@@ -15,7 +15,7 @@ from app.listen.model import EARS
 
 #: Who answered, and the colour and words of each.
 YOU = "you"
-_WHO = {YOU: "You", "NH": "The model", "HIx": "The model without outer hair cells"}
+_WHO = {YOU: "You", **{ear: said.capitalize() for ear, said in EARS.items()}}
 
 
 @dataclass(frozen=True)

@@ -102,7 +102,7 @@ class Runs:
             held = self.held(id)
             condition, run = held.condition, held.run
             left, unit = condition.steps_left(run)
-            practised = sum(each.number < 0 for each in self.store.answers(id, -PRACTICE) if each.number < 0)
+            practised = sum(each.number < 0 for each in self.store.answers(id, -PRACTICE))
             told = condition.feedback or run.finished
             return {
                 "run": id,

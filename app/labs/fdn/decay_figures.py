@@ -7,11 +7,12 @@ import numpy as np
 
 from app.figures import Array, Axis, Curve, Figure, Layer, Points, Words
 from app.figures.theme import BEFORE, BLUE, GREY, LIVE, POINT, ROOM, Style
+from app.labs.fdn import octaves
 from app.labs.fdn.losses import NOTHING, PALE, Values, earlier, ends
 from app.labs.fdn.observer import Observed
 
 #: The octaves that have ticks, Hz.
-OCTAVES = (63, 125, 250, 500, 1000, 2000, 4000, 8000, 16000)
+OCTAVES = tuple(octaves.OCTAVES)
 _STATES = (("start", BEFORE, "start"), ("target", ROOM, "room"), ("now", LIVE, "now"))
 
 

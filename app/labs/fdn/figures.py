@@ -33,7 +33,7 @@ from app.labs.fdn.room_figures import EARS, OFF, SPECTROGRAMS, TONE
 from app.labs.fdn.words import from_to
 
 _HEARD_SPAN = (60.0, 17000.0)
-_HEARD_TICKS = (125, 250, 500, 1000, 2000, 4000, 8000, 16000)
+_HEARD_TICKS = OCTAVES[1:]
 
 
 def _is_heard(observed: Observed) -> bool:

@@ -102,9 +102,8 @@ def octave_times(response: Array, fs: int, highest: float = np.inf) -> tuple[Arr
     )
 
 
-def room_analysis(response: Array, fs: int, highest: float = np.inf) -> Analysis:
-    """Return the reverberation times of a room."""
-    centres, t30 = octave_times(response, fs, highest)
+def room_analysis(response: Array, fs: int, centres: Array, t30: Array) -> Analysis:
+    """Return what is shown of a room with these times by octave."""
     levels = octave_levels(spectrum(response), fs)
     return Analysis(centres, t30, levels, np.nan, np.zeros(0), np.nan, 0, np.nan, np.nan)
 

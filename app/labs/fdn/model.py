@@ -332,9 +332,10 @@ class FdnModel(FdnFitting):
 
     def room_analysis(self) -> Analysis | None:
         """Return the room's reverberation times."""
-        highest = self.training.highest
         return self._of_room(
-            "analysis", self.room_key(), lambda room: findings.room_analysis(room, self.fs, highest)
+            "analysis",
+            self.room_key(),
+            lambda room: findings.room_analysis(room, self.fs, *self.room_times(room)),
         )
 
     def start_analysis(self) -> Analysis:

@@ -121,8 +121,13 @@ def followed(times: Array, moved: Iterable[int]) -> Array:
     return found
 
 
-def times_of_shelf(low: float, high: float, fs: float) -> Array:
-    """Return the times by octave of a network with a time at 0 Hz and one at half the rate.
+def centres_at(fs: float) -> Array:
+    """Return the centres of the octaves that have points, Hz."""
+    return np.array([OCTAVES[octave] for octave in octaves_at(fs)])
+
+
+def times_of_shelf(low: float, high: float, fs: float, at: Array | None = None) -> Array:
+    """Return the times of a network with a time at 0 Hz and one at half the rate: at frequencies, or by octave.
 
     Examples
     --------
@@ -130,17 +135,15 @@ def times_of_shelf(low: float, high: float, fs: float) -> Array:
     array([2., 2., 2., 2., 2., 2.])
     """
     line = [100]
-    centres = [OCTAVES[octave] for octave in octaves_at(fs)]
-    return fdn.absorption_times(fdn.first_order_absorption(low, high, line, fs), line, fs, centres)[:, 0]
+    frequencies = centres_at(fs) if at is None else at
+    return fdn.absorption_times(fdn.first_order_absorption(low, high, line, fs), line, fs, frequencies)[:, 0]
 
 
 def with_tone(build: FDNBuild, gains: Array) -> FDNBuild:
     """Return a network with gains by octave at its outputs, in dB; without an equaliser where all are 0."""
     if not np.any(gains):
         return build
-    return replace(
-        build, post_eq=fdn.graphic_equaliser(gains, [OCTAVES[o] for o in octaves_at(build.fs)], build.fs)
-    )
+    return replace(build, post_eq=fdn.graphic_equaliser(gains, centres_at(build.fs), build.fs))
 
 
 def filled(centres: Array, times: Array, fs: float) -> Array | None:
@@ -155,7 +158,7 @@ def filled(centres: Array, times: Array, fs: float) -> Array | None:
     known = np.isfinite(times)
     if not known.any():
         return None
-    wanted = np.log([OCTAVES[octave] for octave in octaves_at(fs)])
+    wanted = np.log(centres_at(fs))
     return np.asarray(np.exp(np.interp(wanted, np.log(centres[known]), np.log(times[known]))))
 
 
@@ -193,7 +196,7 @@ def tone_of(build: FDNBuild) -> tuple[Array, Array]:
     frequencies = np.geomspace(40.0, 0.49 * build.fs, _DRAWN)
     if build.post_eq is None:
         return frequencies, np.zeros(_DRAWN)
-    centres = np.array([OCTAVES[octave] for octave in octaves_at(build.fs)])
+    centres = centres_at(build.fs)
     z = np.exp(-2j * math.pi * np.concatenate([frequencies, centres]) / build.fs)
     gain = np.ones(len(z), dtype=complex)
     for b0, b1, b2, a0, a1, a2 in build.post_eq[:, :, 0]:

@@ -86,7 +86,7 @@ def _spectrogram(which: str, area: str) -> Figure:
             "Hz",
             (LOWEST, HIGHEST),
             "erb",
-            (125, 250, 500, 1000, 2000, 4000, 8000, 16000),
+            OCTAVES[1:],
         ),
         [Image("levels", values, colours=(FLOOR, 0.0), measures="Level re the loudest")],
         shown=shown,

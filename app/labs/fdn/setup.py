@@ -22,6 +22,7 @@ from app.labs.fdn.octaves import (
     Decay,
     Points,
     Tone,
+    centres_at,
     filled,
     followed,
     octaves_at,
@@ -136,7 +137,7 @@ class FdnSetup(LabModel):
     @property
     def points(self) -> Points:
         """What is dragged: the times by octave, where they are set so, and the tone."""
-        centres = np.array([OCTAVES[octave] for octave in octaves_at(self.fs)])
+        centres = centres_at(self.fs)
         times = self.decay_by_octave.at(self.fs) if self.by_octave else np.zeros(0)
         return Points(centres, times, self.tone.at(self.fs))
 
@@ -205,14 +206,18 @@ class FdnSetup(LabModel):
             training.nfft = next((n for n in training.param.nfft.objects if n >= wanted), longest)
         return notes
 
-    def _take_times_by_octave(self, room: Array) -> str:
-        """Give each octave the room's time; return what is to be said."""
-        found = self.stage(
+    def room_times(self, room: Array) -> tuple[Array, Array]:
+        """Return the octaves and T30 of the room to match."""
+        return self.stage(
             "times of the room by octave",
             self.room_key(),
-            lambda: filled(*findings.octave_times(room, self.fs, self.training.highest), self.fs),
+            lambda: findings.octave_times(room, self.fs, self.training.highest),
             shared=not self.is_private,
         )
+
+    def _take_times_by_octave(self, room: Array) -> str:
+        """Give each octave the room's time; return what is to be said."""
+        found = filled(*self.room_times(room), self.fs)
         if found is not None:
             middle = octaves_at(self.fs).index(1000)
             self.decay_by_octave.set_at(self.fs, followed(found, [middle]), 2)

@@ -16,6 +16,7 @@ from amtlib import audio, fdn
 from amtlib.fdn import FDNBuild
 from app.labs.fdn import findings
 from app.labs.fdn.goals import ROOM_GOALS
+from app.labs.fdn.octaves import times_of_shelf
 from app.labs.fdn.settings import Training
 from app.page.upload import MAX_BYTES, max_samples
 from app.rooms import ONSET, load_room
@@ -206,7 +207,7 @@ def decay_times(room: Array, fs: int, highest: float = np.inf) -> tuple[float, f
         return None
     low = float(np.median(times[centres <= 1000] if (centres <= 1000).any() else times))
     tried = np.geomspace(min(0.1, low), 2 * low, 60)
-    errors = [np.abs(np.log(_t30(low, high, fs, centres) / times)).mean() for high in tried]
+    errors = [np.abs(np.log(times_of_shelf(low, high, fs, centres) / times)).mean() for high in tried]
     return low, float(tried[int(np.argmin(errors))])
 
 
@@ -231,14 +232,6 @@ def dies_away(response: Array, fs: int) -> bool:
     levels = 10 * np.log10(powers + 1e-30)
     steady = np.corrcoef(np.arange(_WINDOWS), levels)[0, 1] if levels.std() else 0.0
     return bool(levels[0] - levels[-1] >= _FALL and steady <= _STEADY)
-
-
-def _t30(low: float, high: float, fs: int, at: Array) -> Array:
-    """Decay times of a line with the lab's filter, at frequencies in Hz."""
-    length = 100
-    b0, b1, _, _, a1, _ = fdn.first_order_absorption(low, high, [length], fs)[0, :, 0]
-    z = np.exp(-2j * np.pi * at / fs)
-    return np.asarray(-60 * length / fs / (20 * np.log10(np.abs((b0 + b1 * z) / (1 + a1 * z)))))
 
 
 def as_loud_as(build: FDNBuild, room: Array) -> FDNBuild:

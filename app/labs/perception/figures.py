@@ -21,7 +21,7 @@ from app.figures import (
     envelope_outline,
     next_step,
 )
-from app.figures.axes import modulation_number
+from app.figures.axes import modulation_number, modulation_rate
 from app.figures.theme import BLUE, GREEN, GREY, REFERENCE, VERMILION, Style
 from app.labs.perception.chain import CASP, HIGHEST, RATES, lowest
 from app.labs.perception.model import CLOSE
@@ -88,7 +88,7 @@ def _ladder(lab: Lab, rows: Array) -> tuple[Array, Array, Array]:
     """Return a picture of place and modulation: each column shows the filter that is nearest."""
     columns = _nearest(lab)
     drawn = np.where(columns < 0, 0.0, rows[:, columns])
-    return _rates(cells(_FIRST, _LAST, _COLUMNS)), lab.fc(), drawn
+    return modulation_rate(cells(_FIRST, _LAST, _COLUMNS)), lab.fc(), drawn
 
 
 def _nearest(lab: Lab) -> Array:
@@ -102,11 +102,6 @@ def _moments(lab: Lab) -> tuple[Array, Array, float, int]:
     """Return the modulation at all moments, as the picture goes through them."""
     moments = lab.sorted.moments
     return moments, _nearest(lab), lab.duration / len(moments), lab.moment_number
-
-
-def _rates(numbers: Array) -> Array:
-    """Return the rates in Hz at places on the ladder, also before its beginning."""
-    return np.where(numbers <= 2.0, 5.0 * numbers, 10.0 * (5.0 / 3.0) ** (numbers - 2.0))
 
 
 def _modulation_colours(lab: Lab) -> tuple[float, float]:
@@ -177,7 +172,7 @@ def _given(lab: Lab) -> tuple[Array, Array]:
 
 TIME = Axis("time", "Time", "s", lambda lab: (0.0, lab.duration), sounds=("input", "second", "a", "b"))
 PLACE = Axis("place", "Place", "Hz", _places, "erb", (125, 250, 500, 1000, 2000, 4000, 8000))
-LADDER = Axis("modulation", "Modulation", "Hz", (-2.5, float(_rates(np.array(_LAST)))), "modulation")
+LADDER = Axis("modulation", "Modulation", "Hz", (-2.5, float(modulation_rate(np.array(_LAST)))), "modulation")
 ACTIVITY = Axis("activity", "Output", "model units", _met_limits)
 
 
