@@ -27,10 +27,11 @@ ROOMS = (
     Room("perception", "Perception: hair cells to decisions", ("amtlib.perception",)),
     Room("hearing_loss", "Hearing loss: audiograms, and hearing with another ear", ("amtlib.hearing_loss",)),
     Room("experiments", "Listening experiments", ("amtlib.experiments",)),
-    Room("hearing_loss", "Hearing loss", ("amtlib.hearing_loss",)),
     Room("fdn", "Feedback delay networks", ("amtlib.fdn",)),
     Room("train", "Training networks", ("amtlib.train",)),
     Room("losses", "Losses", ("amtlib.train.losses",)),
+    Room("plot", "Pictures of results", ("amtlib.plot",)),
+    Room("teaching", "Exercises of the tutorials", ("amtlib.teaching",)),
     Room("jobs", "Jobs, and folders of sounds", ("amtlib.jobs", "amtlib.batch")),
 )
 

@@ -73,7 +73,8 @@ def refresh(path: Path) -> None:
     notebook = nbformat.read(path, as_version=4)
     try:
         for cell in notebook.cells:
-            cell.metadata = nbformat.from_dict({})
+            tags = cell.metadata.get("tags")
+            cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
             if cell.cell_type == "code":
                 cell.outputs = compared(cell)
     except ValueError as problem:

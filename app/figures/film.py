@@ -10,9 +10,9 @@ from typing import Any, ClassVar
 import holoviews as hv
 import numpy as np
 
-from app.figures.axes import Array, Axis, Limits
-from app.figures.layers import Curve, Image
-from app.figures.wire import packed
+from amtlib.plot.axes import Array, Axis, Limits
+from amtlib.plot.layers import Curve, Image
+from amtlib.plot.packing import packed
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ from typing import Any
 import holoviews as hv
 from bokeh.document import Document
 
-from app.figures.axes import Rising
-from app.figures.figure import Figure, beside, leave_room_for_colours
+from amtlib.plot.axes import Rising
+from amtlib.plot.figure import Figure, beside, leave_room_for_colours
+from amtlib.plot.layers import Image
 from app.figures.film import Film, Moments
-from app.figures.layers import Image
 from app.figures.wire import Scene
 
 _TEMPLATES: dict[tuple[int, ...], str] = {}
@@ -37,7 +37,7 @@ class FigureSet(Mapping[str, Figure]):
 
     Examples
     --------
-    >>> from app.figures import Axis, Curve, Figure
+    >>> from amtlib.plot import Axis, Curve, Figure
     >>> line = Curve("line", lambda state: ([0.0, 1.0], [0.0, state]))
     >>> found = FigureSet([Figure("one", "A line", Axis("x", "Time", "s"), Axis("y", "Level", "dB"), [line])])
     >>> list(found)

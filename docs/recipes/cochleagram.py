@@ -8,8 +8,7 @@ import math
 
 import torch
 
-from amtlib import GammatoneFilterbank, audio, erbspacebw, signals
-from app import figures
+from amtlib import GammatoneFilterbank, audio, erbspacebw, plot, signals
 
 fs = 32000
 sound = audio.load("speech.flac", fs=fs)
@@ -18,6 +17,6 @@ envelope = bank.envelope(sound, step=16)  # Pa, (channels, frames)
 level = 20 * torch.log10(envelope / math.sqrt(2) / signals.P_REF + 1e-9)  # dB SPL
 
 print(f"{len(bank.fc)} channels, {level.shape[1]} frames, the strongest has {level.max():.0f} dB SPL")
-figure = figures.level_map(
+figure = plot.level_map(
     level.numpy(), bank.fc.numpy(), len(sound.samples) / fs, limits=(20, 90), span=(80.0, 10000.0)
 )

@@ -7,9 +7,8 @@ import math
 
 import torch
 
-from amtlib import Moore2016, erb2fc
+from amtlib import Moore2016, erb2fc, plot
 from amtlib.loudness import masked_threshold
-from app import figures
 
 lines = torch.linspace(476.5, 523.5, 16)  # a band of noise, as lines closer than the filters are wide
 probes = erb2fc(torch.linspace(4.0, 30.0, 53, dtype=torch.float64))
@@ -17,7 +16,7 @@ found = masked_threshold(Moore2016(), lines, torch.full((16,), 80.0 - 10 * math.
 
 raised = found.levels - found.quiet
 print(f"20 dB and more are hidden from {probes[raised > 20].min():.0f} to {probes[raised > 20].max():.0f} Hz")
-figure = figures.curves(
+figure = plot.curves(
     {"beside the noise": (probes, found.levels), "in quiet": (probes, found.quiet)},
     frequency=True,
     xlabel="Frequency of the tone (Hz)",

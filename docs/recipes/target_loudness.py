@@ -7,8 +7,7 @@ import math
 
 import torch
 
-from amtlib import Glasberg2002, signals
-from app import figures
+from amtlib import Glasberg2002, plot, signals
 
 sound = signals.pink_noise(level=50, duration=0.3, fs=32000, seed=1)
 model = Glasberg2002(pad=True)
@@ -20,7 +19,7 @@ for _ in range(4):
     gain = (gain + (math.log(10.0) - sone.log()) / slope).detach().requires_grad_()
 
 print(f"a gain of {steps[-1][0]:.1f} dB makes it {steps[-1][1]:.1f} sone loud")
-figure = figures.curves(
+figure = plot.curves(
     {"Newton's steps": tuple(zip(*steps, strict=True))},
     points={"Newton's steps": tuple(zip(*steps, strict=True))},
     xlabel="Gain (dB)",

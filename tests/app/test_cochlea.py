@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from amtlib import DRNLFilterbank
-from app.figures import Stems, Words
+from amtlib.plot import Stems, Words
 from app.labs.cochlea import experiments
 from app.labs.cochlea.model import CochleaModel
 from app.labs.cochlea.settings import EXPERIMENTS

@@ -13,18 +13,8 @@ import numpy as np
 import pytest
 from bokeh.models import ColorMapper, ColumnDataSource, Range1d
 
-from app.figures import (
-    Axis,
-    Curve,
-    Figure,
-    FigureSet,
-    Guides,
-    Image,
-    LiveFigures,
-    Rising,
-    compared,
-    erb_number,
-)
+from amtlib.plot import Axis, Curve, Figure, Guides, Image, Rising, compared, erb_number
+from app.figures import FigureSet, LiveFigures
 from app.figures.wire import Scene, bundled
 from app.labs.filterbank.view import FilterbankLab
 from app.site import LABS

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as limits
 from hypothesis import strategies as st
 
-from app import figures
+from amtlib import plot
 from app.labs.filterbank.model import FilterbankModel
 from app.labs.filterbank.view import FilterbankLab
 from app.page.listen import SAFE_DBFS, to_csv
@@ -185,7 +185,7 @@ def test_the_picture_sent_is_the_cochleagram(desk: Desk) -> None:
     image = desk.lab.scene.columns("cochleagram/levels")["image"]
     low, high = image["low"], image["high"]
     shown = low + image["packed"] * (high - low) / 255
-    levels = np.clip(figures.peak_columns(desk.lab.lab.result.levels), low, high)
+    levels = np.clip(plot.peak_columns(desk.lab.lab.result.levels), low, high)
     assert shown.shape == levels.shape
     assert np.abs(shown - levels).max() <= (high - low) / 255 * 0.51
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.figures import Figure, Guides, Layer
+from amtlib.plot import Figure, Guides, Layer
 from app.lessons import Lesson, Measure, Task, load_lessons
 from app.page.view import LabView
 from app.site import LABS

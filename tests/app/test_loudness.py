@@ -10,7 +10,7 @@ import torch
 
 from amtlib import Moore2016
 from amtlib.loudness import pattern_change
-from app.figures import next_step
+from amtlib.plot import next_step
 from app.labs.loudness import experiments, steady
 from app.labs.loudness.chain_figures import area_of
 from app.labs.loudness.experiments import PHONS

@@ -9,7 +9,7 @@ import torch
 
 from amtlib import Dau1997, King2019, Osses2021, Paulick2024
 from amtlib.experiments import ModelObserver, experiment
-from app.figures.axes import modulation_number
+from amtlib.plot.axes import modulation_number
 from app.labs.perception.chain import FS, RATES, SLOW
 from app.labs.perception.figures import FIGURES, MODULATION
 from app.labs.perception.model import PerceptionLabModel

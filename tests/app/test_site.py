@@ -34,7 +34,8 @@ def test_every_lesson_is_one_click_away(lab: type[LabView]) -> None:
 TOY = """
 import param
 
-from app.figures import Axis, Curve, Figure, FigureSet
+from amtlib.plot import Axis, Curve, Figure
+from app.figures import FigureSet
 from app.lab import LabModel, Section
 from app.lessons import Lesson
 from app.quantity import Quantity

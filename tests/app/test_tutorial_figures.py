@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from amtlib import plot
 from amtlib.train.losses import CochleagramPicture
-from app import figures
 
 
 @given(st.integers(1, 3000), st.integers(1, 700))
 def test_peak_columns_keep_the_highest_value_in_its_place(length: int, columns: int) -> None:
     x = np.random.default_rng(length).normal(size=(3, length))
-    reduced = figures.peak_columns(x, columns)
+    reduced = plot.peak_columns(x, columns)
     assert reduced.shape == (3, min(length, columns))
     assert np.array_equal(reduced.max(-1), x.max(-1))
     place = (x.argmax(-1) + 0.5) / length * reduced.shape[1]
@@ -23,7 +23,7 @@ def test_peak_columns_keep_the_highest_value_in_its_place(length: int, columns: 
 @given(st.integers(1, 3000), st.integers(1, 300))
 def test_an_outline_keeps_the_extremes_and_the_budget(length: int, columns: int) -> None:
     x = np.random.default_rng(length).normal(size=length).astype(np.float32)
-    outline = figures.envelope_outline(x, 1.0, 3.0, columns)
+    outline = plot.envelope_outline(x, 1.0, 3.0, columns)
     times, values = outline
     assert len(times) == len(values) == min(length, 2 * columns)
     assert (values.max(), values.min()) == (x.max(), x.min())
@@ -33,26 +33,26 @@ def test_an_outline_keeps_the_extremes_and_the_budget(length: int, columns: int)
 
 
 def test_an_outline_of_ten_seconds_is_small() -> None:
-    outline = figures.envelope_outline(np.zeros(480_000, dtype=np.float32), 0, 10)
+    outline = plot.envelope_outline(np.zeros(480_000, dtype=np.float32), 0, 10)
     assert sum(len(column) for column in outline) <= 2000
 
 
 def test_ticks_are_octaves_at_their_place_on_the_erb_scale() -> None:
-    ticks = {label: place for place, label in figures.frequency_ticks()}
+    ticks = {label: place for place, label in plot.frequency_ticks()}
     assert {"125", "250", "500", "1k", "2k", "4k", "8k"} <= ticks.keys()
-    assert ticks["1k"] == pytest.approx(float(figures.erb_number(1000.0)))
+    assert ticks["1k"] == pytest.approx(float(plot.erb_number(1000.0)))
 
 
 @pytest.mark.parametrize("count", [0, 5])
 def test_a_figure_of_lines_holds_one_to_four(count: int) -> None:
     lines = {str(i): ([0, 1], [0, i]) for i in range(count)}
     with pytest.raises(ValueError, match=f"{count} lines"):
-        figures.curves(lines, xlabel="Time (s)", ylabel="Level (dB)", title="Lines")
+        plot.curves(lines, xlabel="Time (s)", ylabel="Level (dB)", title="Lines")
 
 
 def test_points_have_the_colour_of_their_line() -> None:
     lines = {"model": ([0, 1], [0, 1]), "other": ([0, 1], [1, 0])}
-    figure = figures.curves(
+    figure = plot.curves(
         lines,
         xlabel="Time (s)",
         ylabel="Level (dB)",
@@ -66,7 +66,7 @@ def test_points_have_the_colour_of_their_line() -> None:
 
 def test_points_of_no_line_are_refused() -> None:
     with pytest.raises(ValueError, match=r"points belong to \['b'\]"):
-        figures.curves(
+        plot.curves(
             {"a": ([0, 1], [0, 1])},
             xlabel="Time (s)",
             ylabel="Level (dB)",
@@ -76,7 +76,7 @@ def test_points_of_no_line_are_refused() -> None:
 
 
 def test_a_filled_line_starts_from_zero() -> None:
-    figure = figures.curves(
+    figure = plot.curves(
         {"a": ([0, 1], [2, 3])}, xlabel="Place (Cam)", ylabel="sone/Cam", title="Area", filled=True
     )
     axis = hv.render(figure).y_range
@@ -84,7 +84,7 @@ def test_a_filled_line_starts_from_zero() -> None:
 
 
 def test_the_first_row_of_a_matrix_is_on_top() -> None:
-    layout = figures.matrices(
+    layout = plot.matrices(
         {"feedback": np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])}, xlabel="From", ylabel="To"
     )
     image = layout.values()[0]
@@ -94,14 +94,14 @@ def test_the_first_row_of_a_matrix_is_on_top() -> None:
 
 
 def test_all_matrices_of_a_figure_share_their_colours() -> None:
-    layout = figures.matrices({"a": np.eye(2), "b": 3 * np.eye(4)}, xlabel="From", ylabel="To")
+    layout = plot.matrices({"a": np.eye(2), "b": 3 * np.eye(4)}, xlabel="From", ylabel="To")
     mappers = [hv.renderer("bokeh").get_plot(image).handles["color_mapper"] for image in layout.values()]
     assert [(m.low, m.high) for m in mappers] == [(-1, 1), (-1, 1)]
 
 
 def test_five_matrices_are_too_many() -> None:
     with pytest.raises(ValueError, match="5 matrices"):
-        figures.matrices({str(i): np.eye(2) for i in range(5)}, xlabel="From", ylabel="To")
+        plot.matrices({str(i): np.eye(2) for i in range(5)}, xlabel="From", ylabel="To")
 
 
 def test_the_lowest_channel_of_a_cochleagram_is_at_the_bottom_and_inaudible_is_dark() -> None:
@@ -109,7 +109,7 @@ def test_the_lowest_channel_of_a_cochleagram_is_at_the_bottom_and_inaudible_is_d
     picture = CochleagramPicture(
         np.array([0.005, 0.015]), np.array([500.0, 1000.0]), levels, levels, np.array([10.0, 0.0])
     )
-    image = figures.cochleagrams({"room": picture}).values()[0]
+    image = plot.cochleagrams({"room": picture}).values()[0]
     bottom, top = image.dimension_values("channel", expanded=False)[[0, -1]]
     assert bottom < top
     assert [image[0.005, bottom], image[0.015, bottom]] == [60, 10]
@@ -118,4 +118,4 @@ def test_the_lowest_channel_of_a_cochleagram_is_at_the_bottom_and_inaudible_is_d
 
 def test_five_cochleagrams_are_too_many() -> None:
     with pytest.raises(ValueError, match="5 cochleagrams"):
-        figures.cochleagrams(dict.fromkeys("abcde"))
+        plot.cochleagrams(dict.fromkeys("abcde"))

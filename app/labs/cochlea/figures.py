@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from app.figures import (
+from amtlib.plot import (
     Array,
     Axis,
     Curve,
     Figure,
-    FigureSet,
     Guides,
     Image,
     Layer,
@@ -25,7 +24,7 @@ from app.figures import (
     compared,
     erb_number,
 )
-from app.figures.theme import (
+from amtlib.plot.theme import (
     BLUE,
     GREEN,
     GREY,
@@ -38,6 +37,7 @@ from app.figures.theme import (
     VERMILION,
     Style,
 )
+from app.figures import FigureSet
 from app.labs.cochlea.experiments import TUNING_LEVELS, AtPlace
 from app.labs.cochlea.model import LEAST_LOSS, CochleaModel
 

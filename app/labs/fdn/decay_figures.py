@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from app.figures import Array, Axis, Curve, Figure, Layer, Points, Words
-from app.figures.theme import BEFORE, BLUE, GREY, LIVE, POINT, ROOM, Style
+from amtlib.plot import Array, Axis, Curve, Figure, Layer, Points, Words
+from amtlib.plot.theme import BEFORE, BLUE, GREY, LIVE, POINT, ROOM, Style
 from app.labs.fdn import octaves
 from app.labs.fdn.losses import NOTHING, PALE, Values, earlier, ends
 from app.labs.fdn.observer import Observed

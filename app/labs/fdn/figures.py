@@ -10,19 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from app.figures import (
-    Area,
-    Array,
-    Axis,
-    Curve,
-    Figure,
-    FigureSet,
-    Guides,
-    Histogram,
-    Image,
-    cells,
-)
-from app.figures.theme import BEFORE, BLUE, GREY, LIVE, ORANGE, ROOM, SIGNED_REVERSED, Style
+from amtlib.plot import Area, Array, Axis, Curve, Figure, Guides, Histogram, Image, cells
+from amtlib.plot.theme import BEFORE, BLUE, GREY, LIVE, ORANGE, ROOM, SIGNED_REVERSED, Style
+from app.figures import FigureSet
 from app.labs.fdn.decay_figures import DECAY, OCTAVES, TIMES, by_state, is_measured
 from app.labs.fdn.ear import SENSATION
 from app.labs.fdn.findings import EDGES, Decay

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from amtlib.fdn import FDNBuild
-from app.figures import Array, Axis, Figure, Layer, Strokes, Style, Words
-from app.figures.theme import BLUE, GREEN, GREY, MINUS, PLUS
+from amtlib.plot import Array, Axis, Figure, Layer, Strokes, Style, Words
+from amtlib.plot.theme import BLUE, GREEN, GREY, MINUS, PLUS
 from app.labs.fdn import parts
 from app.labs.fdn.words import loop_gain
 

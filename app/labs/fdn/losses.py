@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from app.figures import Array, Axis, Curve, Figure, Guides, Points, Style, Words
-from app.figures.theme import BLUE, GREY, LIVE, TERMS
+from amtlib.plot import Array, Axis, Curve, Figure, Guides, Points, Style, Words
+from amtlib.plot.theme import BLUE, GREY, LIVE, TERMS
 from app.labs.fdn.history import Record, thinned
 from app.labs.fdn.observer import Observed
 

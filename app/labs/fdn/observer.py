@@ -16,8 +16,8 @@ import numpy as np
 from amtlib import fdn
 from amtlib.fdn import FDNBuild, Stability
 from amtlib.fdn.coherence import interaural_coherence
+from amtlib.plot import Array
 from amtlib.train import RoomFit, Snapshot
-from app.figures import Array
 from app.labs.fdn import findings
 from app.labs.fdn.ear import Representation
 from app.labs.fdn.findings import Analysis, Beginning, Decay

@@ -7,8 +7,8 @@ import numpy as np
 
 from amtlib.fdn import FDNBuild
 from amtlib.fdn.coherence import coherence_centres, diffuse_field_coherence
-from app.figures import Array, Axis, Curve, Figure, Guides, Image, Points, cells
-from app.figures.theme import BEFORE, GUIDE, LIVE, POINT, ROOM
+from amtlib.plot import Array, Axis, Curve, Figure, Guides, Image, Points, cells
+from amtlib.plot.theme import BEFORE, GUIDE, LIVE, POINT, ROOM
 from app.labs.fdn.decay_figures import OCTAVES
 from app.labs.fdn.losses import NOTHING, Values
 from app.labs.fdn.observer import Observed

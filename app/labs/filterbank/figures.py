@@ -9,13 +9,11 @@ from dataclasses import replace
 import numpy as np
 
 from amtlib import scales
-from app.figures import (
+from amtlib.plot import (
     Array,
     Axis,
     Curve,
     Figure,
-    FigureSet,
-    Film,
     Guides,
     Image,
     Lines,
@@ -27,7 +25,8 @@ from app.figures import (
     peak_columns,
     place_number,
 )
-from app.figures.theme import BLUE, GREEN, GREY, LIVE, ORANGE, PINNED, Style
+from amtlib.plot.theme import BLUE, GREEN, GREY, LIVE, ORANGE, PINNED, Style
+from app.figures import FigureSet, Film
 from app.labs.filterbank.model import FilterbankModel
 from app.labs.filterbank.result import envelope_level, frequency_text
 from app.labs.filterbank.travelling import Travelling

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from amtlib import audio
-from app.figures import erb_number
+from amtlib.plot import erb_number
 from app.labs.filterbank.figures import FIGURES
 from app.labs.filterbank.model import FilterbankModel
 from app.labs.filterbank.picture import card

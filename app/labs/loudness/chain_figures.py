@@ -12,8 +12,8 @@ import numpy as np
 import torch
 
 from amtlib import scales
-from app.figures import COLUMNS, Area, Array, Axis, Curve, Figure, Guides, Rising, Stems
-from app.figures.theme import (
+from amtlib.plot import COLUMNS, Area, Array, Axis, Curve, Figure, Guides, Rising, Stems
+from amtlib.plot.theme import (
     BLUE,
     GREEN,
     GUIDE,

@@ -8,21 +8,8 @@ from typing import Any
 import numpy as np
 
 from amtlib.loudness.iso226 import iso226_contour
-from app.figures import (
-    Array,
-    Axis,
-    Bars,
-    Curve,
-    Figure,
-    FigureSet,
-    Guides,
-    Layer,
-    Points,
-    Rising,
-    Words,
-    compared,
-)
-from app.figures.theme import (
+from amtlib.plot import Array, Axis, Bars, Curve, Figure, Guides, Layer, Points, Rising, Words, compared
+from amtlib.plot.theme import (
     BLUE,
     GREEN,
     GREY,
@@ -35,6 +22,7 @@ from app.figures.theme import (
     VERMILION,
     Style,
 )
+from app.figures import FigureSet
 from app.labs.loudness.chain_figures import (
     AREA,
     AREA_HEIGHT,

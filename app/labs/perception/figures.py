@@ -6,23 +6,22 @@ from dataclasses import replace
 
 import numpy as np
 
-from app.figures import (
+from amtlib.plot import (
     Array,
     Axis,
     Curve,
     Figure,
-    FigureSet,
     Guides,
     Image,
-    Moments,
     Points,
     cells,
     compared,
     envelope_outline,
     next_step,
 )
-from app.figures.axes import modulation_number, modulation_rate
-from app.figures.theme import BLUE, GREEN, GREY, REFERENCE, VERMILION, Style
+from amtlib.plot.axes import modulation_number, modulation_rate
+from amtlib.plot.theme import BLUE, GREEN, GREY, REFERENCE, VERMILION, Style
+from app.figures import FigureSet, Moments
 from app.labs.perception.chain import CASP, HIGHEST, RATES, lowest
 from app.labs.perception.model import CLOSE
 from app.labs.perception.model import PerceptionLabModel as Lab

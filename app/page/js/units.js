@@ -14,7 +14,7 @@ export function frequencyOf(cam) {
 }
 
 /**
- * @param {number} number on the ladder of modulation filters, as `app.figures.axes.modulation_number` gives it
+ * @param {number} number on the ladder of modulation filters, as `amtlib.plot.axes.modulation_number` gives it
  * @returns {number} Hz
  */
 export function rateOf(number) {

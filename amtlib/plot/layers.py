@@ -12,9 +12,9 @@ from typing import Any, ClassVar
 import holoviews as hv
 import numpy as np
 
-from app.figures.axes import Array, Axis, Limits
-from app.figures.theme import COLOUR_BAR, GUIDE, LIVE, MAGNITUDE, PINNED, TICK_SIZE, Style
-from app.figures.wire import every_line, packed
+from amtlib.plot.axes import Array, Axis, Limits
+from amtlib.plot.packing import every_line, packed
+from amtlib.plot.theme import COLOUR_BAR, GUIDE, LIVE, MAGNITUDE, PINNED, TICK_SIZE, Style
 
 #: From where to where a guide is drawn: beyond the limits of any axis, and still a number on a logarithmic one.
 _FAR, _FAR_ON_LOG = (-1e6, 1e6), (1e-9, 1e9)

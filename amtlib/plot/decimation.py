@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from app.figures.axes import Array
+from amtlib.plot.axes import Array
 
 #: Widest picture that is sent: more columns than this no figure shows.
 COLUMNS = 500

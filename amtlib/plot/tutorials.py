@@ -8,12 +8,12 @@ from typing import Any
 import holoviews as hv
 import numpy as np
 
+from amtlib.plot.axes import OCTAVES, Array, Axis, erb_number, frequency_ticks
+from amtlib.plot.decimation import cells, envelope_outline, peak_columns
+from amtlib.plot.figure import Figure, dress
+from amtlib.plot.layers import Curve, Image, Lines, edges
+from amtlib.plot.theme import BLUE, GREEN, GREY, MAGNITUDE, ORANGE, SIGNED_REVERSED, Style
 from amtlib.train.losses import CochleagramPicture
-from app.figures.axes import OCTAVES, Array, Axis, erb_number, frequency_ticks
-from app.figures.decimation import cells, envelope_outline, peak_columns
-from app.figures.figure import Figure, dress
-from app.figures.layers import Curve, Image, Lines, edges
-from app.figures.theme import BLUE, GREEN, GREY, MAGNITUDE, ORANGE, SIGNED_REVERSED, Style
 
 
 def _dressed(plot: Any, _element: Any) -> None:

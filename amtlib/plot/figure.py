@@ -20,9 +20,9 @@ from bokeh.models import (
     Range1d,
 )
 
-from app.figures.axes import Array, Axis, Limits
-from app.figures.layers import Curve, Image, Layer
-from app.figures.theme import (
+from amtlib.plot.axes import Array, Axis, Limits
+from amtlib.plot.layers import Curve, Image, Layer
+from amtlib.plot.theme import (
     LABEL_SIZE,
     LEFT,
     LEGEND_SIZE,

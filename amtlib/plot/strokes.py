@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 import holoviews as hv
 import numpy as np
 
-from app.figures.axes import Array, Axis
-from app.figures.layers import Layer, small
+from amtlib.plot.axes import Array, Axis
+from amtlib.plot.layers import Layer, small
 
 
 @dataclass(frozen=True)
