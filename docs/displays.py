@@ -39,10 +39,10 @@ def item_of_live(shown: Any) -> dict[str, str] | None:
 
 
 def item_of_lab(shown: Any) -> dict[str, str]:
-    """Return the first figure that a lab shows as it stands."""
+    """Return the highest figure that a lab shows as it stands."""
     state = shown.reads()
-    name = next(name for name, each in shown.figures.items() if each.is_shown(state))
-    return item(shown.live.at(name, state))
+    figures = [each for each in shown.figures.values() if each.is_shown(state)]
+    return item(shown.live.at(max(figures, key=lambda each: each.height).name, state))
 
 
 def figure(shown: Any) -> dict[str, Any]:

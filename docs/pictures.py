@@ -16,7 +16,7 @@ from playwright.sync_api import sync_playwright
 from docs.chromium import LAUNCH_ARGUMENTS, find_chromium
 
 #: Width of a figure on the page that is photographed, px; pixels of a picture for each; its colours; longest wait, ms.
-WIDTH, SCALE, COLOURS, _LONGEST = 720, 1.5, 48, 30_000
+WIDTH, SCALE, COLOURS, _LONGEST = 720, 1.5, 160, 30_000
 #: Mean difference of two pictures, of 255, below which nobody sees one: fonts are drawn otherwise elsewhere.
 UNSEEN = 1.5
 _BOKEH = Path(bokeh.__file__).parent / "server" / "static" / "js" / "bokeh.min.js"
@@ -24,9 +24,10 @@ _PAGE = f"<style>body {{ margin: 0 }} #figure {{ width: {WIDTH}px; background: w
 _DRAW = """async (text) => {
   const place = document.getElementById("figure");
   place.replaceChildren();
-  const item = JSON.parse(text);
-  const view = await Bokeh.embed.embed_item({ ...item, target_id: "figure" });
-  const views = Array.isArray(view) ? view : [...view.roots];
+  const set = { Toolbar: { visible: false }, GridPlot: { toolbar_location: null } };
+  const item = JSON.parse(text, (key, value) =>
+    value?.id && value.name in set ? { ...value, attributes: { ...value.attributes, ...set[value.name] } } : value);
+  await Bokeh.embed.embed_item({ ...item, target_id: "figure" });
   await document.fonts.ready;
   await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
   while (Bokeh.documents.length > 1) Bokeh.documents.shift().clear();
@@ -36,9 +37,8 @@ _DRAW = """async (text) => {
 def small(png: bytes) -> bytes:
     """Return a picture with fewer colours, in a quarter of the bytes."""
     packed = io.BytesIO()
-    Image.open(io.BytesIO(png)).convert("RGB").quantize(
-        COLOURS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
-    ).save(packed, "PNG", optimize=True)
+    seen = Image.open(io.BytesIO(png)).convert("RGB")
+    seen.quantize(COLOURS, dither=Image.Dither.NONE).save(packed, "PNG", optimize=True)
     return packed.getvalue()
 
 
@@ -61,7 +61,9 @@ def camera() -> Iterator[Callable[[str], bytes]]:
     """
     path = find_chromium()
     if path is None:
-        raise SystemExit("no Chromium found to draw pictures with: install chromium or name one in AMTLAB_CHROMIUM")
+        raise SystemExit(
+            "no Chromium found to draw pictures with: install chromium or name one in AMTLAB_CHROMIUM"
+        )
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=LAUNCH_ARGUMENTS)
         page = browser.new_page(viewport={"width": WIDTH, "height": 1200}, device_scale_factor=SCALE)

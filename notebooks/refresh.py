@@ -21,8 +21,8 @@ from nbclient.exceptions import CellExecutionError
 FOLDER = Path(__file__).resolve().parent
 sys.path.insert(0, str(FOLDER.parent))
 
-from docs.displays import FIGURE  # noqa: E402
-from docs.pictures import alike, camera  # noqa: E402
+from docs.displays import FIGURE
+from docs.pictures import alike, camera
 
 #: Kinds of output that are kept.
 TEXT, PICTURE = "text/plain", "image/png"
