@@ -2,7 +2,7 @@
 Source: image sources (Allen and Berkley 1979), see `impulse_responses/ORIGIN.md`, where the licence stands.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
@@ -37,7 +37,7 @@ class Room:
     """
 
     label: str
-    file: Path
+    file: Path = field(repr=False)
     sentence: str
 
 

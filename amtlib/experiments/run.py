@@ -11,17 +11,22 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from amtlib.charts import Chart, Direction
 from amtlib.experiments.catalogue import experiment
 from amtlib.experiments.experiment import Experiment, Trial
 from amtlib.experiments.observers import Observer
 from amtlib.experiments.procedures import PROCEDURES, Procedure, UpDown
 from amtlib.experiments.psychometric import PsychometricFit, fit_psychometric
 from amtlib.experiments.settings import MOST, derived_seed, uniform
+from amtlib.results import picture, table
 from amtlib.signals.frame import number, whole
 
 _FORMAT, _VERSION = "amtlab-run", 1
 #: What a seed is taken for
 _ORDER, _SOUNDS, _CATCH = 0, 1, 2
+
+#: Names of the points of a track, and whether those answers are right
+_ANSWERS = {"right": True, "wrong": False}
 
 
 @dataclass(frozen=True)
@@ -113,6 +118,25 @@ class Run:
         self.observer = ""
         self._tracker = procedure.tracker(experiment.variable, experiment.intervals)
         self._trial: Trial | None = None
+
+    def chart(self) -> Chart:
+        """Return the values of the trials that moved the procedure: a line, and what was right and wrong on it."""
+        moved = [(number, each) for number, each in enumerate(self.trials, 1) if not each.catch]
+        track = [(number, each.value, each.right) for number, each in moved]
+        pairs = {name: [(n, v) for n, v, right in track if right is kind] for name, kind in _ANSWERS.items()}
+        variable = self.experiment.variable
+        up = Direction(variable.name.capitalize(), variable.unit, variable.scale)
+        return Chart(
+            "Track of the run", Direction("Trial"), up,
+            {"value": tuple(zip(*((n, v) for n, v, _ in track), strict=True))} if track else {},
+            {name: tuple(zip(*each, strict=True)) for name, each in pairs.items() if each},
+        )  # fmt: skip
+
+    def _repr_html_(self) -> str:
+        """Return a table of what was run, and its track."""
+        trials = sum(not each.catch for each in self.trials)
+        rows = [("experiment", type(self.experiment).__name__), ("trials", str(trials))]
+        return table(type(self).__name__, rows) + picture(self.chart())
 
     @property
     def finished(self) -> bool:
