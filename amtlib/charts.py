@@ -101,6 +101,7 @@ class Chart:
     Parameters
     ----------
     title : str
+        Empty where the words beside it say what it is.
     x, y : Direction
     lines, points : dict of str to tuple
         Name -> x and y, of equal length. At most four lines.
@@ -170,8 +171,8 @@ class Chart:
         left, right, above, below = (_LEFT, _RIGHT, _ABOVE, _BELOW) if labelled else (8, 8, 8, 8)
         inner = (left, above, width - left - right, height - above - below)
         about = html.escape(self.title, quote=True)
-        parts = [f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img"']
-        parts.append(f' aria-label="{about}"><title>{about}</title>')
+        name = f'role="img" aria-label="{about}"><title>{about}</title>' if about else 'aria-hidden="true">'
+        parts = [f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" {name}']
         if self:
             parts += self._drawn(inner)
             if labelled:

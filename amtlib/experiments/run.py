@@ -25,9 +25,6 @@ _FORMAT, _VERSION = "amtlab-run", 1
 #: What a seed is taken for
 _ORDER, _SOUNDS, _CATCH = 0, 1, 2
 
-#: Names of the points of a track, and whether those answers are right
-_ANSWERS = {"right": True, "wrong": False}
-
 
 @dataclass(frozen=True)
 class Answered:
@@ -122,15 +119,15 @@ class Run:
     def chart(self) -> Chart:
         """Return the values of the trials that moved the procedure: a line, and what was right and wrong on it."""
         moved = [(number, each) for number, each in enumerate(self.trials, 1) if not each.catch]
-        track = [(number, each.value, each.right) for number, each in moved]
-        pairs = {name: [(n, v) for n, v, right in track if right is kind] for name, kind in _ANSWERS.items()}
+
+        def pair(*kinds: bool) -> tuple[list[int], list[float]]:
+            found = [(number, each.value) for number, each in moved if each.right in kinds]
+            return [number for number, _ in found], [value for _, value in found]
+
         variable = self.experiment.variable
         up = Direction(variable.name.capitalize(), variable.unit, variable.scale)
-        return Chart(
-            "Track of the run", Direction("Trial"), up,
-            {"value": tuple(zip(*((n, v) for n, v, _ in track), strict=True))} if track else {},
-            {name: tuple(zip(*each, strict=True)) for name, each in pairs.items() if each},
-        )  # fmt: skip
+        answers = {"right": pair(True), "wrong": pair(False)}
+        return Chart("Track of the run", Direction("Trial"), up, {"value": pair(True, False)}, answers)
 
     def _repr_html_(self) -> str:
         """Return a table of what was run, and its track."""

@@ -86,8 +86,8 @@ def _figure(chart: Chart) -> Figure:
             for name, direction, centres in zip("xy", (chart.x, chart.y), chart.cells, strict=False)
         )
         colours = SIGNED_REVERSED if chart.signed else MAGNITUDE
-        cells = Image("cells", lambda _: chart.cells, colours=chart.between(), measures=chart.measures, unit=chart.unit,
-                      colour_map=colours)  # fmt: skip
+        cells = Image("cells", lambda _: chart.cells, colours=chart.between(), measures=chart.measures or "Value",
+                      unit=chart.unit, colour_map=colours)  # fmt: skip
         return Figure("result", _title(chart), x, y, [cells], height=330, grid=False)
     layers: list[Layer] = []
     names = list(dict.fromkeys([*chart.lines, *chart.points]))
