@@ -117,6 +117,15 @@ def test_a_page_keeps_its_sounds_as_they_were_and_its_figures_apart(tmp_path: Pa
     assert "</script>" not in (tmp_path / "figures" / "made-01.js").read_text()
 
 
+def test_an_example_is_shown_with_the_picture_of_its_last_result() -> None:
+    page = rooms.page(next(room for room in rooms.ROOMS if room.name == "loudness"))
+    entry = page.partition("autofunction:: amtlib.loudness.equal_loudness_contour")[2].partition(
+        "autofunction"
+    )[0]
+    assert 'aria-label="Equal-loudness contour"' in entry
+    assert "<svg" not in page.partition("autofunction:: amtlib.loudness.sone2phon")[2].partition(".. auto")[0]
+
+
 def test_a_caption_is_one_and_other_words_in_italics_are_not(tmp_path: Path) -> None:
     page = Page("made", tmp_path)
     page.text(
