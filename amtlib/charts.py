@@ -1,5 +1,5 @@
 """What a picture of a result shows, as plain data, and the small SVG that a notebook shows of it.
-Source: viridis (van der Walt & Smith 2015, CC0) and PuOr (Brewer 2002) as colour maps.
+Source: the colour maps of the figures, viridis of matplotlib and PuOr of ColorBrewer, at 16 and at 11 places.
 Not here: the figures that one looks at closely (:mod:`amtlib.plot`, which draws the same data with HoloViews).
 """
 
