@@ -13,7 +13,6 @@ from amtlib.plot.decimation import cells, envelope_outline, peak_columns
 from amtlib.plot.figure import Figure, dress
 from amtlib.plot.layers import Curve, Image, Lines, edges
 from amtlib.plot.theme import BLUE, GREEN, GREY, MAGNITUDE, ORANGE, SIGNED_REVERSED, Style
-from amtlib.train.losses import CochleagramPicture
 
 
 def _dressed(plot: Any, _element: Any) -> None:
@@ -172,7 +171,7 @@ def matrices(
 
 
 def cochleagrams(
-    named: Mapping[str, CochleagramPicture], *, limit: float = 60.0, width: int = 165, height: int = 190
+    named: Mapping[str, Any], *, limit: float = 60.0, width: int = 165, height: int = 190
 ) -> hv.Element:
     """Draw up to four cochleagrams side by side: how far above threshold each channel is over time.
 
