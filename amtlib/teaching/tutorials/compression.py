@@ -73,7 +73,7 @@ EXERCISES = (
                 ),
                 (
                     lambda level: max(0.0, min(40.0, 40.0 - 0.25 * (level - 40.0))),
-                    "The healthy ear grows by 0.25 dB per dB and the damaged one by 1: the gain falls by the difference.",
+                    "The healthy ear grows by 0.25 dB per dB, the damaged one by 1: the gain falls by the difference.",
                 ),
             ],
         ),
