@@ -34,6 +34,10 @@ EXERCISES = (
                     "That is the weight at the edge of the notch; the noise comes from everywhere beyond it.",
                 ),
                 (
+                    lambda delta, p: math.exp(-p * delta),
+                    "That is a skirt without the rounded top: integrate W(g), with the factor 1 + p g.",
+                ),
+                (
                     lambda delta, p: (2 + p * delta) * math.exp(-p * delta) / p,
                     "That is the area of one skirt; divide it by the area without a notch.",
                 ),
@@ -82,7 +86,7 @@ EXERCISES = (
         choice(
             "falls faster below the tone",
             {
-                "symmetric": "Each filter is, but filters of different widths look at the tone, one in each point.",
+                "symmetric": "Each filter is, but each point of the pattern belongs to another filter, of another width.",
                 "falls faster above the tone": "Up there the filters are wider, and a wide filter reaches further.",
             },
         ),
@@ -107,7 +111,7 @@ EXERCISES = (
         "By how many decibels may the tone's excitation lie below the masker's, to make 1 dB more together?",
         number(
             lambda: -10 * math.log10(10**0.1 - 1),
-            within=0.1,
+            within=0.15,
             unit="dB",
             mistakes=[
                 (

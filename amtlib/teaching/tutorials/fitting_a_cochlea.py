@@ -98,6 +98,6 @@ EXERCISES = (
                 ),
             ],
         ),
-        "Up to some 45 dB a tenth; of what lies beyond, all.",
+        "At 4 kHz a tenth of losses up to 47 dB; of what lies beyond, all.",
     ),
 )

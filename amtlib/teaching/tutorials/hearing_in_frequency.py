@@ -58,6 +58,14 @@ EXERCISES = (
                     lambda: _gain(1 / 1.0186) / 2,
                     "|H| is a ratio of pressures, so its level is 20 log |H|, not 10 log |H|.",
                 ),
+                (
+                    lambda: 10 ** (_gain(1 / 1.0186) / 10),
+                    "That is the share of the power; give its level in dB.",
+                ),
+                (
+                    lambda: 10 ** (_gain(1 / 1.0186) / 20),
+                    "That is the ratio of pressures; give its level in dB.",
+                ),
                 (lambda: _gain(1.0), "Nearly: b is not one ERB, but 1.0186 of it."),
                 (
                     lambda: _gain(0.5 / 1.0186),
