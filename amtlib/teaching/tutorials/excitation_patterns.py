@@ -86,7 +86,7 @@ EXERCISES = (
         choice(
             "falls faster below the tone",
             {
-                "symmetric": "Each filter is, but each point of the pattern belongs to another filter, of another width.",
+                "symmetric": "Each filter is, but each point of the pattern is another filter, of another width.",
                 "falls faster above the tone": "Up there the filters are wider, and a wide filter reaches further.",
             },
         ),
