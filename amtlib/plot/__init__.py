@@ -28,7 +28,7 @@ from amtlib.plot.layers import (
 )
 from amtlib.plot.strokes import Strokes
 from amtlib.plot.theme import Style
-from amtlib.plot.tutorials import cochleagrams, curves, filters, level_map, matrices, waveform
+from amtlib.plot.tutorials import cochleagrams, curves, filters, histograms, level_map, matrices, waveform
 
 __all__ = [
     "COLUMNS",
@@ -58,6 +58,7 @@ __all__ = [
     "filters",
     "frequency_label",
     "frequency_ticks",
+    "histograms",
     "level_map",
     "matrices",
     "next_step",
