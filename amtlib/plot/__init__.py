@@ -28,7 +28,7 @@ from amtlib.plot.layers import (
 )
 from amtlib.plot.strokes import Strokes
 from amtlib.plot.theme import Style
-from amtlib.plot.tutorials import cochleagrams, curves, filters, level_map, matrices, waveform
+from amtlib.plot.tutorials import cochleagrams, curves, filters, level_map, matrices, points, waveform
 
 __all__ = [
     "COLUMNS",
@@ -63,5 +63,6 @@ __all__ = [
     "next_step",
     "peak_columns",
     "place_number",
+    "points",
     "waveform",
 ]
