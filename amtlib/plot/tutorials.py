@@ -152,15 +152,16 @@ def points(
        .Scatter.Short :Scatter   [x]   (Level (dB))
        .Scatter.Long  :Scatter   [x]   (Level (dB))
     """
-    looks = list(zip((BLUE, ORANGE, GREEN, GREY), ("circle", "square", "triangle", "diamond"), strict=True))
+    shapes = (("circle", 8), ("square", 8), ("triangle", 10), ("diamond", 12))  # of about equal area
+    looks = list(zip((BLUE, ORANGE, GREEN, GREY), shapes, strict=True))
     if not 1 <= len(groups) <= len(looks):
         raise ValueError(f"{len(groups)} groups are not one figure; give 1 to {len(looks)}")
     dims = hv.Dimension("x", label=xlabel), hv.Dimension("y", label=ylabel)
     drawn = [
         hv.Scatter((np.asarray(x), np.asarray(y)), *dims, label=name).opts(
-            color=color, marker=marker, line_color="white", size=9
+            color=color, marker=marker, line_color="white", size=size
         )
-        for (name, (x, y)), (color, marker) in zip(groups.items(), looks, strict=False)
+        for (name, (x, y)), (color, (marker, size)) in zip(groups.items(), looks, strict=False)
     ]
     limits = {name: value for name, value in (("xlim", xlim), ("ylim", ylim)) if value is not None}
     return _framed(drawn, xlabel, ylabel, title, legend, **limits)

@@ -61,8 +61,14 @@ EXERCISES = (
             within=0.1,
             unit="dB",
             mistakes=[
-                (20 * math.log10(2), "Energy is proportional to the decay time itself: take 10 log10, not 20."),
-                (-10 * math.log10(2), "The size is right; the question asks how far below, so give it as positive."),
+                (
+                    20 * math.log10(2),
+                    "Energy is proportional to the decay time itself: take 10 log10, not 20.",
+                ),
+                (
+                    -10 * math.log10(2),
+                    "The size is right; the question asks how far below, so give it as positive.",
+                ),
                 (2.0, "Twice the time means twice the energy; how many dB is a factor of 2?"),
             ],
         ),
