@@ -46,10 +46,10 @@ EXERCISES = (
             "about 0.8",
             {
                 "about 0.3": "So it would be if the ear compressed over the whole range; where does its knee lie now?",
-                "about 0.5": "More: below its knee this ear is linear, and that is most of the range.",
+                "about 0.5": "More: below its knee this ear is linear, and not far above it the linear path takes over.",
             },
         ),
-        "Below its knee, which is now at some 60 dB SPL, this ear is linear.",
+        "Below its knee, now at some 55 dB SPL, this ear is linear, and not far above it the linear path takes over.",
     ),
     Exercise(
         "9.4",
