@@ -40,13 +40,13 @@ EXERCISES = (
     ),
     Exercise(
         "9.3b",
-        "What is the listener's mean slope from 35 to 75 dB SPL, whose c is nearly usual and whose knee lies 30 dB "
+        "What is the listener's mean slope from 35 to 75 dB SPL, whose c is nearly usual and whose knee lies 20 dB "
         'higher: "about 0.3", "about 0.5" or "about 0.8"?',
         choice(
             "about 0.8",
             {
                 "about 0.3": "So it would be if the ear compressed over the whole range; where does its knee lie now?",
-                "about 0.5": "More: below its knee this ear is linear, and not far above it the linear path takes over.",
+                "about 0.5": "More: below its knee this ear is linear, and above it the linear path soon takes over.",
             },
         ),
         "Below its knee, now at some 55 dB SPL, this ear is linear, and not far above it the linear path takes over.",
