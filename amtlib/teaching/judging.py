@@ -169,9 +169,8 @@ def _value(number: float | Callable[[], float]) -> float:
 def _kind(answer: Any) -> str:
     shape = getattr(answer, "shape", None)
     name = type(answer).__name__
-    return (
-        f"{'an' if name[0].lower() in 'aeio' else 'a'} {name}{f' of shape {tuple(shape)}' if shape else ''}"
-    )
+    article = "an" if name[0].lower() in "aeio" or name == "ndarray" else "a"
+    return f"{article} {name}{f' of shape {tuple(shape)}' if shape else ''}"
 
 
 def _arguments(case: tuple[Any, ...]) -> str:

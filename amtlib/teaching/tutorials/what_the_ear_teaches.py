@@ -18,9 +18,9 @@ EXERCISES = (
         choice(
             "the two ears",
             {
-                "all four": "So one would hope. Look at the figure: two of the curves are nearly flat on the left.",
-                "the two spectrograms": "It is the other way round: see which curves rise on the left.",
-                "none": "Two of them do, and by a factor of three: see which curves rise on the left.",
+                "all four": "So one would hope. In the figure below, two of the four curves are nearly flat.",
+                "the two spectrograms": "It is the other way round: the figure below shows which curves rise.",
+                "none": "Two of them do, and by a factor of three: see the figure below.",
             },
         ),
         "The cochleagram and the loudness pattern hear the decay; to both spectrograms the short tail is as good.",

@@ -40,6 +40,11 @@ EXERCISES = (
                     "That is the energy that has come so far; add up from the end instead.",
                 ),
                 (lambda h: 10 * np.log10(_to_come(h)), "Begin at 0 dB: divide by all of the energy."),
+                (lambda h: _to_come(h) / _to_come(h)[0], "That is the share; decibels are asked for."),
+                (
+                    lambda h: 10 * np.log10(np.square(h)),
+                    "That is the level of single samples; add up all that is still to come.",
+                ),
                 (
                     lambda h: 10 * np.log10(np.square(h) / np.sum(np.square(h))),
                     "That is the power of single samples; add up all that is still to come.",
