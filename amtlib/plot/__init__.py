@@ -39,7 +39,16 @@ from amtlib.plot.layers import (
 from amtlib.plot.results import cochleagram, decay, excitation, of, response, spectrogram
 from amtlib.plot.strokes import Strokes
 from amtlib.plot.theme import Style
-from amtlib.plot.tutorials import cochleagrams, curves, filters, histograms, level_map, matrices, waveform
+from amtlib.plot.tutorials import (
+    cochleagrams,
+    curves,
+    filters,
+    histograms,
+    level_map,
+    matrices,
+    points,
+    waveform,
+)
 
 __all__ = [
     "COLUMNS",
@@ -79,6 +88,7 @@ __all__ = [
     "of",
     "peak_columns",
     "place_number",
+    "points",
     "response",
     "spectrogram",
     "waveform",
