@@ -13,7 +13,7 @@ from app.listen.headphones import LINK as CHECK
 from app.listen.headphones import Checks
 from app.listen.model import EARS, Models
 from app.listen.offers import offer_of, offers
-from app.listen.report import Finding, report, same_table
+from app.listen.report import report, same_table
 from app.listen.rooms import checked, named, room_of
 from app.listen.runs import Held, Refusal, Runs
 from app.listen.sounds import Played, comfortable_sound
@@ -153,7 +153,7 @@ class Desk:
         ears = message.get("ears")
         asked = [ear for ear in EARS if isinstance(ears, list) and ear in ears] or ["NH"]
         models = {ear: self.models.own(held.condition, ear) for ear in asked}
-        answer = report(held.run, models)
+        answer = report(held.finding, models)
         problems = [str(heard["problem"]) for heard in models.values() if "problem" in heard]
         answer["sentences"] += problems
         waiting = any(heard.get("waiting") for heard in models.values())
@@ -186,8 +186,7 @@ class Desk:
         room = held.stored.room
         if not room:
             raise Refusal("This run was not taken in a room: open the link that your teacher gave you.")
-        finding = Finding.of(held.run)
-        found = (held.run.threshold, *finding.limits)
+        found = (held.run.threshold, *held.finding.limits)
         new = self.store.send(held.stored.id, room, held.stored.link, found, len(held.run.trials))
         return {"sent": True, "new": new}
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from amtlib.experiments import EXPERIMENTS, UpDown
-from app.listen.condition import Condition, condition_of
+from app.listen.condition import FLAGS, Condition, condition_of
 
 #: By experiment: what it measures, and what to listen for.
 _WORDS = {
@@ -87,9 +87,8 @@ def offer_of(condition: Condition) -> dict[str, Any]:
         "minutes": minutes(condition),
         "variable": [variable.name, variable.unit],
         "settings": condition.settings(),
-        "feedback": condition.feedback,
+        "flags": [[name, label, getattr(condition, name)] for name, label in FLAGS.items()],
         "repeat": condition.repeat,
-        "live": condition.live,
         "headphones": condition.headphones,
     }
 

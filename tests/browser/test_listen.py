@@ -165,7 +165,7 @@ def test_a_hostile_link_is_said_to_be_one_and_plays_nothing(page: Page, server: 
     expect(page.get_by_role("alert").first).to_contain_text("is no number", timeout=WAIT)
     page.goto(f"{server.url}/listen?experiment=gap_detection&x.level=95")
     expect(page.get_by_role("alert").first).to_contain_text(
-        "Level = 95 dB SPL is outside 0 to 82", timeout=WAIT
+        "“Level of the noise” = 95 dB SPL is outside 0 to 82", timeout=WAIT
     )
     expect(page.get_by_role("link", name="How short a pause do you hear?")).to_be_visible()
     assert page.get_by_role("button", name="Play the noise").count() == 0

@@ -2,10 +2,10 @@
 
 /** @import {ListenPage, Offer, OfferSetting, RunState} from "./types" */
 
-import {button, freshId, make} from "./dom.js"
+import {button, counted, freshId, make} from "./dom.js"
 import {Refused, ask, fetchSound} from "./listen_ask.js"
 import {checkScreen} from "./listen_check.js"
-import {counted, runScreen} from "./listen_run.js"
+import {runScreen} from "./listen_run.js"
 import {addressOf, codeFor, copy} from "./listen_share.js"
 import {playSound} from "./listen_sound.js"
 
@@ -118,12 +118,12 @@ function teaching(offer) {
   const fields = offer.settings.map((setting) => fieldOf(setting, read))
   const problem = make("p", {class: "problem", role: "alert"})
   const told = make("p", {role: "status"})
-  const flag = (/** @type {"feedback" | "repeat" | "live" | "headphones"} */ name, /** @type {string} */ label) => {
+  const flags = offer.flags.map(([name, label, checked]) => {
     const id = freshId(name)
-    const box = make("input", {type: "checkbox", id, checked: offer[name]})
+    const box = make("input", {type: "checkbox", id, checked})
     read[name] = () => (box.checked === (name === "feedback") ? "" : box.checked ? "1" : "0")
     return make("p", {class: "flag"}, box, make("label", {for: id}, label))
-  }
+  })
   const changed = () => {
     const link = new URLSearchParams(offer.link)
     for (const [key, value] of Object.entries(read)) {
@@ -145,10 +145,7 @@ function teaching(offer) {
   const list = make("ul", {class: "fine"})
   return make("details", {class: "teaching"}, make("summary", {}, "Settings, link, and a room for a class"),
     make("div", {class: "fields"}, ...fields),
-    flag("feedback", "Say after each answer whether it was right"),
-    flag("repeat", "Let a trial be heard again"),
-    flag("live", "Draw the track while it goes (for a demonstration)"),
-    flag("headphones", "Ask for the check of the headphones"),
+    ...flags,
     make("p", {class: "row"},
       button({onclick: withChecked((link) => location.assign(`listen?${link}`))}, "Use these settings"),
       button({onclick: withChecked((link) => copy(addressOf(link), (text) => { told.textContent = text }))}, "Copy link"),

@@ -4,20 +4,10 @@
 
 import {button, make} from "./dom.js"
 import {Refused, ask} from "./listen_ask.js"
-import {classPictures} from "./listen_room.js"
+import {classPictures, drawnBy} from "./listen_room.js"
 import {fetchFile} from "./listen_share.js"
 
 const LOOK_MS = 1500
-
-/**
- * @param {string} html made by the server from numbers and words of its own
- * @param {string} kind
- */
-export function pictureOf(html, kind) {
-  const place = make("div", {class: kind})
-  place.innerHTML = html
-  return place
-}
 
 /** @param {ListenPage} page @param {Offer} offer @param {RunState} state */
 export async function resultScreen(page, offer, state) {
@@ -75,7 +65,7 @@ export async function resultScreen(page, offer, state) {
         const found = await ask({type: "same", run, ear: "NH"})
         if (!same.isConnected) return
         if (found.html) {
-          same.replaceChildren(pictureOf(found.html, "same-trials"))
+          same.replaceChildren(drawnBy(found.html, "same-trials"))
           return
         }
         await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
@@ -99,12 +89,12 @@ function draw(body, {thresholds, known, sentences, track, functions, table}) {
     make("dl", {class: "thresholds"}, ...rows),
     ...sentences.map((sentence) => make("p", {}, sentence)),
     make("div", {class: "pictures"},
-      make("section", {}, make("h2", {}, "Trial by trial"), pictureOf(track, "picture"),
+      make("section", {}, make("h2", {}, "Trial by trial"), drawnBy(track, "picture"),
         make("p", {class: "fine"}, "Filled: right. Hollow: wrong. Dashed: the threshold.")),
-      make("section", {}, make("h2", {}, "How often right"), pictureOf(functions, "picture"),
+      make("section", {}, make("h2", {}, "How often right"), drawnBy(functions, "picture"),
         make("p", {class: "fine"}, "Your dots: share of right answers, larger where there are more; your curve is fitted to all " +
           "of them. The model’s: its chance of being right in each trial of its own run, and a curve fitted to these."))),
-    make("details", {open}, make("summary", {}, "The numbers"), pictureOf(table, "scroll")))
+    make("details", {open}, make("summary", {}, "The numbers"), drawnBy(table, "scroll")))
 }
 
 /** @param {ListenPage} page @param {string} run */

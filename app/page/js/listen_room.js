@@ -2,12 +2,23 @@
 
 /** @import {ListenPage, RoomState} from "./types" */
 
-import {button, make} from "./dom.js"
+import {HERE_ALONE} from "./code.js"
+import {button, counted, make} from "./dom.js"
 import {Refused, ask} from "./listen_ask.js"
 import {addressOf, codeFor, copy, fetchFile, sure} from "./listen_share.js"
 
 const LOOK_MS = 2500
-const HERE_ALONE = /^https?:\/\/(localhost|127\.|\[::1\])/
+
+/**
+ * @param {string} html made by the server from numbers and words of its own
+ * @param {string} kind
+ * @returns {HTMLElement}
+ */
+export function drawnBy(html, kind) {
+  const place = make("div", {class: kind})
+  place.innerHTML = html
+  return place
+}
 
 /**
  * The histograms of the page's room, which follow what is sent for as long as they are shown.
@@ -25,11 +36,9 @@ export function classPictures(page, seen) {
         const room = await ask({type: "room", room: page.room})
         const now = JSON.stringify(room)
         if (now !== before) {
-          place.replaceChildren(...room.conditions.map((each) => {
-            const picture = make("div", {class: "picture"})
-            picture.innerHTML = each.picture  // made by the server from numbers
-            return make("section", {}, make("h3", {}, each.name), make("p", {}, each.says || "Nothing was sent yet."), picture)
-          }))
+          place.replaceChildren(...room.conditions.map((each) =>
+            make("section", {}, make("h3", {}, each.name), make("p", {}, each.says || "Nothing was sent yet."),
+              drawnBy(each.picture, "picture"))))
         }
         before = now
         seen?.(room)
@@ -60,7 +69,7 @@ export async function roomScreen(page) {
         HERE_ALONE.test(address) ? make("p", {class: "fine"}, "This address works on this machine alone: for a class, open the " +
           "page under the address that the server printed for other machines.") : null),
       make("div", {}, count, classPictures(page, (found) => {
-        const text = `${found.count} result${found.count === 1 ? "" : "s"}`
+        const text = counted(found.count, "result")
         if (count.textContent !== text) count.textContent = text
       }))),
     make("p", {class: "row"},

@@ -2,7 +2,7 @@
 
 /** @import {ListenPage, Offer, RunState, Told} from "./types" */
 
-import {button, make} from "./dom.js"
+import {button, counted, make} from "./dom.js"
 import {ask} from "./listen_ask.js"
 import {trialPad} from "./listen_pad.js"
 import {resultScreen} from "./listen_result.js"
@@ -35,11 +35,6 @@ function anew(page, offer) {
   page.busy = false
   page.remember({run: ""})
   page.intro(offer)
-}
-
-/** @param {number} count @param {string} what */
-export function counted(count, what) {
-  return `${count} ${what}${count === 1 ? "" : "s"}`
 }
 
 /** @param {ListenPage} page @param {Offer} offer @param {RunState} state */

@@ -540,9 +540,9 @@ export interface Offer {
   minutes: number
   variable: [string, string]
   settings: OfferSetting[]
-  feedback: boolean
+  /** What may be on or off: its name in a link, its label, and whether it is on. */
+  flags: [string, string, boolean][]
   repeat: boolean
-  live: boolean
   headphones: boolean
 }
 
