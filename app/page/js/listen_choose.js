@@ -5,8 +5,8 @@
 import {button, counted, freshId, make} from "./dom.js"
 import {Refused, ask, fetchSound} from "./listen_ask.js"
 import {checkScreen} from "./listen_check.js"
-import {runScreen} from "./listen_run.js"
-import {addressOf, codeFor, copy} from "./listen_share.js"
+import {PRACTICE, runScreen} from "./listen_run.js"
+import {sharing} from "./listen_share.js"
 import {playSound} from "./listen_sound.js"
 
 /**
@@ -18,8 +18,8 @@ export function chooseScreen(page, problem) {
   const offers = inRoom ? page.chosen : page.offers
   const cards = offers.map((offer) => make("li", {},
     inRoom
-      ? button({class: "card", onclick: () => introScreen(page, offer)}, ...cardOf(offer, offer.name))
-      : make("a", {class: "card", href: `listen?${offer.link}`}, ...cardOf(offer, offer.title))))
+      ? button({class: "card", onclick: () => introScreen(page, offer)}, ...cardOf(offer.asks, offer.name, offer.minutes))
+      : make("a", {class: "card", href: `listen?${offer.link}`}, ...cardOf(offer.asks, offer.title, offer.minutes))))
   page.show(
     make("h1", {}, inRoom ? "Your room" : "You and a model take the same test"),
     problem ? make("p", {class: "problem", role: "alert"}, problem) : null,
@@ -27,12 +27,16 @@ export function chooseScreen(page, problem) {
       ? "Choose the test that you were asked to take. Nothing is sent before you press Send at its end."
       : "Each test takes a few minutes: sounds, a question, keys 1 to 3. At the end you see your threshold, that of a model " +
         "of the ear that took the same test, and what is known of people. Headphones and a quiet place help."),
+    inRoom ? null : make("h2", {}, "Lessons: predict, listen, understand"),
+    inRoom ? null : make("ul", {class: "tests"}, ...page.lessons.map((lesson) => make("li", {},
+      make("a", {class: "card", href: `listen?lesson=${lesson.slug}`}, ...cardOf(lesson.question, lesson.title, lesson.minutes))))),
+    inRoom ? null : make("h2", {}, "Single tests"),
     make("ul", {class: "tests"}, ...cards))
 }
 
-/** @param {Offer} offer @param {string} name @returns {Node[]} */
-function cardOf(offer, name) {
-  return [make("b", {}, offer.asks), make("span", {class: "fine"}, `${name} · about ${offer.minutes} min`)]
+/** @param {string} asks @param {string} name @param {number} minutes @returns {Node[]} */
+function cardOf(asks, name, minutes) {
+  return [make("b", {}, asks), make("span", {class: "fine"}, `${name} · about ${minutes} min`)]
 }
 
 const LOUDNESS = "Turn the volume of your device down, play the noise, and turn it up until the noise is comfortable, like " +
@@ -49,22 +53,11 @@ export function introScreen(page, offer, checked) {
   /** @type {{stop: () => void} | null} */
   let noise = null
   const problem = make("p", {class: "problem", role: "alert"})
-  const start = button({class: "strong go", disabled: true, onclick: () => void begin()}, "Start")
-  const hint = make("p", {class: "fine"}, "Set the volume first.")
-  const begin = async () => {
+  const start = button({class: "strong go", disabled: true, onclick: () => {
     noise?.stop()
-    start.disabled = true
-    try {
-      /** @type {RunState} */
-      const state = await ask({type: "begin", link: offer.link, room: page.room})
-      page.remember({run: state.run})
-      runScreen(page, offer, state, true)
-    } catch (refused) {
-      if (!(refused instanceof Refused)) throw refused
-      start.disabled = false
-      problem.textContent = refused.message
-    }
-  }
+    void begin(page, offer, start, problem)
+  }}, "Start")
+  const hint = make("p", {class: "fine"}, "Set the volume first.")
   const volume = button({onclick: async () => {
     if (noise) {
       noise.stop()
@@ -91,7 +84,7 @@ export function introScreen(page, offer, checked) {
     hint.textContent = ""
   }
   page.show(
-    make("h1", {}, offer.asks),
+    make("h1", {}, page.lesson ? `Part 1 of ${page.chosen.length}: ${offer.name}` : offer.asks),
     make("p", {class: "lead"}, offer.instruction),
     make("p", {class: "fine"}, `${offer.title}: ${offer.intervals} intervals in each trial, about ${counted(offer.minutes, "minute")}. ` +
       `Answer by a press on a number or by the keys 1 to ${offer.intervals}; three trials of practice come first.`),
@@ -103,8 +96,30 @@ export function introScreen(page, offer, checked) {
     checked ? make("p", {role: "status"}, checked) : null,
     make("p", {class: "row"}, start, hint),
     problem,
-    page.room ? null : teaching(offer))
+    page.room || page.lesson ? null : teaching(offer))
   page.keys = {Enter: () => { if (!start.disabled) start.click() }}
+}
+
+/**
+ * Begin a run.
+ * @param {ListenPage} page
+ * @param {Offer} offer
+ * @param {HTMLButtonElement} pressed
+ * @param {HTMLElement} problem where it is said if that is refused
+ * @param {boolean} [knows] whether no practice comes first
+ */
+export async function begin(page, offer, pressed, problem, knows = false) {
+  pressed.disabled = true
+  try {
+    /** @type {RunState} */
+    const state = await ask({type: "begin", link: offer.link, room: page.room, lesson: page.lesson?.slug ?? ""})
+    page.remember({run: state.run})
+    runScreen(page, offer, knows ? {...state, practised: PRACTICE} : state, true)
+  } catch (refused) {
+    if (!(refused instanceof Refused)) throw refused
+    pressed.disabled = false
+    problem.textContent = refused.message
+  }
 }
 
 /**
@@ -132,14 +147,18 @@ function teaching(offer) {
     }
     return String(link)
   }
-  const place = make("div", {class: "code"})
-  /** @param {(link: string) => unknown} run */
-  const withChecked = (run) => async () => {
+  /** @returns {Promise<string | null>} the link of these settings, where they are in order */
+  const checked = async () => {
     problem.textContent = told.textContent = ""
     /** @type {{chosen: Offer[], problem?: string}} */
     const answer = await ask({type: "open", link: changed()})
-    if (answer.problem) problem.textContent = answer.problem
-    else await run(answer.chosen[0].link)
+    problem.textContent = answer.problem ?? ""
+    return answer.problem ? null : answer.chosen[0].link
+  }
+  /** @param {(link: string) => unknown} run */
+  const withChecked = (run) => async () => {
+    const link = await checked()
+    if (link !== null) run(link)
   }
   const links = new Set([offer.link])
   const list = make("ul", {class: "fine"})
@@ -148,26 +167,13 @@ function teaching(offer) {
     ...flags,
     make("p", {class: "row"},
       button({onclick: withChecked((link) => location.assign(`listen?${link}`))}, "Use these settings"),
-      button({onclick: withChecked((link) => copy(addressOf(link), (text) => { told.textContent = text }))}, "Copy link"),
-      button({onclick: withChecked(async (link) => place.replaceChildren(await codeFor(addressOf(link))))}, "QR code")),
-    make("p", {class: "row"},
       button({onclick: withChecked((link) => {
         links.add(link)
         list.replaceChildren(...[...links].map((each) => make("li", {}, each)))
         told.textContent = `${links.size} conditions for the room.`
-      })}, "Add as another condition"),
-      button({class: "strong", onclick: async () => {
-        problem.textContent = ""
-        try {
-          /** @type {{room: string, key: string}} */
-          const {room, key} = await ask({type: "open-room", links: [...links]})
-          location.assign(`listen?room=${room}#key=${key}`)
-        } catch (refused) {
-          if (!(refused instanceof Refused)) throw refused
-          problem.textContent = refused.message
-        }
-      }}, "Open a room for a class")),
-    list, told, problem, place)
+      })}, "Add as another condition")),
+    list, told, problem,
+    sharing(checked, () => [...links]))
 }
 
 /**

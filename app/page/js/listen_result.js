@@ -7,7 +7,8 @@ import {Refused, ask} from "./listen_ask.js"
 import {classPictures, drawnBy} from "./listen_room.js"
 import {fetchFile} from "./listen_share.js"
 
-const LOOK_MS = 1500
+/** How often a page looks whether the model is done, ms. */
+export const LOOK_MS = 1500
 
 /** @param {ListenPage} page @param {Offer} offer @param {RunState} state */
 export async function resultScreen(page, offer, state) {
@@ -32,12 +33,13 @@ export async function resultScreen(page, offer, state) {
   page.show(
     make("h1", {}, offer.asks), status, body,
     make("p", {class: "row"}, impaired, hears), same,
-    state.room ? sending(page, run) : null,
+    page.lesson ? make("p", {}, button({class: "strong", onclick: () => void page.finished(offer, state)}, "Back to the lesson"))
+      : state.room ? sendTo(page, [run]) : null,
     make("p", {class: "row"},
       button({onclick: () => void fetchFile({type: "export", run, kind: "csv"})}, "CSV"),
       button({onclick: () => void fetchFile({type: "export", run, kind: "json"})}, "JSON"),
       shows,
-      button({onclick: () => {
+      page.lesson ? null : button({onclick: () => {
         page.remember({run: ""})
         location.reload()
       }}, "Take it again")),
@@ -97,21 +99,26 @@ function draw(body, {thresholds, known, sentences, track, functions, table}) {
     make("details", {open}, make("summary", {}, "The numbers"), drawnBy(table, "scroll")))
 }
 
-/** @param {ListenPage} page @param {string} run */
-function sending(page, run) {
+/**
+ * @param {ListenPage} page
+ * @param {string[]} runs
+ * @param {Record<string, unknown>} [prediction] of the lesson whose runs they are
+ */
+export function sendTo(page, runs, prediction = {}) {
+  const many = runs.length > 1 ? "s" : ""
   const place = make("section", {class: "sending"})
   const send = button({class: "strong go", onclick: async () => {
     send.disabled = true
     try {
-      await ask({type: "send", run})
+      for (const run of runs) await ask({type: "send", run, ...prediction})
       place.replaceChildren(make("h2", {}, "Sent. The class so far"), classPictures(page))
     } catch (problem) {
       if (!(problem instanceof Refused)) throw problem
       send.disabled = false
       place.append(make("p", {class: "problem", role: "alert"}, problem.message))
     }
-  }}, "Send my threshold to the class")
-  place.append(make("p", {}, "Nothing has left for the class yet. What is sent is the threshold with its interval and the number " +
-    "of trials: no name, no address."), send)
+  }}, `Send my threshold${many} to the class`)
+  place.append(make("p", {}, `Nothing has left for the class yet. What is sent is the threshold${many} with interval and number of ` +
+    `trials${prediction.lesson ? ", and the prediction" : ""}: no name, no address.`), send)
   return place
 }

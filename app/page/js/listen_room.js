@@ -33,10 +33,10 @@ export function classPictures(page, seen) {
     do {
       try {
         /** @type {RoomState} */
-        const room = await ask({type: "room", room: page.room})
+        const room = await ask({type: "room", room: page.room, lesson: page.lesson?.slug ?? ""})
         const now = JSON.stringify(room)
         if (now !== before) {
-          place.replaceChildren(...room.conditions.map((each) =>
+          place.replaceChildren(predicted(room), ...room.conditions.map((each) =>
             make("section", {}, make("h3", {}, each.name), make("p", {}, each.says || "Nothing was sent yet."),
               drawnBy(each.picture, "picture"))))
         }
@@ -54,15 +54,23 @@ export function classPictures(page, seen) {
   return place
 }
 
+/** @param {RoomState} room @returns {HTMLElement | string} what the class has predicted */
+function predicted({predictions}) {
+  const all = predictions.reduce((sum, [, count]) => sum + count, 0)
+  return all ? make("section", {}, make("h3", {}, "Predicted"), make("table", {class: "predicted"}, make("tbody", {},
+    ...predictions.map(([says, count]) => make("tr", {}, make("th", {scope: "row"}, says), make("td", {}, String(count)),
+      make("td", {}, make("span", {class: "bar-of", style: `width: ${((12 * count) / all).toFixed(2)}em`}))))))) : ""
+}
+
 /** @param {ListenPage} page */
 export async function roomScreen(page) {
-  const address = addressOf(`room=${page.room}`)
+  const address = addressOf(`room=${page.room}${page.lesson ? `&lesson=${page.lesson.slug}` : ""}`)
   const told = make("p", {role: "status"})
   const count = make("p", {class: "count", role: "status"}, "0 results")
   const say = (/** @type {string} */ text) => { told.textContent = text }
   const {room, key} = page
   page.show(
-    make("h1", {}, "Your class takes part here"),
+    make("h1", {}, page.lesson?.question ?? "Your class takes part here"),
     make("div", {class: "room-board"},
       make("div", {class: "way-in"}, make("div", {class: "code"}, await codeFor(address)),
         make("p", {class: "address"}, address),

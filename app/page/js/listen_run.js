@@ -5,10 +5,10 @@
 import {button, counted, make} from "./dom.js"
 import {ask} from "./listen_ask.js"
 import {trialPad} from "./listen_pad.js"
-import {resultScreen} from "./listen_result.js"
 import {sure} from "./listen_share.js"
 
-const PRACTICE = 3
+/** Trials of practice. */
+export const PRACTICE = 3
 
 /**
  * @param {ListenPage} page
@@ -83,7 +83,7 @@ async function go(page, offer, state) {
   }
   page.busy = false
   delete page.main.dataset.state
-  await resultScreen(page, offer, state)
+  await page.finished(offer, state)
 }
 
 const NAMESPACE = "http://www.w3.org/2000/svg"
