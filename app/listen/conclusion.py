@@ -55,7 +55,7 @@ def conclusion(lesson: Lesson, table: Table, said: int | None) -> dict[str, Any]
     ----------
     lesson : Lesson
     table : mapping
-        By listener (`YOU`, an ear of the model, `CLASS`), what was found in each part; without whoever has found nothing.
+        By listener (`YOU`, an ear of the model, `CLASS`), what was found in each part.
     said : int, optional
         Number of the choice that was predicted, from 0.
     """
@@ -119,13 +119,10 @@ def _sentences(lesson: Lesson, table: Table, said: int | None) -> list[str]:
         whose = "Your thresholds do" if lesson.about == YOU else "It does"
         found.append(f"{whose} {'what you predicted' if came else 'something else than you predicted'}.")
     people = lesson.choices[lesson.people].says
-    right = (
-        ""
-        if said is None
-        else " You predicted that."
-        if said == lesson.people
-        else " You predicted something else."
-    )
+    if said is None:
+        right = ""
+    else:
+        right = " You predicted that." if said == lesson.people else " You predicted something else."
     return [*found, f"What is known of people: “{people}”{right}"]
 
 

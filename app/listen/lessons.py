@@ -32,7 +32,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Part:
-    """One run of a lesson: its name, its condition, and where it stands in the picture (along the axis, in a series)."""
+    """One run of a lesson: its name, its condition, and where the picture has it (along the axis, in a series)."""
 
     name: str
     condition: Condition
@@ -150,7 +150,7 @@ def lesson_of(slug: str, entry: Mapping[str, Any]) -> Lesson:
     """
     where = f"lessons.yaml: lesson {slug}"
     try:
-        found = dict(entry)
+        found: dict[str, Any] = dict(entry)
         rule, axis, change = found.pop("rule", {}), found.pop("axis"), found.pop("change")
         parts = tuple(_part(each, rule) for each in found.pop("parts"))
         made = Lesson(
@@ -164,7 +164,7 @@ def lesson_of(slug: str, entry: Mapping[str, Any]) -> Lesson:
             ears=tuple(found.pop("ears", Lesson.ears)),
             facts={phrase: Fact(**fact) for phrase, fact in found.pop("facts", {}).items()},
             given=tuple(found.pop("given", ())),
-            **{name: text.strip() if isinstance(text, str) else text for name, text in found.items()},
+            **_stripped(found),
         )
     except KeyError as problem:
         raise LessonError(f"{where} has no {problem.args[0]}; give it.") from None
@@ -190,6 +190,10 @@ def lesson_of(slug: str, entry: Mapping[str, Any]) -> Lesson:
     if not {*made.ears, made.about} <= {YOU, *EARS}:
         raise LessonError(f"{where}: ears are {', '.join(made.ears)}; choose of {', '.join(EARS)}.")
     return made
+
+
+def _stripped(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: text.strip() if isinstance(text, str) else text for name, text in fields.items()}
 
 
 def _part(entry: Mapping[str, Any], rule: Mapping[str, Any]) -> Part:

@@ -312,7 +312,8 @@ class Store:
     def predictions(self, room: str, lesson: str) -> dict[int, int]:
         """Return how often each choice of a lesson was predicted in a room."""
         rows = self._connection().execute(
-            "SELECT choice, count(*) FROM predictions JOIN results USING (run) WHERE room = ? AND lesson = ? GROUP BY choice",
+            "SELECT choice, count(*) FROM predictions JOIN results USING (run) WHERE room = ? AND lesson = ? "
+            "GROUP BY choice",
             (room, lesson),
         )
         return dict(rows)
