@@ -36,7 +36,7 @@ export function chooseScreen(page, problem) {
 
 /** @param {string} asks @param {string} name @param {number} minutes @returns {Node[]} */
 function cardOf(asks, name, minutes) {
-  return [make("b", {}, asks), make("span", {class: "fine"}, `${name} · about ${minutes} min`)]
+  return [make("b", {}, asks), make("span", {class: "fine"}, `${name} · about\u00a0${minutes}\u00a0min`)]
 }
 
 const LOUDNESS = "Turn the volume of your device down, play the noise, and turn it up until the noise is comfortable, like " +
