@@ -59,13 +59,13 @@ def conclusion(lesson: Lesson, table: Table, said: int | None) -> dict[str, Any]
     said : int, optional
         Number of the choice that was predicted, from 0.
     """
+    variable = lesson.parts[0].condition.experiment.variable
     return {
         **lesson.shown(),
         "predicted": "" if said is None else lesson.choices[said].says,
-        "heads": ["", *(_WHO[who] for who in table)],
+        "heads": [f"Threshold ({variable.unit})", *(_WHO[who] for who in table)],
         "rows": [
-            [part.name, *(_cell(lesson, found[k]) for found in table.values())]
-            for k, part in enumerate(lesson.parts)
+            [part.name, *(_cell(found[k]) for found in table.values())] for k, part in enumerate(lesson.parts)
         ],
         "picture": _picture(lesson, table),
         "sentences": _sentences(lesson, table, said),
@@ -76,9 +76,8 @@ def conclusion(lesson: Lesson, table: Table, said: int | None) -> dict[str, Any]
     }
 
 
-def _cell(lesson: Lesson, found: Found | None) -> str:
-    unit = lesson.parts[0].condition.experiment.variable.unit
-    return "–" if found is None else f"{number(found.threshold)} {unit}"
+def _cell(found: Found | None) -> str:
+    return "–" if found is None else number(found.threshold)
 
 
 def changed(lesson: Lesson, found: Sequence[Found | None]) -> float | None:

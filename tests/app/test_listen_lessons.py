@@ -3,6 +3,7 @@
 import math
 import re
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from amtlib.scales import audfiltbw
 from app.labs.perception.view import PerceptionLab
 from app.lessons import LessonError, entries
 from app.listen.conclusion import CLASS, Found, choice_of, conclusion
-from app.listen.condition import condition_of, presentable
+from app.listen.condition import Condition, condition_of, presentable
 from app.listen.desk import Desk
 from app.listen.lessons import YOU, Lesson, Part, lesson_of, lessons
 from app.listen.report import Finding
@@ -93,13 +94,14 @@ def test_a_lesson_that_is_not_there_is_refused_with_those_that_are(desk: Desk) -
 def test_a_listener_takes_a_lesson_to_its_end(lesson: Lesson) -> None:
     variable = lesson.parts[0].condition.experiment.variable
     threshold = variable.stepped(variable.start, variable.steps[0], -2)
-    table = {
+    table: dict[str, Sequence[Found | None]] = {
         YOU: [Found.of(taken(part, threshold, k)) for k, part in enumerate(lesson.parts)],
         CLASS: [Found(threshold) for _ in lesson.parts],
     }
     found = conclusion(lesson, table, said=lesson.people)
     assert [row[0] for row in found["rows"]] == [part.name for part in lesson.parts]
-    assert all(variable.unit in cell for row in found["rows"] for cell in row[1:])
+    assert found["heads"] == [f"Threshold ({variable.unit})", "You", "The class (median)"]
+    assert all(NUMBER.fullmatch(cell) for row in found["rows"] for cell in row[1:])
     assert found["predicted"] == lesson.choices[lesson.people].says
     assert "<polyline" in found["picture"]
     assert found["sentences"][-1].endswith("You predicted that.")
@@ -176,7 +178,7 @@ def test_a_lesson_at_the_desk_shows_prediction_own_thresholds_and_those_of_the_c
     message = {"type": "lesson", "lesson": "lost", "runs": runs, "said": 1, "room": room}
     before = desk.answer(message)
     assert before["waiting"]
-    assert before["heads"] == ["", "You", "The model", "The model without outer hair cells"]
+    assert before["heads"][1:] == ["You", "The model", "The model without outer hair cells"]
     for run in runs:
         assert desk.answer({"type": "send", "run": run, "lesson": "lost", "said": 1})["new"]
     after = desk.answer(message)
@@ -191,7 +193,7 @@ def test_a_lesson_may_be_looked_at_without_being_taken_and_takes_no_run_that_is_
     desk: Desk,
 ) -> None:
     found = desk.answer({"type": "lesson", "lesson": "gaps", "runs": [], "said": None})
-    assert found["heads"] == ["", "The model"]
+    assert found["heads"][1:] == ["The model"]
     assert found["predicted"] == ""
     assert found["answer"] == lessons()["gaps"].answer
     begun = desk.answer({"type": "begin", "link": found_link("gaps"), "lesson": "gaps"})["run"]
@@ -212,9 +214,12 @@ def test_a_room_of_something_else_is_no_room_of_a_lesson(desk: Desk) -> None:
 
 def test_the_model_begins_when_the_lesson_does(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[str, str]] = []
-    monkeypatch.setattr(
-        desk.models, "own", lambda condition, ear: asked.append((condition.link(), ear)) or {}
-    )
+
+    def own(condition: Condition, ear: str) -> dict[str, Any]:
+        asked.append((condition.link(), ear))
+        return {}
+
+    monkeypatch.setattr(desk.models, "own", own)
     desk.answer({"type": "begin", "link": found_link("lost"), "lesson": "lost"})
     assert {*asked} == {
         (part.condition.link(), ear) for part in lessons()["lost"].parts for ear in ("NH", "HIx")

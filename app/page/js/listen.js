@@ -53,9 +53,10 @@ window.addEventListener("beforeunload", (event) => { if (page.busy) event.preven
 document.addEventListener("visibilitychange", () => { if (document.hidden) page.hidden() })
 window.addEventListener("hashchange", () => location.reload())
 window.addEventListener("keydown", (event) => {
-  const inField = event.target instanceof HTMLElement && event.target.closest("input, select, textarea, dialog")
+  const within = (/** @type {string} */ what) => event.target instanceof HTMLElement && event.target.closest(what)
+  const inField = within("input:not([type=radio]), select, textarea, dialog")
   if (event.repeat || event.ctrlKey || event.metaKey || event.altKey || inField) return
-  if (event.key === " " && event.target instanceof HTMLButtonElement) return  // the button has it
+  if ((event.key === " " || event.key === "Enter") && within("button, a, summary")) return  // it is their own
   const run = page.keys[event.key]
   if (run) {
     event.preventDefault()

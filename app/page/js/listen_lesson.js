@@ -130,7 +130,7 @@ async function detail(page, run) {
 /** @param {HTMLElement} body @param {LessonReport} found */
 function draw(body, {predicted, ask: asked, heads, rows, picture, sentences, known, answer, look, lab}) {
   const table = make("table", {},
-    make("thead", {}, make("tr", {}, make("td"), ...heads.map((each) => make("th", {scope: "col"}, each)))),
+    make("thead", {}, make("tr", {}, ...heads.map((each) => make("th", {scope: "col"}, each)))),
     make("tbody", {}, ...rows.map(([name, ...cells]) =>
       make("tr", {}, make("th", {scope: "row"}, name), ...cells.map((each) => make("td", {}, each))))))
   body.replaceChildren(
