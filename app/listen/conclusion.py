@@ -59,11 +59,10 @@ def conclusion(lesson: Lesson, table: Table, said: int | None) -> dict[str, Any]
     said : int, optional
         Number of the choice that was predicted, from 0.
     """
-    variable = lesson.parts[0].condition.experiment.variable
     return {
         **lesson.shown(),
         "predicted": "" if said is None else lesson.choices[said].says,
-        "heads": [f"Threshold ({variable.unit})", *(_WHO[who] for who in table)],
+        "heads": [f"Threshold ({lesson.unit})", *(_WHO[who] for who in table)],
         "rows": [
             [part.name, *(_cell(found[k]) for found in table.values())] for k, part in enumerate(lesson.parts)
         ],
@@ -126,11 +125,9 @@ def _sentences(lesson: Lesson, table: Table, said: int | None) -> list[str]:
 
 
 def _moved(lesson: Lesson, change: float) -> str:
-    variable = lesson.parts[0].condition.experiment.variable
-    if variable.scale == "log":
+    if lesson.parts[0].condition.experiment.variable.scale == "log":
         return f"became {number(change)} times as large"
-    unit = variable.unit.removesuffix(" SPL")
-    return f"{'rose' if change > 0 else 'fell'} by {number(abs(change))} {unit}"
+    return f"{'rose' if change > 0 else 'fell'} by {number(abs(change))} {lesson.unit.removesuffix(' SPL')}"
 
 
 def _doubt(lesson: Lesson, found: Sequence[Found | None]) -> str:

@@ -86,6 +86,11 @@ class Lesson:
         return round((sum(seconds(part.condition) for part in self.parts) + _BESIDE_S) / 60.0)
 
     @property
+    def unit(self) -> str:
+        """Unit of the thresholds of all parts."""
+        return self.parts[0].condition.experiment.variable.unit
+
+    @property
     def lab(self) -> str:
         """Return the address of the perception lab in the state that explains it."""
         return f"perception?{urlencode(self.state)}"

@@ -26,7 +26,8 @@ export function chooseScreen(page, problem) {
     make("p", {}, inRoom
       ? "Choose the test that you were asked to take. Nothing is sent before you press Send at its end."
       : "Each test takes a few minutes: sounds, a question, keys 1 to 3. At the end you see your threshold, that of a model " +
-        "of the ear that took the same test, and what is known of people. Headphones and a quiet place help."),
+        "of the ear that took the same test, and what is known of people. Headphones and a quiet place help. For a class, choose a " +
+        "lesson or test, and open a room there."),
     inRoom ? null : make("h2", {}, "Lessons: predict, listen, understand"),
     inRoom ? null : make("ul", {class: "tests"}, ...page.lessons.map((lesson) => make("li", {},
       make("a", {class: "card", href: `listen?lesson=${lesson.slug}`}, ...cardOf(lesson.question, lesson.title, lesson.minutes))))),
@@ -41,7 +42,7 @@ function cardOf(asks, name, minutes) {
 
 const LOUDNESS = "Turn the volume of your device down, play the noise, and turn it up until the noise is comfortable, like " +
   "somebody talking beside you. Then leave the volume as it is: in the test, levels differ as they should, and nothing is " +
-  "ever more than 17 dB stronger than this noise."
+  "ever more than 17 dB stronger than this noise. A dB SPL of this page is one if the noise has 65 dB SPL where you are."
 
 /**
  * @param {ListenPage} page
