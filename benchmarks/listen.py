@@ -173,9 +173,8 @@ def model_in_lessons() -> bool:
             change = changed(lesson, found)
             values = ", ".join("none" if each is None else number(each.threshold) for each in found)
             fits = "none" if change is None else lesson.choices[choice_of(lesson, change)].says
-            print(
-                f"{lesson.slug}, {ear}: {values} {lesson.unit}; “{fits}”; people: “{lesson.choices[lesson.people].says}”"
-            )
+            people = lesson.choices[lesson.people].says
+            print(f"{lesson.slug}, {ear}: {values} {lesson.unit}; “{fits}”; people: “{people}”")
             good &= change is not None
     return good
 

@@ -135,6 +135,13 @@ def test_a_hostile_link_is_refused_in_a_sentence(desk: Desk, link: str, complain
     assert desk.answer({"type": "open", "link": link})["problem"] == str(refused.value)
 
 
+def test_the_page_says_what_its_levels_are() -> None:
+    page = Path(__file__).parents[2] / "app" / "page" / "js" / "listen_choose.js"
+    said = page.read_text(encoding="utf-8")
+    assert f"more than {LOUDEST - COMFORTABLE_SPL:g} dB stronger than this noise" in said
+    assert f"if this noise has {COMFORTABLE_SPL:g} dB SPL there" in said
+
+
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_nothing_is_played_above_the_ceiling_whatever_a_link_asks_for(name: str) -> None:
     settings = {entry["key"]: entry for entry in condition(f"experiment={name}").settings()}

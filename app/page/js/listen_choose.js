@@ -42,7 +42,8 @@ function cardOf(asks, name, minutes) {
 
 const LOUDNESS = "Turn the volume of your device down, play the noise, and turn it up until the noise is comfortable, like " +
   "somebody talking beside you. Then leave the volume as it is: in the test, levels differ as they should, and nothing is " +
-  "ever more than 17 dB stronger than this noise. A dB SPL of this page is one if the noise has 65 dB SPL where you are."
+  "ever more than 17 dB stronger than this noise. Levels in dB SPL are those at " +
+  "your ear if this noise has 65 dB SPL there."
 
 /**
  * @param {ListenPage} page
