@@ -10,7 +10,7 @@ import numpy as np
 from app.listen.drawing import Picture, around
 from app.listen.lessons import YOU, Lesson
 from app.listen.model import EARS
-from app.listen.report import Finding, number
+from app.listen.report import Finding
 
 #: The class in a room, beside the person and the ears of the model.
 CLASS = "others"
@@ -76,7 +76,7 @@ def conclusion(lesson: Lesson, table: Table, said: int | None) -> dict[str, Any]
 
 
 def _cell(found: Found | None) -> str:
-    return "–" if found is None else number(found.threshold)
+    return "–" if found is None else f"{found.threshold:#.3g}".rstrip(".").replace("-", "−")
 
 
 def changed(lesson: Lesson, found: Sequence[Found | None]) -> float | None:
@@ -84,7 +84,7 @@ def changed(lesson: Lesson, found: Sequence[Found | None]) -> float | None:
     start, end = found[lesson.change.start], found[lesson.change.end]
     if start is None or end is None:
         return None
-    if lesson.parts[0].condition.experiment.variable.scale == "log":
+    if lesson.is_log:
         return end.threshold / start.threshold
     return end.threshold - start.threshold
 
@@ -114,7 +114,7 @@ def _sentences(lesson: Lesson, table: Table, said: int | None) -> list[str]:
     own = changes.get(lesson.about)
     if said is not None and own is not None:
         came = choice_of(lesson, own) == said
-        whose = "Your thresholds do" if lesson.about == YOU else "It does"
+        whose = "Your thresholds do" if lesson.about == YOU else f"{_WHO[lesson.about]} does"
         found.append(f"{whose} {'what you predicted' if came else 'something else than you predicted'}.")
     people = lesson.choices[lesson.people].says
     if said is None:
@@ -125,15 +125,18 @@ def _sentences(lesson: Lesson, table: Table, said: int | None) -> list[str]:
 
 
 def _moved(lesson: Lesson, change: float) -> str:
-    if lesson.parts[0].condition.experiment.variable.scale == "log":
-        return f"became {number(change)} times as large"
-    return f"{'rose' if change > 0 else 'fell'} by {number(abs(change))} {lesson.unit.removesuffix(' SPL')}"
+    size = f"{abs(change):.2g}"  # a few trials tell no more
+    if lesson.is_log:
+        return "did not change" if size == "1" else f"became {size} times as large"
+    return f"{'rose' if change > 0 else 'fell'} by {size} {lesson.unit.removesuffix(' SPL')}"
 
 
 def _doubt(lesson: Lesson, found: Sequence[Found | None]) -> str:
-    """Say so where the intervals of two thresholds meet."""
-    start, end = found[lesson.change.start], found[lesson.change.end]
-    if start is None or end is None or start.low == start.high:  # a median has none
+    """Say so where a change that counts as one is no larger than what the answers leave open."""
+    start, end, change = found[lesson.change.start], found[lesson.change.end], changed(lesson, found)
+    if start is None or end is None or change is None or start.low == start.high:  # a median has none
+        return ""
+    if choice_of(lesson, change) == choice_of(lesson, 1.0 if lesson.is_log else 0.0):
         return ""
     (low, high), (bottom, top) = (
         (each.low if each.low is not None else -math.inf, each.high if each.high is not None else math.inf)
@@ -146,7 +149,6 @@ def _doubt(lesson: Lesson, found: Sequence[Found | None]) -> str:
 def _picture(lesson: Lesson, table: Table) -> str:
     """Draw the thresholds of all listeners along the axis of the lesson."""
     variable = lesson.parts[0].condition.experiment.variable
-    log = variable.scale == "log"
     values = [
         value
         for each in table.values()
@@ -158,9 +160,8 @@ def _picture(lesson: Lesson, table: Table) -> str:
     if not values:
         return ""
     x = around([part.at for part in lesson.parts], lesson.axis, log=lesson.log)
-    y = around(
-        values, f"Threshold: {variable.name} ({variable.unit})", log=log, least=math.log(2.0) if log else 10.0
-    )
+    least = math.log(2.0) if lesson.is_log else 10.0
+    y = around(values, f"Threshold: {variable.name} ({variable.unit})", log=lesson.is_log, least=least)
     picture = Picture("Thresholds in all parts of the lesson, of you and of the model", x, y)
     series = [*dict.fromkeys(part.series for part in lesson.parts)]
     for who, each in table.items():

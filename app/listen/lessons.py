@@ -91,6 +91,11 @@ class Lesson:
         return self.parts[0].condition.experiment.variable.unit
 
     @property
+    def is_log(self) -> bool:
+        """Whether changes of the threshold are factors."""
+        return self.parts[0].condition.experiment.variable.scale == "log"
+
+    @property
     def lab(self) -> str:
         """Return the address of the perception lab in the state that explains it."""
         return f"perception?{urlencode(self.state)}"

@@ -149,6 +149,8 @@ def test_a_change_that_the_answers_leave_open_is_said_to_be_open() -> None:
     sentences = conclusion(lesson, {YOU: found}, said=1)["sentences"]
     assert sentences[0].endswith("(So few answers leave open whether it changed at all.)")
     assert sentences[1] == "Your thresholds do something else than you predicted."
+    same = [*found[:2], Found(62.0, 59.0, 65.0)]
+    assert conclusion(lesson, {YOU: same}, said=1)["sentences"][0].endswith("“It stays nearly the same.”")
 
 
 def test_what_is_asked_about_the_impaired_ear_is_answered_by_that_ear() -> None:
@@ -159,7 +161,7 @@ def test_what_is_asked_about_the_impaired_ear_is_answered_by_that_ear() -> None:
     }
     sentences = conclusion(lesson, table, said=1)["sentences"]
     assert "the threshold of the model without outer hair cells fell by 6 dB" in sentences[1]
-    assert sentences[2] == "It does what you predicted."
+    assert sentences[2] == "The model without outer hair cells does what you predicted."
 
 
 def lesson_by_desk(desk: Desk, room: str = "", lesson: str = "lost") -> list[str]:
