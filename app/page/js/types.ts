@@ -540,9 +540,9 @@ export interface Offer {
   minutes: number
   variable: [string, string]
   settings: OfferSetting[]
-  feedback: boolean
+  /** What may be on or off: its name in a link, its label, and whether it is on. */
+  flags: [string, string, boolean][]
   repeat: boolean
-  live: boolean
   headphones: boolean
 }
 
@@ -591,9 +591,40 @@ export interface RunReport {
   room: string
 }
 
+/** A lesson in the list, and before it is taken. */
+export interface LessonCard {
+  slug: string
+  title: string
+  question: string
+  minutes: number
+}
+
+export interface ListenLesson extends LessonCard {
+  text: string
+  ask: string
+  choices: string[]
+  parts: string[]
+}
+
+/** What a lesson comes to. */
+export interface LessonReport extends ListenLesson {
+  predicted: string
+  heads: string[]
+  rows: string[][]
+  picture: string
+  sentences: string[]
+  known: string
+  answer: string
+  look: string
+  lab: string
+  waiting: boolean
+}
+
 export interface RoomState {
   room: string
   count: number
+  /** How often each choice of a lesson was predicted. */
+  predictions: [string, number][]
   conditions: {link: string, name: string, count: number, says: string, picture: string}[]
 }
 
@@ -612,12 +643,17 @@ export interface ListenPage {
   room: string
   key: string
   offers: Offer[]
+  lessons: LessonCard[]
+  /** The lesson of the address; its parts are `chosen`. */
+  lesson: ListenLesson | null
   chosen: Offer[]
   /** Replace the screen; its heading gets the focus. */
   show(...children: (Node | string | null | false)[]): void
   say(text: string): void
   /** Show an experiment before it is taken. */
   intro(offer: Offer): void
+  /** Go on after the last trial of a run. */
+  finished(offer: Offer, state: RunState): Promise<void>
   /** What keys do on this screen, by their names. */
   keys: Record<string, () => void>
   /** What happens when the page is out of sight. */
@@ -625,4 +661,6 @@ export interface ListenPage {
   /** Ask before the page is left. */
   busy: boolean
   remember(part: Record<string, string>): void
+  /** What the address keeps behind its number sign: never sent to a server. */
+  remembered(): Record<string, string>
 }
