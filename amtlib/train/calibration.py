@@ -19,10 +19,10 @@ from amtlib.fdn.coupling import first_group
 from amtlib.fdn.decay import energy_decay_curve, fitted_time
 from amtlib.fdn.equaliser import graphic_equaliser
 from amtlib.fdn.noise import octave_gain
-from amtlib.fdn.response import render, sections_at
+from amtlib.fdn.response import render
 from amtlib.fdn.slopes import TwoSlopes, two_slopes_of
 from amtlib.lti import fast_length
-from amtlib.train.ears import EarPhases, ear_gains, phase_sections
+from amtlib.train.ears import EarPhases, phase_sections
 
 #: Decay curves are compared over so many dB, of one slope and of two, and their levels set after so many seconds.
 CURVE_DB, TWO_SLOPES_DB, SETTLED = 40.0, 50.0, 0.01
@@ -39,8 +39,6 @@ _CORRECTION, _NEAR = 0.9, 1.0
 _BALANCED, _LEAST_ROUNDS = 2, 2
 # Share of an octave that direct sound may have beyond the coherence there.
 _COMMON = 0.05
-# Numbers that responses of single lines may have.
-_LINES = 2**23
 
 
 @dataclass(frozen=True, eq=False)
@@ -342,14 +340,14 @@ class Calibration:
 
     def meet_ears(self, target: Octaves, until: float = math.inf) -> tuple[Octaves, float]:
         """
-        Bring the coherence of two outputs to the target's: phases and gains, tone again, then phases alone.
+        Bring the coherence of two outputs to the target's: phases, tone again, then phases once more.
 
         Parameters
         ----------
         target : Octaves
             Of the room, with coherence.
         until : float
-            As that of :meth:`correct`; phases and gains are fitted once however late it is.
+            As that of :meth:`correct`; phases are fitted however late it is.
 
         Returns
         -------
@@ -359,35 +357,22 @@ class Calibration:
             What it took.
         """
         began = time.monotonic()
-        self._part(target, gains=True, until=until)
+        self._part(target)
         self.correct(target, _LEAST_ROUNDS, until=until)
-        self._part(target, gains=False)
+        self._part(target)
         return self.measured(target), time.monotonic() - began
 
-    def _part(self, target: Octaves, *, gains: bool, until: float = math.inf) -> None:
-        """Fit the second output's phases to the coherence; with `gains` twice in turn with those of the lines."""
+    def _part(self, target: Octaves) -> None:
+        """Fit the second output's phases to the coherence."""
         assert target.coherence is not None
-        build, fs = replace(self, phases=None).build(), self.core.fs
-        n = build.N
-        seconds = min(self.seconds, _LINES / (n * build.n_in) / fs)
-        alone = replace(build, C=np.eye(n), D=np.zeros((n, build.n_in)), post_eq=None)
-        responses = render(alone, seconds).reshape(-1, n, build.n_in)
-        n_fft = fast_length(len(responses)) + fast_length(len(responses)) % 2
-        lines = np.fft.rfft(responses, n_fft, axis=0)
-        z = np.exp(-2j * math.pi * np.arange(n_fft // 2 + 1) / n_fft)
-        equaliser = np.asarray(sections_at(build.post_eq, z))
-        now = build.C
-        for fits_gains in [True, True, False] if gains else [False]:
-            wet = np.einsum("on,fni->foi", now, lines) * equaliser[:, :, None]
-            ears = EarPhases(target.coherence, fs, wet, self.direct)
-            before = [] if self.phases is None else [self.phases]
-            self.phases = ears.nearest(*before) if fits_gains or not before else ears.fitted(before[0])
-            if fits_gains:
-                filters = equaliser.astype(np.complex128)
-                filters[:, 1] *= np.asarray(sections_at(phase_sections(self.phases, fs)[:, :, None], z))[:, 0]
-                found = ear_gains(lines, filters, now, self.direct, target.coherence, fs)
-                self.core = replace(self.core, C=self.core.C * found / now)
-                now = found
+        fs, centres = self.core.fs, coherence_centres(self.core.fs)
+        alike = replace(self, phases=None, direct=np.zeros_like(self.direct)).response()
+        n_fft = fast_length(len(alike)) + fast_length(len(alike)) % 2
+        # where two groups of lines decay in their own times, the longer one
+        log_times = np.log(target.decays.reshape(len(self.centres), -1).max(axis=1))
+        times = np.exp(np.interp(np.log(centres), np.log(self.centres), log_times))
+        ears = EarPhases(target.coherence, fs, np.fft.rfft(alike, n_fft, axis=0), self.direct, times)
+        self.phases = ears.nearest() if self.phases is None else ears.grown(self.phases)
 
     def balance(self, louder: float) -> None:
         """Raise the slow group of lines by so many dB re the fast one."""
