@@ -13,8 +13,10 @@ from amtlib.fdn.coherence import coherence_centres, coherence_weights
 from amtlib.fdn.response import Complex
 from amtlib.scales import erbrate2f, f2erb, f2erbrate
 
-# Spectra are summed over so many intervals, even in Cam.
-_INTERVALS = 2048
+# Spectra are summed over so many intervals in each Cam.
+_PER_CAM = 40
+# Frequencies of a white spectrum.
+_WHITE = 8192
 # Range of the sections, Cam and share of fs; their narrowest and widest bandwidth, ERB.
 _LOWEST, _TOP, _NARROW, _WIDE = 1.0, 0.48, 0.08, 12.0
 # A resonance of bandwidth b decays by 60 dB in 3 ln(10) / (pi b) seconds: no later than the room does.
@@ -23,7 +25,7 @@ _RINGS = 3.0 * math.log(10.0) / math.pi
 _COHERENCE, _MOVED = 0.05, 100.0
 # Bandwidths of the sections that a fit begins with, ERB; how many of these starts are tried, with so many rounds each;
 # how many of them get further sections, with so many rounds each, until every band is as near as this.
-_WIDTHS, _TRIED, _SHORT, _KEPT, _ROUNDS, _ENOUGH = (0.3, 0.4, 0.6), 8, 25, 2, 30, 0.035
+_WIDTHS, _TRIED, _SHORT, _KEPT, _ROUNDS, _ENOUGH = (0.3, 0.4, 0.6), 5, 25, 2, 30, 0.035
 # Sections that a filter has at most, and that bring no band nearer before the last one that did is taken; places and
 # bandwidths at which a further one is tried, Cam and shares.
 _MOST, _PATIENCE, _PLACES, _SHARES = 48, 5, (-0.4, 0.0, 0.4), (0.5, 1.0)
@@ -118,12 +120,12 @@ class EarPhases:
         self._top = float(f2erbrate(_TOP * fs))
         self._least = np.zeros(len(target)) if times is None else _RINGS / times
         if wet is None:
-            wet = np.ones((4 * _INTERVALS + 1, 2, self.target.size // len(target)), dtype=np.complex128)
+            wet = np.ones((_WHITE + 1, 2, self.target.size // len(target)), dtype=np.complex128)
         found = np.zeros(wet.shape[1:]) if direct is None else direct
         lines = len(wet)
         weights = coherence_weights(fs, lines)
         cams = np.asarray(f2erbrate(np.linspace(0.0, fs / 2.0, lines)), dtype=np.float64)
-        edges = np.unique(np.searchsorted(cams, np.linspace(0.0, cams[-1], _INTERVALS + 1)[:-1]))
+        edges = np.unique(np.searchsorted(cams, np.arange(0.0, cams[-1], 1.0 / _PER_CAM)))
 
         def summed(values: Complex) -> Complex:
             """Weighted sums over the intervals, (intervals, bands n_in)."""
@@ -137,7 +139,7 @@ class EarPhases:
         self._beat = summed(2.0 * found[1] * right.conj())
         self._other = summed(np.square(np.abs(left)) + 0j).sum(axis=0).real
         ends = np.append(edges[1:], lines)
-        self._w = math.pi * (edges + ends - 1) / 2.0 / (lines - 1)
+        self._z = np.exp(-0.5j * math.pi * (edges + ends - 1) / (lines - 1))[:, None]
 
     def starts(self) -> list[Array]:
         """Return sections one Cam apart, from where the coherence is nearest, as numbers of :func:`phase_sections`."""
@@ -217,10 +219,13 @@ class EarPhases:
 
     def _phasor(self, numbers: Array) -> Complex:
         """Response of each section, (intervals, S)."""
+        below = self._below(numbers)
+        return np.asarray(np.square(self._z) * below.conj() / below)
+
+    def _below(self, numbers: Array) -> Complex:
+        """Denominator of each section, (intervals, S)."""
         a1, a2 = phase_sections(numbers, self.fs)[:, 4:].T
-        z = np.exp(-1j * self._w)[:, None]
-        below = 1.0 + z * (a1 + z * a2)
-        return np.asarray(np.square(z) * below.conj() / below)
+        return np.asarray(1.0 + self._z * (a1 + self._z * a2))
 
     def _both(self, turn: Complex) -> tuple[Array, Array, Array]:
         """Coherence, cross power and power of the second output, of the filter's response."""
@@ -231,15 +236,19 @@ class EarPhases:
         return cross / np.sqrt(self._other * power), cross, power
 
     def slope(self, numbers: Array) -> Array:
-        """Return the derivatives of the coherence, (bands n_in, 2 S); those of the phases by differences."""
-        sections = self._phasor(numbers)
-        turn = sections.prod(axis=1)
+        """Return the derivatives of the coherence, (bands n_in, 2 S)."""
+        below = self._below(numbers)
+        turn = (np.square(self._z) * below.conj() / below).prod(axis=1)
         half = numbers.size // 2
-        phases = []
-        for part in (0, 1):
+        here = phase_sections(numbers, self.fs)[:, 4:]
+        by_a1 = self._z / below
+        by_a2 = (self._z * by_a1).imag
+        phases = []  # d phase = -2 Im (d denominator / denominator)
+        for part in (slice(half), slice(half, None)):
             moved = numbers.copy()
-            moved[part * half : (part + 1) * half] += _STEP
-            phases.append(np.angle(self._phasor(moved) * sections.conj()) / _STEP)
+            moved[part] += _STEP
+            a1, a2 = ((phase_sections(moved, self.fs)[:, 4:] - here) / _STEP).T
+            phases.append(-2.0 * (by_a1.imag * a1 + by_a2 * a2))
         slopes = np.concatenate(phases, axis=1)
         # d conj(turn) = -j conj(turn) d phase
         cross = (self._turned * (-1j * turn.conj())[:, None]).real.T @ slopes
