@@ -43,7 +43,8 @@ class GammatoneFilterbank(LinearFilterbank):
     n : int
         Number of sections (the filter order), >= 1.
     betamul : float, or Tensor, shape (F,), or list or array of F numbers, optional
-        Pole bandwidth in ERB, > 0, of all channels or one each, as in an impaired ear. Default: ``((n-1)!)^2 / (pi (2n-2)! 2^(2-2n))``, which makes the
+        Pole bandwidth in ERB, > 0, of all channels or one each, as in an impaired ear.
+        Default: ``((n-1)!)^2 / (pi (2n-2)! 2^(2-2n))``, which makes the
         equivalent rectangular bandwidth exactly 1 ERB for every n: 1.01859 for n = 4. (The specification has
         1.019 for all n.)
     learnable : bool
@@ -373,7 +374,9 @@ def _widths(betamul: Numbers, channels: int) -> float | Tensor:
     values = as_tensor(betamul, "betamul", what="bandwidths in ERB", numbers=True).detach().cpu().double()
     wrong = values[~((values > 0.0) & torch.isfinite(values))]
     if len(wrong):
-        raise ValueError(f"betamul = {float(wrong[0])} is no bandwidth in ERB; give finite numbers > 0, or None")
+        raise ValueError(
+            f"betamul = {float(wrong[0])} is no bandwidth in ERB; give finite numbers > 0, or None"
+        )
     if values.ndim == 0:
         return float(values)
     if values.shape != (channels,):

@@ -221,7 +221,7 @@ def test_filters_are_four_times_as_wide_where_all_gain_is_lost_at_8_khz() -> Non
     assert lost.broadening.tolist() == pytest.approx([4.0, 4.0])
     assert hair_cell_loss(Audiogram([1000.0], [0.0]), [8000.0]).broadening.tolist() == [1.0]
     inner = hair_cell_loss(standard_audiogram("N4"), [1000.0], share=0.0)
-    assert float(inner.broadening) == 1.0 and float(inner.inner) == 55.0
+    assert [float(inner.broadening), float(inner.inner)] == [1.0, 55.0]
 
 
 def test_a_share_that_is_none_is_refused() -> None:
