@@ -10,12 +10,20 @@ import pytest
 import torch
 from scipy.io import wavfile
 
-from amtlib import GammatoneFilterbank, HearingLoss
+from amtlib import DRNLFilterbank, GammatoneFilterbank, HearingLoss
+from amtlib.filterbanks.drnl_parameters import parameters_at
 from amtlib.filterbanks.gammatone import default_betamul
 from amtlib.hearing_loss import Audiogram, hair_cell_loss, standard_audiogram
+from amtlib.perception import Jepsen2008
 from app.another_ear import POINTS, AnotherEar
+from app.labs.cochlea import experiments
+from app.labs.cochlea.experiments import FS
+from app.labs.cochlea.model import CochleaModel
 from app.labs.filterbank.model import FilterbankModel
 from app.labs.filterbank.view import FilterbankLab
+from app.labs.perception.chain import FS as RATE
+from app.labs.perception.chain import MODELS
+from app.labs.perception.model import PerceptionLabModel
 from app.page.link import carried
 from app.page.listen import PEAK_DBFS, SAFE_DBFS
 from app.site import LABS
@@ -133,7 +141,9 @@ def test_channels_are_weaker_by_the_loss_and_wider_by_its_outer_part() -> None:
     loss = hair_cell_loss(standard_audiogram("S1"), fc, 0.6)
     bank = GammatoneFilterbank(fc, 32000, n=3, betamul=1.5 * default_betamul(3) * loss.broadening)
     expected = bank(lab.sound()) * 10 ** (-loss.total / 20)[:, None].float()
-    torch.testing.assert_close(lab.filterbank()(lab.sound()), expected, rtol=0, atol=2e-6 * float(expected.max()))
+    torch.testing.assert_close(
+        lab.filterbank()(lab.sound()), expected, rtol=0, atol=2e-6 * float(expected.max())
+    )
     at = lab.channel
     torch.testing.assert_close(lab.channel_sound(), expected[at], rtol=0, atol=2e-6 * float(expected.max()))
     # A gammatone of order 3 that is one ERB wide falls by 3 dB over 0.87 ERB
@@ -159,6 +169,63 @@ def test_the_script_has_the_numbers_of_the_picture() -> None:
     assert np.abs(found["excitation"].numpy() - lab.result.excitation).max() < 1e-9
     heard = lab.another_ear.hears(lab.sound(), 32000)
     assert torch.equal(found["heard"], heard)
+
+
+def test_in_the_cochlea_the_outer_part_of_the_loss_takes_gain_off_until_none_is_left() -> None:
+    lab = CochleaModel()
+    lab.update({"hl.audiogram": "N2", "t.cf": 2000})
+    loss = hair_cell_loss(standard_audiogram("N2"), [2000.0])
+    values = parameters_at([2000.0]).scaled(a=10 ** (-loss.outer / 20))
+    bank = DRNLFilterbank(torch.tensor([2000.0], dtype=torch.float64), FS, parameters=values)
+    tone = experiments.tones(np.array([2000.0]))
+    assert np.array_equal(lab.input_output.total, experiments.sweep(bank, tone)[0])
+    assert (lab.measures()["outer_loss_db"], lab.measures()["inner_loss_db"]) == (28.0, 7.0)
+    # Soft sounds lose those 28 dB, but for what the linear path lets through
+    assert 25 < (lab.input_output.normal - lab.input_output.total)[0] < 28
+    deaf, none = CochleaModel(), CochleaModel()
+    deaf.update({f"hl.{name}": 120 for name in POINTS} | {"hl.share": 100, "t.cf": 2000})
+    none.update({"e.subject": "HIx", "t.cf": 2000})
+    assert np.abs(deaf.input_output.total - none.input_output.total)[0] < 1.5
+
+
+def test_the_cochlea_says_which_hair_cells_the_loss_is_one_of() -> None:
+    lab = CochleaModel()
+    lab.update({"hl.audiogram": "N3"})
+    assert "Of 40 dB HL at 1000 Hz, 32 dB are due to outer hair cells" in lab.summary()
+    lab.update({"hl.audiogram": "normal"})
+    assert lab.summary() == CochleaModel().summary()
+
+
+@pytest.mark.parametrize("model", ["jepsen2008", "dau1997"])
+def test_perception_has_the_loss_in_front_of_its_hair_cells(model: str) -> None:
+    lab = PerceptionLabModel()
+    lab.update(
+        {"m.model": model, "m.channels": 10, "hl.audiogram": "S1", "s.kind": "tone", "s.duration": 0.1}
+    )
+    fc = torch.from_numpy(lab.fc())
+    loss = hair_cell_loss(standard_audiogram("S1"), fc)
+    made = MODELS[model](RATE, fc=fc)
+    inner = loss.total
+    if isinstance(made, Jepsen2008):
+        made.drnl.a *= 10 ** (-loss.outer / 20)
+        inner = loss.inner
+    with torch.no_grad():
+        moved = made.basilar_membrane(lab.sound())[1]
+        cells = made.hair_cell(moved * (10 ** (-inner / 20))[:, None].float())
+    torch.testing.assert_close(lab.moved(), moved)
+    torch.testing.assert_close(lab.followed(), cells)
+
+
+def test_the_scripts_of_cochlea_and_perception_have_the_ear_too() -> None:
+    cochlea, perception = CochleaModel(), PerceptionLabModel()
+    perception.update({"m.channels": 10, "s.kind": "tone", "s.duration": 0.1})
+    for lab in (cochlea, perception):
+        lab.update({"hl.audiogram": "N3", "hl.share": 70})
+    found: dict[str, Any] = {}
+    exec(cochlea.code(), found)
+    assert np.abs(found["response"].numpy() - cochlea.input_output.total).max() < 1e-6
+    exec(perception.code(), found)
+    torch.testing.assert_close(found["cells"], perception.followed(), rtol=1e-4, atol=1e-9)
 
 
 # ---------------------------------------------------------------- hearing

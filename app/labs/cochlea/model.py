@@ -382,11 +382,11 @@ class CochleaModel(LabModel):
         """Describe in one line what is seen, for the page and for a screen reader."""
         if self.another_ear.is_normal:
             return self._seen()
-        lost = self.lost()
+        whole, outer = (round(float(part)) for part in (self.lost().total, self.lost().outer))
         return (
-            f"{self._seen()} Of {float(lost.total):.0f} dB HL at {self.test.cf:.0f} Hz, {float(lost.outer):.0f} dB are "
-            "due to outer hair cells: they amplify soft sounds that much less, at most as if all were lost (HIx). "
-            f"{float(lost.inner):.0f} dB are due to inner hair cells, which leave the membrane’s motion as it is."
+            f"{self._seen()} Of {whole} dB HL at {self.test.cf:.0f} Hz, {outer} dB are due to outer hair cells: they "
+            "amplify soft sounds that much less, at most as if all were lost (HIx). "
+            f"{whole - outer} dB are due to inner hair cells, which leave the membrane’s motion as it is."
         )
 
     def _seen(self) -> str:
