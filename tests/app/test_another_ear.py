@@ -10,7 +10,7 @@ import pytest
 import torch
 from scipy.io import wavfile
 
-from amtlib import DRNLFilterbank, GammatoneFilterbank, HearingLoss
+from amtlib import DRNLFilterbank, GammatoneFilterbank, HearingLoss, Moore2016
 from amtlib.filterbanks.drnl_parameters import parameters_at
 from amtlib.filterbanks.gammatone import default_betamul
 from amtlib.hearing_loss import Audiogram, hair_cell_loss, standard_audiogram
@@ -19,8 +19,11 @@ from app.another_ear import POINTS, AnotherEar
 from app.labs.cochlea import experiments
 from app.labs.cochlea.experiments import FS
 from app.labs.cochlea.model import CochleaModel
+from app.labs.fdn.view import FdnLab
 from app.labs.filterbank.model import FilterbankModel
 from app.labs.filterbank.view import FilterbankLab
+from app.labs.loudness.model import LoudnessModel
+from app.labs.loudness.settings import AFTER
 from app.labs.perception.chain import FS as RATE
 from app.labs.perception.chain import MODELS
 from app.labs.perception.model import PerceptionLabModel
@@ -106,20 +109,25 @@ def test_undo_and_reset_bring_the_audiogram_back(desk: Desk) -> None:
 @pytest.mark.parametrize("lab", WITH)
 def test_the_audiogram_goes_along_from_lab_to_lab(lab: type[Any]) -> None:
     for query in ("hl.audiogram=S3", "hl.at750=30&hl.share=50"):
-        sent = FilterbankLab(link=query)
-        there = lab(link=carried(sent.model))
-        assert there.model.another_ear.key() == sent.model.another_ear.key()
-        assert there.status.notes == []
+        sent, there = FilterbankModel(), lab.model_class()
+        sent.update(dict(parse_qsl(query)))
+        assert there.update(dict(parse_qsl(carried(sent)))) == []
+        assert there.another_ear.key() == sent.another_ear.key()
     assert carried(FilterbankModel()) == ""
 
 
 @pytest.mark.parametrize("lab", WITH)
 def test_the_audiogram_is_drawn_only_where_there_is_one(lab: type[Any]) -> None:
-    for query, shown in (("", False), ("hl.audiogram=N2", True)):
-        page = lab(link=query)
-        assert page.figures["audiogram"].is_shown(page.reads()) is shown
-    assert page.looked_at("audiogram", 240.0, 200.0) == {"hl.at250": 120}
-    assert page.looked_at("audiogram", 1e-9, -7.0) == {"hl.at250": 0}
+    model = lab.model_class()
+    assert not lab.figures["audiogram"].is_shown(model)
+    model.update({"hl.audiogram": "N2"})
+    assert lab.figures["audiogram"].is_shown(model)
+
+
+def test_a_point_that_is_dragged_stays_within_its_bounds(desk: Desk) -> None:
+    assert desk.lab.looked_at("audiogram", 240.0, 200.0) == {"hl.at250": 120}
+    assert desk.lab.looked_at("audiogram", 1e-9, -7.0) == {"hl.at250": 0}
+    assert desk.lab.looked_at("audiogram", 1700.0, 33.0) == {"hl.at1500": 35}
 
 
 # ---------------------------------------------------------------- numbers
@@ -216,6 +224,31 @@ def test_perception_has_the_loss_in_front_of_its_hair_cells(model: str) -> None:
     torch.testing.assert_close(lab.followed(), cells)
 
 
+@pytest.mark.parametrize("level", [60, 85])
+def test_loudness_is_that_of_a_normal_ear_behind_the_simulation(level: float) -> None:
+    lab, normal = LoudnessModel(), LoudnessModel()
+    for each in (lab, normal):
+        each.update({"s.level": level, "s.duration": 0.2})
+    lab.update({"hl.audiogram": "N3", "p.step": 1})
+    x = torch.nn.functional.pad(lab.sound(), (0, round(AFTER * 32000)))
+    heard = HearingLoss("N3", 32000)(torch.stack([x, x]))
+    found = Moore2016(32000, field="free", pad=True)(heard, return_stages=True)
+    assert lab.course.peak == pytest.approx(float(found.long_term.max()), rel=1e-3)
+    assert lab.course.peak < 0.8 * normal.course.peak
+    assert "in front of the model" in lab.summary()
+    lab.update({"v.view": "growth"})
+    assert lab.course.peak == pytest.approx(normal.course.peak, rel=0.01)
+    assert "is one of a normal ear" in lab.summary()
+
+
+def test_the_script_of_the_loudness_lab_has_the_ear_too() -> None:
+    lab = LoudnessModel()
+    lab.update({"s.duration": 0.1, "hl.audiogram": "S3", "p.step": 1})
+    found: dict[str, Any] = {}
+    exec(lab.code(), found)
+    assert found["sone"] == pytest.approx(lab.course.peak, rel=1e-3)
+
+
 def test_the_scripts_of_cochlea_and_perception_have_the_ear_too() -> None:
     cochlea, perception = CochleaModel(), PerceptionLabModel()
     perception.update({"m.channels": 10, "s.kind": "tone", "s.duration": 0.1})
@@ -253,13 +286,11 @@ def test_the_other_ear_hears_as_much_softer_as_the_loss_makes_it() -> None:
     assert other["title"].endswith(f"with an ear with audiogram N3: {softer:.0f} dB softer")
 
 
-@pytest.mark.parametrize("lab", WITH)
+@pytest.mark.parametrize("lab", [lab for lab in WITH if lab.model_class().stimulus])
 @pytest.mark.parametrize("query", ["s.kind=click&s.level=110", "s.kind=white&s.level=110", "s.kind=silence"])
 def test_no_sound_of_any_lab_is_louder_with_another_ear_than_what_is_safe(lab: type[Any], query: str) -> None:
     page = lab(link=f"{query}&s.duration=0.3&hl.at6000=120")
     for key in page.sounds:
-        if key in page.silent():
-            continue
         answer = page.listening.sound(key, other=True)
         x = samples_of(answer)
         assert level(x + 1e-12) <= SAFE_DBFS + 0.5
@@ -269,6 +300,15 @@ def test_no_sound_of_any_lab_is_louder_with_another_ear_than_what_is_safe(lab: t
 def test_what_the_ear_has_made_of_a_sound_is_not_heard_by_it_again() -> None:
     page = FilterbankLab(link="hl.audiogram=N5")
     assert page.listening.sound("sum", other=True)["data"] == page.listening.sound("sum")["data"]
+
+
+def test_sounds_without_a_unit_are_heard_as_at_65_db() -> None:
+    page = FdnLab(link="hl.audiogram=N4")
+    title, x, fs = page.sound("now")
+    x = x * 20e-6 * 10 ** (65 / 20) / float(x.double().square().mean().sqrt())
+    softer = level(x.numpy()) - level(HearingLoss("N4", fs)(x).numpy())
+    assert page.listening.sound("now", other=True)["title"].endswith(f"N4: {softer:.0f} dB softer")
+    assert page.listening.sound("now")["title"] == title
 
 
 def test_a_page_asks_for_both_ears(desk: Desk) -> None:

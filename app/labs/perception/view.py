@@ -25,10 +25,10 @@ _GRID = f"""
   grid-template-columns: repeat(2, minmax(0, 1fr)); }}
 .figures[data-lead="difference"], .figures[data-lead="spectrum"] {{
   grid-template-areas: "waveform corner" "motion observer" "cells modulation" "adapted meets" "close close"; }}
-/* The audiogram stands beside the close-up; where a lesson is about another figure, below all. */
+/* The audiogram stands beside what it changes first; where a lesson is about another figure, below all. */
 {SHOWN}[data-lead=""] > [data-name="audiogram"] {{ grid-area: audiogram; width: auto; }}
 {SHOWN}[data-lead=""] {{
-  grid-template-areas: "waveform corner" "motion modulation" "cells observer" "adapted meets" "close audiogram"; }}
+  grid-template-areas: "waveform corner" "motion audiogram" "cells modulation" "adapted observer" "close meets"; }}
 /* Where there is room for a third column, such as presented: four rows, so that none is low. */
 @container (min-width: 1300px) {{
   .figures, .figures[data-lead] {{ grid-template-columns: minmax(0, 5fr) repeat(2, minmax(0, 4fr));
@@ -46,8 +46,8 @@ _GRID = f"""
     grid-template-areas: "waveform corner corner" "motion observer modulation" "cells close close"
                          "adapted meets meets"; }}
   {SHOWN}[data-lead=""] {{
-    grid-template-areas: "waveform corner corner" "motion modulation observer" "cells close close"
-                         "adapted meets audiogram"; }}
+    grid-template-areas: "waveform corner corner" "motion audiogram modulation" "cells meets observer"
+                         "adapted close close"; }}
 }}
 @container (max-width: 699px) {{
   .figures, .figures[data-lead] {{ grid-template-columns: minmax(0, 1fr);
