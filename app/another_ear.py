@@ -113,21 +113,26 @@ class AnotherEar(Settings):
 
     # ------------------------------------------------------------------ in a lab's state
 
-    def settle(self, changed: Collection[str]) -> None:
+    def settle(self, changed: Collection[str], given: Collection[str] = ()) -> None:
         """Let points follow the audiogram that was chosen, or let it be one of its own where points were moved.
 
         Parameters
         ----------
         changed : collection of str
-            Names of the settings that were set.
+            Names of the settings that have another value now.
+        given : collection of str
+            Names of those that were asked for: beside a standard audiogram these points stand, and the others follow.
         """
-        moved, chosen = bool({*POINTS} & {*changed}), "audiogram" in changed
-        if moved and (not chosen or self.audiogram == NORMAL):
-            if not chosen or any(getattr(self, name) for name in POINTS):
+        if "audiogram" not in {*changed, *given}:
+            if {*POINTS} & {*changed}:
                 self.audiogram = OWN
-        elif chosen and self.audiogram != OWN:
-            levels = [0.0] * len(POINTS) if self.audiogram == NORMAL else self.measured.levels
-            self.param.update(**dict(zip(POINTS, levels, strict=True)))
+            return
+        if self.audiogram == OWN:
+            return
+        levels = standard_audiogram(self.audiogram).levels if self.audiogram != NORMAL else [0.0] * len(POINTS)
+        wanted = dict(zip(POINTS, levels, strict=True))
+        found = wanted | {name: getattr(self, name) for name in POINTS if name in given}
+        self.param.update(**found, **({} if found == wanted else {"audiogram": OWN}))
 
     def follows(self, name: str) -> bool:
         """Whether a setting follows from the others now, so that links need not hold it."""

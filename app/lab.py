@@ -24,6 +24,11 @@ _LARGE = 64_000
 _MANY = 4e6
 
 
+def _of_ear(keys: Iterable[str]) -> set[str]:
+    """Return the names of those settings that are the other ear's."""
+    return {name for prefix, _, name in (key.partition(".") for key in keys) if prefix == PREFIX}
+
+
 @dataclass(frozen=True)
 class Section:
     """A group of controls under one title."""
@@ -115,8 +120,7 @@ class LabModel(param.Parameterized):
             self._holding += 1
             try:
                 notes = self.reconcile(changed | given)
-                ear = f"{PREFIX}."
-                self.another_ear.settle({key[len(ear) :] for key in changed | given if key.startswith(ear)})
+                self.another_ear.settle(_of_ear(changed), _of_ear(given))
             finally:
                 self._holding -= 1
                 self._dirty.clear()

@@ -13,9 +13,9 @@ from app.another_ear import NORMAL, POINTS, AnotherEar
 #: The figure's name, and the selector of a grid in which it is shown.
 NAME = "audiogram"
 SHOWN = f'.figures:has(> [data-name="{NAME}"][aria-hidden="false"])'
-#: Where it stands: hidden, in no row of its own; shown, in one below all, unless a lab's grid has an area for it.
+#: Where it stands: hidden, outside of the grid; shown, in one below all, unless a lab's grid has an area for it.
 GRID = f"""
-.figures > [data-name="{NAME}"][aria-hidden="true"] {{ grid-area: 1 / 1; }}
+.figures > [data-name="{NAME}"][aria-hidden="true"] {{ position: absolute; pointer-events: none; }}
 .figures > [data-name="{NAME}"][aria-hidden="false"] {{
   grid-area: -1 / 1 / auto / -1; width: min(100%, calc(520px * var(--heights, 1))); }}
 """

@@ -67,13 +67,22 @@ def test_a_point_that_is_moved_makes_an_audiogram_of_ones_own() -> None:
 
 
 @pytest.mark.parametrize("before", ["hl.audiogram=N6", "hl.at500=30", "hl.audiogram=own"])
-@pytest.mark.parametrize("state", [{}, {"hl.audiogram": "N3"}, {"hl.at2000": "40"}])
+@pytest.mark.parametrize(
+    "state", [{}, {"hl.audiogram": "N3"}, {"hl.at2000": "40"}, {"hl.audiogram": "N3", "hl.at2000": "40"}]
+)
 def test_a_state_is_restored_whatever_was_there_before(before: str, state: dict[str, str]) -> None:
     fresh, used = FilterbankModel(), FilterbankModel()
     used.update(dict(parse_qsl(before)))
     fresh.restore(state)
     used.restore(state)
     assert used.values() == fresh.values()
+
+
+def test_a_point_beside_a_standard_audiogram_stands_and_the_others_follow() -> None:
+    lab = FilterbankModel()
+    lab.restore({"hl.audiogram": "N3", "hl.at2000": "40"})
+    assert lab.another_ear.audiogram == "own"
+    assert lab.another_ear.measured.levels == (35.0, 35.0, 35.0, 35.0, 40.0, 45.0, 40.0, 55.0, 60.0, 65.0)
 
 
 def test_a_point_that_is_zero_survives_in_a_link_of_a_lesson_that_has_another_audiogram() -> None:

@@ -1,4 +1,4 @@
-"""The audiogram as a person meets it: its points are dragged, it goes along to another lab, and sounds change the ear."""
+"""The audiogram as a person meets it: its points are dragged, it goes along to another lab, sounds change the ear."""
 
 import re
 
@@ -18,11 +18,11 @@ _AT = """([frequency, level]) => {
 
 def test_a_point_is_dragged_and_the_ear_goes_along_to_another_lab(server: Server, page: Page) -> None:
     opened(page, server, "?s.kind=tone")
-    figure = page.locator('[data-name="audiogram"]')
+    figure = page.locator('[data-name="audiogram"] .bk-Figure')
     expect(figure).to_be_hidden()
     page.locator(".controls summary", has_text="Another ear").click()
     page.locator(".controls").get_by_label("Audiogram", exact=True).select_option("N3")
-    expect(figure.locator(".bk-Figure")).to_be_visible(timeout=WAIT)
+    expect(figure).to_be_visible(timeout=WAIT)
     wait_for_query(page, "hl.audiogram", "N3")
     start, end = page.evaluate(_AT, [1000, 40]), page.evaluate(_AT, [1000, 70])
     page.mouse.move(**start)
