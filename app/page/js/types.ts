@@ -76,7 +76,7 @@ export type Message =
   | {type: "work", do: string}
   | {type: "code", open: boolean}
   | {type: "live", on: boolean}
-  | {type: "sound" | "export", key: string}
+  | {type: "sound" | "hear" | "export", key: string}
   | {type: "upload", id: string, name: string, size: number, start: number, data: string}
   | {type: "hello" | "reset" | "pin" | "unpin" | "swap" | "fit" | "undo" | "redo"}
 
@@ -146,6 +146,8 @@ export interface ControlsState {
   redo: boolean
   /** Whether leaving the page loses what took long to make. */
   unsaved: boolean
+  /** The query that takes the audiogram to another lab. */
+  carried: string
 }
 
 export interface WordsContent {
@@ -375,6 +377,8 @@ export interface BarContent {
   here: string
   /** Address and title of each lab, and of the listening test where there is one. */
   labs: [string, string][]
+  /** Addresses of the labs that can hear with another ear. */
+  ears: string[]
 }
 
 export interface MainContent {
