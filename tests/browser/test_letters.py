@@ -112,7 +112,7 @@ def test_presented_figures_fill_the_screen_with_letters_for_a_room(
         for width, height in ((1920, 1080), (3840, 2160)):
             at(page, width, height)
             assert cut(page) == [], (width, height)
-            assert smallest(page) >= 18 - 0.01
+            assert smallest(page) >= 18 * width / 1920 - 0.01  # as the words around them
             shown = boxes(page).values()
             assert max(top + tall for _, top, _, tall in shown) <= height, "needs scrolling"
             assert max(top + tall for _, top, _, tall in shown) >= 0.93 * height

@@ -13,6 +13,8 @@ import {hideBar} from "./upstream.js"
 // Room under the figures for the tools, px; none when presenting.
 const TOOLS = 60, MARGIN = 12
 const REPAINT_MS = 150
+// The page's small letters, as a share of those of its text: `--small` of lab.css.
+const SMALL = 0.9
 // Figures that would change their height by less than this share keep it: rounded heights never fit quite.
 const STEADY = 0.02
 
@@ -43,7 +45,8 @@ export function setStage(document, grid, store, setTitles, relayout) {
     const corner = grid.getBoundingClientRect().height - shown  // and what else has a height of its own
     const height = scroller.clientHeight - above - corner - (store.presenting ? MARGIN : TOOLS)
     const usual = shown / heights
-    const sizes = sizesFor({width: room.width, height, usual, presented: store.presenting})
+    const presented = store.presenting ? SMALL * parseFloat(getComputedStyle(grid).fontSize) : 0
+    const sizes = sizesFor({width: room.width, height, usual, presented})
     if (!store.permalink) Object.assign(sizes, {heights: 1, letters: 1})  // a cell is as large as its notebook makes it
     if (Math.abs(sizes.heights / heights - 1) < STEADY && sizes.letters === letters && alone === shownAlone) return
     heights = sizes.heights
