@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import {test} from "node:test"
 
-import {sizesFor} from "../../app/page/js/sizes.js"
+import {rowsOf, sizesFor} from "../../app/page/js/sizes.js"
 
 const room = {width: 1050, height: 700, usual: 700, presented: 0}
 
@@ -32,4 +32,10 @@ test("a screen twice as fine shows presented figures twice as large, letters inc
   const twice = sizesFor({width: 3800, height: 1820, usual: 900, presented: 36})
   assert.ok(Math.abs(twice.letters - 2 * once.letters) < 1e-9)
   assert.ok(Math.abs(twice.heights - 2 * once.heights) < 1e-9)
+})
+
+test("areas that take one row of a grid are known by it, taller ones and empty places are not", () => {
+  const found = rowsOf('"waveform . corner" "cochleagram wave ..." "cochleagram impulse impulse"')
+  assert.deepEqual([...found], [["waveform", "0"], ["corner", "0"], ["wave", "1"], ["impulse", "2"]])
+  assert.equal(rowsOf("none").size, 0)
 })

@@ -34,6 +34,19 @@ export function sizesFor({width, height, usual, presented}) {
 }
 
 /**
+ * The areas of a grid that take one row, and which that is.
+ * @param {string} areas the computed `grid-template-areas`
+ * @returns {Map<string, string>} number of the row by area
+ */
+export function rowsOf(areas) {
+  /** @type {Map<string, Set<string>>} */
+  const found = new Map()
+  for (const [row, [, text]] of [...areas.matchAll(/"([^"]*)"/g)].entries())
+    for (const area of text.trim().split(/\s+/)) found.set(area, (found.get(area) ?? new Set()).add(String(row)))
+  return new Map([...found].filter(([area, {size}]) => size === 1 && !/^\.+$/.test(area)).map(([area, [row]]) => [area, row]))
+}
+
+/**
  * @param {number} value
  * @param {number} low
  * @param {number} high
@@ -46,8 +59,8 @@ function within(value, low, high) {
 
 /**
  * @param {Document} document
- * @returns {(sizes: Sizes, heightOf?: (figure: Figure) => number | undefined) => void} gives the figures a size, and
- *   some of them a height of their own, px
+ * @returns {(sizes: Sizes, rowOf: (figure: Figure) => string, heightOf: (figure: Figure) => number | undefined) => void}
+ *   gives the figures a size, those that stand in one row the height of the tallest, and some a height of their own, px
  */
 export function sizable(document) {
   const sized = figuresOf(document).map((figure) => {
@@ -64,9 +77,15 @@ export function sizable(document) {
       if ("glyph" in renderer) parts.push(...lettersOf(/** @type {{glyph: object}} */ (renderer).glyph))
     return {figure, height, parts}
   })
-  return ({heights, letters}, heightOf) => {
+  return ({heights, letters}, rowOf, heightOf) => {
+    /** @type {Map<string, number>} */
+    const tallest = new Map()
+    for (const {figure, height} of sized) {
+      const row = rowOf(figure)
+      if (row && figure.visible) tallest.set(row, Math.max(tallest.get(row) ?? 0, height))
+    }
     for (const {figure, height, parts} of sized) {
-      figure.height = Math.round(heightOf?.(figure) ?? height * heights)
+      figure.height = Math.round(heightOf(figure) ?? heights * Math.max(tallest.get(rowOf(figure)) ?? 0, height))
       for (const part of parts) part.set(letters)
     }
   }

@@ -6,7 +6,7 @@
 
 import {closeDrawer} from "./frame.js"
 import {figuresOf} from "./scene.js"
-import {sizable, sizesFor} from "./sizes.js"
+import {rowsOf, sizable, sizesFor} from "./sizes.js"
 import {notify} from "./store.js"
 import {hideBar} from "./upstream.js"
 
@@ -35,7 +35,7 @@ export function setStage(document, grid, store, setTitles, relayout) {
   let pointed = null
   /** @type {HTMLElement | null} */
   let shownAlone = null
-  let heights = 1, letters = 1, width = 0, wanted = 0
+  let heights = 1, letters = 1, width = 0, wanted = 0, shownRows = ""
 
   const fit = () => {
     wanted = 0
@@ -48,11 +48,18 @@ export function setStage(document, grid, store, setTitles, relayout) {
     const presented = store.presenting ? SMALL * parseFloat(getComputedStyle(grid).fontSize) : 0
     const sizes = sizesFor({width: room.width, height, usual, presented})
     if (!store.permalink) Object.assign(sizes, {heights: 1, letters: 1})  // a cell is as large as its notebook makes it
-    if (Math.abs(sizes.heights / heights - 1) < STEADY && sizes.letters === letters && alone === shownAlone) return
+    const areas = rowsOf(getComputedStyle(grid).gridTemplateAreas)
+    const rows = new Map(targetsOf(grid).map((target) =>
+      [target.dataset.name, areas.get(getComputedStyle(target).gridRowStart) ?? ""]))
+    const standing = figuresOf(document).map(({name, visible}) => visible ? rows.get(String(name)) : "-").join()
+    if (Math.abs(sizes.heights / heights - 1) < STEADY) sizes.heights = heights
+    if (sizes.heights === heights && sizes.letters === letters && alone === shownAlone && standing === shownRows) return
     heights = sizes.heights
     shownAlone = alone
+    shownRows = standing
     grid.style.setProperty("--heights", String(heights))
-    resize(sizes, ({name}) => name === alone?.dataset.name ? window_.innerHeight - 2 * MARGIN : undefined)
+    const rowOf = (/** @type {Figure} */ {name}) => rows.get(String(name)) ?? ""
+    resize(sizes, rowOf, ({name}) => name === alone?.dataset.name ? window_.innerHeight - 2 * MARGIN : undefined)
     setTitles(sizes.letters)
     if (sizes.letters === letters) return
     letters = sizes.letters
@@ -68,6 +75,7 @@ export function setStage(document, grid, store, setTitles, relayout) {
     width = contentRect.width
   }).observe(/** @type {HTMLElement} */ (grid.parentElement))
   window_.addEventListener("resize", fitSoon)
+  for (const figure of figuresOf(document)) figure.properties.visible.change.connect(fitSoon)
   store.watchers.add((moved) => { if (!moved?.size) fitSoon() })
   fit()
   if (!store.permalink) return
