@@ -486,6 +486,8 @@ export interface Places {
   head: HTMLElement
   /** The lesson's. */
   card: HTMLElement
+  /** Of the controls that are at hand on a phone, and presented. */
+  quick: HTMLElement
   figures: HTMLElement
   tools: HTMLElement
 }
