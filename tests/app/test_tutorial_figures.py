@@ -43,7 +43,9 @@ def test_an_outline_of_a_dense_wave_is_a_band_without_a_pattern(cycles: int) -> 
 def test_an_outline_of_a_slow_wave_follows_it() -> None:
     x = np.sin(2 * np.pi * 5 * np.arange(48_000) / 48_000)
     times, values = plot.envelope_outline(x, 0.0, 1.0)
-    assert np.abs(values - np.sin(2 * np.pi * 5 * times)).max() < 2 * np.pi * 5 / 500  # the slope over a column
+    assert (
+        np.abs(values - np.sin(2 * np.pi * 5 * times)).max() < 2 * np.pi * 5 / 500
+    )  # the slope over a column
 
 
 def test_an_outline_of_ten_seconds_is_small() -> None:

@@ -201,7 +201,10 @@ WAVEFORM = Figure(
         "pressure",
         "Pressure",
         "mPa",
-        lambda lab: (-_loudest(lab), (1.7 if lab.compares else 1.0) * _loudest(lab)),  # the legend stands above
+        lambda lab: (
+            -_loudest(lab),
+            (1.7 if lab.compares else 1.0) * _loudest(lab),
+        ),  # the legend stands above
         brief=True,
     ),
     [
