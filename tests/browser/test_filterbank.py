@@ -447,7 +447,8 @@ def test_on_a_phone_nothing_sticks_out_and_three_sliders_at_hand_move_the_pictur
     assert box is None or box["x"] + box["width"] <= 0 or box["x"] >= 390
     # They stand right above the first figure.
     last, first = quick.last.bounding_box(), phone.locator(".bk-Figure").first.bounding_box()
-    assert last and first
+    assert last
+    assert first
     assert 0 < first["y"] - last["y"] < 300
     quick.first.focus()
     quick.first.press("ArrowRight")
