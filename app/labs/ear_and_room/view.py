@@ -21,19 +21,6 @@ _GRID = """
     grid-template-areas: "corner corner corner" "four four five" "two one loss" "response matrix ."
                          "seven eight nine"; }
 }
-/* Where there is room for a fourth column, such as presented: three rows, so that none is low. */
-@container (min-width: 1300px) {
-  .figures { grid-template-columns: repeat(4, minmax(0, 1fr)); }
-  .figures, .figures[data-lead="coch-target"] {
-    grid-template-areas: "corner corner corner corner" "three three two one" "six four five loss"
-                         "response response matrix matrix" "seven eight nine ."; }
-  .figures[data-lead="coch-difference"] {
-    grid-template-areas: "corner corner corner corner" "six six two three" "one four five loss"
-                         "response response matrix matrix" "seven eight nine ."; }
-  .figures[data-lead="heard"] {
-    grid-template-areas: "corner corner corner corner" "four four five loss" "two one response matrix"
-                         "seven eight nine ."; }
-}
 @container (max-width: 699px) {
   .figures { grid-template-columns: minmax(0, 1fr);
              grid-template-areas: "corner" "three" "six" "two" "one" "four" "loss" "five" "response" "matrix"
