@@ -16,8 +16,14 @@ from IPython.core.getipython import get_ipython
 from IPython.display import Audio
 from traitlets import ObjectName, Unicode
 
+from amtlib.teaching import BlindComparison
+
 #: Kinds of output, beside those of Jupyter.
-FIGURE, SOUND, LAB = (f"application/vnd.amtlab.{kind}+json" for kind in ("figure", "sound", "lab"))
+FIGURE, SOUND, COMPARISON, LAB = (
+    f"application/vnd.amtlab.{kind}+json" for kind in ("figure", "sound", "comparison", "lab")
+)
+#: Address of a sound of a comparison in its markup, until the page knows where the file lies.
+PLACE = "sound-{}"
 #: Where the class of all labs stands.
 _LAB_VIEW = ("app.page.view", "LabView")
 
@@ -55,6 +61,13 @@ def sound(shown: Audio) -> dict[str, Any]:
     return {SOUND: {"wav": base64.b64encode(shown.data).decode("ascii")}, "text/plain": "sound"}
 
 
+def comparison(shown: BlindComparison) -> dict[str, Any]:
+    """Return a blind comparison's WAV files, and its markup with a place for the address of each."""
+    wavs = [base64.b64encode(each).decode("ascii") for each in shown.wav()]
+    markup = shown.markup([PLACE.format(i) for i in range(len(wavs))])
+    return {COMPARISON: {"wavs": wavs, "markup": markup}, "text/plain": repr(shown)}
+
+
 def live(shown: Any) -> dict[str, Any]:
     """Return what a page without a server can show of something live: its first figure as it stands, or its name."""
     found = item_of_live(shown)
@@ -73,6 +86,7 @@ def install() -> None:
     formatter = shell.display_formatter.mimebundle_formatter
     formatter.for_type(hv.core.Dimensioned, figure)
     formatter.for_type(Audio, sound)
+    formatter.for_type(BlindComparison, comparison)
     formatter.for_type(pn.viewable.Viewable, live)
     formatter.for_type_by_name(*_LAB_VIEW, lab)
 

@@ -17,7 +17,7 @@ import nbformat
 import soundfile
 from nbclient import NotebookClient
 
-from docs.displays import FIGURE, LAB, SOUND
+from docs.displays import COMPARISON, FIGURE, LAB, PLACE, SOUND
 
 ROOT = Path(__file__).resolve().parents[1]
 RUNS = ROOT / "docs" / "_build" / "runs"
@@ -124,13 +124,22 @@ class Page:
             f'data-source="{source}" style="min-height: {height}px"></div>'
         )
 
-    def sound(self, wav: bytes) -> None:
-        """Add a player; the sound is compressed without loss."""
+    def _sound(self, wav: bytes) -> str:
+        """Keep a sound, compressed without loss, and return its address."""
         samples, rate = soundfile.read(io.BytesIO(wav), dtype="int16")
         packed = io.BytesIO()
         soundfile.write(packed, samples, rate, format="FLAC", subtype="PCM_16")
-        source = self._file("sounds", ".flac", packed.getvalue())
-        self.raw(f'<audio controls preload="none" src="{source}"></audio>')
+        return self._file("sounds", ".flac", packed.getvalue())
+
+    def sound(self, wav: bytes) -> None:
+        """Add a player."""
+        self.raw(f'<audio controls preload="none" src="{self._sound(wav)}"></audio>')
+
+    def comparison(self, wavs: list[bytes], markup: str) -> None:
+        """Add a blind comparison; its script becomes a file of the site, as all are (`build.py`)."""
+        for i, wav in enumerate(wavs):
+            markup = markup.replace(PLACE.format(i), self._sound(wav))
+        self.raw(markup)
 
     def markdown(self) -> str:
         """Return the page."""
@@ -177,6 +186,9 @@ def page(path: Path, files: Path, seen: str) -> str:
                 made.figure(data[FIGURE]["item"])
             elif SOUND in data:
                 made.sound(base64.b64decode(data[SOUND]["wav"]))
+            elif COMPARISON in data:
+                wavs = [base64.b64decode(each) for each in data[COMPARISON]["wavs"]]
+                made.comparison(wavs, data[COMPARISON]["markup"])
             elif LAB in data:
                 title, slug = html.escape(data[LAB]["title"]), data[LAB]["slug"]
                 made.raw(

@@ -39,7 +39,16 @@ from amtlib.plot.layers import (
 from amtlib.plot.results import cochleagram, decay, excitation, of, response, spectrogram
 from amtlib.plot.strokes import Strokes
 from amtlib.plot.theme import Style
-from amtlib.plot.tutorials import cochleagrams, curves, filters, level_map, matrices, waveform
+from amtlib.plot.tutorials import (
+    cochleagrams,
+    curves,
+    filters,
+    histograms,
+    level_map,
+    matrices,
+    points,
+    waveform,
+)
 
 __all__ = [
     "COLUMNS",
@@ -72,12 +81,14 @@ __all__ = [
     "filters",
     "frequency_label",
     "frequency_ticks",
+    "histograms",
     "level_map",
     "matrices",
     "next_step",
     "of",
     "peak_columns",
     "place_number",
+    "points",
     "response",
     "spectrogram",
     "waveform",

@@ -4,20 +4,22 @@ Building the site takes minutes and packages of its own (`make docs`, which hold
 """
 
 import ast
+import base64
 import re
 import shutil
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tornado.testing
 from tornado.web import Application
 
-from amtlib.teaching import check
+from amtlib.teaching import BlindComparison, check
 from app.landing import DOCUMENTATION
 from app.server import documentation
-from docs import gallery, rooms
+from docs import displays, gallery, rooms
 from docs.gallery import ROOT, cooked, kitchen, thumbnail
 from docs.tutorials import VERDICT, Page
 
@@ -142,6 +144,15 @@ def test_what_is_said_to_an_exercise_is_no_printed_output(tmp_path: Path) -> Non
     page.verdict(words)
     assert '<p class="verdict">Nothing to check yet. ' in page.markdown()
     assert not VERDICT.match("Right answers: 3")
+
+
+def test_a_blind_comparison_plays_files_of_the_site(tmp_path: Path) -> None:
+    page, tone = Page("made", tmp_path), np.sin(np.arange(800) / 3)
+    kept = displays.comparison(BlindComparison({"one": tone, "other": -tone}, 8000))[displays.COMPARISON]
+    page.comparison([base64.b64decode(each) for each in kept["wavs"]], kept["markup"])
+    for number in (1, 2):
+        assert f"../_static/sounds/made-0{number}.flac&quot;" in page.markdown()
+        assert (tmp_path / "sounds" / f"made-0{number}.flac").read_bytes()[:4] == b"fLaC"
 
 
 # --- the site under /docs ---------------------------------------------------------------------------------
