@@ -39,6 +39,11 @@ def test_frequencies_lie_as_far_apart_as_their_erb_numbers() -> None:
     assert (x[1] - x[0]) / (x[2] - x[0]) == pytest.approx((erb[1] - erb[0]) / (erb[2] - erb[0]), abs=0.002)
 
 
+def test_the_ends_of_a_direction_are_short_numbers_without_exponents() -> None:
+    svg = Chart("f", FREQUENCY, LEVEL, {"a": ([47.52, 15080.0], [0.00031234, 1.0])}).svg()
+    assert {"47.5", "15100", "0.000312"} <= {each.text for each in tree.fromstring(svg).iter()}
+
+
 def test_losses_grow_downwards_where_the_axis_does() -> None:
     down = Direction("Hearing level", "dB HL", flipped=True)
     _, y = points(Chart("Ear", FREQUENCY, down, {"a": ([500.0, 4000.0], [10.0, 60.0])}).svg()).T
