@@ -37,19 +37,19 @@ _COLUMNS, _CELLS = 240, (120, 60)
 
 def one(values: Any, dims: int = 1) -> Array:
     """
-    Return numbers as an array of so many dimensions: of a batch, the first.
+    Return numbers as an array of so many dimensions: of a batch, the first; empty where they are not known.
 
     Examples
     --------
     >>> one(torch.ones(5, 2, 3)).shape, one([1.0, 2.0]).shape
     ((3,), (2,))
     """
-    if isinstance(values, Tensor):
-        values = np.zeros((0,) * dims) if values.is_meta else values.detach().cpu().double().numpy()
-    found: Array = np.asarray(values, dtype=np.float64)
-    while found.ndim > dims:
-        found = found[0] if len(found) else found.reshape(found.shape[1:] if found.size else (0,) * dims)
-    return found
+    found = values if isinstance(values, Tensor) else np.asarray(values)
+    while found.ndim > dims and len(found):
+        found = found[0]
+    if found.ndim != dims or (isinstance(found, Tensor) and found.is_meta):
+        return np.zeros((0,) * dims)
+    return np.asarray(found.detach().cpu() if isinstance(found, Tensor) else found, dtype=np.float64)
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,12 @@ from bokeh.palettes import PuOr11, viridis
 from PIL import Image
 
 from amtlib.charts import COLOURS, FREQUENCY, TIME, Chart, Direction, one, palette, png
+from amtlib.loudness.results import StationaryLoudness
+from amtlib.loudness.temporal import LoudnessOverTime
+from amtlib.perception.stages import PerceptionStages
 from amtlib.plot import theme
 from amtlib.scales import fc2erb
+from amtlib.train import TrainLog
 
 LEVEL = Direction("Level", "dB")
 
@@ -101,4 +105,18 @@ def test_a_picture_file_is_read_by_others() -> None:
 def test_of_a_batch_the_first_is_shown() -> None:
     assert one(torch.arange(12.0).reshape(2, 2, 3)).tolist() == [0.0, 1.0, 2.0]
     assert one(torch.empty(4, 2, device="meta"), 2).shape == (0, 0)
-    assert one(torch.zeros(0, 3)).shape == (3,) or one(torch.zeros(0, 3)).size == 0
+    assert one(torch.zeros(0, 3)).shape == (0,)
+
+
+def test_results_without_values_have_a_table_and_no_picture() -> None:
+    ears, frames, maps, single = (
+        torch.empty(shape, device="meta") for shape in ((2, 150), (900,), (3, 4, 900), ())
+    )
+    for found in (
+        StationaryLoudness(ears[0], ears[0], ears, ears, ears, ears, single, single, single),
+        LoudnessOverTime(frames, frames, frames),
+        PerceptionStages(None, maps[:, 0], maps[:, 0], maps[:, 0], maps),
+        TrainLog(),
+    ):
+        assert not found.chart()
+        assert "<svg" not in found._repr_html_()
