@@ -202,7 +202,7 @@ class EarPhases:
             return np.concatenate([self.slope(at) / _COHERENCE, np.eye(at.size) / _MOVED])
 
         found = least_squares(off, begin, slope, bounds=(low, high), x_scale=scale, max_nfev=rounds)
-        return np.clip(found.x, *self._range(found.x))
+        return np.asarray(np.clip(found.x, *self._range(found.x)))
 
     def _misses(self, numbers: Array) -> float:
         """Sum of the squares of all bands' distances from the target."""
