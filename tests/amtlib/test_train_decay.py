@@ -180,8 +180,6 @@ def test_an_equaliser_with_phases_of_its_own_does_not_train_without_them() -> No
     trainable_from_build(plain, trainable=Trainable(post_eq=True), nfft=2**11, device="cpu")
     apart = [[0.25], [-0.8], [1.0], [1.0], [-0.8], [0.25]]
     build = replace(plain, post_eq=np.concatenate([peaks, [apart]]))
-    with pytest.raises(
-        ValueError, match=f"post_eq cannot train: section {len(peaks)} has zeros outside"
-    ):
+    with pytest.raises(ValueError, match=f"post_eq cannot train: section {len(peaks)} has zeros outside"):
         trainable_from_build(build, trainable=Trainable(post_eq=True), nfft=2**11, device="cpu")
     trainable_from_build(build, nfft=2**11, device="cpu")  # frozen, it is kept as it is
