@@ -22,6 +22,10 @@ from docs.displays import COMPARISON, FIGURE, LAB, PLACE, SOUND
 ROOT = Path(__file__).resolve().parents[1]
 RUNS = ROOT / "docs" / "_build" / "runs"
 _SETUP = "from docs.displays import install\n\ninstall()"
+#: What `amtlib.teaching.check` returns begins so
+VERDICT = re.compile(r"(Right|Not yet|Nothing to check yet)\. ")
+#: A paragraph that is a caption
+_CAPTION = re.compile(r"^(\*Figure: .+\*)$", re.MULTILINE)
 #: Longest time that a cell may take, s.
 _LONGEST = 900
 
@@ -88,8 +92,12 @@ class Page:
         return f"{self.up}/{folder}/{path.name}"
 
     def text(self, words: str) -> None:
-        """Add Markdown."""
-        self.parts.append(words)
+        """Add Markdown; a paragraph in italics that begins with "Figure:" becomes the caption of what is above it."""
+        self.parts.append(_CAPTION.sub(r"{.caption}\n\1", words))
+
+    def verdict(self, words: str) -> None:
+        """Add what is said to the answer of an exercise."""
+        self.raw(f'<p class="verdict">{html.escape(words)}</p>')
 
     def raw(self, markup: str) -> None:
         """Add HTML."""
@@ -188,7 +196,8 @@ def page(path: Path, files: Path, seen: str) -> str:
                     f'served: <a class="served" href="../../{slug}">open it</a>.</p>'
                 )
             elif "text/plain" in data:
-                made.printed(data["text/plain"])
+                say = made.verdict if VERDICT.match(data["text/plain"]) else made.printed
+                say(data["text/plain"])
     first, _, rest = made.parts[0].partition("\n")
     note = (
         f"*This page is the notebook [`notebooks/{path.name}`](../_static/notebooks/{path.name}), run from top to "

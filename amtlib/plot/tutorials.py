@@ -1,4 +1,4 @@
-"""The figures of the tutorials: a few named lines; a few matrices, or cochleagrams, side by side.
+"""The figures of the tutorials: a few named lines, histograms or groups of points; a few matrices, or cochleagrams, side by side.
 Not for a page: its data sources have no names to patch.
 """
 
@@ -13,7 +13,6 @@ from amtlib.plot.decimation import cells, envelope_outline, peak_columns
 from amtlib.plot.figure import Figure, dress
 from amtlib.plot.layers import Curve, Image, Lines, edges
 from amtlib.plot.theme import BLUE, GREEN, GREY, MAGNITUDE, ORANGE, SIGNED_REVERSED, Style
-from amtlib.train.losses import CochleagramPicture
 
 
 def _dressed(plot: Any, _element: Any) -> None:
@@ -114,6 +113,54 @@ def _framed(layers: list[Any], xlabel: str, ylabel: str, title: str, legend: str
             **more,
         )
     )
+
+
+def histograms(
+    named: Mapping[str, Any],
+    *,
+    step: float,
+    between: tuple[float, float],
+    xlabel: str,
+    ylabel: str,
+    title: str,
+    legend: str = "top_left",
+) -> hv.Element:
+    """Draw the histograms of up to four sets of values over one another; what is off the scale stands at its ends.
+
+    Parameters
+    ----------
+    named : mapping
+        Name in the legend -> values, an array or tensor.
+    step : float
+        Width of a bar, in the unit of the values, greater than 0.
+    between : tuple of float
+        Ends of the scale, a whole number of steps apart.
+    xlabel, ylabel, title : str
+        y is the share of the values in %.
+    legend : str
+        The corner it stands in; a single histogram has none.
+
+    Raises
+    ------
+    ValueError
+        If there is no histogram, or more than four.
+
+    Examples
+    --------
+    >>> words = {"xlabel": "Level (dB)", "ylabel": "Share (%)", "title": "Two sets"}
+    >>> histograms({"even": [1, 1, 2], "uneven": [-8, 1, 9]}, step=2.0, between=(-6, 6), **words)
+    :Overlay
+       .Area.Even   :Area   [x]   (Share (%))
+       .Area.Uneven :Area   [x]   (Share (%))
+    """
+    low, high = between
+    bins = np.linspace(low, high, round((high - low) / step) + 1)
+    lines = {}
+    for name, values in named.items():
+        inside = np.clip(np.asarray(values, dtype=float).ravel(), low + step / 2, high - step / 2)
+        share = 100 * np.histogram(inside, bins)[0] / len(inside)
+        lines[name] = np.repeat(bins, 2), np.concatenate([[0.0], np.repeat(share, 2), [0.0]])
+    return curves(lines, filled=True, xlabel=xlabel, ylabel=ylabel, title=title, legend=legend)
 
 
 def points(
@@ -227,7 +274,7 @@ def matrices(
 
 
 def cochleagrams(
-    named: Mapping[str, CochleagramPicture], *, limit: float = 60.0, width: int = 165, height: int = 190
+    named: Mapping[str, Any], *, limit: float = 60.0, width: int = 165, height: int = 190
 ) -> hv.Element:
     """Draw up to four cochleagrams side by side: how far above threshold each channel is over time.
 

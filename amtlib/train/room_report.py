@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from amtlib.charts import Chart
 from amtlib.fdn.acoustics import RoomMeasures
 from amtlib.fdn.build import Array, FDNBuild
 from amtlib.fdn.certificate import Stability
 from amtlib.fdn.coherence import coherence_centres
+from amtlib.fdn.decay import times_by_octave
 from amtlib.results import Result
 from amtlib.train.calibration import COHERENCE_OFF, CURVE_DB, CURVE_OFF, LEVEL_OFF, TIMES_OFF, TWO_SLOPES_DB
 
@@ -61,6 +63,11 @@ class RoomFit(Result):
     slopes: Array
     coherence: Array | None = None
     coherence_reached: Array | None = None
+
+    def chart(self) -> Chart:
+        """Return the reverberation times of the room and of the network by octave."""
+        times = {"room": self.target.t30, "network": self.reached.t30}
+        return times_by_octave("Reverberation time (T30)", self.target.centres, times)
 
     def _summary(self) -> dict[str, Any]:
         """Return the distances, and how it went."""

@@ -16,12 +16,12 @@ import pytest
 import tornado.testing
 from tornado.web import Application
 
-from amtlib.teaching import BlindComparison
+from amtlib.teaching import BlindComparison, check
 from app.landing import DOCUMENTATION
 from app.server import documentation
 from docs import displays, gallery, rooms
 from docs.gallery import ROOT, cooked, kitchen, thumbnail
-from docs.tutorials import Page
+from docs.tutorials import VERDICT, Page
 
 PAGES = ROOT / "docs" / "pages"
 PROJECT = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "ARCHITECTURE.md")]
@@ -43,12 +43,12 @@ def test_a_recipe_runs_says_something_and_has_a_picture(path: Path) -> None:
     assert len(recipe.code.splitlines()) <= LONGEST_RECIPE
     picture = thumbnail(recipe.figure)
     assert picture.startswith("<svg")
-    assert re.search(r"<(polyline|image)", picture)
+    assert re.search(r"<(polyline|image|circle)", picture)
     assert "nan" not in picture
 
 
-def test_there_are_ten_recipes_and_more() -> None:
-    assert len(gallery.RECIPES) >= 10
+def test_there_are_twenty_recipes() -> None:
+    assert len(gallery.RECIPES) >= 20
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
@@ -117,6 +117,33 @@ def test_a_page_keeps_its_sounds_as_they_were_and_its_figures_apart(tmp_path: Pa
     page.figure('{"doc":{"roots":[{"attributes":{"height":240,"text":"</script>"}}]}}')
     assert 'data-source="../_static/figures/made-01.js" style="min-height: 240px"' in page.markdown()
     assert "</script>" not in (tmp_path / "figures" / "made-01.js").read_text()
+
+
+def test_an_example_is_shown_with_the_picture_of_its_last_result() -> None:
+    page = rooms.page(next(room for room in rooms.ROOMS if room.name == "loudness"))
+    entry = page.partition("autofunction:: amtlib.loudness.equal_loudness_contour")[2].partition(
+        "autofunction"
+    )[0]
+    assert 'aria-label="Equal-loudness contour"' in entry
+    assert "<svg" not in page.partition("autofunction:: amtlib.loudness.sone2phon")[2].partition(".. auto")[0]
+
+
+def test_a_caption_is_one_and_other_words_in_italics_are_not(tmp_path: Path) -> None:
+    page = Page("made", tmp_path)
+    page.text(
+        "Before.\n\n*Figure: the *second* line rises (Moore *et al.* 2016).*\n\n*So it is.*\n\n*Figure: two.*"
+    )
+    assert page.markdown().count("{.caption}\n*Figure: ") == 2
+    assert page.markdown().count("{.caption}") == 2
+
+
+def test_what_is_said_to_an_exercise_is_no_printed_output(tmp_path: Path) -> None:
+    words = repr(check("1.1", ...))
+    assert VERDICT.match(words)
+    page = Page("made", tmp_path)
+    page.verdict(words)
+    assert '<p class="verdict">Nothing to check yet. ' in page.markdown()
+    assert not VERDICT.match("Right answers: 3")
 
 
 def test_a_blind_comparison_plays_files_of_the_site(tmp_path: Path) -> None:
