@@ -1,4 +1,4 @@
-"""The figures of the tutorials: a few named lines, histograms or groups of points; a few matrices, or cochleagrams, side by side.
+"""The figures of the tutorials: named lines, histograms, groups of points; matrices or cochleagrams side by side.
 Not for a page: its data sources have no names to patch.
 """
 

@@ -95,6 +95,9 @@ RESULTS: dict[str, Callable[[], Any]] = {
     "ExcitationPicture": lambda: excitation_pattern(X[0], 32000),
     "FDNBuild": network,
     "Glasberg2002Stages": lambda: Glasberg2002()(X, return_stages=True),
+    "HairCellLoss": lambda: hearing_loss.hair_cell_loss(
+        hearing_loss.standard_audiogram("N3"), torch.linspace(100.0, 8000.0, 50)
+    ),
     "LoopGain": lambda: fdn.LoopGain(1 / 3, 1e4 / 3, 0.0),
     "LoudnessOverTime": lambda: LoudnessIntegration()(torch.rand(3, 900, 150), return_stages=True),
     "MaskedThreshold": lambda: masked_threshold(Moore2016(), [500.0], [60.0], [250.0, 1000.0]),

@@ -32,6 +32,22 @@ def test_an_outline_keeps_the_extremes_and_the_budget(length: int, columns: int)
     assert (np.diff(times) >= 0).all()
 
 
+@pytest.mark.parametrize("cycles", [110, 170, 250, 333, 490, 700, 1700])
+def test_an_outline_of_a_dense_wave_is_a_band_without_a_pattern(cycles: int) -> None:
+    x = np.sin(2 * np.pi * cycles * np.arange(48_000) / 48_000 + 0.3)
+    low, high = plot.envelope_outline(x, 0.0, 1.0)[1].reshape(-1, 2)[3:-3].T
+    assert low.max() < -0.95
+    assert high.min() > 0.95
+
+
+def test_an_outline_of_a_slow_wave_follows_it() -> None:
+    x = np.sin(2 * np.pi * 5 * np.arange(48_000) / 48_000)
+    times, values = plot.envelope_outline(x, 0.0, 1.0)
+    assert (
+        np.abs(values - np.sin(2 * np.pi * 5 * times)).max() < 2 * np.pi * 5 / 500
+    )  # the slope over a column
+
+
 def test_an_outline_of_ten_seconds_is_small() -> None:
     outline = plot.envelope_outline(np.zeros(480_000, dtype=np.float32), 0, 10)
     assert sum(len(column) for column in outline) <= 2000
