@@ -16,7 +16,10 @@ from amtlib.plot.theme import BLUE, GREEN, GREY, MAGNITUDE, ORANGE, SIGNED_REVER
 
 
 def _dressed(plot: Any, _element: Any) -> None:
-    dress(plot.handles["plot"])
+    figure = plot.handles["plot"]
+    dress(figure)
+    if figure.frame_width:
+        figure.sizing_mode = None  # "fixed" asks for a width with axes and title, which nobody gave
 
 
 def curves(
