@@ -59,14 +59,17 @@ class Finding:
             return "no threshold"
         low, high = self.limits
         if low is not None and high is not None:
-            limits = f", 95 % between {number(low)} and {number(high)}"
+            limits = f"95 % between {number(low)} and {number(high)}"
         elif low is not None or high is not None:
-            limits = (
-                f", 95 % above {number(low)}" if low is not None else f", 95 % below {number(high or 0.0)}"
-            )
+            limits = f"95 % above {number(low)}" if low is not None else f"95 % below {number(high or 0.0)}"
         else:
             limits = ""
-        return f"{number(threshold)} {variable.unit}{limits}"
+        said = f"{number(threshold)} {variable.unit}"
+        if (low is not None and threshold < low) or (
+            high is not None and threshold > high
+        ):  # guesses, mostly
+            return f"{said} as the run ended, but by all answers together {limits}"
+        return f"{said}, {limits}" if limits else said
 
 
 def number(value: float) -> str:
@@ -121,8 +124,9 @@ def _warnings(run: Run) -> list[str]:
     said = []
     variable = run.experiment.variable
     if run.clamped:
+        trials = "One trial" if run.clamped == 1 else f"{run.clamped} trials"
         said.append(
-            f"{run.clamped} trials stood at an end of the range ({number(variable.low)} to {number(variable.high)} "
+            f"{trials} stood at an end of the range ({number(variable.low)} to {number(variable.high)} "
             f"{variable.unit}): the threshold may lie beyond it."
         )
     if run.attention is not None and run.attention < 0.8:

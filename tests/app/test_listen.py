@@ -3,8 +3,10 @@
 import json
 import math
 import random
+import re
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -430,6 +432,15 @@ def test_a_finished_run_is_fitted_once_however_often_its_page_asks(
     first, *others = (desk.answer({"type": "result", "run": run}) for _ in range(3))
     assert all(each == first for each in others)
     assert len(fits) == 2  # the person's and the model's
+
+
+def test_a_threshold_that_all_answers_together_speak_against_is_not_said_with_their_interval() -> None:
+    run = condition(SHORT).run(5).proceed(SimulatedObserver(HEARING, seed=5))
+    assert run.threshold is not None
+    fit = replace(run.fit(), low=2.0 * run.threshold, high=math.inf)
+    assert "as the run ended, but by all answers together 95 % above" in Finding(run, fit).says()
+    fit = replace(fit, low=0.5 * run.threshold)
+    assert re.fullmatch(r"[\d.]+ dB, 95 % above [\d.]+", Finding(run, fit).says())
 
 
 def test_a_run_of_guesses_is_reported_without_a_threshold(desk: Desk) -> None:

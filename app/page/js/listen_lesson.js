@@ -102,22 +102,25 @@ async function endScreen(page) {
     make("h1", {}, lesson.title),
     make("p", {class: "lead"}, lesson.question),
     status, body,
-    page.room && runs.length ? sendTo(page, runs, {lesson: lesson.slug, said}) : null,
+    page.room && runs.length ? sendTo(page, runs, {lesson: lesson.slug, said}, () => void look()) : null,
     make("p", {class: "row"},
       ...runs.map((run, k) => button({onclick: () => void detail(page, run)}, `Part ${k + 1} trial by trial`)),
       runs.length ? button({onclick: () => {
         page.remember({run: "", runs: "", said: ""})
         void lessonScreen(page)
       }}, "Take it again") : button({onclick: () => predictScreen(page)}, "Take the lesson")))
-  for (;;) {
-    /** @type {LessonReport} */
-    const found = await ask({type: "lesson", lesson: lesson.slug, runs, said, room: page.room})
-    if (!body.isConnected) return
-    draw(body, found)
-    status.textContent = found.waiting ? "The model is taking the tests …" : ""
-    if (!found.waiting) return
-    await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
+  const look = async () => {
+    for (;;) {
+      /** @type {LessonReport} */
+      const found = await ask({type: "lesson", lesson: lesson.slug, runs, said, room: page.room})
+      if (!body.isConnected) return
+      draw(body, found)
+      status.textContent = found.waiting ? "The model is taking the tests …" : ""
+      if (!found.waiting) return
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
+    }
   }
+  await look()
 }
 
 /** @param {ListenPage} page @param {string} run */
