@@ -125,7 +125,7 @@ class UpDown(Procedure):
         0.0,
         0.95,
         "",
-        "Steps of two sizes: probability of a right answer to converge at; 0 for equal steps",
+        "Probability to converge at, by steps of two sizes; 0: equal steps",
     )
     steps: tuple[float, ...] = ()
     every: int = count(2, 1, 4, "Reversals after which steps get smaller")
