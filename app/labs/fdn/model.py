@@ -97,6 +97,7 @@ class FdnModel(FdnFitting):
         **{f"echoes_{which}": Measure(f"Echo density at 0.1 s{at}", "", 2) for which, at in _WHEN.items()},
     }
     key_controls = ("n.lines", "t.goal", "t.rate")
+    has_another_ear = True
 
     def __init__(self) -> None:
         self.run: TrainingRun | None = None
@@ -426,9 +427,9 @@ class FdnModel(FdnFitting):
         network = self.network
         for name, value in moved.items():
             if name == "delay":
-                delays = [int(each) for each in self.plain.delays]
-                delays[line - 1] = int(value)
                 try:
+                    delays = [int(each) for each in self.plain.delays]
+                    delays[line - 1] = int(value)
                     network.param.update(delays="own", own=checked_delays(",".join(map(str, delays))))
                 except ValueError as problem:
                     return [str(problem)]

@@ -76,7 +76,7 @@ export type Message =
   | {type: "work", do: string}
   | {type: "code", open: boolean}
   | {type: "live", on: boolean}
-  | {type: "sound" | "export", key: string}
+  | {type: "sound" | "hear" | "export", key: string}
   | {type: "upload", id: string, name: string, size: number, start: number, data: string}
   | {type: "hello" | "reset" | "pin" | "unpin" | "swap" | "fit" | "undo" | "redo"}
 
@@ -146,6 +146,8 @@ export interface ControlsState {
   redo: boolean
   /** Whether leaving the page loses what took long to make. */
   unsaved: boolean
+  /** The query that takes the audiogram to another lab. */
+  carried: string
 }
 
 export interface WordsContent {
@@ -375,6 +377,8 @@ export interface BarContent {
   here: string
   /** Address and title of each lab, and of the listening test where there is one. */
   labs: [string, string][]
+  /** Addresses of the labs that can hear with another ear. */
+  ears: string[]
 }
 
 export interface MainContent {
@@ -486,6 +490,8 @@ export interface Places {
   head: HTMLElement
   /** The lesson's. */
   card: HTMLElement
+  /** Of the controls that are at hand on a phone, and presented. */
+  quick: HTMLElement
   figures: HTMLElement
   tools: HTMLElement
 }
@@ -500,8 +506,23 @@ export interface FigureView {
     x_scale: Scale
     y_scale: Scale
   }
+  /** Views of what is drawn in it. */
+  renderer_views: Map<unknown, {model: {type: string}}>
   export(type: "png", hidpi: boolean): {canvas: HTMLCanvasElement}
   export(type: "svg"): {ctx: {get_serialized_svg(fix_named_entities: boolean): string}}
+}
+
+/** A view of a legend, as far as files need one. */
+export interface LegendView {
+  model: {type: string, glyph_width: number, glyph_height: number}
+  entries: {
+    glyph: {canvas: Element}
+    item: {visible: boolean, index: number | null, renderers: unknown[], get_field_from_label_prop(): string | null}
+    label: unknown
+    label_el: HTMLElement
+  }[]
+  plot_view: {views: {find_one(renderer: unknown): {draw_legend(...at: unknown[]): void} | null}}
+  _draw_legend_items?: (this: LegendView, context: CanvasRenderingContext2D, canvas: {left: number, top: number}) => void
 }
 
 interface Scale {
