@@ -4,7 +4,7 @@
 
 import {button, counted, freshId, make} from "./dom.js"
 import {ask} from "./listen_ask.js"
-import {begin, introScreen} from "./listen_choose.js"
+import {begin, introScreen, partOf} from "./listen_choose.js"
 import {LOOK_MS, resultScreen, sendTo} from "./listen_result.js"
 import {drawnBy} from "./listen_room.js"
 import {sharing} from "./listen_share.js"
@@ -83,7 +83,7 @@ function nextScreen(page, done) {
   const problem = make("p", {class: "problem", role: "alert"})
   const on = button({class: "strong go", onclick: () => begin(page, offer, on, problem, true)}, "Go on")
   page.show(
-    make("h1", {}, `Part ${done + 1} of ${page.chosen.length}: ${offer.name}`),
+    make("h1", {}, partOf(page, offer)),
     make("p", {class: "lead"}, offer.instruction),
     make("p", {class: "fine"}, `About ${counted(offer.minutes, "minute")}. Leave the volume as it is.`),
     make("p", {class: "row"}, on, button({onclick: () => begin(page, offer, on, problem)}, "Practise first")),
