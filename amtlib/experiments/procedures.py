@@ -120,7 +120,13 @@ class UpDown(Procedure):
     name: ClassVar[str] = "up_down"
 
     down: int = count(2, 1, 4, "Right answers in a row that make it harder")
-    weighted: float = quantity(0.0, 0.0, 0.95, "", "Probability to converge at, in steps of two sizes")
+    weighted: float = quantity(
+        0.0,
+        0.0,
+        0.95,
+        "",
+        "Probability to converge at, by steps of two sizes; 0: equal steps",
+    )
     steps: tuple[float, ...] = ()
     every: int = count(2, 1, 4, "Reversals after which steps get smaller")
     reversals: int = count(8, 2, 40, "Reversals that count")

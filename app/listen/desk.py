@@ -129,7 +129,7 @@ class Desk:
         }
 
     def _lesson(self, message: Message) -> Answer:
-        """What a lesson comes to, with the runs that were taken: one for each part, or "" where there is none."""
+        """What a lesson comes to, with those runs of its parts that were taken."""
         lesson = lesson_named(_text(message, "lesson"))
         runs, said = message.get("runs"), message.get("said")
         if not isinstance(runs, list) or len(runs) > len(lesson.parts):

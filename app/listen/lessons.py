@@ -197,8 +197,10 @@ def lesson_of(slug: str, entry: Mapping[str, Any]) -> Lesson:
         raise LessonError(
             f"{where}: its parts have thresholds of different units; choose one kind of experiment."
         )
-    if not {*made.ears, made.about} <= {YOU, *EARS}:
+    if not {*made.ears} <= {*EARS}:
         raise LessonError(f"{where}: ears are {', '.join(made.ears)}; choose of {', '.join(EARS)}.")
+    if made.about not in (YOU, *made.ears):
+        raise LessonError(f"{where}: about is {made.about}; choose {YOU} or one of the lesson's ears.")
     return made
 
 

@@ -5,7 +5,7 @@ import json
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -29,16 +29,20 @@ class Finding:
         The finished run.
     fit : PsychometricFit, optional
         Fitted to all answers; None where there is none.
+    curve : PsychometricFunction, optional
+        As it is drawn: that of the fit, or fitted to a model's chances of being right.
     """
 
     run: Run
     fit: PsychometricFit | None
+    curve: PsychometricFunction | None = None
 
     @classmethod
     def of(cls, run: Run) -> "Finding":
         """Return the finding of a finished run."""
         try:
-            return cls(run, run.fit())
+            fit = run.fit()
+            return cls(run, fit, fit.function)
         except ValueError:  # all answers at one value
             return cls(run, None)
 
@@ -59,14 +63,17 @@ class Finding:
             return "no threshold"
         low, high = self.limits
         if low is not None and high is not None:
-            limits = f", 95 % between {number(low)} and {number(high)}"
+            limits = f"95 % between {number(low)} and {number(high)}"
         elif low is not None or high is not None:
-            limits = (
-                f", 95 % above {number(low)}" if low is not None else f", 95 % below {number(high or 0.0)}"
-            )
+            limits = f"95 % above {number(low)}" if low is not None else f"95 % below {number(high or 0.0)}"
         else:
             limits = ""
-        return f"{number(threshold)} {variable.unit}{limits}"
+        said = f"{number(threshold)} {variable.unit}"
+        if (low is not None and threshold < low) or (
+            high is not None and threshold > high
+        ):  # guesses, mostly
+            return f"{said} as the run ended, but by all answers together {limits}"
+        return f"{said}, {limits}" if limits else said
 
 
 def number(value: float) -> str:
@@ -82,13 +89,15 @@ def number(value: float) -> str:
 
 @lru_cache(200)
 def _finding(text: str) -> Finding:
-    """Return the finding of a run that stands as JSON: a model's, which a class asks for again and again."""
-    return Finding.of(Run.from_json(text))
+    """Return the finding of a model's run that stands as JSON: a class asks for it again and again."""
+    heard = json.loads(text)
+    found = Finding.of(Run.from_json(json.dumps(heard["run"])))
+    return replace(found, curve=_curve_of(found.run, heard["trials"]))
 
 
 def finding_of_model(heard: Mapping[str, Any]) -> Finding | None:
     """Return the finding of a model's own run (`model.own_run`); None as long as there is none."""
-    return _finding(json.dumps(heard["run"])) if "run" in heard else None
+    return _finding(json.dumps(heard)) if "run" in heard else None
 
 
 def report(own: Finding, models: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -121,8 +130,9 @@ def _warnings(run: Run) -> list[str]:
     said = []
     variable = run.experiment.variable
     if run.clamped:
+        trials = "One trial" if run.clamped == 1 else f"{run.clamped} trials"
         said.append(
-            f"{run.clamped} trials stood at an end of the range ({number(variable.low)} to {number(variable.high)} "
+            f"{trials} stood at an end of the range ({number(variable.low)} to {number(variable.high)} "
             f"{variable.unit}): the threshold may lie beyond it."
         )
     if run.attention is not None and run.attention < 0.8:
@@ -214,8 +224,7 @@ def _functions(found: Mapping[str, Finding], models: Mapping[str, Mapping[str, A
     )
     for who, finding in found.items():
         heard: Sequence[Mapping[str, Any]] = models[who]["trials"] if who != YOU else ()
-        function = _curve_of(finding, heard)
-        if function is not None:
+        if (function := finding.curve) is not None:
             low, high = variable.to_scale(x.low), variable.to_scale(x.high)
             curve = [variable.from_scale(low + k / 80 * (high - low)) for k in range(81)]
             shares = [100.0 * float(share) for share in function(curve)]
@@ -235,18 +244,16 @@ def _functions(found: Mapping[str, Finding], models: Mapping[str, Mapping[str, A
     return picture.svg()
 
 
-def _curve_of(finding: Finding, heard: Sequence[Mapping[str, Any]]) -> PsychometricFunction | None:
-    """Return a psychometric function: fitted to answers, or where a model gave its chances, to those."""
-    if not heard:
-        return finding.fit.function if finding.fit is not None else None
-    chances = [max(each["probability"], 1.0 / finding.run.experiment.intervals) for each in heard]
-    variable = finding.run.experiment.variable
+def _curve_of(run: Run, heard: Sequence[Mapping[str, Any]]) -> PsychometricFunction | None:
+    """Return a psychometric function, fitted to the chances that a model gave itself; None where there is none."""
+    guess, variable = 1.0 / run.experiment.intervals, run.experiment.variable
+    chances = [max(each["probability"], guess) for each in heard]
     try:
         return fit_psychometric(
             [each["value"] for each in heard],
             chances,
-            guess=1.0 / finding.run.experiment.intervals,
-            probability=finding.run.procedure.probability,
+            guess=guess,
+            probability=run.procedure.probability,
             scale=variable.scale,
             easier=variable.easier,
         ).function

@@ -3,15 +3,23 @@
 import json
 import math
 import random
+import re
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from amtlib.experiments import EXPERIMENTS, PsychometricFunction, Run, SimulatedObserver
+from amtlib.experiments import (
+    EXPERIMENTS,
+    PsychometricFunction,
+    Run,
+    SimulatedObserver,
+    fit_psychometric,
+)
 from app.listen import export
 from app.listen.condition import LOUDEST, Condition, LinkError, condition_of, presentable
 from app.listen.desk import Desk
@@ -414,14 +422,14 @@ def test_the_report_says_where_listeners_differ_and_draws_both() -> None:
 def test_a_finished_run_is_fitted_once_however_often_its_page_asks(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fits: list[Run] = []
-    fitted = Run.fit
+    fits: list[Any] = []
 
-    def fit(run: Run, **settings: Any) -> Any:
-        fits.append(run)
-        return fitted(run, **settings)
+    def fit(values: Any, *others: Any, **settings: Any) -> Any:
+        fits.append(values)
+        return fit_psychometric(values, *others, **settings)
 
-    monkeypatch.setattr(Run, "fit", fit)
+    for module in ("amtlib.experiments.run", "app.listen.report"):
+        monkeypatch.setattr(f"{module}.fit_psychometric", fit)
     run = answered(desk)["run"]
     own = condition(SHORT).run(5).proceed(SimulatedObserver(HEARING, seed=5))
     trials = [{"value": each.value, "probability": 0.5} for each in own.trials]
@@ -429,7 +437,16 @@ def test_a_finished_run_is_fitted_once_however_often_its_page_asks(
     monkeypatch.setattr(desk.models, "own", lambda condition, ear: heard)
     first, *others = (desk.answer({"type": "result", "run": run}) for _ in range(3))
     assert all(each == first for each in others)
-    assert len(fits) == 2  # the person's and the model's
+    assert len(fits) == 3  # answers of the person, answers of the model, chances of the model
+
+
+def test_a_threshold_that_all_answers_together_speak_against_is_not_said_with_their_interval() -> None:
+    run = condition(SHORT).run(5).proceed(SimulatedObserver(HEARING, seed=5))
+    assert run.threshold is not None
+    fit = replace(run.fit(), low=2.0 * run.threshold, high=math.inf)
+    assert "as the run ended, but by all answers together 95 % above" in Finding(run, fit).says()
+    fit = replace(fit, low=0.5 * run.threshold)
+    assert re.fullmatch(r"[\d.]+ dB, 95 % above [\d.]+", Finding(run, fit).says())
 
 
 def test_a_run_of_guesses_is_reported_without_a_threshold(desk: Desk) -> None:

@@ -312,6 +312,7 @@ def test_numbers_that_follow_from_conditions_and_formulas_are_what_they_give() -
             "the link of a part is empty; name an experiment",
         ),
         ({"ears": ["left"]}, "ears are left; choose of NH, HIx."),
+        ({"about": "HIx"}, "about is HIx; choose you or one of the lesson's ears."),
     ],
 )
 def test_an_entry_that_is_no_lesson_is_refused_in_a_sentence(changes: dict[str, Any], complaint: str) -> None:

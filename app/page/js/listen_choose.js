@@ -86,7 +86,7 @@ export function introScreen(page, offer, checked) {
     hint.textContent = ""
   }
   page.show(
-    make("h1", {}, page.lesson ? `Part 1 of ${page.chosen.length}: ${offer.name}` : offer.asks),
+    make("h1", {}, page.lesson ? partOf(page, offer) : offer.asks),
     make("p", {class: "lead"}, offer.instruction),
     make("p", {class: "fine"}, `${offer.title}: ${offer.intervals} intervals in each trial, about ${counted(offer.minutes, "minute")}. ` +
       `Answer by a press on a number or by the keys 1 to ${offer.intervals}; three trials of practice come first.`),
@@ -100,6 +100,11 @@ export function introScreen(page, offer, checked) {
     problem,
     page.room || page.lesson ? null : teaching(offer))
   page.keys = {Enter: () => { if (!start.disabled) start.click() }}
+}
+
+/** @param {ListenPage} page @param {Offer} offer a part of its lesson */
+export function partOf(page, offer) {
+  return `Part ${page.chosen.indexOf(offer) + 1} of ${page.chosen.length}: ${offer.name}`
 }
 
 /**

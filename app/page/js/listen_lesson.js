@@ -4,7 +4,7 @@
 
 import {button, counted, freshId, make} from "./dom.js"
 import {ask} from "./listen_ask.js"
-import {begin, introScreen} from "./listen_choose.js"
+import {begin, introScreen, partOf} from "./listen_choose.js"
 import {LOOK_MS, resultScreen, sendTo} from "./listen_result.js"
 import {drawnBy} from "./listen_room.js"
 import {sharing} from "./listen_share.js"
@@ -83,7 +83,7 @@ function nextScreen(page, done) {
   const problem = make("p", {class: "problem", role: "alert"})
   const on = button({class: "strong go", onclick: () => begin(page, offer, on, problem, true)}, "Go on")
   page.show(
-    make("h1", {}, `Part ${done + 1} of ${page.chosen.length}: ${offer.name}`),
+    make("h1", {}, partOf(page, offer)),
     make("p", {class: "lead"}, offer.instruction),
     make("p", {class: "fine"}, `About ${counted(offer.minutes, "minute")}. Leave the volume as it is.`),
     make("p", {class: "row"}, on, button({onclick: () => begin(page, offer, on, problem)}, "Practise first")),
@@ -102,22 +102,25 @@ async function endScreen(page) {
     make("h1", {}, lesson.title),
     make("p", {class: "lead"}, lesson.question),
     status, body,
-    page.room && runs.length ? sendTo(page, runs, {lesson: lesson.slug, said}) : null,
+    page.room && runs.length ? sendTo(page, runs, {lesson: lesson.slug, said}, () => void look()) : null,
     make("p", {class: "row"},
       ...runs.map((run, k) => button({onclick: () => void detail(page, run)}, `Part ${k + 1} trial by trial`)),
       runs.length ? button({onclick: () => {
         page.remember({run: "", runs: "", said: ""})
         void lessonScreen(page)
       }}, "Take it again") : button({onclick: () => predictScreen(page)}, "Take the lesson")))
-  for (;;) {
-    /** @type {LessonReport} */
-    const found = await ask({type: "lesson", lesson: lesson.slug, runs, said, room: page.room})
-    if (!body.isConnected) return
-    draw(body, found)
-    status.textContent = found.waiting ? "The model is taking the tests …" : ""
-    if (!found.waiting) return
-    await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
+  const look = async () => {
+    for (;;) {
+      /** @type {LessonReport} */
+      const found = await ask({type: "lesson", lesson: lesson.slug, runs, said, room: page.room})
+      if (!body.isConnected) return
+      draw(body, found)
+      status.textContent = found.waiting ? "The model is taking the tests …" : ""
+      if (!found.waiting) return
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
+    }
   }
+  await look()
 }
 
 /** @param {ListenPage} page @param {string} run */

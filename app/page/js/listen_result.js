@@ -103,8 +103,9 @@ function draw(body, {thresholds, known, sentences, track, functions, table}) {
  * @param {ListenPage} page
  * @param {string[]} runs
  * @param {Record<string, unknown>} [prediction] of the lesson whose runs they are
+ * @param {() => void} [sent] is called when the class has them
  */
-export function sendTo(page, runs, prediction = {}) {
+export function sendTo(page, runs, prediction = {}, sent = () => {}) {
   const many = runs.length > 1 ? "s" : ""
   const place = make("section", {class: "sending"})
   const send = button({class: "strong go", onclick: async () => {
@@ -112,13 +113,14 @@ export function sendTo(page, runs, prediction = {}) {
     try {
       for (const run of runs) await ask({type: "send", run, ...prediction})
       place.replaceChildren(make("h2", {}, "Sent. The class so far"), classPictures(page))
+      sent()
     } catch (problem) {
       if (!(problem instanceof Refused)) throw problem
       send.disabled = false
       place.append(make("p", {class: "problem", role: "alert"}, problem.message))
     }
   }}, `Send my threshold${many} to the class`)
-  place.append(make("p", {}, `Nothing has left for the class yet. What is sent is the threshold${many} with interval and number of ` +
-    `trials${prediction.lesson ? ", and the prediction" : ""}: no name, no address.`), send)
+  place.append(make("p", {}, `Nothing has left for the class yet. Only your threshold${many} with interval and number of trials` +
+    `${prediction.lesson ? ", and your prediction," : ""} will be sent: no name, no address.`), send)
   return place
 }
