@@ -129,7 +129,9 @@ class AnotherEar(Settings):
             return
         if self.audiogram == OWN:
             return
-        levels = standard_audiogram(self.audiogram).levels if self.audiogram != NORMAL else [0.0] * len(POINTS)
+        levels = (
+            standard_audiogram(self.audiogram).levels if self.audiogram != NORMAL else [0.0] * len(POINTS)
+        )
         wanted = dict(zip(POINTS, levels, strict=True))
         found = wanted | {name: getattr(self, name) for name in POINTS if name in given}
         self.param.update(**found, **({} if found == wanted else {"audiogram": OWN}))
