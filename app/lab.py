@@ -19,7 +19,7 @@ from app.quantity import Field, shortened
 from app.shared import SHARED
 
 #: Shared results larger than this, in bytes, are held by `app.shared.SHARED` alone, which is bounded.
-_LARGE = 64_000
+_LARGE = 16_000
 #: Results that take more numbers than this to compute need 100 MB meanwhile.
 _MANY = 4e6
 

@@ -330,6 +330,8 @@ class Words(Layer):
     """Words that stand above places; `values` returns x and y of shape ``(K,)`` and the words."""
 
     size: str = "12px"
+    align: str = "center"
+    """Which side of the words stands above the place: ``"left"``, ``"center"`` or ``"right"``"""
     nothing: ClassVar[Any] = (np.zeros(0), np.zeros(0), [])
 
     def element(self, values: Any, x: Axis, y: Axis, label: str) -> hv.Element:
@@ -337,7 +339,10 @@ class Words(Layer):
         along, up, words = values
         data = (x.place(along), y.place(up), list(words))
         return hv.Labels(data, _dimensions(x, y), "text", label=label).opts(
-            text_font_size=self.size, text_color=self.style.colour, text_baseline="bottom"
+            text_font_size=self.size,
+            text_color=self.style.colour,
+            text_baseline="bottom",
+            text_align=self.align,
         )
 
     def columns(self, values: Any, x: Axis, y: Axis) -> dict[str, Any]:

@@ -176,6 +176,23 @@ def test_changes_that_cannot_be_are_refused_in_a_sentence(text: str) -> None:
     assert lab.network.changes == ""
 
 
+@pytest.mark.parametrize("gains", ["b", "c"])
+def test_a_network_that_is_silenced_by_hand_says_so_and_is_heard_again_after_the_next_change(
+    page: FdnLab, gains: str
+) -> None:
+    silenced = ",".join(f"{gains}{line}=0" for line in range(1, 9))
+    page.lab.update({"n.lines": 8, "n.changes": silenced})
+    assert page.status.problem == (
+        "No sound gets through this network: give a line an input gain other than 0, and one that it leads to an "
+        "output gain."
+    )
+    with pytest.raises(ValueError, match="No sound gets through"):
+        page.sound("now")
+    assert page.lab.update({"x.line": 3, "x.delay": 500}) != []
+    page.lab.update({"x.input": 0.5, "x.output": 0.5})
+    assert page.status.problem == ""
+
+
 def test_a_delay_that_is_too_long_with_the_others_is_refused(page: FdnLab) -> None:
     page.lab.update({"n.delays": "own", "n.own": "9000,9000,100"})
     page.lab.update({"x.line": 3})

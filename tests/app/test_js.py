@@ -238,6 +238,19 @@ def test_bokehjs_still_has_and_calls_every_private_member_that_the_page_replaces
     assert "this.socket.close(1002, detail)" in connection  # mended upstream, once this is gone
 
 
+def test_bokehjs_still_draws_legends_in_files_by_what_the_page_replaces() -> None:
+    source = (BOKEH_JS / "bokeh.js").read_text(encoding="utf-8")
+    for line in (
+        "this._draw_legend_items(ctx, canvas_bbox)",
+        "view?.draw_legend(ctx, x0, x1, y0, y1, field, label, item.index)",
+        "item.get_field_from_label_prop()",
+        "this.plot_view.views.find_one(renderer)",
+        "ctx.drawImage(glyph_el, glyph_bbox.x, glyph_bbox.y)",
+        "this._pixel_ratio = devicePixelRatio",
+    ):
+        assert line in source, f"BokehJS no longer says {line}: see app/page/js/upstream.js"
+
+
 def test_private_members_of_bokehjs_stand_in_one_module() -> None:
     elsewhere = [
         f"{path.name}: {found}"

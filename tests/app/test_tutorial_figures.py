@@ -32,6 +32,22 @@ def test_an_outline_keeps_the_extremes_and_the_budget(length: int, columns: int)
     assert (np.diff(times) >= 0).all()
 
 
+@pytest.mark.parametrize("cycles", [110, 170, 250, 333, 490, 700, 1700])
+def test_an_outline_of_a_dense_wave_is_a_band_without_a_pattern(cycles: int) -> None:
+    x = np.sin(2 * np.pi * cycles * np.arange(48_000) / 48_000 + 0.3)
+    low, high = plot.envelope_outline(x, 0.0, 1.0)[1].reshape(-1, 2)[3:-3].T
+    assert low.max() < -0.95
+    assert high.min() > 0.95
+
+
+def test_an_outline_of_a_slow_wave_follows_it() -> None:
+    x = np.sin(2 * np.pi * 5 * np.arange(48_000) / 48_000)
+    times, values = plot.envelope_outline(x, 0.0, 1.0)
+    assert (
+        np.abs(values - np.sin(2 * np.pi * 5 * times)).max() < 2 * np.pi * 5 / 500
+    )  # the slope over a column
+
+
 def test_an_outline_of_ten_seconds_is_small() -> None:
     outline = plot.envelope_outline(np.zeros(480_000, dtype=np.float32), 0, 10)
     assert sum(len(column) for column in outline) <= 2000
@@ -91,6 +107,14 @@ def test_the_first_row_of_a_matrix_is_on_top() -> None:
     assert image[3, 1] == 3  # third column, first row
     figure = hv.render(image)
     assert figure.y_range.start > figure.y_range.end
+
+
+def test_a_histogram_has_the_shares_of_its_values_and_keeps_those_off_its_scale() -> None:
+    named = {"levels": [-100.0, -0.5, 0.5, 0.7]}
+    figure = plot.histograms(named, step=1.0, between=(-2, 2), xlabel="dB", ylabel="%", title="Levels")
+    (area,) = figure.values()
+    assert area.dimension_values("y").tolist() == [0, 25, 25, 25, 25, 50, 50, 0, 0, 0]
+    assert area.dimension_values("x").tolist() == [-2, -2, -1, -1, 0, 0, 1, 1, 2, 2]
 
 
 def test_all_matrices_of_a_figure_share_their_colours() -> None:

@@ -405,6 +405,16 @@ def test_the_figures_follow_the_systems_dark_mode(
         context.close()
 
 
+def test_the_figures_follow_the_button_for_the_dark(page: Page, server: Server) -> None:
+    opened(page, server)
+    page.get_by_role("button", name="Toggle theme").click()
+    wait_until(page, f"({GROUND})() < 80")
+    wait_until(page, f"({GROUND.replace('background_fill_color', 'title.text_color')})() > 200")
+    page.get_by_role("button", name="Toggle theme").click()
+    wait_until(page, f"({GROUND})() > 200")
+    wait_until(page, f"({GROUND.replace('background_fill_color', 'title.text_color')})() < 80")
+
+
 @pytest.fixture
 def phone(browser: Browser, problems: list[str]) -> Iterator[Page]:
     context = browser.new_context(
@@ -435,6 +445,11 @@ def test_on_a_phone_nothing_sticks_out_and_three_sliders_at_hand_move_the_pictur
     drawer = phone.locator(".controls").get_by_role("slider", name="Order", exact=True)
     box = drawer.bounding_box() if drawer.count() else None
     assert box is None or box["x"] + box["width"] <= 0 or box["x"] >= 390
+    # They stand right above the first figure.
+    last, first = quick.last.bounding_box(), phone.locator(".bk-Figure").first.bounding_box()
+    assert last
+    assert first
+    assert 0 < first["y"] - last["y"] < 300
     quick.first.focus()
     quick.first.press("ArrowRight")
     expect(phone.locator(".summary")).to_contain_text("at 61 dB SPL", timeout=WAIT)

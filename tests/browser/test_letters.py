@@ -1,5 +1,7 @@
 """Nothing is cut: every title, tick, label and legend of every lab and lesson, on every screen, in files, presented."""
 
+import base64
+
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
@@ -56,6 +58,39 @@ OUTSIDE_OF_SVG = """(text) => {
 }"""
 
 
+#: Takes a PNG of the page's figures, twice as fine as they are; returns the names whose samples it lacks.
+WITHOUT_SAMPLE = """async (png) => {
+  const image = new Image()
+  image.src = `data:image/png;base64,${png}`
+  await image.decode()
+  const canvas = Object.assign(document.createElement("canvas"), {width: image.width, height: image.height})
+  const context = canvas.getContext("2d", {willReadFrequently: true})
+  context.drawImage(image, 0, 0)
+  const figures = [], samples = []
+  const visit = (root) => {
+    for (const node of root.querySelectorAll("*")) {
+      const box = node.getBoundingClientRect()
+      if (node.matches(".bk-Figure") && box.width > 0) figures.push(box)
+      if (node.matches("canvas.bk-glyph") && box.width > 0) samples.push({box, name: node.parentElement.textContent})
+      if (node.shadowRoot) visit(node.shadowRoot)
+    }
+  }
+  visit(document)
+  const left = Math.min(...figures.map((box) => box.left)), top = Math.min(...figures.map((box) => box.top))
+  return samples.filter(({box}) => {
+    const {data} = context.getImageData(2 * (box.left - left), 2 * (box.top - top), 2 * box.width, 2 * box.height)
+    return [0, 1, 2].every((colour) => {
+      const values = data.filter((_, i) => i % 4 === colour)
+      return Math.max(...values) - Math.min(...values) < 40
+    })
+  }).map(({name}) => name)
+}"""
+
+#: Returns the smallest letters of the files that were made and not looked at yet, px.
+SMALLEST_IN_FILES = """() => Math.min(...window.notedTexts.exported.flatMap(
+  (canvas) => window.notedTexts.noted.get(canvas).map(({letters}) => letters)))"""
+
+
 @pytest.mark.parametrize("slug", SLUGS)
 def test_no_text_is_cut_on_any_screen_or_in_a_file(server: Server, page: Page, slug: str) -> None:
     opened(page, server, slug)
@@ -66,7 +101,9 @@ def test_no_text_is_cut_on_any_screen_or_in_a_file(server: Server, page: Page, s
     assert {screen: texts for screen, texts in found.items() if texts} == {}
     at(page, *DESK)
     cut_in_files(page)  # from here on
-    assert kept(page, "PNG")
+    png = base64.b64encode(kept(page, "PNG")).decode()
+    assert page.evaluate(SMALLEST_IN_FILES) >= 2 * 11 - 0.01
+    assert page.evaluate(WITHOUT_SAMPLE, png) == []
     outside, count = cut_in_files(page)
     assert outside == []
     assert count > 10
@@ -112,7 +149,7 @@ def test_presented_figures_fill_the_screen_with_letters_for_a_room(
         for width, height in ((1920, 1080), (3840, 2160)):
             at(page, width, height)
             assert cut(page) == [], (width, height)
-            assert smallest(page) >= 18 - 0.01
+            assert smallest(page) >= 18 * width / 1920 - 0.01  # as the words around them
             shown = boxes(page).values()
             assert max(top + tall for _, top, _, tall in shown) <= height, "needs scrolling"
             assert max(top + tall for _, top, _, tall in shown) >= 0.93 * height

@@ -43,7 +43,8 @@ function defined({A, B, C, D, delays, filters = [], post_matrix = [], post_eq = 
   const equalisers = C.map((_, o) => cascade(post_eq, o))
   const turned = (s, t) => {
     if (!modulation) return s
-    const [[depth], [rate], [phase]] = modulation, angle = depth * Math.sin(2 * Math.PI * rate * t + phase)
+    const [[depth], [rate], [phase]] = modulation, turns = typeof rate === "function" ? rate(t) : rate * t
+    const angle = depth * Math.sin(2 * Math.PI * turns + phase)
     return [Math.cos(angle) * s[0] - Math.sin(angle) * s[1], Math.sin(angle) * s[0] + Math.cos(angle) * s[1]]
   }
   const times = (matrix, vector) => matrix.map((row) => row.reduce((sum, gain, i) => sum + gain * vector[i], 0))
@@ -99,10 +100,10 @@ test("all matrices, gains and filters do what the definition says, in pieces of 
 
 test("a network fits one with the same delays, inputs, outputs and sections, and no other", () => {
   const network = new Network(build(FULL))
-  assert.ok(network.fits(build({...FULL, A: [[1, 0], [0, 1]], D: [[0, 0], [0, 0]], modulation: [[0.1], [0.004], [0.5]]})))
+  assert.ok(network.fits(build({...FULL, A: [[1, 0], [0, 1]], D: [[0, 0], [0, 0]], modulation: [[0.1], [0.005], [0.5]]})))
   for (const other of [
     {...FULL, delays: [3, 6]}, {...FULL, pre_delay: 0}, {...FULL, filters: [SHELF]}, {...FULL, post_eq: []},
-    {...FULL, modulation: []}, {...FULL, modulation: [[0.9], [0.005], [0.5]]}, {...FULL, modulation: [[0.9], [0.004], [0.6]]},
+    {...FULL, modulation: []}, {...FULL, modulation: [[0.9], [0.004], [0.6]]},
     {...FULL, B: [[1], [1]], D: [[0], [0]]}, {A: [[1]], B: [[1]], C: [[1]], D: [[0]], delays: [3]},
   ]) assert.ok(!network.fits(build(other)))
 })
@@ -163,4 +164,17 @@ test("a rotation deepens evenly while its network plays, and none of it gains an
   played(network, [new Float64Array(200)], [7])
   assertClose([network.lines.reduce((sum, line) => sum + line[0] ** 2, 0) / before], [1], 1e-13)
   assertClose(network.numbers.slice(network.places[7]), [1.2])
+})
+
+test("a rotation of another rate goes on from where it is, and so again", () => {
+  const x = [noise(300, 6), noise(300, 7)], at = (/** @type {number} */ rate) => ({...FULL, modulation: [[0.9], [rate], [0.5]]})
+  const turnsAt = (/** @type {number} */ t) => t < 100 ? 0.004 * t : t < 200 ? 0.4 + 0.01 * (t - 100) : 1.4 + 0.002 * (t - 200)
+  const wanted = defined({...FULL, modulation: [[0.9], [turnsAt], [0.5]]}, x)
+  const network = new Network(build(at(0.004)))
+  const found = [[], []]
+  for (const [from, rate] of [[0, 0.004], [100, 0.01], [200, 0.002]]) {
+    network.moveTo(build(at(rate)), 40)
+    played(network, x.map((each) => each.subarray(from, from + 100)), [33]).forEach((y, o) => found[o].push(...y))
+  }
+  found.forEach((channel, o) => assertClose(channel, wanted[o]))
 })

@@ -275,8 +275,10 @@ def _at_tone(i: int, *, alone: bool = False) -> Callable[[CochleaModel], tuple[A
     return values
 
 
-def _named(marks: Callable[[CochleaModel], tuple[Array, Array, list[str]]], **colours: str) -> list[Words]:
-    """Return words above stems, each in the colour of its own."""
+def _named(
+    marks: Callable[[CochleaModel], tuple[Array, Array, list[str]]], leftwards: str = "", **colours: str
+) -> list[Words]:
+    """Return words above stems, each in the colour of its own; one of them ends at its stem."""
 
     def one(i: int) -> Callable[[CochleaModel], tuple[Array, Array, list[str]]]:
         def values(lab: CochleaModel) -> tuple[Array, Array, list[str]]:
@@ -286,7 +288,13 @@ def _named(marks: Callable[[CochleaModel], tuple[Array, Array, list[str]]], **co
         return values
 
     return [
-        Words(f"name-of-{name}", one(i), Style(colour), size="13px")
+        Words(
+            f"name-of-{name}",
+            one(i),
+            Style(colour),
+            size="13px",
+            align="right" if name == leftwards else "center",
+        )
         for i, (name, colour) in enumerate(colours.items())
     ]
 
@@ -372,7 +380,7 @@ DISTORTION = _figure(
         Stems("pinned", _distorted("product"), replace(PINNED, width=9.0, dash="solid"), pinned=True),
         Stems("tones", _distorted("tones"), Style(BLUE, width=5.0), "f1 and f2, as they arrive here"),
         Stems("product", _distorted("product"), Style(VERMILION, width=5.0), "2 f1 − f2"),
-        *_named(_distortion_marks, product=VERMILION, f1=BLUE, f2=BLUE),
+        *_named(_distortion_marks, "product", product=VERMILION, f1=BLUE, f2=BLUE),
     ],
     legend="top_right",
 )

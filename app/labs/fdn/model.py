@@ -427,9 +427,9 @@ class FdnModel(FdnFitting):
         network = self.network
         for name, value in moved.items():
             if name == "delay":
-                delays = [int(each) for each in self.plain.delays]
-                delays[line - 1] = int(value)
                 try:
+                    delays = [int(each) for each in self.plain.delays]
+                    delays[line - 1] = int(value)
                     network.param.update(delays="own", own=checked_delays(",".join(map(str, delays))))
                 except ValueError as problem:
                     return [str(problem)]

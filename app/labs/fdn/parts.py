@@ -19,6 +19,8 @@ Array = NDArray[Any]
 
 #: Most changes by hand; each is a few letters of the link.
 MOST = 40
+#: What is left of a gain of 0 where a matrix was turned.
+_NOTHING = 1e-12
 _CHANGE = re.compile(r"(?:a(\d{1,2})\.(\d{1,2})|([bc])(\d{1,2}))=(-?\d+(?:\.\d+)?)")
 
 #: One change: "a" with line into and line from, or "b" or "c" with its line and 0; and the new gain.
@@ -105,6 +107,23 @@ def changed(build: FDNBuild, text: str) -> FDNBuild:
         else:
             c[:, line - 1] = gain
     return replace(build, A=a, B=b, C=c)
+
+
+def is_silent(build: FDNBuild) -> bool:
+    """Return whether no sound gets from a network's input to its output.
+
+    Examples
+    --------
+    >>> build = FDNBuild(np.eye(2), [1.0, 1.0], [1.0, 1.0], 0.0, [100, 130], 48000)
+    >>> is_silent(changed(build, "b1=0")), is_silent(changed(build, "b1=0,c2=0"))
+    (False, True)
+    """
+    led = np.abs(build.A) > _NOTHING
+    reached = (np.abs(build.B) > _NOTHING).any(1)
+    for _ in range(build.N):
+        reached = reached | led @ reached
+    heard = (np.abs(build.C) > _NOTHING).any(0)
+    return not (reached & heard).any() and not build.D.any()
 
 
 def turned(matrix: Array, row: int, column: int, weight: float) -> Array:

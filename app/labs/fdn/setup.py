@@ -29,7 +29,7 @@ from app.labs.fdn.octaves import (
     times_of_shelf,
     with_tone,
 )
-from app.labs.fdn.parts import changed
+from app.labs.fdn.parts import changed, is_silent
 from app.labs.fdn.settings import DELAY_CHOICES, RATES, Display, Motion, Network, Part, delays_at
 from app.labs.fdn.target import Room, as_loud_as, decay_times
 
@@ -277,7 +277,13 @@ class FdnSetup(LabModel):
             fs=self.fs,
             rng=int(network.seed),
         )
-        return changed(with_tone(made, self.tone.at(self.fs)), network.changes)
+        build = changed(with_tone(made, self.tone.at(self.fs)), network.changes)
+        if is_silent(build):
+            raise ValueError(
+                "No sound gets through this network: give a line an input gain other than 0, and one that it leads to "
+                "an output gain."
+            )
+        return build
 
     def _start(self) -> FDNBuild:
         made, room = self.plain, self.target

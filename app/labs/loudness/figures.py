@@ -129,7 +129,7 @@ def _lasting(name: str) -> Callable[[LoudnessModel], tuple[Array, Array]]:
 
 
 def _duration_title(lab: LoudnessModel) -> str:
-    return f"In {lab.duration:g} s a tone gets {lab.sones(lab.course.peak)} loud"
+    return f"A tone of {lab.duration:g} s is {lab.sones(lab.course.peak)} loud"
 
 
 DURATION = _beside(

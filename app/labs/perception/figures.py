@@ -202,24 +202,29 @@ WAVEFORM = Figure(
         "pressure",
         "Pressure",
         "mPa",
-        lambda lab: (-_loudest(lab), _loudest(lab)),
+        lambda lab: (
+            -_loudest(lab),
+            (1.7 if lab.compares else 1.0) * _loudest(lab),
+        ),  # the legend stands above
         brief=True,
     ),
     [
+        Curve("alone", lambda lab: _wave(lab, "first", not lab.compares), _THIN),
         Curve(
-            "second",
-            lambda lab: _wave(lab, "second") if lab.compares else (np.zeros(0), np.zeros(0)),
-            Style(GREEN, width=1.0),
-            "second",
+            "second", lambda lab: _wave(lab, "second", lab.compares), Style(GREEN, width=1.0), "second sound"
         ),
-        Curve("first", lambda lab: _wave(lab, "first"), _THIN, "first"),
+        Curve("first", lambda lab: _wave(lab, "first", lab.compares), _THIN, "first sound"),
     ],
     height=150,
+    legend="top_right",
+    legend_columns=2,
     zooms="",
 )
 
 
-def _wave(lab: Lab, which: str) -> tuple[Array, Array]:
+def _wave(lab: Lab, which: str, is_shown: bool) -> tuple[Array, Array]:
+    if not is_shown:
+        return Curve.nothing
     return envelope_outline(lab.sound(which).numpy() * 1000, 0.0, lab.duration)
 
 

@@ -22,7 +22,7 @@ _GRID = f"""
 .figures[data-lead="meeting"], .figures[data-lead="transfer"] {{
   grid-template-areas: "waveform corner" "meets meets" "motion modulation" "cells observer" "adapted close"; }}
 .figures[data-lead="modulation"], .figures[data-lead="difference"], .figures[data-lead="spectrum"] {{
-  grid-template-columns: repeat(2, minmax(0, 1fr)); }}
+  grid-template-columns: minmax(0, 2fr) minmax(0, 3fr); }}
 .figures[data-lead="difference"], .figures[data-lead="spectrum"] {{
   grid-template-areas: "waveform corner" "motion observer" "cells modulation" "adapted meets" "close close"; }}
 /* The audiogram stands beside what it changes first; where a lesson is about another figure, below all. */
@@ -41,7 +41,7 @@ _GRID = f"""
     grid-template-areas: "waveform corner corner" "motion meets meets" "cells modulation observer"
                          "adapted close close"; }}
   .figures[data-lead="modulation"], .figures[data-lead="difference"], .figures[data-lead="spectrum"] {{
-    grid-template-columns: repeat(3, minmax(0, 1fr)); }}
+    grid-template-columns: minmax(0, 2fr) minmax(0, 3fr) minmax(0, 2fr); }}
   .figures[data-lead="difference"], .figures[data-lead="spectrum"] {{
     grid-template-areas: "waveform corner corner" "motion observer modulation" "cells close close"
                          "adapted meets meets"; }}

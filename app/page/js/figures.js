@@ -108,8 +108,10 @@ export async function figures(model, el, store) {
   for (const scene of early) store.receivers.scene(scene)
   // In a notebook, cells run on while this one is being drawn: what they changed meanwhile is asked for.
   if (!store.permalink || content.late) model.send_msg({type: "hello"})
-  const repaint = new MutationObserver(() => store.repaint(null))
-  repaint.observe(grid.ownerDocument.documentElement, {attributes: true, attributeFilter: ["class"]})
+  // Whatever changes the colour of the page's letters, such as its button for the dark.
+  grid.addEventListener("transitionend", ({propertyName, target}) => {
+    if (target === grid && propertyName === "color") store.repaint(null)
+  })
   // On a touch screen a finger that moves scrolls the page; only a tap looks closer.
   let isTouch = false
   grid.addEventListener("pointerdown", ({pointerType}) => { isTouch = pointerType === "touch" }, {capture: true})

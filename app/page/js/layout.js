@@ -23,7 +23,9 @@ export function layout(el, store) {
   const lesson = make("div", {class: "lesson-place"})
   const figures = make("div", {class: "figures-place", tabindex: "-1"})
   const tools = make("div", {class: "tools-place"})
-  const root = make("div", {class: "view"}, head, lesson, figures, tools)
+  // On a phone right above the figures that they move.
+  const quick = make("div", {class: "quick"})
+  const root = make("div", {class: "view"}, head, lesson, quick, figures, tools)
   const stage = make("div", {class: "stage"}, messages(store), root)
   el.append(stage)
   store.skipTo = figures
@@ -49,5 +51,5 @@ export function layout(el, store) {
     whenDrawerMoves(show)
   })
   settle()
-  return {head, card, figures, tools}
+  return {head, card, quick, figures, tools}
 }

@@ -51,8 +51,11 @@ export class Network {
     this.numbers = new Float64Array(end)
     parts.forEach((part, i) => this.numbers.set(part, this.places[i]))
     this.delays = Int32Array.from(build.delays)
-    /** Rates of the rotations, then their phases. */
-    this.turns = build.modulation.slice(build.modulation.length / 3)
+    /** Rates of the rotations, and where they begin. */
+    this.rates = build.modulation.slice(parts[7].length, 2 * parts[7].length)
+    this.phases = build.modulation.slice(2 * parts[7].length)
+    /** How far the rotations are, besides what follows from their rates, in turns. */
+    this.ahead = new Float64Array(parts[7].length)
     this.time = 0
     this.inputs = build.B.length / this.delays.length
     this.outputs = build.C.length / this.delays.length
@@ -78,20 +81,21 @@ export class Network {
   /**
    * @param {NetworkNumbers} build
    * @returns {boolean} whether this network can become that one without another delay, pre-delay, input, output, section,
-   *   or rate and phase of a rotation
+   *   or phase of a rotation
    */
   fits(build) {
     const ends = [...this.places.slice(1), this.numbers.length]
-    const turns = build.modulation.slice(build.modulation.length / 3)
+    const phases = build.modulation.slice(2 * build.modulation.length / 3)
     return build.delays.length === this.delays.length && this.delays.every((delay, i) => delay === build.delays[i]) &&
       build.pre_delay[0] === this.held[0].length &&
-      turns.length === this.turns.length && turns.every((turn, i) => turn === this.turns[i]) &&
+      phases.length === this.phases.length && phases.every((phase, i) => phase === this.phases[i]) &&
       partsOf(build).every((part, i) => part.length === ends[i] - this.places[i])
   }
 
   /**
    * Move to the numbers of another network that fits, evenly, within so many samples. Between two orthogonal matrices no
-   * matrix has a gain above 1, and between two stable sections none is unstable.
+   * matrix has a gain above 1, and between two stable sections none is unstable. Rotations go on from where they are, at
+   * another rate: the sound bends, and nothing jumps.
    * @param {NetworkNumbers} build
    * @param {number} samples
    */
@@ -101,6 +105,9 @@ export class Network {
     this.target = target
     this.step = target.map((value, i) => (value - this.numbers[i]) / samples)
     this.moving = this.step.some((step) => step !== 0) ? samples : 0
+    const rates = build.modulation.slice(this.rates.length, 2 * this.rates.length)
+    rates.forEach((rate, pair) => { this.ahead[pair] = (this.ahead[pair] + (this.rates[pair] - rate) * this.time) % 1 })
+    this.rates = rates
   }
 
   /**
@@ -202,12 +209,12 @@ export class Network {
    * @param {number} length
    */
   #rotate(length) {
-    const {left, turns, time, places: {7: place}} = this, pairs = turns.length / 2
-    for (let pair = 0; pair < pairs; pair += 1) {
+    const {left, rates, phases, ahead, time, places: {7: place}} = this
+    for (let pair = 0; pair < rates.length; pair += 1) {
       const one = left[2 * pair], other = left[2 * pair + 1]
       const depth = this.numbers[place + pair], step = this.step[place + pair]
       if (depth || step) for (let t = 0; t < length; t += 1) {
-        const wave = Math.sin(2 * Math.PI * (turns[pair] * (time + t) % 1) + turns[pairs + pair])
+        const wave = Math.sin(2 * Math.PI * ((rates[pair] * (time + t) + ahead[pair]) % 1) + phases[pair])
         const angle = (depth + (t + 1) * step) * wave, cosine = Math.cos(angle), sine = Math.sin(angle)
         const x = one[t], y = other[t]
         one[t] = cosine * x - sine * y

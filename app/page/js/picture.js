@@ -3,6 +3,7 @@
 /** @import {FigureView} from "./types" */
 
 import {download, make} from "./dom.js"
+import {exported} from "./upstream.js"
 
 // Pixels of a PNG for each pixel of the page.
 const RATIO = 2
@@ -41,10 +42,8 @@ function png(placed, width, height, ground) {
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"))
   context.fillStyle = ground
   context.fillRect(0, 0, canvas.width, canvas.height)
-  for (const {view, x, y, width, height} of placed) {
-    const layer = view.export("png", true)
-    context.drawImage(layer.canvas, RATIO * x, RATIO * y, RATIO * width, RATIO * height)
-  }
+  for (const {view, x, y} of placed)
+    context.drawImage(exported(view, "png", RATIO), Math.round(RATIO * x), Math.round(RATIO * y))
   return canvas
 }
 
@@ -57,7 +56,7 @@ function png(placed, width, height, ground) {
  */
 function svg(placed, width, height, ground) {
   const pieces = placed.map(({view, x, y, width, height}) => {
-    const inner = view.export("svg").ctx.get_serialized_svg(true).replace(/^<\?xml[^>]*>/, "")
+    const inner = exported(view, "svg").replace(/^<\?xml[^>]*>/, "")
     return `<svg x="${x}" y="${y}" width="${width}" height="${height}">${inner}</svg>`
   })
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">` +

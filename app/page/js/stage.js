@@ -6,13 +6,15 @@
 
 import {closeDrawer} from "./frame.js"
 import {figuresOf} from "./scene.js"
-import {sizable, sizesFor} from "./sizes.js"
+import {rowsOf, sizable, sizesFor} from "./sizes.js"
 import {notify} from "./store.js"
 import {hideBar} from "./upstream.js"
 
 // Room under the figures for the tools, px; none when presenting.
 const TOOLS = 60, MARGIN = 12
 const REPAINT_MS = 150
+// The page's small letters, as a share of those of its text: `--small` of lab.css.
+const SMALL = 0.9
 // Figures that would change their height by less than this share keep it: rounded heights never fit quite.
 const STEADY = 0.02
 
@@ -33,7 +35,7 @@ export function setStage(document, grid, store, setTitles, relayout) {
   let pointed = null
   /** @type {HTMLElement | null} */
   let shownAlone = null
-  let heights = 1, letters = 1, width = 0, wanted = 0
+  let heights = 1, letters = 1, width = 0, wanted = 0, shownRows = ""
 
   const fit = () => {
     wanted = 0
@@ -43,13 +45,21 @@ export function setStage(document, grid, store, setTitles, relayout) {
     const corner = grid.getBoundingClientRect().height - shown  // and what else has a height of its own
     const height = scroller.clientHeight - above - corner - (store.presenting ? MARGIN : TOOLS)
     const usual = shown / heights
-    const sizes = sizesFor({width: room.width, height, usual, presented: store.presenting})
+    const presented = store.presenting ? SMALL * parseFloat(getComputedStyle(grid).fontSize) : 0
+    const sizes = sizesFor({width: room.width, height, usual, presented})
     if (!store.permalink) Object.assign(sizes, {heights: 1, letters: 1})  // a cell is as large as its notebook makes it
-    if (Math.abs(sizes.heights / heights - 1) < STEADY && sizes.letters === letters && alone === shownAlone) return
+    const areas = rowsOf(getComputedStyle(grid).gridTemplateAreas)
+    const rows = new Map(targetsOf(grid).map((target) =>
+      [target.dataset.name, areas.get(getComputedStyle(target).gridRowStart) ?? ""]))
+    const standing = figuresOf(document).map(({name, visible}) => visible ? rows.get(String(name)) : "-").join()
+    if (Math.abs(sizes.heights / heights - 1) < STEADY) sizes.heights = heights
+    if (sizes.heights === heights && sizes.letters === letters && alone === shownAlone && standing === shownRows) return
     heights = sizes.heights
     shownAlone = alone
+    shownRows = standing
     grid.style.setProperty("--heights", String(heights))
-    resize(sizes, ({name}) => name === alone?.dataset.name ? window_.innerHeight - 2 * MARGIN : undefined)
+    const rowOf = (/** @type {Figure} */ {name}) => rows.get(String(name)) ?? ""
+    resize(sizes, rowOf, ({name}) => name === alone?.dataset.name ? window_.innerHeight - 2 * MARGIN : undefined)
     setTitles(sizes.letters)
     if (sizes.letters === letters) return
     letters = sizes.letters
@@ -65,6 +75,7 @@ export function setStage(document, grid, store, setTitles, relayout) {
     width = contentRect.width
   }).observe(/** @type {HTMLElement} */ (grid.parentElement))
   window_.addEventListener("resize", fitSoon)
+  for (const figure of figuresOf(document)) figure.properties.visible.change.connect(fitSoon)
   store.watchers.add((moved) => { if (!moved?.size) fitSoon() })
   fit()
   if (!store.permalink) return

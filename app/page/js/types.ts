@@ -490,6 +490,8 @@ export interface Places {
   head: HTMLElement
   /** The lesson's. */
   card: HTMLElement
+  /** Of the controls that are at hand on a phone, and presented. */
+  quick: HTMLElement
   figures: HTMLElement
   tools: HTMLElement
 }
@@ -504,8 +506,23 @@ export interface FigureView {
     x_scale: Scale
     y_scale: Scale
   }
+  /** Views of what is drawn in it. */
+  renderer_views: Map<unknown, {model: {type: string}}>
   export(type: "png", hidpi: boolean): {canvas: HTMLCanvasElement}
   export(type: "svg"): {ctx: {get_serialized_svg(fix_named_entities: boolean): string}}
+}
+
+/** A view of a legend, as far as files need one. */
+export interface LegendView {
+  model: {type: string, glyph_width: number, glyph_height: number}
+  entries: {
+    glyph: {canvas: Element}
+    item: {visible: boolean, index: number | null, renderers: unknown[], get_field_from_label_prop(): string | null}
+    label: unknown
+    label_el: HTMLElement
+  }[]
+  plot_view: {views: {find_one(renderer: unknown): {draw_legend(...at: unknown[]): void} | null}}
+  _draw_legend_items?: (this: LegendView, context: CanvasRenderingContext2D, canvas: {left: number, top: number}) => void
 }
 
 interface Scale {
@@ -544,9 +561,9 @@ export interface Offer {
   minutes: number
   variable: [string, string]
   settings: OfferSetting[]
-  feedback: boolean
+  /** What may be on or off: its name in a link, its label, and whether it is on. */
+  flags: [string, string, boolean][]
   repeat: boolean
-  live: boolean
   headphones: boolean
 }
 
@@ -595,9 +612,40 @@ export interface RunReport {
   room: string
 }
 
+/** A lesson in the list, and before it is taken. */
+export interface LessonCard {
+  slug: string
+  title: string
+  question: string
+  minutes: number
+}
+
+export interface ListenLesson extends LessonCard {
+  text: string
+  ask: string
+  choices: string[]
+  parts: string[]
+}
+
+/** What a lesson comes to. */
+export interface LessonReport extends ListenLesson {
+  predicted: string
+  heads: string[]
+  rows: string[][]
+  picture: string
+  sentences: string[]
+  known: string
+  answer: string
+  look: string
+  lab: string
+  waiting: boolean
+}
+
 export interface RoomState {
   room: string
   count: number
+  /** How often each choice of a lesson was predicted. */
+  predictions: [string, number][]
   conditions: {link: string, name: string, count: number, says: string, picture: string}[]
 }
 
@@ -616,12 +664,17 @@ export interface ListenPage {
   room: string
   key: string
   offers: Offer[]
+  lessons: LessonCard[]
+  /** The lesson of the address; its parts are `chosen`. */
+  lesson: ListenLesson | null
   chosen: Offer[]
   /** Replace the screen; its heading gets the focus. */
   show(...children: (Node | string | null | false)[]): void
   say(text: string): void
   /** Show an experiment before it is taken. */
   intro(offer: Offer): void
+  /** Go on after the last trial of a run. */
+  finished(offer: Offer, state: RunState): Promise<void>
   /** What keys do on this screen, by their names. */
   keys: Record<string, () => void>
   /** What happens when the page is out of sight. */
@@ -629,4 +682,6 @@ export interface ListenPage {
   /** Ask before the page is left. */
   busy: boolean
   remember(part: Record<string, string>): void
+  /** What the address keeps behind its number sign: never sent to a server. */
+  remembered(): Record<string, string>
 }

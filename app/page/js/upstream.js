@@ -3,6 +3,7 @@
 
 /** @import {ClientConnection} from "@bokehjs/client/connection" */
 /** @import {ConnectionLost} from "@bokehjs/core/bokeh_events" */
+/** @import {FigureView, LegendView} from "./types" */
 /** @import {Reconnection} from "./reconnection.js" */
 
 import {button} from "./dom.js"
@@ -94,4 +95,48 @@ function frameOf() {
 export function hideBar(is) {
   for (const bar of /** @type {NodeListOf<HTMLElement>} */ (frameOf()?.querySelectorAll("header, .MuiToolbar-root") ?? []))
     bar.style.display = is ? "none" : ""
+}
+
+/**
+ * A figure as a picture, as fine as is wanted. BokehJS makes one as fine as the screen, and copies the samples of a legend
+ * from there: they would be coarse, of another size than in the page, or missing.
+ * @template {"png" | "svg"} Kind
+ * @param {FigureView} view
+ * @param {Kind} kind
+ * @param {number} [ratio] pixels of a PNG for each pixel of the page
+ * @returns {Kind extends "png" ? HTMLCanvasElement : string} of an SVG its text
+ */
+export function exported(view, kind, ratio = 1) {
+  const legends = /** @type {LegendView[]} */ ([...view.renderer_views.values()].filter(({model: {type}}) => type === "Legend"))
+  const screen_ = /** @type {PropertyDescriptor} */ (Object.getOwnPropertyDescriptor(window, "devicePixelRatio"))
+  for (const legend of legends) legend["_draw_legend_items"] = paintItems
+  Object.defineProperty(window, "devicePixelRatio", {value: ratio, configurable: true})
+  try {
+    const made = kind === "png" ? view.export("png", true).canvas : view.export("svg").ctx.get_serialized_svg(true)
+    return /** @type {Kind extends "png" ? HTMLCanvasElement : string} */ (made)
+  } finally {
+    Object.defineProperty(window, "devicePixelRatio", screen_)
+    for (const legend of legends) delete legend["_draw_legend_items"]
+  }
+}
+
+/**
+ * @this {LegendView}
+ * @param {CanvasRenderingContext2D} context
+ * @param {{left: number, top: number}} canvas where the figure's own stands
+ */
+function paintItems(context, canvas) {
+  const {glyph_width: width, glyph_height: height} = this.model
+  for (const {glyph, item, label, label_el: words} of this.entries) {
+    if (!item.visible) continue
+    const at = glyph.canvas.getBoundingClientRect()
+    context.save()
+    context.translate(at.left - canvas.left, at.top - canvas.top)
+    for (const renderer of item.renderers)
+      this.plot_view.views.find_one(renderer)?.draw_legend(context, 0, width, 0, height, item.get_field_from_label_prop(), label, item.index)
+    context.restore()
+    const box = words.getBoundingClientRect(), {color, font} = getComputedStyle(words)
+    Object.assign(context, {font, fillStyle: color, textAlign: "left", textBaseline: "middle"})
+    context.fillText(words.textContent ?? "", box.left - canvas.left, (box.top + box.bottom) / 2 - canvas.top)
+  }
 }

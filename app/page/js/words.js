@@ -51,7 +51,6 @@ export function words(content, places, store) {
     places.card.replaceChildren(...(story ? lessonCard(story, [task.node, progress], store) : []))
     notify(store)
   }
-  const quick = make("div", {class: "quick"})
   let quickKeys = "", endQuick = () => {}
   /** @param {Entry[]} entries */
   const drawQuick = (entries) => {
@@ -60,8 +59,8 @@ export function words(content, places, store) {
     quickKeys = keys
     whenStarted(store, () => {
       endQuick()
-      quick.replaceChildren()
-      endQuick = drawControls(quick, entries, store).end
+      places.quick.replaceChildren()
+      endQuick = drawControls(places.quick, entries, store).end
     })
   }
   const fit = () => fitInBox(line)
@@ -79,7 +78,7 @@ export function words(content, places, store) {
   }
   store.receivers.words = draw
   const leave = button({class: "leave", title: "Key P", onclick: () => store.present(false)}, "Leave the presentation")
-  places.head.append(question, leave, line, spoken, quick)
+  places.head.append(question, leave, line, spoken)
   new ResizeObserver(fit).observe(line)
   draw(content)
 }

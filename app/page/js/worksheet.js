@@ -6,6 +6,10 @@ import {answerTo} from "./answers.js"
 import {codeOfPage} from "./code.js"
 import {make} from "./dom.js"
 import {inline, markdown} from "./markdown.js"
+import {exported} from "./upstream.js"
+
+// Pixels of paper for each pixel of the page: the figure in question, some 600 px wide, gets the width of the sheet.
+const RATIO = 3
 
 // Nothing else is printed, in the colours of paper.
 const STYLE = `
@@ -85,7 +89,7 @@ function sheetOf({title, text, questions, task, figure}, store, code, link) {
 
 /** @param {FigureView} view @returns {HTMLImageElement} */
 function pictureOf(view) {
-  return make("img", {src: view.export("png", true).canvas.toDataURL("image/png"), alt: titleOf(view)})
+  return make("img", {src: exported(view, "png", RATIO).toDataURL("image/png"), alt: titleOf(view)})
 }
 
 /** @param {FigureView} view */
