@@ -24,6 +24,7 @@ from app.labs.filterbank.model import FilterbankModel
 from app.labs.filterbank.view import FilterbankLab
 from app.labs.loudness.model import LoudnessModel
 from app.labs.loudness.settings import AFTER
+from app.labs.loudness.view import LoudnessLab
 from app.labs.perception.chain import FS as RATE
 from app.labs.perception.chain import MODELS
 from app.labs.perception.model import PerceptionLabModel
@@ -245,6 +246,9 @@ def test_loudness_is_that_of_a_normal_ear_behind_the_simulation(level: float) ->
     assert lab.course.peak == pytest.approx(float(found.long_term.max()), rel=1e-3)
     assert lab.course.peak < 0.8 * normal.course.peak
     assert "in front of the model" in lab.summary()
+    # Recruitment is in the simulation: what comes out of it does not rise as the sound does
+    assert LoudnessLab.figures["rise"].is_shown(normal)
+    assert not LoudnessLab.figures["rise"].is_shown(lab)
     lab.update({"v.view": "growth"})
     assert lab.course.peak == pytest.approx(normal.course.peak, rel=0.01)
     assert "is one of a normal ear" in lab.summary()
