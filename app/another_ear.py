@@ -5,6 +5,7 @@ What a loss does is computed by :mod:`amtlib.hearing_loss`; how the audiogram is
 
 import hashlib
 import math
+import threading
 from collections.abc import Collection, Hashable, Mapping
 from functools import lru_cache
 from typing import Any
@@ -42,6 +43,8 @@ _DEGREES = {
     "S2": "mild, steep",
     "S3": "moderate to severe, steep",
 }
+#: Losses beyond act as this, dB HL (:class:`amtlib.hearing_loss.HearingLoss`).
+_MOST = 100.0
 #: A point that is dragged stops at multiples of this, dB: in clinics thresholds are measured in such steps.
 _STEP = 5.0
 
@@ -185,14 +188,16 @@ class AnotherEar(Settings):
         """
         if self.is_normal:
             return x
-        levels = self.measured.levels
+        audiogram = self.measured
         held = hashlib.blake2b(x.contiguous().numpy().tobytes(), digest_size=16).digest()
 
         def make() -> torch.Tensor:
-            with torch.no_grad():
-                return _simulation(tuple(levels), fs)(x.float())
+            simulation, alone = _simulation(audiogram.severity, fs)
+            with alone, torch.no_grad():
+                simulation.recruit.loss_db = audiogram.at(simulation.recruit.fc).clamp(0.0, _MOST)
+                return simulation(x.float())
 
-        found: torch.Tensor = SHARED.get(("another ear", fs, tuple(levels), tuple(x.shape), held), make)
+        found: torch.Tensor = SHARED.get(("another ear", fs, audiogram.levels, tuple(x.shape), held), make)
         return found
 
     def code(self, fs: int | None = None) -> list[str]:
@@ -209,9 +214,11 @@ class AnotherEar(Settings):
         return lines
 
 
-@lru_cache(maxsize=8)
-def _simulation(levels: tuple[float, ...], fs: int) -> HearingLoss:
-    return HearingLoss(Audiogram(list(POINTS.values()), levels), float(fs))
+@lru_cache(maxsize=4)
+def _simulation(severity: str, fs: int) -> tuple[HearingLoss, threading.Lock]:
+    """Return a simulation for audiograms of a severity, which share its filters, and what lets one use it at a time."""
+    some = (each for each in STANDARD_AUDIOGRAMS.values() if each.severity == severity)
+    return HearingLoss(next(some, Audiogram([1000.0], [0.0])), float(fs)), threading.Lock()
 
 
 for _name, _frequency in POINTS.items():

@@ -762,7 +762,7 @@ def test_the_summary_names_sound_peak_and_channel(desk: Desk) -> None:
 
 def test_the_page_is_told_its_controls_once_with_all_they_need(desk: Desk) -> None:
     content = desk.lab.contents.controls()
-    assert [s["title"] for s in content["sections"]] == ["Sound", "Filterbank", "Close-up"]
+    assert [s["title"] for s in content["sections"]] == ["Sound", "Filterbank", "Close-up", "Another ear"]
     engine = desk.lab.contents.figures()["engine"]
     assert engine["values"].keys() == desk.lab.model.fields.keys()
     assert engine["link"] == ""

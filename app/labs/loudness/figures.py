@@ -119,7 +119,14 @@ GROWTH = _beside(
 )
 
 #: The same in small, beside the area.
-RISE = replace(GROWTH, name="rise", shown=_during("area"), height=AREA_HEIGHT, area="specific")
+
+
+def _rises(lab: LoudnessModel) -> bool:
+    """Whether the moment may be made louder and softer: what a simulation of another ear has made of it may not."""
+    return lab.display.view == "area" and not lab.is_impaired
+
+
+RISE = replace(GROWTH, name="rise", shown=_rises, height=AREA_HEIGHT, area="specific")
 
 _DURATION_TICKS = (0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
 

@@ -23,10 +23,12 @@ _GRID = f"""
                                calc(190 * var(--px)) auto;
            grid-template-areas: "beside spectrum" "beside excitation" "beside specific" "time specific"
                                 "corner corner"; }}
-/* The audiogram shares a row with the player. */
+/* The audiogram shares a row with the player, or stands where nothing else does. */
 {SHOWN} {{ grid-template-areas: "beside spectrum" "beside excitation" "beside specific" "time specific"
                                "corner audiogram"; }}
 {SHOWN} > [data-name="audiogram"] {{ grid-area: audiogram; width: auto; }}
+{SHOWN}:has(> [data-name="specific"][aria-hidden="true"]):has(> [data-name="rise"][aria-hidden="true"])
+  > [data-name="audiogram"] {{ grid-area: specific; }}
 @container (max-width: 699px) {{
   .figures {{ grid-template-columns: minmax(0, 1fr); grid-template-rows: none;
              grid-template-areas: "beside" "corner" "specific" "time" "excitation" "spectrum"; }}
