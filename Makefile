@@ -26,7 +26,7 @@ docs: $(VENV)/docs.stamp
 notebooks: $(VENV)/notebooks.stamp
 	$(BIN)/jupyter lab notebooks $(ARGS)
 
-notebooks-refresh: $(VENV)/notebooks.stamp
+notebooks-refresh: $(VENV)/test.stamp
 	$(BIN)/python notebooks/refresh.py $(ARGS)
 
 format: $(VENV)/test.stamp

@@ -126,10 +126,13 @@ def _results(text: str) -> str:
     folder = os.path.dirname(os.path.abspath(text))
     if not os.path.isdir(folder):
         raise argparse.ArgumentTypeError(f"{text!r} cannot be made, for {folder} is no folder; {fix}")
+    is_new = not os.path.lexists(text)
     try:
         with open(text, "ab+") as file:
             file.seek(0)
             head = file.read(_MARK_AT + 4)
+        if is_new:  # only tried: the server makes it, and none is left where the server does not start
+            os.remove(text)
     except OSError as problem:
         raise argparse.ArgumentTypeError(f"{text!r} cannot be written ({problem.strerror}); {fix}") from None
     if head and not (head.startswith(_SQLITE) and head[_MARK_AT:] == _MARK):

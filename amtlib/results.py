@@ -1,14 +1,17 @@
-"""How results show themselves: in one line at the prompt, as a small table in a notebook.
-Not here: the results (each beside what computes it), and pictures of them.
+"""How results show themselves: in one line at the prompt, as a small table and a picture in a notebook.
+Not here: the results (each beside what computes it, with what its picture shows), and how pictures are drawn.
 """
 
 import html
+import importlib
 from collections.abc import Iterable, Mapping, Sequence, Sized
 from dataclasses import fields, is_dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 from torch import Tensor
+
+from amtlib.charts import Chart
 
 #: Longest line, characters; longest text within it; most values of a list that are written out
 _LINE, _TEXT, _WRITTEN_OUT = 300, 40, 10
@@ -49,10 +52,26 @@ class Result:
         return summary(self)
 
     def _repr_html_(self) -> str:
-        """Return a table of what is shown: shape, least and greatest value, unit."""
-        return table(
-            type(self).__name__, [(name, *_cells(value), self._unit(name)) for name, value in _items(self)]
-        )
+        """Return a table of what is shown: shape, least and greatest value, unit; and a picture, if it has one."""
+        rows = [(name, *_cells(value), self._unit(name)) for name, value in _items(self)]
+        return table(type(self).__name__, rows) + picture(self.chart())
+
+    def chart(self) -> Chart | None:
+        """Return what a picture of it shows; of a batch, of the first. None where there is nothing to see."""
+        return None
+
+    def plot(self) -> Any:
+        """
+        Draw it with HoloViews; the same as ``amtlib.plot.of(result)``.
+
+        Raises
+        ------
+        ImportError
+            Without the extra `plot`: ``pip install 'amtlib[plot]'``.
+        ValueError
+            If it has nothing to show in a figure.
+        """
+        return importlib.import_module("amtlib.plot").of(self)
 
     def _unit(self, name: str) -> str:
         return self._units.get(name, self._units.get("", ""))
@@ -86,6 +105,11 @@ def summary(result: Any) -> str:
         shape = found
     line = f"{type(result).__name__}({'; '.join(parts)})"
     return line if len(line) <= _LINE else f"{line[: _LINE - 4]}...)"
+
+
+def picture(chart: Chart | None) -> str:
+    """Return the small picture of a chart in HTML; nothing where there is nothing to see."""
+    return chart.svg() if chart else ""
 
 
 def table(title: str, rows: Sequence[tuple[str, ...]]) -> str:

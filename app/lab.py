@@ -12,15 +12,21 @@ from typing import Any, ClassVar
 import param
 import torch
 
+from app.another_ear import PREFIX, AnotherEar
 from app.lessons import Lesson, Measure
 from app.page.background import LARGE, Superseded
 from app.quantity import Field, shortened
 from app.shared import SHARED
 
 #: Shared results larger than this, in bytes, are held by `app.shared.SHARED` alone, which is bounded.
-_LARGE = 64_000
+_LARGE = 16_000
 #: Results that take more numbers than this to compute need 100 MB meanwhile.
 _MANY = 4e6
+
+
+def _of_ear(keys: Iterable[str]) -> set[str]:
+    """Return the names of those settings that are the other ear's."""
+    return {name for prefix, _, name in (key.partition(".") for key in keys) if prefix == PREFIX}
 
 
 @dataclass(frozen=True)
@@ -58,12 +64,16 @@ class LabModel(param.Parameterized):
     kept_when: ClassVar[Mapping[str, Mapping[str, list[Any]]]] = {}
     #: The :class:`~app.stimulus.Stimulus` that the lab listens to, if it has one; its prefix is "s".
     stimulus: Any = None
+    #: Whether the lab can hear with another ear: settings, section, state and sounds of one then come by themselves.
+    has_another_ear: ClassVar[bool] = False
 
     version = param.Integer(default=0, doc="Counts changes; a page watches this alone.")
 
     def __init__(self, parts: Mapping[str, param.Parameterized], **settings: Any) -> None:
         super().__init__(**settings)
-        self.parts = dict(parts)
+        #: The ear that hears; a normal one, in a lab that can have no other.
+        self.another_ear = AnotherEar()
+        self.parts = {**parts, **({PREFIX: self.another_ear} if self.has_another_ear else {})}
         #: Called before each stage is computed; if it returns True, the stage raises `Superseded`.
         self.outdated: Callable[[], bool] = lambda: False
         self._holding = 0
@@ -110,6 +120,7 @@ class LabModel(param.Parameterized):
             self._holding += 1
             try:
                 notes = self.reconcile(changed | given)
+                self.another_ear.settle(_of_ear(changed), _of_ear(given))
             finally:
                 self._holding -= 1
                 self._dirty.clear()
@@ -240,11 +251,19 @@ class LabModel(param.Parameterized):
         return {
             key: entry.text()
             for key, entry in self.fields.items()
-            if key not in self.derived and (not entry.is_default or self.is_kept(key))
+            if not self.is_derived(key) and (not entry.is_default or self.is_kept(key))
         }
+
+    def is_derived(self, key: str) -> bool:
+        """Whether a setting follows from others in the present state: states and links leave it out."""
+        prefix, name = key.split(".")
+        return key in self.derived or (prefix == PREFIX and self.another_ear.follows(name))
 
     def is_kept(self, key: str) -> bool:
         """Whether a setting stands in states and links even at its default, see `kept_when`."""
+        prefix, name = key.split(".")
+        if prefix == PREFIX and self.another_ear.keeps(name):
+            return True
         when = self.kept_when.get(key)
         return when is not None and all(self.fields[k].value in values for k, values in when.items())
 
@@ -296,7 +315,8 @@ class LabModel(param.Parameterized):
         there is none in a section of its own.
         """
         visible_when = self.visible_when()
-        sections = {section: list(section.keys) for section in self.sections}
+        ears = (Section("Another ear", AnotherEar.keys(), open=False),) if self.has_another_ear else ()
+        sections = {section: list(section.keys) for section in (*self.sections, *ears)}
         for key in [key for key in self.fields if not any(key in keys for keys in sections.values())]:
             part = key.split(".")[0] + "."
             others = [keys for keys in sections.values() if any(each.startswith(part) for each in keys)]
@@ -317,4 +337,5 @@ class LabModel(param.Parameterized):
     def visible_when(self) -> dict[str, dict[str, list[Any]]]:
         """Return, for a control that matters only sometimes, the values of other settings with which it is shown."""
         of_sound = {} if self.stimulus is None else self.stimulus.visible_when("s")
-        return {**of_sound, **self.conditions}
+        of_ear = AnotherEar.visible_when() if self.has_another_ear else {}
+        return {**of_sound, **of_ear, **self.conditions}

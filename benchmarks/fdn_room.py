@@ -30,6 +30,7 @@ if __name__ == "__main__":  # run as a script, the checkout is not yet on the pa
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from amtlib.audio import load
+from amtlib.audio.rooms import ROOMS, load_room
 from amtlib.fdn import (
     FDNBuild,
     echo_density,
@@ -42,7 +43,6 @@ from amtlib.fdn import (
 from amtlib.fdn.acoustics import onset_sample
 from amtlib.fdn.build import Array
 from amtlib.train import fit_room
-from app.rooms import ROOMS, load_room
 
 PEER = "pyfdn==0.5.0"
 TARGETS = {"T30 error (%)": 3.0, "decay curve (dB)": 1.0, "level (dB)": 1.0, "seconds": 15.0}

@@ -1,6 +1,7 @@
 """Measure a class: N students open a lab at once and move sliders, over real websockets against `amtlab serve`.
 
 Run: python benchmarks/load.py [30 60 100 training] [--processes 2] [--seconds 30] [--url URL], or one of
+    python benchmarks/load.py listen      60 students take the listening test at once (benchmarks/listen.py)
     python benchmarks/load.py burner      one student asks for the dearest pictures (benchmarks/burner.py)
     python benchmarks/load.py attackers   strangers attack (benchmarks/attackers.py)
 No browser is needed:
@@ -21,7 +22,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # as a script it stands in its own folder
 
-from benchmarks import attackers, burner
+from benchmarks import attackers, burner, listen
 from benchmarks.attacks import ATTACKS
 from benchmarks.browser import Browser, Session
 from benchmarks.classroom import PATIENCE_S, SLIDERS, lesson, trainer
@@ -200,6 +201,8 @@ async def measure(server: Server, options: argparse.Namespace) -> bool:
             )
         elif name == "attackers":
             good &= await attackers.measure(server, options.labs, options.seed, options.attacks)
+        elif name == "listen":
+            good &= await listen.a_class(server.url, listen.STUDENTS, options.seconds)
         elif name != "costs":
             good &= await scenario(server, name, options)
             await asyncio.sleep(2.0)
@@ -210,12 +213,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    names = ["costs", *SCENARIOS, "burner", "attackers"]
+    names = ["costs", *SCENARIOS, "listen", "burner", "attackers"]
     parser.add_argument(
         "scenarios",
         nargs="*",
         metavar="SCENARIO",
-        help=f"of {', '.join(names)}; costs and the classes by default",
+        help=f"of {', '.join(names)}; all but the last two by default",
     )
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=30.0, help="how long they work once all are there")
@@ -237,7 +240,7 @@ def main() -> int:
     parser.add_argument("--log", default="", help="a file for what the server reports, by default shown")
     parser.add_argument("--url", help="a server that runs already, instead of serving this checkout")
     options = parser.parse_args()
-    options.scenarios = options.scenarios or ["costs", *SCENARIOS]
+    options.scenarios = options.scenarios or ["costs", *SCENARIOS, "listen"]
     unknown = [name for name in options.scenarios if name not in names]
     if unknown:
         parser.error(f"there is no scenario {unknown[0]}; give some of {', '.join(names)}")

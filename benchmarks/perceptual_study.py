@@ -24,6 +24,7 @@ if __name__ == "__main__":  # run as a script, the checkout is not yet on the pa
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from amtlib import audio, fdn
+from amtlib.audio.rooms import ONSET, ROOMS
 from amtlib.fdn.build import FDNBuild
 from amtlib.train import Trainable, TrainingRun, extract_build, trainable_from_build
 from amtlib.train.losses import (
@@ -40,11 +41,6 @@ ROOT = Path(__file__).parents[1]
 FS = 48000
 NFFT, ALIAS_DECAY = 2**15, 30.0
 TABLE = ROOT / "notebooks" / "data" / "perceptual_study.csv"
-ROOMS = {
-    name: ROOT / "app" / "assets" / f"room_{name}.flac" for name in ("bathroom", "lecture_hall", "church")
-}
-#: The direct sound arrives so late in each file, s.
-ONSET = 0.001
 OBJECTIVES: dict[str, Loss] = {
     "spectrogram": MatchSpectrogram(),
     "mel spectrogram": MatchMelSpectrogram(),
@@ -71,7 +67,7 @@ Array = np.ndarray[Any, np.dtype[np.float64]]
 
 def load(room: str) -> Array:
     """Impulse response from its direct sound on."""
-    samples = audio.load(ROOMS[room], fs=FS).samples.double().numpy()
+    samples = audio.load(ROOMS[room].file, fs=FS).samples.double().numpy()
     return np.asarray(samples[round(ONSET * FS) :])
 
 

@@ -117,7 +117,7 @@ def texts() -> Iterator[tuple[str, str]]:
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node):
                     yield path.relative_to(ROOT).as_posix(), ast.get_docstring(node) or ""
-    for path in sorted((ROOT / "app" / "labs").glob("*/lessons.yaml")):
+    for path in sorted((ROOT / "app").rglob("lessons.yaml")):
         lessons = yaml.safe_load(path.read_text(encoding="utf-8"))
         yield path.relative_to(ROOT).as_posix(), yaml.safe_dump(lessons, allow_unicode=True, width=10**6)
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):

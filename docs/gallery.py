@@ -4,15 +4,12 @@ A recipe is a file in `recipes`: a title, a few words, code whose last name is `
 """
 
 import ast
-import base64
 import contextlib
 import io
 import os
 import runpy
 import shutil
-import struct
 import tempfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
@@ -21,15 +18,16 @@ from typing import Any
 
 import holoviews as hv
 import numpy as np
-from bokeh.palettes import magma
 
+from amtlib.charts import Chart, Direction
+from amtlib.plot.theme import SIGNED_REVERSED
 from docs.displays import FIGURE, figure
 from docs.tutorials import Page
 
 ROOT = Path(__file__).resolve().parents[1]
 RECIPES = sorted((ROOT / "docs" / "recipes").glob("*.py"))
-#: Size of a thumbnail, and what is left free at its edges.
-WIDTH, HEIGHT, EDGE = 240, 150, 8
+#: Size of a thumbnail, px
+WIDTH, HEIGHT = 240, 150
 
 
 @dataclass(frozen=True)
@@ -72,59 +70,38 @@ def cooked(path: Path) -> Recipe:
 
 def thumbnail(shown: Any) -> str:
     """Return a small picture of a figure's lines, points and images as SVG."""
-    elements = shown.traverse(lambda each: each, [hv.Curve, hv.Scatter, hv.Image])
-    parts = [_image(each) for each in elements if isinstance(each, hv.Image)]
-    lines = [each for each in elements if not isinstance(each, hv.Image)]
-    points = [np.asarray([each.dimension_values(i) for i in (0, 1)], float) for each in lines]
-    if points:
-        both = np.concatenate(points, 1)
-        both = both[:, np.isfinite(both).all(0)]
-        low, high = both.min(1), both.max(1)
-        limits = shown.opts.get("plot").kwargs.get("ylim") if lines else None
-        if limits is not None:
-            low[1], high[1] = limits
-        size = np.array([WIDTH - 2 * EDGE, HEIGHT - 2 * EDGE])
-        for element, each in zip(lines, points, strict=True):
-            x, y = (each - low[:, None]) / np.where(high > low, high - low, 1.0)[:, None] * size[:, None]
-            colour = element.opts.get("style").kwargs.get("color", "#1f77b4")
-            parts.append(_drawn(element, EDGE + x, HEIGHT - EDGE - np.clip(y, 0, size[1]), str(colour)))
-    return f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" aria-hidden="true">{"".join(parts)}</svg>'
-
-
-def _drawn(element: Any, x: np.ndarray[Any, Any], y: np.ndarray[Any, Any], colour: str) -> str:
-    there = np.isfinite(x) & np.isfinite(y)
-    pairs = [f"{a:.1f},{b:.1f}" for a, b in zip(x[there], y[there], strict=True)]
-    if isinstance(element, hv.Scatter):
-        dots = (pair.split(",") for pair in pairs)
-        return "".join(f'<circle cx="{a}" cy="{b}" r="2.5" fill="none" stroke="{colour}"/>' for a, b in dots)
-    path = " ".join(pairs[:: max(1, len(pairs) // 240)])
-    return f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>'
-
-
-def _image(element: hv.Image) -> str:
-    values = np.asarray(element.dimension_values(2, flat=False), float)
-    rows = np.linspace(0, values.shape[0] - 1, 60).round().astype(int)
-    columns = np.linspace(0, values.shape[1] - 1, 120).round().astype(int)
-    cells = values[np.ix_(rows[::-1], columns)]
-    low, high = np.nanpercentile(cells, [40, 99.5])
-    shade = np.clip((np.nan_to_num(cells, nan=low) - low) / (high - low), 0, 1)
-    palette = np.array([[int(each[i : i + 2], 16) for i in (1, 3, 5)] for each in magma(256)], np.uint8)
-    data = base64.b64encode(_png(palette[(255 * shade).astype(int)])).decode("ascii")
-    return f'<image href="data:image/png;base64,{data}" width="{WIDTH}" height="{HEIGHT}" preserveAspectRatio="none"/>'
-
-
-def _png(pixels: np.ndarray[Any, Any]) -> bytes:
-    """Return an image of shape (rows, columns, 3), bytes, as a PNG file (W3C, Portable Network Graphics)."""
-
-    def chunk(kind: bytes, content: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+    elements = shown.traverse(lambda each: each, [hv.Curve, hv.Scatter, hv.Points, hv.Image])
+    images = [each for each in elements if isinstance(each, hv.Image)]
+    limits = shown.opts.get("plot").kwargs.get("ylim")
+    x, y = (
+        Direction("x"),
+        Direction("y", flipped=_flipped(shown), limits=None if limits is None else tuple(limits)),
+    )
+    if images:
+        values = np.asarray(images[0].dimension_values(2, flat=False), float)
+        rows, columns = (np.arange(size) for size in values.shape)
+        signed = images[0].opts.get("style").kwargs.get("cmap") == SIGNED_REVERSED
+        span = images[0].opts.get("plot").kwargs.get("clim")
+        chart = Chart("", x, Direction("y"), cells=(columns, rows, values), colours=span, signed=signed)
+    else:
+        drawn = [(str(i), each) for i, each in enumerate(elements)]
+        pairs = {
+            name: tuple(np.asarray(each.dimension_values(side), float) for side in (0, 1))
+            for name, each in drawn
+        }
+        kinds = {name: isinstance(each, hv.Curve) for name, each in drawn}
+        chart = Chart(
+            "",
+            x,
+            y,
+            {n: p for n, p in pairs.items() if kinds[n]},
+            {n: p for n, p in pairs.items() if not kinds[n]},
         )
+    return chart.svg(WIDTH, HEIGHT, labelled=False)
 
-    rows = b"".join(b"\0" + row.tobytes() for row in pixels)
-    header = struct.pack(">2I5B", pixels.shape[1], pixels.shape[0], 8, 2, 0, 0, 0)
-    parts = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows, 9)) + chunk(b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + parts
+
+def _flipped(shown: Any) -> bool:
+    return bool(shown.opts.get("plot").kwargs.get("invert_yaxis"))
 
 
 def write(source: Path) -> None:

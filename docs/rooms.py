@@ -1,10 +1,15 @@
-"""The pages of the library's reference: one for each room, written from what its package exports."""
+"""The pages of the library's reference: one for each room, written from what its package exports.
+
+Below an entry stands the picture of its example's last result that has one (examples.py).
+"""
 
 import importlib
 import inspect
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import Any, get_origin
+
+from docs import examples
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,7 @@ ROOMS = (
 
 
 def exported(module: ModuleType) -> list[tuple[str, Any]]:
-    """Return what a module offers, by name: classes first, then functions, then what is left; no modules."""
+    """Return what a module offers, by name: classes, functions, then what is left; no modules, no names of types."""
     names = getattr(module, "__all__", None)
     if names is None:
         names = [
@@ -46,7 +51,7 @@ def exported(module: ModuleType) -> list[tuple[str, Any]]:
             if not name.startswith("_") and getattr(value, "__module__", None) == module.__name__
         ]
     found = [(name, getattr(module, name)) for name in names if not name.startswith("_")]
-    found = [(name, value) for name, value in found if not inspect.ismodule(value)]
+    found = [(name, value) for name, value in found if not (inspect.ismodule(value) or get_origin(value))]
     return sorted(found, key=lambda pair: (_kind(pair[1]), pair[0].lower()))
 
 
@@ -90,4 +95,8 @@ def page(room: Room) -> str:
             if _kind(value) == 0 and not issubclass(value, BaseException):
                 lines += ["   :members:"]
             lines += [""]
+            if _kind(value) < 2 and (picture := examples.picture(value)):
+                about = "What the last result of the example shows:"
+                lines += [".. raw:: html", "", f'   <figure class="example"><figcaption>{about}</figcaption>']
+                lines += [f"   {picture}</figure>", ""]
     return "\n".join(lines)

@@ -17,11 +17,15 @@ import nbformat
 import soundfile
 from nbclient import NotebookClient
 
-from docs.displays import FIGURE, LAB, SOUND
+from docs.displays import COMPARISON, FIGURE, LAB, PLACE, SOUND
 
 ROOT = Path(__file__).resolve().parents[1]
 RUNS = ROOT / "docs" / "_build" / "runs"
 _SETUP = "from docs.displays import install\n\ninstall()"
+#: What `amtlib.teaching.check` returns begins so
+VERDICT = re.compile(r"(Right|Not yet|Nothing to check yet)\. ")
+#: A paragraph that is a caption
+_CAPTION = re.compile(r"^(\*Figure: .+\*)$", re.MULTILINE)
 #: Longest time that a cell may take, s.
 _LONGEST = 900
 
@@ -88,8 +92,12 @@ class Page:
         return f"{self.up}/{folder}/{path.name}"
 
     def text(self, words: str) -> None:
-        """Add Markdown."""
-        self.parts.append(words)
+        """Add Markdown; a paragraph in italics that begins with "Figure:" becomes the caption of what is above it."""
+        self.parts.append(_CAPTION.sub(r"{.caption}\n\1", words))
+
+    def verdict(self, words: str) -> None:
+        """Add what is said to the answer of an exercise."""
+        self.raw(f'<p class="verdict">{html.escape(words)}</p>')
 
     def raw(self, markup: str) -> None:
         """Add HTML."""
@@ -116,13 +124,22 @@ class Page:
             f'data-source="{source}" style="min-height: {height}px"></div>'
         )
 
-    def sound(self, wav: bytes) -> None:
-        """Add a player; the sound is compressed without loss."""
+    def _sound(self, wav: bytes) -> str:
+        """Keep a sound, compressed without loss, and return its address."""
         samples, rate = soundfile.read(io.BytesIO(wav), dtype="int16")
         packed = io.BytesIO()
         soundfile.write(packed, samples, rate, format="FLAC", subtype="PCM_16")
-        source = self._file("sounds", ".flac", packed.getvalue())
-        self.raw(f'<audio controls preload="none" src="{source}"></audio>')
+        return self._file("sounds", ".flac", packed.getvalue())
+
+    def sound(self, wav: bytes) -> None:
+        """Add a player."""
+        self.raw(f'<audio controls preload="none" src="{self._sound(wav)}"></audio>')
+
+    def comparison(self, wavs: list[bytes], markup: str) -> None:
+        """Add a blind comparison; its script becomes a file of the site, as all are (`build.py`)."""
+        for i, wav in enumerate(wavs):
+            markup = markup.replace(PLACE.format(i), self._sound(wav))
+        self.raw(markup)
 
     def markdown(self) -> str:
         """Return the page."""
@@ -169,6 +186,9 @@ def page(path: Path, files: Path, seen: str) -> str:
                 made.figure(data[FIGURE]["item"])
             elif SOUND in data:
                 made.sound(base64.b64decode(data[SOUND]["wav"]))
+            elif COMPARISON in data:
+                wavs = [base64.b64decode(each) for each in data[COMPARISON]["wavs"]]
+                made.comparison(wavs, data[COMPARISON]["markup"])
             elif LAB in data:
                 title, slug = html.escape(data[LAB]["title"]), data[LAB]["slug"]
                 made.raw(
@@ -176,7 +196,8 @@ def page(path: Path, files: Path, seen: str) -> str:
                     f'served: <a class="served" href="../../{slug}">open it</a>.</p>'
                 )
             elif "text/plain" in data:
-                made.printed(data["text/plain"])
+                say = made.verdict if VERDICT.match(data["text/plain"]) else made.printed
+                say(data["text/plain"])
     first, _, rest = made.parts[0].partition("\n")
     note = (
         f"*This page is the notebook [`notebooks/{path.name}`](../_static/notebooks/{path.name}), run from top to "

@@ -6,7 +6,7 @@ import hypothesis
 import pytest
 import torch
 
-from tests.browser.chromium import find_chromium
+from docs.chromium import find_chromium
 
 # Several test processes share the cores; with more threads than cores they only wait for each other.
 torch.set_num_threads(1)

@@ -9,6 +9,7 @@ import warnings
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
+import numpy as np
 import torch
 
 from amtlib.audio.blocks import RateChange
@@ -16,8 +17,9 @@ from amtlib.audio.contents import AudioError, contents
 from amtlib.audio.decoding import RATE_RANGE, Decoder
 from amtlib.audio.mixing import Channel, Mix, cancellation, check_channel
 from amtlib.audio.scale import FULL_SCALE_DB, full_scale_gain
+from amtlib.charts import Chart, Direction, over_time
 from amtlib.progress import Progress, telling
-from amtlib.results import table
+from amtlib.results import picture, table
 from amtlib.signals.frame import number
 from amtlib.signals.levels import rms_level
 
@@ -80,7 +82,12 @@ class Recording:
             ("level", level, f"{self.clipped} samples clipped" if self.clipped else ""),
             ("file", f"{self.kind} {self.encoding}, {self.channels} channels", f"{self.source_fs} Hz"),
         ]
-        return table(self.name, rows)
+        return table(self.name, rows) + picture(self.chart())
+
+    def chart(self) -> Chart:
+        """Return the pressure over time, of the first channel."""
+        time = np.arange(self.samples.shape[-1]) / self.fs
+        return over_time("Waveform", time, {"pressure": self.samples}, Direction("Pressure", "Pa"))
 
     @property
     def duration(self) -> float:

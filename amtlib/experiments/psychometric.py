@@ -6,13 +6,14 @@ Not here: procedures, which choose what is presented.
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from amtlib.charts import Chart, Direction
 from amtlib.errors import ArgumentError
 from amtlib.results import Result
 from amtlib.signals.frame import number
@@ -131,6 +132,14 @@ class PsychometricFunction:
         found: Array = self.guess + (1.0 - self.guess - self.lapse) * rise
         return found
 
+    def chart(self) -> Chart:
+        """Return the share of right answers over three widths of the function."""
+        t = np.linspace(-1.5, 1.5, 101) * self.width
+        values = self.midpoint * np.exp(t) if self.scale == "log" else self.midpoint + t
+        along = Direction("Value", scale=self.scale)
+        up = Direction("Right answers", "%", limits=(0.0, 100.0))
+        return Chart("Psychometric function", along, up, {"right": (values, 100.0 * self(values))})
+
     def value_at(self, probability: float) -> float:
         """
         Return the value at which answers are right with a probability.
@@ -178,6 +187,11 @@ class PsychometricFit(Result):
     high: float
     confidence: float
     log_likelihood: float
+
+    def chart(self) -> Chart:
+        """Return the function, and its threshold as a point."""
+        found = self.function.chart()
+        return replace(found, points={"threshold": ([self.threshold], [100.0 * self.probability])})
 
 
 def fit_psychometric(

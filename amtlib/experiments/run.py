@@ -11,12 +11,14 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from amtlib.charts import Chart, Direction
 from amtlib.experiments.catalogue import experiment
 from amtlib.experiments.experiment import Experiment, Trial
 from amtlib.experiments.observers import Observer
 from amtlib.experiments.procedures import PROCEDURES, Procedure, UpDown
 from amtlib.experiments.psychometric import PsychometricFit, fit_psychometric
 from amtlib.experiments.settings import MOST, derived_seed, uniform
+from amtlib.results import picture, table
 from amtlib.signals.frame import number, whole
 
 _FORMAT, _VERSION = "amtlab-run", 1
@@ -113,6 +115,25 @@ class Run:
         self.observer = ""
         self._tracker = procedure.tracker(experiment.variable, experiment.intervals)
         self._trial: Trial | None = None
+
+    def chart(self) -> Chart:
+        """Return the values of the trials that moved the procedure: a line, and what was right and wrong on it."""
+        moved = [(number, each) for number, each in enumerate(self.trials, 1) if not each.catch]
+
+        def pair(*kinds: bool) -> tuple[list[int], list[float]]:
+            found = [(number, each.value) for number, each in moved if each.right in kinds]
+            return [number for number, _ in found], [value for _, value in found]
+
+        variable = self.experiment.variable
+        up = Direction(variable.name.capitalize(), variable.unit, variable.scale)
+        answers = {"right": pair(True), "wrong": pair(False)}
+        return Chart("Track of the run", Direction("Trial"), up, {"value": pair(True, False)}, answers)
+
+    def _repr_html_(self) -> str:
+        """Return a table of what was run, and its track."""
+        trials = sum(not each.catch for each in self.trials)
+        rows = [("experiment", type(self.experiment).__name__), ("trials", str(trials))]
+        return table(type(self).__name__, rows) + picture(self.chart())
 
     @property
     def finished(self) -> bool:

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from amtlib.charts import Chart
 from amtlib.fdn.build import Array, sampling_rate
-from amtlib.fdn.decay import octave_bands, reverberation_time
+from amtlib.fdn.decay import octave_bands, reverberation_time, times_by_octave
 from amtlib.fdn.equaliser import check_centres
 from amtlib.fdn.noise import noise_floor, octave_centres, octave_gain, without_noise
 from amtlib.fdn.process import MAX_SAMPLES
@@ -70,6 +71,12 @@ class RoomMeasures(
     level: Array
     bass_ratio: Array
     onset: float
+
+    def chart(self) -> Chart:
+        """Return early decay and reverberation time by octave, of the first channel."""
+        return times_by_octave(
+            "Reverberation times", self.centres, {"T30": self.t30, "early decay": self.edt}
+        )
 
 
 def room_response(ir: Any, name: str = "ir") -> Array:

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from amtlib.charts import Chart, Direction
 from amtlib.results import Result
 
 Array: TypeAlias = npt.NDArray[np.float64]
@@ -259,6 +260,14 @@ class FDNBuild(Result):
     post_matrix: Array | None = None
     pre_delay: int = 0
     modulation: Array | None = None
+
+    def chart(self) -> Chart:
+        """Return the feedback matrix."""
+        lines = np.arange(1, self.N + 1)
+        return Chart(
+            "Feedback matrix", Direction("From line"), Direction("To line", flipped=True),
+            cells=(lines, lines, self.A), measures="Gain", unit="", signed=True,
+        )  # fmt: skip
 
     # Accepting lists and numbers is what a constructor is for; the fields are arrays afterwards.
     def __init__(

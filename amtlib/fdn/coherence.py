@@ -118,6 +118,14 @@ def interaural_coherence(
     ValueError
         If the response has not two outputs, or one is silent.
 
+    Notes
+    -----
+    Of a room's sound field, one response is a sample. Where the field has a coherence of c, what is measured in a band
+    scatters from one pair of places to the next by ``(1 - c^2) / sqrt(2 B T)``, with the standard deviation of a
+    correlation over B T independent complex values: ``B = 1.49 ERB`` is the width (integral squared over integral of
+    the square) of the weights, and ``T = T60 / ln(1000)`` the same of a power that decays by 60 dB in T60. That is 0.22
+    at 500 Hz and 0.08 at 5 kHz for c = 0 and T60 = 0.6 s. The coherence of this one response is exact.
+
     Examples
     --------
     >>> noise = np.random.default_rng(0).standard_normal((48000, 2))

@@ -5,7 +5,7 @@ Not here: the network's own modes.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from amtlib.charts import Chart, Direction, over_frequency
 from amtlib.fdn.build import Array, finite_number, real_array, sampling_rate
 from amtlib.fdn.noise import noise_floor, octave_centres, octave_gain
 from amtlib.fdn.process import MAX_SAMPLES
@@ -133,6 +134,21 @@ def octave_bands(ir: npt.ArrayLike, fs: float, centres: Sequence[float] | Array 
     return bands
 
 
+def times_by_octave(title: str, centres: Array, times: Mapping[str, Array]) -> Chart:
+    """
+    Return a picture of decay times in s, shape (bands, ...), of the first channel.
+
+    Examples
+    --------
+    >>> times_by_octave("T30", np.array([500.0, 1000.0]), {"room": np.array([1.2, 1.0])}).limits()
+    ((500.0, 1000.0), (0.0, 1.2))
+    """
+    lines = {name: each.reshape(len(centres), -1)[:, 0] for name, each in times.items()}
+    known = np.concatenate([each[np.isfinite(each)] for each in lines.values()])
+    limits = (0.0, float(known.max())) if known.size else None
+    return over_frequency(title, centres, lines, Direction("Decay by 60 dB", "s", limits=limits))
+
+
 @dataclass(frozen=True, repr=False)
 class ReverberationTimes(Result, units={"centres": "Hz", "": "s"}):
     """
@@ -153,6 +169,12 @@ class ReverberationTimes(Result, units={"centres": "Hz", "": "s"}):
     t20: Array
     t30: Array
     t60: Array
+
+    def chart(self) -> Chart:
+        """Return early decay and reverberation time by octave, of the first channel."""
+        return times_by_octave(
+            "Reverberation times", self.centres, {"T30": self.t30, "early decay": self.edt}
+        )
 
 
 def _slope(level: Array, start: float, end: float) -> float:

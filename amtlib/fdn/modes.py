@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from amtlib.charts import Chart, Direction
 from amtlib.fdn.build import Array, FDNBuild, check_fixed
 from amtlib.fdn.continuation import LOST, follow, loop_with_slope
 from amtlib.fdn.eigenphases import SAME, Crossings, zero_crossings
@@ -63,6 +64,11 @@ class Modes(Result):
     fs: float
     order: int
     reconstruction_error: float
+
+    def chart(self) -> Chart:
+        """Return the decay time of each mode over its frequency."""
+        modes = {"modes": (self.frequencies, self.decay_times)}
+        return Chart("Modes", Direction("Frequency", "Hz"), Direction("Decay by 60 dB", "s"), points=modes)
 
     @property
     def poles(self) -> Complex:

@@ -15,6 +15,7 @@ from amtlib import lti
 from amtlib.filterbanks.centres import Centres
 from amtlib.filterbanks.envelopes import highest, mean_power
 from amtlib.filterbanks.linear import LinearFilterbank
+from amtlib.inputs import Numbers, as_tensor
 from amtlib.ranges import LearnedValue, Polar, Range
 from amtlib.scales import audfiltbw
 
@@ -41,8 +42,9 @@ class GammatoneFilterbank(LinearFilterbank):
         Sampling rate in Hz, number > 0.
     n : int
         Number of sections (the filter order), >= 1.
-    betamul : float, optional
-        Pole bandwidth in ERB, number > 0. Default: ``((n-1)!)^2 / (pi (2n-2)! 2^(2-2n))``, which makes the
+    betamul : float, or Tensor, shape (F,), or list or array of F numbers, optional
+        Pole bandwidth in ERB, > 0, of all channels or one each, as in an impaired ear.
+        Default: ``((n-1)!)^2 / (pi (2n-2)! 2^(2-2n))``, which makes the
         equivalent rectangular bandwidth exactly 1 ERB for every n: 1.01859 for n = 4. (The specification has
         1.019 for all n.)
     learnable : bool
@@ -68,7 +70,7 @@ class GammatoneFilterbank(LinearFilterbank):
     num_channels : int
         F.
     fs, n, betamul, learnable, dtype, implementation, max_pole_magnitude
-        As given; `betamul` holds the value in use.
+        As given; `betamul` holds the value in use, or a Tensor of shape (F,).
     poles, gains : Tensor, shape (F,), complex128
         Pole of a section, r exp(2j pi fc / fs), and gain of a section, 1 - r ('sos' only).
     b, a : Tensor, shape (F, 1) and (F, n + 1), complex128
@@ -120,7 +122,7 @@ class GammatoneFilterbank(LinearFilterbank):
         fc: Centres,
         fs: float,
         n: int = 4,
-        betamul: float | None = None,
+        betamul: Numbers | None = None,
         learnable: bool = False,
         dtype: torch.dtype = torch.float32,
         implementation: str = "sos",
@@ -132,8 +134,7 @@ class GammatoneFilterbank(LinearFilterbank):
             raise TypeError(f"n = {n!r} is a {type(n).__name__}; give the filter order as an int >= 1")
         if n < 1:
             raise ValueError(f"n = {n} is no filter order; give an int >= 1, usually 4")
-        if betamul is not None and not (math.isfinite(betamul) and betamul > 0.0):
-            raise ValueError(f"betamul = {betamul} is no bandwidth in ERB; give a finite number > 0, or None")
+        width = default_betamul(int(n)) if betamul is None else _widths(betamul, len(self.fc))
         if implementation not in ("sos", "poly"):
             raise ValueError(f"implementation = {implementation!r} is unknown; give 'sos' or 'poly'")
         if max_pole_magnitude is not None:
@@ -146,13 +147,19 @@ class GammatoneFilterbank(LinearFilterbank):
                     f"max_pole_magnitude = {max_pole_magnitude} is out of range; give one between 0 and 1"
                 )
         self.n = int(n)
-        self.betamul = default_betamul(self.n) if betamul is None else float(betamul)
+        self.betamul: float | Tensor
+        if isinstance(width, Tensor):
+            self._table("betamul", width)
+        else:
+            self.betamul = width
         self.learnable = bool(learnable)
         self.implementation = implementation
         self.max_pole_magnitude = max_pole_magnitude
 
         centre = self._built["fc"].to(self._device)
-        magnitude = torch.exp(-2.0 * math.pi / self.fs * self.betamul * audfiltbw(centre))
+        if isinstance(width, Tensor):
+            width = width.to(self._device)
+        magnitude = torch.exp(-2.0 * math.pi / self.fs * width * audfiltbw(centre))
         if max_pole_magnitude is not None:
             magnitude = magnitude.clamp_max(max_pole_magnitude)
         # Coefficients stay complex128 whatever the dtype of the signals: a 50-Hz pole at 44.1 kHz lies 4e-3
@@ -211,7 +218,7 @@ class GammatoneFilterbank(LinearFilterbank):
 
     def _warn_of_rounding(self, centre: Tensor, poles: Tensor, gains: Tensor) -> None:
         """Compare the polynomial with the cascade it was made from, over the pass band of every channel."""
-        half_width = 2.0 * math.pi / self.fs * 3.0 * self.betamul * audfiltbw(centre).unsqueeze(-1)
+        half_width = (2.0 * math.pi / self.fs * 3.0 * self.betamul * audfiltbw(centre)).unsqueeze(-1)
         offset = half_width * torch.linspace(-1.0, 1.0, 61, dtype=torch.float64, device=centre.device)
         error = torch.zeros_like(centre)
         for channel in range(self.num_channels):
@@ -343,9 +350,11 @@ class GammatoneFilterbank(LinearFilterbank):
 
     def extra_repr(self) -> str:
         """Return the main settings, for printing the module."""
+        each = isinstance(self.betamul, Tensor)
+        width = f"{len(self.fc)} values" if each else f"{self.betamul:.4g}"
         text = (
             f"num_channels={self.num_channels}, fs={self.fs:g} Hz, n={self.n}, "
-            f"{self._fc_range}, betamul={self.betamul:.4g}, learnable={self.learnable}, "
+            f"{self._fc_range}, betamul={width}, learnable={self.learnable}, "
             f"implementation={self.implementation!r}, dtype={self.dtype}"
         )
         return (
@@ -358,6 +367,24 @@ class GammatoneFilterbank(LinearFilterbank):
 def default_betamul(n: int) -> float:
     """Pole bandwidth in ERB that makes the equivalent rectangular bandwidth of order n exactly 1 ERB."""
     return math.factorial(n - 1) ** 2 / (math.pi * math.factorial(2 * n - 2) * 2.0 ** (2 - 2 * n))
+
+
+def _widths(betamul: Numbers, channels: int) -> float | Tensor:
+    """Return pole bandwidths in ERB: one number, or one for each channel, float64."""
+    values = as_tensor(betamul, "betamul", what="bandwidths in ERB", numbers=True).detach().cpu().double()
+    wrong = values[~((values > 0.0) & torch.isfinite(values))]
+    if len(wrong):
+        raise ValueError(
+            f"betamul = {float(wrong[0])} is no bandwidth in ERB; give finite numbers > 0, or None"
+        )
+    if values.ndim == 0:
+        return float(values)
+    if values.shape != (channels,):
+        raise ValueError(
+            f"betamul has shape {tuple(values.shape)}, and the bank {channels} channels; give one number, or one a "
+            "channel"
+        )
+    return values
 
 
 def _power_of_section(poles: Tensor, n: int) -> Tensor:

@@ -12,6 +12,7 @@ from types import MappingProxyType
 import torch
 from torch import Tensor
 
+from amtlib.charts import Chart, Direction
 from amtlib.inputs import Numbers, as_tensor
 from amtlib.results import Result
 
@@ -63,6 +64,12 @@ class Audiogram(Result, units={"frequencies": "Hz", "levels": "dB HL"}):
     frequencies: Sequence[float]
     levels: Sequence[float]
     name: str = field(default="")
+
+    def chart(self) -> Chart:
+        """Return hearing levels over frequency, losses downwards."""
+        ear = {"threshold": (self.frequencies, self.levels)}
+        down = Direction("Hearing level", "dB HL", flipped=True, limits=(-10.0, max(60.0, *self.levels)))
+        return Chart(self.name or "Audiogram", Direction("Frequency", "Hz", "log"), down, ear, ear)
 
     def __post_init__(self) -> None:
         at = tuple(map(float, self.frequencies))

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from amtlib.charts import Chart, Direction, over_frequency
 from amtlib.inputs import as_tensor
 from amtlib.loudness.cochlea import Stop
 from amtlib.loudness.glasberg2002 import Glasberg2002
@@ -56,6 +57,11 @@ class EqualLoudnessContour(
     phon: float | None
     error_db: Tensor
     done: bool
+
+    def chart(self) -> Chart:
+        """Return the contour."""
+        lines = {"equally loud": self.levels}
+        return over_frequency("Equal-loudness contour", self.frequencies, lines, Direction("Level", "dB SPL"))
 
 
 def equal_loudness_contour(

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from amtlib.charts import Chart, Direction, over_frequency
 from amtlib.inputs import Numbers, as_tensor
 from amtlib.loudness.contours import checked_frequencies, equal_loudness_contour
 from amtlib.loudness.glasberg2002 import Glasberg2002
@@ -47,6 +48,11 @@ class MaskedThreshold(Result, units={"frequencies": "Hz", "levels": "dB SPL", "q
     frequencies: Tensor
     levels: Tensor
     quiet: Tensor
+
+    def chart(self) -> Chart:
+        """Return both thresholds over the frequency of the tone."""
+        lines = {"beside the sound": self.levels, "in quiet": self.quiet}
+        return over_frequency("Masked threshold", self.frequencies, lines, Direction("Threshold", "dB SPL"))
 
 
 @torch.no_grad()

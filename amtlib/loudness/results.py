@@ -6,12 +6,22 @@ right ear.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 from torch import Tensor
 
+from amtlib.charts import FREQUENCY, Chart, Direction, one, over_frequency, over_time
 from amtlib.results import Result
 
+_PER_CAM = Direction("Specific loudness", "sone/Cam")
 _CHANNELS = {"frequencies": "Hz", "erb_numbers": "Cam", "excitation": "dB SPL"}
+
+
+def loudness_over_time(found: Any) -> Chart:
+    """Return a picture of the short-term and the long-term loudness over time."""
+    lines = {"short term": found.short_term, "long term": found.long_term}
+    return over_time("Loudness over time", found.time, lines, Direction("Loudness", "sone"))
 
 
 class Cancelled(RuntimeError):
@@ -51,6 +61,14 @@ class StationaryLoudness(
     right: Tensor
     total: Tensor
 
+    def chart(self) -> Chart:
+        """Return the specific loudness of each ear, after inhibition."""
+        ears = one(self.inhibited, 2)
+        names = ("left ear", "right ear") if len(ears) == 2 else ("one ear",)
+        return over_frequency(
+            "Specific loudness", self.frequencies, dict(zip(names, ears, strict=True)), _PER_CAM
+        )
+
 
 @dataclass(frozen=True, repr=False)
 class Moore2016Stages(Result, units={**_CHANNELS, "": "sone/Cam"}):
@@ -80,6 +98,15 @@ class Moore2016Stages(Result, units={**_CHANNELS, "": "sone/Cam"}):
     short_term_specific: Tensor
     smoothed: Tensor
     inhibited: Tensor
+
+    def chart(self) -> Chart:
+        """Return the short-term specific loudness of both ears over the frames, after inhibition."""
+        values = one(self.inhibited, 3).sum(0).T
+        frames = np.arange(values.shape[1])
+        return Chart(
+            "Short-term specific loudness, both ears", Direction("Frame"), FREQUENCY,
+            cells=(frames, one(self.frequencies), values), measures="", unit="sone/Cam",
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, repr=False)
@@ -119,6 +146,10 @@ class Moore2016Loudness(Result, units={"time": "s", "stages": "", "": "sone"}):
     peak_short_term: Tensor
     stages: Moore2016Stages | None
 
+    def chart(self) -> Chart:
+        """Return the loudness over time."""
+        return loudness_over_time(self)
+
 
 @dataclass(frozen=True, repr=False)
 class Glasberg2002Stages(
@@ -149,3 +180,7 @@ class Glasberg2002Stages(
     instantaneous: Tensor
     short_term: Tensor
     long_term: Tensor
+
+    def chart(self) -> Chart:
+        """Return the loudness over time."""
+        return loudness_over_time(self)

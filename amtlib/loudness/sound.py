@@ -13,13 +13,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from amtlib.charts import Chart
 from amtlib.inputs import Signal, Sound, samples_of
 from amtlib.loudness.cochlea import Stop
 from amtlib.loudness.glasberg2002 import Glasberg2002
 from amtlib.loudness.moore2016 import Moore2016
+from amtlib.loudness.results import loudness_over_time
 from amtlib.loudness.sone import sone2phon
 from amtlib.progress import Progress
-from amtlib.results import Result, table
+from amtlib.results import Result, picture, table
 
 File: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
 Model: TypeAlias = Moore2016 | Glasberg2002
@@ -83,6 +85,10 @@ class SoundLoudness(Result, units={"time": "s", "fs": "Hz", "": "sone"}):
     peak_short_term: Tensor
     model: Model
 
+    def chart(self) -> Chart:
+        """Return the loudness over time."""
+        return loudness_over_time(self)
+
     @property
     def long_term_phon(self) -> Tensor:
         """Long-term loudness level in phon by this model, shape (F,)."""
@@ -118,7 +124,7 @@ class SoundLoudness(Result, units={"time": "s", "fs": "Hz", "": "sone"}):
             ("mean, long-term", f"{float(self.long_term.mean()):.4g}", "sone"),
             ("frames", str(len(self.time)), f"every {self.model.frame_step * 1e3:g} ms"),
         ]
-        return table(title, rows)
+        return table(title, rows) + picture(self.chart())
 
 
 def loudness(

@@ -8,9 +8,11 @@ import math
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, overload
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from amtlib.charts import Chart, Direction, named
 from amtlib.filterbanks.precision import check_rate, check_values
 from amtlib.inputs import Values
 from amtlib.loudness.attack_release import attack_release
@@ -36,6 +38,14 @@ class LoudnessOverTime(Result, units={"": "sone"}):
     instantaneous: Tensor
     short_term: Tensor
     long_term: Tensor
+
+    def chart(self) -> Chart:
+        """Return the loudness over the frames."""
+        lines = {"short term": self.short_term, "long term": self.long_term}
+        frames = np.arange(self.long_term.shape[-1])
+        return Chart(
+            "Loudness over frames", Direction("Frame"), Direction("Loudness", "sone"), named(lines, frames)
+        )
 
 
 class TimeConstants(NamedTuple):

@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Self, overload
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from amtlib import lti
+from amtlib.charts import Chart, Direction, one
 from amtlib.ears.fir import EarFilter
 from amtlib.filterbanks.precision import check_rate
 from amtlib.inputs import Numbers, Signal, as_tensor, samples_of
@@ -46,6 +48,15 @@ class PerceptionStages(Result):
     hair_cell: Tensor
     adapted: Tensor
     internal: Tensor
+
+    def chart(self) -> Chart:
+        """Return the internal representation: its mean over the modulation filters, by channel over time."""
+        values = one(self.internal, 3).mean(1)
+        channels, samples = (np.arange(1, size + 1) for size in values.shape)
+        return Chart(
+            "Internal representation", Direction("Sample"), Direction("Channel"),
+            cells=(samples, channels, values), measures="Mean", unit="model units",
+        )  # fmt: skip
 
 
 class PerceptionModel(RealModule):

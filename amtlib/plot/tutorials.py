@@ -1,4 +1,4 @@
-"""The figures of the tutorials: a few named lines; a few matrices, or cochleagrams, side by side.
+"""The figures of the tutorials: named lines, histograms, groups of points; matrices or cochleagrams side by side.
 Not for a page: its data sources have no names to patch.
 """
 
@@ -13,7 +13,6 @@ from amtlib.plot.decimation import cells, envelope_outline, peak_columns
 from amtlib.plot.figure import Figure, dress
 from amtlib.plot.layers import Curve, Image, Lines, edges
 from amtlib.plot.theme import BLUE, GREEN, GREY, MAGNITUDE, ORANGE, SIGNED_REVERSED, Style
-from amtlib.train.losses import CochleagramPicture
 
 
 def _dressed(plot: Any, _element: Any) -> None:
@@ -93,23 +92,126 @@ def curves(
         limits["ylim"] = ylim
     if frequency:
         limits["xticks"] = frequency_ticks()
-    return hv.Overlay(drawn + circles).opts(
+    return _framed(
+        drawn + circles, xlabel, ylabel, title, legend, logy=logy, show_legend=len(drawn) > 1, **limits
+    )
+
+
+def _framed(layers: list[Any], xlabel: str, ylabel: str, title: str, legend: str, **more: Any) -> hv.Overlay:
+    return hv.Overlay(layers).opts(
         hv.opts.Overlay(
             height=280,
             xlabel=xlabel,
             ylabel=ylabel,
             title=title,
-            logy=logy,
-            show_legend=len(drawn) > 1,
             legend_position=legend,
             show_grid=True,
             default_tools=["save"],
             tools=["box_zoom", "reset"],
             hooks=[_dressed],
             responsive=True,
-            **limits,
+            **more,
         )
     )
+
+
+def histograms(
+    named: Mapping[str, Any],
+    *,
+    step: float,
+    between: tuple[float, float],
+    xlabel: str,
+    ylabel: str,
+    title: str,
+    legend: str = "top_left",
+) -> hv.Element:
+    """Draw the histograms of up to four sets of values over one another; what is off the scale stands at its ends.
+
+    Parameters
+    ----------
+    named : mapping
+        Name in the legend -> values, an array or tensor.
+    step : float
+        Width of a bar, in the unit of the values, greater than 0.
+    between : tuple of float
+        Ends of the scale, a whole number of steps apart.
+    xlabel, ylabel, title : str
+        y is the share of the values in %.
+    legend : str
+        The corner it stands in; a single histogram has none.
+
+    Raises
+    ------
+    ValueError
+        If there is no histogram, or more than four.
+
+    Examples
+    --------
+    >>> words = {"xlabel": "Level (dB)", "ylabel": "Share (%)", "title": "Two sets"}
+    >>> histograms({"even": [1, 1, 2], "uneven": [-8, 1, 9]}, step=2.0, between=(-6, 6), **words)
+    :Overlay
+       .Area.Even   :Area   [x]   (Share (%))
+       .Area.Uneven :Area   [x]   (Share (%))
+    """
+    low, high = between
+    bins = np.linspace(low, high, round((high - low) / step) + 1)
+    lines = {}
+    for name, values in named.items():
+        inside = np.clip(np.asarray(values, dtype=float).ravel(), low + step / 2, high - step / 2)
+        share = 100 * np.histogram(inside, bins)[0] / len(inside)
+        lines[name] = np.repeat(bins, 2), np.concatenate([[0.0], np.repeat(share, 2), [0.0]])
+    return curves(lines, filled=True, xlabel=xlabel, ylabel=ylabel, title=title, legend=legend)
+
+
+def points(
+    groups: Mapping[str, tuple[Any, Any]],
+    *,
+    xlabel: str,
+    ylabel: str,
+    title: str,
+    xlim: tuple[float, float] | None = None,
+    ylim: tuple[float, float] | None = None,
+    legend: str = "top_right",
+) -> hv.Element:
+    """Draw up to four named groups of points, told apart by colour and shape: one point a case.
+
+    Parameters
+    ----------
+    groups : mapping
+        Name in the legend -> x and y, arrays or tensors of equal length.
+    xlabel, ylabel, title : str
+        With units.
+    xlim, ylim : tuple of float, optional
+        Limits of the axes; from the data where none are given.
+    legend : str
+        The corner it stands in.
+
+    Raises
+    ------
+    ValueError
+        If there is no group, or more than four.
+
+    Examples
+    --------
+    >>> groups = {"short": ([1, 2], [1, 1]), "long": ([5, 6], [0, 1])}
+    >>> points(groups, xlabel="Time (s)", ylabel="Level (dB)", title="Two groups")
+    :Overlay
+       .Scatter.Short :Scatter   [x]   (Level (dB))
+       .Scatter.Long  :Scatter   [x]   (Level (dB))
+    """
+    shapes = (("circle", 8), ("square", 8), ("triangle", 10), ("diamond", 12))  # of about equal area
+    looks = list(zip((BLUE, ORANGE, GREEN, GREY), shapes, strict=True))
+    if not 1 <= len(groups) <= len(looks):
+        raise ValueError(f"{len(groups)} groups are not one figure; give 1 to {len(looks)}")
+    dims = hv.Dimension("x", label=xlabel), hv.Dimension("y", label=ylabel)
+    drawn = [
+        hv.Scatter((np.asarray(x), np.asarray(y)), *dims, label=name).opts(
+            color=color, marker=marker, line_color="white", size=size
+        )
+        for (name, (x, y)), (color, (marker, size)) in zip(groups.items(), looks, strict=False)
+    ]
+    limits = {name: value for name, value in (("xlim", xlim), ("ylim", ylim)) if value is not None}
+    return _framed(drawn, xlabel, ylabel, title, legend, **limits)
 
 
 def matrices(
@@ -172,7 +274,7 @@ def matrices(
 
 
 def cochleagrams(
-    named: Mapping[str, CochleagramPicture], *, limit: float = 60.0, width: int = 165, height: int = 190
+    named: Mapping[str, Any], *, limit: float = 60.0, width: int = 165, height: int = 190
 ) -> hv.Element:
     """Draw up to four cochleagrams side by side: how far above threshold each channel is over time.
 

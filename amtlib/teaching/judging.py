@@ -49,7 +49,7 @@ def number(
     def judge(answer: Any) -> str | None:
         _must_be_written(answer)
         try:
-            value = float(answer)
+            value = float(_without_slope(answer))
         except (TypeError, ValueError):
             return f"A single number is asked for{f', in {unit}' if unit else ''}; this is {_kind(answer)}."
         written = f"{value:.4g}{f' {unit}' if unit else ''}"
@@ -108,6 +108,9 @@ def function(
             except Exception as error:  # whatever a reader's function may raise
                 return f"For {_arguments(case)} it raised {type(error).__name__}: {error}"
             _must_be_written(value)
+            value = _without_slope(value)
+            if np.iscomplexobj(value):
+                return f"For {_arguments(case)} it gives complex numbers; real ones are asked for."
             try:
                 given.append(np.asarray(value, dtype=np.float64))
             except (TypeError, ValueError):
@@ -162,6 +165,11 @@ def _must_be_written(answer: Any) -> None:
         raise Unsolved
 
 
+def _without_slope(answer: Any) -> Any:
+    """Return a tensor that remembers how it was computed as one that does not."""
+    return answer.detach() if hasattr(answer, "detach") else answer
+
+
 def _value(number: float | Callable[[], float]) -> float:
     return float(number() if callable(number) else number)
 
@@ -169,9 +177,8 @@ def _value(number: float | Callable[[], float]) -> float:
 def _kind(answer: Any) -> str:
     shape = getattr(answer, "shape", None)
     name = type(answer).__name__
-    return (
-        f"{'an' if name[0].lower() in 'aeio' else 'a'} {name}{f' of shape {tuple(shape)}' if shape else ''}"
-    )
+    article = "an" if name[0].lower() in "aeio" or name == "ndarray" else "a"
+    return f"{article} {name}{f' of shape {tuple(shape)}' if shape else ''}"
 
 
 def _arguments(case: tuple[Any, ...]) -> str:

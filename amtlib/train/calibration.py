@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from scipy.signal import sosfilt
 
 from amtlib.fdn.absorption import with_decay
 from amtlib.fdn.build import Array, FDNBuild
@@ -19,15 +20,17 @@ from amtlib.fdn.coupling import first_group
 from amtlib.fdn.decay import energy_decay_curve, fitted_time
 from amtlib.fdn.equaliser import graphic_equaliser
 from amtlib.fdn.noise import octave_gain
-from amtlib.fdn.response import render, sections_at
+from amtlib.fdn.response import render
 from amtlib.fdn.slopes import TwoSlopes, two_slopes_of
 from amtlib.lti import fast_length
-from amtlib.train.ears import EarPhases, ear_gains, phase_sections
+from amtlib.train.early import LOOKED_AT, clarity, early_end, early_gains
+from amtlib.train.ears import EarPhases, phase_sections
 
 #: Decay curves are compared over so many dB, of one slope and of two, and their levels set after so many seconds.
 CURVE_DB, TWO_SLOPES_DB, SETTLED = 40.0, 50.0, 0.01
-#: What a fit may be off before it is said: times (share) and levels (dB) by octave, decay curve (dB), coherence by ERB.
-TIMES_OFF, LEVEL_OFF, CURVE_OFF, COHERENCE_OFF = 0.05, 1.0, 1.0, 0.05
+#: What a fit may be off before it is said: times (share), levels and clarity (dB) by octave, decay curve (dB),
+#: coherence by ERB.
+TIMES_OFF, LEVEL_OFF, CLARITY_OFF, CURVE_OFF, COHERENCE_OFF = 0.05, 1.0, 1.0, 1.0, 0.05
 # A curve has this many points per second.
 _PER_SECOND = 1000
 # Longest pre-delay in s.
@@ -35,12 +38,11 @@ _LATEST = 0.1
 # Good enough: times (share) and levels (dB); most of the energy of a band that the direct sound may have.
 _TIMES, _LEVELS, _DIRECT = 0.004, 0.05, 0.85
 _CORRECTION, _NEAR = 0.9, 1.0
-# Rounds that begin with the balance of two slopes; corrections that are made however late it is.
-_BALANCED, _LEAST_ROUNDS = 2, 2
+# Rounds that begin with the balance of two slopes; rounds in which early energy is set; corrections that are made
+# however late it is.
+_BALANCED, _EARLY, _LEAST_ROUNDS = 2, (2, 4), 2
 # Share of an octave that direct sound may have beyond the coherence there.
 _COMMON = 0.05
-# Numbers that responses of single lines may have.
-_LINES = 2**23
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +60,8 @@ class Octaves:
         Of the whole response.
     curves : array, shape (P, n_out, n_in)
         Broadband decay curves in dB re their start, every millisecond.
+    early : array, shape (K, n_out, n_in), optional
+        Clarity C50 in dB (:func:`amtlib.train.early.clarity`).
     slopes : array, shape (K, 2), optional
         Decay times in s of two slopes; NaN where they were not found. None where one was looked for.
     ratio : float
@@ -77,6 +81,7 @@ class Octaves:
     levels: Array
     energy: Array
     curves: Array
+    early: Array | None = None
     slopes: Array | None = None
     ratio: float = math.nan
     two: Array | None = None
@@ -141,7 +146,12 @@ def octaves(
     whole = np.square(h).sum(axis=0)
     ears = interaural_coherence(h, fs) if coherence and h.shape[1] == 2 else None
     found_octaves = Octaves(
-        mean, levels.reshape(-1, *h.shape[1:]), whole, energy_decay_curve(h)[::hop], coherence=ears
+        mean,
+        levels.reshape(-1, *h.shape[1:]),
+        whole,
+        energy_decay_curve(h)[::hop],
+        clarity(h, fs, centres, gains),
+        coherence=ears,
     )
     return replace(found_octaves, **_slopes(both)) if slopes else found_octaves
 
@@ -180,7 +190,8 @@ def curve_distance(wanted: Array, reached: Array, depth: float = CURVE_DB) -> fl
 
 def distance(found: Octaves, wanted: Octaves) -> float:
     """
-    Return how far a network is off: 1 for 5 % of decay time, 1 dB of level, 1 dB of the decay curve, .05 of coherence.
+    Return how far a network is off: 1 for 5 % of decay time, 1 dB of level, of clarity or of the decay curve, and .05
+    of coherence.
 
     Examples
     --------
@@ -193,6 +204,8 @@ def distance(found: Octaves, wanted: Octaves) -> float:
         np.abs(found.times[both] / wanted.times[both] - 1.0).mean() / TIMES_OFF if both.any() else math.inf
     )
     level = np.abs(found.levels - wanted.levels).mean() / LEVEL_OFF
+    if wanted.early is not None and found.early is not None and np.isfinite(wanted.early).any():
+        level += float(np.nanmean(np.abs(found.early - wanted.early))) / CLARITY_OFF
     if wanted.coherence is not None and found.coherence is not None:
         level += np.abs(found.coherence - wanted.coherence).mean() / COHERENCE_OFF
     return float(times + level + curve_distance(wanted.curves, found.curves, wanted.depth) / CURVE_OFF)
@@ -322,7 +335,8 @@ class Calibration:
                 late = target.times / found.times
                 wrong[:, 1] = np.where(np.isfinite(late), np.clip(late, 0.8, 1.25), wrong[:, 1])
             louder = target.levels - found.levels
-            if np.abs(wrong - 1.0).max() < _TIMES and np.abs(louder.mean(axis=2)).max() < _LEVELS:
+            near = np.abs(wrong - 1.0).max() < _TIMES and np.abs(louder.mean(axis=2)).max() < _LEVELS
+            if near and index > min(max(_EARLY), rounds - 2):
                 break
             before = self.times
             self.times = np.clip(self.times * wrong**_CORRECTION, 0.02, 35.0)
@@ -337,19 +351,43 @@ class Calibration:
             # while levels are far off, the decay curve is that of other octaves
             if np.abs(np.median(louder, axis=0)).max() < _NEAR and index < max(rounds - 2, 1):
                 self._start(target, found, shared)
+            if index in _EARLY and index < rounds - 1 and target.slopes is None and target.early is not None:
+                self._meet_early(target.times, target.early)
+            longest = max(longest, time.monotonic() - began)
         self.__dict__.update(kept)
         return kept_octaves, longest
 
+    def _meet_early(self, times: Array, wanted: Array) -> None:
+        """Set the gains of the lines so that clarity comes nearer to what is wanted; levels are corrected after it."""
+        build = self.build()
+        n, fs = build.N, build.fs
+        alone = replace(build, C=np.eye(n), D=np.zeros((n, build.n_in)), post_eq=None)
+        each = render(alone, min(self.seconds, LOOKED_AT)).reshape(-1, n, build.n_in)
+        assert build.post_eq is not None
+        lines = np.stack(
+            [
+                sosfilt(build.post_eq[:, :, output].copy(), each * build.C[output, :, None], axis=0)
+                for output in range(build.n_out)
+            ],
+            axis=1,
+        )
+        whole = lines.sum(axis=2)
+        whole[0] += self.direct
+        found = early_gains(
+            np.swapaxes(lines, 2, 3), self.direct, fs, self.centres, times, wanted, early_end(whole, fs)
+        )
+        self.core = replace(self.core, C=self.core.C * found)
+
     def meet_ears(self, target: Octaves, until: float = math.inf) -> tuple[Octaves, float]:
         """
-        Bring the coherence of two outputs to the target's: phases and gains, tone again, then phases alone.
+        Bring the coherence of two outputs to the target's: phases, tone again, then phases once more.
 
         Parameters
         ----------
         target : Octaves
             Of the room, with coherence.
         until : float
-            As that of :meth:`correct`; phases and gains are fitted once however late it is.
+            As that of :meth:`correct`; phases are fitted however late it is.
 
         Returns
         -------
@@ -359,35 +397,22 @@ class Calibration:
             What it took.
         """
         began = time.monotonic()
-        self._part(target, gains=True, until=until)
+        self._part(target)
         self.correct(target, _LEAST_ROUNDS, until=until)
-        self._part(target, gains=False)
+        self._part(target)
         return self.measured(target), time.monotonic() - began
 
-    def _part(self, target: Octaves, *, gains: bool, until: float = math.inf) -> None:
-        """Fit the second output's phases to the coherence; with `gains` twice in turn with those of the lines."""
+    def _part(self, target: Octaves) -> None:
+        """Fit the second output's phases to the coherence."""
         assert target.coherence is not None
-        build, fs = replace(self, phases=None).build(), self.core.fs
-        n = build.N
-        seconds = min(self.seconds, _LINES / (n * build.n_in) / fs)
-        alone = replace(build, C=np.eye(n), D=np.zeros((n, build.n_in)), post_eq=None)
-        responses = render(alone, seconds).reshape(-1, n, build.n_in)
-        n_fft = fast_length(len(responses)) + fast_length(len(responses)) % 2
-        lines = np.fft.rfft(responses, n_fft, axis=0)
-        z = np.exp(-2j * math.pi * np.arange(n_fft // 2 + 1) / n_fft)
-        equaliser = np.asarray(sections_at(build.post_eq, z))
-        now = build.C
-        for fits_gains in [True, True, False] if gains else [False]:
-            wet = np.einsum("on,fni->foi", now, lines) * equaliser[:, :, None]
-            ears = EarPhases(target.coherence, fs, wet, self.direct)
-            before = [] if self.phases is None else [self.phases]
-            self.phases = ears.nearest(*before) if fits_gains or not before else ears.fitted(before[0])
-            if fits_gains:
-                filters = equaliser.astype(np.complex128)
-                filters[:, 1] *= np.asarray(sections_at(phase_sections(self.phases, fs)[:, :, None], z))[:, 0]
-                found = ear_gains(lines, filters, now, self.direct, target.coherence, fs)
-                self.core = replace(self.core, C=self.core.C * found / now)
-                now = found
+        fs, centres = self.core.fs, coherence_centres(self.core.fs)
+        alike = replace(self, phases=None, direct=np.zeros_like(self.direct)).response()
+        n_fft = fast_length(len(alike)) + fast_length(len(alike)) % 2
+        # where two groups of lines decay in their own times, the longer one
+        log_times = np.log(target.decays.reshape(len(self.centres), -1).max(axis=1))
+        times = np.exp(np.interp(np.log(centres), np.log(self.centres), log_times))
+        ears = EarPhases(target.coherence, fs, np.fft.rfft(alike, n_fft, axis=0), self.direct, times)
+        self.phases = ears.nearest() if self.phases is None else ears.grown(self.phases)
 
     def balance(self, louder: float) -> None:
         """Raise the slow group of lines by so many dB re the fast one."""

@@ -1,5 +1,5 @@
 """Two outputs brought to the coherence of two ears: an all-pass filter parts their phases, found by least squares.
-Source: decorrelation by all-pass filters of Kendall (1995), Computer Music J. 19, 71-87; bands of an ERB.
+Source: decorrelation by all-pass filters of Kendall (1995), Computer Music J. 19(4), 71-87; bands of an ERB.
 Not here: losses (:mod:`amtlib.train.losses.two_ears`); measures (:mod:`amtlib.fdn.coherence`).
 """
 
@@ -9,19 +9,28 @@ import numpy as np
 from scipy.optimize import least_squares
 
 from amtlib.fdn.build import Array
-from amtlib.fdn.coherence import coherence_weights
+from amtlib.fdn.coherence import coherence_centres, coherence_weights
 from amtlib.fdn.response import Complex
 from amtlib.scales import erbrate2f, f2erb, f2erbrate
 
-# Phases are smooth: sums of the spectra over so many intervals are all that is needed.
-_INTERVALS = 2048
-# Range of the sections, Cam and share of fs; range of their bandwidths, log of ERB.
-_LOWEST, _TOP, _WIDTHS = 1.0, 0.48, 2.5
-# What costs as much as .05 of coherence in one band: a section moved by so many Cam, or nepers of bandwidth; a level
-# in one band that changes by so many dB, and a gain by this share of the largest.
-_COHERENCE, _MOVED, _LEVEL, _GAIN = 0.05, 20.0, 2.0, 2.0
-# Starts that are fitted, rounds of each, step of a derivative; a band ends where its weight is this share of its top.
-_STARTS, _ROUNDS, _STEP, _EDGE = 2, 30, 1e-5, 1e-3
+# Spectra are summed over so many intervals in each Cam.
+_PER_CAM = 40
+# Frequencies of a white spectrum.
+_WHITE = 8192
+# Range of the sections, Cam and share of fs; their narrowest and widest bandwidth, ERB.
+_LOWEST, _TOP, _NARROW, _WIDE = 1.0, 0.48, 0.08, 12.0
+# A resonance of bandwidth b decays by 60 dB in 3 ln(10) / (pi b) seconds: no later than the room does.
+_RINGS = 3.0 * math.log(10.0) / math.pi
+# What costs as much as .05 of coherence in one band: a section moved by so many Cam, or nepers of bandwidth.
+_COHERENCE, _MOVED = 0.05, 100.0
+# Bandwidths of the sections that a fit begins with, ERB; how many of these starts are tried, with so many rounds each;
+# how many of them get further sections, with so many rounds each, until every band is as near as this.
+_WIDTHS, _TRIED, _SHORT, _KEPT, _ROUNDS, _ENOUGH = (0.3, 0.4, 0.6), 5, 25, 2, 30, 0.035
+# Sections that a filter has at most, and that bring no band nearer before the last one that did is taken; places and
+# bandwidths at which a further one is tried, Cam and shares.
+_MOST, _PATIENCE, _PLACES, _SHARES = 48, 5, (-0.4, 0.0, 0.4), (0.5, 1.0)
+# Step of a derivative; least scale of a section's place, ERB.
+_STEP, _PLACE = 1e-5, 0.03
 
 
 def phase_sections(numbers: Array, fs: float) -> Array:
@@ -71,38 +80,52 @@ class EarPhases:
         fs / 2. Default: both are the same, and white.
     direct : array, shape (2, n_in), optional
         Direct sound, which does not pass the filter.
+    times : array, shape (bands,), optional
+        Decay times in s at the same centres, which no section's own resonance may outlast.
 
     Notes
     -----
-    A section of the filter turns the phase once, within about the ERB at its centre: where there is one in every ERB,
-    phases at any band's ends differ by a whole turn, and the outputs have nothing in common on average, while each
-    keeps its spectrum and its modes. Below the first section they stay alike. Centres and bandwidths are fitted to the
-    target by least squares, with the power that the outputs really have at each frequency.
+    A section of the filter turns the phase once, within about its bandwidth. Of sound that is the same at both outputs
+    and white, one of bandwidth b takes pi b / B of the coherence of a band B wide around it, since the real part of its
+    response is ``1 - 2 / (1 + x^2)`` at x half bandwidths from its centre. Each output keeps its spectrum and its
+    modes. Below the first section both stay alike. A fit begins with sections one Cam apart; their centres and
+    bandwidths are fitted to the target by least squares, with the power that the outputs really have at each frequency;
+    then sections are added, one at a time, in the band whose coherence is furthest above the target.
 
     References
     ----------
-    Kendall (1995), "The decorrelation of audio signals and its impact on spatial imagery", Computer Music J. 19(4).
+    Kendall (1995), "The decorrelation of audio signals and its impact on spatial imagery", Computer Music J. 19(4),
+    71-87.
 
     Examples
     --------
     >>> from amtlib.fdn.coherence import coherence_centres, diffuse_field_coherence
     >>> wanted = diffuse_field_coherence(coherence_centres(16000))
     >>> ears = EarPhases(wanted, 16000)
-    >>> ears.distance(ears.nearest()) < 0.05
+    >>> ears.furthest(ears.nearest()) < 0.05
     True
     """
 
     def __init__(
-        self, target: Array, fs: float, wet: Complex | None = None, direct: Array | None = None
+        self,
+        target: Array,
+        fs: float,
+        wet: Complex | None = None,
+        direct: Array | None = None,
+        times: Array | None = None,
     ) -> None:
         self.fs = fs
         self.target = target.reshape(len(target), -1).T.ravel()
+        self._cams = np.asarray(f2erbrate(coherence_centres(fs)), dtype=np.float64)
+        self._top = float(f2erbrate(_TOP * fs))
+        self._least = np.zeros(len(target)) if times is None else _RINGS / times
         if wet is None:
-            wet = np.ones((4 * _INTERVALS + 1, 2, self.target.size // len(target)), dtype=np.complex128)
+            wet = np.ones((_WHITE + 1, 2, self.target.size // len(target)), dtype=np.complex128)
         found = np.zeros(wet.shape[1:]) if direct is None else direct
         lines = len(wet)
         weights = coherence_weights(fs, lines)
-        edges = np.unique(np.linspace(0, lines, _INTERVALS + 1).astype(int))[:-1]
+        cams = np.asarray(f2erbrate(np.linspace(0.0, fs / 2.0, lines)), dtype=np.float64)
+        edges = np.unique(np.searchsorted(cams, np.arange(0.0, cams[-1], 1.0 / _PER_CAM)))
 
         def summed(values: Complex) -> Complex:
             """Weighted sums over the intervals, (intervals, bands n_in)."""
@@ -116,34 +139,61 @@ class EarPhases:
         self._beat = summed(2.0 * found[1] * right.conj())
         self._other = summed(np.square(np.abs(left)) + 0j).sum(axis=0).real
         ends = np.append(edges[1:], lines)
-        self._w = math.pi * (edges + ends - 1) / 2.0 / (lines - 1)
+        self._z = np.exp(-0.5j * math.pi * (edges + ends - 1) / (lines - 1))[:, None]
 
     def starts(self) -> list[Array]:
-        """Return sections in every ERB from where the coherence is nearest, as numbers of :func:`phase_sections`."""
-        top = float(f2erbrate(_TOP * self.fs))
-        offers = [np.arange(first, top, 1.0) for first in np.arange(_LOWEST, top - 1.0, 0.5)]
-        numbers = [np.concatenate([cams, np.zeros_like(cams)]) for cams in offers]
-        return sorted(numbers, key=self.distance)[:_STARTS]
+        """Return sections one Cam apart, from where the coherence is nearest, as numbers of :func:`phase_sections`."""
+        offers = [
+            np.concatenate([cams, np.full_like(cams, math.log(width))])
+            for cams in (
+                np.arange(first, self._top, 1.0) for first in np.arange(_LOWEST, self._top - 1.0, 0.25)
+            )
+            for width in _WIDTHS
+        ]
+        return sorted((np.clip(each, *self._range(each)) for each in offers), key=self._misses)[:_TRIED]
 
-    def distance(self, numbers: Array) -> float:
-        """Return the mean distance of the coherence from the target, band by band."""
-        return float(np.abs(self.coherence(numbers) - self.target).mean())
+    def furthest(self, numbers: Array) -> float:
+        """Return the largest distance of the coherence from the target in any band."""
+        return float(np.abs(self.coherence(numbers) - self.target).max())
 
     def nearest(self, *starts: Array) -> Array:
         """Return the numbers that come nearest to the target, from these and those of :meth:`starts`."""
-        return min((self.fitted(each) for each in (*starts, *self.starts())), key=self.distance)
+        tried = sorted((self.fitted(each, _SHORT) for each in (*starts, *self.starts())), key=self._misses)
+        best = tried[0]
+        for each in tried[:_KEPT]:
+            if self.furthest(best) > _ENOUGH:
+                best = min(best, self.grown(each), key=self.furthest)
+        return best
+
+    def grown(self, numbers: Array) -> Array:
+        """Return the numbers that come nearest, from these on, with further sections where bands need them."""
+        best = numbers = self.fitted(numbers)
+        while self.furthest(best) > _ENOUGH and numbers.size < min(best.size + 2 * _PATIENCE, 2 * _MOST):
+            above = (self.coherence(numbers) - self.target).reshape(-1, len(self._cams)).mean(axis=0)
+            band, half = int(above.argmax()), numbers.size // 2
+            excess = max(float(above[band]) / math.pi, _NARROW)
+            offers = [
+                np.concatenate(
+                    [numbers[:half], [self._cams[band] + off], numbers[half:], [math.log(share * excess)]]
+                )
+                for off in _PLACES
+                for share in _SHARES
+            ]
+            numbers = self.fitted(min(offers, key=self._misses))
+            best = min(best, numbers, key=self.furthest)
+        return best
 
     def coherence(self, numbers: Array) -> Array:
         """Return the coherence that this filter gives, (bands n_in,), all bands of the first input first."""
         return self._both(self._phasor(numbers).prod(axis=1))[0]
 
-    def fitted(self, numbers: Array) -> Array:
-        """Return the numbers that come nearest to the target, from these on."""
+    def fitted(self, numbers: Array, rounds: int = _ROUNDS) -> Array:
+        """Return the numbers that come nearest to the target, from these on, after so many rounds at most."""
+        low, high = self._range(numbers)
+        begin = np.clip(numbers, low + 1e-6, high - 1e-6)
         half = numbers.size // 2
-        top = float(f2erbrate(_TOP * self.fs))
-        low = np.repeat([0.5 * _LOWEST, -_WIDTHS], half)
-        high = np.repeat([top + 0.5, _WIDTHS], half)
-        begin = np.clip(numbers, low + 1e-3, high - 1e-3)
+        # what a section does changes within its bandwidth
+        scale = np.concatenate([np.clip(np.exp(begin[half:]), _PLACE, 1.0), np.ones(half)])
 
         def off(at: Array) -> Array:
             return np.concatenate([(self.coherence(at) - self.target) / _COHERENCE, (at - begin) / _MOVED])
@@ -151,15 +201,31 @@ class EarPhases:
         def slope(at: Array) -> Array:
             return np.concatenate([self.slope(at) / _COHERENCE, np.eye(at.size) / _MOVED])
 
-        found = least_squares(off, begin, slope, bounds=(low, high), max_nfev=_ROUNDS)
-        return np.asarray(found.x)
+        found = least_squares(off, begin, slope, bounds=(low, high), x_scale=scale, max_nfev=rounds)
+        return np.clip(found.x, *self._range(found.x))
+
+    def _misses(self, numbers: Array) -> float:
+        """Sum of the squares of all bands' distances from the target."""
+        return float(np.square(self.coherence(numbers) - self.target).sum())
+
+    def _range(self, numbers: Array) -> tuple[Array, Array]:
+        """Lowest and highest numbers of these sections."""
+        cams = numbers[: numbers.size // 2]
+        erb = np.asarray(f2erb(erbrate2f(cams)), dtype=np.float64)
+        least = np.maximum(np.interp(cams, self._cams, self._least) / erb, _NARROW)
+        most = np.maximum(2.0 * least, _WIDE)
+        low, high = np.full_like(cams, 0.5 * _LOWEST), np.full_like(cams, self._top)
+        return np.concatenate([low, np.log(least)]), np.concatenate([high, np.log(most)])
 
     def _phasor(self, numbers: Array) -> Complex:
         """Response of each section, (intervals, S)."""
+        below = self._below(numbers)
+        return np.asarray(np.square(self._z) * below.conj() / below)
+
+    def _below(self, numbers: Array) -> Complex:
+        """Denominator of each section, (intervals, S)."""
         a1, a2 = phase_sections(numbers, self.fs)[:, 4:].T
-        z = np.exp(-1j * self._w)[:, None]
-        below = 1.0 + z * (a1 + z * a2)
-        return np.asarray(np.square(z) * below.conj() / below)
+        return np.asarray(1.0 + self._z * (a1 + self._z * a2))
 
     def _both(self, turn: Complex) -> tuple[Array, Array, Array]:
         """Coherence, cross power and power of the second output, of the filter's response."""
@@ -170,15 +236,19 @@ class EarPhases:
         return cross / np.sqrt(self._other * power), cross, power
 
     def slope(self, numbers: Array) -> Array:
-        """Return the derivatives of the coherence, (bands n_in, 2 S); those of the phases by differences."""
-        sections = self._phasor(numbers)
-        turn = sections.prod(axis=1)
+        """Return the derivatives of the coherence, (bands n_in, 2 S)."""
+        below = self._below(numbers)
+        turn = (np.square(self._z) * below.conj() / below).prod(axis=1)
         half = numbers.size // 2
-        phases = []
-        for part in (0, 1):
+        here = phase_sections(numbers, self.fs)[:, 4:]
+        by_a1 = self._z / below
+        by_a2 = (self._z * by_a1).imag
+        phases = []  # d phase = -2 Im (d denominator / denominator)
+        for part in (slice(half), slice(half, None)):
             moved = numbers.copy()
-            moved[part * half : (part + 1) * half] += _STEP
-            phases.append(np.angle(self._phasor(moved) * sections.conj()) / _STEP)
+            moved[part] += _STEP
+            a1, a2 = ((phase_sections(moved, self.fs)[:, 4:] - here) / _STEP).T
+            phases.append(-2.0 * (by_a1.imag * a1 + by_a2 * a2))
         slopes = np.concatenate(phases, axis=1)
         # d conj(turn) = -j conj(turn) d phase
         cross = (self._turned * (-1j * turn.conj())[:, None]).real.T @ slopes
@@ -187,103 +257,3 @@ class EarPhases:
         return np.asarray(
             cross / np.sqrt(self._other * power)[:, None] - (gamma / (2.0 * power))[:, None] * beat
         )
-
-
-def ear_gains(
-    lines: Complex, filters: Complex, gains: Array, direct: Array, target: Array, fs: float
-) -> Array:
-    """
-    Return the gains of the lines at two outputs whose coherence is nearest to the target, near those that are given.
-
-    Parameters
-    ----------
-    lines : array of complex, shape (F, N, n_in)
-        Response of each line at F evenly spaced frequencies from 0 to fs / 2.
-    filters : array of complex, shape (F, 2)
-        Response of both outputs' filters.
-    gains : array, shape (2, N)
-        Where to begin.
-    direct : array, shape (2, n_in)
-        Direct sound.
-    target : array, shape (bands, n_in)
-        Coherence that is wanted.
-    fs : float
-        Sampling rate in Hz.
-
-    Returns
-    -------
-    array, shape (2, N)
-
-    Notes
-    -----
-    In each band, powers and cross power of both outputs are quadratic forms of the gains, whose matrices are computed
-    once. Levels by band and the gains stay near those of the start as far as coherence lets them.
-
-    Examples
-    --------
-    >>> lines = np.fft.rfft(np.random.default_rng(0).standard_normal((4096, 4, 1)), axis=0)
-    >>> from amtlib.fdn.coherence import coherence_centres
-    >>> wanted = np.full((len(coherence_centres(16000)), 1), 0.6)
-    >>> flat, none = np.ones((2049, 2), dtype=complex), np.zeros((2, 1))
-    >>> found = ear_gains(lines, flat, np.eye(2, 4), none, wanted, 16000.0)
-    >>> bool(abs(found[0] @ found[1] / np.linalg.norm(found[0]) / np.linalg.norm(found[1]) - 0.6) < 0.2)
-    True
-    """
-    n = gains.shape[1]
-    weights = coherence_weights(fs, len(filters))
-    pairs = ((0, 0), (1, 1), (0, 1))
-    forms = np.empty((3, target.size, n + 1, n + 1))
-    for row, (source, band) in enumerate(np.ndindex(target.shape[::-1])):
-        used = weights[:, band] > _EDGE * weights[:, band].max()
-        root = np.sqrt(weights[used, band])[:, None]
-        here = lines[used, :, source]
-        each = [
-            np.concatenate(
-                [here * filters[used, ear, None], np.full((len(here), 1), direct[ear, source])], axis=1
-            )
-            * root
-            for ear in (0, 1)
-        ]  # the direct sound is one more line, whose gain stays
-        for form, (one, other) in zip(forms, pairs, strict=True):
-            form[row] = (each[one].T @ each[other].conj()).real
-    wanted = target.T.ravel()
-    first = gains.ravel()
-    unit = _GAIN * np.abs(first).max()
-
-    def measured(at: Array) -> tuple[Array, ...]:
-        left, right = (np.append(each, 1.0) for each in at.reshape(2, n))
-        of_left, of_right, across = forms[0] @ left, forms[1] @ right, forms[2] @ right
-        back = np.einsum("kij,i->kj", forms[2], left)
-        return (
-            of_left @ left,
-            of_right @ right,
-            across @ left,
-            of_left[:, :n],
-            of_right[:, :n],
-            across[:, :n],
-            back[:, :n],
-        )
-
-    begin = measured(first)[:2]
-
-    def off(at: Array) -> Array:
-        powers = measured(at)[:3]
-        levels = [10.0 * np.log10(now / then) / _LEVEL for now, then in zip(powers[:2], begin, strict=True)]
-        found = powers[2] / np.sqrt(powers[0] * powers[1])
-        return np.concatenate([(found - wanted) / _COHERENCE, *levels, (at - first) / unit])
-
-    def slope(at: Array) -> Array:
-        p, q, both, of_left, of_right, across, back = measured(at)
-        gamma = (both / np.sqrt(p * q))[:, None]
-        p, q, both = p[:, None], q[:, None], both[:, None]
-        one = np.concatenate(
-            [across / np.sqrt(p * q) - gamma * of_left / p, back / np.sqrt(p * q) - gamma * of_right / q],
-            axis=1,
-        )
-        none = np.zeros_like(of_left)
-        dB = 20.0 / math.log(10.0) / _LEVEL
-        levels = [np.concatenate(each, axis=1) * dB for each in ([of_left / p, none], [none, of_right / q])]
-        return np.concatenate([one / _COHERENCE, *levels, np.eye(at.size) / unit])
-
-    found = least_squares(off, first, slope, max_nfev=_ROUNDS)
-    return np.asarray(found.x.reshape(2, n))

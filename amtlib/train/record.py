@@ -7,10 +7,12 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
+import numpy as np
 from torch import Tensor
 
+from amtlib.charts import Chart, Direction
 from amtlib.fdn.build import FDNBuild
 from amtlib.results import Result
 from amtlib.train.losses.rendered import Rendered
@@ -93,6 +95,13 @@ class TrainLog(Result):
     best_loss: float = math.inf
     best_step: int = -1
     target: TargetRecord | None = field(default=None, compare=False)
+
+    def chart(self) -> Chart:
+        """Return the loss over the steps."""
+        losses = np.asarray(self.train_loss, dtype=np.float64)
+        scale: Literal["log", "linear"] = "log" if losses.size and losses.min() > 0.0 else "linear"
+        steps = {"loss": (np.arange(len(losses)), losses)}
+        return Chart("Loss", Direction("Step"), Direction("Loss", scale=scale), steps)
 
     def _summary(self) -> dict[str, Any]:
         """Return how it went, and from where to where each loss."""

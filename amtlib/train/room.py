@@ -52,7 +52,7 @@ _FAST, _SLOWER = 0.67, 0.2
 # Balance of two slopes that were asked for and not found, dB.
 _BALANCE = -15.0
 # Rounds of corrections before and after training; training's FFT length at most, and its decay against wrapping (dB).
-_BEFORE, _AFTER, _NFFT, _ALIAS_DB = 8, 4, 2**15, 40.0
+_BEFORE, _AFTER, _NFFT, _ALIAS_DB = 8, 5, 2**15, 40.0
 # How often training is watched, s.
 _WATCHED = 0.3
 
@@ -130,19 +130,21 @@ def fit_room(
     Onset, noise, decay times and levels by octave are measured first (:func:`room_measures`). A network of random
     delays, rotation and signs gets absorption with these times and an output equaliser with these levels; it is
     rendered, measured and corrected, and its direct sound or pre-delay is set where the decay curves show that it lacks
-    one. With two slopes, two groups of lines that exchange nothing have a decay each; how strong the slow one begins is
-    one number for all octaves, which the network's gains can give, and both times follow from it in each octave. Then
-    everything trains towards the loss, on the first 0.7 s at most, and is corrected again. Of both networks the one
-    whose decay times, levels, curve and coherence are nearest is returned. A band that the response leaves open has the
-    time of its neighbours, which `problems` says.
+    one. With one slope, the gains of its lines give it the early energy (C50) of the room in the octaves from 125 Hz to
+    8 kHz, as near as they can (:mod:`amtlib.train.early`). With two slopes, two groups of lines that exchange nothing
+    have a decay each; how strong the slow one begins is one number for all octaves, which the network's gains can give,
+    and both times follow from it in each octave. Then everything trains towards the loss, on the first 0.7 s at most,
+    and is corrected again. Of both networks the one whose decay times, levels, early energy, curve and coherence are
+    nearest is returned. A band that the response leaves open has the time of its neighbours, which `problems` says.
 
-    Two outputs begin with the same gains. An all-pass filter behind the second one parts their phases, and gains of
-    the lines make up for the rest, both by least squares against the coherence by ERB of the whole response
-    (:mod:`amtlib.train.ears`), whether or not anything trains. Direct sound, which both outputs have at the same
-    sample, takes no more of an octave than its coherence allows. Without training and with one slope, the hall of
-    pyFDN's example (s3_r4_o.wav, two microphones) is met within 0.04 on average; 11 of 35 bands are off by more than
-    0.05, by 0.14 at most. A difference of time between both ears, which coherence without a lag does not see, is not
-    fitted.
+    Two outputs begin with the same gains, those that a fit of one output begins with, so that each has the modes of a
+    mono network. An all-pass filter behind the second one parts their phases by least squares against the coherence by
+    ERB of the whole response (:mod:`amtlib.train.ears`), whether or not anything trains. Direct sound, which both
+    outputs have at the same sample, takes no more of an octave than its coherence allows. Without training and with one
+    slope, the hall of pyFDN's example (s3_r4_o.wav, two microphones) is met within 0.03 in each of 35 bands, 0.007 on
+    average, and both outputs have the modal spread of the mono network, 7.96 dB. Of the room itself one response is
+    a sample (:func:`amtlib.fdn.coherence.interaural_coherence`). A difference of time between both ears, which
+    coherence without a lag does not see, is not fitted.
 
     References
     ----------
@@ -202,7 +204,9 @@ def fit_room(
             reached_octaves, parted = start.meet_ears(wanted, until)
             seen(start.build())
         networks, done = [(distance(reached_octaves, wanted), start)], 0
-        until -= one  # the network is rendered once more at the end
+        until -= (
+            2.0 * one
+        )  # the network is rendered once more at the end, and certified, which takes about as long
         now = time.monotonic()
         late = until - _AGAIN * one - parted  # measured and corrected again after training
         if steps and late > now + _LEAST:
@@ -288,7 +292,7 @@ def _wanted(clean: Array, fs: float, centres: Array, times: Array, groups: int |
     assert found.slopes is not None
     columns = [np.where(found.slopes[:, k] > 0.0, found.slopes[:, k], times) for k in (0, 1)]
     both = np.clip(np.stack(columns, axis=1), SHORTEST, LONGEST)
-    return replace(found, times=times, slopes=both, ratio=ratio)
+    return replace(found, times=times, slopes=both, ratio=ratio, early=None)  # gains set their balance
 
 
 def _first(
@@ -307,10 +311,11 @@ def _first(
     else:
         blocks = [random_orthogonal(count, rng=generator) for count in (half, n - half)]
         rotation = coupled_matrix(blocks[0], blocks[1], 0.0)
-    ends = [generator.choice([-1.0, 1.0], (n, count)) / math.sqrt(n) for count in (n_in, n_out)]
-    if wanted.coherence is not None:
-        ends[1][:, 1] = ends[1][:, 0]  # alike: an all-pass filter parts them as far as they should be
-    core = FDNBuild(rotation, ends[0], ends[1].T, 0.0, delays, fs)
+    # two ears begin alike, as one: an all-pass filter parts them as far as they should be, and leaves the modes even
+    rows = n_out if wanted.coherence is None else 1
+    ends = [generator.choice([-1.0, 1.0], (n, count)) / math.sqrt(n) for count in (n_in, rows)]
+    outputs = np.repeat(ends[1].T, n_out // rows, axis=0)
+    core = FDNBuild(rotation, ends[0], outputs, 0.0, delays, fs)
     gentle = np.stack([_gentle(each) for each in times.reshape(len(centres), -1).T], axis=1)
     seconds = float(np.clip(0.75 * times.max() + 0.1, 0.2, max(len(clean) / fs, 0.2)))
     made = Calibration(

@@ -10,12 +10,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from amtlib.charts import Chart
 from amtlib.fdn.acoustics import RoomMeasures
 from amtlib.fdn.build import Array, FDNBuild
 from amtlib.fdn.certificate import Stability
 from amtlib.fdn.coherence import coherence_centres
+from amtlib.fdn.decay import times_by_octave
 from amtlib.results import Result
-from amtlib.train.calibration import COHERENCE_OFF, CURVE_DB, CURVE_OFF, LEVEL_OFF, TIMES_OFF, TWO_SLOPES_DB
+from amtlib.train.calibration import (
+    CLARITY_OFF,
+    COHERENCE_OFF,
+    CURVE_DB,
+    CURVE_OFF,
+    LEVEL_OFF,
+    TIMES_OFF,
+    TWO_SLOPES_DB,
+)
 
 
 @dataclass(frozen=True, repr=False)
@@ -62,11 +72,16 @@ class RoomFit(Result):
     coherence: Array | None = None
     coherence_reached: Array | None = None
 
+    def chart(self) -> Chart:
+        """Return the reverberation times of the room and of the network by octave."""
+        times = {"room": self.target.t30, "network": self.reached.t30}
+        return times_by_octave("Reverberation time (T30)", self.target.centres, times)
+
     def _summary(self) -> dict[str, Any]:
         """Return the distances, and how it went."""
         return {
-            "t30_off": self.t30_off, "level_off (dB)": self.level_off, "curve_db": self.curve_db, "steps": self.steps,
-            "seconds": self.seconds, "problems": len(self.problems),
+            "t30_off": self.t30_off, "level_off (dB)": self.level_off, "clarity_off (dB)": self.clarity_off,
+            "curve_db": self.curve_db, "steps": self.steps, "seconds": self.seconds, "problems": len(self.problems),
         }  # fmt: skip
 
     @property
@@ -78,6 +93,11 @@ class RoomFit(Result):
     def level_off(self) -> float:
         """Mean error of the level from 125 Hz to 8 kHz, dB."""
         return _mean(np.abs(self._heard(self.reached.level - self.target.level)))
+
+    @property
+    def clarity_off(self) -> float:
+        """Mean error of clarity C50 from 125 Hz to 8 kHz, dB."""
+        return _mean(np.abs(self._heard(self.reached.c50 - self.target.c50)))
 
     @property
     def coherence_off(self) -> float:
@@ -111,10 +131,11 @@ class RoomFit(Result):
     def sentence(self) -> str:
         """Say how near the network came, and where it did not."""
         two = self.slopes.shape[1] == 2
+        depth = TWO_SLOPES_DB if two else CURVE_DB
         start = (
-            f"T30 within {100.0 * self.t30_off:.2g} % and level within {self.level_off:.2g} dB on average from 125 Hz "
-            f"to 8 kHz, decay curve within {self.curve_db:.2g} dB over {TWO_SLOPES_DB if two else CURVE_DB:g} dB, "
-            f"after {self.steps} steps in {self.seconds:.3g} s."
+            f"T30 within {100.0 * self.t30_off:.2g} %, level within {self.level_off:.2g} dB and C50 within "
+            f"{self.clarity_off:.2g} dB on average from 125 Hz to 8 kHz, decay curve within {self.curve_db:.2g} dB "
+            f"over {depth:g} dB, after {self.steps} steps in {self.seconds:.3g} s."
         )
         middle = len(self.slopes) // 2
         slopes = (
@@ -146,6 +167,10 @@ def missed(fit: RoomFit) -> list[str]:
             found.append(
                 f"At {row['centre']:g} Hz the level is {row['level_reached'] - row['level']:+.1f} dB off."
             )
+    if fit.clarity_off > CLARITY_OFF:
+        found.append(
+            f"C50 is {fit.clarity_off:.2g} dB off on average: gains of the lines bring its early energy no nearer."
+        )
     if fit.curve_db > CURVE_OFF:
         found.append(
             f"The decay curve is {fit.curve_db:.2g} dB off: its early part is no decay, or it has more slopes than the "

@@ -5,12 +5,14 @@ Not here: the experiments (:mod:`amtlib.experiments`), runs of a condition (`run
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import Field, dataclass, fields
 from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
+from amtlib.errors import ArgumentError
 from amtlib.experiments import EXPERIMENTS, PROCEDURES, Experiment, Procedure, Run, UpDown, experiment
+from amtlib.signals.frame import number, whole
 from app.page.problems import sentence
 
 #: Sampling rate of all sounds, Hz: they lie below 11 kHz, and the model needs half the time that it needs at 44.1 kHz.
@@ -23,7 +25,15 @@ LONGEST_TRIAL, MOST_TRIALS = 12.0, 200
 LONGEST_LINK = 2000
 #: What the page itself decides.
 _FIXED = {"fs": FS, "loudest": LOUDEST}
-_FLAGS = ("feedback", "repeat", "live", "headphones")
+#: What may be on or off, and its label on the page.
+FLAGS = {
+    "feedback": "Say after each answer whether it was right",
+    "repeat": "Let a trial be heard again",
+    "live": "Draw the track while it goes (for a demonstration)",
+    "headphones": "Ask for the check of the headphones",
+}
+#: What else a message may name, in the page's words.
+_OTHER_LABELS = {"fs": "the sampling rate", "catch": "“Share of trials that test attention”"}
 
 
 class LinkError(ValueError):
@@ -65,7 +75,7 @@ class Condition:
         if not isinstance(self.procedure, UpDown):
             own["procedure"] = self.procedure.name
         own |= _changed("p", self.procedure, {})
-        own |= {name: int(getattr(self, name)) for name in _FLAGS if getattr(self, name) != _DEFAULT[name]}
+        own |= {name: int(getattr(self, name)) for name in FLAGS if getattr(self, name) != _DEFAULT[name]}
         if self.catch:
             own["catch"] = f"{self.catch:g}"
         return urlencode(own)
@@ -105,15 +115,8 @@ class Condition:
                 if "choices" in about:
                     entry["choices"] = list(about["choices"])
                 else:
-                    unit, high = about.get("unit", ""), about["high"]
-                    most = (
-                        LOUDEST
-                        if unit == "dB SPL"
-                        else MOST_TRIALS
-                        if each.name in ("most", "trials")
-                        else high
-                    )
-                    entry |= {"low": about["low"], "high": min(high, most), "unit": unit}
+                    low, high = _limits(each)
+                    entry |= {"low": low, "high": high, "unit": about.get("unit", "")}
                 shown.append({"label": about["doc"], "whole": bool(about.get("whole")), **entry})
         return shown
 
@@ -163,8 +166,8 @@ def condition_of(link: str) -> Condition | None:
         raise LinkError(f"There is no experiment “{name[:60]}”: choose one of {', '.join(EXPERIMENTS)}.")
     if rule not in PROCEDURES:
         raise LinkError(f"There is no procedure “{rule[:60]}”: choose one of {', '.join(PROCEDURES)}.")
-    flags = {flag: _flag(flag, found.pop(flag)) for flag in _FLAGS if flag in found}
-    catch = _number("catch", found.pop("catch", "0"))
+    flags = {flag: _flag(FLAGS[flag], found.pop(flag)) for flag in FLAGS if flag in found}
+    catch = _number(_OTHER_LABELS["catch"], found.pop("catch", "0"))
     own_settings, of_procedure = (_taken(found, prefix) for prefix in ("x", "p"))
     if found:
         raise LinkError(f"“{next(iter(found))[:60]}” is no setting of this page: leave it out of the link.")
@@ -176,16 +179,15 @@ def condition_of(link: str) -> Condition | None:
             **flags,
         )
         made.run(0)
+    except LinkError:
+        raise
     except (ValueError, TypeError) as problem:
-        raise LinkError(sentence(problem)) from None
+        raise _refused(problem, EXPERIMENTS[name], PROCEDURES[rule]) from None
     if made.seconds() > LONGEST_TRIAL:
         raise LinkError(
             f"A trial of this link lasts {made.seconds():.3g} s, more than {LONGEST_TRIAL:g} s: make the sounds or the "
             "pauses shorter."
         )
-    most = getattr(made.procedure, "most", getattr(made.procedure, "trials", 0))
-    if most > MOST_TRIALS:
-        raise LinkError(f"This link asks for {most} trials, more than {MOST_TRIALS}: choose fewer.")
     return made
 
 
@@ -205,8 +207,30 @@ def presentable(link: str) -> Condition | None:
             for value in (variable.low, variable.start, variable.high):
                 found.experiment.trial(value, 0, seed=0).intervals  # noqa: B018
         except (ValueError, TypeError) as problem:
-            raise LinkError(sentence(problem)) from None
+            raise _refused(problem, type(found.experiment), type(found.procedure)) from None
     return found
+
+
+def _refused(problem: Exception, *kinds: type) -> LinkError:
+    """Return an error of the library in the words of the page's form."""
+    if isinstance(problem, ArgumentError):
+        labels = {each.name: _label(each) for kind in kinds for each in fields(kind)}
+        return LinkError(sentence(ValueError(problem.worded({**labels, **_OTHER_LABELS}))))
+    return LinkError(sentence(problem))
+
+
+def _label(setting: Field[Any]) -> str:
+    """Return what a setting is called on the page, in quotation marks."""
+    return f"“{setting.metadata.get('doc', setting.name)}”"
+
+
+def _limits(setting: Field[Any]) -> tuple[float, float]:
+    """Return the closed range that the page lets a setting have."""
+    about = setting.metadata
+    most = {"dB SPL": LOUDEST, "Hz": FS / 2.0}.get(about.get("unit", ""), math.inf)
+    if setting.name in ("most", "trials"):
+        most = MOST_TRIALS
+    return about["low"], min(about["high"], most)
 
 
 def _changed(prefix: str, settings: Any, fixed: Mapping[str, Any]) -> dict[str, str]:
@@ -238,29 +262,36 @@ def _values(kind: type, given: Mapping[str, str]) -> dict[str, Any]:
         if name not in known or name in _FIXED:
             listed = ", ".join(each for each in known if each not in _FIXED)
             raise LinkError(f"“{name[:60]}” is no setting of this experiment or procedure: it has {listed}.")
-        if "choices" in known[name].metadata:
+        label, about = _label(known[name]), known[name].metadata
+        if "choices" in about:
             values[name] = text
         elif isinstance(known[name].default, tuple):
-            values[name] = tuple(_number(name, part) for part in text.split(",") if part)[:10]
+            values[name] = tuple(_number(label, part) for part in text.split(",") if part)[:10]
         else:
-            number = _number(name, text)
-            values[name] = (
-                int(number) if known[name].metadata.get("whole") and number == int(number) else number
-            )
+            found = _number(label, text)
+            low, high = _limits(known[name])
+            if about.get("whole"):
+                if found != round(found):
+                    raise LinkError(
+                        f"{label} = {found:g} is no whole number: choose one from {low:g} to {high:g}."
+                    )
+                values[name] = whole(round(found), label, round(low), round(high))
+            else:
+                values[name] = number(found, label, low, high, about.get("unit", ""))
     return values
 
 
-def _number(name: str, text: str) -> float:
+def _number(label: str, text: str) -> float:
     try:
         value = float(text)
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise LinkError(f"{name} = “{text[:40]}” is no number: give a finite one.")
+        raise LinkError(f"{label} = “{text[:40]}” is no number: give a finite one.")
     return value
 
 
-def _flag(name: str, text: str) -> bool:
+def _flag(label: str, text: str) -> bool:
     if text not in ("0", "1"):
-        raise LinkError(f"{name} = “{text[:40]}” is neither 0 nor 1: give one of them.")
+        raise LinkError(f"“{label}” = “{text[:40]}” is neither 0 nor 1: give one of them.")
     return text == "1"

@@ -8,12 +8,14 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from app.listen import export
+from app.listen.conclusion import CLASS, Found, conclusion
 from app.listen.condition import LinkError, condition_of, presentable
 from app.listen.headphones import LINK as CHECK
 from app.listen.headphones import Checks
+from app.listen.lessons import YOU, lesson_named, lessons
 from app.listen.model import EARS, Models
 from app.listen.offers import offer_of, offers
-from app.listen.report import Finding, report, same_table
+from app.listen.report import finding_of_model, report, same_table
 from app.listen.rooms import checked, named, room_of
 from app.listen.runs import Held, Refusal, Runs
 from app.listen.sounds import Played, comfortable_sound
@@ -21,7 +23,7 @@ from app.listen.store import Full, Store, Unknown
 from app.page.qr import code_of
 
 #: Longest name of a run or room, and longest text for a QR code.
-_LONGEST = {"run": 60, "room": 60, "key": 60, "link": 4000, "text": 3000, "kind": 20, "ear": 10}
+_LONGEST = {"run": 60, "room": 60, "lesson": 60, "key": 60, "link": 4000, "text": 3000, "kind": 20, "ear": 10}
 
 Message = Mapping[str, Any]
 Answer = dict[str, Any]
@@ -56,12 +58,13 @@ class Desk:
             "answer": self._answer,
             "check": lambda message: self.checks.begin(),
             "result": self._result,
+            "lesson": self._lesson,
             "same": self._same,
             "export": self._export,
             "code": lambda message: {"text": export.script(self._finished(message))},
             "send": self._send,
             "open-room": self._open_room,
-            "room": lambda message: room_of(self.store, self.models, _text(message, "room")),
+            "room": self._room,
             "end-room": self._end_room,
             "export-room": self._export_room,
             "qr": lambda message: dict(code_of(_text(message, "text"))),
@@ -98,13 +101,22 @@ class Desk:
     # --- a run ---------------------------------------------------------------------------------------------
 
     def _open(self, message: Message) -> Answer:
-        """What the page shows when it opens: all experiments, and those of its link or room."""
+        """What the page shows when it opens: all lessons and experiments, and those of its link or room."""
         link = _text(message, "link")
-        room = dict(parse_qsl(link)).get("room", "") if len(link) < _LONGEST["link"] else ""
-        answer: Answer = {"offers": offers(), "chosen": [], "room": room}
+        asked = dict(parse_qsl(link)) if len(link) < _LONGEST["link"] else {}
+        room, slug = asked.get("room", ""), asked.get("lesson", "")
+        cards = [each.card() for each in lessons().values()]
+        answer: Answer = {"offers": offers(), "lessons": cards, "lesson": None, "chosen": [], "room": room}
         try:
+            links = self.store.links(room) if room else []
+            if slug:
+                lesson = lesson_named(slug)
+                if room and not {part.condition.link() for part in lesson.parts} <= {*links}:
+                    raise LinkError(
+                        f"This room was not opened for the lesson “{lesson.title}”: ask for its link."
+                    )
+                return answer | {"lesson": lesson.shown(), "chosen": lesson.offers()}
             if room:
-                links = self.store.links(room)
                 conditions = [each for each in map(condition_of, links) if each is not None]
             else:
                 chosen = presentable(link)
@@ -116,6 +128,37 @@ class Desk:
             "chosen": [offer_of(each) | {"name": n} for each, n in zip(conditions, names, strict=True)]
         }
 
+    def _lesson(self, message: Message) -> Answer:
+        """What a lesson comes to, with the runs that were taken: one for each part, or "" where there is none."""
+        lesson = lesson_named(_text(message, "lesson"))
+        runs, said = message.get("runs"), message.get("said")
+        if not isinstance(runs, list) or len(runs) > len(lesson.parts):
+            raise Refusal("This page is not the one that this server hands out: reload it.")
+        by_link = {held.condition.link(): held for held in (self._finished({"run": run}) for run in runs)}
+        taken = [by_link.get(part.condition.link()) for part in lesson.parts]
+        table: dict[str, list[Found | None]] = {}
+        if runs:
+            table[YOU] = [Found.of(held.finding) if held else None for held in taken]
+        heard = {ear: [self.models.own(part.condition, ear) for part in lesson.parts] for ear in lesson.ears}
+        table |= {ear: [Found.of(finding_of_model(each)) for each in found] for ear, found in heard.items()}
+        if room := _text(message, "room", optional=True):
+            sent = self.store.sent(room)
+            found = [
+                [
+                    each.threshold
+                    for each in sent
+                    if each.link == part.condition.link() and each.threshold is not None
+                ]
+                for part in lesson.parts
+            ]
+            table[CLASS] = [Found.of_class(each) for each in found]
+        table = {who: each for who, each in table.items() if any(each) or who in lesson.ears}
+        known = isinstance(said, int) and 0 <= said < len(lesson.choices)
+        answer = conclusion(lesson, table, said if known else None)
+        everything = [each for found in heard.values() for each in found]
+        answer["sentences"] += sorted({str(each["problem"]) for each in everything if "problem" in each})
+        return answer | {"waiting": any(each.get("waiting") for each in everything)}
+
     def _begin(self, message: Message) -> Answer:
         condition = presentable(_text(message, "link"))
         if condition is None:
@@ -123,6 +166,10 @@ class Desk:
         room = _text(message, "room", optional=True)
         if room and condition.link() not in self.store.links(room):
             raise Refusal("This room was opened for another experiment: choose one of its own.")
+        if slug := _text(message, "lesson", optional=True):  # so that the model is there at its end
+            for part in (lesson := lesson_named(slug)).parts:
+                for ear in lesson.ears:
+                    self.models.own(part.condition, ear)
         state = self.runs.begin(condition, room)
         return state | {"offer": offer_of(condition)}
 
@@ -153,7 +200,7 @@ class Desk:
         ears = message.get("ears")
         asked = [ear for ear in EARS if isinstance(ears, list) and ear in ears] or ["NH"]
         models = {ear: self.models.own(held.condition, ear) for ear in asked}
-        answer = report(held.run, models)
+        answer = report(held.finding, models)
         problems = [str(heard["problem"]) for heard in models.values() if "problem" in heard]
         answer["sentences"] += problems
         waiting = any(heard.get("waiting") for heard in models.values())
@@ -186,10 +233,21 @@ class Desk:
         room = held.stored.room
         if not room:
             raise Refusal("This run was not taken in a room: open the link that your teacher gave you.")
-        finding = Finding.of(held.run)
-        found = (held.run.threshold, *finding.limits)
-        new = self.store.send(held.stored.id, room, held.stored.link, found, len(held.run.trials))
+        found = (held.run.threshold, *held.finding.limits)
+        prediction = None
+        if (slug := _text(message, "lesson", optional=True)) and message.get("said") is not None:
+            lesson, said = lesson_named(slug), _whole(message, "said")
+            if not 0 <= said < len(lesson.choices):
+                raise Refusal("This page is not the one that this server hands out: reload it.")
+            if held.condition.link() == lesson.parts[0].condition.link():
+                prediction = slug, said
+        new = self.store.send(held.stored.id, room, held.stored.link, found, len(held.run.trials), prediction)
         return {"sent": True, "new": new}
+
+    def _room(self, message: Message) -> Answer:
+        slug = _text(message, "lesson", optional=True)
+        lesson = lesson_named(slug) if slug else None
+        return room_of(self.store, self.models, _text(message, "room"), lesson)
 
     def _open_room(self, message: Message) -> Answer:
         links = message.get("links")

@@ -3,7 +3,7 @@
 from typing import Any
 
 from amtlib.experiments import EXPERIMENTS, UpDown
-from app.listen.condition import Condition, condition_of
+from app.listen.condition import FLAGS, Condition, condition_of
 
 #: By experiment: what it measures, and what to listen for.
 _WORDS = {
@@ -64,11 +64,11 @@ _BESIDE_S = 1.8
 _TRIALS_EACH = 3.2
 
 
-def minutes(condition: Condition) -> int:
-    """Return about how long a run takes, in minutes."""
+def seconds(condition: Condition) -> float:
+    """Return about how long a run takes, in s."""
     left, _ = condition.steps_left(condition.run(0))
     trials = left * _TRIALS_EACH if isinstance(condition.procedure, UpDown) else left
-    return max(1, round(trials * (condition.seconds() + _BESIDE_S) / 60.0))
+    return trials * (condition.seconds() + _BESIDE_S)
 
 
 def offer_of(condition: Condition) -> dict[str, Any]:
@@ -84,12 +84,11 @@ def offer_of(condition: Condition) -> dict[str, Any]:
         "instruction": instruction,
         "question": made.question,
         "intervals": made.intervals,
-        "minutes": minutes(condition),
+        "minutes": max(1, round(seconds(condition) / 60.0)),
         "variable": [variable.name, variable.unit],
         "settings": condition.settings(),
-        "feedback": condition.feedback,
+        "flags": [[name, label, getattr(condition, name)] for name, label in FLAGS.items()],
         "repeat": condition.repeat,
-        "live": condition.live,
         "headphones": condition.headphones,
     }
 

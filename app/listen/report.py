@@ -6,6 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from amtlib.experiments import PsychometricFit, PsychometricFunction, Run, Variable, fit_psychometric
@@ -79,20 +80,32 @@ def number(value: float) -> str:
     return f"{value:.3g}".replace("-", "−")
 
 
-def report(run: Run, models: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+@lru_cache(200)
+def _finding(text: str) -> Finding:
+    """Return the finding of a run that stands as JSON: a model's, which a class asks for again and again."""
+    return Finding.of(Run.from_json(text))
+
+
+def finding_of_model(heard: Mapping[str, Any]) -> Finding | None:
+    """Return the finding of a model's own run (`model.own_run`); None as long as there is none."""
+    return _finding(json.dumps(heard["run"])) if "run" in heard else None
+
+
+def report(own: Finding, models: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """Return what the page shows of a finished run.
 
     Parameters
     ----------
-    run : Run
+    own : Finding
         A person's.
     models : mapping
         By ear, what the model did (`model.own_run`), as far as it is there.
     """
-    found = {YOU: Finding.of(run)}
+    found = {YOU: own}
     for ear, heard in models.items():
-        if "run" in heard:
-            found[ear] = Finding.of(Run.from_json(json.dumps(heard["run"])))
+        if finding := finding_of_model(heard):
+            found[ear] = finding
+    run = own.run
     known = known_of(run.experiment)
     return {
         "thresholds": [[who, _WHO[who], each.says()] for who, each in found.items()],

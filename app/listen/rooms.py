@@ -9,6 +9,7 @@ import numpy as np
 from app.listen.condition import Condition, LinkError, condition_of, presentable
 from app.listen.drawing import Picture, Scale, around
 from app.listen.known import known_of
+from app.listen.lessons import Lesson
 from app.listen.model import Models
 from app.listen.report import number
 from app.listen.store import Sent, Store
@@ -63,23 +64,31 @@ def _value(entry: Mapping[str, Any]) -> str:
     return value if isinstance(value, str) else f"{number(value)} {entry.get('unit', '')}".strip()
 
 
-def room_of(store: Store, models: Models, room: str) -> dict[str, Any]:
+def room_of(store: Store, models: Models, room: str, lesson: Lesson | None = None) -> dict[str, Any]:
     """Return what a room shows: its conditions, how many results each has, and their histograms.
+
+    A room for a lesson has the names of its parts, and what was predicted.
 
     Raises
     ------
     Unknown
         If there is no such room.
     """
-    conditions = [each for link in store.links(room) if (each := condition_of(link)) is not None]
+    if lesson is None:
+        conditions = [each for link in store.links(room) if (each := condition_of(link)) is not None]
+        names, predictions = named(conditions), []
+    else:
+        conditions, names = [part.condition for part in lesson.parts], [part.name for part in lesson.parts]
+        counts = store.predictions(room, lesson.slug)
+        predictions = [[each.says, counts.get(k, 0)] for k, each in enumerate(lesson.choices)]
     sent = store.sent(room)
     shown = []
-    for condition, name in zip(conditions, named(conditions), strict=True):
+    for condition, name in zip(conditions, names, strict=True):
         own = [each for each in sent if each.link == condition.link()]
         heard = models.own(condition, "NH") if own else {}
         model = heard.get("run", {}).get("threshold")
         shown.append({"link": condition.link(), "name": name, **_shown(condition, own, model)})
-    return {"room": room, "conditions": shown, "count": len(sent)}
+    return {"room": room, "conditions": shown, "count": len(sent), "predictions": predictions}
 
 
 def _shown(condition: Condition, sent: Sequence[Sent], model: float | None) -> dict[str, Any]:

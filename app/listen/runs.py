@@ -8,11 +8,13 @@ import secrets
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from amtlib.experiments import Run, Trial
 from amtlib.experiments.settings import derived_seed, uniform
 from app.listen.condition import Condition, condition_of
+from app.listen.report import Finding
 from app.listen.sounds import Played, trial_sound
 from app.listen.store import Store, StoredAnswer, StoredRun
 
@@ -36,6 +38,11 @@ class Held:
     condition: Condition
     run: Run
     answers: list[StoredAnswer]
+
+    @cached_property
+    def finding(self) -> Finding:
+        """What the run comes to when it is finished; fitted once, however often a page asks."""
+        return Finding.of(self.run)
 
     @property
     def number(self) -> int:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 #: Marks the file as ours, see `PRAGMA application_id`; `amtlib.serving` looks for it before it starts a server.
 APPLICATION_ID = 0x414D544C
-_VERSION = 1
+_VERSION = 2
 #: A run that was not sent to a room is kept for so long after it was begun, s.
 KEPT_S = 24 * 3600.0
 #: How long a change waits for those of other processes, s.
@@ -48,6 +48,9 @@ CREATE TABLE IF NOT EXISTS results (
   threshold REAL, low REAL, high REAL, trials INTEGER NOT NULL, at REAL NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS results_of_room ON results(room);
+CREATE TABLE IF NOT EXISTS predictions (
+  run TEXT PRIMARY KEY REFERENCES results(run) ON DELETE CASCADE, lesson TEXT NOT NULL, choice INTEGER NOT NULL
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS claims (key TEXT PRIMARY KEY, until REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS models (key TEXT PRIMARY KEY, text TEXT NOT NULL);
 """
@@ -262,8 +265,11 @@ class Store:
         link: str,
         found: tuple[float | None, float | None, float | None],
         trials: int,
+        prediction: tuple[str, int] | None = None,
     ) -> bool:
         """Keep a result in a room, and return whether it is new: one run is there once, however often it is sent.
+
+        With it comes, for the first run of a lesson, the lesson's name and the number of the choice that was predicted.
 
         Raises
         ------
@@ -284,6 +290,8 @@ class Store:
                 "INSERT OR IGNORE INTO results VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (run, room, link, *found, trials, time.time()),
             )
+            if prediction is not None:
+                connection.execute("INSERT OR IGNORE INTO predictions VALUES (?, ?, ?)", (run, *prediction))
         return done.rowcount == 1
 
     def sent(self, room: str) -> list[Sent]:
@@ -300,6 +308,15 @@ class Store:
             (room,),
         )
         return [Sent(*row) for row in rows]
+
+    def predictions(self, room: str, lesson: str) -> dict[int, int]:
+        """Return how often each choice of a lesson was predicted in a room."""
+        rows = self._connection().execute(
+            "SELECT choice, count(*) FROM predictions JOIN results USING (run) WHERE room = ? AND lesson = ? "
+            "GROUP BY choice",
+            (room, lesson),
+        )
+        return dict(rows)
 
     def end_room(self, room: str) -> None:
         """Remove a room with all that was sent to it."""

@@ -5,6 +5,8 @@ from typing import Any
 
 from app.figures.wire import Scene
 from app.lessons import Reading
+from app.page import audiogram
+from app.page.link import carried
 from app.page.listen import DATA, how_loud
 from app.page.protocol import (
     ControlsContent,
@@ -75,6 +77,7 @@ class Contents:
             "undo": lab.messages.steps.can_undo,
             "redo": lab.messages.steps.can_redo,
             "unsaved": lab.model.unsaved,
+            "carried": carried(lab.model),
         }
 
     def main(self) -> MainContent:
@@ -145,7 +148,7 @@ class Contents:
         computing = lab.computing
         return {
             "template": lab.figures.template(),
-            "grid": lab.figures.areas() + (lab.grid or lab.figures.one_column()),
+            "grid": lab.figures.areas() + audiogram.GRID + (lab.grid or lab.figures.one_column()),
             "axes": lab.figures.axes(),
             "pointable": [figure.name for figure in lab.figures.values() if figure.pointable],
             "films": lab.figures.films(),

@@ -77,7 +77,8 @@ def title_bar(labs: Sequence[Any], here: str = "", page: str = "", *, listens: b
         Whether the server has the listening test too.
     """
     ways = [[lab.slug, lab.title] for lab in labs] + ([_LISTEN] if listens else [])
-    content: BarContent = {"id": page, "here": here, "labs": ways}
+    ears = [lab.slug for lab in labs if lab.model_class.has_another_ear]
+    content: BarContent = {"id": page, "here": here, "labs": ways, "ears": ears}
     return LabPart(lambda: content, lambda message: None, kind="bar")
 
 

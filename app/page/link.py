@@ -162,7 +162,7 @@ class Link:
             query["hide"] = ",".join(hidden)
         model, expected = self._model, self._expected
         for key, value in model.values().items():
-            if (value != expected[key] or model.is_kept(key)) and key not in model.derived:
+            if (value != expected[key] or model.is_kept(key)) and not model.is_derived(key):
                 query[key] = _text(value)
         file = self._own_file() or self.awaited_file
         if file and self.shows_file:
@@ -220,6 +220,11 @@ class Link:
         slugs = list(self._model.lessons)
         later = slugs[slugs.index(self.lesson.slug) + 1 :]
         return self._model.lessons[later[0]] if later else None
+
+
+def carried(model: LabModel) -> str:
+    """Return what of a link leads to another lab with the same ear; "" where that is normal."""
+    return _joined({key: _text(value) for key, value in model.another_ear.carried().items()})
 
 
 def _parsed(query: str) -> dict[str, str]:

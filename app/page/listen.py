@@ -28,6 +28,8 @@ PEAK_DBFS = -3.0
 SAFE_SPL = 85.0
 #: The same in Pa.
 PASCAL = signals.P_REF * 10 ** (SAFE_SPL / 20)
+#: Level at which another ear hears sounds that are no pressures, dB SPL: that of conversation.
+SPEECH_SPL = 65.0
 #: What is softer still is played at this: nobody hears it anyway.
 SOFTEST_DBFS = -100.0
 #: Key, label and help of the export that every lab has besides its own.
@@ -55,12 +57,16 @@ class Playable:
     safe : float, optional
         Rms, in the unit of its samples, that is played at the highest level; softer sounds are softer by as much.
         Without, it is played at that level however strong it is.
+    reaches_ear : bool
+        Whether it is a sound as it reaches the ear; else it is what the ear makes of one, and another ear stands not in
+        front of it but in it.
     """
 
     label: str
     help: str
     make: Callable[[Any], tuple[str, torch.Tensor, int]]
     safe: float | None = None
+    reaches_ear: bool = True
 
 
 @dataclass(frozen=True)
@@ -112,13 +118,23 @@ class Listening:
         self._lab = lab
         self._comparison = comparison
 
-    def sound(self, key: str) -> Sound | Failed:
-        """Return the sound with that key, ready to play; "a" and "b" are those of the comparison, if it has any."""
+    def sound(self, key: str, *, other: bool = False) -> Sound | Failed:
+        """Return the sound with that key, ready to play; "a" and "b" are those of the comparison, if it has any.
+
+        Parameters
+        ----------
+        key : str
+        other : bool
+            Whether it is heard with the other ear of the lab.
+        """
         try:
             title, samples, fs = self._compared(key) or self._lab.sound(key)
+            level, said = self._level(key, samples)
+            if other and not self._lab.model.another_ear.is_normal:
+                samples, level, heard = self._through(key, samples, fs, level)
+                said += heard
         except (ValueError, KeyError) as problem:
             return {"type": "failed", "text": sentence(problem)}
-        level, said = self._level(key, samples)
         data = audio.wav_bytes(audio.playback(samples, fs, level_dbfs=level, peak_limit=PEAK_DBFS), fs)
         return {"type": "sound", "title": title + said, "data": base64.b64encode(data).decode()}
 
@@ -143,6 +159,28 @@ class Listening:
         level = max(min(true, highest, PEAK_DBFS - crest), SOFTEST_DBFS)
         softer = round(true - level)
         return level, f", played {softer} dB softer" if softer > 0 else ""
+
+    def _through(
+        self, key: str, samples: torch.Tensor, fs: int, level: float
+    ) -> tuple[torch.Tensor, float, str]:
+        """Return a sound as the other ear hears it, its level against that of the normal ear's, and words on it."""
+        lab = self._lab
+        playable = lab.sounds.get(lab.compared if key in ("a", "b") else key)
+        if playable is not None and not playable.reaches_ear:
+            return samples, level, ", what the ear makes of it: no other ear hears it again"
+        # Sounds without a unit are taken to be as loud as speech.
+        is_pressure = playable is not None and playable.safe == PASCAL
+        strong = rms(samples)
+        unit = 1.0 if is_pressure or not strong else signals.P_REF * 10 ** (SPEECH_SPL / 20) / strong
+        heard = lab.model.another_ear.hears(samples * unit, fs)
+        there = rms(heard)
+        if not there:
+            return heard, level, f", with {lab.model.another_ear.named}: nothing is heard"
+        softer = _decibels(strong * unit) - _decibels(there)
+        crest = _decibels(float(heard.abs().max())) - _decibels(there)
+        highest = min(level, PEAK_DBFS - crest)
+        said = f", with {lab.model.another_ear.named}: {softer:.0f} dB softer"
+        return heard, max(min(level - softer, highest), SOFTEST_DBFS), said
 
     def _compared_if_any(self, key: str) -> tuple[str, torch.Tensor, int] | None:
         """Return a sound of the comparison, or None where it cannot be made: the other one is heard alone."""

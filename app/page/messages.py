@@ -86,6 +86,8 @@ class Messages:
                 lab.show()
             case "sound":
                 main.send(lab.listening.sound(str(message["key"])))
+            case "hear":
+                main.send(lab.listening.sound(str(message["key"]), other=True))
             case "export":
                 main.send(lab.listening.file(str(message["key"])))
             case "upload":
@@ -114,7 +116,7 @@ class Messages:
         lab = self._lab
         values: Mapping[str, Any] = {}
         with contextlib.suppress(ValueError):  # the settings do not fit together: the page says why
-            values = lab.pointed(str(message["figure"]), float(message["x"]), float(message["y"]))
+            values = lab.looked_at(str(message["figure"]), float(message["x"]), float(message["y"]))
         if self._may(message, values, "Change it"):
 
             def look() -> list[str]:

@@ -103,9 +103,9 @@ class PlayLive(TypedDict):
 
 
 class AskFor(TypedDict):
-    """A sound to play, or a file to keep."""
+    """A sound to play, as it is or ("hear") as the lab's other ear hears it; or a file to keep."""
 
-    type: Literal["sound", "export"]
+    type: Literal["sound", "hear", "export"]
     key: str
 
 
@@ -150,7 +150,7 @@ FROM_PAGE: Final[Mapping[str, type[Any]]] = {
     "work": Transport,
     "code": ShowCode,
     "live": PlayLive,
-    **dict.fromkeys(("sound", "export"), AskFor),
+    **dict.fromkeys(("sound", "hear", "export"), AskFor),
     "upload": Piece,
 }
 #: Kinds of which the newest alone matters: moves of a slider or of the pointer.
@@ -161,7 +161,8 @@ NEWEST_WINS: Final = ("set", "point")
 
 class ControlsState(TypedDict):
     """What of the controls changes. ``made`` is the title of a lesson that is none of the lab's own; ``unsaved`` says
-    whether leaving the page loses something that took long to make.
+    whether leaving the page loses something that took long to make; ``carried`` is the query that takes the ear to
+    another lab.
     """
 
     lesson: str
@@ -170,6 +171,7 @@ class ControlsState(TypedDict):
     undo: bool
     redo: bool
     unsaved: bool
+    carried: str
 
 
 class UploadBox(TypedDict):
@@ -205,12 +207,13 @@ class ControlsContent(TypedDict):
 class BarContent(TypedDict):
     """What the title bar is drawn from: address and title of each lab and of the listening test.
 
-    ``id`` and ``here`` are the present lab's.
+    ``id`` and ``here`` are the present lab's; ``ears`` the addresses of labs that can hear with another ear.
     """
 
     id: str
     here: str
     labs: list[list[str]]
+    ears: list[str]
 
 
 class Story(TypedDict):

@@ -28,7 +28,7 @@ class Moment:
 def moment_of(lab: Any) -> Moment:
     """Return what a `LabView` shows now."""
     model = lab.model
-    values = {key: value for key, value in model.values().items() if key not in model.derived}
+    values = {key: value for key, value in model.values().items() if not model.is_derived(key)}
     return Moment(values, lab.link.lesson, lab.link.hidden, lab.comparison.state)
 
 

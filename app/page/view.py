@@ -22,6 +22,7 @@ from app.figures import FigureSet, LiveFigures
 from app.figures.wire import Scene
 from app.lab import LabModel
 from app.lessons import Lesson
+from app.page import audiogram
 from app.page.authoring import check_fits
 from app.page.background import Background, Superseded, loop_of
 from app.page.compare import Comparison
@@ -180,6 +181,12 @@ class LabView(Viewer):
     def pointed(self, figure: str, x: float, y: float) -> Mapping[str, Any]:
         """Return the settings with which a place of a figure, in its axes' units, is looked at, or a point is there."""
         return {}
+
+    def looked_at(self, figure: str, x: float, y: float) -> Mapping[str, Any]:
+        """Return what a click or a drag in a figure sets: the lab's own answer, or a point of the audiogram."""
+        if figure == audiogram.NAME and figure in self.figures:
+            return self.model.another_ear.point_at(x, y)
+        return self.pointed(figure, x, y)
 
     def followed(self, keys: Iterable[str]) -> None:
         """Move what should follow the settings with these keys, which somebody has changed by hand."""

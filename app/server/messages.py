@@ -85,6 +85,7 @@ LAB_MESSAGES: Final[Mapping[str, Mapping[str, Check]]] = {
     "code": {"open": _flag},
     "live": {"on": _flag},
     "sound": {"key": _text(100)},
+    "hear": {"key": _text(100)},
     "export": {"key": _text(100)},
     "upload": {
         "id": _text(100),

@@ -7,7 +7,7 @@ import math
 
 import torch
 
-from amtlib import Moore2016, erb2fc, plot
+from amtlib import Moore2016, erb2fc
 from amtlib.loudness import masked_threshold
 
 lines = torch.linspace(476.5, 523.5, 16)  # a band of noise, as lines closer than the filters are wide
@@ -16,10 +16,4 @@ found = masked_threshold(Moore2016(), lines, torch.full((16,), 80.0 - 10 * math.
 
 raised = found.levels - found.quiet
 print(f"20 dB and more are hidden from {probes[raised > 20].min():.0f} to {probes[raised > 20].max():.0f} Hz")
-figure = plot.curves(
-    {"beside the noise": (probes, found.levels), "in quiet": (probes, found.quiet)},
-    frequency=True,
-    xlabel="Frequency of the tone (Hz)",
-    ylabel="Threshold (dB SPL)",
-    title="Noise at 500 Hz and 80 dB SPL masks tones",
-)
+figure = found.plot()

@@ -4,15 +4,9 @@ How loud a sentence is, over the short and the long term, by the model of Moore 
 that a signal with an rms of 1 in the file had 85 dB SPL.
 """
 
-from amtlib import plot
 from amtlib.loudness import loudness
 
 found = loudness("speech.flac", full_scale_db=85)
 
 print(found)
-figure = plot.curves(
-    {"short term": (found.time, found.short_term), "long term": (found.time, found.long_term)},
-    xlabel="Time (s)",
-    ylabel="Loudness (sone)",
-    title="Loudness of a sentence",
-)
+figure = found.plot()

@@ -131,6 +131,19 @@ def test_betamul_in_use_is_told():
     assert GammatoneFilterbank([1000.0], 16000, betamul=1.5).betamul == 1.5
 
 
+@pytest.mark.parametrize("implementation", ["sos", "poly"])
+def test_each_channel_may_have_a_bandwidth_of_its_own(implementation: str):
+    fc, widths, x = [1000.0, 4000.0], [1.0, 2.5], torch.randn(2000)
+    bank = GammatoneFilterbank(fc, 16000, betamul=widths, implementation=implementation)
+    peaks = bank.envelope_peaks(x, 64)
+    for i in range(2):
+        one = GammatoneFilterbank([fc[i]], 16000, betamul=widths[i], implementation=implementation)
+        torch.testing.assert_close(bank(x)[i], one(x)[0])
+        torch.testing.assert_close(peaks[0][i], one.envelope_peaks(x, 64)[0][0])
+    assert bank.configuration()["betamul"] == widths
+    assert "betamul=2 values" in repr(bank)
+
+
 def test_a_frequency_response_is_the_transform_of_the_impulse_response():
     bank = GammatoneFilterbank((100.0, 7000.0), 16000, dtype=torch.float64)
     length = 16384
@@ -568,6 +581,8 @@ def test_printing_tells_the_settings():
         ({"n": True}, TypeError, "bool"),
         ({"betamul": 0.0}, ValueError, "betamul = 0.0"),
         ({"betamul": math.inf}, ValueError, "betamul = inf"),
+        ({"betamul": [1.0, -1.0, 1.0]}, ValueError, "betamul = -1.0"),
+        ({"betamul": [1.0] * 99}, ValueError, r"shape \(99,\)"),
         ({"dtype": torch.float16}, ValueError, "torch.float16"),
         ({"dtype": "float32"}, TypeError, "str"),
         ({"implementation": "fir"}, ValueError, "'sos' or 'poly'"),

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from amtlib import HearingLoss, LoudnessRecruitment, SpectralSmearing
-from amtlib.hearing_loss import STANDARD_AUDIOGRAMS, Audiogram, standard_audiogram
+from amtlib.hearing_loss import STANDARD_AUDIOGRAMS, Audiogram, hair_cell_loss, standard_audiogram
 from amtlib.hearing_loss.audiogram import levels_at
 from amtlib.loudness.iso226 import iso226_contour, iso226_frequencies
 
@@ -205,3 +205,25 @@ def test_a_state_belongs_to_its_audiogram() -> None:
     HearingLoss("N2", FS).load_state_dict(state)
     with pytest.raises(RuntimeError, match="audiogram = "):
         HearingLoss("N3", FS).load_state_dict(state)
+
+
+def test_outer_hair_cells_lose_their_share_up_to_all_of_their_gain() -> None:
+    # As pyclarity 0.9.0's HASPI (clarity.evaluator.haspi.eb.loss_parameters), whose channels end at 80 Hz and 8 kHz:
+    # maximum 70 (1 - 1 / 1.25) = 14 dB and 70 (1 - 1 / 3.5) = 50 dB
+    for loss, low, high in ((10.0, 8.0, 8.0), (40.0, 14.0, 32.0), (80.0, 14.0, 50.0)):
+        found = hair_cell_loss(Audiogram([1000.0], [loss]), [80.0, 8000.0])
+        assert found.outer.tolist() == pytest.approx([low, high])
+        assert found.total.tolist() == [loss, loss]
+
+
+def test_filters_are_four_times_as_wide_where_all_gain_is_lost_at_8_khz() -> None:
+    lost = hair_cell_loss(Audiogram([1000.0], [80.0]), [8000.0, 12000.0])
+    assert lost.broadening.tolist() == pytest.approx([4.0, 4.0])
+    assert hair_cell_loss(Audiogram([1000.0], [0.0]), [8000.0]).broadening.tolist() == [1.0]
+    inner = hair_cell_loss(standard_audiogram("N4"), [1000.0], share=0.0)
+    assert [float(inner.broadening), float(inner.inner)] == [1.0, 55.0]
+
+
+def test_a_share_that_is_none_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"share = 1.5 .*give 0 to 1"):
+        hair_cell_loss(standard_audiogram("N1"), [1000.0], share=1.5)

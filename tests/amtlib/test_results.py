@@ -95,6 +95,9 @@ RESULTS: dict[str, Callable[[], Any]] = {
     "ExcitationPicture": lambda: excitation_pattern(X[0], 32000),
     "FDNBuild": network,
     "Glasberg2002Stages": lambda: Glasberg2002()(X, return_stages=True),
+    "HairCellLoss": lambda: hearing_loss.hair_cell_loss(
+        hearing_loss.standard_audiogram("N3"), torch.linspace(100.0, 8000.0, 50)
+    ),
     "LoopGain": lambda: fdn.LoopGain(1 / 3, 1e4 / 3, 0.0),
     "LoudnessOverTime": lambda: LoudnessIntegration()(torch.rand(3, 900, 150), return_stages=True),
     "MaskedThreshold": lambda: masked_threshold(Moore2016(), [500.0], [60.0], [250.0, 1000.0]),
@@ -107,6 +110,7 @@ RESULTS: dict[str, Callable[[], Any]] = {
     "Rendered": lambda: train.Rendered.of_response(X[0], fs=32000.0),
     "ReverberationTimes": lambda: fdn.reverberation_time(fdn.render(network(), 0.5), 8000),
     "Snapshot": lambda: train.Snapshot(0, math.nan, {"a": 1 / 3}, {"a": X, "b": X}, lambda p: network()),
+    "Room": lambda: audio.ROOMS["church"],
     "RoomFit": lambda: train.fit_room(fdn.render(network(), 0.5), 8000, 4, max_steps=0),
     "RoomMeasures": lambda: fdn.room_measures(fdn.render(network(), 0.5), 8000),
     "SoundLoudness": lambda: loudness(sound()),
@@ -164,6 +168,15 @@ def test_a_result_prints_one_short_line(name: str):
     assert "array(" not in text
 
 
+#: Results that a picture says something about.
+CHARTS = (
+    *("Audiogram", "CochleagramPicture", "EqualLoudnessContour", "ExcitationPicture", "FDNBuild"),
+    *("Glasberg2002Stages", "LoudnessOverTime", "MaskedThreshold", "Modes", "Moore2016Loudness"),
+    *("Moore2016Stages", "PerceptionStages", "PsychometricFit", "PsychometricFunction", "Recording"),
+    *("ReverberationTimes", "RoomFit", "RoomMeasures", "SoundLoudness", "StationaryLoudness", "TrainLog"),
+)
+
+
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "AdaptLoop": {"fs": 44100},
     "DRNLFilterbank": {"fc": (100.123456789, 7999.987654321), "fs": 44100},
@@ -211,7 +224,9 @@ class Reader(html.parser.HTMLParser):
 @pytest.mark.parametrize("name", [n for n, kind in results().items() if hasattr(kind, "_repr_html_")])
 def test_a_result_is_a_small_table_in_a_notebook(name: str):
     found = RESULTS[name]()
-    text = found._repr_html_()
+    text, _, drawn = found._repr_html_().partition("<svg")
+    assert bool(drawn) == (name in CHARTS)
+    assert len(drawn) < 30_000
     reader = Reader()
     reader.feed(text)
     assert set(reader.tags) == {"table", "caption", "tr", "th", "td"}  # nothing of a name is a tag
@@ -223,12 +238,12 @@ def test_a_result_is_a_small_table_in_a_notebook(name: str):
 def test_tables_of_the_loudness_models_give_their_greatest_values():
     found = loudness(X, 32000)
     reader = Reader()
-    reader.feed(found._repr_html_())
+    reader.feed(found._repr_html_().partition("<svg")[0])
     assert f"{float(found.peak):.4g}" in reader.texts
     assert f"{float(found.peak_phon):.1f}" in reader.texts
     assert "Moore2016 · binaural" in reader.texts
     reader = Reader()
-    reader.feed(Moore2016()(X)._repr_html_())
+    reader.feed(Moore2016()(X)._repr_html_().partition("<svg")[0])
     assert {"long_term", "61", "s", "sone"} <= set(reader.texts)
 
 

@@ -15,6 +15,7 @@ from amtlib.fdn.coherence import (
     diffuse_field_coherence,
     interaural_coherence,
 )
+from amtlib.scales import f2erb
 from amtlib.train import (
     Trainable,
     TrainingRun,
@@ -24,7 +25,7 @@ from amtlib.train import (
     train_fdn,
     trainable_from_build,
 )
-from amtlib.train.ears import EarPhases, ear_gains, phase_sections
+from amtlib.train.ears import EarPhases, phase_sections
 from amtlib.train.losses import DiffuseCoherence, FlatPower, MatchCoherence, Rendered
 from amtlib.train.losses.text import read_loss
 
@@ -154,9 +155,10 @@ def test_a_stereo_room_keeps_the_coherence_of_its_ears_through_training() -> Non
     assert any("that of two outputs parts their phases" in each for each in fit.problems)
     assert fit.coherence is not None
     assert fit.coherence.shape == (len(coherence_centres(FS)), 1)
-    assert fit.coherence_off < 0.09
     again = interaural_coherence(render(fit.build, 0.5), FS)
-    assert np.abs(again - fit.coherence[:, 0]).mean() < 0.1
+    assert np.abs(again - fit.coherence[:, 0]).max() < 0.05
+    assert fit.coherence_off < 0.03
+    assert not any("Coherence is off" in each for each in fit.problems)
     assert fit.build.post_eq is not None
     alike = replace(fit.build, post_eq=fit.build.post_eq[: len(fit.target.centres) + 1])
     without = interaural_coherence(render(alike, 0.5), FS)
@@ -166,12 +168,52 @@ def test_a_stereo_room_keeps_the_coherence_of_its_ears_through_training() -> Non
     assert fit.level_off < 1.0
 
 
+def test_both_ears_are_met_in_every_band_and_have_the_modes_of_one() -> None:
+    h = stereo_room()
+    both, one = (fit_room(x, FS, lines=8, slopes=1, max_steps=0) for x in (h, h[:, 0]))
+    assert both.coherence is not None
+    assert both.coherence_reached is not None
+    assert np.abs(both.coherence_reached - both.coherence).max() < 0.05
+    # the same gains at both ears, as far from those that were drawn as those of one
+    ears = [spread(both.build, ear) for ear in (0, 1)]
+    assert ears[1] == pytest.approx(ears[0], rel=1e-9)
+    assert ears[0] < spread(one.build, 0) + 0.5
+    # what is parted is the whole decay, not its beginning alone
+    late = interaural_coherence(render(both.build, 0.4), FS, start=0.05)
+    assert np.corrcoef(late, diffuse_field_coherence(coherence_centres(FS)))[0, 1] > 0.8
+
+
+def test_no_section_of_a_filter_between_the_ears_rings_longer_than_the_room() -> None:
+    wanted = diffuse_field_coherence(coherence_centres(FS))
+    ears = EarPhases(wanted, FS, times=np.full(len(wanted), 0.2))
+    found = ears.fitted(ears.starts()[0])
+    radius = np.sqrt(phase_sections(found, FS)[:, 5])
+    assert (-3.0 * np.log(10.0) / np.log(radius) / FS).max() <= 0.2 * (1.0 + 1e-6)
+
+
+def test_one_response_tells_the_coherence_of_a_room_as_exactly_as_its_bands_and_its_decay_let_it() -> None:
+    # (1 - c^2) / sqrt(2 B T): B of gammatones squared, T (sum p)^2 / sum p^2 of a decaying power p, as in the notes
+    rng = np.random.default_rng(8)
+    count, decay, c = 60, 0.25, 0.5
+    t = np.arange(round(0.3 * FS)) / FS
+    lines = np.full(len(t) + 1, c)
+    found = [
+        interaural_coherence(mixed(lines, len(t), rng) * 10.0 ** (-3.0 * t / decay)[:, None], FS)
+        for _ in range(count)
+    ]
+    widths = 1.49 * f2erb(coherence_centres(FS)).numpy()
+    expected = (1.0 - c**2) / np.sqrt(2.0 * widths * decay / np.log(1e3))
+    high = coherence_centres(FS) > 500.0
+    ratio = np.std(found, axis=0)[high] / expected[high]
+    assert ratio.mean() == pytest.approx(1.0, abs=0.1)
+
+
 def test_phases_apart_give_the_coherence_that_they_promise() -> None:
     wanted = diffuse_field_coherence(coherence_centres(FS), distance=0.1)
     ears = EarPhases(wanted, FS)
     begin = ears.starts()[0]
     found = ears.nearest()
-    assert ears.distance(found) < min(0.06, ears.distance(begin))
+    assert ears.furthest(found) < min(0.05, ears.furthest(begin))
     click = np.zeros((2**14, 2))
     click[0] = 1.0
     click[:, 1] = sosfilt(phase_sections(found, FS), click[:, 1])
@@ -182,18 +224,3 @@ def test_phases_apart_give_the_coherence_that_they_promise() -> None:
         moved[index] += eps
         slope = (ears.coherence(moved) - ears.coherence(begin)) / eps
         np.testing.assert_allclose(ears.slope(begin)[:, index], slope, atol=2e-3)
-
-
-def test_gains_of_lines_give_the_coherence_that_their_sums_have() -> None:
-    rng = np.random.default_rng(5)
-    lines = rng.standard_normal((2048, 6, 2))
-    direct = rng.standard_normal((2, 2))
-    wanted = np.full((len(coherence_centres(FS)), 2), 0.5)
-    gains = ear_gains(
-        np.fft.rfft(lines, axis=0), np.ones((1025, 2), complex), np.eye(2, 6), direct, wanted, FS
-    )
-    h = np.einsum("on,tni->toi", gains, lines)
-    h[0] += direct
-    off = np.abs(interaural_coherence(h, FS) - wanted).mean()
-    plain = np.abs(interaural_coherence(lines[:, :2], FS) - wanted).mean()
-    assert off < 0.5 * plain

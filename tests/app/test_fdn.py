@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from amtlib import audio, fdn
 from amtlib.audio import AudioError
+from amtlib.audio.rooms import ROOMS
 from amtlib.train import TrainingRun
 from app.labs.fdn import findings, listening
 from app.labs.fdn.goals import GOALS, TERMS, TRAINED_GOALS
@@ -29,7 +30,6 @@ from app.labs.fdn.settings import checked_delays
 from app.labs.fdn.target import Room, decay_times, dies_away
 from app.labs.fdn.view import FdnLab
 from app.page.part import LabPart
-from app.rooms import ROOMS
 
 #: Small and quick.
 QUICK = {"n.lines": 4, "t.steps": 30, "t.rate": 0.01}

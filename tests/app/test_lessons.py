@@ -52,9 +52,15 @@ def measured(lab: type[LabView], lesson: Lesson, changed: Any = (), steps: int =
     return _measured(lab, json.dumps({**lesson.state, **dict(changed)}), steps)
 
 
+@functools.cache
+def opened(lab: type[LabView], slug: str) -> LabView:
+    """Return the page of a lesson as it opens, the same for all tests, which only read it."""
+    return lab(link=f"lesson={slug}", served=True)
+
+
 @pytest.mark.parametrize(("lab", "lesson"), LESSONS)
 def test_a_lesson_opens_as_it_is_written(lab: type[LabView], lesson: Lesson) -> None:
-    page = lab(link=f"lesson={lesson.slug}", served=True)
+    page = opened(lab, lesson.slug)
     assert page.status.problem == ""
     assert page.status.notes == []
     values = page.model.values()
@@ -64,7 +70,7 @@ def test_a_lesson_opens_as_it_is_written(lab: type[LabView], lesson: Lesson) -> 
 
 @pytest.mark.parametrize(("lab", "lesson"), LESSONS)
 def test_what_a_lesson_is_about_is_on_its_page(lab: type[LabView], lesson: Lesson) -> None:
-    page = lab(link=f"lesson={lesson.slug}", served=True)
+    page = opened(lab, lesson.slug)
     assert lesson.figure in page.figures
     assert page.figures[lesson.figure].is_shown(page.reads())
     assert lesson.sound in page.sounds
@@ -90,7 +96,7 @@ def is_drawn(figure: Figure, layer: Layer, state: Any) -> bool:
 @pytest.mark.parametrize("is_solved", [False, True], ids=["as it opens", "solved"])
 @pytest.mark.parametrize(("lab", "lesson"), LESSONS)
 def test_no_figure_of_a_lesson_is_empty(lab: type[LabView], lesson: Lesson, is_solved: bool) -> None:
-    page = lab(link=f"lesson={lesson.slug}", served=True)
+    page = lab(link=f"lesson={lesson.slug}", served=True) if is_solved else opened(lab, lesson.slug)
     if is_solved:
         assert page.lab.update(lesson.task.solution if lesson.task else {}) == []
         if lesson.task and lesson.task.steps:
@@ -108,7 +114,7 @@ def test_no_figure_of_a_lesson_is_empty(lab: type[LabView], lesson: Lesson, is_s
 
 @pytest.mark.parametrize(("lab", "lesson"), LESSONS)
 def test_a_student_finds_the_controls_that_a_lesson_needs(lab: type[LabView], lesson: Lesson) -> None:
-    page = lab(link=f"lesson={lesson.slug}", served=True)
+    page = opened(lab, lesson.slug)
     hidden = {*page.link.hidden}
     assert {*lesson.hide} <= page.model.fields.keys()
     assert len(lesson.controls) == 3
@@ -170,7 +176,7 @@ def test_a_task_is_open_at_first_and_done_with_its_solution(lab: type[LabView], 
 
 @pytest.mark.parametrize(("lab", "lesson"), [case for case in LESSONS if case.values[1].task])  # type: ignore[union-attr]
 def test_the_page_shows_how_far_a_task_is(lab: type[LabView], lesson: Lesson) -> None:
-    words = lab(link=f"lesson={lesson.slug}", served=True).contents.words()
+    words = opened(lab, lesson.slug).contents.words()
     assert [reading["label"] for reading in words["readings"]] == [
         lab.model_class.quantities[name].words for name in lesson.task.checks
     ]

@@ -18,7 +18,7 @@ from app.listen.desk import Desk
 from app.listen.drawing import Scale
 from app.listen.known import known_of
 from app.listen.model import Models
-from app.listen.report import report
+from app.listen.report import Finding, report
 from app.listen.sounds import CEILING, COMFORTABLE_SPL, comfortable_sound, trial_sound
 from app.listen.store import Store
 
@@ -86,22 +86,40 @@ def test_every_experiment_is_offered_and_its_link_leads_to_it(desk: Desk, name: 
     ("link", "complaint"),
     [
         ("experiment=louder", "There is no experiment “louder”"),
-        ("experiment=gap_detection&x.level=120", "Level = 120 dB SPL is outside 0 to"),
-        ("experiment=gap_detection&x.level=90", "Level = 90 dB SPL is outside 0 to 82 dB SPL"),
+        ("experiment=gap_detection&x.level=120", "“Level of the noise” = 120 dB SPL is outside 0 to 82"),
+        ("experiment=gap_detection&x.level=90", "“Level of the noise” = 90 dB SPL is outside 0 to 82 dB SPL"),
         ("experiment=gap_detection&x.level=nan", "is no number"),
         ("experiment=gap_detection&x.level=1e999", "is no number"),
         ("experiment=gap_detection&x.loudest=100", "“loudest” is no setting"),
         ("experiment=gap_detection&x.fs=8000", "“fs” is no setting"),
-        ("experiment=gap_detection&x.intervals=2.5", "Intervals must be a whole number"),
+        ("experiment=gap_detection&x.intervals=2.5", "“Intervals of a trial” = 2.5 is no whole number"),
         ("experiment=gap_detection&x.intervals=4&x.duration=2&x.pause=2", "lasts 14 s, more than 12 s"),
-        ("experiment=gap_detection&p.most=1000", "1000 trials, more than 200"),
-        ("experiment=gap_detection&p.reversals=3", "Reversals = 3 is odd"),
+        ("experiment=gap_detection&p.most=1000", "“Most trials” = 1000 is outside 10 to 200"),
+        ("experiment=gap_detection&p.reversals=3", "“Reversals that count” = 3 is odd"),
         ("experiment=gap_detection&procedure=guess", "There is no procedure “guess”"),
-        ("experiment=gap_detection&feedback=maybe", "neither 0 nor 1"),
+        (
+            "experiment=gap_detection&feedback=maybe",
+            "“Say after each answer whether it was right” = “maybe” is neither 0 nor 1",
+        ),
         ("experiment=gap_detection&answer=1", "“answer” is no setting"),
         ("experiment=gap_detection&x.level=50&x.level=60", "names a setting twice"),
-        ("experiment=intensity_discrimination&x.duration=0.05", "ramp"),  # two ramps of 0.05 s
-        ("experiment=gap_detection&x.duration=0.15&x.ramp=0.1", "ramp"),
+        (
+            "experiment=gap_detection&x.noise_high=12000",
+            "“Upper edge of the noise” = 12000 Hz is outside 100 to 11025",
+        ),
+        (
+            "experiment=intensity_discrimination&x.duration=0.05",
+            "“Rise and fall” = 0.05 s is more than half of “Duration” = 0.05 s",
+        ),
+        (
+            "experiment=gap_detection&x.duration=0.15&x.ramp=0.1",
+            "“Rise and fall of the noise” = 0.1 s is more than",
+        ),
+        ("experiment=am_detection&x.carrier=music", "“What is modulated” = 'music' is unknown: choose"),
+        (
+            "experiment=am_detection&catch=0.9",
+            "“Share of trials that test attention” = 0.9 is outside 0 to 0.5",
+        ),
         ("experiment=tone_in_quiet&x.duration=0.02&x.ramp=0.1", "ramp"),
         ("x.level=50", "names no experiment"),
         ("&".join(["a=1"] * 200), "more than 100 parts"),
@@ -115,6 +133,13 @@ def test_a_hostile_link_is_refused_in_a_sentence(desk: Desk, link: str, complain
     answer = desk.answer({"type": "begin", "link": link})
     assert answer["problem"] == str(refused.value)
     assert desk.answer({"type": "open", "link": link})["problem"] == str(refused.value)
+
+
+def test_the_page_says_what_its_levels_are() -> None:
+    page = Path(__file__).parents[2] / "app" / "page" / "js" / "listen_choose.js"
+    said = page.read_text(encoding="utf-8")
+    assert f"more than {LOUDEST - COMFORTABLE_SPL:g} dB stronger than this noise" in said
+    assert f"if this noise has {COMFORTABLE_SPL:g} dB SPL there" in said
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
@@ -233,7 +258,7 @@ def test_nothing_tells_the_target_or_the_seed_before_the_answer(desk: Desk, stor
         said = json.dumps(desk.answer(message))
         assert str(seed) not in said
         assert "target" not in said
-        assert "right" not in said.replace("answers", "")
+        assert "right" not in said.replace("answers", "").replace("whether it was right", "")
     assert desk.answer({"type": "result", "run": run})["problem"].startswith("This run is not finished yet")
 
 
@@ -375,7 +400,7 @@ def test_the_report_says_where_listeners_differ_and_draws_both() -> None:
         }
         for each in hard.trials
     ]
-    found = report(easy, {"NH": {"run": json.loads(hard.to_json()), "trials": trials}})
+    found = report(Finding.of(easy), {"NH": {"run": json.loads(hard.to_json()), "trials": trials}})
     assert [who for who, _, _ in found["thresholds"]] == ["you", "NH"]
     assert any(
         each.startswith("Your threshold is better than that of the model") for each in found["sentences"]
@@ -386,11 +411,32 @@ def test_the_report_says_where_listeners_differ_and_draws_both() -> None:
     assert found["table"].count("<tr>") == len(easy.trials) + 1
 
 
+def test_a_finished_run_is_fitted_once_however_often_its_page_asks(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fits: list[Run] = []
+    fitted = Run.fit
+
+    def fit(run: Run, **settings: Any) -> Any:
+        fits.append(run)
+        return fitted(run, **settings)
+
+    monkeypatch.setattr(Run, "fit", fit)
+    run = answered(desk)["run"]
+    own = condition(SHORT).run(5).proceed(SimulatedObserver(HEARING, seed=5))
+    trials = [{"value": each.value, "probability": 0.5} for each in own.trials]
+    heard = {"run": json.loads(own.to_json()), "trials": trials}
+    monkeypatch.setattr(desk.models, "own", lambda condition, ear: heard)
+    first, *others = (desk.answer({"type": "result", "run": run}) for _ in range(3))
+    assert all(each == first for each in others)
+    assert len(fits) == 2  # the person's and the model's
+
+
 def test_a_run_of_guesses_is_reported_without_a_threshold(desk: Desk) -> None:
     link = "experiment=gap_detection&x.duration=0.15&x.pause=0&p.most=10"
     run = answered(desk, link, right=lambda value: False)["run"]
     held = desk.runs.held(run)
-    found = report(held.run, {})
+    found = report(held.finding, {})
     assert "The run ended before there was a threshold." in found["sentences"]
     assert any("stood at an end of the range" in each for each in found["sentences"])
 

@@ -117,7 +117,7 @@ def test_keys_and_names_of_rooms_cannot_be_guessed_and_keys_are_kept_as_hashes(
         ([], "A room has 1 to 6 experiments, not 0"),
         ([SHORT] * 2, "Two experiments of this room are the same"),
         ([f"{SHORT}&catch=0.{k}" for k in range(7)], "A room has 1 to 6 experiments, not 7"),
-        (["experiment=gap_detection&x.level=99"], "Level = 99 dB SPL is outside"),
+        (["experiment=gap_detection&x.level=99"], "“Level of the noise” = 99 dB SPL is outside"),
         ([5], "Choose an experiment for the room first"),
         ("text", "A room has 1 to 6 experiments, not 0"),
     ],

@@ -109,6 +109,14 @@ def test_the_first_row_of_a_matrix_is_on_top() -> None:
     assert figure.y_range.start > figure.y_range.end
 
 
+def test_a_histogram_has_the_shares_of_its_values_and_keeps_those_off_its_scale() -> None:
+    named = {"levels": [-100.0, -0.5, 0.5, 0.7]}
+    figure = plot.histograms(named, step=1.0, between=(-2, 2), xlabel="dB", ylabel="%", title="Levels")
+    (area,) = figure.values()
+    assert area.dimension_values("y").tolist() == [0, 25, 25, 25, 25, 50, 50, 0, 0, 0]
+    assert area.dimension_values("x").tolist() == [-2, -2, -1, -1, 0, 0, 1, 1, 2, 2]
+
+
 def test_all_matrices_of_a_figure_share_their_colours() -> None:
     layout = plot.matrices({"a": np.eye(2), "b": 3 * np.eye(4)}, xlabel="From", ylabel="To")
     mappers = [hv.renderer("bokeh").get_plot(image).handles["color_mapper"] for image in layout.values()]

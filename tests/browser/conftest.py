@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
-from tests.browser.chromium import LAUNCH_ARGUMENTS, find_chromium
+from docs.chromium import LAUNCH_ARGUMENTS, find_chromium
 from tests.serving import Server, served
 
 

@@ -10,7 +10,7 @@ from tests.serving import Server
 
 WAIT = 20_000  # ms: the machine may be busy; nothing here takes long by itself
 #: Of the filterbank lab: all that there are, and those that its page opens with.
-FIGURES, SHOWN = 8, 6
+FIGURES, SHOWN = 9, 6
 
 
 def opened(page: Page, server: Server, query: str = "") -> Page:

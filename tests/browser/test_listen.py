@@ -141,6 +141,54 @@ def test_a_run_outlives_a_lost_connection_and_a_reload_and_leaving_asks(
     assert [each.answer for each in runs.held(run).run.trials] == [0, 2]
 
 
+def finished_elsewhere(runs: Runs, run: str) -> None:
+    """Answer a run to its end as somebody with a threshold of 40 dB SPL does, without its page."""
+    somebody = SimulatedObserver(PsychometricFunction(40.0, 0.5, guess=1 / 3), seed=3)
+    while (trial := runs.held(run).run.trial) is not None:
+        runs.store.heard(run, trial.number)
+        runs.answer(run, trial.number, somebody.answer(trial), 0.5)
+
+
+def test_a_lesson_is_taken_by_keys_from_its_prediction_to_its_end(
+    page: Page, server: Server, runs: Runs
+) -> None:
+    page.goto(f"{server.url}/listen")
+    page.get_by_role("link", name="Can a sound hide another one that comes after it?").click(timeout=WAIT)
+    expect(page.get_by_role("heading", name="Forward masking")).to_be_visible(timeout=WAIT)
+    page.keyboard.press("2")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Play the noise").click(timeout=WAIT)
+    page.get_by_role("button", name="Stop the noise").click(timeout=WAIT)
+    for part in range(3):
+        expect(page.get_by_role("heading", name=f"Part {part + 1} of 3")).to_be_visible(timeout=WAIT)
+        if part == 0:
+            start = page.get_by_role("button", name="Start", exact=True)
+            expect(start).to_be_enabled(timeout=WAIT)
+            start.press("Enter")
+            page.get_by_role("button", name="Skip practice").click(timeout=WAIT)
+        else:
+            page.keyboard.press("Enter")
+        assert waiting(page, 0)
+        finished_elsewhere(runs, str(page.evaluate("new URLSearchParams(location.hash.slice(1)).get('run')")))
+        page.keyboard.press("1")
+    expect(page.get_by_role("heading", name="Why")).to_be_visible(timeout=WAIT)
+    said = page.locator(".result")
+    expect(said).to_contain_text("You predicted: Stronger, but by clearly less than 25 dB.")
+    expect(said).to_contain_text("From 55 to 80 dB SPL, your threshold")
+    cells = page.locator("tbody tr td:nth-child(2)")
+    assert all(35.0 < float(text) < 45.0 for text in cells.all_inner_texts())
+    expect(page.get_by_role("link", name="Open this in the perception lab")).to_have_attribute(
+        "href", "perception?v.experiment=step"
+    )
+    page.reload()  # prediction and runs are in the address
+    expect(said).to_contain_text("You predicted: Stronger", timeout=WAIT)
+    assert cells.count() == 3
+    page.get_by_role("button", name="Part 2 trial by trial").click()
+    expect(page.locator(".thresholds dd").first).to_contain_text("dB SPL", timeout=WAIT)
+    page.get_by_role("button", name="Back to the lesson").click()
+    expect(page.get_by_role("heading", name="Why")).to_be_visible(timeout=WAIT)
+
+
 def test_intervals_light_up_one_after_the_other_while_they_sound(page: Page, server: Server) -> None:
     page.goto(f"{server.url}/listen?experiment=intensity_discrimination&x.duration=0.6&x.pause=0.4")
     page.get_by_role("button", name="Play the noise").click(timeout=WAIT)
@@ -165,7 +213,7 @@ def test_a_hostile_link_is_said_to_be_one_and_plays_nothing(page: Page, server: 
     expect(page.get_by_role("alert").first).to_contain_text("is no number", timeout=WAIT)
     page.goto(f"{server.url}/listen?experiment=gap_detection&x.level=95")
     expect(page.get_by_role("alert").first).to_contain_text(
-        "Level = 95 dB SPL is outside 0 to 82", timeout=WAIT
+        "“Level of the noise” = 95 dB SPL is outside 0 to 82", timeout=WAIT
     )
     expect(page.get_by_role("link", name="How short a pause do you hear?")).to_be_visible()
     assert page.get_by_role("button", name="Play the noise").count() == 0
@@ -218,8 +266,14 @@ def test_axe_finds_nothing_on_any_screen(server: Server, browser: Browser, runs:
             found[screen] = page.evaluate(RUN)
 
         page.goto(f"{server.url}/listen")
-        expect(page.locator(".tests li")).to_have_count(10, timeout=WAIT)
+        expect(page.locator(".tests li")).to_have_count(16, timeout=WAIT)
         look("choose")
+        page.goto(f"{server.url}/listen?lesson=forward")
+        page.get_by_text("Link, and a room for a class").click(timeout=WAIT)
+        look("prediction")
+        page.get_by_role("button", name="Look at its end without taking it").click()
+        expect(page.get_by_role("heading", name="Why")).to_be_visible(timeout=WAIT)
+        look("the end of a lesson")
         page.goto(f"{server.url}/listen?{SHORT}")
         page.get_by_text("Settings, link, and a room for a class").click(timeout=WAIT)
         look("settings")
@@ -241,12 +295,16 @@ def test_every_screen_fits_a_phone(server: Server, browser: Browser) -> None:
     context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     try:
         page = context.new_page()
-        for query in ("", SHORT):
+        for query in ("", SHORT, "lesson=weber"):
             page.goto(f"{server.url}/listen?{query}")
             expect(page.locator("h1")).to_be_visible(timeout=WAIT)
-            if query:
+            if query == SHORT:
                 page.get_by_text("Settings, link, and a room for a class").click()
             assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        page.get_by_text("Link, and a room for a class").click()
+        page.get_by_role("button", name="Look at its end without taking it").click()
+        expect(page.get_by_role("heading", name="Why")).to_be_visible(timeout=WAIT)
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
         started(page, server)
         assert waiting(page, 0)
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")

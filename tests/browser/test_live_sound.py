@@ -15,7 +15,7 @@ from amtlib import audio, fdn
 from amtlib.fdn import FDNBuild, process_fdn
 from app.labs.fdn import listening
 from benchmarks.live_sound import LATER_S, modules_of, rendered
-from tests.browser.chromium import LAUNCH_ARGUMENTS
+from docs.chromium import LAUNCH_ARGUMENTS
 from tests.browser.steps import wait_until
 from tests.serving import Server, served
 

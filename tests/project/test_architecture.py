@@ -13,6 +13,7 @@ LIBRARY = sorted((ROOT / "amtlib").rglob("*.py"))
 RANK = {
     "inputs": 0,
     "results": 0,
+    "charts": 0,
     "scales": 0,
     "errors": 0,
     "lti": 0,

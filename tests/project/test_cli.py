@@ -51,6 +51,15 @@ def test_an_argument_that_makes_no_sense_is_named_with_its_range(
     assert complaint in capsys.readouterr().err
 
 
+def test_a_file_of_results_is_not_there_before_the_server_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["serve", "--results", str(tmp_path / "results.sqlite"), "--port", "0"])
+    assert "'0' is not a port" in capsys.readouterr().err
+    assert not [*tmp_path.iterdir()]
+
+
 def test_version_names_the_release(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["--version"])

@@ -4,21 +4,24 @@ Building the site takes minutes and packages of its own (`make docs`, which hold
 """
 
 import ast
+import base64
 import re
 import shutil
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tornado.testing
 from tornado.web import Application
 
+from amtlib.teaching import BlindComparison, check
 from app.landing import DOCUMENTATION
 from app.server import documentation
-from docs import gallery, rooms
+from docs import displays, gallery, rooms
 from docs.gallery import ROOT, cooked, kitchen, thumbnail
-from docs.tutorials import Page
+from docs.tutorials import VERDICT, Page
 
 PAGES = ROOT / "docs" / "pages"
 PROJECT = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "ARCHITECTURE.md")]
@@ -40,12 +43,12 @@ def test_a_recipe_runs_says_something_and_has_a_picture(path: Path) -> None:
     assert len(recipe.code.splitlines()) <= LONGEST_RECIPE
     picture = thumbnail(recipe.figure)
     assert picture.startswith("<svg")
-    assert re.search(r"<(polyline|image)", picture)
+    assert re.search(r"<(polyline|image|circle)", picture)
     assert "nan" not in picture
 
 
-def test_there_are_ten_recipes_and_more() -> None:
-    assert len(gallery.RECIPES) >= 10
+def test_there_are_twenty_recipes() -> None:
+    assert len(gallery.RECIPES) >= 20
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
@@ -114,6 +117,42 @@ def test_a_page_keeps_its_sounds_as_they_were_and_its_figures_apart(tmp_path: Pa
     page.figure('{"doc":{"roots":[{"attributes":{"height":240,"text":"</script>"}}]}}')
     assert 'data-source="../_static/figures/made-01.js" style="min-height: 240px"' in page.markdown()
     assert "</script>" not in (tmp_path / "figures" / "made-01.js").read_text()
+
+
+def test_an_example_is_shown_with_the_picture_of_its_last_result() -> None:
+    page = rooms.page(next(room for room in rooms.ROOMS if room.name == "loudness"))
+    entry = page.partition("autofunction:: amtlib.loudness.equal_loudness_contour")[2].partition(
+        "autofunction"
+    )[0]
+    assert 'aria-label="Equal-loudness contour"' in entry
+    assert "<svg" not in page.partition("autofunction:: amtlib.loudness.sone2phon")[2].partition(".. auto")[0]
+
+
+def test_a_caption_is_one_and_other_words_in_italics_are_not(tmp_path: Path) -> None:
+    page = Page("made", tmp_path)
+    page.text(
+        "Before.\n\n*Figure: the *second* line rises (Moore *et al.* 2016).*\n\n*So it is.*\n\n*Figure: two.*"
+    )
+    assert page.markdown().count("{.caption}\n*Figure: ") == 2
+    assert page.markdown().count("{.caption}") == 2
+
+
+def test_what_is_said_to_an_exercise_is_no_printed_output(tmp_path: Path) -> None:
+    words = repr(check("1.1", ...))
+    assert VERDICT.match(words)
+    page = Page("made", tmp_path)
+    page.verdict(words)
+    assert '<p class="verdict">Nothing to check yet. ' in page.markdown()
+    assert not VERDICT.match("Right answers: 3")
+
+
+def test_a_blind_comparison_plays_files_of_the_site(tmp_path: Path) -> None:
+    page, tone = Page("made", tmp_path), np.sin(np.arange(800) / 3)
+    kept = displays.comparison(BlindComparison({"one": tone, "other": -tone}, 8000))[displays.COMPARISON]
+    page.comparison([base64.b64decode(each) for each in kept["wavs"]], kept["markup"])
+    for number in (1, 2):
+        assert f"../_static/sounds/made-0{number}.flac&quot;" in page.markdown()
+        assert (tmp_path / "sounds" / f"made-0{number}.flac").read_bytes()[:4] == b"fLaC"
 
 
 # --- the site under /docs ---------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from typing import Any
 
 import nbformat
 import pytest
+import torch
 
 from amtlib.teaching import EXERCISES, Unsolved, check, choice, function, number
 
@@ -111,6 +112,13 @@ def test_a_function_of_another_shape_or_that_fails_is_answered() -> None:
     assert judge(lambda x: [x, x]) == "For (1.0) it gives shape (2,); () is asked for."
     assert judge(lambda x: x / 0) == "For (1.0) it raised ZeroDivisionError: float division by zero"
     assert judge(3) == "A function is asked for; this is an int."
+
+
+def test_complex_numbers_are_answered_and_tensors_with_a_slope_are_taken() -> None:
+    judge = function(lambda x: 2 * x, [(1.0,)])
+    assert judge(lambda x: 2j * x) == "For (1.0) it gives complex numbers; real ones are asked for."
+    assert judge(lambda x: torch.tensor(2.0 * x, requires_grad=True)) is None
+    assert number(2.0, within=0.1)(torch.tensor(2.0, requires_grad=True)) is None
 
 
 def test_a_choice_says_what_could_be_chosen() -> None:

@@ -56,8 +56,21 @@ def test_the_refusal_used_in_these_tests_really_refuses() -> None:
 
 def test_the_library_needs_nothing_of_the_app() -> None:
     app_only = "panel,panel_material_ui,holoviews,bokeh,param,pyviz_comms,psutil,tornado,yaml"
-    result = import_without(app_only, modules_of("amtlib"))
+    drawing = [name for name in modules_of("amtlib") if name.startswith("amtlib.plot")]
+    assert drawing
+    result = import_without(app_only, [name for name in modules_of("amtlib") if name not in drawing])
     assert result.returncode == 0, result.stderr
+
+
+def test_pictures_of_results_need_nothing_of_training_and_no_page() -> None:
+    result = import_without("flamo,panel_material_ui,psutil", ["amtlib.plot"])
+    assert result.returncode == 0, result.stderr
+
+
+def test_pictures_of_results_without_their_extra_name_what_to_install() -> None:
+    result = import_without("holoviews", ["amtlib.plot"])
+    assert result.returncode != 0
+    assert "pip install 'amtlib[plot]'" in result.stderr
 
 
 def test_there_is_a_lab() -> None:

@@ -22,6 +22,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from amtlib.audio import ROOMS
 from amtlib.cli import build_parser, main
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -93,13 +94,15 @@ def asked_for(lines: Iterable[str]) -> set[str]:
     return {name for name, _ in found}
 
 
-def test_the_wheel_holds_the_library_alone(tmp_path: Path) -> None:
+def test_the_wheel_holds_the_library_with_its_data_alone(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
-        tops = {name.split("/")[0] for name in archive.namelist()}
-    assert tops == {"amtlib", f"amtlib-{PROJECT['version']}.dist-info"}
+        names = set(archive.namelist())
+    assert {name.split("/")[0] for name in names} == {"amtlib", f"amtlib-{PROJECT['version']}.dist-info"}
+    rooms = {f"amtlib/audio/impulse_responses/{slug}.flac" for slug in ROOMS}
+    assert names >= {*rooms, "amtlib/audio/impulse_responses/ORIGIN.md", "amtlib/tables/outer_ear.csv"}
 
 
 def test_environment_yml_asks_for_what_pyproject_asks_for() -> None:

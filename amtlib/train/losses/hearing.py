@@ -15,7 +15,7 @@ from torch.autograd.function import once_differentiable
 
 from amtlib.ears import OuterMiddleEarFilter
 from amtlib.fdn.measures import erb_centres
-from amtlib.filterbanks.gammatone import GammatoneFilterbank
+from amtlib.filterbanks.gammatone import GammatoneFilterbank, default_betamul
 from amtlib.loudness.channels import MOORE2016_THRESHOLD_DB, loudness_table
 from amtlib.scales import audfiltbw, erbspacebw, f2erb
 from amtlib.train.losses.bands import BandFrames, FramePlan, plan_frames
@@ -201,7 +201,7 @@ def gammatone_frames(
     bank = GammatoneFilterbank(list(centres), fs, dtype=torch.float64)
     step = fs / plan.n_fft
     # where the channel's skirt has fallen to the bound: (1 + (off / bandwidth)^2)^-n of its power
-    reach = math.sqrt(10.0 ** (-_SKIRT_DB / 10.0 / bank.n) - 1.0) * bank.betamul
+    reach = math.sqrt(10.0 ** (-_SKIRT_DB / 10.0 / bank.n) - 1.0) * default_betamul(bank.n)
     bands = []
     for centre in centres:
         half = reach * float(audfiltbw(centre))

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from amtlib.charts import FREQUENCY, TIME, Chart, Direction, over_frequency
 from amtlib.fdn.build import Array, sampling_rate
 from amtlib.fdn.measures import erb_centres
 from amtlib.results import Result
@@ -42,6 +43,13 @@ class CochleagramPicture(Result):
     levels: Array
     threshold: Array
 
+    def chart(self) -> Chart:
+        """Return the cochleagram in dB above threshold."""
+        return Chart(
+            "Cochleagram", TIME, FREQUENCY,
+            cells=(self.times, self.frequencies, self.sensation), measures="Above threshold",
+        )  # fmt: skip
+
     @property
     def sensation(self) -> Array:
         """The levels above threshold in dB, 0 for what is below it, shape (C, K)."""
@@ -63,6 +71,11 @@ class ExcitationPicture(Result):
 
     frequencies: Array
     levels: Array
+
+    def chart(self) -> Chart:
+        """Return the excitation pattern."""
+        lines = {"excitation": self.levels}
+        return over_frequency("Excitation pattern", self.frequencies, lines, Direction("Excitation", "dB"))
 
 
 def _rendered(ir: npt.ArrayLike | Tensor | Rendered, fs: float, name: str) -> Rendered:

@@ -40,6 +40,7 @@ from amtlib.plot.theme import (
 from app.figures import FigureSet
 from app.labs.cochlea.experiments import TUNING_LEVELS, AtPlace
 from app.labs.cochlea.model import LEAST_LOSS, CochleaModel
+from app.page.audiogram import audiogram
 
 _TALL, _HALF = 540, 266
 _STRONG = replace(LIVE, width=3.0)
@@ -418,5 +419,6 @@ FIGURES = FigureSet(
         *(INPUT_OUTPUT, SLOPE, TUNING, SUPPRESSED, SUPPRESSION, DISTORTION, CURVE),
         _cochleagram("drnl", "This ear (dB re 1 µm/s)", "dB re 1 µm/s", "first"),
         _cochleagram("gammatone", "Linear gammatone filterbank (dB SPL)", "dB SPL", "second"),
+        audiogram(height=200),
     ]
 )

@@ -1,7 +1,7 @@
 """State and numbers of the cochlea lab: a DRNL channel under test, and the classic experiments on it."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -10,6 +10,7 @@ import torch
 
 from amtlib import DRNLFilterbank, GammatoneFilterbank, scales, signals
 from amtlib.filterbanks.drnl_parameters import parameters_at
+from amtlib.hearing_loss import HairCellLoss
 from app.lab import LabModel, Section
 from app.labs.cochlea import experiments
 from app.labs.cochlea.experiments import (
@@ -72,10 +73,13 @@ class CochleaModel(LabModel):
         "knee_db": Measure("Knee", "dB SPL"),
         "response_db": Measure("Response", "dB re 1 µm/s", 1),
         "loss_db": Measure("Loss at the level", "dB", 1),
+        "outer_loss_db": Measure("Outer hair cells’ part of the audiogram’s loss", "dB"),
+        "inner_loss_db": Measure("Inner hair cells’ part of it", "dB"),
         "suppression_db": Measure("The second tone turns the probe down by", "dB", 1),
         "second_against_probe_db": Measure("Second tone at the place, against the probe", "dB", 1),
         "product_as_tone_db": Measure("The third tone is as strong as one of", "dB SPL", 1),
     }
+    has_another_ear = True
     key_controls = ("t.cf", "t.level", "e.a_db")
     #: The three controls of experiments that need others.
     _controls: ClassVar[dict[str, tuple[str, str, str]]] = {
@@ -140,9 +144,21 @@ class CochleaModel(LabModel):
         """Return the ear under test at given places."""
         places = torch.as_tensor(np.asarray(fc, dtype=float))
         values = parameters_at(places, self.ear.subject).scaled(**self.factors())
+        if (loss := self.another_ear.loss(places)) is not None:
+            values = values.scaled(a=10 ** (-loss.outer / 20))
         return DRNLFilterbank(
             places, FS, subject=self.ear.subject, model=self.ear.model, dtype=dtype, parameters=values
         )
+
+    def _key_of_ear(self, *names: str) -> tuple[Hashable, ...]:
+        """Return values of the ear's settings and of others, for the key of a stage."""
+        return (*self.key_of("e.", *names), *self.another_ear.key())
+
+    def lost(self) -> HairCellLoss:
+        """Return the loss at the place under test by the audiogram."""
+        cf = torch.tensor([float(self.test.cf)], dtype=torch.float64)
+        nothing = torch.zeros_like(cf)
+        return self.another_ear.loss(cf) or HairCellLoss(cf, nothing, nothing)
 
     def _normal(self, fc: list[float]) -> DRNLFilterbank:
         return DRNLFilterbank(torch.tensor(fc, dtype=torch.float64), FS, model=self.ear.model)
@@ -176,7 +192,7 @@ class CochleaModel(LabModel):
     @property
     def input_output(self) -> InputOutput:
         """Input/output curves of the place under test."""
-        key = (*self.key_of("e.", "t.cf"), self.tone_frequency)
+        key = (*self._key_of_ear("t.cf"), self.tone_frequency)
         return self.stage("io", key, self._input_output, shared=True)
 
     def _input_output(self) -> InputOutput:
@@ -188,7 +204,7 @@ class CochleaModel(LabModel):
             place = torch.tensor([cf], dtype=torch.float64)
             return experiments.sweep(DRNLFilterbank(place, FS, model=self.ear.model), tone)[0]
 
-        changed = self.factors() or self.ear.subject != "NH"
+        changed = self.factors() or self.ear.subject != "NH" or not self.another_ear.is_normal
         knee = experiments.knee(bank, f)
         return InputOutput(
             levels=LEVELS,
@@ -205,12 +221,12 @@ class CochleaModel(LabModel):
     @property
     def tuning(self) -> Tuning:
         """Tuning of the place under test at four levels."""
-        return self._experiment("tuning", "e.", "t.cf", dtype=torch.float32)
+        return self._experiment("tuning", "t.cf", dtype=torch.float32)
 
     @property
     def suppression(self) -> Suppression:
         """Change of the response to a probe at the place, by a second tone of any frequency and level."""
-        return self._experiment("suppression", "e.", "t.cf", "t.level", dtype=torch.float32)
+        return self._experiment("suppression", "t.cf", "t.level", dtype=torch.float32)
 
     @property
     def at_place(self) -> tuple[AtPlace, AtPlace]:
@@ -224,7 +240,7 @@ class CochleaModel(LabModel):
             return alone, both
 
         names = ("t.cf", "t.level", "t.second", "t.second_level")
-        return self.stage("at place", self.key_of("e.", *names), make, shared=True)
+        return self.stage("at place", self._key_of_ear(*names), make, shared=True)
 
     @property
     def product_as_tone(self) -> float:
@@ -235,16 +251,16 @@ class CochleaModel(LabModel):
     @property
     def distortion(self) -> Distortion:
         """Spectrum of the place tuned to 2 f1 - f2."""
-        return self._experiment("distortion", "e.", "t.cf", "t.level", "t.ratio")
+        return self._experiment("distortion", "t.cf", "t.level", "t.ratio")
 
-    def _experiment(self, name: str, ear: str, *settings: str, dtype: torch.dtype = torch.float64) -> Any:
+    def _experiment(self, name: str, *settings: str, dtype: torch.dtype = torch.float64) -> Any:
         """Return what an experiment of `experiments` finds at the place under test, with these settings."""
 
         def make() -> Any:
             values = map(float, self.key_of(*settings))
             return getattr(experiments, name)(self.bank([self.test.cf], dtype), *values)
 
-        return self.stage(name, self.key_of(ear, *settings), make, shared=True)
+        return self.stage(name, self._key_of_ear(*settings), make, shared=True)
 
     @property
     def _values(self) -> float:
@@ -254,7 +270,7 @@ class CochleaModel(LabModel):
     @property
     def cochleagrams(self) -> Cochleagrams:
         """The sound through all places of the ear, and through a linear gammatone filterbank beside it."""
-        key = (*self.key_of("e.", "t.channels"), *self.stimulus.key())
+        key = (*self._key_of_ear("t.channels"), *self.stimulus.key())
         return self.stage("cochleagrams", key, self._cochleagrams, shared=True, values=self._values)
 
     def sound(self) -> torch.Tensor:
@@ -308,7 +324,7 @@ class CochleaModel(LabModel):
 
     def all_places(self) -> torch.Tensor:
         """Return the movements of all places, each run backwards through a gammatone of its place, added up."""
-        key = (*self.key_of("e.", "t.channels"), *self.stimulus.key())
+        key = (*self._key_of_ear("t.channels"), *self.stimulus.key())
         return self.stage("all places", key, self._all_places, shared=True, values=self._values)
 
     def _all_places(self) -> torch.Tensor:
@@ -341,6 +357,8 @@ class CochleaModel(LabModel):
             "knee_db": curve.knee,
             "response_db": float(np.interp(level, curve.levels, curve.total)),
             "loss_db": self.loss,
+            "outer_loss_db": float(self.lost().outer),
+            "inner_loss_db": float(self.lost().inner),
         }
         if self.test.experiment == "suppression":
             found["suppression_db"], found["second_against_probe_db"] = self.suppressed
@@ -362,6 +380,16 @@ class CochleaModel(LabModel):
 
     def summary(self) -> str:
         """Describe in one line what is seen, for the page and for a screen reader."""
+        if self.another_ear.is_normal:
+            return self._seen()
+        whole, outer = (round(float(part)) for part in (self.lost().total, self.lost().outer))
+        return (
+            f"{self._seen()} Of {whole} dB HL at {self.test.cf:.0f} Hz, {outer} dB are due to outer hair cells: they "
+            "amplify soft sounds that much less, at most as if all were lost (HIx). "
+            f"{whole - outer} dB are due to inner hair cells, which leave the membrane’s motion as it is."
+        )
+
+    def _seen(self) -> str:
         test = self.test
         if test.experiment == "suppression":
             down, against = self.suppressed
@@ -395,4 +423,5 @@ class CochleaModel(LabModel):
 
     def code(self) -> str:
         """Return a script that reproduces the lab's numbers with the present settings."""
-        return script(self.ear, self.factors(), self.test, self.stimulus, self.tone_frequency, self.tones)
+        settings = (self.ear, self.factors(), self.another_ear, self.test, self.stimulus)
+        return script(*settings, self.tone_frequency, self.tones)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from app.another_ear import AnotherEar
 from app.labs.cochlea.experiments import FS, LEVELS, REFERENCE, SETTLED, SPECTRUM, TONE
 from app.labs.cochlea.settings import Ear, Test
 from app.stimulus import Stimulus
@@ -10,6 +11,7 @@ from app.stimulus import Stimulus
 def script(
     ear: Ear,
     factors: Mapping[str, float],
+    other: AnotherEar,
     test: Test,
     stimulus: Stimulus,
     f: float,
@@ -19,7 +21,7 @@ def script(
 
     Parameters
     ----------
-    ear, factors, test, stimulus
+    ear, factors, other, test, stimulus
         Settings of the lab.
     f : float
         Frequency of the tone of the input/output curve, Hz.
@@ -29,21 +31,28 @@ def script(
     cf = float(test.cf)
     heard = test.experiment == "cochleagram"
     scaled = ", ".join(f"{name}={factor!r}" for name, factor in factors.items())
+    lost = [
+        f"    loss = hearing_loss.hair_cell_loss(audiogram, places, {float(other.share) / 100!r})",
+        "    values = values.scaled(a=10 ** (-loss.outer / 20))  # inner hair cells do not change the motion",
+    ]
     lines = [
         "import math",
         "",
         "import torch",
         "",
         *(["import amtlib"] if heard else []),
-        f"from amtlib import DRNLFilterbank, ears, {'scales, ' if heard else ''}signals",
+        f"from amtlib import DRNLFilterbank, ears, {'' if other.is_normal else 'hearing_loss, '}"
+        f"{'scales, ' if heard else ''}signals",
         "from amtlib.filterbanks.drnl_parameters import parameters_at",
         "",
         f"fs, subject, model = {FS}, {ear.subject!r}, {ear.model!r}",
         "middle_ear = ears.MiddleEarFilter(fs, dtype=torch.float64)",
+        *other.code(),
         "",
         "",
         "def ear(places):",
         f"    values = parameters_at(places, subject).scaled({scaled})",
+        *([] if other.is_normal else lost),
         "    return DRNLFilterbank(places, fs, subject=subject, model=model, parameters=values)",
         "",
         "",

@@ -11,19 +11,26 @@ from app.labs.cochlea.experiments import FS
 from app.labs.cochlea.figures import FIGURES
 from app.labs.cochlea.model import CochleaModel
 from app.labs.cochlea.picture import card
+from app.page.audiogram import SHOWN
 from app.page.listen import PASCAL, Export, Playable
 from app.page.view import LabView
 
 # The experiment's figure leads, another one stands at its side; two cochleagrams have the whole width.
-_GRID = """
-.figures { grid-template-columns: [lead-start first-start second-start corner-start] minmax(0, 3fr)
+_GRID = f"""
+.figures {{ grid-template-columns: [lead-start first-start second-start corner-start] minmax(0, 3fr)
                                   [lead-end side-start] minmax(0, 2fr) [side-end first-end second-end corner-end];
            grid-template-rows: [lead-start side-start first-start] auto [first-end second-start] auto
-                               [second-end lead-end side-end corner-start] auto [corner-end]; }
-@container (max-width: 699px) {
-  .figures { grid-template-columns: minmax(0, 1fr); grid-template-rows: none;
-             grid-template-areas: "lead" "first" "second" "corner" "side"; }
-}
+                               [second-end lead-end side-end corner-start] auto [corner-end]; }}
+/* The audiogram shares a row with the player. */
+{SHOWN} > .corner {{ grid-column: lead; }}
+{SHOWN} > [data-name="audiogram"] {{ grid-area: corner-start / side-start / corner-end / side-end; width: auto; }}
+@container (max-width: 699px) {{
+  .figures {{ grid-template-columns: minmax(0, 1fr); grid-template-rows: none;
+             grid-template-areas: "lead" "first" "second" "corner" "side"; }}
+  {SHOWN} {{ grid-template-areas: "lead" "first" "second" "audiogram" "corner" "side"; }}
+  {SHOWN} > .corner {{ grid-area: corner; }}
+  {SHOWN} > [data-name="audiogram"] {{ grid-area: audiogram; }}
+}}
 """
 #: Velocity of a place, m/s rms, that is played at the highest level: more than a tone of 85 dB SPL makes of any.
 _LOUD = 2e-2
@@ -76,12 +83,14 @@ class CochleaLab(LabView):
             "The movement of the place under test: what it makes of the sound",
             lambda lab: (f"Place of {lab.test.cf:.0f} Hz", lab.place_sound(), FS),
             _LOUD,
+            reaches_ear=False,
         ),
         "all": Playable(
             "All places",
             "The movements of all places, added up: what compression leaves of loud and soft",
             lambda lab: ("All places, added up", lab.all_places(), FS),
             _LOUD,
+            reaches_ear=False,
         ),
     }
     #: It holds what the ear's settings change.

@@ -21,6 +21,7 @@ from app.labs.fdn.losses import LOSS, NOTHING, SHARES, Values
 from app.labs.fdn.observer import Observed
 from app.labs.fdn.room_figures import EARS, OFF, SPECTROGRAMS, TONE
 from app.labs.fdn.words import from_to
+from app.page.audiogram import audiogram
 
 _HEARD_SPAN = (60.0, 17000.0)
 _HEARD_TICKS = OCTAVES[1:]
@@ -315,5 +316,6 @@ FIGURES = FigureSet(
         DIFFERENCE,
         HEARD,
         SHARES,
+        audiogram(),
     ]
 )

@@ -97,6 +97,7 @@ class FdnModel(FdnFitting):
         **{f"echoes_{which}": Measure(f"Echo density at 0.1 s{at}", "", 2) for which, at in _WHEN.items()},
     }
     key_controls = ("n.lines", "t.goal", "t.rate")
+    has_another_ear = True
 
     def __init__(self) -> None:
         self.run: TrainingRun | None = None

@@ -18,6 +18,7 @@ from amtlib.fdn import FDNBuild, Stability
 from amtlib.fdn.coherence import interaural_coherence
 from amtlib.plot import Array
 from amtlib.train import RoomFit, Snapshot
+from app.another_ear import AnotherEar
 from app.labs.fdn import findings
 from app.labs.fdn.ear import Representation
 from app.labs.fdn.findings import Analysis, Beginning, Decay
@@ -85,6 +86,8 @@ class Observed:
     """What came of that"""
     ears: Mapping[str, Array | None]
     """Coherence of two ears by ERB band, of a room in stereo and of the network; nothing where the room is not"""
+    another_ear: AnotherEar
+    """With which sounds can be heard"""
 
     @property
     def networks(self) -> dict[str, Decay]:
@@ -183,6 +186,7 @@ class Observer:
             shows_room=shows_room,
             has_room=lab.goal.room,
             fits=lab.goal.fits,
+            another_ear=lab.another_ear,
             fit=None if lab.fit is None else lab.fit.result,
             ears=self._ears(moment) if shows_room and lab.pair is not None else {},
         )

@@ -7,10 +7,10 @@ import re
 
 import param
 
+from amtlib.audio.rooms import ROOMS
 from app.labs.fdn.goals import GOALS
 from app.labs.fdn.parts import checked_changes
 from app.quantity import Quantity, Settings, Text, shortened
-from app.rooms import ROOMS
 
 #: Sampling rates to choose from, Hz.
 RATES = (8000, 16000, 32000, 44100, 48000)

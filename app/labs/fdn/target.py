@@ -1,6 +1,6 @@
 """The room that a network is to match, from its direct sound on, and what it asks of the network at the start.
 
-Reverberation times and onset (20 dB below the peak) are as in ISO 3382-1:2009. The lab's own rooms: :mod:`app.rooms`.
+Reverberation times and onset (20 dB below the peak) are as in ISO 3382-1:2009. The rooms: :mod:`amtlib.audio.rooms`.
 """
 
 from collections.abc import Callable
@@ -13,13 +13,13 @@ import soxr
 from numpy.typing import NDArray
 
 from amtlib import audio, fdn
+from amtlib.audio.rooms import ONSET, load_room
 from amtlib.fdn import FDNBuild
 from app.labs.fdn import findings
 from app.labs.fdn.goals import ROOM_GOALS
 from app.labs.fdn.octaves import times_of_shelf
 from app.labs.fdn.settings import Training
 from app.page.upload import MAX_BYTES, max_samples
-from app.rooms import ONSET, load_room
 
 Array = NDArray[Any]
 

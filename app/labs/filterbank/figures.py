@@ -30,6 +30,7 @@ from app.figures import FigureSet, Film
 from app.labs.filterbank.model import FilterbankModel
 from app.labs.filterbank.result import envelope_level, frequency_text
 from app.labs.filterbank.travelling import Travelling
+from app.page.audiogram import audiogram
 
 #: How the legends call what is pinned.
 _PINNED = "A, pinned"
@@ -319,4 +320,9 @@ IMPULSE = Figure(
     zooms="",
 )
 
-FIGURES = FigureSet([WAVEFORM, COCHLEAGRAM, EXCITATION, CLOSE_UP, RESPONSES, IMPULSE, TRAVELLING, COMPRESSED])
+FIGURES = FigureSet(
+    [
+        *(WAVEFORM, COCHLEAGRAM, EXCITATION, CLOSE_UP, RESPONSES, IMPULSE, TRAVELLING, COMPRESSED),
+        audiogram(height=330),
+    ]
+)

@@ -10,6 +10,7 @@ import torch
 
 from amtlib import scales
 from amtlib.filterbanks import LinearFilterbank
+from amtlib.hearing_loss import HairCellLoss
 from app.lab import LabModel, Section
 from app.labs.filterbank.banks import KINDS
 from app.labs.filterbank.channels import fitting, spaced
@@ -71,6 +72,7 @@ class FilterbankModel(LabModel):
     }
     key_controls = ("s.level", "f.channels", "f.bandwidth")
     derived = ("f.spacing",)
+    has_another_ear = True
 
     def __init__(self) -> None:
         self.stimulus = Stimulus(rates=Bank.param["fs"].objects)
@@ -111,7 +113,11 @@ class FilterbankModel(LabModel):
         return self.kept_key("sound", lambda: (self.bank.fs, *self.stimulus.key()))
 
     def _bank_key(self) -> tuple[Hashable, ...]:
-        return self.key_of(*(key for key in self.fields if key.startswith("f.") and key != "f.spacing"))
+        ear = self.another_ear.key() if KINDS[self.bank.kind].has_losses else ()
+        return (
+            *self.key_of(*(key for key in self.fields if key.startswith("f.") and key != "f.spacing")),
+            *ear,
+        )
 
     @property
     def _values(self) -> float:
@@ -140,9 +146,14 @@ class FilterbankModel(LabModel):
         """Return the channel in the close-up as a filterbank of its own."""
         return self._bank_of(self.centre_frequencies()[[self.channel]])
 
-    def _bank_of(self, fc: torch.Tensor) -> LinearFilterbank:
-        bank = self.bank
-        return KINDS[bank.kind].bank(fc, bank.fs, int(bank.order), float(bank.bandwidth))
+    def _bank_of(self, fc: torch.Tensor, *, attenuated: float = 1.0) -> LinearFilterbank:
+        """Return a bank of the ear that hears; of a loss, its gains have a share in dB."""
+        bank, kind = self.bank, KINDS[self.bank.kind]
+        settings = (bank.fs, int(bank.order), float(bank.bandwidth))
+        loss = self._loss(fc)
+        if loss is None:
+            return kind.bank(fc, *settings)
+        return kind.impaired(fc, *settings, loss, attenuated=attenuated)
 
     @property
     def channel(self) -> int:
@@ -168,7 +179,7 @@ class FilterbankModel(LabModel):
             If the settings do not fit together; the message says what to change.
         """
         return self.stage(
-            "result", (*self._sound_key(), *self.key_of("f.", "v.")), self._compute, shared=True
+            "result", (*self._sound_key(), *self._bank_key(), *self.key_of("v.")), self._compute, shared=True
         )
 
     def _compute(self) -> FilterbankResult:
@@ -200,9 +211,21 @@ class FilterbankModel(LabModel):
             impulse_times=np.arange(len(impulse[0])) / fs,
             impulse_response=impulse[0],
             impulse_envelope=impulse[1],
-            bandwidth_3db=bandwidth_3db(one, float(fc[channel]), float(self.bank.bandwidth)),
+            bandwidth_3db=self._bandwidth(one, float(fc[channel])),
             delay=delay,
         )
+
+    def _bandwidth(self, one: LinearFilterbank, fc: float) -> float:
+        """Return the -3 dB width of a channel, Hz: below its own maximum, whatever its loss."""
+        if (loss := self._loss(one.fc.double())) is None:
+            return bandwidth_3db(one, fc, float(self.bank.bandwidth))
+        return bandwidth_3db(
+            self._bank_of(one.fc.double(), attenuated=0.0), fc, float(self.bank.bandwidth * loss.broadening)
+        )
+
+    def _loss(self, fc: torch.Tensor) -> HairCellLoss | None:
+        """Return the loss of the ear that hears, as far as the filters can have one."""
+        return self.another_ear.loss(fc) if KINDS[self.bank.kind].has_losses else None
 
     def _envelope(self) -> tuple[Array, Array]:
         """Return the envelopes' peaks and their powers, of the sound at the level at which they are kept."""
@@ -233,10 +256,12 @@ class FilterbankModel(LabModel):
     def compressed(self) -> Travelling:
         """Return how the basilar membrane of a normal ear moves around the time that is looked at."""
         window, (low, high, _), fs = self._window(SPAN), self._range, self.bank.fs
-        middle, bank = self.stage("ear", (low, high, fs), lambda: ear(places(low, high), fs), shared=True)
+        heard_by, fc = self.another_ear, places(low, high)
+        key = (low, high, *heard_by.key())
+        middle, bank = self.stage("ear", (fs, *key), lambda: ear(fc, fs, heard_by.loss(fc)), shared=True)
         return self.stage(
             "compressed wave",
-            (*self._sound_key(), low, high, window.start),
+            (*self._sound_key(), *key, window.start),
             lambda: compressed(middle, bank, self.sound(), window),
             shared=True,
         )
@@ -289,7 +314,12 @@ class FilterbankModel(LabModel):
         return self.stage("resynthesis", key, self._resynthesis, shared=True, values=self._values)
 
     def _resynthesis(self) -> torch.Tensor:
-        return self.filterbank().round_trip(self.sound())
+        if self._loss(self.centre_frequencies()) is None:
+            return self.filterbank().round_trip(self.sound())
+        # Forwards with the loss and backwards without: each way has half of it. The scale is that without a loss.
+        half, none = (self._bank_of(self.centre_frequencies(), attenuated=share) for share in (0.5, 0.0))
+        both, alone = (bank.frequency_response(half.fc).abs().square().sum(0).mean() for bank in (half, none))
+        return half.round_trip(self.sound()) * (both / alone)
 
     def summary(self) -> str:
         """Describe in one line what is seen, for the page and for a screen reader."""
@@ -303,7 +333,17 @@ class FilterbankModel(LabModel):
             )
         return (
             f"{loudest} Channel {r.channel + 1} of {len(r.fc)}: {frequency_text(r.fc[r.channel])}, "
-            f"{r.bandwidth_3db:.0f} Hz wide (−3 dB), rings up in {r.delay * 1000:.1f} ms."
+            f"{r.bandwidth_3db:.0f} Hz wide (−3 dB), rings up in {r.delay * 1000:.1f} ms.{self._lost()}"
+        )
+
+    def _lost(self) -> str:
+        """Say what the ear's loss does to the channel in the close-up; nothing, where there is none."""
+        loss = self._loss(self.centre_frequencies()[[self.channel]])
+        if loss is None:
+            return "" if self.another_ear.is_normal else " These filters are those of a normal ear."
+        return (
+            f" With {self.another_ear.named} it is {float(loss.total):.0f} dB weaker and "
+            f"{float(loss.broadening):.1f} times as wide."
         )
 
     def code(self) -> str:
@@ -312,4 +352,4 @@ class FilterbankModel(LabModel):
             frame_length = self.frame_length
         except ValueError:  # the sound cannot be made: the page says why, and so will the script
             frame_length = 1
-        return script(self.stimulus, self.bank, frame_length, self.channel)
+        return script(self.stimulus, self.bank, self.another_ear, frame_length, self.channel)

@@ -1,29 +1,33 @@
 """The code that the filterbank lab shows."""
 
+from app.another_ear import AnotherEar
 from app.labs.filterbank.banks import KINDS
 from app.labs.filterbank.channels import spaced
 from app.labs.filterbank.settings import Bank
 from app.stimulus import Stimulus
 
 
-def script(stimulus: Stimulus, bank: Bank, frame_length: int, channel: int) -> str:
+def script(stimulus: Stimulus, bank: Bank, other: AnotherEar, frame_length: int, channel: int) -> str:
     """Return a script that reproduces the plotted numbers with the present settings."""
     fs, count = int(bank.fs), int(bank.channels)
     first, step = spaced(float(bank.low), float(bank.high), count)
     steady = stimulus.steady
-    imported, made = KINDS[bank.kind].code("scales.erb2fc(erb)", fs, int(bank.order), float(bank.bandwidth))
+    kind = KINDS[bank.kind]
+    share = None if other.is_normal or not kind.has_losses else float(other.share) / 100
+    imported, *made = kind.code("scales.erb2fc(erb)", fs, int(bank.order), float(bank.bandwidth), share)
     return "\n".join(
         [
             "import torch",
             "",
             "import amtlib",
-            "from amtlib import scales, signals",
+            f"from amtlib import {'' if other.is_normal else 'hearing_loss, '}scales, signals",
             imported,
             "",
             *stimulus.code(fs),
+            *other.code(fs),
             "",
             f"erb = {first!r} + {step!r} * torch.arange({count}, dtype=torch.float64)  # ERB numbers, Cam",
-            made,
+            *made,
             "",
             "# The highest value of each envelope in each frame, Pa, (channels, frames), and mean powers, Pa^2",
             f"envelope, power = bank.envelope_peaks(x, {frame_length})",

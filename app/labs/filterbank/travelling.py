@@ -10,6 +10,8 @@ import torch
 
 from amtlib import DRNLFilterbank, MiddleEarFilter, scales
 from amtlib.filterbanks import LinearFilterbank
+from amtlib.filterbanks.drnl_parameters import parameters_at
+from amtlib.hearing_loss import HairCellLoss
 from app.labs.filterbank.result import Array, erb_numbers
 
 #: How much of the sound is slowed down, s: four seconds of film at a two-hundredth of the speed.
@@ -47,9 +49,16 @@ def travelling(bank: LinearFilterbank, x: torch.Tensor, window: slice) -> Travel
     return _film(bank, bank(x[start : window.stop])[:, window.start - start :], window.start)
 
 
-def ear(fc: torch.Tensor, fs: float) -> tuple[MiddleEarFilter, DRNLFilterbank]:
-    """Return a normal ear: what makes the stapes' velocity of pressure, and the membrane's at these places of that."""
-    return MiddleEarFilter(fs, dtype=torch.float32), DRNLFilterbank(fc, fs, dtype=torch.float32)
+def ear(
+    fc: torch.Tensor, fs: float, loss: HairCellLoss | None = None
+) -> tuple[MiddleEarFilter, DRNLFilterbank]:
+    """Return an ear: what makes the stapes' velocity of pressure, and the membrane's at these places of that.
+
+    Of a loss, the outer part takes gain off soft sounds.
+    """
+    values = None if loss is None else parameters_at(fc).scaled(a=10 ** (-loss.outer / 20))
+    bank = DRNLFilterbank(fc, fs, dtype=torch.float32, parameters=values)
+    return MiddleEarFilter(fs, dtype=torch.float32), bank
 
 
 def compressed(middle: MiddleEarFilter, bank: DRNLFilterbank, x: torch.Tensor, window: slice) -> Travelling:

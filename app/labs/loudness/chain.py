@@ -83,6 +83,7 @@ class Chain(LabModel):
 
     #: A tone of 1 kHz, by which the sone is defined.
     defaults: ClassVar[dict[str, Any]] = {"s.kind": "tone", "s.duration": 0.5}
+    has_another_ear = True
     aliases: ClassVar[dict[str, str]] = {
         "p.lean": "p.level_dependence",
         "p.upright": "p.symmetric_level",
@@ -222,7 +223,8 @@ class Chain(LabModel):
     def _sound_key(self) -> tuple[Hashable, ...]:
         if self.brings_its_sound:
             return self.kept_key("sound", lambda: steady.key(self.display.view, self.values()))
-        return self.kept_key("sound", self.stimulus.key)
+        ear = self.another_ear.key(share=False) if self.is_impaired else ()
+        return self.kept_key("sound", lambda: (*self.stimulus.key(), *ear))
 
     def ear(self, field: str | None = None, *, step: int | None = None) -> Moore2016 | Glasberg2002:
         """Return a model with the settings of the `EAR` alone; models are shared, not changed."""
@@ -261,7 +263,7 @@ class Chain(LabModel):
         Sound and silence after it, behind outer and middle ear.
         """
         ears = (self.listener.model, self.listener.field, self.step, self.right)
-        if not self.stimulus.scales:
+        if not self.stimulus.scales or self.is_impaired:
             return self.stage("at cochlea", (self._sound_key(), ears), self._at_cochlea, shared=True)
         found = self.stage(
             "at cochlea",
@@ -273,7 +275,13 @@ class Chain(LabModel):
 
     def _at_cochlea(self, level: float | None = None) -> torch.Tensor:
         x = self.sound() if level is None else self.stimulus.render(FS, level=level)
-        return self.ear().at_cochlea(self.reaching(torch.nn.functional.pad(x, (0, round(AFTER * FS)))))
+        x = self.reaching(torch.nn.functional.pad(x, (0, round(AFTER * FS))))
+        return self.ear().at_cochlea(self.another_ear.hears(x, FS) if self.is_impaired else x)
+
+    @property
+    def is_impaired(self) -> bool:
+        """Whether the sound passes the simulation of another ear: the other experiments are those of a normal one."""
+        return self.display.view == "area" and not self.another_ear.is_normal
 
     def reaching(self, x: torch.Tensor) -> torch.Tensor:
         """Return a sound of shape ``(T,)`` as it reaches the ears: one row where both hear the same, else two."""

@@ -40,6 +40,7 @@ from app.labs.loudness.chain_figures import (
 from app.labs.loudness.experiments import CONTOUR_FREQUENCIES, PHONS, SERIES_LEVELS
 from app.labs.loudness.model import LoudnessModel
 from app.labs.loudness.words import plain
+from app.page.audiogram import audiogram
 
 #: One colour a level of a series, softest first.
 _LEVEL_COLOURS = (SKY, BLUE, GREEN, ORANGE, VERMILION)
@@ -326,5 +327,6 @@ FIGURES = FigureSet(
     [
         *(AREA, RISE, GROWTH, SERIES, DURATION, BINAURAL, MASKING, BANDWIDTH, CONTOURS),
         *(SPECTRUM, EXCITATION, SPECIFIC, OVER_TIME),
+        audiogram(height=200),
     ]
 )

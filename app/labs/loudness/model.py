@@ -9,6 +9,7 @@ import torch
 
 from amtlib import Glasberg2002, Moore2016, audfiltbw, signals
 from amtlib.loudness import THRESHOLD_SONE, pattern_change
+from app.another_ear import AnotherEar
 from app.lab import Section
 from app.labs.loudness import experiments
 from app.labs.loudness.chain import Chain
@@ -309,7 +310,14 @@ class LoudnessModel(Chain):
             ),
             "duration": lambda: f" It lasts {self.duration:g} s.",
         }.get(self.display.view, self._moment_in_words)()
-        return heard + more
+        return heard + more + self._other_ear_in_words()
+
+    def _other_ear_in_words(self) -> str:
+        if self.another_ear.is_normal:
+            return ""
+        if not self.is_impaired:
+            return " This experiment is one of a normal ear: of the other one, the sound alone can be heard."
+        return f" What {self.another_ear.named} hears is simulated in front of the model of a normal one."
 
     @property
     def one_erb(self) -> float:
@@ -363,6 +371,7 @@ class LoudnessModel(Chain):
             self.stimulus,
             self.listener,
             self.parameters,
+            self.another_ear if self.is_impaired else AnotherEar(),
             gain=self.right_gain,
             step=self.step,
             frame=self.frame * self.keep_every,

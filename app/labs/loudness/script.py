@@ -2,6 +2,7 @@
 
 import math
 
+from app.another_ear import AnotherEar
 from app.labs.loudness.parameters import parameter_code
 from app.labs.loudness.settings import AFTER, FS, Listener, Parameters
 from app.labs.loudness.steady import Lines
@@ -9,13 +10,20 @@ from app.stimulus import Stimulus
 
 
 def script(
-    stimulus: Stimulus, listener: Listener, parameters: Parameters, *, gain: float, step: int, frame: int
+    stimulus: Stimulus,
+    listener: Listener,
+    parameters: Parameters,
+    other: AnotherEar,
+    *,
+    gain: float,
+    step: int,
+    frame: int,
 ) -> str:
     """Return a script that reproduces the loudness over time and the patterns at the moment.
 
     Parameters
     ----------
-    stimulus, listener, parameters
+    stimulus, listener, parameters, other
         Settings of the lab.
     gain : float
         Of the right ear against the left.
@@ -25,11 +33,12 @@ def script(
         Index of the spectrum at the moment.
     """
     later = listener.model == "moore2016"
+    impaired = "" if other.is_normal else "hearing_loss, "
     lines = [
         "import torch",
         "",
         "import amtlib",
-        f"from amtlib import {'Moore2016' if later else 'Glasberg2002'}, signals",
+        f"from amtlib import {'Moore2016' if later else 'Glasberg2002'}, {impaired}signals",
         "from amtlib.loudness import sone2phon",
         "",
         *stimulus.code(FS),
@@ -47,6 +56,11 @@ def script(
             f"model = Glasberg2002({FS}, field={listener.field!r}, presentation={presentation!r}, pad=True,\n"
             f"                     segment_duration={step})"
         )
+    if impaired:
+        lines += [
+            *other.code(),
+            f"x = hearing_loss.HearingLoss(audiogram, {FS})(x)  # in front of a normal ear",
+        ]
     lines += parameter_code(parameters, later=later)
     lines += [
         "with torch.no_grad():",

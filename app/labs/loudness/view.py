@@ -12,20 +12,27 @@ from app.labs.loudness.figures import FIGURES
 from app.labs.loudness.model import LoudnessModel
 from app.labs.loudness.picture import card
 from app.labs.loudness.settings import FS
+from app.page.audiogram import SHOWN
 from app.page.listen import PASCAL, Export, Playable
 from app.page.view import LabView
 
 # The experiment's figure leads; beside it the sound on its way to sones.
-_GRID = """
-.figures { grid-template-columns: minmax(0, 3fr) minmax(0, 2fr); --px: calc(1px * var(--heights, 1));
+_GRID = f"""
+.figures {{ grid-template-columns: minmax(0, 3fr) minmax(0, 2fr); --px: calc(1px * var(--heights, 1));
            grid-template-rows: calc(150 * var(--px)) calc(210 * var(--px)) calc(66 * var(--px))
                                calc(190 * var(--px)) auto;
            grid-template-areas: "beside spectrum" "beside excitation" "beside specific" "time specific"
-                                "corner corner"; }
-@container (max-width: 699px) {
-  .figures { grid-template-columns: minmax(0, 1fr); grid-template-rows: none;
-             grid-template-areas: "beside" "corner" "specific" "time" "excitation" "spectrum"; }
-}
+                                "corner corner"; }}
+/* The audiogram shares a row with the player. */
+{SHOWN} {{ grid-template-areas: "beside spectrum" "beside excitation" "beside specific" "time specific"
+                               "corner audiogram"; }}
+{SHOWN} > [data-name="audiogram"] {{ grid-area: audiogram; width: auto; }}
+@container (max-width: 699px) {{
+  .figures {{ grid-template-columns: minmax(0, 1fr); grid-template-rows: none;
+             grid-template-areas: "beside" "corner" "specific" "time" "excitation" "spectrum"; }}
+  {SHOWN} {{
+    grid-template-areas: "beside" "corner" "audiogram" "specific" "time" "excitation" "spectrum"; }}
+}}
 """
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from amtlib import scales, signals
+from amtlib.hearing_loss import HairCellLoss
 from amtlib.perception import (
     AdaptLoop,
     Dau1997,
@@ -61,11 +62,27 @@ def centres(model: str, count: int) -> Tensor:
     return scales.erb2fc(torch.linspace(float(ends[0]), float(ends[1]), count, dtype=torch.float64))
 
 
-def built(chain: Chain, cells: Cells, adaptation: Adaptation, modulation: Modulation) -> PerceptionModel:
-    """Return the model with its stages as they are set; its modulation filters work at `SLOW`."""
+def before_cells(chain: Chain, loss: HairCellLoss) -> Tensor:
+    """Return by how many dB a loss attenuates what moves the hair cells: a linear cochlea has no gain to lose."""
+    return loss.inner if chain.model in CASP else loss.total
+
+
+def built(
+    chain: Chain,
+    cells: Cells,
+    adaptation: Adaptation,
+    modulation: Modulation,
+    loss: HairCellLoss | None = None,
+) -> PerceptionModel:
+    """Return the model with its stages as they are set; its modulation filters work at `SLOW`.
+
+    Of a loss, the outer part takes gain off the cochlea, where it compresses.
+    """
     fc = centres(chain.model, int(chain.channels))
     whose = {"subject": chain.subject} if chain.model in CASP else {}
     model = MODELS[chain.model](FS, fc=fc, **whose)
+    if loss is not None and isinstance(model, Jepsen2008 | Paulick2024):
+        model.drnl.a *= 10 ** (-loss.outer / 20)
     if cells.cutoff != 1:
         model.hair_cells = hair_cells(model, float(cells.cutoff))
     if chain.model in ADAPTS:

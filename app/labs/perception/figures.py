@@ -25,6 +25,7 @@ from app.figures import FigureSet, Moments
 from app.labs.perception.chain import CASP, HIGHEST, RATES, lowest
 from app.labs.perception.model import CLOSE
 from app.labs.perception.model import PerceptionLabModel as Lab
+from app.page.audiogram import audiogram
 
 _THIN = Style(BLUE, width=1.0)
 _MARK = Style("white", "dotted", 1.5)
@@ -363,5 +364,8 @@ CLOSE_UP = Figure(
 )
 
 FIGURES = FigureSet(
-    [WAVEFORM, MOTION, MODULATION, CELLS, SPECTRUM, DIFFERENCE, ADAPTED, MEETING, TRANSFER, CLOSE_UP]
+    [
+        *(WAVEFORM, MOTION, MODULATION, CELLS, SPECTRUM, DIFFERENCE, ADAPTED, MEETING, TRANSFER, CLOSE_UP),
+        audiogram(height=234),
+    ]
 )

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from amtlib.hearing_loss import HairCellLoss
 from amtlib.perception import (
     ModulationFilterbank,
     PerceptionModel,
@@ -29,6 +30,7 @@ from app.labs.perception.chain import (
     RATES,
     SLOW,
     Meeting,
+    before_cells,
     built,
     centres,
     fluctuation,
@@ -136,6 +138,7 @@ class PerceptionLabModel(LabModel):
         "strongest_rate_hz": Measure("Rate that comes through best", "Hz", 0),
         "slow_lost_db": Measure("Modulation of 2 Hz is weaker than the best by", "dB", 1),
     }
+    has_another_ear = True
     key_controls = ("s.level", "h.cutoff", "f.q")
     defaults: ClassVar[dict[str, Any]] = {"s.duration": 0.5}
     conditions: ClassVar[dict[str, dict[str, list[Any]]]] = {
@@ -189,7 +192,7 @@ class PerceptionLabModel(LabModel):
 
     def _up_to(self, which: str, *parts: str) -> tuple[Hashable, ...]:
         """Return the key of a stage that these settings lead up to."""
-        return (*self._sound_key(which), *self.key_of("m.", *parts))
+        return (*self._sound_key(which), *self.key_of("m.", *parts), *self.another_ear.key())
 
     def _values(self, per_channel: float) -> float:
         """How many numbers a stage has of all channels."""
@@ -206,10 +209,13 @@ class PerceptionLabModel(LabModel):
 
     def model(self) -> PerceptionModel:
         """Return the model with its stages as they are set."""
-        key = self.key_of("m.", "h.", "a.", "f.")
-        return self.stage(
-            "model", key, lambda: built(self.chain, self.cells, self.adaptation, self.modulation)
-        )
+        key = (*self.key_of("m.", "h.", "a.", "f."), *self.another_ear.key())
+        stages = (self.chain, self.cells, self.adaptation, self.modulation)
+        return self.stage("model", key, lambda: built(*stages, self._loss()))
+
+    def _loss(self) -> HairCellLoss | None:
+        """Return the loss of the ear at the channels."""
+        return self.another_ear.loss(torch.from_numpy(self.fc()))
 
     def fc(self) -> Array:
         """Return the channels' centre frequencies in Hz."""
@@ -234,10 +240,16 @@ class PerceptionLabModel(LabModel):
         return self.stage(
             f"cells {which}",
             self._up_to(which, "h."),
-            lambda: self.model().hair_cell(self.moved(which)),
+            lambda: self.model().hair_cell(self._passed_on(self.moved(which))),
             shared=True,
             values=self._values(1),
         )
+
+    def _passed_on(self, moved: Tensor) -> Tensor:
+        """Return what moves the hair cells: the motion, but for what inner ones that are lost do not take up."""
+        if (loss := self._loss()) is None:
+            return moved
+        return moved * (10 ** (-before_cells(self.chain, loss) / 20))[:, None].to(moved.dtype)
 
     def adapted(self, which: str = "first") -> Tensor:
         """Return the adapted activity, shape ``(F, T)``."""
@@ -431,6 +443,7 @@ class PerceptionLabModel(LabModel):
             heard += " is silent."
         else:
             heard += f" fluctuates most at {self.rates()[self._strongest(whole)]:.3g} Hz."
+        heard += self._lost()
         if not self.decides:
             return heard
         told = self.difference
@@ -439,9 +452,24 @@ class PerceptionLabModel(LabModel):
             f"{100 * told.correct:.0f} % of trials with {INTERVALS} intervals."
         )
 
+    def _lost(self) -> str:
+        """Say what the ear's loss is in the channel; nothing, where there is none."""
+        if (loss := self._loss()) is None:
+            return ""
+        whole, outer = (round(float(part[self.channel])) for part in (loss.total, loss.outer))
+        if self.chain.model not in CASP:
+            return (
+                f" The ear’s loss there, {whole} dB, attenuates its motion: this cochlea has no gain to lose."
+            )
+        return (
+            f" Of the ear’s loss there, {whole} dB, outer hair cells amplify {outer} dB less (as HIx at most), "
+            f"and inner ones pass on {whole - outer} dB less."
+        )
+
     def code(self) -> str:
         """Return a script that reproduces the lab's numbers with the present settings."""
-        return script(self.stimulus, self.chain, self.cells, self.adaptation, self.modulation, self.change)
+        stages = (self.chain, self.cells, self.adaptation, self.modulation)
+        return script(self.stimulus, self.another_ear, *stages, self.change)
 
 
 def _means(x: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """The code that the perception lab shows."""
 
+from app.another_ear import AnotherEar
 from app.labs.perception.chain import (
     ADAPTS,
     CASP,
@@ -18,6 +19,7 @@ from app.stimulus import Stimulus
 
 def script(
     stimulus: Stimulus,
+    other: AnotherEar,
     chain: Chain,
     cells: Cells,
     adaptation: Adaptation,
@@ -28,22 +30,32 @@ def script(
     kind = getattr(MODELS[chain.model], "__name__", chain.model)
     decides = change.kind != "none" and chain.model in ADAPTS
     subject = f", subject={chain.subject!r}" if chain.model in CASP else ""
+    lost = []
+    if not other.is_normal:
+        lost = [
+            f"loss = hearing_loss.hair_cell_loss(audiogram, model.fc, {float(other.share) / 100!r})",
+            *(["model.drnl.a *= 10 ** (-loss.outer / 20)"] if chain.model in CASP else []),
+            f"inner = loss.{'inner' if chain.model in CASP else 'total'}  # dB, in front of the hair cells",
+            "passed_on = (10 ** (-inner / 20))[:, None].float()",
+        ]
     lines = [
         "import math",
         "",
         "import torch",
         "",
         "import amtlib",
-        "from amtlib import scales, signals",
+        f"from amtlib import {'' if other.is_normal else 'hearing_loss, '}scales, signals",
         f"from amtlib.perception import {', '.join(_names(kind, chain, cells, decides))}",
         "from amtlib.perception.downsampling import Downsampling",
         "",
         f"fs = {FS}",
         *stimulus.code(FS),
+        *other.code(FS),
         "",
         f"ends = scales.fc2erb(torch.tensor([{lowest(chain.model)}, {HIGHEST}], dtype=torch.float64))",
         f"erb = torch.linspace(float(ends[0]), float(ends[1]), {int(chain.channels)}, dtype=torch.float64)",
         f"model = {kind}(fs, fc=scales.erb2fc(erb){subject})",
+        *lost,
         *_cells(chain, cells),
         *_adaptation(chain, adaptation),
         *_modulation(chain, modulation),
@@ -51,7 +63,9 @@ def script(
         "",
         "def stages(sound):",
         "    _, moved = model.basilar_membrane(sound)",
-        "    cells = model.hair_cell(moved)",
+        "    cells = model.hair_cell(moved)"
+        if other.is_normal
+        else "    cells = model.hair_cell(moved * passed_on)",
         "    adapted = model.adapted(cells)",
         f"    internal = model.modulation(Downsampling({FACTOR}, torch.float32)(adapted))",
         "    return moved, cells, adapted, internal  # (channels, time), and (channels, bands, time)",

@@ -12,11 +12,16 @@ import {notify, storeOf} from "./store.js"
  * @param {BarContent} content
  * @param {HTMLElement} el
  */
-export function bar({id, here, labs}, el) {
+export function bar({id, here, labs, ears}, el) {
   const store = id ? storeOf(id) : null
   adaptPage(el, store && (() => store.skipTo))
   const home = make("a", {class: "home", href: "./"}, "AMT Lab")
   const ways = labs.map(([slug, title]) => make("a", {href: slug, "aria-current": slug === here ? "page" : null}, title))
+  // The ear goes along.
+  store?.watchers.add(() => {
+    for (const [i, [slug]] of labs.entries())
+      if (ears.includes(slug)) ways[i].href = store.frame.carried ? `${slug}?${store.frame.carried}` : slug
+  })
   const nav = make("nav", {"aria-label": "Labs"}, ...ways)
   const sheet = make("div", {class: "sheet"}, nav, ...(store ? [actions(store)] : []))
   const menu = button({class: "menu", "aria-expanded": "false", onclick: () => unfold(!sheet.classList.contains("open"))},

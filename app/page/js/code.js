@@ -2,6 +2,8 @@
 
 /** @import {Store} from "./types" */
 
+/** Addresses that no other machine can open. */
+export const HERE_ALONE = /^https?:\/\/(localhost|127\.|\[::1\])/
 const NAMESPACE = "http://www.w3.org/2000/svg"
 
 /**

@@ -31,6 +31,15 @@ export function button(attributes, ...children) {
   return make("button", {type: "button", ...attributes}, ...children)
 }
 
+/**
+ * @param {number} count
+ * @param {string} what in the singular
+ * @returns {string} such as "3 trials"
+ */
+export function counted(count, what) {
+  return `${count} ${what}${count === 1 ? "" : "s"}`
+}
+
 let identifiers = 0
 
 /**

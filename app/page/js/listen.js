@@ -5,6 +5,7 @@
 import {button, make} from "./dom.js"
 import {Refused, ask, whenLost} from "./listen_ask.js"
 import {chooseScreen, introScreen} from "./listen_choose.js"
+import {lessonScreen, partDone} from "./listen_lesson.js"
 import {resultScreen} from "./listen_result.js"
 import {roomScreen} from "./listen_room.js"
 import {runScreen} from "./listen_run.js"
@@ -14,14 +15,9 @@ const main = /** @type {HTMLElement} */ (document.querySelector("main"))
 const said = make("p", {class: "said-aloud", role: "status"})
 const lost = make("p", {class: "lost problem", role: "alert"})
 
-/** @returns {Record<string, string>} what the address keeps behind its number sign: never sent to a server */
-function remembered() {
-  return Object.fromEntries(new URLSearchParams(location.hash.slice(1)))
-}
-
 /** @type {ListenPage} */
 const page = {
-  main, room: "", key: "", offers: [], chosen: [], keys: {}, hidden: () => {}, busy: false,
+  main, room: "", key: "", offers: [], lessons: [], lesson: null, chosen: [], keys: {}, hidden: () => {}, busy: false,
   show(...children) {
     page.keys = {}
     page.hidden = () => {}
@@ -38,8 +34,12 @@ const page = {
   intro(offer) {
     introScreen(page, offer)
   },
+  finished(offer, state) {
+    return page.lesson ? partDone(page, state) : resultScreen(page, offer, state)
+  },
+  remembered: () => Object.fromEntries(new URLSearchParams(location.hash.slice(1))),
   remember(part) {
-    const all = new URLSearchParams({...remembered(), ...part})
+    const all = new URLSearchParams({...page.remembered(), ...part})
     for (const [name, value] of Object.entries(part)) if (!value) all.delete(name)
     const kept = String(all)
     history.replaceState(null, "", location.pathname + location.search + (kept ? `#${kept}` : ""))
@@ -53,9 +53,10 @@ window.addEventListener("beforeunload", (event) => { if (page.busy) event.preven
 document.addEventListener("visibilitychange", () => { if (document.hidden) page.hidden() })
 window.addEventListener("hashchange", () => location.reload())
 window.addEventListener("keydown", (event) => {
-  const inField = event.target instanceof HTMLElement && event.target.closest("input, select, textarea, dialog")
+  const within = (/** @type {string} */ what) => event.target instanceof HTMLElement && event.target.closest(what)
+  const inField = within("input:not([type=radio]), select, textarea, dialog")
   if (event.repeat || event.ctrlKey || event.metaKey || event.altKey || inField) return
-  if (event.key === " " && event.target instanceof HTMLButtonElement) return  // the button has it
+  if ((event.key === " " || event.key === "Enter") && within("button, a, summary")) return  // it is their own
   const run = page.keys[event.key]
   if (run) {
     event.preventDefault()
@@ -67,7 +68,7 @@ window.addEventListener("keydown", (event) => {
 function complain(problem) {
   if (!(problem instanceof Refused)) throw problem
   page.busy = false
-  if (problem.unknown) page.remember({run: ""})
+  if (problem.unknown) page.remember({run: "", runs: ""})
   page.show(make("h1", {}, "This does not go on"), make("p", {class: "problem"}, problem.message),
     make("p", {}, button({class: "strong", onclick: () => location.reload()}, "Reload the page")))
 }
@@ -79,12 +80,13 @@ window.addEventListener("unhandledrejection", (event) => {
 })
 
 async function open() {
-  const {run, key} = remembered()
+  const {run, key} = page.remembered()
   document.querySelector(".top-bar")?.append(listenBar())
   main.replaceChildren(make("p", {class: "fine"}, "One moment …"))
-  /** @type {{offers: Offer[], chosen: Offer[], room: string, problem?: string}} */
+  /** @type {Pick<ListenPage, "offers" | "lessons" | "lesson" | "chosen" | "room"> & {problem?: string}} */
   const answer = await ask({type: "open", link: location.search.slice(1)})
-  Object.assign(page, {offers: answer.offers, chosen: answer.chosen, room: answer.room, key: key ?? ""})
+  const {offers, lessons, lesson, chosen, room} = answer
+  Object.assign(page, {offers, lessons, lesson, chosen, room, key: key ?? ""})
   if (answer.problem) {
     chooseScreen(page, answer.problem)
     return
@@ -93,8 +95,9 @@ async function open() {
     try {
       /** @type {RunState & {offer: Offer}} */
       const state = await ask({type: "state", run})
-      if (state.finished) await resultScreen(page, state.offer, state)
-      else runScreen(page, state.offer, state)
+      const offer = chosen.find((each) => each.link === state.link) ?? state.offer
+      if (state.finished) await page.finished(offer, state)
+      else runScreen(page, offer, state)
       return
     } catch (problem) {
       if (!(problem instanceof Refused)) throw problem
@@ -103,6 +106,7 @@ async function open() {
     }
   }
   if (page.room && page.key) await roomScreen(page)
+  else if (page.lesson) await lessonScreen(page)
   else if (page.chosen.length === 1) introScreen(page, page.chosen[0])
   else chooseScreen(page)
 }

@@ -2,11 +2,11 @@
 
 /** @import {ListenPage, Offer, OfferSetting, RunState} from "./types" */
 
-import {button, freshId, make} from "./dom.js"
+import {button, counted, freshId, make} from "./dom.js"
 import {Refused, ask, fetchSound} from "./listen_ask.js"
 import {checkScreen} from "./listen_check.js"
-import {counted, runScreen} from "./listen_run.js"
-import {addressOf, codeFor, copy} from "./listen_share.js"
+import {PRACTICE, runScreen} from "./listen_run.js"
+import {sharing} from "./listen_share.js"
 import {playSound} from "./listen_sound.js"
 
 /**
@@ -18,26 +18,32 @@ export function chooseScreen(page, problem) {
   const offers = inRoom ? page.chosen : page.offers
   const cards = offers.map((offer) => make("li", {},
     inRoom
-      ? button({class: "card", onclick: () => introScreen(page, offer)}, ...cardOf(offer, offer.name))
-      : make("a", {class: "card", href: `listen?${offer.link}`}, ...cardOf(offer, offer.title))))
+      ? button({class: "card", onclick: () => introScreen(page, offer)}, ...cardOf(offer.asks, offer.name, offer.minutes))
+      : make("a", {class: "card", href: `listen?${offer.link}`}, ...cardOf(offer.asks, offer.title, offer.minutes))))
   page.show(
     make("h1", {}, inRoom ? "Your room" : "You and a model take the same test"),
     problem ? make("p", {class: "problem", role: "alert"}, problem) : null,
     make("p", {}, inRoom
       ? "Choose the test that you were asked to take. Nothing is sent before you press Send at its end."
       : "Each test takes a few minutes: sounds, a question, keys 1 to 3. At the end you see your threshold, that of a model " +
-        "of the ear that took the same test, and what is known of people. Headphones and a quiet place help."),
+        "of the ear that took the same test, and what is known of people. Headphones and a quiet place help. For a class, choose a " +
+        "lesson or test, and open a room there."),
+    inRoom ? null : make("h2", {}, "Lessons: predict, listen, understand"),
+    inRoom ? null : make("ul", {class: "tests"}, ...page.lessons.map((lesson) => make("li", {},
+      make("a", {class: "card", href: `listen?lesson=${lesson.slug}`}, ...cardOf(lesson.question, lesson.title, lesson.minutes))))),
+    inRoom ? null : make("h2", {}, "Single tests"),
     make("ul", {class: "tests"}, ...cards))
 }
 
-/** @param {Offer} offer @param {string} name @returns {Node[]} */
-function cardOf(offer, name) {
-  return [make("b", {}, offer.asks), make("span", {class: "fine"}, `${name} · about ${offer.minutes} min`)]
+/** @param {string} asks @param {string} name @param {number} minutes @returns {Node[]} */
+function cardOf(asks, name, minutes) {
+  return [make("b", {}, asks), make("span", {class: "fine"}, `${name} · about\u00a0${minutes}\u00a0min`)]
 }
 
 const LOUDNESS = "Turn the volume of your device down, play the noise, and turn it up until the noise is comfortable, like " +
   "somebody talking beside you. Then leave the volume as it is: in the test, levels differ as they should, and nothing is " +
-  "ever more than 17 dB stronger than this noise."
+  "ever more than 17 dB stronger than this noise. Levels in dB SPL are those at " +
+  "your ear if this noise has 65 dB SPL there."
 
 /**
  * @param {ListenPage} page
@@ -49,22 +55,11 @@ export function introScreen(page, offer, checked) {
   /** @type {{stop: () => void} | null} */
   let noise = null
   const problem = make("p", {class: "problem", role: "alert"})
-  const start = button({class: "strong go", disabled: true, onclick: () => void begin()}, "Start")
-  const hint = make("p", {class: "fine"}, "Set the volume first.")
-  const begin = async () => {
+  const start = button({class: "strong go", disabled: true, onclick: () => {
     noise?.stop()
-    start.disabled = true
-    try {
-      /** @type {RunState} */
-      const state = await ask({type: "begin", link: offer.link, room: page.room})
-      page.remember({run: state.run})
-      runScreen(page, offer, state, true)
-    } catch (refused) {
-      if (!(refused instanceof Refused)) throw refused
-      start.disabled = false
-      problem.textContent = refused.message
-    }
-  }
+    void begin(page, offer, start, problem)
+  }}, "Start")
+  const hint = make("p", {class: "fine"}, "Set the volume first.")
   const volume = button({onclick: async () => {
     if (noise) {
       noise.stop()
@@ -91,7 +86,7 @@ export function introScreen(page, offer, checked) {
     hint.textContent = ""
   }
   page.show(
-    make("h1", {}, offer.asks),
+    make("h1", {}, page.lesson ? `Part 1 of ${page.chosen.length}: ${offer.name}` : offer.asks),
     make("p", {class: "lead"}, offer.instruction),
     make("p", {class: "fine"}, `${offer.title}: ${offer.intervals} intervals in each trial, about ${counted(offer.minutes, "minute")}. ` +
       `Answer by a press on a number or by the keys 1 to ${offer.intervals}; three trials of practice come first.`),
@@ -103,8 +98,30 @@ export function introScreen(page, offer, checked) {
     checked ? make("p", {role: "status"}, checked) : null,
     make("p", {class: "row"}, start, hint),
     problem,
-    page.room ? null : teaching(offer))
+    page.room || page.lesson ? null : teaching(offer))
   page.keys = {Enter: () => { if (!start.disabled) start.click() }}
+}
+
+/**
+ * Begin a run.
+ * @param {ListenPage} page
+ * @param {Offer} offer
+ * @param {HTMLButtonElement} pressed
+ * @param {HTMLElement} problem where it is said if that is refused
+ * @param {boolean} [knows] whether no practice comes first
+ */
+export async function begin(page, offer, pressed, problem, knows = false) {
+  pressed.disabled = true
+  try {
+    /** @type {RunState} */
+    const state = await ask({type: "begin", link: offer.link, room: page.room, lesson: page.lesson?.slug ?? ""})
+    page.remember({run: state.run})
+    runScreen(page, offer, knows ? {...state, practised: PRACTICE} : state, true)
+  } catch (refused) {
+    if (!(refused instanceof Refused)) throw refused
+    pressed.disabled = false
+    problem.textContent = refused.message
+  }
 }
 
 /**
@@ -118,12 +135,12 @@ function teaching(offer) {
   const fields = offer.settings.map((setting) => fieldOf(setting, read))
   const problem = make("p", {class: "problem", role: "alert"})
   const told = make("p", {role: "status"})
-  const flag = (/** @type {"feedback" | "repeat" | "live" | "headphones"} */ name, /** @type {string} */ label) => {
+  const flags = offer.flags.map(([name, label, checked]) => {
     const id = freshId(name)
-    const box = make("input", {type: "checkbox", id, checked: offer[name]})
+    const box = make("input", {type: "checkbox", id, checked})
     read[name] = () => (box.checked === (name === "feedback") ? "" : box.checked ? "1" : "0")
     return make("p", {class: "flag"}, box, make("label", {for: id}, label))
-  }
+  })
   const changed = () => {
     const link = new URLSearchParams(offer.link)
     for (const [key, value] of Object.entries(read)) {
@@ -132,45 +149,33 @@ function teaching(offer) {
     }
     return String(link)
   }
-  const place = make("div", {class: "code"})
-  /** @param {(link: string) => unknown} run */
-  const withChecked = (run) => async () => {
+  /** @returns {Promise<string | null>} the link of these settings, where they are in order */
+  const checked = async () => {
     problem.textContent = told.textContent = ""
     /** @type {{chosen: Offer[], problem?: string}} */
     const answer = await ask({type: "open", link: changed()})
-    if (answer.problem) problem.textContent = answer.problem
-    else await run(answer.chosen[0].link)
+    problem.textContent = answer.problem ?? ""
+    return answer.problem ? null : answer.chosen[0].link
+  }
+  /** @param {(link: string) => unknown} run */
+  const withChecked = (run) => async () => {
+    const link = await checked()
+    if (link !== null) run(link)
   }
   const links = new Set([offer.link])
   const list = make("ul", {class: "fine"})
   return make("details", {class: "teaching"}, make("summary", {}, "Settings, link, and a room for a class"),
     make("div", {class: "fields"}, ...fields),
-    flag("feedback", "Say after each answer whether it was right"),
-    flag("repeat", "Let a trial be heard again"),
-    flag("live", "Draw the track while it goes (for a demonstration)"),
-    flag("headphones", "Ask for the check of the headphones"),
+    ...flags,
     make("p", {class: "row"},
       button({onclick: withChecked((link) => location.assign(`listen?${link}`))}, "Use these settings"),
-      button({onclick: withChecked((link) => copy(addressOf(link), (text) => { told.textContent = text }))}, "Copy link"),
-      button({onclick: withChecked(async (link) => place.replaceChildren(await codeFor(addressOf(link))))}, "QR code")),
-    make("p", {class: "row"},
       button({onclick: withChecked((link) => {
         links.add(link)
         list.replaceChildren(...[...links].map((each) => make("li", {}, each)))
         told.textContent = `${links.size} conditions for the room.`
-      })}, "Add as another condition"),
-      button({class: "strong", onclick: async () => {
-        problem.textContent = ""
-        try {
-          /** @type {{room: string, key: string}} */
-          const {room, key} = await ask({type: "open-room", links: [...links]})
-          location.assign(`listen?room=${room}#key=${key}`)
-        } catch (refused) {
-          if (!(refused instanceof Refused)) throw refused
-          problem.textContent = refused.message
-        }
-      }}, "Open a room for a class")),
-    list, told, problem, place)
+      })}, "Add as another condition")),
+    list, told, problem,
+    sharing(checked, () => [...links]))
 }
 
 /**

@@ -4,20 +4,11 @@
 
 import {button, make} from "./dom.js"
 import {Refused, ask} from "./listen_ask.js"
-import {classPictures} from "./listen_room.js"
+import {classPictures, drawnBy} from "./listen_room.js"
 import {fetchFile} from "./listen_share.js"
 
-const LOOK_MS = 1500
-
-/**
- * @param {string} html made by the server from numbers and words of its own
- * @param {string} kind
- */
-export function pictureOf(html, kind) {
-  const place = make("div", {class: kind})
-  place.innerHTML = html
-  return place
-}
+/** How often a page looks whether the model is done, ms. */
+export const LOOK_MS = 1500
 
 /** @param {ListenPage} page @param {Offer} offer @param {RunState} state */
 export async function resultScreen(page, offer, state) {
@@ -42,12 +33,13 @@ export async function resultScreen(page, offer, state) {
   page.show(
     make("h1", {}, offer.asks), status, body,
     make("p", {class: "row"}, impaired, hears), same,
-    state.room ? sending(page, run) : null,
+    page.lesson ? make("p", {}, button({class: "strong", onclick: () => void page.finished(offer, state)}, "Back to the lesson"))
+      : state.room ? sendTo(page, [run]) : null,
     make("p", {class: "row"},
       button({onclick: () => void fetchFile({type: "export", run, kind: "csv"})}, "CSV"),
       button({onclick: () => void fetchFile({type: "export", run, kind: "json"})}, "JSON"),
       shows,
-      button({onclick: () => {
+      page.lesson ? null : button({onclick: () => {
         page.remember({run: ""})
         location.reload()
       }}, "Take it again")),
@@ -75,7 +67,7 @@ export async function resultScreen(page, offer, state) {
         const found = await ask({type: "same", run, ear: "NH"})
         if (!same.isConnected) return
         if (found.html) {
-          same.replaceChildren(pictureOf(found.html, "same-trials"))
+          same.replaceChildren(drawnBy(found.html, "same-trials"))
           return
         }
         await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
@@ -99,29 +91,34 @@ function draw(body, {thresholds, known, sentences, track, functions, table}) {
     make("dl", {class: "thresholds"}, ...rows),
     ...sentences.map((sentence) => make("p", {}, sentence)),
     make("div", {class: "pictures"},
-      make("section", {}, make("h2", {}, "Trial by trial"), pictureOf(track, "picture"),
+      make("section", {}, make("h2", {}, "Trial by trial"), drawnBy(track, "picture"),
         make("p", {class: "fine"}, "Filled: right. Hollow: wrong. Dashed: the threshold.")),
-      make("section", {}, make("h2", {}, "How often right"), pictureOf(functions, "picture"),
+      make("section", {}, make("h2", {}, "How often right"), drawnBy(functions, "picture"),
         make("p", {class: "fine"}, "Your dots: share of right answers, larger where there are more; your curve is fitted to all " +
           "of them. The model’s: its chance of being right in each trial of its own run, and a curve fitted to these."))),
-    make("details", {open}, make("summary", {}, "The numbers"), pictureOf(table, "scroll")))
+    make("details", {open}, make("summary", {}, "The numbers"), drawnBy(table, "scroll")))
 }
 
-/** @param {ListenPage} page @param {string} run */
-function sending(page, run) {
+/**
+ * @param {ListenPage} page
+ * @param {string[]} runs
+ * @param {Record<string, unknown>} [prediction] of the lesson whose runs they are
+ */
+export function sendTo(page, runs, prediction = {}) {
+  const many = runs.length > 1 ? "s" : ""
   const place = make("section", {class: "sending"})
   const send = button({class: "strong go", onclick: async () => {
     send.disabled = true
     try {
-      await ask({type: "send", run})
+      for (const run of runs) await ask({type: "send", run, ...prediction})
       place.replaceChildren(make("h2", {}, "Sent. The class so far"), classPictures(page))
     } catch (problem) {
       if (!(problem instanceof Refused)) throw problem
       send.disabled = false
       place.append(make("p", {class: "problem", role: "alert"}, problem.message))
     }
-  }}, "Send my threshold to the class")
-  place.append(make("p", {}, "Nothing has left for the class yet. What is sent is the threshold with its interval and the number " +
-    "of trials: no name, no address."), send)
+  }}, `Send my threshold${many} to the class`)
+  place.append(make("p", {}, `Nothing has left for the class yet. What is sent is the threshold${many} with interval and number of ` +
+    `trials${prediction.lesson ? ", and the prediction" : ""}: no name, no address.`), send)
   return place
 }

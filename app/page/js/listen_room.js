@@ -2,12 +2,23 @@
 
 /** @import {ListenPage, RoomState} from "./types" */
 
-import {button, make} from "./dom.js"
+import {HERE_ALONE} from "./code.js"
+import {button, counted, make} from "./dom.js"
 import {Refused, ask} from "./listen_ask.js"
 import {addressOf, codeFor, copy, fetchFile, sure} from "./listen_share.js"
 
 const LOOK_MS = 2500
-const HERE_ALONE = /^https?:\/\/(localhost|127\.|\[::1\])/
+
+/**
+ * @param {string} html made by the server from numbers and words of its own
+ * @param {string} kind
+ * @returns {HTMLElement}
+ */
+export function drawnBy(html, kind) {
+  const place = make("div", {class: kind})
+  place.innerHTML = html
+  return place
+}
 
 /**
  * The histograms of the page's room, which follow what is sent for as long as they are shown.
@@ -22,14 +33,12 @@ export function classPictures(page, seen) {
     do {
       try {
         /** @type {RoomState} */
-        const room = await ask({type: "room", room: page.room})
+        const room = await ask({type: "room", room: page.room, lesson: page.lesson?.slug ?? ""})
         const now = JSON.stringify(room)
         if (now !== before) {
-          place.replaceChildren(...room.conditions.map((each) => {
-            const picture = make("div", {class: "picture"})
-            picture.innerHTML = each.picture  // made by the server from numbers
-            return make("section", {}, make("h3", {}, each.name), make("p", {}, each.says || "Nothing was sent yet."), picture)
-          }))
+          place.replaceChildren(predicted(room), ...room.conditions.map((each) =>
+            make("section", {}, make("h3", {}, each.name), make("p", {}, each.says || "Nothing was sent yet."),
+              drawnBy(each.picture, "picture"))))
         }
         before = now
         seen?.(room)
@@ -45,22 +54,30 @@ export function classPictures(page, seen) {
   return place
 }
 
+/** @param {RoomState} room @returns {HTMLElement | string} what the class has predicted */
+function predicted({predictions}) {
+  const all = predictions.reduce((sum, [, count]) => sum + count, 0)
+  return all ? make("section", {}, make("h3", {}, "Predicted"), make("table", {class: "predicted"}, make("tbody", {},
+    ...predictions.map(([says, count]) => make("tr", {}, make("th", {scope: "row"}, says), make("td", {}, String(count)),
+      make("td", {}, make("span", {class: "bar-of", style: `width: ${((12 * count) / all).toFixed(2)}em`}))))))) : ""
+}
+
 /** @param {ListenPage} page */
 export async function roomScreen(page) {
-  const address = addressOf(`room=${page.room}`)
+  const address = addressOf(`room=${page.room}${page.lesson ? `&lesson=${page.lesson.slug}` : ""}`)
   const told = make("p", {role: "status"})
   const count = make("p", {class: "count", role: "status"}, "0 results")
   const say = (/** @type {string} */ text) => { told.textContent = text }
   const {room, key} = page
   page.show(
-    make("h1", {}, "Your class takes part here"),
+    make("h1", {}, page.lesson?.question ?? "Your class takes part here"),
     make("div", {class: "room-board"},
       make("div", {class: "way-in"}, make("div", {class: "code"}, await codeFor(address)),
         make("p", {class: "address"}, address),
         HERE_ALONE.test(address) ? make("p", {class: "fine"}, "This address works on this machine alone: for a class, open the " +
           "page under the address that the server printed for other machines.") : null),
       make("div", {}, count, classPictures(page, (found) => {
-        const text = `${found.count} result${found.count === 1 ? "" : "s"}`
+        const text = counted(found.count, "result")
         if (count.textContent !== text) count.textContent = text
       }))),
     make("p", {class: "row"},

@@ -2,13 +2,13 @@
 
 /** @import {ListenPage, Offer, RunState, Told} from "./types" */
 
-import {button, make} from "./dom.js"
+import {button, counted, make} from "./dom.js"
 import {ask} from "./listen_ask.js"
 import {trialPad} from "./listen_pad.js"
-import {resultScreen} from "./listen_result.js"
 import {sure} from "./listen_share.js"
 
-const PRACTICE = 3
+/** Trials of practice. */
+export const PRACTICE = 3
 
 /**
  * @param {ListenPage} page
@@ -35,11 +35,6 @@ function anew(page, offer) {
   page.busy = false
   page.remember({run: ""})
   page.intro(offer)
-}
-
-/** @param {number} count @param {string} what */
-export function counted(count, what) {
-  return `${count} ${what}${count === 1 ? "" : "s"}`
 }
 
 /** @param {ListenPage} page @param {Offer} offer @param {RunState} state */
@@ -88,7 +83,7 @@ async function go(page, offer, state) {
   }
   page.busy = false
   delete page.main.dataset.state
-  await resultScreen(page, offer, state)
+  await page.finished(offer, state)
 }
 
 const NAMESPACE = "http://www.w3.org/2000/svg"

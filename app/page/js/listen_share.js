@@ -2,7 +2,7 @@
 
 import {drawnCode} from "./code.js"
 import {button, download, make} from "./dom.js"
-import {ask} from "./listen_ask.js"
+import {Refused, ask} from "./listen_ask.js"
 
 /** @returns {HTMLElement} */
 export function listenBar() {
@@ -39,6 +39,43 @@ export async function codeFor(address) {
   /** @type {{rows?: string[], text: string}} */
   const answer = await ask({type: "qr", text: address})
   return answer.rows ? drawnCode(answer.rows, `QR code of ${address}`) : make("p", {}, answer.text)
+}
+
+/**
+ * What a teacher does with a test: its link, its code, a room for a class.
+ * @param {() => Promise<string | null>} linkOf the query of the address; null where there is something wrong with it
+ * @param {() => string[]} conditions the links of the tests of a room
+ * @param {string} [lesson] that the room is for
+ * @param {...Node} others buttons that stand beside
+ * @returns {HTMLElement}
+ */
+export function sharing(linkOf, conditions, lesson = "", ...others) {
+  const told = make("p", {role: "status"})
+  const problem = make("p", {class: "problem", role: "alert"})
+  const place = make("div", {class: "code"})
+  /** @param {(address: string) => unknown} run */
+  const withAddress = (run) => async () => {
+    problem.textContent = told.textContent = ""
+    const link = await linkOf()
+    if (link !== null) await run(addressOf(link))
+  }
+  return make("div", {},
+    make("p", {class: "row"},
+      button({onclick: withAddress((address) => copy(address, (text) => { told.textContent = text }))}, "Copy link"),
+      button({onclick: withAddress(async (address) => place.replaceChildren(await codeFor(address)))}, "QR code"),
+      ...others,
+      button({class: "strong", onclick: async () => {
+        problem.textContent = ""
+        try {
+          /** @type {{room: string, key: string}} */
+          const {room, key} = await ask({type: "open-room", links: conditions()})
+          location.assign(`listen?room=${room}${lesson && `&lesson=${lesson}`}#key=${key}`)
+        } catch (refused) {
+          if (!(refused instanceof Refused)) throw refused
+          problem.textContent = refused.message
+        }
+      }}, "Open a room for a class")),
+    told, problem, place)
 }
 
 /**

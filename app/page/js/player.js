@@ -49,6 +49,22 @@ export function playerFor(model, ask, store) {
     loops, make("label", {for: id}, "Loop"), from, "to", to, "s")
   const player = make("div", {class: "player", role: "group", "aria-label": "Player"}, start, stop, place, time, loop)
   const inputs = [start, stop, place, loops, from, to]
+  // One press changes the ear, and goes on where the sound is.
+  let isOther = false
+  const hasOther = () => (store.values["hl.audiogram"] ?? "normal") !== "normal"
+  const ear = button({class: "ear", hidden: true, "aria-pressed": "false",
+    title: "Hear sounds with the ear of the audiogram; press again for a normal ear", onclick: () => {
+      isOther = !isOther
+      showEar()
+      if (wanted) request(voice.place(), voice.isPlaying())
+    }}, "With this ear")
+  const showEar = () => {
+    ear.hidden = !hasOther()
+    ear.setAttribute("aria-pressed", String(isOther))
+  }
+  stop.after(ear)
+  store.watchers.add(showEar)
+  showEar()
 
   const setLoop = () => {
     const first = Math.min(Math.max(Number(from.value) || 0, 0), voice.duration() - SHORTEST_S)
@@ -100,8 +116,20 @@ export function playerFor(model, ask, store) {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let slow
   let wanted = ""
+  // Where the sound that was asked for is to begin, s, and whether it is then heard.
+  let at = 0, goesOn = true
+  /** @param {number} from s @param {boolean} plays */
+  const request = (from, plays) => {
+    at = from
+    goesOn = plays
+    clearTimeout(slow)
+    slow = setTimeout(() => tell("Making the sound …"), SLOW_MS)
+    store.say("")
+    ask({type: isOther && hasOther() ? "hear" : "sound", key: wanted})
+  }
   /** @param {string} title @param {string} data */
   const take = async (title, data) => {
+    if (goesOn && voice.isPlaying()) at = at && voice.place()
     await voice.load(decode(data).buffer)
     key = wanted
     for (const input of inputs) input.disabled = false
@@ -109,7 +137,8 @@ export function playerFor(model, ask, store) {
     for (const edge of [from, to]) edge.max = voice.duration().toFixed(2)
     tell(title)
     if (loops.checked) setLoop()
-    if (!await voice.play(0)) tell(`${title}: press Play`)
+    if (!goesOn) voice.seek(at)
+    else if (!await voice.play(at)) tell(`${title}: press Play`)
   }
   model.on("msg:custom", (/** @type {Answer} */ answer) => {
     if (answer.type === "sound" || answer.type === "failed") clearTimeout(slow)
@@ -121,10 +150,7 @@ export function playerFor(model, ask, store) {
     }
   })
   return {player, status, hear: (asked) => {
-    clearTimeout(slow)
     wanted = asked
-    slow = setTimeout(() => tell("Making the sound …"), SLOW_MS)
-    store.say("")
-    ask({type: "sound", key: asked})
+    request(0, true)
   }}
 }

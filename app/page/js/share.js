@@ -2,10 +2,9 @@
 
 /** @import {Store} from "./types" */
 
-import {codeOfPage} from "./code.js"
+import {HERE_ALONE, codeOfPage} from "./code.js"
 import {button, make} from "./dom.js"
 
-const HERE_ALONE = /^https?:\/\/(localhost|127\.|\[::1\])/
 const ONLY_HERE = "This address works on this machine alone. For the room, open the page under the address that the server " +
   "printed for other machines (amtlab serve --address 0.0.0.0), and show its code."
 

@@ -13,7 +13,7 @@ export function storeOf(id) {
   let store = stores.get(id)
   if (!store) {
     store = {
-      id, values: {}, frame: {lesson: "", made: "", hide: [], undo: false, redo: false, unsaved: false}, hidden: new Set(),
+      id, values: {}, frame: {lesson: "", made: "", hide: [], undo: false, redo: false, unsaved: false, carried: ""}, hidden: new Set(),
       permalink: false, editing: false, explaining: false, asking: false, fileAtRisk: false, watchers: new Set(),
       followers: new Set(),
       receivers: {}, starting: [], corner: null, drawer: null, skipTo: null, views: [], axes: {}, title: "", story: null,

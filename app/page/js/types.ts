@@ -76,7 +76,7 @@ export type Message =
   | {type: "work", do: string}
   | {type: "code", open: boolean}
   | {type: "live", on: boolean}
-  | {type: "sound" | "export", key: string}
+  | {type: "sound" | "hear" | "export", key: string}
   | {type: "upload", id: string, name: string, size: number, start: number, data: string}
   | {type: "hello" | "reset" | "pin" | "unpin" | "swap" | "fit" | "undo" | "redo"}
 
@@ -146,6 +146,8 @@ export interface ControlsState {
   redo: boolean
   /** Whether leaving the page loses what took long to make. */
   unsaved: boolean
+  /** The query that takes the audiogram to another lab. */
+  carried: string
 }
 
 export interface WordsContent {
@@ -375,6 +377,8 @@ export interface BarContent {
   here: string
   /** Address and title of each lab, and of the listening test where there is one. */
   labs: [string, string][]
+  /** Addresses of the labs that can hear with another ear. */
+  ears: string[]
 }
 
 export interface MainContent {
@@ -557,9 +561,9 @@ export interface Offer {
   minutes: number
   variable: [string, string]
   settings: OfferSetting[]
-  feedback: boolean
+  /** What may be on or off: its name in a link, its label, and whether it is on. */
+  flags: [string, string, boolean][]
   repeat: boolean
-  live: boolean
   headphones: boolean
 }
 
@@ -608,9 +612,40 @@ export interface RunReport {
   room: string
 }
 
+/** A lesson in the list, and before it is taken. */
+export interface LessonCard {
+  slug: string
+  title: string
+  question: string
+  minutes: number
+}
+
+export interface ListenLesson extends LessonCard {
+  text: string
+  ask: string
+  choices: string[]
+  parts: string[]
+}
+
+/** What a lesson comes to. */
+export interface LessonReport extends ListenLesson {
+  predicted: string
+  heads: string[]
+  rows: string[][]
+  picture: string
+  sentences: string[]
+  known: string
+  answer: string
+  look: string
+  lab: string
+  waiting: boolean
+}
+
 export interface RoomState {
   room: string
   count: number
+  /** How often each choice of a lesson was predicted. */
+  predictions: [string, number][]
   conditions: {link: string, name: string, count: number, says: string, picture: string}[]
 }
 
@@ -629,12 +664,17 @@ export interface ListenPage {
   room: string
   key: string
   offers: Offer[]
+  lessons: LessonCard[]
+  /** The lesson of the address; its parts are `chosen`. */
+  lesson: ListenLesson | null
   chosen: Offer[]
   /** Replace the screen; its heading gets the focus. */
   show(...children: (Node | string | null | false)[]): void
   say(text: string): void
   /** Show an experiment before it is taken. */
   intro(offer: Offer): void
+  /** Go on after the last trial of a run. */
+  finished(offer: Offer, state: RunState): Promise<void>
   /** What keys do on this screen, by their names. */
   keys: Record<string, () => void>
   /** What happens when the page is out of sight. */
@@ -642,4 +682,6 @@ export interface ListenPage {
   /** Ask before the page is left. */
   busy: boolean
   remember(part: Record<string, string>): void
+  /** What the address keeps behind its number sign: never sent to a server. */
+  remembered(): Record<string, string>
 }

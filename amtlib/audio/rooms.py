@@ -1,18 +1,16 @@
-"""The rooms that come with the lab: three impulse responses to train networks on and to listen in.
-
-`assets/make_rooms.py` simulated them; `assets/ORIGIN.md` says how, and states their licence.
+"""Three rooms that come with the library: impulse responses to fit networks to and to listen in.
+Source: image sources (Allen and Berkley 1979), see `impulse_responses/ORIGIN.md`, where the licence stands.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
 import torch
 
-from amtlib import audio
-from amtlib.audio.reading import whole_rate
+from amtlib.audio.reading import load, whole_rate
 
-_ASSETS = Path(__file__).parent / "assets"
+_FOLDER = Path(__file__).parent / "impulse_responses"
 _FS = 48000
 
 #: When the direct sound arrives in each room's file, s.
@@ -21,20 +19,25 @@ ONSET = 0.001
 
 @dataclass(frozen=True)
 class Room:
-    """A room of the lab.
+    """A room that was simulated.
 
-    Attributes
+    Parameters
     ----------
     label : str
-        Its name on the page.
+        Its name.
     file : Path
         The impulse response: FLAC, mono, 48 kHz, 24 bit.
     sentence : str
         What one hears in it.
+
+    Examples
+    --------
+    >>> ROOMS["church"].label
+    'Church'
     """
 
     label: str
-    file: Path
+    file: Path = field(repr=False)
     sentence: str
 
 
@@ -42,17 +45,17 @@ class Room:
 ROOMS: dict[str, Room] = {
     "bathroom": Room(
         "Tiled bathroom",
-        _ASSETS / "room_bathroom.flac",
+        _FOLDER / "bathroom.flac",
         "Small and bright: dense at once, and it rings for 1.0 s at 1 kHz.",
     ),
     "lecture_hall": Room(
         "Lecture hall",
-        _ASSETS / "room_lecture_hall.flac",
+        _FOLDER / "lecture_hall.flac",
         "A few clear early reflections, then 1.0 s of decay at 1 kHz, a little longer in the bass.",
     ),
     "church": Room(
         "Church",
-        _ASSETS / "room_church.flac",
+        _FOLDER / "church.flac",
         "Reflections come late and far apart, and the sound dies away over 2.8 s at 1 kHz, its treble much sooner.",
     ),
 }
@@ -61,7 +64,7 @@ ROOMS: dict[str, Room] = {
 @lru_cache(maxsize=8)
 def _response(slug: str, fs: int) -> torch.Tensor:
     # A filter at a lower rate needs larger samples for the same gain.
-    return audio.load(ROOMS[slug].file, fs=fs).samples * (_FS / fs)
+    return load(ROOMS[slug].file, fs=fs).samples * (_FS / fs)
 
 
 def load_room(slug: str, fs: int = _FS) -> torch.Tensor:

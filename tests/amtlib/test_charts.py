@@ -1,0 +1,99 @@
+"""A chart's picture shows the numbers that it is given, small and fit for any page."""
+
+import base64
+import io
+import re
+import xml.etree.ElementTree as tree
+
+import numpy as np
+import pytest
+import torch
+from bokeh.palettes import PuOr11, viridis
+from PIL import Image
+
+from amtlib.charts import COLOURS, FREQUENCY, TIME, Chart, Direction, one, palette, png
+from amtlib.plot import theme
+from amtlib.scales import fc2erb
+
+LEVEL = Direction("Level", "dB")
+
+
+def points(svg: str) -> np.ndarray:
+    """The corners of the first line."""
+    found = re.search(r'points="([^"]*)"', svg)
+    assert found is not None
+    return np.array([[float(each) for each in pair.split(",")] for pair in found[1].split()])
+
+
+def test_a_line_runs_from_edge_to_edge_in_the_proportions_of_its_values() -> None:
+    x, y = points(Chart("Rise", TIME, LEVEL, {"a": ([0.0, 1.0, 4.0], [10.0, 20.0, 50.0])}).svg()).T
+    assert (x[1] - x[0]) / (x[2] - x[0]) == pytest.approx(0.25, abs=0.002)
+    assert (y[1] - y[0]) / (y[2] - y[0]) == pytest.approx(0.25, abs=0.002)
+    assert y[2] < y[0]  # upwards
+
+
+def test_frequencies_lie_as_far_apart_as_their_erb_numbers() -> None:
+    f = [100.0, 1000.0, 8000.0]
+    x, _ = points(Chart("f", FREQUENCY, LEVEL, {"a": (f, [0.0, 1.0, 2.0])}).svg()).T
+    erb = fc2erb(torch.tensor(f, dtype=torch.float64)).numpy()
+    assert (x[1] - x[0]) / (x[2] - x[0]) == pytest.approx((erb[1] - erb[0]) / (erb[2] - erb[0]), abs=0.002)
+
+
+def test_losses_grow_downwards_where_the_axis_does() -> None:
+    down = Direction("Hearing level", "dB HL", flipped=True)
+    _, y = points(Chart("Ear", FREQUENCY, down, {"a": ([500.0, 4000.0], [10.0, 60.0])}).svg()).T
+    assert y[1] > y[0]
+
+
+def test_a_long_line_keeps_its_single_peak_in_few_points() -> None:
+    x = np.zeros(100_000)
+    x[76_543] = 1.0
+    found = points(Chart("Click", TIME, LEVEL, {"a": (np.arange(100_000), x)}).svg())
+    assert len(found) <= 480
+    assert found[:, 1].min() < found[:, 1].max() - 100
+
+
+def test_cells_stand_with_the_first_row_below_and_keep_a_single_peak() -> None:
+    values = np.zeros((3, 1000))
+    values[2, 500] = 1.0
+    svg = Chart("Map", TIME, LEVEL, cells=(np.arange(1000), np.arange(3), values)).svg()
+    (data,) = re.findall(r"base64,([^\"]+)", svg)
+    pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(data))))
+    assert pixels.shape == (3, 120, 3)
+    brightest = (pixels == palette()[-1]).all(-1)
+    assert [row.sum() for row in brightest] == [1, 0, 0]
+
+
+def test_what_is_not_finite_is_left_out_and_nothing_at_all_is_no_picture() -> None:
+    chart = Chart("Gaps", TIME, LEVEL, {"a": ([0.0, 1.0, 2.0], [1.0, np.nan, 3.0])})
+    assert len(points(chart.svg())) == 2
+    assert not Chart("None", TIME, LEVEL, {"a": ([0.0], [np.nan])})
+    assert not Chart("None", TIME, LEVEL, cells=([], [], np.zeros((0, 0))))
+
+
+def test_words_are_escaped_and_the_picture_has_a_name_for_those_who_cannot_see_it() -> None:
+    svg = Chart('<b>&"', TIME, LEVEL, {"<i>": ([0, 1], [0, 1]), "b": ([0, 1], [1, 0])}).svg()
+    found = tree.fromstring(svg)
+    assert found.get("aria-label") == '<b>&"'
+    assert "<i>" not in svg
+    assert {"Time (s)", "Level (dB)"} <= {each.text for each in found.iter()}
+
+
+def test_colours_are_those_of_the_figures() -> None:
+    assert COLOURS == (theme.BLUE, theme.ORANGE, theme.GREEN, theme.GREY)
+    assert (theme.MAGNITUDE, theme.SIGNED_REVERSED) == ("viridis", "PuOr_r")
+    for found, named in ((palette(), viridis(256)), (palette(signed=True), PuOr11)):
+        known = np.array([[int(each[i : i + 2], 16) for i in (1, 3, 5)] for each in named])
+        at = np.linspace(0, 255, len(known)).round().astype(int)
+        assert np.abs(found[at].astype(int) - known).max() <= 8
+
+
+def test_a_picture_file_is_read_by_others() -> None:
+    pixels = np.arange(36, dtype=np.uint8).reshape(3, 4, 3)
+    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(png(pixels)))), pixels)
+
+
+def test_of_a_batch_the_first_is_shown() -> None:
+    assert one(torch.arange(12.0).reshape(2, 2, 3)).tolist() == [0.0, 1.0, 2.0]
+    assert one(torch.empty(4, 2, device="meta"), 2).shape == (0, 0)
+    assert one(torch.zeros(0, 3)).shape == (3,) or one(torch.zeros(0, 3)).size == 0
