@@ -449,7 +449,7 @@ def test_on_a_phone_nothing_sticks_out_and_three_sliders_at_hand_move_the_pictur
     last = quick.last.bounding_box()
     assert last
     first = phone.locator(".bk-Figure").evaluate_all(
-        "all => Math.min(...all.map((each) => each.getBoundingClientRect()).filter(({width}) => width).map(({top}) => top))"
+        "all => Math.min(...all.map((x) => x.getBoundingClientRect()).filter((x) => x.width).map((x) => x.top))"
     )
     assert 0 < first - last["y"] < 150
     quick.first.focus()
