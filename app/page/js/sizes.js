@@ -93,7 +93,9 @@ export function sizable(document) {
 
 // The labels of axes and titles have a rule of their own.
 const IN_PX = ["major_label_text_font_size", "label_text_font_size", "text_font_size"]
-const NUMBERS = ["glyph_height", "glyph_width", "label_height", "line_width", "size"]
+const NUMBERS = [
+  "axis_label_standoff", "glyph_height", "glyph_width", "label_height", "line_width", "major_label_standoff", "major_tick_out", "size",
+]
 // Dashes by the names that BokehJS has for them, px.
 /** @type {Record<string, number[]>} */
 const DASHES = {dashed: [6], dotted: [2, 4], dotdash: [2, 4, 6, 4], dashdot: [6, 4, 2, 4]}
