@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from amtlib.ranges import LearnedValue, Range
+from amtlib.results import settings
 
 _REAL = (torch.float32, torch.float64)
 _KEY = "_extra_state"
@@ -220,6 +221,11 @@ class RealModule(nn.Module, metaclass=_BuiltAnywhere):
         """One line: the settings, and the names of the parts, each of which prints itself."""
         parts = ", ".join(name for name, part in self.named_children() if part is not None)
         return f"{type(self).__name__}({self.extra_repr()}{f'; parts: {parts}' if parts else ''})"
+
+    def _repr_html_(self) -> str:
+        """Return a table of the settings and the parts, for a notebook."""
+        parts = [name for name, part in self.named_children() if part is not None]
+        return settings(type(self).__name__, self.configuration() | ({"parts": parts} if parts else {}))
 
     def _refuse(self, dtype: torch.dtype | None) -> None:
         if dtype is not None and dtype not in _REAL:

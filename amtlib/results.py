@@ -112,6 +112,18 @@ def picture(chart: Chart | None) -> str:
     return chart.svg() if chart else ""
 
 
+def settings(title: str, values: Mapping[str, Any]) -> str:
+    """
+    Return a table of settings in HTML.
+
+    Examples
+    --------
+    >>> settings("Bank", {"fs": 48000, "fc": [100.0 * i for i in range(1, 41)]})[45:]
+    '<td>48000</td></tr><tr><th>fc</th><td>40 values from 100 to 4000</td></tr></table>'
+    """
+    return table(title, [(name, _text(value)) for name, value in values.items()])
+
+
 def table(title: str, rows: Sequence[tuple[str, ...]]) -> str:
     """
     Return a table in HTML, everything in it escaped.

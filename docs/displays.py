@@ -10,6 +10,8 @@ from typing import Any
 
 import holoviews as hv
 import panel as pn
+from bokeh.core.validation import silence
+from bokeh.core.validation.warnings import FIXED_SIZING_MODE
 from bokeh.embed import json_item
 from IPython.core.formatters import JSONFormatter
 from IPython.core.getipython import get_ipython
@@ -26,6 +28,9 @@ FIGURE, SOUND, COMPARISON, LAB = (
 PLACE = "sound-{}"
 #: Where the class of all labs stands.
 _LAB_VIEW = ("app.page.view", "LabView")
+
+# Figures side by side have the size of their frame, and no width; a warning would stop the notebook from being stored.
+silence(FIXED_SIZING_MODE)
 
 
 def item(shown: Any) -> dict[str, str]:

@@ -70,38 +70,27 @@ def cooked(path: Path) -> Recipe:
 
 def thumbnail(shown: Any) -> str:
     """Return a small picture of a figure's lines, points and images as SVG."""
-    elements = shown.traverse(lambda each: each, [hv.Curve, hv.Scatter, hv.Points, hv.Image])
-    images = [each for each in elements if isinstance(each, hv.Image)]
-    limits = shown.opts.get("plot").kwargs.get("ylim")
-    x, y = (
-        Direction("x"),
-        Direction("y", flipped=_flipped(shown), limits=None if limits is None else tuple(limits)),
-    )
+    settings = shown.opts.get("plot").kwargs
+    limits = settings.get("ylim")
+    x, y = Direction("x"), Direction("y", flipped=bool(settings.get("invert_yaxis")), limits=limits)
+    images = shown.traverse(lambda each: each, [hv.Image])
     if images:
         values = np.asarray(images[0].dimension_values(2, flat=False), float)
         rows, columns = (np.arange(size) for size in values.shape)
         signed = images[0].opts.get("style").kwargs.get("cmap") == SIGNED_REVERSED
         span = images[0].opts.get("plot").kwargs.get("clim")
         chart = Chart("", x, Direction("y"), cells=(columns, rows, values), colours=span, signed=signed)
-    else:
-        drawn = [(str(i), each) for i, each in enumerate(elements)]
-        pairs = {
-            name: tuple(np.asarray(each.dimension_values(side), float) for side in (0, 1))
-            for name, each in drawn
-        }
-        kinds = {name: isinstance(each, hv.Curve) for name, each in drawn}
-        chart = Chart(
-            "",
-            x,
-            y,
-            {n: p for n, p in pairs.items() if kinds[n]},
-            {n: p for n, p in pairs.items() if not kinds[n]},
-        )
-    return chart.svg(WIDTH, HEIGHT, labelled=False)
-
-
-def _flipped(shown: Any) -> bool:
-    return bool(shown.opts.get("plot").kwargs.get("invert_yaxis"))
+        return chart.svg(WIDTH, HEIGHT, labelled=False)
+    lines, points, of_colour = {}, {}, {}
+    for i, each in enumerate(shown.traverse(lambda each: each, [hv.Curve, hv.Scatter, hv.Points])):
+        name, colour = str(i), str(each.opts.get("style").kwargs.get("color"))
+        pair = tuple(np.asarray(each.dimension_values(side), float) for side in (0, 1))
+        if isinstance(each, hv.Curve):
+            lines[name] = pair
+            of_colour.setdefault(colour, name)
+        else:  # points in the colour of their line have its name, and so its colour here
+            points[of_colour.get(colour, name)] = pair
+    return Chart("", x, y, lines, points).svg(WIDTH, HEIGHT, labelled=False)
 
 
 def write(source: Path) -> None:

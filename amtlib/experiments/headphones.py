@@ -12,7 +12,8 @@ from amtlib.experiments.experiment import in_turn
 from amtlib.experiments.settings import MOST, derived_seed
 from amtlib.signals.frame import number, whole
 
-#: Intervals of a trial, and trials of a check.
+#: Intervals of a trial, and trials of a check, all of which must be right: the pass mark of the authors' own page
+#: (github.com/ChaitLabUCL/HeadphoneCheck_Test).
 INTERVALS, TRIALS = 3, 6
 #: Centre of the band whose phase is turned, Hz, and its half width as a share of that.
 CENTRE, HALF_WIDTH = 600.0, 0.06

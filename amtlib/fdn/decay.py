@@ -141,11 +141,11 @@ def times_by_octave(title: str, centres: Array, times: Mapping[str, Array]) -> C
     Examples
     --------
     >>> times_by_octave("T30", np.array([500.0, 1000.0]), {"room": np.array([1.2, 1.0])}).limits()
-    ((500.0, 1000.0), (0.0, 1.2))
+    ((500.0, 1000.0), (0.0, 1.5))
     """
     lines = {name: each.reshape(len(centres), -1)[:, 0] for name, each in times.items()}
     known = np.concatenate([each[np.isfinite(each)] for each in lines.values()])
-    limits = (0.0, float(known.max())) if known.size else None
+    limits = (0.0, 1.25 * float(known.max())) if known.size else None
     return over_frequency(title, centres, lines, Direction("Decay by 60 dB", "s", limits=limits))
 
 

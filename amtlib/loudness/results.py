@@ -66,7 +66,7 @@ class StationaryLoudness(
         ears = one(self.inhibited, 2)
         names = ("left ear", "right ear") if len(ears) == 2 else ("one ear",)
         return over_frequency(
-            "Specific loudness", self.frequencies, dict(zip(names, ears, strict=True)), _PER_CAM
+            "Specific loudness", self.frequencies, dict(zip(names, ears, strict=False)), _PER_CAM
         )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from amtlib.charts import Chart, Direction, named
+from amtlib.charts import Chart, Direction, named, one
 from amtlib.filterbanks.precision import check_rate, check_values
 from amtlib.inputs import Values
 from amtlib.loudness.attack_release import attack_release
@@ -42,7 +42,7 @@ class LoudnessOverTime(Result, units={"": "sone"}):
     def chart(self) -> Chart:
         """Return the loudness over the frames."""
         lines = {"short term": self.short_term, "long term": self.long_term}
-        frames = np.arange(self.long_term.shape[-1])
+        frames = np.arange(len(one(self.long_term)))
         return Chart(
             "Loudness over frames", Direction("Frame"), Direction("Loudness", "sone"), named(lines, frames)
         )

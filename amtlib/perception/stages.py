@@ -51,7 +51,8 @@ class PerceptionStages(Result):
 
     def chart(self) -> Chart:
         """Return the internal representation: its mean over the modulation filters, by channel over time."""
-        values = one(self.internal, 3).mean(1)
+        values = one(self.internal, 3)
+        values = values.sum(1) / max(values.shape[1], 1)
         channels, samples = (np.arange(1, size + 1) for size in values.shape)
         return Chart(
             "Internal representation", Direction("Sample"), Direction("Channel"),

@@ -41,8 +41,9 @@ _CORRECTION, _NEAR = 0.9, 1.0
 # Rounds that begin with the balance of two slopes; rounds in which early energy is set; corrections that are made
 # however late it is.
 _BALANCED, _EARLY, _LEAST_ROUNDS = 2, (2, 4), 2
-# Share of an octave that direct sound may have beyond the coherence there.
-_COMMON = 0.05
+# Share of an octave that direct sound may have beyond the coherence there; lines are corrected by so many dB beyond
+# what an octave is off, for the sake of the direct sound in it.
+_COMMON, _MORE = 0.05, 10.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -336,7 +337,7 @@ class Calibration:
                 wrong[:, 1] = np.where(np.isfinite(late), np.clip(late, 0.8, 1.25), wrong[:, 1])
             louder = target.levels - found.levels
             near = np.abs(wrong - 1.0).max() < _TIMES and np.abs(louder.mean(axis=2)).max() < _LEVELS
-            if near and index > min(max(_EARLY), rounds - 2):
+            if near and (target.early is None or index > min(max(_EARLY), rounds - 2)):
                 break
             before = self.times
             self.times = np.clip(self.times * wrong**_CORRECTION, 0.02, 35.0)
@@ -345,7 +346,10 @@ class Calibration:
             except ValueError:  # too steep for the filters: the times stay
                 self.times = before
             share = self._wet_share(target)
-            self.gains = self.gains + np.clip(louder / share, -60.0, 60.0).mean(axis=2)
+            wet = np.clip(
+                louder / share, louder - _MORE, louder + _MORE
+            )  # what direct sound has, lines cannot change
+            self.gains = self.gains + np.clip(wet, -60.0, 60.0).mean(axis=2)
             across = louder.mean(axis=(0, 1)) - louder.mean()
             self.core = replace(self.core, B=self.core.B * 10.0 ** (across / 20.0))
             # while levels are far off, the decay curve is that of other octaves

@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 from scipy.optimize import least_squares
 
 from amtlib.fdn.acoustics import onset_sample
@@ -63,14 +64,14 @@ def clarity(h: Array, fs: float, centres: Array, gains: Sequence[Array]) -> Arra
         early, late = (
             np.square(np.abs(np.fft.rfft(each[:, channel], n_fft))) for each in (flat[:cut], flat[cut:])
         )
-        for band in np.flatnonzero(_met(centres)):
+        for band in np.flatnonzero(_met(centres)).tolist():
             energies = (max(float(np.square(gains[band]) @ each), 1e-300) for each in (early, late))
             first, rest = energies
             found[band, channel] = np.clip(10.0 * math.log10(first / rest), -MOST_DB, MOST_DB)
     return found.reshape(-1, *h.shape[1:])
 
 
-def _met(centres: Array) -> Array:
+def _met(centres: Array) -> npt.NDArray[np.bool_]:
     """Whether clarity is met in each octave: below 120 Hz a band holds too few modes, above 8 kHz too little sound."""
     return (centres >= HEARD[0]) & (centres <= HEARD[1])
 

@@ -1,5 +1,5 @@
 """Two outputs brought to the coherence of two ears: an all-pass filter parts their phases, found by least squares.
-Source: decorrelation by all-pass filters of Kendall (1995), Computer Music J. 19(4), 71-87; bands of an ERB.
+Source: decorrelation by all-pass filters of Kendall (1995), Computer Music J. 19, 71-87; bands of an ERB.
 Not here: losses (:mod:`amtlib.train.losses.two_ears`); measures (:mod:`amtlib.fdn.coherence`).
 """
 
@@ -94,8 +94,7 @@ class EarPhases:
 
     References
     ----------
-    Kendall (1995), "The decorrelation of audio signals and its impact on spatial imagery", Computer Music J. 19(4),
-    71-87.
+    Kendall (1995), "The decorrelation of audio signals and its impact on spatial imagery", Computer Music J. 19, 71-87.
 
     Examples
     --------
@@ -202,7 +201,7 @@ class EarPhases:
             return np.concatenate([self.slope(at) / _COHERENCE, np.eye(at.size) / _MOVED])
 
         found = least_squares(off, begin, slope, bounds=(low, high), x_scale=scale, max_nfev=rounds)
-        return np.clip(found.x, *self._range(found.x))
+        return np.asarray(np.clip(found.x, *self._range(found.x)))
 
     def _misses(self, numbers: Array) -> float:
         """Sum of the squares of all bands' distances from the target."""

@@ -137,6 +137,15 @@ def _groups(times: Array) -> list[slice]:
     )
 
 
+def _own_phases(sections: Array) -> int | None:
+    """Return the first of the sections (S, 6, n) that is not of minimum phase, by Jury's criterion for its zeros."""
+    b0, b1, b2 = np.moveaxis(sections[:, :3], 1, 0)
+    least = 1e-9 * np.abs(sections[:, :3]).max(axis=1)
+    outside = (np.abs(b2) > np.abs(b0) + least) | (np.abs(b1) > np.abs(b0 + b2) + least)
+    found = np.flatnonzero(outside.any(axis=1))
+    return int(found[0]) if found.size else None
+
+
 class TrainedEqualiser:
     """
     From free numbers to an output equaliser: one number for each octave and output, its gain in nepers at first.
@@ -146,6 +155,12 @@ class TrainedEqualiser:
     build : FDNBuild
         The network that training starts from; the gains of its `post_eq` at the octave centres are the start, 0 dB
         without one.
+
+    Raises
+    ------
+    ValueError
+        If the `post_eq` has phases of its own (zeros outside the unit circle, as an all-pass filter has), which its
+        gains do not tell, or a gain beyond the range of training.
 
     Notes
     -----
@@ -163,6 +178,12 @@ class TrainedEqualiser:
         self.centres = trained_centres(build.fs)
         gains = np.zeros((len(self.centres), build.n_out))
         if build.post_eq is not None:
+            section = _own_phases(build.post_eq)
+            if section is not None:
+                raise ValueError(
+                    f"post_eq cannot train: section {section} has zeros outside the unit circle, as an all-pass filter "
+                    "has, and training keeps gains alone and would lose its phases; leave post_eq out of trainable"
+                )
             z = np.exp(-2j * math.pi * self.centres / build.fs)[:, None]
             for b0, b1, b2, a0, a1, a2 in build.post_eq:
                 gains += 20.0 * np.log10(np.abs((b0 + z * (b1 + z * b2)) / (a0 + z * (a1 + z * a2))))

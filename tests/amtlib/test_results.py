@@ -207,6 +207,17 @@ def test_a_module_prints_one_short_line(name: str):
     assert repr(torch.nn.Sequential(module)).count("\n") == 2
 
 
+@pytest.mark.parametrize("name", modules())
+def test_a_module_is_a_small_table_of_its_settings_in_a_notebook(name: str):
+    module = getattr(amtlib, name)(**ARGUMENTS.get(name, {}))
+    reader = Reader()
+    reader.feed(module._repr_html_())
+    assert set(reader.tags) <= {"table", "caption", "tr", "th", "td"}
+    assert set(module.configuration()) <= set(reader.texts)
+    assert reader.texts[0] == name
+    assert len("".join(reader.texts)) < 1200
+
+
 class Reader(html.parser.HTMLParser):
     def __init__(self) -> None:
         super().__init__()

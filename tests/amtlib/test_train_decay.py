@@ -2,6 +2,7 @@
 
 import math
 import pickle
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch import Tensor
 from amtlib.batch.variants import trainable_of
 from amtlib.fdn import FDNBuild, absorption_times, design_fdn, render, reverberation_time, stability
 from amtlib.fdn.bounds import gain_bounds, grid
+from amtlib.fdn.equaliser import graphic_equaliser
 from amtlib.train import Trainable, TrainingRun, build_fdn, extract_build, train_fdn, trainable_from_build
 from amtlib.train.build import flamo_graph
 from amtlib.train.filters import CEILING, LONGEST, TrainedDecay, TrainedEqualiser, trained_centres
@@ -170,3 +172,14 @@ def test_an_equaliser_starts_within_its_range() -> None:
     )
     with pytest.raises(ValueError, match="post_eq cannot train from 40 dB"):
         TrainedEqualiser(loud)
+
+
+def test_an_equaliser_with_phases_of_its_own_does_not_train_without_them() -> None:
+    peaks = graphic_equaliser([[-3.0], [0.0], [-9.0]], [125.0, 1000.0, 8000.0], FS)
+    plain = replace(design_fdn(N=2, rt=0.5, rng=0), post_eq=peaks)
+    trainable_from_build(plain, trainable=Trainable(post_eq=True), nfft=2**11, device="cpu")
+    apart = [[0.25], [-0.8], [1.0], [1.0], [-0.8], [0.25]]
+    build = replace(plain, post_eq=np.concatenate([peaks, [apart]]))
+    with pytest.raises(ValueError, match=f"post_eq cannot train: section {len(peaks)} has zeros outside"):
+        trainable_from_build(build, trainable=Trainable(post_eq=True), nfft=2**11, device="cpu")
+    trainable_from_build(build, nfft=2**11, device="cpu")  # frozen, it is kept as it is

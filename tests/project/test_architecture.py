@@ -126,7 +126,8 @@ MODULES = {
     for folder in ("amtlib", "app")
     for path in (ROOT / folder).rglob("*.py")
 }
-#: Arrows that still close a circle.
+#: What is loaded upwards when a user asks for it, and not before: by `result.plot()` the extra that draws.
+ASKED_FOR = {("amtlib.results", "amtlib.plot")}
 
 
 def loaded_by_name(path: Path) -> set[str]:
@@ -146,7 +147,7 @@ def modules_imported(name: str) -> set[str]:
     """The modules of the project that one imports, also for types alone; for other names the module that has them."""
     names = imported(MODULES[name]) | loaded_by_name(MODULES[name])
     found = {each if each in MODULES else each.rpartition(".")[0] for each in names}
-    return {each for each in found & set(MODULES) if each != name}
+    return {each for each in found & set(MODULES) if each != name and (name, each) not in ASKED_FOR}
 
 
 def circle(arrows: dict[str, set[str]]) -> list[str]:
