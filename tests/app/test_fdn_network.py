@@ -216,6 +216,9 @@ def test_a_part_is_heard_only_where_one_is_chosen(page: FdnLab) -> None:
     page.lab.update({"x.line": 1})
     assert "part" not in page.silent()
     assert page.sound("part")[1].abs().max() > 0
+    page.lab.update({"x.output": 0})
+    with pytest.raises(ValueError, match="This part is silent"):
+        page.sound("part")
 
 
 # ------------------------------------------------------------------ runs that are over

@@ -75,11 +75,11 @@ _CUT = """() => {
         box.bottom - outer.bottom)
       if (over > slack) found.push(`${name}: “${box.text}” leaves the figure by ${over.toFixed(1)} px`)
     }
-    const texts = boxes.filter(({legend}) => !legend)
+    const texts = boxes.filter(({legend}) => !legend), px = Math.max(1, innerWidth / 1920)
     texts.forEach((one, i) => texts.slice(i + 1).forEach((two) => {
       const across = Math.min(one.right, two.right) - Math.max(one.left, two.left)
       const down = Math.min(one.bottom, two.bottom) - Math.max(one.top, two.top)
-      if (Math.min(across, down) > 2) found.push(
+      if (Math.min(across, down) > 2 * px) found.push(
         `${name}: “${one.text}” runs into “${two.text}” by ${across.toFixed(0)} x ${down.toFixed(0)} px`)
     }))
     if (!boxes.length) found.push(`${name}: no text at all`)

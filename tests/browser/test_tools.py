@@ -261,8 +261,11 @@ def test_answers_stay_in_the_browser_and_stand_on_the_worksheet(open_lab: Callab
     expect(sheet.locator(".room")).to_have_count(1)
     expect(sheet.locator(".code svg")).to_be_visible()
     assert sheet.locator("img").count() >= 4
-    # Sharp on paper, whatever the screen has: 200 dots an inch and more.
-    assert sheet.locator("img").evaluate_all("all => all.every((x) => x.naturalWidth > 2 * x.clientWidth)")
+    # Sharp on paper, whatever the screen has: 178 mm are 672 px of CSS, and each gets two dots.
+    assert sheet.locator("img").evaluate_all(
+        """all => all.every((x) =>
+          x.naturalWidth > 2 * 672 * x.clientWidth / x.closest(".pictures").clientWidth)"""
+    )
     pages = page.pdf().count(b"/Type /Page\n")
     assert 1 <= pages <= 3
     page.evaluate("window.dispatchEvent(new Event('afterprint'))")

@@ -181,13 +181,11 @@ def _cochleagram(which: str, area: str) -> Figure:
     def title(observed: Observed) -> str:
         heard, room = observed.representations.get(which), observed.representations.get("target")
         if which == "target" and room is not None:
-            return f"Room: {100 * room.audible:.0f} % of the picture is heard"
+            return f"Room: {100 * room.audible:.0f} % is heard"
         if heard is None or room is None:
             return _TITLES[which]
         distance = heard.distance(room)
-        return (
-            _TITLES[which] if math.isnan(distance) else f"{_TITLES[which]}: {distance:.2f} dB from the room’s"
-        )
+        return _TITLES[which] if math.isnan(distance) else f"{_TITLES[which]}: off by {distance:.2f} dB"
 
     def until(observed: Observed) -> Values:
         heard = observed.representations.get(which)
@@ -229,7 +227,7 @@ def _room_until(observed: Observed) -> Values:
 def _difference_title(observed: Observed) -> str:
     now, room = observed.representations.get("now"), observed.representations.get("target")
     distance = math.nan if now is None or room is None else now.distance(room)
-    far = "" if math.isnan(distance) else f": {distance:.2f} dB on average where one is heard"
+    far = "" if math.isnan(distance) else f": {distance:.2f} dB where either is heard"
     return f"Now − Room{far}"
 
 

@@ -466,6 +466,8 @@ class FdnModel(FdnFitting):
                 lambda: listening.through(self.moving(self.start), source, tail),
             )
         snapshot = self.snapshot
+        if which == "part" and parts.is_silent(self.heard(snapshot, which)):
+            raise ValueError("This part is silent: give its lines input and output gains other than 0.")
         heard = self.key_of(*(("x.line", "x.into") if which == "part" else ("m.",)))
         return self.stage(
             f"played {which}",

@@ -94,6 +94,8 @@ export function sizable(document) {
 // The labels of axes and titles have a rule of their own.
 const IN_PX = ["major_label_text_font_size", "label_text_font_size", "text_font_size"]
 const NUMBERS = ["glyph_height", "glyph_width", "label_height", "line_width", "size"]
+// What BokehJS takes in whole px alone.
+const WHOLE = ["axis_label_standoff", "major_label_standoff", "major_tick_out"]
 // Dashes by the names that BokehJS has for them, px.
 /** @type {Record<string, number[]>} */
 const DASHES = {dashed: [6], dotted: [2, 4], dotdash: [2, 4, 6, 4], dashdot: [6, 4, 2, 4]}
@@ -108,13 +110,14 @@ function lettersOf(model) {
   const properties = /** @type {Record<string, unknown> & {setv: (values: Record<string, unknown>) => void}} */ (model)
   /** @type {[string, (factor: number) => unknown][]} */
   const found = []
-  for (const name of [...IN_PX, ...NUMBERS, ...(type === "ColorBar" ? ["width"] : [])]) {
+  for (const name of [...IN_PX, ...NUMBERS, ...WHOLE, ...(type === "ColorBar" ? ["width"] : [])]) {
     if (!(name in properties)) continue
     const held = properties[name]
     const value = held !== null && typeof held === "object" && "value" in held ? held.value : held
     if (typeof value === "string" && value.endsWith("px") && parseFloat(value) > 0)
       found.push([name, (factor) => `${parseFloat(value) * factor}px`])
-    if (typeof value === "number") found.push([name, (factor) => value * factor])
+    if (typeof value === "number")
+      found.push([name, (factor) => WHOLE.includes(name) ? Math.round(value * factor) : value * factor])
   }
   const dashes = "line_dash" in properties ? dashesOf(properties.line_dash) : []
   if (dashes.length) found.push(["line_dash", (factor) => dashes.map((each) => each * factor)])

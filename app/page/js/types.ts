@@ -514,7 +514,7 @@ export interface FigureView {
 
 /** A view of a legend, as far as files need one. */
 export interface LegendView {
-  model: {type: string, glyph_width: number, glyph_height: number}
+  model: {type: string, glyph_width: number, glyph_height: number, label_text_color: string}
   entries: {
     glyph: {canvas: Element}
     item: {visible: boolean, index: number | null, renderers: unknown[], get_field_from_label_prop(): string | null}

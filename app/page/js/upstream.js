@@ -126,7 +126,7 @@ export function exported(view, kind, ratio = 1) {
  * @param {{left: number, top: number}} canvas where the figure's own stands
  */
 function paintItems(context, canvas) {
-  const {glyph_width: width, glyph_height: height} = this.model
+  const {glyph_width: width, glyph_height: height, label_text_color: color} = this.model
   for (const {glyph, item, label, label_el: words} of this.entries) {
     if (!item.visible) continue
     const at = glyph.canvas.getBoundingClientRect()
@@ -135,7 +135,7 @@ function paintItems(context, canvas) {
     for (const renderer of item.renderers)
       this.plot_view.views.find_one(renderer)?.draw_legend(context, 0, width, 0, height, item.get_field_from_label_prop(), label, item.index)
     context.restore()
-    const box = words.getBoundingClientRect(), {color, font} = getComputedStyle(words)
+    const box = words.getBoundingClientRect(), {font} = getComputedStyle(words)
     Object.assign(context, {font, fillStyle: color, textAlign: "left", textBaseline: "middle"})
     context.fillText(words.textContent ?? "", box.left - canvas.left, (box.top + box.bottom) / 2 - canvas.top)
   }

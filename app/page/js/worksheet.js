@@ -18,7 +18,7 @@ const STYLE = `
 @media print {
   html, body { height: auto !important; overflow: visible !important; background: #fff !important; }
   body > *:not(.amtlab-worksheet) { display: none !important; }
-  .amtlab-worksheet { display: block; color: #000; background: #fff; font: 11pt/1.45 Georgia, "Times New Roman", serif; }
+  .amtlab-worksheet { display: block; color: #000; background: #fff; font: 11pt/1.45 Roboto, "Segoe UI", system-ui, sans-serif; }
   .amtlab-worksheet h1 { margin: 0 0 4mm; font-size: 18pt; line-height: 1.2; }
   .amtlab-worksheet header { display: flex; gap: 8mm; justify-content: space-between; }
   .amtlab-worksheet .code { flex: 0 0 32mm; }
