@@ -34,7 +34,8 @@ myst_dmath_double_inline = True
 
 napoleon_google_docstring = False
 napoleon_use_rtype = False
-napoleon_use_ivar = True
+# As parameters are: Napoleon's own form takes the first of several names that share a line for a type.
+napoleon_custom_sections = [("Attributes", "params_style")]
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 

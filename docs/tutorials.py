@@ -107,8 +107,9 @@ class Page:
         self.parts.append(_CAPTION.sub(r"{.caption}\n\1", words))
 
     def verdict(self, words: str) -> None:
-        """Add what is said to the answer of an exercise."""
-        self.raw(f'<p class="verdict">{html.escape(words)}</p>')
+        """Add what is said to the answer of an exercise; names stand between backticks."""
+        said = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(words))
+        self.raw(f'<p class="verdict">{said}</p>')
 
     def raw(self, markup: str) -> None:
         """Add HTML."""
@@ -180,6 +181,17 @@ def _title(item: dict[str, Any]) -> str:
     return "Figure: " + "; ".join(dict.fromkeys(titles)) if titles else "Figure"
 
 
+def _joined(outputs: list[Any]) -> list[Any]:
+    """Return a cell's outputs, with what was printed in several pieces as one."""
+    joined: list[Any] = []
+    for output in outputs:
+        if joined and output.output_type == joined[-1].output_type == "stream":
+            joined[-1].text += output.text
+        else:
+            joined.append(output)
+    return joined
+
+
 def page(path: Path, files: Path, seen: str) -> str:
     """Return the Markdown of a notebook's page, whose figures and sounds are then in `files`."""
     made = Page(path.stem, files)
@@ -188,7 +200,7 @@ def page(path: Path, files: Path, seen: str) -> str:
             made.text(cell.source)
             continue
         made.code(cell.source)
-        for output in cell.outputs:
+        for output in _joined(cell.outputs):
             if output.output_type == "stream":
                 made.printed(output.text)
                 continue

@@ -16,12 +16,13 @@ import nbformat
 import numpy as np
 import pytest
 import tornado.testing
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from tornado.web import Application
 
 from amtlib.teaching import BlindComparison, check
 from app.landing import DOCUMENTATION
 from app.server import documentation
-from docs import displays, gallery, rooms
+from docs import displays, gallery, rooms, tutorials
 from docs.gallery import ROOT, cooked, kitchen, thumbnail
 from docs.tutorials import VERDICT, Page
 
@@ -153,6 +154,19 @@ def test_a_tutorial_leads_to_the_labs_of_the_server_that_offers_it(path: Path, t
     assert states
 
 
+def test_what_a_cell_prints_in_pieces_is_one_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pieces = [new_output("stream", text=f"line {i}\n") for i in range(3)]
+    apart = [
+        new_output("execute_result", data={"text/plain": "'a result'"}),
+        new_output("stream", text="end\n"),
+    ]
+    cells = [new_markdown_cell("# Title"), new_code_cell("1", outputs=[*pieces, *apart])]
+    monkeypatch.setattr(tutorials, "executed", lambda path, seen: new_notebook(cells=cells))
+    made = tutorials.page(Path("made.ipynb"), tmp_path, "")
+    assert "line 0\nline 1\nline 2\n````" in made
+    assert made.count(":class: printed") == 3
+
+
 def test_what_is_said_to_an_exercise_is_no_printed_output(tmp_path: Path) -> None:
     words = repr(check("1.1", ...))
     assert VERDICT.match(words)
@@ -160,6 +174,8 @@ def test_what_is_said_to_an_exercise_is_no_printed_output(tmp_path: Path) -> Non
     page.verdict(words)
     assert '<p class="verdict">Nothing to check yet. ' in page.markdown()
     assert not VERDICT.match("Right answers: 3")
+    page.verdict("Right. `h < 1` is enough.")
+    assert "Right. <code>h &lt; 1</code> is enough." in page.markdown()
 
 
 def test_a_blind_comparison_plays_files_of_the_site(tmp_path: Path) -> None:
