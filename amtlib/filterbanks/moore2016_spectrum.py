@@ -372,6 +372,50 @@ class Moore2016Spectrum(RealModule):
         x = lti.check_signal(part, self.dtype, self.freq_limits.device, "audio")
         return self._dense(x, stop - start)
 
+    def dense_at(self, segment: Signal, gains: Signal) -> DenseSpectrum:
+        """
+        Intensities of one segment at several levels: it is transformed once, what is relevant is found for each.
+
+        Parameters
+        ----------
+        segment : Tensor, ndarray or Sound, shape (2048,)
+            Signal at 32 kHz.
+        gains : Tensor or ndarray, shape (N,)
+            Factors of the signal.
+
+        Returns
+        -------
+        DenseSpectrum
+            As :meth:`dense` gives it of ``gains[:, None] * segment``: ``power`` has shape (N, 1, n_bins).
+
+        Raises
+        ------
+        ValueError
+            If shapes differ from these, or a number is not finite.
+        TypeError
+            If an argument is neither a tensor nor an array.
+
+        Examples
+        --------
+        >>> spectrum, segment, gains = Moore2016Spectrum(), torch.ones(2048).cumsum(0).sin(), torch.logspace(-4, 0, 9)
+        >>> power = spectrum.dense_at(segment, gains).power
+        >>> power.shape, torch.allclose(power, spectrum.dense(gains[:, None] * segment).power, rtol=1e-4)
+        (torch.Size([9, 1, 958]), True)
+        """
+        x, factor = (
+            lti.check_signal(value, self.dtype, self.freq_limits.device, name)
+            for value, name in ((segment, "segment"), (gains, "gains"))
+        )
+        if x.shape != (_SEGMENT,) or factor.ndim != 1:
+            raise ValueError(
+                f"segment has shape {tuple(x.shape)} and gains {tuple(factor.shape)}; give ({_SEGMENT},) and (N,)"
+            )
+        first, last, plan = self._plan()
+        intensity = self._intensity(x, 0, 1, first, last, plan)
+        return DenseSpectrum(
+            self._grid(first, last), self._relevant(factor.square()[:, None, None, None] * intensity)[:, 0]
+        )
+
     @property
     def frequencies(self) -> Tensor:
         """Bins of :meth:`dense` in Hz, shape (n_bins,)."""
