@@ -135,7 +135,10 @@ class LoudnessModel(Chain):
         """Excitation of the moment's spectrum at five levels."""
         rows = np.searchsorted(experiments.GROWTH_LEVELS, experiments.SERIES_LEVELS)
         return self.stage(
-            "series", self._spectrum_key(), lambda: experiments.Series(self._raised[rows].numpy()), shared=True
+            "series",
+            self._spectrum_key(),
+            lambda: experiments.Series(self._raised[rows].numpy()),
+            shared=True,
         )
 
     @property
