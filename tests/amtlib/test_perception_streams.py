@@ -137,3 +137,13 @@ def test_gradients_through_a_second_of_50_channels_fit_in_4_gb(kind: type[Any]):
         model(x).square().sum().backward()
     assert x.grad is not None
     assert 1e7 < live.most < 1e9
+
+
+@pytest.mark.parametrize("total", [4, 5, 63, 64, 65, 1000])
+@pytest.mark.parametrize("factor", [1, 3, 4])
+def test_downsampling_keeps_every_nth_sample_of_what_the_filter_gives(total: int, factor: int) -> None:
+    module = Downsampling(factor, torch.float64)
+    x = torch.randn(2, 3, total, dtype=torch.float64, generator=torch.Generator().manual_seed(total))
+    half = len(module.taps) // 2
+    whole = np.apply_along_axis(np.convolve, -1, x.numpy(), module.taps.numpy())[..., half:][..., :total]
+    np.testing.assert_allclose(module(x), whole[..., ::factor][..., : total // factor], atol=1e-13)
