@@ -137,14 +137,14 @@ def fit_room(
     and is corrected again. Of both networks the one whose decay times, levels, early energy, curve and coherence are
     nearest is returned. A band that the response leaves open has the time of its neighbours, which `problems` says.
 
-    Two outputs begin with the same gains, those that a fit of one output begins with, so that each has the modes of a
-    mono network. An all-pass filter behind the second one parts their phases by least squares against the coherence by
-    ERB of the whole response (:mod:`amtlib.train.ears`), whether or not anything trains. Direct sound, which both
-    outputs have at the same sample, takes no more of an octave than its coherence allows. Without training and with one
-    slope, the hall of pyFDN's example (s3_r4_o.wav, two microphones) is met within 0.03 in each of 35 bands, 0.007 on
-    average, and both outputs have the modal spread of the mono network, 7.96 dB. Of the room itself one response is
-    a sample (:func:`amtlib.fdn.coherence.interaural_coherence`). A difference of time between both ears, which
-    coherence without a lag does not see, is not fitted.
+    Two outputs have the same gains. An all-pass filter behind the second one, which makes no output's modes less
+    even, parts their phases by least squares against the coherence by ERB of the whole response
+    (:mod:`amtlib.train.ears`), whether or not anything trains. Direct sound, which both outputs have at the same
+    sample, takes no more of an octave than its coherence allows. Without training and with one slope, the hall of
+    pyFDN's example (s3_r4_o.wav, two microphones) is met within 0.03 in each of 35 bands, 0.007 on average, and both
+    outputs have a modal spread of 7.96 dB, with the filter as without it. Of the room itself one response is a sample
+    (:func:`amtlib.fdn.coherence.interaural_coherence`). A difference of time between both ears, which coherence
+    without a lag does not see, is not fitted.
 
     References
     ----------
