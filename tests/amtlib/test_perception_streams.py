@@ -4,6 +4,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -14,6 +15,7 @@ from torch.utils._pytree import tree_leaves
 
 from amtlib import Dau1997, Jepsen2008, King2019, Osses2021, Paulick2024
 from amtlib.perception import PerceptionModel
+from amtlib.perception.downsampling import Downsampling
 
 FS = 16000
 MODELS: dict[str, Callable[[], PerceptionModel]] = {
