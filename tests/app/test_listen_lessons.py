@@ -161,7 +161,7 @@ def test_a_change_that_the_answers_leave_open_is_said_to_be_open() -> None:
     ("slug", "thresholds", "says"),
     [
         ("masking", (58.0, 61.0, 61.0), "your threshold did not change: “It stays nearly the same.”"),
-        ("gaps", (2.0, 4.0, 2.0), "your threshold did not change: “As long.”"),
+        ("gaps", (2.0, 4.0, 2.0), "your threshold did not change: “Just as long.”"),
         ("gaps", (0.5, 4.0, 59.0), "your threshold became 120 times as large: “It must be longer.”"),
     ],
 )

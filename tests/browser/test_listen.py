@@ -250,6 +250,28 @@ def test_a_class_takes_part_in_a_room_and_its_teacher_ends_it(
         context.close()
 
 
+def test_a_board_shows_what_was_predicted_only_when_its_teacher_asks(
+    page: Page, server: Server, runs: Runs
+) -> None:
+    page.goto(f"{server.url}/listen?lesson=gaps")
+    page.get_by_text("Link, and a room for a class").click(timeout=WAIT)
+    page.get_by_role("button", name="Open a room for a class").click()
+    expect(page.locator(".count")).to_have_text("0 results", timeout=WAIT)
+    shows = page.get_by_text("Show what was predicted")
+    expect(shows).to_be_hidden()
+    room = str(page.evaluate("new URLSearchParams(location.search).get('room')"))
+    link = runs.store.links(room)[0]
+    runs.store.send("one", room, link, (3.0, 2.0, 4.0), 20, ("gaps", 1))
+    expect(page.locator(".count")).to_have_text("1 result", timeout=WAIT)
+    rows = page.locator(".predicted td:nth-child(2)")
+    expect(rows.first).to_be_hidden()
+    shows.click()
+    expect(rows).to_have_text(["0", "1", "0"])
+    runs.store.send("two", room, link, (3.0, 2.0, 4.0), 20, ("gaps", 2))
+    expect(rows).to_have_text(["0", "1", "1"], timeout=WAIT)
+    expect(rows.first).to_be_visible()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_on_any_screen(server: Server, browser: Browser, runs: Runs, scheme: str) -> None:
     if AXE.missing:
