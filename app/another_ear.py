@@ -92,11 +92,12 @@ class AnotherEar(Settings):
         """What to call the ear, in the middle of a sentence."""
         if self.is_normal:
             return "a normal ear"
-        return (
-            f"an ear with audiogram {self.audiogram}"
-            if self.audiogram != OWN
-            else "an ear with this audiogram"
-        )
+        return f"an ear with {self.heard}"
+
+    @property
+    def heard(self) -> str:
+        """What a loss is heard with, in the middle of a sentence."""
+        return "this audiogram" if self.audiogram == OWN else f"audiogram {self.audiogram}"
 
     def key(self, *, share: bool = True) -> tuple[Hashable, ...]:
         """Return all that its losses depend on; nothing, where it is normal.
@@ -214,7 +215,7 @@ class AnotherEar(Settings):
         return lines
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=16)
 def _simulation(severity: str, fs: int) -> tuple[HearingLoss, threading.Lock]:
     """Return a simulation for audiograms of a severity, which share its filters, and what lets one use it at a time."""
     some = (each for each in STANDARD_AUDIOGRAMS.values() if each.severity == severity)

@@ -46,8 +46,8 @@ def landing_html(labs: Labs) -> str:
 <section class="hero">
   <h2><a href="listen">You and a model take the same test</a></h2>
   <p>Ten listening experiments of a few minutes: find your threshold, see that of a model of the ear that took the
-  same test, with and without its outer hair cells, and what is known of people. In six lessons you predict first, from
-  masking to a damaged cochlea. For a class, open a room: its thresholds gather in a histogram while they come.</p>
+  same test, with and without its outer hair cells, and what is known about people. In six lessons you predict first,
+  from masking to a damaged cochlea. For a class, open a room: its thresholds gather in a histogram while they come.</p>
 </section>
 <section>
   <h2>How do we know?</h2>

@@ -45,6 +45,11 @@ class HairCellLoss(Result, units={"frequencies": "Hz", "": "dB"}):
         return self.outer + self.inner
 
     @property
+    def outer_gain(self) -> Tensor:
+        """The gain that outer hair cells have left, as a factor of that of healthy ones, 0 to 1, shape (F,)."""
+        return 10.0 ** (-self.outer / 20.0)
+
+    @property
     def broadening(self) -> Tensor:
         """How many times wider than normal the auditory filters are, 1 to 4, shape (F,)."""
         lost = self.outer / _WIDENS

@@ -10,11 +10,11 @@ import numpy as np
 from app.listen.drawing import Picture, around
 from app.listen.lessons import YOU, Lesson
 from app.listen.model import EARS
-from app.listen.report import Finding
+from app.listen.report import WHO, Finding, number
 
 #: The class in a room, beside the person and the ears of the model.
 CLASS = "others"
-_WHO = {YOU: "You", **{ear: said.capitalize() for ear, said in EARS.items()}, CLASS: "The class (median)"}
+_WHO = WHO | {CLASS: "The class (median)"}
 #: Whose threshold changed, at the beginning of a sentence and within one.
 _WHOSE = {
     YOU: "your threshold",
@@ -76,7 +76,7 @@ def conclusion(lesson: Lesson, table: Table, said: int | None) -> dict[str, Any]
 
 
 def _cell(found: Found | None) -> str:
-    return "–" if found is None else f"{found.threshold:#.3g}".rstrip(".").replace("-", "−")
+    return "–" if found is None else number(found.threshold)
 
 
 def changed(lesson: Lesson, found: Sequence[Found | None]) -> float | None:
@@ -108,33 +108,39 @@ def _sentences(lesson: Lesson, table: Table, said: int | None) -> list[str]:
     for who, change in changes.items():
         if change is not None:
             fits = lesson.choices[choice_of(lesson, change)].says
-            found.append(
-                f"{lesson.change.words}, {_WHOSE[who]} {_moved(lesson, change)}: “{fits}”{_doubt(lesson, table[who])}"
-            )
+            doubt = "" if who == CLASS else _doubt(lesson, table[who])  # a median has no interval
+            found.append(f"{lesson.change.words}, {_WHOSE[who]} {_moved(lesson, change)}: “{fits}”{doubt}")
     own = changes.get(lesson.about)
     if said is not None and own is not None:
         came = choice_of(lesson, own) == said
-        whose = "Your thresholds do" if lesson.about == YOU else f"{_WHO[lesson.about]} does"
-        found.append(f"{whose} {'what you predicted' if came else 'something else than you predicted'}.")
+        if lesson.about == YOU:
+            found.append(f"Your thresholds {'changed' if came else 'did not change'} as you predicted.")
+        else:
+            behaved = "behaved" if came else "did not behave"
+            found.append(f"{_WHO[lesson.about]} {behaved} as you predicted.")
     people = lesson.choices[lesson.people].says
     if said is None:
         right = ""
     else:
         right = " You predicted that." if said == lesson.people else " You predicted something else."
-    return [*found, f"What is known of people: “{people}”{right}"]
+    return [*found, f"What is known about people: “{people}”{right}"]
 
 
 def _moved(lesson: Lesson, change: float) -> str:
-    size = f"{abs(change):.2g}"  # a few trials tell no more
     if lesson.is_log:
-        return "did not change" if size == "1" else f"became {size} times as large"
-    return f"{'rose' if change > 0 else 'fell'} by {size} {lesson.unit.removesuffix(' SPL')}"
+        times = number(change, 2)  # a few trials tell no more
+        return "did not change" if times == "1" else f"became {times} times as large"
+    if round(change, 1) == 0.0:
+        return "did not change"
+    return (
+        f"{'rose' if change > 0 else 'fell'} by {number(abs(change), 2)} {lesson.unit.removesuffix(' SPL')}"
+    )
 
 
 def _doubt(lesson: Lesson, found: Sequence[Found | None]) -> str:
     """Say so where a change that counts as one is no larger than what the answers leave open."""
     start, end, change = found[lesson.change.start], found[lesson.change.end], changed(lesson, found)
-    if start is None or end is None or change is None or start.low == start.high:  # a median has none
+    if start is None or end is None or change is None:
         return ""
     if choice_of(lesson, change) == choice_of(lesson, 1.0 if lesson.is_log else 0.0):
         return ""
@@ -143,7 +149,7 @@ def _doubt(lesson: Lesson, found: Sequence[Found | None]) -> str:
         for each in (start, end)
     )
     apart = high < bottom or top < low
-    return "" if apart else " (So few answers leave open whether it changed at all.)"
+    return "" if apart else " (With so few answers, it may not have changed at all.)"
 
 
 def _picture(lesson: Lesson, table: Table) -> str:
@@ -180,6 +186,9 @@ def _picture(lesson: Lesson, table: Table) -> str:
             picture.dots(line, who, [5.0] * len(line), hollow=name != series[0])
             if who == YOU:
                 for part, found in points:
-                    low, high = (found.low or y.low), (found.high or y.high)
+                    if found.low is None and found.high is None:
+                        continue
+                    low = y.low if found.low is None else found.low
+                    high = y.high if found.high is None else found.high
                     picture.line([(part.at, low), (part.at, high)], f"{who} thin")
     return picture.svg()

@@ -111,6 +111,9 @@ class Desk:
             links = self.store.links(room) if room else []
             if slug:
                 lesson = lesson_named(slug)
+                if others := [each for each in asked if each not in ("room", "lesson")]:
+                    more = ", ".join(f"“{each}”" for each in others)
+                    raise LinkError(f"A lesson’s link has no settings of its own: leave out {more}.")
                 if room and not {part.condition.link() for part in lesson.parts} <= {*links}:
                     raise LinkError(
                         f"This room was not opened for the lesson “{lesson.title}”: ask for its link."

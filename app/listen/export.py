@@ -41,11 +41,12 @@ def as_csv(held: Held, hearings: Mapping[int, int]) -> str:
 
 
 def room_csv(sent: Sequence[Sent]) -> str:
-    """Return what was sent to a room as CSV, one line a run."""
-    lines = ["condition,threshold,low_95,high_95,trials,at"]
+    """Return what was sent to a room as CSV, one line a run; choices are numbered from 1, as they stand on the page."""
+    lines = ["condition,threshold,low_95,high_95,trials,at,lesson,prediction"]
     for each in sent:
         numbers = ",".join("" if v is None else f"{v:.6g}" for v in (each.threshold, each.low, each.high))
-        lines.append(f'"{each.link}",{numbers},{each.trials},{_when(each.at)}')
+        predicted = "," if each.predicted is None else f"{each.lesson},{each.predicted + 1}"
+        lines.append(f'"{each.link}",{numbers},{each.trials},{_when(each.at)},{predicted}')
     return "\n".join(lines) + "\n"
 
 

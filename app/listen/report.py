@@ -16,7 +16,7 @@ from app.listen.model import EARS
 
 #: Who answered, and the colour and words of each.
 YOU = "you"
-_WHO = {YOU: "You", **{ear: said.capitalize() for ear, said in EARS.items()}}
+WHO = {YOU: "You", **{ear: said.capitalize() for ear, said in EARS.items()}}
 
 
 @dataclass(frozen=True)
@@ -76,15 +76,15 @@ class Finding:
         return f"{said}, {limits}" if limits else said
 
 
-def number(value: float) -> str:
-    """Return a number with three digits and a proper minus.
+def number(value: float, digits: int = 3) -> str:
+    """Return a number with so many digits that are not zero, without a power of ten, and with a proper minus.
 
     Examples
     --------
-    >>> number(-22.8123), number(0.04567)
-    ('−22.8', '0.0457')
+    >>> number(-22.8123), number(0.04567), number(1234.0), number(118.0, 2)
+    ('−22.8', '0.0457', '1230', '120')
     """
-    return f"{value:.3g}".replace("-", "−")
+    return f"{float(f'{value:.{digits}g}'):.15g}".replace("-", "−")
 
 
 @lru_cache(200)
@@ -117,7 +117,7 @@ def report(own: Finding, models: Mapping[str, Mapping[str, Any]]) -> dict[str, A
     run = own.run
     known = known_of(run.experiment)
     return {
-        "thresholds": [[who, _WHO[who], each.says()] for who, each in found.items()],
+        "thresholds": [[who, WHO[who], each.says()] for who, each in found.items()],
         "known": f"{known.says} ({known.source})" if known else "",
         "sentences": [*_warnings(run), *_differences(found, known)],
         "track": _tracks(found, known),
@@ -175,7 +175,7 @@ def _differences(found: Mapping[str, Finding], known: Known | None) -> list[str]
         low, high = own.limits
         inside = (low is None or low <= known.high) and (high is None or high >= known.low)
         where = "agrees with" if inside else "differs from"
-        said.append(f"Your threshold {where} what is known of people: {known.says}.")
+        said.append(f"Your threshold {where} what is known about people: {known.says}.")
     return said
 
 
@@ -202,10 +202,10 @@ def _tracks(found: Mapping[str, Finding], known: Known | None) -> str:
     picture = Picture("Values of all trials, of you and of the model", Scale("Trial", 0, longest + 1), y)
     if known:
         room = 0.004 * (y.high - y.low) if known.low == known.high and variable.scale == "linear" else 0.0
-        picture.box((0, known.low - room), (longest + 1, known.high + room), "known", "Known of people")
+        picture.box((0, known.low - room), (longest + 1, known.high + room), "known", "Known about people")
     for who, finding in found.items():
         trials = [(k, each) for k, each in enumerate(finding.run.trials, 1) if not each.catch]
-        picture.line([(k, each.value) for k, each in trials], who, _WHO[who])
+        picture.line([(k, each.value) for k, each in trials], who, WHO[who])
         for right in (True, False):
             points = [(float(k), each.value) for k, each in trials if each.right == right]
             picture.dots(points, who, hollow=not right)
@@ -228,7 +228,7 @@ def _functions(found: Mapping[str, Finding], models: Mapping[str, Mapping[str, A
             low, high = variable.to_scale(x.low), variable.to_scale(x.high)
             curve = [variable.from_scale(low + k / 80 * (high - low)) for k in range(81)]
             shares = [100.0 * float(share) for share in function(curve)]
-            picture.line(list(zip(curve, shares, strict=True)), who, _WHO[who])
+            picture.line(list(zip(curve, shares, strict=True)), who, WHO[who])
         if who == YOU:
             told = defaultdict(list)
             for each in finding.run.trials:

@@ -112,7 +112,7 @@ def _shown(condition: Condition, sent: Sequence[Sent], model: float | None) -> d
     )
     if known:
         room = 0.003 * (x.high - x.low) if known.low == known.high and not log else 0.0
-        picture.box((known.low - room, 0.0), (known.high + room, top * 1.1), "known", "Known of people")
+        picture.box((known.low - room, 0.0), (known.high + room, top * 1.1), "known", "Known about people")
     for k, count in enumerate(counts):
         if count:
             left, right = (variable.from_scale(float(end)) for end in ends[k : k + 2])

@@ -95,6 +95,9 @@ class Sent:
     high: float | None
     trials: int
     at: float
+    #: Of a lesson's first run: the lesson, and the number of the choice that was predicted, from 0
+    lesson: str | None = None
+    predicted: int | None = None
 
 
 class Store:
@@ -304,7 +307,8 @@ class Store:
         """
         self.links(room)
         rows = self._connection().execute(
-            "SELECT link, threshold, low, high, trials, at FROM results WHERE room = ? ORDER BY at, run",
+            "SELECT link, threshold, low, high, trials, at, lesson, choice FROM results "
+            "LEFT JOIN predictions USING (run) WHERE room = ? ORDER BY at, run",
             (room,),
         )
         return [Sent(*row) for row in rows]

@@ -167,7 +167,7 @@ class Listening:
         lab = self._lab
         playable = lab.sounds.get(lab.compared if key in ("a", "b") else key)
         if playable is not None and not playable.reaches_ear:
-            return samples, level, ", what the ear makes of it: no other ear hears it again"
+            return samples, level, ": this is already what the ear makes of it"
         # Sounds without a unit are taken to be as loud as speech.
         is_pressure = playable is not None and playable.safe == PASCAL
         strong = rms(samples)
@@ -175,11 +175,11 @@ class Listening:
         heard = lab.model.another_ear.hears(samples * unit, fs)
         there = rms(heard)
         if not there:
-            return heard, level, f", with {lab.model.another_ear.named}: nothing is heard"
+            return heard, level, f", heard with {lab.model.another_ear.heard}: nothing is heard"
         softer = _decibels(strong * unit) - _decibels(there)
         crest = _decibels(float(heard.abs().max())) - _decibels(there)
         highest = min(level, PEAK_DBFS - crest)
-        said = f", with {lab.model.another_ear.named}: {softer:.0f} dB softer"
+        said = f", heard with {lab.model.another_ear.heard}: {softer:.0f} dB softer"
         return heard, max(min(level - softer, highest), SOFTEST_DBFS), said
 
     def _compared_if_any(self, key: str) -> tuple[str, torch.Tensor, int] | None:

@@ -299,7 +299,7 @@ def test_the_other_ear_hears_as_much_softer_as_the_loss_makes_it() -> None:
     assert softer > 20
     # 16 bits: soft tones have few steps
     assert level(samples_of(normal)) - level(samples_of(other)) == pytest.approx(softer, abs=0.2)
-    assert other["title"].endswith(f"with an ear with audiogram N3: {softer:.0f} dB softer")
+    assert other["title"].endswith(f"heard with audiogram N3: {softer:.0f} dB softer")
 
 
 @pytest.mark.parametrize("lab", [lab for lab in WITH if lab.model_class().stimulus])

@@ -413,7 +413,7 @@ def test_the_report_says_where_listeners_differ_and_draws_both() -> None:
     assert any(
         each.startswith("Your threshold is better than that of the model") for each in found["sentences"]
     )
-    assert any("agrees with what is known of people: 2 to 3 ms" in each for each in found["sentences"])
+    assert any("agrees with what is known about people: 2 to 3 ms" in each for each in found["sentences"])
     assert "Gelfand" in found["known"]
     assert found["track"].count("<circle") == len(easy.trials) + len(hard.trials)
     assert found["table"].count("<tr>") == len(easy.trials) + 1

@@ -14,7 +14,7 @@ NOISE = np.random.default_rng(0).standard_normal(2000)
 def test_every_answer_is_judged_against_the_x_that_was_played(page: Page) -> None:
     page.set_content(BlindComparison({"tone": TONE, "noise": NOISE}, 8000)._repr_html_())
     words, right, drawn = page.get_by_role("status"), 0, set()
-    for trial in range(1, 13):
+    for trial in range(1, 61):
         a, x = (page.get_by_label(name, exact=True).get_attribute("src") for name in "AX")
         drawn.add(x)
         right += x == a
@@ -23,7 +23,9 @@ def test_every_answer_is_judged_against_the_x_that_was_played(page: Page) -> Non
         share = re.search(r"(\d+) %", words.inner_text())
         assert share
         assert abs(int(share[1]) - 100 * chance(right, trial)) <= 0.51
-    assert len(drawn) == 2  # the same X twelve times comes once in 2048 series
+        if trial >= 12 and len(drawn) == 2:
+            break
+    assert len(drawn) == 2
 
 
 def test_with_a_reference_a_choice_is_counted_for_the_sound_and_not_for_its_letter(page: Page) -> None:

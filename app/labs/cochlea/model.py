@@ -145,7 +145,7 @@ class CochleaModel(LabModel):
         places = torch.as_tensor(np.asarray(fc, dtype=float))
         values = parameters_at(places, self.ear.subject).scaled(**self.factors())
         if (loss := self.another_ear.loss(places)) is not None:
-            values = values.scaled(a=10 ** (-loss.outer / 20))
+            values = values.scaled(a=loss.outer_gain)
         return DRNLFilterbank(
             places, FS, subject=self.ear.subject, model=self.ear.model, dtype=dtype, parameters=values
         )

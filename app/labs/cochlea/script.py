@@ -33,7 +33,7 @@ def script(
     scaled = ", ".join(f"{name}={factor!r}" for name, factor in factors.items())
     lost = [
         f"    loss = hearing_loss.hair_cell_loss(audiogram, places, {float(other.share) / 100!r})",
-        "    values = values.scaled(a=10 ** (-loss.outer / 20))  # inner hair cells do not change the motion",
+        "    values = values.scaled(a=loss.outer_gain)  # inner hair cells do not change the motion",
     ]
     lines = [
         "import math",

@@ -56,7 +56,7 @@ def ear(
 
     Of a loss, the outer part takes gain off soft sounds.
     """
-    values = None if loss is None else parameters_at(fc).scaled(a=10 ** (-loss.outer / 20))
+    values = None if loss is None else parameters_at(fc).scaled(a=loss.outer_gain)
     bank = DRNLFilterbank(fc, fs, dtype=torch.float32, parameters=values)
     return MiddleEarFilter(fs, dtype=torch.float32), bank
 

@@ -82,7 +82,7 @@ def built(
     whose = {"subject": chain.subject} if chain.model in CASP else {}
     model = MODELS[chain.model](FS, fc=fc, **whose)
     if loss is not None and isinstance(model, Jepsen2008 | Paulick2024):
-        model.drnl.a *= 10 ** (-loss.outer / 20)
+        model.drnl.a *= loss.outer_gain
     if cells.cutoff != 1:
         model.hair_cells = hair_cells(model, float(cells.cutoff))
     if chain.model in ADAPTS:

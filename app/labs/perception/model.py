@@ -462,8 +462,8 @@ class PerceptionLabModel(LabModel):
                 f" The ear’s loss there, {whole} dB, attenuates its motion: this cochlea has no gain to lose."
             )
         return (
-            f" Of the ear’s loss there, {whole} dB, outer hair cells amplify {outer} dB less (as HIx at most), "
-            f"and inner ones pass on {whole - outer} dB less."
+            f" Of the ear’s loss there, {whole} dB, {outer} dB are lost gain of outer hair cells "
+            f"(at most that of HIx), {whole - outer} dB are due to inner ones."
         )
 
     def code(self) -> str:

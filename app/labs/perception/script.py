@@ -34,7 +34,7 @@ def script(
     if not other.is_normal:
         lost = [
             f"loss = hearing_loss.hair_cell_loss(audiogram, model.fc, {float(other.share) / 100!r})",
-            *(["model.drnl.a *= 10 ** (-loss.outer / 20)"] if chain.model in CASP else []),
+            *(["model.drnl.a *= loss.outer_gain"] if chain.model in CASP else []),
             f"inner = loss.{'inner' if chain.model in CASP else 'total'}  # dB, in front of the hair cells",
             "passed_on = (10 ** (-inner / 20))[:, None].float()",
         ]

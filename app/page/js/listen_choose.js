@@ -26,7 +26,7 @@ export function chooseScreen(page, problem) {
     make("p", {}, inRoom
       ? "Choose the test that you were asked to take. Nothing is sent before you press Send at its end."
       : "Each test takes a few minutes: sounds, a question, keys 1 to 3. At the end you see your threshold, that of a model " +
-        "of the ear that took the same test, and what is known of people. Headphones and a quiet place help. For a class, choose a " +
+        "of the ear that took the same test, and what is known about people. Headphones and a quiet place help. For a class, choose a " +
         "lesson or test, and open a room there."),
     inRoom ? null : make("h2", {}, "Lessons: predict, listen, understand"),
     inRoom ? null : make("ul", {class: "tests"}, ...page.lessons.map((lesson) => make("li", {},

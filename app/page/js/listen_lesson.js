@@ -67,10 +67,9 @@ function predictScreen(page) {
     make("fieldset", {class: "prediction"}, make("legend", {}, "What do you expect? "), make("p", {}, lesson.ask), ...choices),
     make("p", {class: "row"}, on),
     page.room ? null : make("details", {class: "teaching"}, make("summary", {}, "Link, and a room for a class"),
-      make("p", {}, "In a room, the thresholds and predictions of a class gather while they come, and stand at the end of the " +
-        "lesson beside one’s own."),
+      make("p", {}, "In a room, the class’s results appear as they arrive; at the end, students see them beside their own."),
       sharing(() => Promise.resolve(`lesson=${lesson.slug}`), () => page.chosen.map((each) => each.link), lesson.slug),
-      make("p", {class: "row"}, button({onclick: () => void endScreen(page)}, "Look at its end without taking it"))))
+      make("p", {class: "row"}, button({onclick: () => void endScreen(page)}, "Show the end without taking the lesson"))))
   page.keys = {Enter: () => on.click()}
   lesson.choices.forEach((_, k) => {
     page.keys[String(k + 1)] = () => page.main.querySelectorAll("input")[k]?.click()
@@ -109,12 +108,17 @@ async function endScreen(page) {
         page.remember({run: "", runs: "", said: ""})
         void lessonScreen(page)
       }}, "Take it again") : button({onclick: () => predictScreen(page)}, "Take the lesson")))
+  let asked = 0, before = ""
   const look = async () => {
+    asked += 1
+    const mine = asked
     for (;;) {
       /** @type {LessonReport} */
       const found = await ask({type: "lesson", lesson: lesson.slug, runs, said, room: page.room})
-      if (!body.isConnected) return
-      draw(body, found)
+      if (mine !== asked || !body.isConnected) return
+      const now = JSON.stringify(found)
+      if (now !== before) draw(body, found)
+      before = now
       status.textContent = found.waiting ? "The model is taking the tests …" : ""
       if (!found.waiting) return
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
@@ -143,7 +147,7 @@ function draw(body, {predicted, ask: asked, heads, rows, picture, sentences, kno
       make("section", {}, make("h2", {}, "What was found"), make("div", {class: "scroll"}, table),
         ...sentences.map((sentence) => make("p", {}, sentence))),
       make("section", {}, make("h2", {}, "Thresholds"), drawnBy(picture, "picture"))),
-    make("h2", {}, "What is known of people"), make("p", {}, known),
+    make("h2", {}, "What is known about people"), make("p", {}, known),
     make("h2", {}, "Why"), make("p", {}, answer),
     make("h2", {}, "Look inside the model"), make("p", {}, look),
     make("p", {}, make("a", {href: lab, target: "_blank"}, "Open this in the perception lab")))

@@ -44,7 +44,7 @@ export async function resultScreen(page, offer, state) {
         location.reload()
       }}, "Take it again")),
     code)
-  let asked = 0
+  let asked = 0, before = ""
   const look = async () => {
     asked += 1
     const mine = asked
@@ -52,7 +52,9 @@ export async function resultScreen(page, offer, state) {
       /** @type {RunReport} */
       const found = await ask({type: "result", run, ears})
       if (mine !== asked || !body.isConnected) return
-      draw(body, found)
+      const now = JSON.stringify(found)
+      if (now !== before) draw(body, found)
+      before = now
       status.textContent = found.waiting ? "The model is taking the test …" : ""
       if (!found.waiting) return
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
@@ -86,7 +88,7 @@ function draw(body, {thresholds, known, sentences, track, functions, table}) {
   const open = body.querySelector("details")?.open ?? false
   const rows = thresholds.map(([kind, name, says]) =>
     make("div", {}, make("dt", {}, make("span", {class: `key ${kind}`}), name), make("dd", {}, says)))
-  if (known) rows.push(make("div", {}, make("dt", {}, make("span", {class: "key known"}), "Known of people"), make("dd", {}, known)))
+  if (known) rows.push(make("div", {}, make("dt", {}, make("span", {class: "key known"}), "Known about people"), make("dd", {}, known)))
   body.replaceChildren(
     make("dl", {class: "thresholds"}, ...rows),
     ...sentences.map((sentence) => make("p", {}, sentence)),

@@ -24,10 +24,16 @@ export function drawnBy(html, kind) {
  * The histograms of the page's room, which follow what is sent for as long as they are shown.
  * @param {ListenPage} page
  * @param {(room: RoomState) => void} [seen]
+ * @param {boolean} [hides] what was predicted until that is asked for: a class that sees it is still predicting
  * @returns {HTMLElement}
  */
-export function classPictures(page, seen) {
-  const place = make("div", {class: "class"})
+export function classPictures(page, seen, hides = false) {
+  const table = make("tbody")
+  const told = make(hides ? "details" : "section", {hidden: true},
+    hides ? make("summary", {}, "Show what was predicted") : make("h3", {}, "Predicted"),
+    make("table", {class: "predicted"}, table))
+  const pictures = make("div", {class: "class"})
+  const place = make("div", {}, told, pictures)
   const follow = async () => {
     let before = ""
     do {
@@ -36,7 +42,9 @@ export function classPictures(page, seen) {
         const room = await ask({type: "room", room: page.room, lesson: page.lesson?.slug ?? ""})
         const now = JSON.stringify(room)
         if (now !== before) {
-          place.replaceChildren(predicted(room), ...room.conditions.map((each) =>
+          table.replaceChildren(...predicted(room))
+          told.hidden = !table.children.length
+          pictures.replaceChildren(...room.conditions.map((each) =>
             make("section", {}, make("h3", {}, each.name), make("p", {}, each.says || "Nothing was sent yet."),
               drawnBy(each.picture, "picture"))))
         }
@@ -54,12 +62,12 @@ export function classPictures(page, seen) {
   return place
 }
 
-/** @param {RoomState} room @returns {HTMLElement | string} what the class has predicted */
+/** @param {RoomState} room @returns {HTMLElement[]} what the class has predicted: a row for each choice, none of nothing */
 function predicted({predictions}) {
   const all = predictions.reduce((sum, [, count]) => sum + count, 0)
-  return all ? make("section", {}, make("h3", {}, "Predicted"), make("table", {class: "predicted"}, make("tbody", {},
-    ...predictions.map(([says, count]) => make("tr", {}, make("th", {scope: "row"}, says), make("td", {}, String(count)),
-      make("td", {}, make("span", {class: "bar-of", style: `width: ${((12 * count) / all).toFixed(2)}em`}))))))) : ""
+  return all ? predictions.map(([says, count]) => make("tr", {}, make("th", {scope: "row"}, says),
+    make("td", {}, String(count)),
+    make("td", {}, make("span", {class: "bar-of", style: `width: ${((12 * count) / all).toFixed(2)}em`})))) : []
 }
 
 /** @param {ListenPage} page */
@@ -79,7 +87,7 @@ export async function roomScreen(page) {
       make("div", {}, count, classPictures(page, (found) => {
         const text = counted(found.count, "result")
         if (count.textContent !== text) count.textContent = text
-      }))),
+      }, true))),
     make("p", {class: "row"},
       button({onclick: () => copy(address, say)}, "Copy the link for students"),
       button({onclick: () => copy(location.href, say)}, "Copy the link for yourself"),

@@ -46,10 +46,9 @@ export async function codeFor(address) {
  * @param {() => Promise<string | null>} linkOf the query of the address; null where there is something wrong with it
  * @param {() => string[]} conditions the links of the tests of a room
  * @param {string} [lesson] that the room is for
- * @param {...Node} others buttons that stand beside
  * @returns {HTMLElement}
  */
-export function sharing(linkOf, conditions, lesson = "", ...others) {
+export function sharing(linkOf, conditions, lesson = "") {
   const told = make("p", {role: "status"})
   const problem = make("p", {class: "problem", role: "alert"})
   const place = make("div", {class: "code"})
@@ -63,7 +62,6 @@ export function sharing(linkOf, conditions, lesson = "", ...others) {
     make("p", {class: "row"},
       button({onclick: withAddress((address) => copy(address, (text) => { told.textContent = text }))}, "Copy link"),
       button({onclick: withAddress(async (address) => place.replaceChildren(await codeFor(address)))}, "QR code"),
-      ...others,
       button({class: "strong", onclick: async () => {
         problem.textContent = ""
         try {

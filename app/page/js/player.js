@@ -30,12 +30,15 @@ export function playerFor(model, ask, store) {
   const silence = () => { if (voice.isPlaying()) voice.pause() }
   // Named apart from what stops and pauses a training or a film.
   const start = button({class: "play", disabled: true, "aria-label": "Play the sound", onclick: () => {
-    if (voice.isPlaying()) voice.pause()
-    else void voice.play()
+    goesOn = !voice.isPlaying()
+    if (goesOn) void voice.play()
+    else voice.pause()
   }}, "Play")
   const stop = button({disabled: true, "aria-label": "Stop the sound", onclick: () => {
+    goesOn = false
+    at = voice.looped()?.from ?? 0
     voice.pause()
-    voice.seek(voice.looped()?.from ?? 0)
+    voice.seek(at)
   }}, "Stop")
   const place = make("input", {type: "range", min: "0", max: "1", step: "any", value: "0", disabled: true,
     "aria-label": "Place in the sound"})
@@ -56,10 +59,13 @@ export function playerFor(model, ask, store) {
     title: "Hear sounds with the ear of the audiogram; press again for a normal ear", onclick: () => {
       isOther = !isOther
       showEar()
-      if (wanted) request(voice.place(), voice.isPlaying())
+      if (!wanted) return
+      if (isPending) request(at, goesOn)
+      else request(voice.place(), voice.isPlaying())
     }}, "With this ear")
   const showEar = () => {
     ear.hidden = !hasOther()
+    if (ear.hidden) isOther = false
     ear.setAttribute("aria-pressed", String(isOther))
   }
   stop.after(ear)
@@ -116,12 +122,13 @@ export function playerFor(model, ask, store) {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let slow
   let wanted = ""
-  // Where the sound that was asked for is to begin, s, and whether it is then heard.
-  let at = 0, goesOn = true
+  // Where the sound that was asked for is to begin, s, whether it is then heard, and whether it is still to come.
+  let at = 0, goesOn = true, isPending = false
   /** @param {number} from s @param {boolean} plays */
   const request = (from, plays) => {
     at = from
     goesOn = plays
+    isPending = true
     clearTimeout(slow)
     slow = setTimeout(() => tell("Making the sound …"), SLOW_MS)
     store.say("")
@@ -131,6 +138,7 @@ export function playerFor(model, ask, store) {
   const take = async (title, data) => {
     if (goesOn && voice.isPlaying()) at = at && voice.place()
     await voice.load(decode(data).buffer)
+    isPending = false
     key = wanted
     for (const input of inputs) input.disabled = false
     place.max = String(voice.duration())
@@ -145,6 +153,7 @@ export function playerFor(model, ask, store) {
     if (answer.type === "sound") void take(answer.title, answer.data)
     if (answer.type === "file") download(answer.name, answer.mime, decode(answer.data))
     if (answer.type === "failed") {
+      isPending = false
       tell("")
       store.say(answer.text, true)
     }

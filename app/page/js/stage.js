@@ -71,6 +71,7 @@ export function setStage(document, grid, store, setTitles, relayout) {
   store.watchers.add(lead)
   lead()
   new ResizeObserver(([{contentRect}]) => {
+    if (!width && contentRect.width) store.repaint(null)  // what is not displayed has no transitions of its colours
     if (contentRect.width !== width) fitSoon()  // its height follows from the figures
     width = contentRect.width
   }).observe(/** @type {HTMLElement} */ (grid.parentElement))
