@@ -148,7 +148,9 @@ class Chart:
     def __bool__(self) -> bool:
         """Whether there is something to see."""
         if self.cells is not None:
-            return all(np.size(each) for each in self.cells) and bool(np.isfinite(self.cells[2]).any())
+            return all(np.size(each) for each in self.cells) and bool(
+                np.isfinite(np.asarray(self.cells[2])).any()
+            )
         return any(_there(self.x.place(x), self.y.place(y)).any() for x, y in self._pairs)
 
     @property

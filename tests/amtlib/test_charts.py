@@ -115,6 +115,7 @@ def test_a_row_of_many_is_not_lost() -> None:
 def test_more_lines_than_colours_are_refused() -> None:
     lines = {str(i): ([0.0, 1.0], [0.0, 1.0]) for i in range(4)}
     assert Chart("Four", TIME, LEVEL, lines, {"3": ([0.0], [0.0])})
+    assert Chart("Map", TIME, LEVEL, cells=(torch.arange(2), torch.arange(2), torch.zeros(2, 2)))
     with pytest.raises(ValueError, match="5 lines are not one picture; give 1 to 4"):
         Chart("Five", TIME, LEVEL, lines, {"4": ([0.0], [0.0])})
 

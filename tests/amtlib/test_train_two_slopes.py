@@ -24,8 +24,8 @@ from amtlib.train import Trainable, TrainingRun, build_fdn, extract_build, fit_r
 from amtlib.train.build import flamo_graph
 from amtlib.train.filters import TrainedDecay, trained_centres
 from amtlib.train.losses import MatchEnergyDecay
-from amtlib.train.room_report import missed
 from amtlib.train.response import Response
+from amtlib.train.room_report import missed
 
 FS = 16000.0
 
