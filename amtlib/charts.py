@@ -38,6 +38,10 @@ _LEFT, _RIGHT, _ABOVE, _BELOW = 44, 8, 18, 30
 _COLUMNS, _CELLS = 240, (120, 64)
 
 
+def _numbers(values: Any) -> Array:
+    return np.asarray(values.detach().cpu() if isinstance(values, Tensor) else values, dtype=np.float64)
+
+
 def one(values: Any, dims: int = 1) -> Array:
     """
     Return numbers as an array of so many dimensions: of a batch, the first; empty where they are not known.
@@ -52,7 +56,7 @@ def one(values: Any, dims: int = 1) -> Array:
         found = found[0]
     if found.ndim != dims or (isinstance(found, Tensor) and found.is_meta):
         return np.zeros((0,) * dims)
-    return np.asarray(found.detach().cpu() if isinstance(found, Tensor) else found, dtype=np.float64)
+    return _numbers(found)
 
 
 @dataclass(frozen=True)
@@ -101,6 +105,8 @@ class Chart:
     """
     A picture as data: lines, points, or cells, along two directions.
 
+    Values may be arrays, tensors or sequences of numbers; the fields are arrays afterwards.
+
     Parameters
     ----------
     title : str
@@ -141,16 +147,20 @@ class Chart:
     signed: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse more lines than there are colours."""
+        """Hold plain arrays, and refuse more lines than there are colours."""
         if (count := len({*self.lines, *self.points})) > len(COLOURS):
             raise ValueError(f"{count} lines are not one picture; give 1 to {len(COLOURS)}")
+        for name in ("lines", "points"):
+            pairs = {each: (_numbers(x), _numbers(y)) for each, (x, y) in getattr(self, name).items()}
+            object.__setattr__(self, name, pairs)
+        if self.cells is not None:
+            x, y, values = self.cells
+            object.__setattr__(self, "cells", (_numbers(x), _numbers(y), _numbers(values)))
 
     def __bool__(self) -> bool:
         """Whether there is something to see."""
         if self.cells is not None:
-            return all(np.size(each) for each in self.cells) and bool(
-                np.isfinite(np.asarray(self.cells[2])).any()
-            )
+            return all(each.size for each in self.cells) and bool(np.isfinite(self.cells[2]).any())
         return any(_there(self.x.place(x), self.y.place(y)).any() for x, y in self._pairs)
 
     @property
@@ -161,7 +171,7 @@ class Chart:
         """Return the values of the first and the last colour."""
         if self.colours is not None or self.cells is None:
             return self.colours or (0.0, 1.0)
-        values = np.asarray(self.cells[2], dtype=np.float64)
+        values = self.cells[2]
         known = values[np.isfinite(values)]
         if self.signed:
             most = float(np.abs(known).max()) or 1.0
@@ -176,7 +186,7 @@ class Chart:
             return _ends(x), _ends(y)
         found = []
         for direction, each in ((self.x, 0), (self.y, 1)):
-            values = np.concatenate([np.ravel(pair[each]).astype(np.float64) for pair in self._pairs])
+            values = np.concatenate([pair[each].ravel() for pair in self._pairs])
             values = values[np.isfinite(direction.place(values))]
             found.append(direction.limits or (float(values.min()), float(values.max())))
         return found[0], found[1]
@@ -197,11 +207,7 @@ class Chart:
     def _drawn(self, inner: tuple[int, int, int, int]) -> list[str]:
         left, above, width, height = inner
         if self.cells is not None:
-            return [
-                _image(
-                    np.asarray(self.cells[2], np.float64), self.between(), self.signed, self.y.flipped, inner
-                )
-            ]
+            return [_image(self.cells[2], self.between(), self.signed, self.y.flipped, inner)]
         (x0, x1), (y0, y1) = (
             direction.place(ends) for direction, ends in zip((self.x, self.y), self.limits(), strict=True)
         )
@@ -253,9 +259,8 @@ def _share(values: Array, low: float, high: float) -> Array:
     return (values - low) / (high - low) if high > low else np.full(values.shape, 0.5)
 
 
-def _ends(centres: Any) -> tuple[float, float]:
-    found = np.asarray(centres, dtype=np.float64)
-    return float(found[0]), float(found[-1])
+def _ends(centres: Array) -> tuple[float, float]:
+    return float(centres[0]), float(centres[-1])
 
 
 def _short(value: float) -> str:

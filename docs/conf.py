@@ -34,7 +34,8 @@ myst_dmath_double_inline = True
 
 napoleon_google_docstring = False
 napoleon_use_rtype = False
-napoleon_use_ivar = True
+# As parameters are: Napoleon's own form takes the first of several names that share a line for a type.
+napoleon_custom_sections = [("Attributes", "params_style")]
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 
@@ -43,7 +44,7 @@ html_title = "AMT Lab"
 html_math_renderer = "mathml"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
-html_js_files = ["figures.js"]
+html_js_files = ["figures.js", "formulas.js", "links.js"]
 html_context = {"default_mode": "auto"}
 html_show_sourcelink = False
 html_copy_source = False

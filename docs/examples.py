@@ -12,7 +12,6 @@ import warnings
 from typing import Any
 
 import holoviews as hv
-import numpy as np
 
 from amtlib.charts import Chart
 from docs.gallery import thumbnail
@@ -59,5 +58,5 @@ def _drawn(shown: Any) -> str:
     chart = shown.chart()
     if not (isinstance(chart, Chart) and chart):
         return ""
-    few = chart.cells is not None and np.size(chart.cells[2]) < _FEWEST_CELLS
+    few = chart.cells is not None and chart.cells[2].size < _FEWEST_CELLS
     return "" if few else chart.svg()

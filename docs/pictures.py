@@ -15,7 +15,8 @@ from playwright.sync_api import sync_playwright
 
 from docs.chromium import LAUNCH_ARGUMENTS, find_chromium
 
-#: Width of a figure on the page that is photographed, px; pixels of a picture for each; its colours; longest wait, ms.
+#: Width of the page that is photographed, px (a figure of fixed size may be wider); pixels of a picture for each;
+#: its colours; longest wait, ms.
 WIDTH, SCALE, COLOURS, _LONGEST = 720, 1.5, 160, 30_000
 #: Mean difference of two pictures, of 255, below which nobody sees one: fonts are drawn otherwise elsewhere.
 UNSEEN = 1.5
@@ -24,12 +25,18 @@ _PAGE = f"<style>body {{ margin: 0 }} #figure {{ width: {WIDTH}px; background: w
 _DRAW = """async (text) => {
   const place = document.getElementById("figure");
   place.replaceChildren();
+  place.style.width = "";
   const set = { Toolbar: { visible: false }, GridPlot: { toolbar_location: null } };
   const item = JSON.parse(text, (key, value) =>
     value?.id && value.name in set ? { ...value, attributes: { ...value.attributes, ...set[value.name] } } : value);
   await Bokeh.embed.embed_item({ ...item, target_id: "figure" });
   await document.fonts.ready;
-  await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+  const laidOut = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+  await laidOut();
+  if (place.scrollWidth > place.clientWidth) {
+    place.style.width = `${place.scrollWidth}px`;
+    await laidOut();
+  }
   while (Bokeh.documents.length > 1) Bokeh.documents.shift().clear();
 }"""
 

@@ -24,6 +24,8 @@ RUNS = ROOT / "docs" / "_build" / "runs"
 _SETUP = "from docs.displays import install\n\ninstall()"
 #: What `amtlib.teaching.check` returns begins so
 VERDICT = re.compile(r"(Right|Not yet|Nothing to check yet)\. ")
+#: A link of a notebook to a state of a lab: its words, the lab and the state
+LAB_LINK = re.compile(r"\[([^\]]+)\]\(http://localhost:5006/([^)\s]*)\)")
 #: A paragraph that is a caption
 _CAPTION = re.compile(r"^(\*Figure: .+\*)$", re.MULTILINE)
 #: Longest time that a cell may take, s.
@@ -66,6 +68,11 @@ def executed(path: Path, seen: str) -> Any:
     return nbformat.read(run, as_version=4)
 
 
+def lab_link(state: str, words: str) -> str:
+    """Return a link from a page in a folder of the site to a lab beside it; `links.js` makes it fit the page's host."""
+    return f'<a class="served" href="../../{html.escape(state)}">{words}</a>'
+
+
 class Page:
     """A page of the site that is being written, and the files beside it.
 
@@ -92,12 +99,17 @@ class Page:
         return f"{self.up}/{folder}/{path.name}"
 
     def text(self, words: str) -> None:
-        """Add Markdown; a paragraph in italics that begins with "Figure:" becomes the caption of what is above it."""
+        """Add Markdown; a paragraph in italics that begins with "Figure:" becomes the caption of what is above it.
+
+        Links to labs lead to those of the server that offers the site, wherever it is.
+        """
+        words = LAB_LINK.sub(lambda found: lab_link(found[2], found[1]), words)
         self.parts.append(_CAPTION.sub(r"{.caption}\n\1", words))
 
     def verdict(self, words: str) -> None:
-        """Add what is said to the answer of an exercise."""
-        self.raw(f'<p class="verdict">{html.escape(words)}</p>')
+        """Add what is said to the answer of an exercise; names stand between backticks."""
+        said = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(words))
+        self.raw(f'<p class="verdict">{said}</p>')
 
     def raw(self, markup: str) -> None:
         """Add HTML."""
@@ -169,6 +181,17 @@ def _title(item: dict[str, Any]) -> str:
     return "Figure: " + "; ".join(dict.fromkeys(titles)) if titles else "Figure"
 
 
+def _joined(outputs: list[Any]) -> list[Any]:
+    """Return a cell's outputs, with what was printed in several pieces as one."""
+    joined: list[Any] = []
+    for output in outputs:
+        if joined and output.output_type == joined[-1].output_type == "stream":
+            joined[-1].text += output.text
+        else:
+            joined.append(output)
+    return joined
+
+
 def page(path: Path, files: Path, seen: str) -> str:
     """Return the Markdown of a notebook's page, whose figures and sounds are then in `files`."""
     made = Page(path.stem, files)
@@ -177,7 +200,7 @@ def page(path: Path, files: Path, seen: str) -> str:
             made.text(cell.source)
             continue
         made.code(cell.source)
-        for output in cell.outputs:
+        for output in _joined(cell.outputs):
             if output.output_type == "stream":
                 made.printed(output.text)
                 continue
@@ -193,7 +216,7 @@ def page(path: Path, files: Path, seen: str) -> str:
                 title, slug = html.escape(data[LAB]["title"]), data[LAB]["slug"]
                 made.raw(
                     f'<p class="lab-link">In JupyterLab the lab <em>{title}</em> stands here, live. Where the labs are '
-                    f'served: <a class="served" href="../../{slug}">open it</a>.</p>'
+                    f"served: {lab_link(slug, 'open it')}.</p>"
                 )
             elif "text/plain" in data:
                 say = made.verdict if VERDICT.match(data["text/plain"]) else made.printed

@@ -6,6 +6,7 @@ Not here: the outer and middle ear before it (:mod:`amtlib.ears`), the excitatio
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import torch
@@ -204,7 +205,7 @@ class Moore2016Spectrum(RealModule):
         # A smooth step stands midway between the two bins that the initial limit separates.
         offsets = (torch.ceil(limits / _SPACING) - 0.5) * _SPACING - limits
         self._table("_offsets", offsets)
-        self._cache, self._plans = lti.ResponseCache(), lti.ResponseCache()
+        self._plans = lti.ResponseCache()
 
     def forward(self, audio: Signal) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """
@@ -371,6 +372,50 @@ class Moore2016Spectrum(RealModule):
         x = lti.check_signal(part, self.dtype, self.freq_limits.device, "audio")
         return self._dense(x, stop - start)
 
+    def dense_at(self, segment: Signal, gains: Signal) -> DenseSpectrum:
+        """
+        Intensities of one segment at several levels: it is transformed once, what is relevant is found for each.
+
+        Parameters
+        ----------
+        segment : Tensor, ndarray or Sound, shape (2048,)
+            Signal at 32 kHz.
+        gains : Tensor or ndarray, shape (N,)
+            Factors of the signal.
+
+        Returns
+        -------
+        DenseSpectrum
+            As :meth:`dense` gives it of ``gains[:, None] * segment``: ``power`` has shape (N, 1, n_bins).
+
+        Raises
+        ------
+        ValueError
+            If shapes differ from these, or a number is not finite.
+        TypeError
+            If an argument is neither a tensor nor an array.
+
+        Examples
+        --------
+        >>> spectrum, segment, gains = Moore2016Spectrum(), torch.ones(2048).cumsum(0).sin(), torch.logspace(-4, 0, 9)
+        >>> power = spectrum.dense_at(segment, gains).power
+        >>> power.shape, torch.allclose(power, spectrum.dense(gains[:, None] * segment).power, rtol=1e-4)
+        (torch.Size([9, 1, 958]), True)
+        """
+        x, factor = (
+            lti.check_signal(value, self.dtype, self.freq_limits.device, name)
+            for value, name in ((segment, "segment"), (gains, "gains"))
+        )
+        if x.shape != (_SEGMENT,) or factor.ndim != 1:
+            raise ValueError(
+                f"segment has shape {tuple(x.shape)} and gains {tuple(factor.shape)}; give ({_SEGMENT},) and (N,)"
+            )
+        first, last, plan = self._plan()
+        intensity = self._intensity(x, 0, 1, first, last, plan)
+        return DenseSpectrum(
+            self._grid(first, last), self._relevant(factor.square()[:, None, None, None] * intensity)[:, 0]
+        )
+
     @property
     def frequencies(self) -> Tensor:
         """Bins of :meth:`dense` in Hz, shape (n_bins,)."""
@@ -439,24 +484,12 @@ class Moore2016Spectrum(RealModule):
 
     def _transform(self, index: int, first: int, last: int) -> Tensor:
         """Cosines and sines of bins first .. last - 1 through a window, shape (length, 2 (last - first))."""
-        windows = [getattr(self, f"window_{i}") for i in range(6)]
-
-        def build() -> Tensor:
-            length = self.window_lengths[index]
-            margin = (_SEGMENT - length) // 2
-            window = windows[index].double()[margin : margin + length]
-            at = torch.arange(length, dtype=torch.float64, device=window.device)
-            bins = torch.arange(first, last, dtype=torch.float64, device=window.device)
-            # whole turns are left out before they cost digits
-            turns = torch.outer(at, bins).remainder(_SEGMENT) * (2.0 * math.pi / _SEGMENT)
-            intensity = self.hann_correction * 2.0**index * 10.0 ** (self.db_max / 10.0)
-            scale = 2.0 / _SEGMENT * math.sqrt(intensity)
-            both: Tensor = torch.cat([turns.cos(), turns.sin()], dim=-1) * (scale * window).unsqueeze(-1)
-            return both.to(self.dtype)
-
-        key = (index, first, last, self.db_max, self.hann_correction)
-        transform: Tensor = self._cache.get(key, windows, build)
-        return transform
+        length = self.window_lengths[index]
+        margin = (_SEGMENT - length) // 2
+        window: Tensor = getattr(self, f"window_{index}")[margin : margin + length]
+        intensity = self.hann_correction * 2.0**index * 10.0 ** (self.db_max / 10.0)
+        values = window.detach().cpu().double().numpy().tobytes()
+        return _transform_of(values, first, last, intensity, self.dtype, window.device)
 
     def _intensity(
         self, x: Tensor, begin: int, end: int, first: int, last: int, plan: "list[_Part]"
@@ -520,6 +553,23 @@ def _gather(freqs: Tensor, power: Tensor, counts: Tensor, most: int) -> tuple[Te
     heard = freqs.expand(power.shape).reshape(-1).index_select(0, source)
     at_f, at_l = (power.new_zeros(slots.numel()).index_copy(0, target, values) for values in (heard, levels))
     return at_f.reshape(slots.shape), at_l.reshape(slots.shape)
+
+
+@lru_cache(maxsize=32)
+def _transform_of(
+    window: bytes, first: int, last: int, intensity: float, dtype: torch.dtype, device: torch.device
+) -> Tensor:
+    """Return the transform of a window; all modules of a process share it, for it holds nothing that learns."""
+    # Transforms outlive the call, so they must not be inference tensors, which autograd refuses later.
+    with torch.inference_mode(False), torch.no_grad():
+        weights = torch.frombuffer(bytearray(window), dtype=torch.float64).to(device)
+        at = torch.arange(len(weights), dtype=torch.float64, device=device)
+        bins = torch.arange(first, last, dtype=torch.float64, device=device)
+        # whole turns are left out before they cost digits
+        turns = torch.outer(at, bins).remainder(_SEGMENT) * (2.0 * math.pi / _SEGMENT)
+        scale = 2.0 / _SEGMENT * math.sqrt(intensity)
+        both = torch.cat([turns.cos(), turns.sin()], dim=-1) * (scale * weights).unsqueeze(-1)
+        return both.to(dtype)
 
 
 @dataclass(frozen=True)

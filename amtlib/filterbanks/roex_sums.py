@@ -28,7 +28,7 @@ _FAINTEST = {torch.float32: -80.0, torch.float64: -300.0}
 # Gradients leave out e^-t below: times a small gradient it would be subnormal, and it moves no dB by 1e-15.
 _NO_SLOPE = {torch.float32: 1e-30, torch.float64: 1e-120}
 # Rows among which components that none of them has are looked for; a GPU had rather have more work at a time.
-_ROWS = {"cpu": 128}
+_ROWS = {"cpu": 160}
 _ROWS_GPU = 1 << 14
 _PER_NEPER = 4.3429448190325175  # dB of power
 

@@ -318,10 +318,10 @@ class Cochlea(RealModule):
         else:
             gain = 1.0 if self.ear is None else self.ear.frequency_response([1000.0]).abs()
             angle = 2.0 * math.pi * 1000.0 / _FS * torch.arange(_SEGMENT, dtype=torch.float64, device=device)
-            peak = gain * 10.0 ** ((levels - PASCAL_DB) / 20.0)
-            sone = self._both_ears(
-                self._block((peak * angle.sin()).to(self.dtype).unsqueeze(-2), 0, 1)[1][:, 0]
-            )
+            peaks = 10.0 ** ((levels.squeeze(-1) - PASCAL_DB) / 20.0)
+            # Its spectrum grows with it: one is enough for all levels.
+            spectrum = self.spectrum.dense_at((gain * angle.sin()).to(self.dtype), peaks.to(self.dtype))
+            sone = self._both_ears(self.specific(self.excitation.forward_grid(*spectrum))[:, 0])
         return cubics(sone.double().log().cpu().numpy())
 
     def stationary(self, freqs: Numbers, levels: Numbers) -> StationaryLoudness:

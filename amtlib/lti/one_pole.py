@@ -121,7 +121,7 @@ def _carried(x: Tensor, pole: Tensor, start: Tensor | None) -> tuple[Tensor, Ten
 def _recurrence(x: Tensor, pole: Tensor, start: Tensor | None) -> Tensor:
     """Return all states of complex signals, (R, T, 2)."""
     rows, total, _ = x.shape
-    if total <= 2 * _BLOCK:
+    if total <= 4 * _BLOCK:
         powers = torch.cat([torch.ones_like(pole).reshape(1), pole.expand(total)]).cumprod(0)
         states = product(x.reshape(rows, -1), _pairs(_toeplitz(powers[:-1]), 2).to(x.dtype))
         if start is not None:

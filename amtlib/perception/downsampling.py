@@ -12,6 +12,8 @@ from amtlib.modules import RealModule
 from amtlib.perception.model_stream import Early
 
 _CROSSINGS, _KAISER = 10, 5.0
+#: Samples of the result that are worked out together
+_TOGETHER = 16
 
 
 class Downsampling(RealModule):
@@ -55,10 +57,14 @@ class Downsampling(RealModule):
             Differentiable.
         """
         total, half = x.shape[-1] // self.factor, len(self.taps) // 2
-        y = lti.filter_fft(
-            torch.nn.functional.pad(x, (0, half)), self._response, len(self.taps), per_channel=True
-        )
-        return y[..., half :: self.factor][..., :total]
+        # Blocks of samples times a matrix: only what is kept is worked out
+        blocks, step = -(-total // _TOGETHER), _TOGETHER * self.factor
+        length = len(self.taps) + step - self.factor
+        matrix = self.taps.new_zeros(length, _TOGETHER)
+        for column in range(_TOGETHER):
+            matrix[column * self.factor :, column][: len(self.taps)] = self.taps
+        whole = torch.nn.functional.pad(x, (half, (blocks - 1) * step + length - half - x.shape[-1]))
+        return lti.product(whole.unfold(-1, length, step), matrix).flatten(-2)[..., :total]
 
     def _response(self, n_fft: int) -> Tensor:
         found: Tensor = torch.fft.rfft(self.taps.double(), n=n_fft)

@@ -147,17 +147,16 @@ def _axis(name: str, direction: Direction, limits: Limits, roomy: bool) -> Axis:
     )
 
 
-def _outer(direction: Direction, centres: Any) -> Limits:
+def _outer(direction: Direction, centres: Array) -> Limits:
     """Return where the first cell begins and the last one ends, in the units of the axis."""
-    found = np.asarray(centres, dtype=float)
-    if direction.scale == "erb" or len(found) < 2:
+    if direction.scale == "erb" or len(centres) < 2:
         return (
-            (float(found[0]), float(found[-1]))
-            if len(found) > 1
-            else (float(found[0]) - 0.5, float(found[0]) + 0.5)
+            (float(centres[0]), float(centres[-1]))
+            if len(centres) > 1
+            else (float(centres[0]) - 0.5, float(centres[0]) + 0.5)
         )
-    half = (found[-1] - found[0]) / (len(found) - 1) / 2
-    return float(found[0] - half), float(found[-1] + half)
+    half = (centres[-1] - centres[0]) / (len(centres) - 1) / 2
+    return float(centres[0] - half), float(centres[-1] + half)
 
 
 def cochleagram(bank: Any, sound: Any, *, span: float = 60.0) -> hv.Overlay:

@@ -18,7 +18,11 @@
   window.addFigure = (item) => {
     const place = waiting.shift();
     place.textContent = "";
-    window.Bokeh.embed.embed_item({ ...item, target_id: place.id }).then(() => place.classList.add("drawn"));
+    window.Bokeh.embed.embed_item({ ...item, target_id: place.id }).then(() => {
+      place.classList.add("drawn");
+      // Figures side by side may be wider than a narrow page: the arrow keys then move them, too.
+      requestAnimationFrame(() => place.scrollWidth > place.clientWidth && (place.tabIndex = 0));
+    });
   };
 
   // One after the other, so that each file finds its own place at the head of those that wait.

@@ -4,6 +4,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -14,6 +15,7 @@ from torch.utils._pytree import tree_leaves
 
 from amtlib import Dau1997, Jepsen2008, King2019, Osses2021, Paulick2024
 from amtlib.perception import PerceptionModel
+from amtlib.perception.downsampling import Downsampling
 
 FS = 16000
 MODELS: dict[str, Callable[[], PerceptionModel]] = {
@@ -137,3 +139,13 @@ def test_gradients_through_a_second_of_50_channels_fit_in_4_gb(kind: type[Any]):
         model(x).square().sum().backward()
     assert x.grad is not None
     assert 1e7 < live.most < 1e9
+
+
+@pytest.mark.parametrize("total", [4, 5, 63, 64, 65, 1000])
+@pytest.mark.parametrize("factor", [1, 3, 4])
+def test_downsampling_keeps_every_nth_sample_of_what_the_filter_gives(total: int, factor: int) -> None:
+    module = Downsampling(factor, torch.float64)
+    x = torch.randn(2, 3, total, dtype=torch.float64, generator=torch.Generator().manual_seed(total))
+    half = len(module.taps) // 2
+    whole = np.apply_along_axis(np.convolve, -1, x.numpy(), module.taps.numpy())[..., half:][..., :total]
+    np.testing.assert_allclose(module(x), whole[..., ::factor][..., : total // factor], atol=1e-13)

@@ -377,6 +377,34 @@ def test_segments_of_2_ms_are_every_other_frame():
 
 
 @pytest.mark.parametrize("learnable", [False, True])
+def test_a_segment_at_several_levels_has_the_spectra_of_each(learnable: bool):
+    module = Moore2016Spectrum(learnable=learnable, dtype=F64, joint_maximum=True)
+    segment, gains = noise(2048), 10.0 ** torch.arange(-3.0, 2.0, dtype=F64)
+    freqs, power = module.dense_at(segment, gains)
+    expected = module.dense((gains[:, None] * segment)[:, None])
+    torch.testing.assert_close(power, expected.power[:, 0], rtol=1e-9, atol=0.0)
+    assert torch.equal(freqs, expected.freqs)
+    assert 0 < int((power[0] > 0).sum()) < int((power[-1] > 0).sum())
+
+
+@pytest.mark.parametrize(("segment", "gains"), [((2047,), (3,)), ((2, 2048), (3,)), ((2048,), (2, 3))])
+def test_other_shapes_than_a_segment_and_its_gains_are_refused(
+    segment: tuple[int, ...], gains: tuple[int, ...]
+):
+    with pytest.raises(ValueError, match=r"give \(2048,\) and \(N,\)"):
+        Moore2016Spectrum().dense_at(torch.ones(segment), torch.ones(gains))
+
+
+def test_modules_share_the_transforms_of_their_windows_but_not_what_a_window_becomes():
+    one, other = (Moore2016Spectrum() for _ in range(2))
+    assert one._plan()[2][3].transform is other._plan()[2][3].transform
+    before = other.dense(noise(2048)).power
+    other.window_3.mul_(0.5)
+    assert not torch.equal(other.dense(noise(2048)).power, before)
+    torch.testing.assert_close(one.dense(noise(2048)).power, before)
+
+
+@pytest.mark.parametrize("learnable", [False, True])
 def test_a_long_spectrum_equals_its_frames_one_by_one(learnable: bool):
     x, module = noise(2, 40000), Moore2016Spectrum(learnable=learnable, dtype=F64)
     with torch.no_grad():

@@ -78,7 +78,7 @@ def test_a_lesson_of_usual_length_fits_a_link_with_room_to_spare() -> None:
         ({"task": {**ENTRY["task"], "checks": {"excitation_peaks": [None, None]}}}, "give two limits"),  # type: ignore[dict-item]
         (
             {"figure": "cochleogram"},
-            "figure names cochleogram, which this lab does not have; it has cochleagram",
+            "figure names cochleogram, which this lab does not have; it has audiogram, cochleagram",
         ),
         (
             {"sound": "nothing"},

@@ -1,6 +1,7 @@
 """The loudness lab: what its chain and its experiments must show, its code, its lessons and its page."""
 
 import io
+import math
 import re
 from typing import Any
 
@@ -13,7 +14,7 @@ from amtlib.loudness import pattern_change
 from amtlib.plot import next_step
 from app.labs.loudness import experiments, steady
 from app.labs.loudness.chain_figures import area_of
-from app.labs.loudness.experiments import PHONS
+from app.labs.loudness.experiments import GROWTH_LEVELS, PHONS
 from app.labs.loudness.model import LoudnessModel
 from app.labs.loudness.settings import EXPERIMENTS
 from app.labs.loudness.view import LoudnessLab
@@ -581,6 +582,21 @@ def test_growth_follows_the_ears_that_listen(lab: LoudnessModel) -> None:
     apart = lab.growth
     assert (apart.both < alike)[5:].all()
     assert (apart.both > apart.one)[5:].all()
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"m.ild": -20}, {"m.inhibition": False}, {"m.model": "glasberg2002"}]
+)
+def test_growth_and_series_are_what_the_model_gives_of_the_components(
+    lab: LoudnessModel, settings: dict[str, Any]
+) -> None:
+    lab.update(settings)
+    shift = GROWTH_LEVELS - 60  # behind the ear, whose filter they must not pass again
+    one, both = (lab.model("cochlea", ears=ears) for ears in ("left", "both"))
+    alone, together = lab.spectrum.at(one, shift, -math.inf), lab.spectrum.at(both, shift, lab.right)
+    np.testing.assert_allclose(lab.growth.one, alone.total, rtol=1e-5)
+    np.testing.assert_allclose(lab.growth.both, together.total, rtol=1e-5)
+    np.testing.assert_allclose(lab.series.excitation, together.excitation[4:21:4, 0], atol=1e-3)
 
 
 def test_a_band_of_noise_is_softer_to_one_ear(lab: LoudnessModel) -> None:

@@ -5,15 +5,18 @@ Building the site takes minutes and packages of its own (`make docs`, which hold
 
 import ast
 import base64
+import html
 import re
 import shutil
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+import nbformat
 import numpy as np
 import pytest
 import tornado.testing
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from tornado.web import Application
 
 from amtlib import plot
@@ -21,11 +24,12 @@ from amtlib.charts import Chart, Direction
 from amtlib.teaching import BlindComparison, check
 from app.landing import DOCUMENTATION
 from app.server import documentation
-from docs import displays, gallery, rooms
+from docs import displays, gallery, rooms, tutorials
 from docs.gallery import ROOT, cooked, kitchen, thumbnail
 from docs.tutorials import VERDICT, Page
 
 PAGES = ROOT / "docs" / "pages"
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 PROJECT = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "ARCHITECTURE.md")]
 EXAMPLES = [ROOT / "README.md", PAGES / "quickstart.md", PAGES / "howto" / "levels.md"]
 LONGEST_RECIPE = 30
@@ -98,7 +102,7 @@ MADE = ("_static/", "contributing.md", "architecture.md", "changes.md", "bibliog
     "path", [*PROJECT, *sorted(PAGES.rglob("*.md"))], ids=lambda p: p.relative_to(ROOT).as_posix()
 )
 def test_links_of_a_page_lead_somewhere(path: Path) -> None:
-    known = {f"tutorials/{each.stem}.md" for each in (ROOT / "notebooks").glob("*.ipynb")}
+    known = {f"tutorials/{each.stem}.md" for each in NOTEBOOKS}
     known |= {f"gallery/{each.stem}.md" for each in gallery.RECIPES}
     known |= {f"reference/{room.name}.md" for room in rooms.ROOMS}
     dead = []
@@ -148,6 +152,32 @@ def test_a_caption_is_one_and_other_words_in_italics_are_not(tmp_path: Path) -> 
     assert page.markdown().count("{.caption}") == 2
 
 
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_tutorial_leads_to_the_labs_of_the_server_that_offers_it(path: Path, tmp_path: Path) -> None:
+    cells = nbformat.read(path, as_version=4).cells
+    words = "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    page = Page(path.stem, tmp_path)
+    page.text(words)
+    assert "localhost" not in page.markdown()
+    led = re.findall(r'<a class="served" href="\.\./\.\./([^"]*)">', page.markdown())
+    states = re.findall(r"http://localhost:5006/([^)]*)", words)
+    assert [html.unescape(each) for each in led] == states
+    assert states
+
+
+def test_what_a_cell_prints_in_pieces_is_one_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pieces = [new_output("stream", text=f"line {i}\n") for i in range(3)]
+    apart = [
+        new_output("execute_result", data={"text/plain": "'a result'"}),
+        new_output("stream", text="end\n"),
+    ]
+    cells = [new_markdown_cell("# Title"), new_code_cell("1", outputs=[*pieces, *apart])]
+    monkeypatch.setattr(tutorials, "executed", lambda path, seen: new_notebook(cells=cells))
+    made = tutorials.page(Path("made.ipynb"), tmp_path, "")
+    assert "line 0\nline 1\nline 2\n````" in made
+    assert made.count(":class: printed") == 3
+
+
 def test_what_is_said_to_an_exercise_is_no_printed_output(tmp_path: Path) -> None:
     words = repr(check("1.1", ...))
     assert VERDICT.match(words)
@@ -155,6 +185,8 @@ def test_what_is_said_to_an_exercise_is_no_printed_output(tmp_path: Path) -> Non
     page.verdict(words)
     assert '<p class="verdict">Nothing to check yet. ' in page.markdown()
     assert not VERDICT.match("Right answers: 3")
+    page.verdict("Right. `h < 1` is enough.")
+    assert "Right. <code>h &lt; 1</code> is enough." in page.markdown()
 
 
 def test_a_blind_comparison_plays_files_of_the_site(tmp_path: Path) -> None:

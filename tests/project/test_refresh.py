@@ -5,14 +5,15 @@ import io
 from typing import Any
 
 import holoviews as hv
+import numpy as np
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from nbformat.v4 import new_code_cell, new_notebook, new_output
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageOps
 
-from amtlib.plot import curves
+from amtlib import plot
 from docs.chromium import find_chromium
-from docs.displays import FIGURE, load_ipython_extension
+from docs.displays import FIGURE, item, load_ipython_extension
 from docs.pictures import SCALE, WIDTH, alike, camera, small
 from notebooks.refresh import compared, keep_pictures
 
@@ -108,12 +109,16 @@ def test_a_kernel_adds_a_figure_to_what_a_result_shows_and_leaves_its_text() -> 
 
 
 @pytest.mark.skipif(find_chromium() is None, reason="no Chromium found")
-def test_a_figure_is_drawn_with_its_line_in_its_colour_and_few_bytes() -> None:
-    shell = InteractiveShell()
-    load_ipython_extension(shell)
-    figure = curves({"line": ([0, 1], [0, 1])}, xlabel="x", ylabel="y", title="A line")
+def test_a_figure_is_drawn_whole_with_its_line_in_its_colour_and_few_bytes() -> None:
+    unit = np.eye(2)
+    beside = plot.matrices({"a": unit, "b": unit, "c": unit, "d": unit}, xlabel="From", ylabel="To", size=250)
+    line = plot.curves({"line": ([0, 1], [0, 1])}, xlabel="x", ylabel="y", title="A line")
     with camera() as picture:
-        png = picture(shell.display_formatter.format(figure)[0][FIGURE]["item"])
+        wide, png = (picture(item(each)["item"]) for each in (beside, line))
+    whole = Image.open(io.BytesIO(wide)).convert("RGB")
+    ink = ImageOps.invert(whole).getbbox()
+    assert ink is not None
+    assert 4 * 250 * SCALE < ink[2] < whole.width  # the last matrix, and paper beyond it
     seen = Image.open(io.BytesIO(png)).convert("RGB")
     assert seen.width == round(WIDTH * SCALE)
     blue = sum(count for count, colour in seen.getcolors() or [] if colour[2] - colour[0] > 100)

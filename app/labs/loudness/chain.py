@@ -386,10 +386,14 @@ class Chain(LabModel):
     @property
     def frame(self) -> int:
         """Index of the kept frame that is nearest to the moment that is displayed."""
-        share = float(self.display.moment) / 100
-        after = max(share - 1, 0) / (self.display.param.moment.bounds[1] / 100 - 1) * AFTER
-        at = min(share, 1) * self.duration + after
-        return min(round(1000 * at / (self.step * self.keep_every)), len(self.course.moments) - 1)
+
+        def found() -> tuple[int]:
+            share = float(self.display.moment) / 100
+            after = max(share - 1, 0) / (self.display.param.moment.bounds[1] / 100 - 1) * AFTER
+            at = min(share, 1) * self.duration + after
+            return (min(round(1000 * at / (self.step * self.keep_every)), len(self.course.moments) - 1),)
+
+        return int(self.kept_key("frame", found)[0])
 
     def moment_at(self, time: float) -> float:
         """Return the setting of the moment that is nearest to a time in s."""

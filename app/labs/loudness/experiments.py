@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from amtlib import Glasberg2002
 from amtlib.loudness import THRESHOLD_SONE, equal_loudness_steps, masked_threshold
 from amtlib.loudness.iso226 import iso226_contour, iso226_frequencies
 from app.labs.loudness.steady import Lines, Steady, band_of_noise, cam
@@ -41,20 +42,26 @@ class Growth:
     both: Array
 
 
-def growth(one: Steady, both: Steady, spectrum: Lines, level: float, right: float = 0.0) -> Growth:
-    """Return how the loudness of a spectrum grows when all its components are raised together.
-
-    ``right`` is the right ear's level against the left's in dB, where both listen.
-    """
-    if not spectrum.frequencies.size:
-        nothing = np.zeros(len(GROWTH_LEVELS))
-        return Growth(GROWTH_LEVELS, nothing, nothing)
-    shift = GROWTH_LEVELS - level
-    return Growth(
-        GROWTH_LEVELS,
-        spectrum.at(one, shift, -np.inf).total.numpy(),
-        spectrum.at(both, shift, right).total.numpy(),
+def raised(model: Steady, spectrum: Lines, shift: Array) -> torch.Tensor:
+    """Return the excitation of a spectrum raised by so many dB; its components are bins of the model's own."""
+    # On all bins, whose filters have been worked out: those of a few bins would have to be for each sound.
+    bins = model.spectrum.frequencies
+    power = np.zeros((len(shift), len(bins)))
+    power[:, np.searchsorted(bins.numpy(), spectrum.frequencies)] = 10 ** (
+        (spectrum.levels + shift[:, None]) / 10
     )
+    return model.excitation.forward_grid(bins, torch.from_numpy(power))
+
+
+def growth(model: Steady, left: torch.Tensor, right: torch.Tensor) -> Growth:
+    """Return loudness at `GROWTH_LEVELS` from the excitation of each ear there; equal ears are one tensor."""
+    one = model.specific(left)
+    if isinstance(model, Glasberg2002):
+        area = one.sum(-1) * model.integration.erb_step
+        return Growth(GROWTH_LEVELS, area.numpy(), 2 * area.numpy())
+    other = one if right is left else model.specific(right)
+    alone, both = (model.binaural(one, ear)[0].numpy() for ear in (torch.zeros_like(one), other))
+    return Growth(GROWTH_LEVELS, alone, both)
 
 
 @dataclass(frozen=True)
@@ -62,18 +69,6 @@ class Series:
     """Excitation in dB of one spectrum at `SERIES_LEVELS`, shape ``(levels, channels)``."""
 
     excitation: Array
-
-
-def series(model: Steady, spectrum: Lines, level: float) -> Series:
-    """Return the excitation of a spectrum at five levels; its components are bins of the model's own spectrum."""
-    if not spectrum.frequencies.size:
-        return Series(np.full((len(SERIES_LEVELS), 2), -200.0))
-    # On all bins, whose filters have been worked out: those of a few bins would have to be for each sound.
-    bins = model.spectrum.frequencies
-    levels = spectrum.levels + np.array(SERIES_LEVELS)[:, None] - level
-    power = np.zeros((len(SERIES_LEVELS), len(bins)))
-    power[:, np.searchsorted(bins.numpy(), spectrum.frequencies)] = 10 ** (levels / 10)
-    return Series(model.excitation.forward_grid(bins, torch.from_numpy(power)).numpy())
 
 
 @dataclass(frozen=True)

@@ -62,8 +62,7 @@ def _beside(name: str, title: Any, x: Axis, y: Axis, layers: Sequence[Layer], **
 def _at_level(i: int) -> Callable[[LoudnessModel], tuple[Array, Array]]:
     # To 0.01 dB: what a move of the level leaves as it is, is neither sent nor drawn again.
     def values(lab: LoudnessModel) -> tuple[Array, Array]:
-        excitation = lab.series.excitation[i]
-        return pair(lab.course.frequencies[: len(excitation)], excitation.round(2))
+        return pair(lab.course.frequencies, lab.series.excitation[i].round(2))
 
     return values
 

@@ -5,6 +5,7 @@ from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 
 from amtlib import Glasberg2002, Moore2016, audfiltbw, signals
@@ -120,24 +121,35 @@ class LoudnessModel(Chain):
     @property
     def growth(self) -> experiments.Growth:
         """Loudness against level, were the moment's spectrum to last."""
-        # The spectrum is that behind the ear: it must not pass the ear again.
-        one, both = (self.model("cochlea", ears=ears) for ears in ("left", "both"))
-        return self.stage(
-            "growth",
-            self._moment_key(),
-            lambda: experiments.growth(one, both, self.spectrum, self.stimulus.level, self._second_ear),
-            shared=True,
-        )
+        return self.stage("growth", self._moment_key(), self._growth, shared=True)
+
+    def _growth(self) -> experiments.Growth:
+        left = right = self._raised
+        if self._second_ear:
+            shift = experiments.GROWTH_LEVELS - self.stimulus.level + self._second_ear
+            right = experiments.raised(self.ear(), self.spectrum, shift)
+        return experiments.growth(self.model(), left, right)
 
     @property
     def series(self) -> experiments.Series:
         """Excitation of the moment's spectrum at five levels."""
-        # The spectrum is that behind the ear: it must not pass the ear again.
-        model = self.ear("cochlea")
+        rows = np.searchsorted(experiments.GROWTH_LEVELS, experiments.SERIES_LEVELS)
         return self.stage(
             "series",
             self._spectrum_key(),
-            lambda: experiments.series(model, self.spectrum, self.stimulus.level),
+            lambda: experiments.Series(self._raised[rows].numpy()),
+            shared=True,
+        )
+
+    @property
+    def _raised(self) -> torch.Tensor:
+        """Excitation of the moment's spectrum at the levels of growth, which are those of the series and more."""
+        return self.stage(
+            "raised",
+            self._spectrum_key(),
+            lambda: experiments.raised(
+                self.ear(), self.spectrum, experiments.GROWTH_LEVELS - self.stimulus.level
+            ),
             shared=True,
         )
 
