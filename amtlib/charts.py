@@ -315,11 +315,9 @@ def _image(
         for size, most in zip(values.shape[::-1], _CELLS, strict=True)
     )
     low, high = between
-    seen = np.nan_to_num(values, nan=low, neginf=low, posinf=high)
-    for axis, starts in (
-        (1, columns),
-        (0, rows),
-    ):  # of what falls into one place, the highest; of both signs, the largest
+    seen = np.nan_to_num(values, nan=(low + high) / 2.0 if signed else low, neginf=low, posinf=high)
+    # Of what falls into one place, the highest is seen; of both signs, what is furthest from 0
+    for axis, starts in ((1, columns), (0, rows)):
         high_there, low_there = (each.reduceat(seen, starts, axis=axis) for each in (np.maximum, np.minimum))
         seen = np.where(signed & (-low_there > high_there), low_there, high_there)
     seen = seen if flipped else seen[::-1]

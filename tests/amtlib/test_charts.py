@@ -100,6 +100,8 @@ def test_reduced_cells_of_both_signs_keep_what_is_furthest_from_zero() -> None:
     colours = palette(signed=True)
     assert (found[0] == colours[0]).all()
     assert (found[1] == colours[-1]).all()
+    values[0, ::2], values[0, 1::2] = 0.5, np.nan  # what is unknown hides nothing
+    assert (pixels_of(signed_map(values, flipped=True))[0] == colours[int(255 * 0.75)]).all()
 
 
 def test_a_row_of_many_is_not_lost() -> None:
