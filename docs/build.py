@@ -30,6 +30,7 @@ _LINK = re.compile(
     r"""<(?P<tag>a|div|link|script|img|audio|source)\b[^>]*?\s(?:href|src|data-source)=["'](?P<to>[^"']*)["']"""
 )
 _SEARCH = re.compile(r'(<button [^>]*\bsearch-button-field\b[^>]*) title="Search" aria-label="Search"')
+_CORNER = re.compile(r"<th\b([^>]*)>(?:<p></p>)?</th>")
 _TARGET = re.compile(r"""\s(?:id|name)=["']([^"']+)["']""")
 #: Where links from the project's own pages lead on the site.
 _PAGES = {
@@ -105,11 +106,12 @@ def _write_tutorials(chosen: list[str]) -> None:
     )
 
 
-def name_search(folder: Path) -> None:
-    """Let the theme's search button be called by what stands on it: its label leaves out the keys that it shows."""
+def for_screen_readers(folder: Path) -> None:
+    """Take out what they trip over: a label of the search button that is not what it shows, and empty headings."""
     for path in sorted(folder.rglob("*.html")):
         text = path.read_text(encoding="utf-8")
-        path.write_text(_SEARCH.sub(r"\1", text), encoding="utf-8")
+        text = _CORNER.sub(r"<td\1></td>", _SEARCH.sub(r"\1", text))
+        path.write_text(text, encoding="utf-8")
 
 
 def without_inline_scripts(folder: Path) -> None:
@@ -185,7 +187,7 @@ def main() -> None:
     (HTML / "_static" / "webpack-macros.html").unlink(
         missing_ok=True
     )  # a template of the theme's, and no page
-    name_search(HTML)
+    for_screen_readers(HTML)
     without_inline_scripts(HTML)
     if found := faults(HTML):
         raise SystemExit("\n".join(["links and scripts of the site:", *found]))

@@ -4,6 +4,7 @@ import base64
 import io
 import re
 import xml.etree.ElementTree as tree
+from typing import Any
 
 import numpy as np
 import pytest
@@ -158,19 +159,18 @@ def test_of_a_batch_the_first_is_shown() -> None:
 
 
 def test_tensors_are_drawn_as_arrays_are() -> None:
+    def tensors(arrays: tuple[np.ndarray, ...]) -> Any:
+        return tuple(torch.tensor(each, requires_grad=True) for each in arrays)
+
     x, y, values = np.arange(4.0), np.arange(3.0), np.arange(12.0).reshape(3, 4) - 5.0
-    for given in ({"lines": (x, x**2)}, {"points": (x, x**2)}):
-        ((kind, pair),) = given.items()
-        of_tensors = {"a": tuple(torch.tensor(each, requires_grad=True) for each in pair)}
-        assert (
-            Chart("T", TIME, LEVEL, **{kind: of_tensors}).svg()
-            == Chart("T", TIME, LEVEL, **{kind: {"a": pair}}).svg()
-        )
-    cells = (x, y, values)
-    of_tensors = tuple(torch.tensor(each, dtype=torch.float32, requires_grad=True) for each in cells)
-    found, expected = (Chart("Map", TIME, LEVEL, cells=each, signed=True) for each in (of_tensors, cells))
-    assert found
-    assert found.svg() == expected.svg()
+    line, cells = (x, x**2), (x, y, values)
+    for found, expected in (
+        (Chart("T", TIME, LEVEL, {"a": tensors(line)}), Chart("T", TIME, LEVEL, {"a": line})),
+        (Chart("T", TIME, LEVEL, points={"a": tensors(line)}), Chart("T", TIME, LEVEL, points={"a": line})),
+        (Chart("T", TIME, LEVEL, cells=tensors(cells)), Chart("T", TIME, LEVEL, cells=cells)),
+    ):
+        assert found
+        assert found.svg() == expected.svg()
 
 
 def test_results_without_values_have_a_table_and_no_picture() -> None:

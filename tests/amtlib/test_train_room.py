@@ -47,7 +47,7 @@ def room(
     ],
 )
 def test_times_levels_and_curve_of_a_room_are_met(made: dict[str, Any]) -> None:
-    fit = fit_room(room(**made), 16000.0, lines=12, max_steps=0)
+    fit = fit_room(room(**made), 16000.0, lines=12, max_steps=0, time_budget=300.0)
     assert fit.t30_off < 0.01
     assert fit.level_off < 0.1
     assert fit.clarity_off < 1.0
@@ -62,7 +62,7 @@ def test_times_levels_and_curve_of_a_room_are_met(made: dict[str, Any]) -> None:
 
 def test_a_network_fits_a_network() -> None:
     other = design_fdn(N=8, rt=[0.5, 0.5, 0.45, 0.4, 0.35, 0.3, 0.3, 0.25], fs=32000.0, rng=4)
-    fit = fit_room(render(other, 0.8), 32000.0, max_steps=0)
+    fit = fit_room(render(other, 0.8), 32000.0, max_steps=0, time_budget=300.0)
     assert math.isnan(fit.coherence_off)  # one output
     assert fit.t30_off < 0.01
     assert fit.level_off < 0.1
@@ -175,7 +175,7 @@ def test_stereo_stays_stereo_and_every_input_keeps_its_level() -> None:
         [room((0.4, 0.3), seed=2 * o + i) * (1.0 + o) * (1.0 + 3.0 * i) for i in range(2)] for o in range(2)
     ]
     mimo = np.moveaxis(np.array(pairs), 2, 0)
-    fit = fit_room(mimo, 16000.0, max_steps=0)
+    fit = fit_room(mimo, 16000.0, max_steps=0, time_budget=300.0)
     assert (fit.build.n_out, fit.build.n_in) == (2, 2)
     assert fit.target.level.shape == fit.reached.level.shape == (7, 2, 2)
     assert np.abs((fit.reached.level - fit.target.level)[1:].mean(axis=0)).max() < 1.5
@@ -188,7 +188,7 @@ def test_octaves_without_decay_take_their_neighbours_time_and_say_so() -> None:
     f = np.fft.rfftfreq(2 * len(h), 1 / 16000.0)
     h = np.fft.irfft(np.where(f > 300.0, spectrum, 0.0))[: len(h)]
     h = h + 1e-3 * np.random.default_rng(3).standard_normal(len(h))
-    fit = fit_room(h, 16000.0, lines=8, max_steps=0)
+    fit = fit_room(h, 16000.0, lines=8, max_steps=0, time_budget=300.0)
     assert any("its neighbours' time was taken" in each for each in fit.problems)
 
 
