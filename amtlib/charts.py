@@ -18,6 +18,8 @@ from torch import Tensor
 
 from amtlib.scales import fc2erb
 
+__all__ = ["FREQUENCY", "TIME", "Chart", "Direction"]
+
 Array = NDArray[np.float64]
 Pair = tuple[Any, Any]
 
@@ -29,10 +31,11 @@ _MAGNITUDE = (
     "29788E 23888D 1E988A 22A784 35B778 53C567 79D151 A5DA35 D2E11B FDE724"
 )
 _SIGNED = "2D004B 542788 8073AC B2ABD2 D8DAEB F7F7F7 FEE0B6 FDB863 E08214 B35806 7F3B08"
-#: Size of a picture, px; free at its edges for labels: left, right, above, below; most columns of a line, of cells
+#: Size of a picture, px; free at its edges for labels: left, right, above, below; most columns of a line, most
+#: columns and rows of cells: as many rows as a network has lines
 WIDTH, HEIGHT = 360, 170
 _LEFT, _RIGHT, _ABOVE, _BELOW = 44, 8, 18, 30
-_COLUMNS, _CELLS = 240, (120, 60)
+_COLUMNS, _CELLS = 240, (120, 64)
 
 
 def _numbers(values: Any) -> Array:
@@ -120,6 +123,11 @@ class Chart:
     signed : bool
         Whether colours have white in their middle, for values on both sides of 0.
 
+    Raises
+    ------
+    ValueError
+        If there are more than four names of lines and points.
+
     Examples
     --------
     >>> steps = Chart("Loss", Direction("Step"), Direction("Loss"), {"loss": ([0, 1, 2], [4.0, 2.0, 1.0])})
@@ -139,6 +147,9 @@ class Chart:
     signed: bool = False
 
     def __post_init__(self) -> None:
+        """Hold plain arrays, and refuse more lines than there are colours."""
+        if (count := len({*self.lines, *self.points})) > len(COLOURS):
+            raise ValueError(f"{count} lines are not one picture; give 1 to {len(COLOURS)}")
         for name in ("lines", "points"):
             pairs = {each: (_numbers(x), _numbers(y)) for each, (x, y) in getattr(self, name).items()}
             object.__setattr__(self, name, pairs)
@@ -196,7 +207,7 @@ class Chart:
     def _drawn(self, inner: tuple[int, int, int, int]) -> list[str]:
         left, above, width, height = inner
         if self.cells is not None:
-            return [_image(self.cells[2], self.between(), self.signed, inner)]
+            return [_image(self.cells[2], self.between(), self.signed, self.y.flipped, inner)]
         (x0, x1), (y0, y1) = (
             direction.place(ends) for direction, ends in zip((self.x, self.y), self.limits(), strict=True)
         )
@@ -204,7 +215,7 @@ class Chart:
         names = list(dict.fromkeys([*self.lines, *self.points]))
         for is_line, drawn in ((True, self.lines), (False, self.points)):
             for name, (x, y) in drawn.items():
-                index = names.index(name) % len(COLOURS)
+                index = names.index(name)
                 along, up = self.x.place(x), self.y.place(y)
                 known = _there(along, up)
                 across = left + width * _share(along[known], x0, x1)
@@ -279,7 +290,14 @@ def _dots(x: Array, y: Array, index: int) -> str:
 
 
 def palette(signed: bool = False, count: int = 256) -> NDArray[np.uint8]:
-    """Return the colours of cells, shape (count, 3): of magnitudes, or white in the middle."""
+    """
+    Return the colours of cells, shape (count, 3): of magnitudes, or white in the middle.
+
+    Examples
+    --------
+    >>> palette(signed=True, count=11)[5].tolist()
+    [247, 247, 247]
+    """
     stops = [
         [int(each[i : i + 2], 16) for i in (0, 2, 4)] for each in (_SIGNED if signed else _MAGNITUDE).split()
     ]
@@ -289,7 +307,7 @@ def palette(signed: bool = False, count: int = 256) -> NDArray[np.uint8]:
 
 
 def _image(
-    values: Array, between: tuple[float, float], signed: bool, inner: tuple[int, int, int, int]
+    values: Array, between: tuple[float, float], signed: bool, flipped: bool, inner: tuple[int, int, int, int]
 ) -> str:
     left, above, width, height = inner
     columns, rows = (
@@ -297,8 +315,12 @@ def _image(
         for size, most in zip(values.shape[::-1], _CELLS, strict=True)
     )
     low, high = between
-    seen = np.nan_to_num(values, nan=low, neginf=low, posinf=high)
-    seen = np.maximum.reduceat(seen, columns, axis=1)[rows[::-1]]
+    seen = np.nan_to_num(values, nan=(low + high) / 2.0 if signed else low, neginf=low, posinf=high)
+    # Of what falls into one place, the highest is seen; of both signs, what is furthest from 0
+    for axis, starts in ((1, columns), (0, rows)):
+        high_there, low_there = (each.reduceat(seen, starts, axis=axis) for each in (np.maximum, np.minimum))
+        seen = np.where(signed & (-low_there > high_there), low_there, high_there)
+    seen = seen if flipped else seen[::-1]
     shades = (255 * np.clip((seen - low) / (high - low), 0.0, 1.0)).astype(int)
     data = base64.b64encode(png(palette(signed)[shades])).decode("ascii")
     return (
@@ -308,7 +330,14 @@ def _image(
 
 
 def png(pixels: NDArray[np.uint8]) -> bytes:
-    """Return an image of shape (rows, columns, 3) as a PNG file (W3C, Portable Network Graphics)."""
+    """
+    Return an image of shape (rows, columns, 3) as a PNG file (W3C, Portable Network Graphics).
+
+    Examples
+    --------
+    >>> png(palette()[:, None])[1:4]
+    b'PNG'
+    """
 
     def chunk(kind: bytes, content: bytes) -> bytes:
         return (
@@ -322,7 +351,14 @@ def png(pixels: NDArray[np.uint8]) -> bytes:
 
 
 def named(lines: Mapping[str, Any], x: Any) -> dict[str, Pair]:
-    """Return lines over the same x, each of one dimension: of batches the first."""
+    """
+    Return lines over the same x, each of one dimension: of batches the first.
+
+    Examples
+    --------
+    >>> named({"a": torch.ones(5, 2)}, [0.0, 1.0])["a"]
+    (array([0., 1.]), array([1., 1.]))
+    """
     along = one(x)
     return {name: (along, one(y)) for name, y in lines.items()}
 
@@ -342,5 +378,12 @@ def over_time(title: str, time: Any, lines: Mapping[str, Any], measured: Directi
 def over_frequency(
     title: str, frequencies: Sequence[float] | Any, lines: Mapping[str, Any], measured: Direction
 ) -> Chart:
-    """Return lines over the frequency in Hz, on the ERB scale."""
+    """
+    Return lines over the frequency in Hz, on the ERB scale.
+
+    Examples
+    --------
+    >>> over_frequency("Gain", [100.0, 1000.0], {"one": [0.0, -3.0]}, Direction("Gain", "dB")).x.scale
+    'erb'
+    """
     return Chart(title, FREQUENCY, measured, named(lines, frequencies))

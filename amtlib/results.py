@@ -108,7 +108,7 @@ def summary(result: Any) -> str:
 
 
 def picture(chart: Chart | None) -> str:
-    """Return the small picture of a chart in HTML; nothing where there is nothing to see."""
+    """Return the small picture of a chart in HTML; an empty string if there is nothing to draw."""
     return chart.svg() if chart else ""
 
 

@@ -79,7 +79,7 @@ def thumbnail(shown: Any) -> str:
         rows, columns = (np.arange(size) for size in values.shape)
         signed = images[0].opts.get("style").kwargs.get("cmap") == SIGNED_REVERSED
         span = images[0].opts.get("plot").kwargs.get("clim")
-        chart = Chart("", x, Direction("y"), cells=(columns, rows, values), colours=span, signed=signed)
+        chart = Chart("", x, y, cells=(columns, rows, values), colours=span, signed=signed)
         return chart.svg(WIDTH, HEIGHT, labelled=False)
     lines, points, of_colour = {}, {}, {}
     for i, each in enumerate(shown.traverse(lambda each: each, [hv.Curve, hv.Scatter, hv.Points])):

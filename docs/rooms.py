@@ -35,7 +35,7 @@ ROOMS = (
     Room("fdn", "Feedback delay networks", ("amtlib.fdn",)),
     Room("train", "Training networks", ("amtlib.train",)),
     Room("losses", "Losses", ("amtlib.train.losses",)),
-    Room("plot", "Pictures of results", ("amtlib.plot",)),
+    Room("plot", "Pictures of results", ("amtlib.plot", "amtlib.charts")),
     Room("teaching", "Exercises of the tutorials", ("amtlib.teaching",)),
     Room("jobs", "Jobs, and folders of sounds", ("amtlib.jobs", "amtlib.batch")),
 )

@@ -96,6 +96,6 @@ def load_room(slug: str, fs: int = _FS) -> torch.Tensor:
     >>> h.shape, h.dtype, int(h.abs().argmax())
     (torch.Size([120000]), torch.float32, 48)
     """
-    if slug not in ROOMS:
+    if not isinstance(slug, str) or slug not in ROOMS:
         raise ValueError(f"slug = {slug!r} is no room: choose one of {', '.join(map(repr, ROOMS))}")
     return _response(slug, whole_rate(fs)).clone()

@@ -437,6 +437,11 @@ def mixing_time(
     ValueError
         As :func:`echo_density`.
 
+    Notes
+    -----
+    The first crossing: behind a direct sound that stands alone, faint noise can cross the threshold before the first
+    reflections do.
+
     References
     ----------
     Abel and Huang (2006), AES 121st Convention, preprint 6985.

@@ -43,7 +43,8 @@ class GammatoneFilterbank(LinearFilterbank):
     n : int
         Number of sections (the filter order), >= 1.
     betamul : float, or Tensor, shape (F,), or list or array of F numbers, optional
-        Pole bandwidth in ERB, > 0, of all channels or one each, as in an impaired ear.
+        Pole bandwidth in ERB, > 0, of all channels or one each, as in an impaired ear; taken as numbers: no gradient
+        flows back to it.
         Default: ``((n-1)!)^2 / (pi (2n-2)! 2^(2-2n))``, which makes the
         equivalent rectangular bandwidth exactly 1 ERB for every n: 1.01859 for n = 4. (The specification has
         1.019 for all n.)
@@ -370,7 +371,7 @@ def default_betamul(n: int) -> float:
 
 
 def _widths(betamul: Numbers, channels: int) -> float | Tensor:
-    """Return pole bandwidths in ERB: one number, or one for each channel, float64."""
+    """Return pole bandwidths in ERB: one number, or one for each channel, float64, without gradient."""
     values = as_tensor(betamul, "betamul", what="bandwidths in ERB", numbers=True).detach().cpu().double()
     wrong = values[~((values > 0.0) & torch.isfinite(values))]
     if len(wrong):

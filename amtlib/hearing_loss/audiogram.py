@@ -216,3 +216,26 @@ def standard_audiogram(name: str) -> Audiogram:
     if name not in STANDARD_AUDIOGRAMS:
         raise ValueError(f"audiogram = {name!r} is unknown; give {', '.join(map(repr, STANDARD_AUDIOGRAMS))}")
     return STANDARD_AUDIOGRAMS[name]
+
+
+def as_audiogram(given: Audiogram | str) -> Audiogram:
+    """
+    Return an audiogram as it is, and the standard one of a name.
+
+    Raises
+    ------
+    ValueError
+        If no standard audiogram has the name.
+    TypeError
+        If it is neither.
+
+    Examples
+    --------
+    >>> as_audiogram("N3") == standard_audiogram("N3")
+    True
+    """
+    if not isinstance(given, Audiogram | str):
+        raise TypeError(
+            f"audiogram is a {type(given).__name__}; give an Audiogram, or the name of a standard one, as 'N3'"
+        )
+    return standard_audiogram(given) if isinstance(given, str) else given

@@ -1,4 +1,4 @@
-"""Which hair cells a loss is one of, outer or inner, and how much wider it makes the auditory filters.
+"""How a hearing loss divides into that of outer and of inner hair cells, and how much it widens the auditory filters.
 Source: Kates and Arehart (2014), Speech Commun. 65, 75-93, as in HASPI version 1, after Moore et al. (1999).
 Not here: what a loss does to a sound (:mod:`amtlib.hearing_loss.simulation`).
 """
@@ -8,17 +8,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from amtlib.hearing_loss.audiogram import Audiogram
+from amtlib.hearing_loss.audiogram import Audiogram, as_audiogram
 from amtlib.inputs import Numbers, as_tensor
 from amtlib.results import Result
 from amtlib.scales import f2erbrate
+from amtlib.signals.frame import number
 
 #: What outer hair cells contribute, where nothing else is known
 USUAL_SHARE = 0.8
 #: A healthy ear compresses from 30 to 100 dB SPL: by these ratios at these frequencies in Hz, linear over ERB number
 _RANGE_DB = 70.0
 _RATIOS, _AT = (1.25, 3.5), (80.0, 8000.0)
-#: Outer loss in dB by which filters are three more times as wide
+#: Outer loss in dB at which filters are four times as wide
 _WIDENS = 50.0
 
 
@@ -56,7 +57,7 @@ class HairCellLoss(Result, units={"frequencies": "Hz", "": "dB"}):
         return 1.0 + lost + 2.0 * lost**6
 
 
-def hair_cell_loss(audiogram: Audiogram, fc: Numbers, share: float = USUAL_SHARE) -> HairCellLoss:
+def hair_cell_loss(audiogram: Audiogram | str, fc: Numbers, share: float = USUAL_SHARE) -> HairCellLoss:
     """
     Split a loss into that of outer hair cells, which amplify and sharpen, and that of inner ones, which transduce.
 
@@ -64,8 +65,8 @@ def hair_cell_loss(audiogram: Audiogram, fc: Numbers, share: float = USUAL_SHARE
 
     Parameters
     ----------
-    audiogram : Audiogram
-        Levels below 0 dB HL count as 0.
+    audiogram : Audiogram or str
+        An audiogram, or the name of a standard one, as 'N3'. Levels below 0 dB HL count as 0.
     fc : Tensor, shape (F,), or float, or list or array of F numbers
         The places, Hz, above 0.
     share : float
@@ -79,7 +80,9 @@ def hair_cell_loss(audiogram: Audiogram, fc: Numbers, share: float = USUAL_SHARE
     Raises
     ------
     ValueError
-        If the share or a frequency is out of its range.
+        If the share or a frequency is out of its range, or no standard audiogram has the name.
+    TypeError
+        If an argument is of another kind.
 
     Notes
     -----
@@ -98,12 +101,11 @@ def hair_cell_loss(audiogram: Audiogram, fc: Numbers, share: float = USUAL_SHARE
     >>> found.outer, found.inner, found.broadening
     (tensor([24.], dtype=torch.float64), tensor([6.], dtype=torch.float64), tensor([1.5045], dtype=torch.float64))
     """
-    if not 0.0 <= share <= 1.0:
-        raise ValueError(f"share = {share} of the outer hair cells is out of range; give 0 to 1")
+    ear, part = as_audiogram(audiogram), number(share, "share", 0.0, 1.0)
     places = as_tensor(fc, "fc", what="frequencies in Hz", numbers=True).detach().cpu().double()
-    loss = audiogram.at(places).clamp_min(0.0)
+    loss = ear.at(places).clamp_min(0.0)
     ends = f2erbrate(torch.tensor(_AT, dtype=torch.float64))
     along = ((f2erbrate(places) - ends[0]) / (ends[1] - ends[0])).clamp(0.0, 1.0)
     ratio = torch.lerp(torch.full_like(along, _RATIOS[0]), torch.full_like(along, _RATIOS[1]), along)
-    outer = torch.minimum(share * loss, _RANGE_DB * (1.0 - 1.0 / ratio))
+    outer = torch.minimum(part * loss, _RANGE_DB * (1.0 - 1.0 / ratio))
     return HairCellLoss(places, outer, loss - outer)

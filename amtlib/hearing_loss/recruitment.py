@@ -67,7 +67,7 @@ class LoudnessRecruitment(RealModule):
     fc : Tensor, shape (F,)
         Centre frequencies in Hz.
     loss_db : Tensor, shape (F,), float64
-        The loss in use.
+        The loss. One that is set below 0, or above `catch_up_db` - 5 dB, acts as that.
     fs, catch_up_db, broadening, learnable, dtype
         As given.
 
@@ -150,7 +150,10 @@ class LoudnessRecruitment(RealModule):
     @property
     def expansion(self) -> Tensor:
         """How many dB a channel's level grows for one dB of sound, below the catch-up level; shape (F,), float64."""
-        return self.catch_up_db / (self.catch_up_db - self._now("loss_db"))
+        loss = self._now("loss_db")
+        if not self.learnable:  # one that learns stays in its range; any other can be set to anything
+            loss = loss.clamp(0.0, self.catch_up_db - _LEAST_RANGE)
+        return self.catch_up_db / (self.catch_up_db - loss)
 
     def _response_at(self, omega: Tensor) -> Tensor:
         """Transfer functions of all channels, time-advanced, shape (F, K)."""

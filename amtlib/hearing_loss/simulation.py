@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from amtlib import lti
-from amtlib.hearing_loss.audiogram import Audiogram, levels_at, standard_audiogram
+from amtlib.hearing_loss.audiogram import Audiogram, as_audiogram, levels_at
 from amtlib.hearing_loss.recruitment import LoudnessRecruitment
 from amtlib.hearing_loss.smearing import SpectralSmearing
 from amtlib.inputs import Signal
@@ -87,11 +87,7 @@ class HearingLoss(RealModule):
         dtype: torch.dtype = torch.float32,
     ) -> None:
         super().__init__(dtype)
-        if not isinstance(audiogram, Audiogram | str):
-            raise TypeError(
-                f"audiogram is a {type(audiogram).__name__}; give an Audiogram, or the name of a standard one, as 'N3'"
-            )
-        self.audiogram = standard_audiogram(audiogram) if isinstance(audiogram, str) else audiogram
+        self.audiogram = as_audiogram(audiogram)
         self.smearing, self.learnable = bool(smearing), bool(learnable)
         lower, upper = self.audiogram.broadening
         wide = self.smearing and (lower, upper) != (1.0, 1.0)

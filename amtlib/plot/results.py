@@ -13,18 +13,21 @@ import torch
 from amtlib import fdn
 from amtlib.charts import TIME, Chart, Direction, one, over_frequency, over_time
 from amtlib.fdn import FDNBuild
+from amtlib.fdn.build import sampling_rate
+from amtlib.inputs import samples_of
 from amtlib.plot.axes import Array, Axis, Limits
 from amtlib.plot.decimation import envelope_outline, peak_columns
 from amtlib.plot.figure import Figure
 from amtlib.plot.layers import Curve, Image, Layer, Points
 from amtlib.plot.theme import BLUE, GREEN, GREY, MAGNITUDE, ORANGE, SIGNED_REVERSED, Style
 from amtlib.signals import P_REF
+from amtlib.signals.frame import number
 
 _LINES = (Style(BLUE), Style(ORANGE, "dashed"), Style(GREEN, "dotdash"), Style(GREY, "dotted"))
 #: Samples of a long line that are drawn as they are; more are drawn as their outline
 _AS_THEY_ARE = 2000
-#: Window and step of a spectrogram, s; how far the darkest colour lies below the brightest, dB
-_WINDOW, _STEP, _RANGE = 0.02, 0.005, 70.0
+#: Window and step of a spectrogram, s; how far the darkest colour lies below the brightest, dB; sampling rates, Hz
+_WINDOW, _STEP, _RANGE, _RATES = 0.02, 0.005, 70.0, (1000.0, 768_000.0)
 
 
 def of(result: Any) -> hv.Overlay:
@@ -57,6 +60,8 @@ def of(result: Any) -> hv.Overlay:
     """
     chart = result if isinstance(result, Chart) else _chart(result)
     if not chart:
+        if chart is result:
+            raise ValueError("the chart holds no finite point or cell; give it one to draw")
         raise ValueError(
             f"{type(result).__name__} has nothing to show in a figure; its numbers are its fields"
         )
@@ -76,10 +81,6 @@ def _chart(result: Any) -> Chart | None:
 
 def _figure(chart: Chart) -> Figure:
     """Declare the figure of a chart."""
-    x, y = (
-        _axis(name, direction, limits, chart.cells is None)
-        for name, direction, limits in zip("xy", (chart.x, chart.y), chart.limits(), strict=True)
-    )
     if chart.cells is not None:
         x, y = (
             _axis(name, direction, _outer(direction, centres), False)
@@ -89,14 +90,18 @@ def _figure(chart: Chart) -> Figure:
         cells = Image("cells", lambda _: chart.cells, colours=chart.between(), measures=chart.measures or "Value",
                       unit=chart.unit, colour_map=colours)  # fmt: skip
         return Figure("result", _title(chart), x, y, [cells], height=330, grid=False)
+    x, y = (
+        _axis(name, direction, limits, True)
+        for name, direction, limits in zip("xy", (chart.x, chart.y), chart.limits(), strict=True)
+    )
     layers: list[Layer] = []
     names = list(dict.fromkeys([*chart.lines, *chart.points]))
     several = len(names) > 1
     for name, pair in chart.lines.items():
-        style = _LINES[names.index(name) % len(_LINES)]
+        style = _LINES[names.index(name)]
         layers.append(Curve(name, _given(*_outline(*pair)), style, label=name if several else ""))
     for name, pair in chart.points.items():
-        style = Style(_LINES[names.index(name) % len(_LINES)].colour, width=7)
+        style = Style(_LINES[names.index(name)].colour, width=7)
         twin = name in chart.lines
         layers.append(
             Points(
@@ -198,6 +203,11 @@ def excitation(frequencies: Any, levels: Any, *, title: str = "Excitation patter
         Excitation, dB.
     title : str
 
+    Raises
+    ------
+    ValueError
+        If there are more than four patterns, or nothing finite in them.
+
     Examples
     --------
     >>> from amtlib import Moore2016ExcitationPattern
@@ -212,11 +222,14 @@ def excitation(frequencies: Any, levels: Any, *, title: str = "Excitation patter
 
 def _impulse_response(network: Any, fs: float | None, duration: float) -> tuple[Array, float]:
     if isinstance(network, FDNBuild):
+        if fs is not None:
+            raise ValueError(f"fs = {fs}, but the network has its own, {network.fs:g} Hz; leave fs out")
         return one(fdn.render(network, duration).T), network.fs
     if fs is None:
         raise ValueError("fs = None; give the sampling rate of the impulse response in Hz")
+    rate = sampling_rate(fs)
     found = np.asarray(network.detach().cpu() if isinstance(network, torch.Tensor) else network, dtype=float)
-    return one(found.T if found.ndim > 1 else found), float(fs)
+    return one(found.T if found.ndim > 1 else found), rate
 
 
 def response(network: Any, fs: float | None = None, *, duration: float = 1.0) -> hv.Overlay:
@@ -227,14 +240,14 @@ def response(network: Any, fs: float | None = None, *, duration: float = 1.0) ->
     network : FDNBuild, or array or Tensor, shape ``(T,)`` or ``(T, n_out)``
         A network, or an impulse response; of several outputs the first is drawn.
     fs : float, optional
-        Sampling rate of an impulse response, Hz.
+        Sampling rate of an impulse response, Hz; a network has its own.
     duration : float
         How much of a network's response is drawn, s.
 
     Raises
     ------
     ValueError
-        If an impulse response comes without its sampling rate.
+        If an impulse response comes without its sampling rate, or a network with one.
 
     Examples
     --------
@@ -257,7 +270,7 @@ def decay(network: Any, fs: float | None = None, *, duration: float = 2.0) -> hv
     Raises
     ------
     ValueError
-        If an impulse response comes without its sampling rate.
+        If an impulse response comes without its sampling rate, or a network with one.
 
     Examples
     --------
@@ -278,15 +291,17 @@ def spectrogram(sound: Any, fs: float) -> hv.Overlay:
 
     Parameters
     ----------
-    sound : Tensor or ndarray, shape ``(T,)``
+    sound : Tensor, ndarray or Recording, shape ``(T,)``
         At least 20 ms of it.
     fs : float
-        Sampling rate, Hz.
+        Sampling rate, Hz, 1000 to 768000.
 
     Raises
     ------
     ValueError
-        If the sound is shorter than a window.
+        If the sound is shorter than a window, or its sampling rate is out of range or another one.
+    TypeError
+        If the sound is none.
 
     Examples
     --------
@@ -294,7 +309,9 @@ def spectrogram(sound: Any, fs: float) -> hv.Overlay:
     :Overlay
        .Image.I :Image   [x,y]   (Level)
     """
-    x, size, step = one(sound), round(_WINDOW * fs), round(_STEP * fs)
+    rate = number(fs, "fs", *_RATES, unit="Hz")
+    x = one(samples_of(sound, "sound", fs=rate))
+    size, step = round(_WINDOW * rate), round(_STEP * rate)
     if len(x) < size:
         raise ValueError(
             f"sound has {len(x)} samples; give at least {size}, one window of {1000 * _WINDOW:g} ms"
@@ -302,9 +319,9 @@ def spectrogram(sound: Any, fs: float) -> hv.Overlay:
     frames = np.lib.stride_tricks.sliding_window_view(x, size)[::step]
     power = np.abs(np.fft.rfft(frames * np.hanning(size + 2)[1:-1], axis=1)).T ** 2
     levels = 10.0 * np.log10(power / max(float(power.max()), 1e-300) + 1e-12)
-    times = (np.arange(len(frames)) * step + size / 2) / fs
+    times = (np.arange(len(frames)) * step + size / 2) / rate
     chart = Chart(
         "Spectrogram", TIME, Direction("Frequency", "Hz"),
-        cells=(times, np.arange(len(levels)) * fs / size, levels), colours=(-_RANGE, 0.0), unit="dB re maximum",
+        cells=(times, np.arange(len(levels)) * rate / size, levels), colours=(-_RANGE, 0.0), unit="dB re maximum",
     )  # fmt: skip
     return of(chart)

@@ -2,6 +2,7 @@
 Not for a page: its data sources have no names to patch.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -146,7 +147,8 @@ def histograms(
     Raises
     ------
     ValueError
-        If there is no histogram, or more than four.
+        If there is no histogram, or more than four; if values are missing or not finite; if the step is not above 0, or
+        does not divide the scale.
 
     Examples
     --------
@@ -157,10 +159,26 @@ def histograms(
        .Area.Uneven :Area   [x]   (Share (%))
     """
     low, high = between
-    bins = np.linspace(low, high, round((high - low) / step) + 1)
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        raise ValueError(f"between = {between} is no scale; give two finite ends, the lower one first")
+    if not (math.isfinite(step) and step > 0.0):
+        raise ValueError(f"step = {step:g} is no width of a bar; give a finite number above 0")
+    count = round((high - low) / step)
+    if count < 1 or not math.isclose(count * step, high - low, rel_tol=1e-9):
+        raise ValueError(
+            f"step = {step:g} does not divide the scale from {low:g} to {high:g}; set its ends whole steps apart"
+        )
+    bins = np.linspace(low, high, count + 1)
     lines = {}
     for name, values in named.items():
-        inside = np.clip(np.asarray(values, dtype=float).ravel(), low + step / 2, high - step / 2)
+        found = np.asarray(values, dtype=float).ravel()
+        if not found.size or not np.isfinite(found).all():
+            wrong = int((~np.isfinite(found)).sum())
+            held = f"{wrong} values that are not finite" if wrong else "no values"
+            raise ValueError(
+                f"{name!r} holds {held}; a histogram needs one finite value or more, and no others"
+            )
+        inside = np.clip(found, low + step / 2, high - step / 2)
         share = 100 * np.histogram(inside, bins)[0] / len(inside)
         lines[name] = np.repeat(bins, 2), np.concatenate([[0.0], np.repeat(share, 2), [0.0]])
     return curves(lines, filled=True, xlabel=xlabel, ylabel=ylabel, title=title, legend=legend)

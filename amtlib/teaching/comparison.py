@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 
 from amtlib import audio
+from amtlib.audio.reading import whole_rate
 from amtlib.inputs import Values
+from amtlib.teaching.judging import detached
 
 _SCRIPT = Path(__file__).with_name("comparison.js").read_text(encoding="utf-8")
 
@@ -68,7 +70,7 @@ class BlindComparison:
     Raises
     ------
     ValueError
-        If there are not two sounds, or one of them cannot be played.
+        If there are not two sounds, one of them cannot be played, or the sampling rate is out of range or not whole.
 
     Examples
     --------
@@ -81,10 +83,12 @@ class BlindComparison:
         if len(sounds) != 2:
             raise ValueError(f"{len(sounds)} sounds: a blind comparison takes two, A and B")
         self.names = list(sounds)
-        self.fs = fs
+        self.fs = whole_rate(fs)
         self.has_reference = reference is not None
         given = [
-            np.asarray(each, dtype=np.float64) for each in (*sounds.values(), reference) if each is not None
+            np.asarray(detached(each), dtype=np.float64)
+            for each in (*sounds.values(), reference)
+            if each is not None
         ]
         if any(each.ndim != 1 for each in given):
             raise ValueError(
@@ -92,8 +96,8 @@ class BlindComparison:
             )
         length = max(len(each) for each in given)
         filled = np.stack([np.pad(each, (0, length - len(each))) for each in given])
-        self.duration = length / fs
-        self._pcm = audio.playback(filled, fs)
+        self.duration = length / self.fs
+        self._pcm = audio.playback(filled, self.fs)
 
     def wav(self) -> list[bytes]:
         """Return the sounds as WAV files: the two, and the reference if there is one."""

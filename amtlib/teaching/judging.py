@@ -49,7 +49,7 @@ def number(
     def judge(answer: Any) -> str | None:
         _must_be_written(answer)
         try:
-            value = float(_without_slope(answer))
+            value = float(detached(answer))
         except (TypeError, ValueError):
             return f"A single number is asked for{f', in {unit}' if unit else ''}; this is {_kind(answer)}."
         written = f"{value:.4g}{f' {unit}' if unit else ''}"
@@ -108,7 +108,7 @@ def function(
             except Exception as error:  # whatever a reader's function may raise
                 return f"For {_arguments(case)} it raised {type(error).__name__}: {error}"
             _must_be_written(value)
-            value = _without_slope(value)
+            value = detached(value)
             if np.iscomplexobj(value):
                 return f"For {_arguments(case)} it gives complex numbers; real ones are asked for."
             try:
@@ -165,8 +165,16 @@ def _must_be_written(answer: Any) -> None:
         raise Unsolved
 
 
-def _without_slope(answer: Any) -> Any:
-    """Return a tensor that remembers how it was computed as one that does not."""
+def detached(answer: Any) -> Any:
+    """
+    Return a tensor without its gradient history; anything else as it is.
+
+    Examples
+    --------
+    >>> import torch
+    >>> detached(torch.ones(2, requires_grad=True)), detached("word")
+    (tensor([1., 1.]), 'word')
+    """
     return answer.detach() if hasattr(answer, "detach") else answer
 
 

@@ -293,7 +293,7 @@ class Calibration:
 
     def correct(self, target: Octaves, rounds: int, until: float = math.inf) -> tuple[Octaves, float]:
         """
-        Bring times, levels and decay curve nearer to the target's, and keep the nearest.
+        Bring times, levels, early energy and decay curve nearer to the target's, and keep the nearest.
 
         Parameters
         ----------

@@ -15,7 +15,7 @@ from amtlib.fdn.build import Array
 from amtlib.fdn.noise import octave_gain
 from amtlib.lti import fast_length
 
-#: End of early sound, s after the onset; clarity beyond so many dB is not told apart; octaves in which it is met, Hz.
+#: End of early sound, s after the onset; clarity is clipped at ± so many dB; octaves in which it is fitted, Hz.
 EARLY, MOST_DB, HEARD = 0.05, 15.0, (120.0, 8100.0)
 #: So much of the lines' responses is looked at, s; what comes later follows from the decay times.
 LOOKED_AT = 0.4
@@ -38,7 +38,7 @@ def early_end(h: Array, fs: float) -> int:
 
 def clarity(h: Array, fs: float, centres: Array, gains: Sequence[Array]) -> Array:
     """
-    Return C50 in dB by octave, (K, ...), from -15 to 15; NaN in octaves that are not met.
+    Return C50 in dB by octave, (K, ...), from -15 to 15; NaN in octaves that are not fitted.
 
     Parameters
     ----------
@@ -64,15 +64,15 @@ def clarity(h: Array, fs: float, centres: Array, gains: Sequence[Array]) -> Arra
         early, late = (
             np.square(np.abs(np.fft.rfft(each[:, channel], n_fft))) for each in (flat[:cut], flat[cut:])
         )
-        for band in np.flatnonzero(_met(centres)).tolist():
+        for band in np.flatnonzero(_fitted_octaves(centres)).tolist():
             energies = (max(float(np.square(gains[band]) @ each), 1e-300) for each in (early, late))
             first, rest = energies
             found[band, channel] = np.clip(10.0 * math.log10(first / rest), -MOST_DB, MOST_DB)
     return found.reshape(-1, *h.shape[1:])
 
 
-def _met(centres: Array) -> npt.NDArray[np.bool_]:
-    """Whether clarity is met in each octave: below 120 Hz a band holds too few modes, above 8 kHz too little sound."""
+def _fitted_octaves(centres: Array) -> npt.NDArray[np.bool_]:
+    """Whether clarity is fitted in an octave: below 120 Hz it holds too few modes, above 8 kHz too little sound."""
     return (centres >= HEARD[0]) & (centres <= HEARD[1])
 
 
@@ -119,7 +119,7 @@ def early_gains(
     True
     """
     n = lines.shape[-1]
-    used = np.flatnonzero(_met(centres) & (np.abs(wanted).max(axis=(1, 2)) < MOST_DB))
+    used = np.flatnonzero(_fitted_octaves(centres) & (np.abs(wanted).max(axis=(1, 2)) < MOST_DB))
     if not used.size or cut >= len(lines):
         return np.ones(n)
     whole = np.concatenate([lines, np.zeros((*lines.shape[:-1], 1))], axis=-1)

@@ -220,7 +220,8 @@ def fit_room(
             trained, done = _trained(
                 start, clean, loss, steps, late, rate_of_learning, learns, part(tell, 0.5, 0.8), seen
             )
-            found, one = trained.correct(wanted, _AFTER, until=time.monotonic() + _AGAIN * one)
+            ends = max(late, time.monotonic()) + _AGAIN * one  # what training left of its time is theirs, too
+            found, one = trained.correct(wanted, _AFTER, until=ends)
             if ears:
                 found, _ = trained.meet_ears(wanted, until)
             seen(trained.build())
@@ -231,6 +232,8 @@ def fit_room(
                 f"Training had no time: measuring took {spent:.2g} s of time_budget = {budget:g} s; raise it."
             )
         best = min(networks, key=lambda each: each[0])[1]
+        if done and best is start:
+            problems.append("Training brought it no nearer: this is the network from before its training.")
         tell(0.9)
         build = best.build()
         ir = render(build, best.seconds)

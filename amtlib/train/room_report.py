@@ -26,6 +26,7 @@ from amtlib.train.calibration import (
     TIMES_OFF,
     TWO_SLOPES_DB,
 )
+from amtlib.train.early import HEARD
 
 
 @dataclass(frozen=True, repr=False)
@@ -44,7 +45,7 @@ class RoomFit(Result):
     onset : float
         When the response begins in the recording, s.
     steps : int
-        Steps of training.
+        Steps of training that were run; `problems` says if the network from before them was nearer.
     seconds : float
         What the fit took.
     certificate : Stability
@@ -107,8 +108,8 @@ class RoomFit(Result):
         return _mean(np.abs(self.coherence_reached - self.coherence))
 
     def _heard(self, values: Array) -> Array:
-        heard = (self.target.centres >= 120.0) & (self.target.centres <= 8100.0)
-        return values[heard]
+        low, high = HEARD
+        return values[(self.target.centres >= low) & (self.target.centres <= high)]
 
     def table(self) -> list[dict[str, float]]:
         """
@@ -168,9 +169,9 @@ def missed(fit: RoomFit) -> list[str]:
                 f"At {row['centre']:g} Hz the level is {row['level_reached'] - row['level']:+.1f} dB off."
             )
     if fit.clarity_off > CLARITY_OFF:
-        found.append(
-            f"C50 is {fit.clarity_off:.2g} dB off on average: gains of the lines bring its early energy no nearer."
-        )
+        two = "with two slopes the gains set their balance, and early energy is not fitted"
+        why = two if fit.slopes.shape[1] == 2 else "gains of the lines bring its early energy no nearer"
+        found.append(f"C50 is {fit.clarity_off:.2g} dB off on average: {why}.")
     if fit.curve_db > CURVE_OFF:
         found.append(
             f"The decay curve is {fit.curve_db:.2g} dB off: its early part is no decay, or it has more slopes than the "

@@ -8,6 +8,7 @@ import re
 import numpy as np
 import pytest
 import soundfile
+import torch
 
 from amtlib.teaching import BlindComparison, chance
 
@@ -45,6 +46,18 @@ def test_what_cannot_be_compared_is_refused_with_a_reason() -> None:
         BlindComparison({"A": TONE, "B": TONE, "C": TONE}, 8000)
     with pytest.raises(ValueError, match="give sounds of one channel"):
         BlindComparison({"A": TONE, "B": np.stack([TONE, TONE])}, 8000)
+
+
+@pytest.mark.parametrize("fs", [0, -1, 1_000])
+def test_a_sampling_rate_that_files_cannot_have_is_refused(fs: int) -> None:
+    with pytest.raises(ValueError, match=f"fs = {fs} Hz is outside 2000 to 768000 Hz"):
+        BlindComparison({"A": TONE, "B": TONE}, fs)
+
+
+def test_tensors_with_a_gradient_can_be_compared() -> None:
+    sound = torch.from_numpy(TONE).requires_grad_()
+    with_gradient = BlindComparison({"A": sound, "B": -sound}, 8000)
+    assert with_gradient.wav() == BlindComparison({"A": TONE, "B": -TONE}, 8000).wav()
 
 
 def test_the_chance_of_a_score_adds_up() -> None:

@@ -74,6 +74,55 @@ def test_cells_stand_with_the_first_row_below_and_keep_a_single_peak() -> None:
     assert [row.sum() for row in brightest] == [1, 0, 0]
 
 
+def pixels_of(chart: Chart) -> np.ndarray:
+    """The picture of a chart's cells."""
+    (data,) = re.findall(r"base64,([^\"]+)", chart.svg())
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(data))))
+
+
+def signed_map(values: np.ndarray, *, flipped: bool = False) -> Chart:
+    rows, columns = (np.arange(1, size + 1) for size in values.shape)
+    y = Direction("To", flipped=flipped)
+    return Chart("Map", Direction("From"), y, cells=(columns, rows, values), signed=True)
+
+
+@pytest.mark.parametrize(("flipped", "top"), [(True, 0), (False, 1)])
+def test_cells_lie_upside_down_where_the_axis_does(flipped: bool, top: int) -> None:
+    values = np.array([[1.0, -1.0], [0.0, 1.0]])
+    colours = palette(signed=True)[np.array([[255, 0], [127, 255]])]
+    np.testing.assert_array_equal(pixels_of(signed_map(values, flipped=flipped))[0], colours[top])
+
+
+def test_reduced_cells_of_both_signs_keep_what_is_furthest_from_zero() -> None:
+    values = np.zeros((2, 240))
+    values[0, ::2], values[0, 1::2] = 0.5, -1.0  # two cells a column: the lower one is larger
+    values[1, ::2], values[1, 1::2] = 1.0, -0.5
+    found = pixels_of(signed_map(values, flipped=True))
+    colours = palette(signed=True)
+    assert (found[0] == colours[0]).all()
+    assert (found[1] == colours[-1]).all()
+    values[0, ::2], values[0, 1::2] = 0.5, np.nan  # what is unknown hides nothing
+    assert (pixels_of(signed_map(values, flipped=True))[0] == colours[int(255 * 0.75)]).all()
+
+
+def test_a_row_of_many_is_not_lost() -> None:
+    for rows, kept in ((64, 64), (100, 64)):
+        for row in range(rows):
+            values = np.zeros((rows, 2))
+            values[row] = 1.0
+            found = pixels_of(Chart("Map", TIME, LEVEL, cells=(np.arange(2), np.arange(rows), values)))
+            assert len(found) == kept
+            assert (found == palette()[-1]).all(-1).sum() == 2
+
+
+def test_more_lines_than_colours_are_refused() -> None:
+    lines = {str(i): ([0.0, 1.0], [0.0, 1.0]) for i in range(4)}
+    assert Chart("Four", TIME, LEVEL, lines, {"3": ([0.0], [0.0])})
+    assert Chart("Map", TIME, LEVEL, cells=(torch.arange(2), torch.arange(2), torch.zeros(2, 2)))
+    with pytest.raises(ValueError, match="5 lines are not one picture; give 1 to 4"):
+        Chart("Five", TIME, LEVEL, lines, {"4": ([0.0], [0.0])})
+
+
 def test_what_is_not_finite_is_left_out_and_nothing_at_all_is_no_picture() -> None:
     chart = Chart("Gaps", TIME, LEVEL, {"a": ([0.0, 1.0, 2.0], [1.0, np.nan, 3.0])})
     assert len(points(chart.svg())) == 2

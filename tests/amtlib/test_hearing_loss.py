@@ -1,6 +1,7 @@
 """A simulated hearing loss: soft sounds vanish, loud ones stay, spectra smear, nothing is late or too loud."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -224,6 +225,24 @@ def test_filters_are_four_times_as_wide_where_all_gain_is_lost_at_8_khz() -> Non
     assert [float(inner.broadening), float(inner.inner)] == [1.0, 55.0]
 
 
-def test_a_share_that_is_none_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"share = 1.5 .*give 0 to 1"):
-        hair_cell_loss(standard_audiogram("N1"), [1000.0], share=1.5)
+def test_hair_cells_take_the_name_of_a_standard_audiogram() -> None:
+    named, given = (hair_cell_loss(ear, [1000.0, 4000.0]) for ear in ("N3", standard_audiogram("N3")))
+    assert torch.equal(named.outer, given.outer)
+    with pytest.raises(ValueError, match="audiogram = 'N8' is unknown"):
+        hair_cell_loss("N8", [1000.0])
+    with pytest.raises(TypeError, match="audiogram is a int; give an Audiogram"):
+        hair_cell_loss(3, [1000.0])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("share", "kind"), [(1.5, ValueError), (float("nan"), ValueError), ("a", TypeError)])
+def test_a_share_that_is_none_is_refused(share: Any, kind: type[Exception]) -> None:
+    with pytest.raises(kind, match="share"):
+        hair_cell_loss(standard_audiogram("N1"), [1000.0], share=share)
+
+
+@pytest.mark.parametrize(("given", "acts_as"), [(104.9, 100.0), (120.0, 100.0), (-20.0, 0.0)])
+def test_a_loss_that_is_set_out_of_range_acts_as_the_nearest_within(given: float, acts_as: float) -> None:
+    module, other = (LoudnessRecruitment([1000.0], FS, loss) for loss in (50.0, acts_as))
+    module.loss_db.fill_(given)
+    x = torch.sin(torch.arange(2000.0))
+    torch.testing.assert_close(module(x), other(x), rtol=0.0, atol=0.0)

@@ -1,5 +1,7 @@
 """Each figure of a result shows the result's own numbers."""
 
+import math
+from collections.abc import Callable
 from typing import Any
 
 import holoviews as hv
@@ -7,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from amtlib import GammatoneFilterbank, Moore2016, experiments, fdn, hearing_loss, plot, signals, train
-from amtlib.charts import Chart
+from amtlib import GammatoneFilterbank, Moore2016, audio, experiments, fdn, hearing_loss, plot, signals, train
+from amtlib.charts import TIME, Chart, Direction
 from amtlib.plot import erb_number
 from amtlib.train.losses import cochleagram
 
@@ -97,6 +99,16 @@ def test_a_psychometric_function_passes_through_its_threshold() -> None:
     assert float(np.interp(20.0, values, right)) == pytest.approx(100.0 * float(function(20.0)))
 
 
+def test_a_psychometric_function_over_ratios_spans_three_widths_of_their_logarithm() -> None:
+    function = experiments.PsychometricFunction(20.0, 0.5, 1 / 3, scale="log")
+    chart = function.chart()
+    values, right = chart.lines["right"]
+    assert chart.x.scale == "log"
+    assert values[[0, 50, -1]] == pytest.approx([20.0 * math.exp(-0.75), 20.0, 20.0 * math.exp(0.75)])
+    assert right[50] == pytest.approx(100.0 * float(function(20.0)))
+    assert plot.of(function).opts.get("plot").kwargs["logx"]
+
+
 def test_losses_of_training_are_drawn_on_a_logarithmic_axis() -> None:
     shown = train.TrainLog([4.0, 2.0, 1.0], {}, 3).plot()
     np.testing.assert_allclose(next(iter(lines(shown).values())), [[0, 1, 2], [4.0, 2.0, 1.0]])
@@ -136,9 +148,50 @@ def test_a_spectrogram_has_a_tone_where_it_is() -> None:
         plot.spectrogram(TONE[:10], 32000)
 
 
+def test_a_spectrogram_of_a_recording_is_that_of_its_samples() -> None:
+    sound = audio.load(audio.wav_bytes(audio.playback(TONE, 32000), 32000), name="tone.wav")
+    np.testing.assert_array_equal(
+        image(plot.spectrogram(sound, 32000)), image(plot.spectrogram(sound.samples, 32000))
+    )
+    with pytest.raises(ValueError, match="sound is sampled at 32000 Hz, this module works at 48000 Hz"):
+        plot.spectrogram(sound, 48000)
+
+
+@pytest.mark.parametrize(("draw", "words"), [
+    (lambda: plot.spectrogram(TONE, 0), "fs = 0 Hz is outside 1000 to 768000 Hz"),
+    (lambda: plot.response(np.ones(100), 0), "fs = 0: give 100"),
+    (lambda: plot.decay(np.ones(100), math.nan), "fs = nan: give"),
+    (lambda: plot.response(NETWORK, 48000), "fs = 48000, but the network has its own, 8000 Hz; leave fs out"),
+    (lambda: plot.decay(NETWORK, 8000), "fs = 8000, but the network has its own, 8000 Hz; leave fs out"),
+    (lambda: plot.excitation([100.0, 200.0], {str(i): [0.0, 1.0] for i in range(6)}),
+     "6 lines are not one picture; give 1 to 4"),
+])  # fmt: skip
+def test_what_cannot_be_drawn_is_refused(draw: Callable[[], object], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        draw()
+
+
+@pytest.mark.parametrize(("given", "words"), [
+    ({"step": 0.0}, "step = 0 is no width of a bar"),
+    ({"step": math.nan}, "step = nan is no width of a bar"),
+    ({"step": 5.0}, "step = 5 does not divide the scale from -6 to 6"),
+    ({"step": 24.0}, "step = 24 does not divide the scale"),
+    ({"between": (6, -6)}, r"between = \(6, -6\) is no scale"),
+    ({"named": {"a": []}}, "'a' holds no values"),
+    ({"named": {"a": [1.0, math.nan]}}, "'a' holds 1 values that are not finite"),
+    ({"named": {}}, "0 lines are not one figure"),
+])  # fmt: skip
+def test_histograms_that_cannot_be_drawn_are_refused(given: dict[str, Any], words: str) -> None:
+    settings: dict[str, Any] = {"named": {"a": [1.0]}, "step": 2.0, "between": (-6, 6)} | given
+    with pytest.raises(ValueError, match=words):
+        plot.histograms(settings.pop("named"), **settings, xlabel="x", ylabel="y", title="t")
+
+
 @pytest.mark.parametrize(("given", "kind", "words"), [
     (np.ones(3), TypeError, "result is a ndarray; give a result of amtlib"),
     (fdn.stability(NETWORK), ValueError, "Stability has nothing to show in a figure"),
+    (Chart("Empty", TIME, TIME), ValueError, "the chart holds no finite point or cell"),
+    (Chart("None", TIME, TIME, {"a": ([0.0], [math.nan])}), ValueError, "no finite point or cell"),
 ])  # fmt: skip
 def test_what_has_no_figure_is_refused_with_what_helps(given: Any, kind: type[Exception], words: str) -> None:
     with pytest.raises(kind, match=words):
@@ -146,7 +199,11 @@ def test_what_has_no_figure_is_refused_with_what_helps(given: Any, kind: type[Ex
 
 
 def test_a_chart_of_ones_own_is_drawn_too() -> None:
-    shown = plot.of(
-        Chart("Mine", *(Moore2016().stationary(1000.0, 60.0).chart().x,) * 2, {"a": ([1, 2], [3, 4])})
-    )
-    assert isinstance(shown, hv.Overlay)
+    x, y = Direction("Width", "mm"), Direction("Loss", scale="log")
+    shown = plot.of(Chart("Mine", x, y, {"a": ([1, 2], [3, 4])}, {"b": ([1.5], [3.5])}))
+    np.testing.assert_allclose(lines(shown)["a"], [[1, 2], [3, 4]])
+    (points,) = shown.traverse(lambda each: each, [hv.Points])
+    assert (points.label, points.array().tolist()) == ("b", [[1.5, 3.5]])
+    settings = shown.opts.get("plot").kwargs
+    assert settings["logy"]
+    assert (settings["title"], settings["xlabel"]) == ("Mine", "Width (mm)")

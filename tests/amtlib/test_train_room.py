@@ -132,6 +132,44 @@ def test_the_whole_fit_stays_within_its_time(
     assert (fit.steps > 3) == trains
 
 
+def test_corrections_after_training_are_as_many_on_a_slow_machine_that_has_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plain, rounds = calibration.Calibration.response, []
+    for seconds in (0.0, 2.0):
+        clock, calls = Clock(), []
+        for module in (calibration, room_fit):
+            monkeypatch.setattr(module, "time", clock)
+
+        def takes(
+            *given: Any, clock: Clock = clock, calls: list[float] = calls, seconds: float = seconds
+        ) -> Any:
+            clock.now += seconds
+            calls.append(clock.now)
+            return plain(*given)
+
+        monkeypatch.setattr(calibration.Calibration, "response", takes)
+        fit_room(room((0.3, 0.2), seconds=0.4), 16000.0, lines=4, slopes=1, max_steps=1, time_budget=600.0)
+        rounds.append(len(calls))
+    assert rounds[0] == rounds[1]
+
+
+@pytest.mark.parametrize(("before", "after", "says"), [(0.5, 1.0, True), (1.0, 0.5, False)])
+def test_a_fit_says_if_training_brought_it_no_nearer(
+    monkeypatch: pytest.MonkeyPatch, before: float, after: float, says: bool
+) -> None:
+    distances = iter((before, after))
+    monkeypatch.setattr(room_fit, "distance", lambda *_: next(distances))
+    seen: list[FDNBuild] = []
+    fit = fit_room(
+        room((0.3, 0.2), seconds=0.4), 16000.0, lines=4, max_steps=1, time_budget=600.0, watch=seen.append
+    )
+    sentence = "Training brought it no nearer: this is the network from before its training."
+    assert fit.steps == 1
+    assert (sentence in fit.problems) == (sentence in fit.sentence()) == says
+    assert fit.build == seen[0 if says else -1]
+
+
 def test_stereo_stays_stereo_and_every_input_keeps_its_level() -> None:
     pairs = [
         [room((0.4, 0.3), seed=2 * o + i) * (1.0 + o) * (1.0 + 3.0 * i) for i in range(2)] for o in range(2)

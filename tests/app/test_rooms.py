@@ -233,6 +233,8 @@ def test_who_changes_a_room_changes_only_their_copy() -> None:
 def test_an_unknown_room_is_refused_with_those_that_exist() -> None:
     with pytest.raises(ValueError, match="slug = 'cave' is no room: choose one of 'bathroom'"):
         load_room("cave")
+    with pytest.raises(ValueError, match=r"slug = \['church'\] is no room: choose one of"):
+        load_room(["church"])  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("fs", [0, 1999, 44100.5, math.nan])

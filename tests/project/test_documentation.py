@@ -19,6 +19,8 @@ import tornado.testing
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from tornado.web import Application
 
+from amtlib import plot
+from amtlib.charts import Chart, Direction
 from amtlib.teaching import BlindComparison, check
 from app.landing import DOCUMENTATION
 from app.server import documentation
@@ -49,6 +51,15 @@ def test_a_recipe_runs_says_something_and_has_a_picture(path: Path) -> None:
     assert picture.startswith("<svg")
     assert re.search(r"<(polyline|image|circle)", picture)
     assert "nan" not in picture
+
+
+def test_a_thumbnail_has_the_first_row_on_top_where_the_figure_does() -> None:
+    values = np.array([[1.0, -1.0], [0.0, 1.0]])
+    for flipped in (True, False):
+        y = Direction("To", flipped=flipped)
+        own = Chart("", Direction("From"), y, cells=([1, 2], [1, 2], values), signed=True)
+        data = [re.findall(r"base64,([^\"]+)", svg) for svg in (own.svg(), thumbnail(plot.of(own)))]
+        assert data[0] == data[1]
 
 
 def test_there_are_twenty_recipes() -> None:

@@ -114,7 +114,7 @@ def test_a_function_of_another_shape_or_that_fails_is_answered() -> None:
     assert judge(3) == "A function is asked for; this is an int."
 
 
-def test_complex_numbers_are_answered_and_tensors_with_a_slope_are_taken() -> None:
+def test_complex_numbers_are_answered_and_tensors_with_a_gradient_are_taken() -> None:
     judge = function(lambda x: 2 * x, [(1.0,)])
     assert judge(lambda x: 2j * x) == "For (1.0) it gives complex numbers; real ones are asked for."
     assert judge(lambda x: torch.tensor(2.0 * x, requires_grad=True)) is None
