@@ -4,12 +4,14 @@ import ast
 import contextlib
 import io
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
+import torch
 import torch
 
 from amtlib.teaching import EXERCISES, Unsolved, check, choice, function, number
@@ -18,6 +20,16 @@ ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 CHECK = re.compile(r'^check\("([\w.]+)",', re.MULTILINE)
 FOLDED = re.compile(r"<details>\s*<summary>(\w+)[^<]*</summary>(.*?)</details>", re.DOTALL)
+
+
+@pytest.fixture(autouse=True)
+def _what_a_notebook_sets_ends_with_the_test() -> Iterator[None]:
+    """First cells set how tensors are printed, threads and seeds, of the whole process."""
+    threads, state = torch.get_num_threads(), torch.get_rng_state()
+    yield
+    torch.set_printoptions(profile="default")
+    torch.set_num_threads(threads)
+    torch.set_rng_state(state)
 
 
 @dataclass(frozen=True)
