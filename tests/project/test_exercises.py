@@ -12,7 +12,6 @@ from typing import Any
 import nbformat
 import pytest
 import torch
-import torch
 
 from amtlib.teaching import EXERCISES, Unsolved, check, choice, function, number
 
