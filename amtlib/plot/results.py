@@ -150,11 +150,7 @@ def _axis(name: str, direction: Direction, limits: Limits, roomy: bool) -> Axis:
 def _outer(direction: Direction, centres: Array) -> Limits:
     """Return where the first cell begins and the last one ends, in the units of the axis."""
     if direction.scale == "erb" or len(centres) < 2:
-        return (
-            (float(centres[0]), float(centres[-1]))
-            if len(centres) > 1
-            else (float(centres[0]) - 0.5, float(centres[0]) + 0.5)
-        )
+        return float(centres[0]), float(centres[-1])
     half = (centres[-1] - centres[0]) / (len(centres) - 1) / 2
     return float(centres[0] - half), float(centres[-1] + half)
 

@@ -346,9 +346,8 @@ class Calibration:
             except ValueError:  # too steep for the filters: the times stay
                 self.times = before
             share = self._wet_share(target)
-            wet = np.clip(
-                louder / share, louder - _MORE, louder + _MORE
-            )  # what direct sound has, lines cannot change
+            # what direct sound has, lines cannot change
+            wet = np.clip(louder / share, louder - _MORE, louder + _MORE)
             self.gains = self.gains + np.clip(wet, -60.0, 60.0).mean(axis=2)
             across = louder.mean(axis=(0, 1)) - louder.mean()
             self.core = replace(self.core, B=self.core.B * 10.0 ** (across / 20.0))

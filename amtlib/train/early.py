@@ -65,8 +65,7 @@ def clarity(h: Array, fs: float, centres: Array, gains: Sequence[Array]) -> Arra
             np.square(np.abs(np.fft.rfft(each[:, channel], n_fft))) for each in (flat[:cut], flat[cut:])
         )
         for band in np.flatnonzero(_fitted_octaves(centres)).tolist():
-            energies = (max(float(np.square(gains[band]) @ each), 1e-300) for each in (early, late))
-            first, rest = energies
+            first, rest = (max(float(np.square(gains[band]) @ each), 1e-300) for each in (early, late))
             found[band, channel] = np.clip(10.0 * math.log10(first / rest), -MOST_DB, MOST_DB)
     return found.reshape(-1, *h.shape[1:])
 

@@ -204,9 +204,8 @@ def fit_room(
             reached_octaves, parted = start.meet_ears(wanted, until)
             seen(start.build())
         networks, done = [(distance(reached_octaves, wanted), start)], 0
-        until -= (
-            2.0 * one
-        )  # the network is rendered once more at the end, and certified, which takes about as long
+        # the network is rendered once more at the end, and certified, which takes about as long
+        until -= 2.0 * one
         now = time.monotonic()
         late = until - _AGAIN * one - parted  # measured and corrected again after training
         if steps and late > now + _LEAST:

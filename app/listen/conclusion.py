@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from app.listen.drawing import Picture, around
-from app.listen.lessons import YOU, Lesson
+from app.listen.lessons import Lesson
 from app.listen.model import EARS
-from app.listen.report import WHO, Finding, number
+from app.listen.report import WHO, YOU, Finding, number
 
 #: The class in a room, beside the person and the ears of the model.
 CLASS = "others"

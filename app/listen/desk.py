@@ -12,10 +12,10 @@ from app.listen.conclusion import CLASS, Found, conclusion
 from app.listen.condition import LinkError, condition_of, presentable
 from app.listen.headphones import LINK as CHECK
 from app.listen.headphones import Checks
-from app.listen.lessons import YOU, lesson_named, lessons
+from app.listen.lessons import lesson_named, lessons
 from app.listen.model import EARS, Models
 from app.listen.offers import offer_of, offers
-from app.listen.report import finding_of_model, report, same_table
+from app.listen.report import YOU, finding_of_model, report, same_table
 from app.listen.rooms import checked, named, room_of
 from app.listen.runs import Held, Refusal, Runs
 from app.listen.sounds import Played, comfortable_sound

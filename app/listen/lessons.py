@@ -15,9 +15,8 @@ from app.lessons import Fact, LessonError, entries
 from app.listen.condition import Condition, LinkError, condition_of
 from app.listen.model import EARS
 from app.listen.offers import offer_of, seconds
+from app.listen.report import YOU
 
-#: Whose thresholds a prediction may be about, beside those of an ear of the model.
-YOU = "you"
 #: What reading, predicting and looking at the end take, s.
 _BESIDE_S = 120.0
 

@@ -16,11 +16,13 @@ from app.lessons import LessonError, entries
 from app.listen.conclusion import CLASS, Found, conclusion
 from app.listen.condition import Condition, condition_of, presentable
 from app.listen.desk import Desk
-from app.listen.lessons import YOU, Lesson, Part, lesson_of, lessons
-from app.listen.report import Finding
+from app.listen.lessons import Lesson, Part, lesson_of, lessons
+from app.listen.report import YOU, Finding
 from app.listen.store import Store
 from tests.app.test_lessons import NUMBER, measured, number
 from tests.app.test_listen import answered
+from tests.app.test_listen_rooms import desk as desk
+from tests.app.test_listen_rooms import store as store
 
 LESSONS = [pytest.param(lesson, id=slug) for slug, lesson in lessons().items()]
 FACTS = [
@@ -28,19 +30,6 @@ FACTS = [
     for slug, lesson in lessons().items()
     for phrase in lesson.facts or ()
 ]
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "runs.sqlite")
-
-
-@pytest.fixture
-def desk(store: Store, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    """Return a desk whose model is still listening: these tests are about everything else."""
-    made = Desk(store)
-    monkeypatch.setattr(made.models, "own", lambda condition, ear: {"waiting": True})
-    return made
 
 
 def taken(part: Part, threshold: float, seed: int = 1) -> Finding:

@@ -30,7 +30,7 @@ def store(tmp_path: Path) -> Store:
 
 @pytest.fixture
 def desk(store: Store, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    """Return a desk whose model listens to nobody: these tests are about rooms."""
+    """Return a desk whose model listens to nobody: these tests are about rooms and lessons."""
     made = Desk(store)
     monkeypatch.setattr(made.models, "own", lambda condition, ear: {"waiting": True})
     return made

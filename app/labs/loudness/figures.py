@@ -117,14 +117,13 @@ GROWTH = _beside(
     legend="bottom_right",
 )
 
-#: The same in small, beside the area.
-
 
 def _rises(lab: LoudnessModel) -> bool:
     """Whether the moment may be made louder and softer: what a simulation of another ear has made of it may not."""
     return lab.display.view == "area" and not lab.is_impaired
 
 
+#: The same in small, beside the area.
 RISE = replace(GROWTH, name="rise", shown=_rises, height=AREA_HEIGHT, area="specific")
 
 _DURATION_TICKS = (0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
