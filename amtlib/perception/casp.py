@@ -18,7 +18,6 @@ from amtlib.perception.modulation import ModulationFilterbank
 from amtlib.perception.receptor_potential import IHCPaulick2024
 from amtlib.perception.stages import (
     PerceptionModel,
-    PerceptionStages,
     check_range,
     given_channels,
     one_channel,
@@ -158,13 +157,6 @@ class _CASP(PerceptionModel):
     def internal(self, adapted: Tensor) -> Tensor:
         """Return the internal representation, at a quarter of the sampling rate."""
         return super().internal(self.downsampling(adapted))
-
-    def _run(self, x: Tensor) -> PerceptionStages:
-        if x.shape[-1] < _FACTOR:
-            raise ValueError(
-                f"x has {x.shape[-1]} samples, and the internal representation one for every {_FACTOR}; give more"
-            )
-        return super()._run(x)
 
     def _stages(self, lead: tuple[int, ...]) -> list[Stage]:
         front = (one_channel(self.headphone), one_channel(self.middle_ear), self.drnl.stream(lead))

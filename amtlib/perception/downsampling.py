@@ -55,7 +55,16 @@ class Downsampling(RealModule):
         -------
         Tensor, shape (..., T // n)
             Differentiable.
+
+        Raises
+        ------
+        ValueError
+            If x is shorter than n samples.
         """
+        if x.shape[-1] < self.factor:
+            raise ValueError(
+                f"x has {x.shape[-1]} samples, and one of every {self.factor} is kept; give {self.factor} or more"
+            )
         total, half = x.shape[-1] // self.factor, len(self.taps) // 2
         # Blocks of samples times a matrix: only what is kept is worked out
         blocks, step = -(-total // _TOGETHER), _TOGETHER * self.factor
