@@ -1,14 +1,19 @@
-"""What every test shares: one torch thread per process, properties without a stopwatch, a plain last word."""
+"""What every test shares: one thread of linear algebra a process, properties without a stopwatch, a plain last word."""
 
+import os
 from typing import Any
 
-import hypothesis
-import pytest
-import torch
+# Several test processes share the cores; with more threads than cores they only wait for each other, and OpenBLAS waits
+# by computing. The library reads this when NumPy is imported; kernels, servers and workers of tests inherit it.
+for _library in ("OPENBLAS", "OMP"):
+    os.environ.setdefault(f"{_library}_NUM_THREADS", "1")
 
-from docs.chromium import find_chromium
+import hypothesis  # noqa: E402
+import pytest  # noqa: E402
+import torch  # noqa: E402
 
-# Several test processes share the cores; with more threads than cores they only wait for each other.
+from docs.chromium import find_chromium  # noqa: E402
+
 torch.set_num_threads(1)
 
 # A slow machine is no counterexample, so examples have no deadline.
