@@ -18,7 +18,7 @@ test: $(VENV)/test.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -q -n $(JOBS) --dist loadfile --nbval --nbval-sanitize-with notebooks/sanitize.cfg $(ARGS)
+	$(BIN)/pytest -q -n $(JOBS) --dist loadfile --no-loadscope-reorder --nbval --nbval-sanitize-with notebooks/sanitize.cfg $(ARGS)
 
 docs: $(VENV)/docs.stamp
 	$(BIN)/python docs/build.py $(ARGS)
