@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gc
 import json
+import os
 import re
 import resource
 import socket
@@ -350,7 +351,14 @@ def test_of_two_servers_on_one_port_one_is_ready_and_the_other_says_why_not(
         for log in logs:
             with log.open("wb") as out:
                 both.append(
-                    subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=out, start_new_session=True)
+                    subprocess.Popen(
+                        command,
+                        cwd=ROOT,
+                        env={**os.environ, "AMTLAB_COLD": "1"},
+                        stdout=out,
+                        stderr=out,
+                        start_new_session=True,
+                    )
                 )
         assert until(lambda: any(each.poll() is not None for each in both))
         assert until(lambda: any("is ready" in log.read_text() for log in logs))
