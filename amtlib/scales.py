@@ -321,7 +321,7 @@ def erbspace(
     dtype: torch.dtype = torch.float32,
 ) -> Tensor:
     """
-    So many frequencies, equidistant on the ERB-number scale of :func:`fc2erb`; both ends are among them, exactly.
+    `n` frequencies that are equidistant on the ERB-number scale of :func:`fc2erb`, both ends included exactly.
 
     Parameters
     ----------

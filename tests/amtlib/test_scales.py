@@ -163,7 +163,7 @@ def test_a_base_frequency_is_a_centre_frequency_exactly(
 
 
 @given(st.floats(0.0, 5000.0), st.floats(1.0, 15000.0), st.integers(1, 200))
-def test_so_many_frequencies_span_the_range_evenly(flow: float, width: float, n: int):
+def test_a_number_of_frequencies_spans_the_range_evenly(flow: float, width: float, n: int):
     fc = erbspace(flow, flow + width, n, dtype=torch.float64)
     assert len(fc) == n
     assert fc[0] == flow
