@@ -106,7 +106,14 @@ def curves(
     if frequency:
         limits["xticks"] = frequency_ticks()
     return _framed(
-        areas + drawn + circles, xlabel, ylabel, title, legend, logy=logy, show_legend=len(drawn) > 1, **limits
+        areas + drawn + circles,
+        xlabel,
+        ylabel,
+        title,
+        legend,
+        logy=logy,
+        show_legend=len(drawn) > 1,
+        **limits,
     )
 
 

@@ -100,7 +100,7 @@ def test_a_band_lies_behind_its_line_in_its_colour_from_its_lower_to_its_upper_e
     assert len(hv.render(figure).legend[0].items) == 2
 
 
-@pytest.mark.parametrize("what, one", [("points", ([0], [0])), ("bands", ([0], [0], [1]))])
+@pytest.mark.parametrize(("what", "one"), [("points", ([0], [0])), ("bands", ([0], [0], [1]))])
 def test_points_and_bands_of_no_line_are_refused(what: str, one: Any) -> None:
     words = {"xlabel": "Time (s)", "ylabel": "Level (dB)", "title": "Lines"}
     with pytest.raises(ValueError, match=rf"{what} belong to \['b'\]"):
