@@ -4,15 +4,14 @@ import os
 from typing import Any
 
 # Several test processes share the cores; with more threads than cores they only wait for each other, and OpenBLAS waits
-# by computing. The library reads this when NumPy is imported; kernels, servers and workers of tests inherit it.
-for _library in ("OPENBLAS", "OMP"):
-    os.environ.setdefault(f"{_library}_NUM_THREADS", "1")
+# by computing. It reads this when NumPy is imported; kernels, servers and workers that tests start inherit it.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-import hypothesis  # noqa: E402
-import pytest  # noqa: E402
-import torch  # noqa: E402
+import hypothesis
+import pytest
+import torch
 
-from docs.chromium import find_chromium  # noqa: E402
+from docs.chromium import find_chromium
 
 torch.set_num_threads(1)
 
