@@ -165,15 +165,14 @@ def test_a_tutorial_leads_to_the_labs_of_the_server_that_offers_it(path: Path, t
     assert states
 
 
-def test_what_a_cell_prints_in_pieces_is_one_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_cell_prints_in_pieces_is_one_block(tmp_path: Path) -> None:
     pieces = [new_output("stream", text=f"line {i}\n") for i in range(3)]
     apart = [
         new_output("execute_result", data={"text/plain": "'a result'"}),
         new_output("stream", text="end\n"),
     ]
     cells = [new_markdown_cell("# Title"), new_code_cell("1", outputs=[*pieces, *apart])]
-    monkeypatch.setattr(tutorials, "executed", lambda path, seen: new_notebook(cells=cells))
-    made = tutorials.page(Path("made.ipynb"), tmp_path, "")
+    made = tutorials.page(Path("made.ipynb"), tmp_path, new_notebook(cells=cells))
     assert "line 0\nline 1\nline 2\n````" in made
     assert made.count(":class: printed") == 3
 
