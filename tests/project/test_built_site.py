@@ -49,7 +49,10 @@ def test_a_tutorial_that_was_not_run_has_its_stored_pictures(html: Path) -> None
         ('<a href="other.html#none">x</a>', "other.html#none leads to no place of its page"),
         ('<a href="#none">x</a>', "#none leads to no place of its page"),
         ('<audio src="none.flac"></audio>', "none.flac leads nowhere"),
-        ('<img src="https://elsewhere.org/x.png">', "https://elsewhere.org/x.png is fetched from another host"),
+        (
+            '<img src="https://elsewhere.org/x.png">',
+            "https://elsewhere.org/x.png is fetched from another host",
+        ),
         ("<script>alert(1)</script>", "a script stands in the page"),
         ('<p onclick="alert(1)">x</p>', "a script stands in an attribute"),
     ],
@@ -69,7 +72,9 @@ def test_a_warning_stops_the_build(tmp_path: Path) -> None:
     (source / "conf.py").write_text((ROOT / "docs" / "conf.py").read_text(encoding="utf-8"), encoding="utf-8")
     for name in ("figures.js", "formulas.js", "links.js", "site.css"):
         (source / "_static" / name).write_text("")
-    (source / "index.md").write_text("# A page\n\nIt says {func}`amtlib.nothing.at_all`, and {doc}`nothing`.\n")
+    (source / "index.md").write_text(
+        "# A page\n\nIt says {func}`amtlib.nothing.at_all`, and {doc}`nothing`.\n"
+    )
     with warnings.catch_warnings(), pytest.raises(SystemExit, match="the site was not built"):
         warnings.simplefilter("ignore")
         built(source, tmp_path / "html")

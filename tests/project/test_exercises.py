@@ -18,7 +18,12 @@ from amtlib.teaching import EXERCISES, Unsolved, check, choice, function, number
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 CHECK = re.compile(r'^check\("([\w.]+)",', re.MULTILINE)
-FOLDED = re.compile(r"<details>\s*<summary>(\w+)[^<]*</summary>(.*?)</details>", re.DOTALL)
+FOLDED = re.compile(r"<details>\s*<summary>([^<]*)</summary>(.*?)</details>", re.DOTALL)
+#: What the first cell of each tutorial says of them.
+YOURS = (
+    "A cell that ends in `check(...)` is yours to write: replace the three dots, run it, and read what it says. Hints and "
+    "a solution are folded below it, and nothing further down depends on your answer."
+)
 
 
 @pytest.fixture(autouse=True)
@@ -68,11 +73,38 @@ def test_the_reader_finds_the_exercise_unsolved(place: Place) -> None:
     assert words == repr(check(place.name, ...))
 
 
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_tutorial_says_at_its_head_what_an_exercise_is(path: Path) -> None:
+    assert YOURS in nbformat.read(path, as_version=4).cells[0].source
+
+
 @each_place
 def test_hints_come_before_the_solution_and_both_are_folded(place: Place) -> None:
-    kinds = [kind for kind, _ in FOLDED.findall(place.below)]
-    assert kinds[-1] == "Solution"
-    assert "Hint" in kinds[:-1]
+    *hints, last = [kind for kind, _ in FOLDED.findall(place.below)]
+    assert last == "Solution"
+    assert hints == (["Hint"] if len(hints) == 1 else [f"Hint {i + 1}" for i in range(len(hints))])
+    assert hints
+
+
+def bound(tree: ast.AST) -> set[str]:
+    """Names that a cell gives a value."""
+    kinds = (ast.FunctionDef, ast.ClassDef)
+    given = {
+        node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    }
+    return given | {node.name for node in ast.walk(tree) if isinstance(node, kinds)}
+
+
+@each_place
+def test_nothing_further_down_depends_on_the_answer(place: Place) -> None:
+    cells = nbformat.read(place.notebook, as_version=4).cells[len(place.above) + 1 :]
+    left = bound(ast.parse(place.cell.source))
+    for cell in cells:
+        if cell.cell_type == "code":
+            tree = ast.parse(cell.source)
+            left -= bound(tree)
+            used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+            assert not used & left, cell.source
 
 
 @each_place

@@ -106,7 +106,13 @@ def test_the_wheel_holds_the_library_with_its_data_alone(tmp_path: Path) -> None
 def test_environment_yml_asks_for_what_pyproject_asks_for() -> None:
     environment = yaml.safe_load((ROOT / "environment.yml").read_text())
     *conda, from_pip = environment["dependencies"]
-    wanted = {*PROJECT["dependencies"], *EXTRAS["app"], *EXTRAS["notebooks"], *EXTRAS["docs"], *EXTRAS["test"]}
+    wanted = {
+        *PROJECT["dependencies"],
+        *EXTRAS["app"],
+        *EXTRAS["notebooks"],
+        *EXTRAS["docs"],
+        *EXTRAS["test"],
+    }
     assert conda == [f"python{PROJECT['requires-python']}", "pip"]
     assert from_pip["pip"] == ["-c constraints.txt", "-e .", *sorted(wanted)]
 
