@@ -99,7 +99,7 @@ def thumbnail(shown: Any) -> str:
 
 
 def write(source: Path, pictures: bool) -> None:
-    """Write a page for each recipe, and their pictures into the gallery's page; with `pictures` they are run for these."""
+    """Write a page for each recipe and the gallery's own; recipes are run if there shall be pictures."""
     folder = source / "gallery"
     cards, names = [], []
     for path in RECIPES:

@@ -1,7 +1,7 @@
 """From notebooks to pages: each is run, and its words, code, numbers, figures and sounds become a page of the site.
 
-What a run gave is kept in `docs/_build/runs` under a hash of the notebook and of all sources that it may use. A page can
-also be made without a run, of what the notebook's file holds: words, numbers, and pictures of its figures.
+What a run gave is kept in `docs/_build/runs` under a hash of the notebook and of all sources that it may use. Without
+a run, a page is made of what the notebook's file holds: words, numbers, and pictures of its figures.
 """
 
 import base64
@@ -20,6 +20,7 @@ import nbformat
 import soundfile
 from nbclient import NotebookClient
 
+from amtlib.teaching.exercise import marked
 from docs.displays import COMPARISON, FIGURE, LAB, PLACE, SOUND
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -117,9 +118,8 @@ class Page:
         self.parts.append(_CAPTION.sub(r"{.caption}\n\1", words))
 
     def verdict(self, words: str) -> None:
-        """Add what is said to the answer of an exercise; names stand between backticks."""
-        said = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(words))
-        self.raw(f'<p class="verdict">{said}</p>')
+        """Add what is said to the answer of an exercise."""
+        self.raw(f'<p class="verdict">{marked(words)}</p>')
 
     def raw(self, markup: str) -> None:
         """Add HTML."""

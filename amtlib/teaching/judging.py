@@ -206,10 +206,10 @@ def _first_difference(
         each for each in zip(cases, given, right, strict=True) if not _same(each[1], each[2], within)
     )
     if a.shape != b.shape:
-        return f"For {_arguments(case)} it gives shape {a.shape}; {b.shape} is asked for."
+        wanted, got = (f"an array of shape {x.shape}" if x.ndim else "a single number" for x in (b, a))
+        return f"For {_arguments(case)} it gives {got}; {wanted} is asked for."
     if a.ndim == 0:
-        return (
-            f"For {_arguments(case)} it gives {float(a):.4g}, which is too {'much' if a > b else 'little'}."
-        )
+        off_by = "no finite number" if not np.isfinite(a) else "too much" if a > b else "too little"
+        return f"For {_arguments(case)} it gives {float(a):.4g}, which is {off_by}."
     off = int((np.abs(a - b) > within * np.abs(b).max()).sum())
     return f"For {_arguments(case)} {off} of {a.size} values differ from the right ones."

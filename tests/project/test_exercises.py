@@ -21,8 +21,8 @@ CHECK = re.compile(r'^check\("([\w.]+)",', re.MULTILINE)
 FOLDED = re.compile(r"<details>\s*<summary>([^<]*)</summary>(.*?)</details>", re.DOTALL)
 #: What the first cell of each tutorial says of them.
 YOURS = (
-    "A cell that ends in `check(...)` is yours to write: replace the three dots, run it, and read what it says. Hints and "
-    "a solution are folded below it, and nothing further down depends on your answer."
+    "A cell that ends in `check(...)` is yours to write: replace the three dots, run it, and read what it says. "
+    "Hints and a solution are folded below it, and nothing further down depends on your answer."
 )
 
 
@@ -152,7 +152,10 @@ def test_what_is_not_written_is_unsolved_also_in_a_function() -> None:
 
 def test_a_function_of_another_shape_or_that_fails_is_answered() -> None:
     judge = function(lambda x: x, [(1.0,)])
-    assert judge(lambda x: [x, x]) == "For (1.0) it gives shape (2,); () is asked for."
+    assert judge(lambda x: [x, x]) == (
+        "For (1.0) it gives an array of shape (2,); a single number is asked for."
+    )
+    assert judge(lambda x: x * float("nan")) == "For (1.0) it gives nan, which is no finite number."
     assert judge(lambda x: x / 0) == "For (1.0) it raised ZeroDivisionError: float division by zero"
     assert judge(3) == "A function is asked for; this is an int."
 
