@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import numpy as np
 import pytest
 import torch
 
@@ -129,7 +130,8 @@ def test_the_folded_solution_is_right(place: Place) -> None:
 
 @pytest.mark.parametrize("name", EXERCISES)
 def test_a_wrong_answer_gets_words_and_raises_nothing(name: str) -> None:
-    for wrong in ("nonsense", float("nan"), [1, 2], lambda *_: "text", lambda *_: 1 / 0):
+    functions = (lambda *_: "2", lambda *_: None, lambda *_: 1 / 0)
+    for wrong in ("nonsense", None, float("nan"), [1, 2], np.ones(2), torch.ones(2, 3), *functions):
         verdict = check(name, wrong)
         assert verdict.right is False
         assert verdict.words.endswith((".", "!", "?")) or "raised" in verdict.words
@@ -145,24 +147,25 @@ def test_a_mistake_of_a_number_gets_its_own_words() -> None:
 
 def test_what_is_not_written_is_unsolved_also_in_a_function() -> None:
     judge = function(lambda x: x, [(1.0,)])
-    for answer in (..., None, lambda x: ..., lambda x: None):
+    for answer in (..., lambda x: ...):
         with pytest.raises(Unsolved):
             judge(answer)
+    assert judge(lambda x: None) == "For 1.0 it gives nothing. Does it `return` what it has computed?"
 
 
 def test_a_function_of_another_shape_or_that_fails_is_answered() -> None:
     judge = function(lambda x: x, [(1.0,)])
     assert judge(lambda x: [x, x]) == (
-        "For (1.0) it gives an array of shape (2,); a single number is asked for."
+        "For 1.0 it gives an array of shape (2,); a single number is asked for."
     )
-    assert judge(lambda x: x * float("nan")) == "For (1.0) it gives nan, which is no finite number."
-    assert judge(lambda x: x / 0) == "For (1.0) it raised ZeroDivisionError: float division by zero"
+    assert judge(lambda x: x * float("nan")) == "For 1.0 it gives nan, which is no finite number."
+    assert judge(lambda x: x / 0) == "For 1.0 it raised ZeroDivisionError: float division by zero."
     assert judge(3) == "A function is asked for; this is an int."
 
 
 def test_complex_numbers_are_answered_and_tensors_with_a_gradient_are_taken() -> None:
     judge = function(lambda x: 2 * x, [(1.0,)])
-    assert judge(lambda x: 2j * x) == "For (1.0) it gives complex numbers; real ones are asked for."
+    assert judge(lambda x: 2j * x) == "For 1.0 it gives complex numbers; real ones are asked for."
     assert judge(lambda x: torch.tensor(2.0 * x, requires_grad=True)) is None
     assert number(2.0, within=0.1)(torch.tensor(2.0, requires_grad=True)) is None
 
@@ -170,7 +173,11 @@ def test_complex_numbers_are_answered_and_tensors_with_a_gradient_are_taken() ->
 def test_a_choice_says_what_could_be_chosen() -> None:
     judge = choice("a", {"b": "Look again."})
     assert (judge("a"), judge("b")) == (None, "Look again.")
+    assert judge(" A") is None
     assert judge("c") == "'c' is none of the choices: 'a', 'b'."
+    assert judge(np.ones(2)) == (
+        "One of the choices is asked for, with its quotation marks: 'a', 'b'; this is an ndarray of shape (2,)."
+    )
 
 
 def test_an_unknown_exercise_is_refused() -> None:
