@@ -101,13 +101,11 @@ def _fill(page: Path, place: str, text: str) -> None:
 
 
 def _write_tutorials(folder: Path, run: set[str] | None) -> None:
-    paths = sorted((ROOT / "notebooks").glob("*.ipynb"))
-    titles = tutorials.titles(paths)
+    titles = tutorials.titles()
     files = folder / "_static"
     (files / "notebooks").mkdir()
-    chosen = [path for path in paths if run is None or path.stem[:2] in run]
-    ran = tutorials.executed(chosen)
-    for path in paths:
+    ran = tutorials.executed([path for path in tutorials.NOTEBOOKS if run is None or path.stem[:2] in run])
+    for path in tutorials.NOTEBOOKS:
         text = tutorials.page(path, files, ran.get(path))
         (folder / "tutorials" / f"{path.stem}.md").write_text(text, encoding="utf-8")
         shutil.copy(path, files / "notebooks")
@@ -204,11 +202,18 @@ def built(source: Path, html: Path, jobs: str = "1") -> None:
 def main() -> None:
     """Build the site."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--stored", action="store_true", help="run nothing; tutorials are as they are stored")
+    parser.add_argument(
+        "--stored",
+        action="store_true",
+        help="run nothing, or nothing but the tutorials that --tutorials names",
+    )
+    numbers = [path.stem[:2] for path in tutorials.NOTEBOOKS]
     parser.add_argument(
         "--tutorials",
         nargs="+",
-        help="numbers of those to run, such as 01, the others being as stored; all by default",
+        choices=numbers,
+        metavar="NUMBER",
+        help=f"those to run, {numbers[0]} to {numbers[-1]}, the others being as stored; all by default",
     )
     parser.add_argument("--into", type=Path, default=BUILD, help="folder of the site; docs/_build by default")
     parser.add_argument("--jobs", default="auto", help="processes of Sphinx; one for each core by default")

@@ -47,7 +47,9 @@ html_css_files = ["site.css"]
 html_js_files = ["figures.js", "formulas.js", "links.js"]
 html_context = {"default_mode": "auto"}
 # Pages that are a section by themselves have nothing to list beside them.
-html_sidebars = {name: [] for name in ("index", "quickstart", "evidence", "search", "genindex", "py-modindex")}
+html_sidebars = {
+    name: [] for name in ("index", "quickstart", "evidence", "search", "genindex", "py-modindex")
+}
 html_show_sourcelink = False
 html_copy_source = False
 html_theme_options = {

@@ -24,6 +24,7 @@ from amtlib.teaching.exercise import marked
 from docs.displays import COMPARISON, FIGURE, LAB, PLACE, SOUND
 
 ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 RUNS = ROOT / "docs" / "_build" / "runs"
 _SETUP = "from docs.displays import install\n\ninstall()"
 #: What `amtlib.teaching.check` returns begins so
@@ -257,10 +258,10 @@ def page(path: Path, files: Path, ran: Any = None) -> str:
     return made.markdown()
 
 
-def titles(paths: list[Path]) -> dict[str, str]:
+def titles() -> dict[str, str]:
     """Return the title of each notebook, by the name of its page."""
     found = {}
-    for path in paths:
+    for path in NOTEBOOKS:
         (line,) = re.findall(r"^# (.+)$", nbformat.read(path, as_version=4).cells[0].source, re.MULTILINE)
         found[path.stem] = line
     return found

@@ -107,7 +107,7 @@ def function(
                 value = answer(*case)
             except Exception as error:  # whatever a reader's function may raise
                 power = " A power is written `x**y` in Python." if "for ^:" in str(error) else ""
-                return f"For {_arguments(case)} it raised {type(error).__name__}: {error}.{power}"
+                return f"For {_arguments(case)} it raised {type(error).__name__}: {str(error).rstrip('.')}.{power}"
             _must_be_written(value)
             if value is None:
                 return f"For {_arguments(case)} it gives nothing. Does it `return` what it has computed?"

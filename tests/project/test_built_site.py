@@ -10,6 +10,7 @@ import pytest
 
 from docs import gallery, rooms
 from docs.build import ROOT, built, faults
+from docs.tutorials import NOTEBOOKS
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +28,7 @@ def html(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_site_is_built_without_a_warning_and_its_links_lead_somewhere(html: Path) -> None:
     pages = {path.relative_to(html).as_posix() for path in html.rglob("*.html")}
-    assert pages >= {f"tutorials/{path.stem}.html" for path in (ROOT / "notebooks").glob("*.ipynb")}
+    assert pages >= {f"tutorials/{path.stem}.html" for path in NOTEBOOKS}
     assert pages >= {f"gallery/{path.stem}.html" for path in gallery.RECIPES}
     assert pages >= {f"reference/{room.name}.html" for room in rooms.ROOMS}
     assert pages >= {"index.html", "search.html", "bibliography.html", "contributing.html"}

@@ -1,6 +1,6 @@
 """The documentation: recipes and examples run, links lead somewhere, and the site is served as it was built.
 
-Building the site takes minutes and packages of its own (`make docs`, which holds its links and warnings for errors).
+The whole site is built in test_built_site.py.
 """
 
 import ast
@@ -26,10 +26,9 @@ from app.landing import DOCUMENTATION
 from app.server import documentation
 from docs import displays, gallery, rooms, tutorials
 from docs.gallery import ROOT, cooked, kitchen, thumbnail
-from docs.tutorials import VERDICT, Page
+from docs.tutorials import NOTEBOOKS, VERDICT, Page
 
 PAGES = ROOT / "docs" / "pages"
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 PROJECT = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "ARCHITECTURE.md")]
 EXAMPLES = [ROOT / "README.md", PAGES / "quickstart.md", PAGES / "howto" / "levels.md"]
 LONGEST_RECIPE = 30

@@ -44,7 +44,7 @@ PLATFORMS = [
 ]
 
 has_all_extras = pytest.mark.skipif(
-    importlib.util.find_spec("jupyterlab") is None or sys.version_info >= (3, 12),
+    None in map(importlib.util.find_spec, ("jupyterlab", "sphinx")) or sys.version_info >= (3, 12),
     reason="only an environment with all extras, on the oldest Python, shows who asks for what",
 )
 in_ci = pytest.mark.skipif(
