@@ -78,3 +78,18 @@ def test_a_warning_stops_the_build(tmp_path: Path) -> None:
     )
     with pytest.raises(SystemExit, match="the site was not built"):
         built(source, tmp_path / "html")
+
+
+def test_what_a_docstring_says_is_on_its_page_whole(html: Path) -> None:
+    def text(page: str) -> str:
+        return " ".join(
+            re.sub(r"<[^>]+>", "", (html / "reference" / page).read_text(encoding="utf-8")).split()
+        )
+
+    assert "Moore2016, Glasberg2002 the models, which also return every stage." in text("loudness.html")
+    assert "Return False: silence is always the same." in text("experiments.html")
+
+
+def test_a_name_of_another_room_leads_there(html: Path) -> None:
+    page = (html / "reference" / "train.html").read_text(encoding="utf-8")
+    assert '<a class="reference internal" href="fdn.html#amtlib.fdn.room_measures"' in page
