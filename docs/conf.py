@@ -100,21 +100,19 @@ def _for_napoleon(app: Sphinx, what: str, name: str, thing: Any, options: Any, l
     """Write what Napoleon would take for something else.
 
     Of a property's docstring it takes the words before a colon for a type, unless a comment stands in front; and of
-    several names in one line of See Also it loses the description.
+    several names in one line of See Also it loses the description, which each of them gets here.
     """
     if what == "property":
         lines[:0] = ["..", ""]
     if "See Also" in lines:
-        start = lines.index("See Also")
-        end = next((i - 1 for i in range(start + 2, len(lines)) if set(lines[i]) == {"-"}), len(lines))
-        told = [".. seealso::", ""]
-        for line in lines[start + 2 : end]:
+        start = lines.index("See Also") + 2
+        end = next((i - 1 for i in range(start, len(lines)) if set(lines[i]) == {"-"}), len(lines))
+        told: list[str] = []
+        for line in lines[start:end]:
             names, colon, about = line.partition(" : ")
-            if line.strip() and not line.startswith(" "):
-                told.append("   " + ", ".join(f":obj:`{each.strip()}`" for each in names.split(",")))
-                line = f"    {about}" if colon else ""
-            told.append(f"   {line}" if line.strip() else "")
-        lines[start:end] = [*told, ""]
+            several = names.split(",") if colon and not line.startswith(" ") else []
+            told += [f"{each.strip()}{colon}{about}" for each in several] or [line]
+        lines[start:end] = told
 
 
 def setup(app: Sphinx) -> None:

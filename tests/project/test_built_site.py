@@ -86,7 +86,8 @@ def test_what_a_docstring_says_is_on_its_page_whole(html: Path) -> None:
             re.sub(r"<[^>]+>", "", (html / "reference" / page).read_text(encoding="utf-8")).split()
         )
 
-    assert "Moore2016, Glasberg2002 the models, which also return every stage." in text("loudness.html")
+    words = "the models, which also return every stage."
+    assert f"See also Moore2016 {words} Glasberg2002 {words}" in text("loudness.html")
     assert "Return False: silence is always the same." in text("experiments.html")
 
 
