@@ -83,7 +83,7 @@ def test_a_warning_stops_the_build(tmp_path: Path) -> None:
 def test_what_a_docstring_says_is_on_its_page_whole(html: Path) -> None:
     def text(page: str) -> str:
         return " ".join(
-            re.sub(r"<[^>]+>", "", (html / "reference" / page).read_text(encoding="utf-8")).split()
+            re.sub(r"<[^>]+>", " ", (html / "reference" / page).read_text(encoding="utf-8")).split()
         )
 
     words = "the models, which also return every stage."
