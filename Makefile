@@ -50,7 +50,7 @@ $(VENV)/app.stamp: $(INPUTS) locks/app.txt | $(BIN)/python
 
 $(VENV)/test.stamp: $(INPUTS) locks/test.txt tests/js/npm.py | $(BIN)/python
 	$(PIP) --require-hashes --no-deps -r locks/test.txt
-	$(PIP) --no-build-isolation -c constraints.txt -e '.[app,notebooks,test]'
+	$(PIP) --no-build-isolation -c constraints.txt -e '.[app,notebooks,docs,test]'
 	$(BIN)/python tests/js/npm.py
 	@touch $@
 
