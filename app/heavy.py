@@ -12,7 +12,7 @@ from amtlib.jobs import Cancelled, Context, OverBudget, QueueFull, WorkerDied
 from app.lab import LabModel
 from app.page.background import Superseded, leave_out
 from app.page.upload import Upload
-from app.pool import PICTURES, has_workers
+from app.pool import MOST_WAITING, PICTURES, has_workers
 
 #: How often a page that waits looks whether its picture is still wanted, s.
 LOOK = 0.02
@@ -48,8 +48,8 @@ def compute(
 
 def begin_worker() -> None:
     """Let a worker begin, where there are any, before somebody waits for its imports; returns at once."""
-    if has_workers():
-        PICTURES.open().submit(_begun)
+    if has_workers() and not (pool := PICTURES.open()).running:
+        pool.submit(_begun)
 
 
 def _begun(_context: Context) -> None:
@@ -69,7 +69,7 @@ def computed(owner: str, lab: LabModel) -> Mapping[str, Any]:
     Superseded
         If they are not wanted any more: the worker is told to stop.
     ValueError
-        In a sentence, if the settings do not fit together, or the worker died or took too long.
+        In a sentence, if the settings do not fit together, too many wait, or the worker died or took too long.
     """
     upload = None if lab.stimulus is None else lab.stimulus.upload
     began = time.monotonic()
@@ -81,10 +81,17 @@ def computed(owner: str, lab: LabModel) -> Mapping[str, Any]:
             return job.result()
         finally:
             job.cancel()  # of one that has ended, nothing
-    except (OverBudget, QueueFull, WorkerDied) as problem:
-        text = f"This picture could not be computed: {problem}; the last one stays, and the next change tries again"
-        raise ValueError(text) from problem
+    except QueueFull as problem:
+        raise _stays(f"{MOST_WAITING} others from your network address wait already") from problem
+    except (OverBudget, WorkerDied) as problem:
+        raise _stays(str(problem)) from problem
     except Cancelled:  # the server ends
         raise Superseded from None
     finally:
         leave_out(time.monotonic() - began)
+
+
+def _stays(why: str) -> ValueError:
+    return ValueError(
+        f"This picture could not be computed: {why}; the last one stays, and the next change tries again"
+    )

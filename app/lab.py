@@ -203,7 +203,7 @@ class LabModel(param.Parameterized):
         return made
 
     def heavy(self) -> Mapping[str, Any]:
-        """Return small results that take long to compute, by the names of their stages, for a worker that sends them."""
+        """Return what a worker computes for a page: small results of long work, by the names of their stages."""
         return {}
 
     def key_of(self, *names: str) -> tuple[Any, ...]:

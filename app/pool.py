@@ -103,9 +103,11 @@ def _for_short_work() -> Pool:
 def _for_pictures() -> Pool:
     """Half of this process's share of the cores; never a cluster, whose threads may train for 10 s at a time."""
     preload = ("app.picture_worker", "app.labs.perception.model")
-    return Pool(_share(), "process", budget=SHORT, preload=preload)
+    return Pool(_share(), "process", waiting=MOST_WAITING, budget=SHORT, preload=preload)
 
 
+#: Heavy pictures that wait for one client, which may be the address of a whole class, each of whose pages has one.
+MOST_WAITING = 60
 #: What short work may take, s.
 SHORT = 60.0
 #: What the steps of a training may take, s, before a person asks for more.
