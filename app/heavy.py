@@ -42,7 +42,8 @@ def compute(
     lab.outdated = lambda: context.cancelled
     if upload is not None:
         lab.stimulus.accept(upload)
-    lab.update(values)
+    if refused := lab.update(values):
+        raise RuntimeError(f"a worker's lab takes other settings than the page's: {' '.join(refused)}")
     return lab.heavy()
 
 

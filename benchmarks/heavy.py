@@ -1,9 +1,9 @@
-"""What heavy settings cost everybody else: pages of the perception lab beside one of the filterbank lab, in one process.
+"""What heavy settings cost everybody else: pages of the perception lab beside a page of the filterbank lab.
 
-Run: python benchmarks/heavy.py [--pages 5] [--seconds 6] [--rounds 4]. The pages ask for settings that take a second
-and more, one after the other and each another; they are computed in the pages' threads, or by a worker. Alternates both
-and prints the medians over the rounds: how late the event loop is, how long the filterbank's slider takes to its
-picture, what this process computes, and how many heavy pictures there are.
+Run: python benchmarks/heavy.py [--pages 5] [--seconds 6] [--rounds 4]. All pages are of one process; the heavy ones ask
+for one setting after the other, each another, which the pages' threads compute, or a worker. Alternates both and prints
+medians over the rounds: how late the event loop is, how long the filterbank's slider takes to its picture, what this
+process computes, and how many heavy pictures there are.
 """
 
 import argparse
@@ -45,7 +45,7 @@ async def ask(view: PerceptionLab, page: Background, until: float) -> int:
 
 async def move(view: FilterbankLab, page: Background, until: float) -> list[float]:
     """Move a slider now and then; return how long each picture took, s."""
-    took = []
+    took: list[float] = []
     while time.monotonic() < until:
         began = time.monotonic()
         view.receive({"type": "set", "values": {"s.level": another_level()}, "sequence": len(took)})
@@ -78,11 +78,10 @@ async def one_round(pages: int, seconds: float, by_worker: bool) -> list[float]:
         view.lab.elsewhere = elsewhere(view.id) if by_worker else None
         view.lab.update({"m.channels": 60, "s.duration": 1, "c.kind": "level"})
     until, spent, began = time.monotonic() + seconds, time.process_time(), time.monotonic()
-    late, took, *counts = await asyncio.gather(
-        watch(until),
-        move(other, backgrounds[0], until),
-        *(ask(view, page, until) for view, page in zip(views, backgrounds[1:], strict=True)),
-    )
+    pairs = zip(views, backgrounds[1:], strict=True)
+    heavy = [asyncio.create_task(ask(view, page, until)) for view, page in pairs]
+    late, took = await asyncio.gather(watch(until), move(other, backgrounds[0], until))
+    counts = await asyncio.gather(*heavy)
     spent, lasted = time.process_time() - spent, time.monotonic() - began
     for page in (other, *views):
         page.close()
@@ -103,7 +102,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     os.environ["AMTLAB_PROCESSES"] = str(os.cpu_count())  # as served to a class: one worker
-    LabPart.send = lambda self, message: None  # type: ignore[assignment]
+    LabPart.send = lambda self, message: None  # type: ignore[method-assign]
     rows: dict[bool, list[list[float]]] = {False: [], True: []}
     asyncio.run(one_round(1, 1.0, by_worker=True))  # the worker begins
     for _ in range(arguments.rounds):

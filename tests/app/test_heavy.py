@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -37,8 +37,8 @@ def _all_is_heavy_here(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(perception, "HEAVY", 0.0)
     monkeypatch.setattr("os.cpu_count", lambda: 1)
     yield
-    if heavy.PICTURES is not PICTURES:
-        heavy.PICTURES.close()
+    while Held.pools:
+        Held.pools.pop().close()
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -114,8 +114,11 @@ def test_heavy_is_what_takes_more_than_two_tenths_of_a_second(
 class Held:
     """Stands for the worker, in a thread: gives the same results each time, when it may."""
 
+    pools: ClassVar[list[Pool]] = []
+
     def __init__(self, monkeypatch: pytest.MonkeyPatch, **how: Any) -> None:
         self.pool = Pool(1, "thread", **how)
+        self.pools.append(self.pool)
         self.may_go = threading.Event()
         self.begun: list[Any] = []
         self.given_up: list[Any] = []

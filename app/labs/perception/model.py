@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Hashable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -37,6 +36,7 @@ from app.labs.perception.chain import (
     meet,
     second,
 )
+from app.labs.perception.results import INTERVALS, MOMENTS, Difference, Pictures, Sorted, means
 from app.labs.perception.script import script
 from app.labs.perception.settings import Adaptation, Cells, Chain, Change, Look, Modulation
 from app.lessons import Measure, load_lessons
@@ -46,12 +46,8 @@ Array = np.ndarray[Any, Any]
 
 _VARIANCES = {"paulick2024": 40.0, "jepsen2008": 130.0}
 """Of the internal noise, in squared model units."""
-#: Longest sound in s, and how many moments of it are kept for pictures.
-LONGEST, MOMENTS = 2, 200
-#: Intervals of a trial.
-INTERVALS = 3
-#: Pictures over time are means over so long, s, that cycles of 250 Hz and more leave no trace in them.
-_WINDOW = 0.008
+#: Longest sound in s.
+LONGEST = 2
 #: How much of a channel is drawn close up, s.
 CLOSE = 0.03
 #: Highest frequency of a tone in Hz.
@@ -61,43 +57,6 @@ _HIGHEST = 9000.0
 HEAVY = 40.0
 #: Values that a setting has in a model of its own kind.
 _OWN_LIMIT, _OWN_Q = {"osses2021": 5.0}, {"king2019": 1.0}
-
-
-@dataclass(frozen=True)
-class Pictures:
-    """What the pictures over time show; F channels, K moments."""
-
-    times: Array
-    """``(K,)`` s"""
-    motion: Array
-    """``(F, K)`` root mean square of the channels, Pa or m/s"""
-    cells: Array
-    """``(F, K)`` mean output of the hair cells"""
-    adapted: Array
-    """``(F, K)`` mean adapted activity, model units"""
-
-
-@dataclass(frozen=True)
-class Sorted:
-    """The internal representation, as the pictures of modulation show it; F channels, M bands."""
-
-    rates: Array
-    """``(M,)`` centre frequencies of the modulation filters, Hz"""
-    moments: Array
-    """``(K, F, M)`` mean magnitude in each of K stretches of the sound, model units"""
-    whole: Array
-    """``(F, M)`` root mean square over the whole sound, model units"""
-
-
-@dataclass(frozen=True)
-class Difference:
-    """What an observer has to tell the second sound from the first."""
-
-    strength: Array
-    """``(F, M)`` root mean square of the difference in each channel and band, model units"""
-    d_prime: float
-    correct: float
-    """Probability of a right answer among `INTERVALS`"""
 
 
 class PerceptionLabModel(LabModel):
@@ -329,9 +288,9 @@ class PerceptionLabModel(LabModel):
         moved, cells, adapted = (
             self._seen(f"picture {name}", key, make)
             for name, key, make in (
-                ("moved", self._up_to("first"), lambda: _means(self.moved().square()).sqrt().numpy()),
-                ("cells", self._up_to("first", "h."), lambda: _means(self.followed()).numpy()),
-                ("adapted", self._up_to("first", "h.", "a."), lambda: _means(self.adapted()).numpy()),
+                ("moved", self._up_to("first"), lambda: means(self.moved().square()).sqrt().numpy()),
+                ("cells", self._up_to("first", "h."), lambda: means(self.followed()).numpy()),
+                ("adapted", self._up_to("first", "h.", "a."), lambda: means(self.adapted()).numpy()),
             )
         )
         count = moved.shape[1]
@@ -519,18 +478,3 @@ class PerceptionLabModel(LabModel):
         """Return a script that reproduces the lab's numbers with the present settings."""
         stages = (self.chain, self.cells, self.adaptation, self.modulation)
         return script(self.stimulus, self.another_ear, *stages, self.change)
-
-
-def _means(x: Tensor) -> Tensor:
-    """Return weighted means along the last axis around `MOMENTS` at most, in which no cycle is left."""
-    length = max(math.ceil(x.shape[-1] / MOMENTS), 1)
-    width = max(2 * length, round(_WINDOW * FS) // 2 * 2)
-    window = torch.hann_window(width, periodic=True, dtype=x.dtype).reshape(1, 1, -1)
-    rows = x.reshape(-1, 1, x.shape[-1])
-    # The first window's middle is that of the first moment
-    before, after = width // 2 - length // 2, width
-    both = torch.cat([rows, torch.ones_like(rows[:1])])
-    sums = torch.nn.functional.conv1d(torch.nn.functional.pad(both, (before, after)), window, stride=length)[
-        ..., : x.shape[-1] // length
-    ]
-    return (sums[:-1] / sums[-1:].clamp_min(1e-6)).reshape(*x.shape[:-1], -1)
