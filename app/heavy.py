@@ -10,6 +10,7 @@ from typing import Any
 
 from amtlib.jobs import Cancelled, Context, OverBudget, QueueFull, WorkerDied
 from app.lab import LabModel
+from app.memory import return_memory
 from app.page.background import Superseded, leave_out
 from app.page.upload import Upload
 from app.pool import MOST_WAITING, PICTURES, has_workers
@@ -44,7 +45,10 @@ def compute(
         lab.stimulus.accept(upload)
     if refused := lab.update(values):
         raise RuntimeError(f"a worker's lab takes other settings than the page's: {' '.join(refused)}")
-    return lab.heavy()
+    try:
+        return lab.heavy()
+    finally:
+        return_memory()  # a worker holds hundreds of MB meanwhile
 
 
 def begin_worker() -> None:

@@ -9,9 +9,9 @@ from app.shared import SHARED
 
 #: After pages that answer, before trainings that go on.
 NICENESS = 5
-#: Room for the stages before a picture, bytes: those of three sounds of 60 channels and 2 s have 190 MB. A slider
+#: Room for the stages before a picture, bytes: those of the largest sound, 60 channels and 2 s, have 64 MB. A slider
 #: of the last stage then moves the last stage alone.
-ROOM = 200_000_000
+ROOM = 100_000_000
 
 if multiprocessing.parent_process() is not None:
     if hasattr(os, "nice"):

@@ -76,7 +76,7 @@ async def one_round(pages: int, seconds: float, by_worker: bool) -> list[float]:
         await page.turn(lambda: None)
     for view in views:
         view.lab.elsewhere = elsewhere(view.id) if by_worker else None
-        view.lab.update({"m.channels": 60, "s.duration": 1, "c.kind": "level"})
+        view.lab.update({"m.channels": 60, "s.duration": 1})
     until, spent, began = time.monotonic() + seconds, time.process_time(), time.monotonic()
     pairs = zip(views, backgrounds[1:], strict=True)
     heavy = [asyncio.create_task(ask(view, page, until)) for view, page in pairs]

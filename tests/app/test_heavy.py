@@ -129,10 +129,10 @@ class Held:
         monkeypatch.setattr(heavy, "compute", self.compute)
 
     def compute(self, context: Context, kind: Any, values: Any, upload: Any) -> Any:
-        self.begun.append(values["f.q"])
+        self.begun.append(values["a.limit"])
         while not self.may_go.wait(0.005):
             if context.cancelled:
-                self.given_up.append(values["f.q"])
+                self.given_up.append(values["a.limit"])
                 context.check()
         return self._results
 
@@ -174,16 +174,17 @@ def test_a_newer_move_gives_up_what_the_worker_computes(
         view, page = await opened()
         held.may_go.clear()
         told.clear()
-        view.receive({"type": "set", "values": {"f.q": 3}, "sequence": 1})
-        await held.until(lambda held: held.begun[-1] == 3)
-        view.receive({"type": "set", "values": {"f.q": 4}, "sequence": 2})
-        await held.until(lambda held: held.given_up == [3])
+        view.receive({"type": "set", "values": {"a.limit": 12}, "sequence": 1})
+        await held.until(lambda held: held.begun[-1] == 12)
+        view.receive({"type": "set", "values": {"a.limit": 14}, "sequence": 2})
+        await held.until(lambda held: held.given_up == [12])
         held.may_go.set()
         await ready(page)
-        assert view.lab.modulation.q == 4
+        assert view.lab.adaptation.limit == 14
+        assert view.contents.words()["problem"] == ""
 
     asyncio.run(moves())
-    assert held.begun[1:] == [3, 4]
+    assert held.begun[1:] == [12, 14]
     assert [message["answered"] for message in told if "answered" in message] == [2]
 
 
@@ -214,16 +215,17 @@ def test_two_who_ask_for_the_same_have_it_computed_once_and_the_second_need_not_
         assert len(held.begun) == 1
         held.may_go.clear()
         for view in (ann, bob):
-            view.receive({"type": "set", "values": {"f.q": 3}, "sequence": 1})
-            await held.until(lambda held: held.begun[-1] == 3)
-        bob.receive({"type": "set", "values": {"v.experiment": "am", "f.q": 2}, "sequence": 2})
+            view.receive({"type": "set", "values": {"a.limit": 12}, "sequence": 1})
+            await held.until(lambda held: held.begun[-1] == 12)
+        bob.receive({"type": "set", "values": {"v.experiment": "am", "a.limit": 10}, "sequence": 2})
         await ready(bobs)
         assert bob.lab.look.experiment == "am"
+        assert bob.contents.words()["problem"] == ""
         held.may_go.set()
         await ready(anns)
 
     asyncio.run(ask())
-    assert held.begun == [2, 3]
+    assert held.begun == [10, 12]
     assert held.given_up == []
 
 
@@ -239,11 +241,11 @@ def test_the_worker_dies_and_the_page_says_so_and_keeps_its_picture(
         with monkeypatch.context() as real:
             real.setattr(heavy, "PICTURES", PICTURES)
             real.setattr(heavy, "compute", does.die_whatever)
-            view.receive({"type": "set", "values": {"f.q": 3}, "sequence": 1})
+            view.receive({"type": "set", "values": {"a.limit": 12}, "sequence": 1})
             await ready(page)
         assert view.scene.whole() == before
         problem = view.contents.words()["problem"]
-        view.receive({"type": "set", "values": {"f.q": 4}, "sequence": 2})
+        view.receive({"type": "set", "values": {"a.limit": 14}, "sequence": 2})
         await ready(page)
         return problem, view.contents.words()["problem"]
 
@@ -266,7 +268,7 @@ def test_a_full_queue_is_said_in_a_sentence_and_the_picture_stays(
         view, page = await opened("ann")
         before, may_end = view.scene.whole(), threading.Event()
         held.pool.submit(lambda context: may_end.wait(WAIT), owner="ann")
-        view.receive({"type": "set", "values": {"f.q": 3}, "sequence": 1})
+        view.receive({"type": "set", "values": {"a.limit": 12}, "sequence": 1})
         await ready(page)
         may_end.set()
         assert view.scene.whole() == before
