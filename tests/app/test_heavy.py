@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -13,12 +14,13 @@ import numpy as np
 import pytest
 
 from amtlib.jobs import Context, Pool
-from app import heavy
+from app import heavy, worker
 from app.labs.perception import model as perception
 from app.labs.perception.model import PerceptionLabModel
 from app.labs.perception.view import PerceptionLab
 from app.page.background import Background
 from app.page.part import LabPart
+from app.picture_worker import NICENESS
 from app.pool import PICTURES, LabPool
 from app.shared import SHARED
 from app.stimulus import Stimulus
@@ -80,6 +82,12 @@ def test_of_a_users_own_file_too(tmp_path: Path) -> None:
         of.update({"s.start": 0.3, "s.duration": 0.2})
         found.append(shown(of))
     np.testing.assert_allclose(found[1]["whole"], found[0]["whole"], rtol=1e-4)
+
+
+@pytest.mark.skipif(not hasattr(os, "nice"), reason="this system has no niceness")
+def test_a_worker_makes_way_for_pages_and_not_for_trainings() -> None:
+    found = PICTURES.open().submit(does.niceness).result(WAIT)
+    assert min(os.nice(0) + 1, 19) <= found <= os.nice(0) + NICENESS < os.nice(0) + worker.NICENESS
 
 
 def test_without_workers_a_lab_computes_here(monkeypatch: pytest.MonkeyPatch) -> None:
