@@ -246,6 +246,28 @@ def test_a_page_that_comes_back_to_a_server_without_its_session_is_told_to_open_
     assert asyncio.run(elsewhere()) == (None, 4404, "1")  # with one process one answer is enough
 
 
+def computed_by_workers(server: Server) -> float:
+    """Return the CPU time of the server's worker processes, s."""
+    children = psutil.Process(server.process.pid).children(recursive=True)
+    times = [each.cpu_times() for each in children if "spawn_main" in " ".join(each.cmdline())]
+    return float(sum(each.user + each.system for each in times))
+
+
+def test_a_heavy_setting_is_computed_by_a_worker(server: Server) -> None:
+    async def moves() -> tuple[float, float]:
+        session = await visit(server, "perception", "?s.kind=am&m.channels=60")
+        await session.set(**{"s.duration": 1})
+        before = computed_by_workers(server)
+        await session.set(**{"s.level": 50})
+        after = computed_by_workers(server)
+        await session.leave()
+        return before, after
+
+    before, after = asyncio.run(moves())
+    assert before > 0
+    assert after - before > 0.02  # here it took 0.25 s
+
+
 def test_a_second_server_on_the_port_is_refused(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["serve", "--port", str(server.port)]) == 2
     assert f"port {server.port}" in capsys.readouterr().err
