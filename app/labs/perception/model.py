@@ -31,11 +31,12 @@ from app.labs.perception.chain import (
     SLOW,
     Meeting,
     before_cells,
-    built,
     centres,
     fluctuation,
     meet,
+    own,
     second,
+    set_stages,
 )
 from app.labs.perception.script import script
 from app.labs.perception.settings import Adaptation, Cells, Chain, Change, Look, Modulation
@@ -209,9 +210,10 @@ class PerceptionLabModel(LabModel):
 
     def model(self) -> PerceptionModel:
         """Return the model with its stages as they are set."""
+        published = self.stage("published", self.key_of("m."), lambda: own(self.chain))
         key = (*self.key_of("m.", "h.", "a.", "f."), *self.another_ear.key())
         stages = (self.chain, self.cells, self.adaptation, self.modulation)
-        return self.stage("model", key, lambda: built(*stages, self._loss()))
+        return self.stage("model", key, lambda: set_stages(published, *stages, self._loss()))
 
     def _loss(self) -> HairCellLoss | None:
         """Return the loss of the ear at the channels."""
