@@ -193,7 +193,11 @@ class PerceptionLabModel(LabModel):
 
     def _up_to(self, which: str, *parts: str) -> tuple[Hashable, ...]:
         """Return the key of a stage that these settings lead up to."""
-        return (*self._sound_key(which), *self.key_of("m.", *parts), *self.another_ear.key())
+
+        def key() -> tuple[Hashable, ...]:
+            return (*self._sound_key(which), *self.key_of("m.", *parts), *self.another_ear.key())
+
+        return self.kept_key((which, *parts), key)
 
     def _values(self, per_channel: float) -> float:
         """How many numbers a stage has of all channels."""
