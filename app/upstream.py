@@ -23,7 +23,7 @@ from panel.util import edit_readonly
 from panel_material_ui.base import MaterialComponent
 
 
-# Panel asks a component for each of its parameters, and param answers with a copy for that component alone: 0.5 kB each.
+# Panel asks a component for each of its parameters, and param answers with a copy for that component alone, of 0.5 kB.
 @param.parameterized.no_instance_params
 class Page(pmui.Page):
     """A page that does not follow whether the server is busy.
