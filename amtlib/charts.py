@@ -23,7 +23,7 @@ __all__ = ["FREQUENCY", "TIME", "Chart", "Direction"]
 Array = NDArray[np.float64]
 Pair = tuple[Any, Any]
 
-#: Colours and dashes of lines, in their order, as in `amtlib.plot.theme`
+#: Colours and dashes of lines, in their order; figures have these colours too
 COLOURS = ("#0E86D4", "#E69F00", "#009E73", "#8C8C8C")
 _DASHES = ("", "6 3", "6 3 2 3", "2 3")
 _MAGNITUDE = (

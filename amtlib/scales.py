@@ -15,6 +15,7 @@ scale, Hz to Cam and back    constants                used by
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -24,6 +25,7 @@ __all__ = [
     "audfiltbw",
     "erb2fc",
     "erbrate2f",
+    "erbspace",
     "erbspacebw",
     "f2erb",
     "f2erbrate",
@@ -311,6 +313,77 @@ def place2fc(place: Numbers) -> Tensor:
     return _GREENWOOD_HZ * (10.0 ** (_GREENWOOD_DECADES * share) - _GREENWOOD_K)
 
 
+def erbspace(
+    flow: float,
+    fhigh: float,
+    n: int,
+    device: torch.device | str | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> Tensor:
+    """
+    `n` frequencies that are equidistant on the ERB-number scale of :func:`fc2erb`, both ends included exactly.
+
+    Parameters
+    ----------
+    flow, fhigh : float
+        Lowest and highest frequency in Hz, 0 <= flow < fhigh.
+    n : int
+        How many, >= 1; one is `flow`.
+    device : torch.device, optional
+        Where the result lives. Default: CPU.
+    dtype : torch.dtype
+        Floating dtype of the result. Computed in float64 either way.
+
+    Returns
+    -------
+    Tensor, shape (n,)
+        Frequencies in Hz, increasing.
+
+    Raises
+    ------
+    ValueError
+        If a frequency or `n` is out of range.
+    TypeError
+        If `dtype` is not a real floating dtype, or `n` no int.
+
+    See Also
+    --------
+    erbspacebw : with a given spacing.
+
+    References
+    ----------
+    Glasberg and Moore (1990), Hear. Res. 47, 103-138, Eq. 4.
+
+    Examples
+    --------
+    >>> erbspace(250.0, 8000.0, 3)
+    tensor([ 250.0000, 1756.1699, 8000.0000])
+    """
+    flow, fhigh = _range(flow, fhigh, dtype)
+    if isinstance(n, bool) or not isinstance(n, int | np.integer):
+        raise TypeError(f"n = {n!r} is a {type(n).__name__}; give an int >= 1")
+    if n < 1:
+        raise ValueError(f"n = {n} frequencies; give an int >= 1")
+    low, high = (_CAM_PER_NEPER * math.log1p(_PER_HZ * f) for f in (flow, fhigh))
+    fc = erb2fc(torch.linspace(low, high, int(n), dtype=torch.float64))
+    fc[-1], fc[0] = fhigh, flow  # the round trip through the scale would leave the last bit to chance
+    return fc.to(device=device, dtype=dtype)
+
+
+def _range(flow: float, fhigh: float, dtype: torch.dtype) -> tuple[float, float]:
+    """Return the ends of a range in Hz, checked."""
+    flow, fhigh = float(flow), float(fhigh)
+    if not (math.isfinite(fhigh) and 0.0 <= flow < fhigh):
+        raise ValueError(
+            f"flow = {flow} Hz and fhigh = {fhigh} Hz are no range; give finite 0 <= flow < fhigh"
+        )
+    if not dtype.is_floating_point:
+        raise TypeError(
+            f"dtype = {dtype} cannot hold frequencies; give a floating dtype such as torch.float32"
+        )
+    return flow, fhigh
+
+
 def erbspacebw(
     flow: float,
     fhigh: float,
@@ -370,17 +443,10 @@ def erbspacebw(
     >>> bool((erbspacebw(100.0, 8000.0, basef=1000.0) == 1000.0).any())
     True
     """
-    flow, fhigh, bwmul = float(flow), float(fhigh), float(bwmul)
-    if not (math.isfinite(fhigh) and 0.0 <= flow < fhigh):
-        raise ValueError(
-            f"flow = {flow} Hz and fhigh = {fhigh} Hz are no range; give finite 0 <= flow < fhigh"
-        )
+    flow, fhigh = _range(flow, fhigh, dtype)
+    bwmul = float(bwmul)
     if not (math.isfinite(bwmul) and bwmul > 0.0):
         raise ValueError(f"bwmul = {bwmul} ERB is no spacing; give a finite number > 0, such as 1.0")
-    if not dtype.is_floating_point:
-        raise TypeError(
-            f"dtype = {dtype} cannot hold frequencies; give a floating dtype such as torch.float32"
-        )
     low, high = (_CAM_PER_NEPER * math.log1p(_PER_HZ * f) for f in (flow, fhigh))
     if (high - low) / bwmul > 1e5:
         raise ValueError(
@@ -388,19 +454,14 @@ def erbspacebw(
             f"more than 100000; give at least {(high - low) / 1e5:.3g}"
         )
     if basef is None:
-        steps = math.floor((high - low) / bwmul)
-        if steps == 0:
-            return torch.tensor([flow], dtype=dtype, device=device)
-        fc = erb2fc(torch.linspace(low, high, steps + 1, dtype=torch.float64))
-        fc[0], fc[-1] = flow, fhigh  # the round trip through the scale would leave the last bit to chance
-    else:
-        basef = float(basef)
-        if not flow <= basef <= fhigh:
-            raise ValueError(
-                f"basef = {basef} Hz lies outside flow = {flow} to fhigh = {fhigh} Hz; move it inside"
-            )
-        base = _CAM_PER_NEPER * math.log1p(_PER_HZ * basef)
-        below, above = math.floor((base - low) / bwmul), math.floor((high - base) / bwmul)
-        fc = erb2fc(base + bwmul * torch.arange(-below, above + 1, dtype=torch.float64))
-        fc[below] = basef
+        return erbspace(flow, fhigh, math.floor((high - low) / bwmul) + 1, device, dtype)
+    basef = float(basef)
+    if not flow <= basef <= fhigh:
+        raise ValueError(
+            f"basef = {basef} Hz lies outside flow = {flow} to fhigh = {fhigh} Hz; move it inside"
+        )
+    base = _CAM_PER_NEPER * math.log1p(_PER_HZ * basef)
+    below, above = math.floor((base - low) / bwmul), math.floor((high - base) / bwmul)
+    fc = erb2fc(base + bwmul * torch.arange(-below, above + 1, dtype=torch.float64))
+    fc[below] = basef
     return fc.to(device=device, dtype=dtype)

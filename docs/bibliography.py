@@ -58,6 +58,7 @@ class Entry:
         else:
             where = get("journal") or get("booktitle") or get("howpublished")
             volume = f" {get('volume')}" if get("volume") else ""
+            volume += f"({get('number')})" if get("number") else ""
             pages = ", " + (get("pages") or get("note") or "").replace("--", "–")
             rest = f"{title}. *{where}*{volume}{pages.rstrip(', ')}"
         doi = f" [doi:{get('doi')}](https://doi.org/{get('doi')})" if get("doi") else ""

@@ -62,19 +62,9 @@ class ToneInQuiet(Experiment):
         return _level(SOFTEST + self.rove, self._room(), 50.0)
 
     @property
-    def supra(self) -> float:
-        """Return the level of the first trial."""
-        return self.variable.start
-
-    @property
     def random(self) -> bool:
         """Return False: silence is always the same."""
         return False
-
-    @property
-    def length(self) -> float:
-        """Return the duration."""
-        return self.duration
 
     def sound(self, value: float, seed: int, target: bool) -> Tensor:
         """Return the tone, or silence."""

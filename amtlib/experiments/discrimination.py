@@ -91,11 +91,6 @@ class IntensityDiscrimination(Experiment):
         """Return whether intervals are noise, or levels rove."""
         return self.carrier == "noise" or super().random
 
-    @property
-    def length(self) -> float:
-        """Return the duration."""
-        return self.duration
-
     def sound(self, value: float, seed: int, target: bool) -> Tensor:
         """Return the sound at its level, or above it."""
         level = self.level + (value if target else 0.0)
@@ -150,11 +145,6 @@ class FrequencyDiscrimination(Experiment):
     def variable(self) -> Variable:
         """Return the step of frequency in percent."""
         return Variable("difference", "%", 0.005, 25.0, 8.0, _FACTORS, "log")
-
-    @property
-    def length(self) -> float:
-        """Return the duration."""
-        return self.duration
 
     def sound(self, value: float, seed: int, target: bool) -> Tensor:
         """Return the tone at its frequency, or above it."""
@@ -225,11 +215,6 @@ class SpectralRipple(Experiment):
     def random(self) -> bool:
         """Return True: each interval has noise of its own."""
         return True
-
-    @property
-    def length(self) -> float:
-        """Return the duration."""
-        return self.duration
 
     def sound(self, value: float, seed: int, target: bool) -> Tensor:
         """Return noise with ripples, which the target has reversed."""

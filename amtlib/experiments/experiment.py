@@ -158,9 +158,9 @@ class Experiment(ABC):
         return self.rove > 0.0
 
     @property
-    @abstractmethod
     def length(self) -> float:
-        """Seconds of the sound of an interval, without the silence around it."""
+        """Seconds of the sound of an interval, without the silence around it; the `duration` unless said otherwise."""
+        return float(vars(self)["duration"])
 
     @abstractmethod
     def sound(self, value: float, seed: int, target: bool) -> Tensor:

@@ -71,11 +71,6 @@ class GapDetection(Experiment):
         """Return True: each interval has noise of its own."""
         return True
 
-    @property
-    def length(self) -> float:
-        """Return the duration."""
-        return self.duration
-
     def sound(self, value: float, seed: int, target: bool) -> Tensor:
         """Return the noise, with a gap or without."""
         return signals.gap_in_noise(
@@ -126,11 +121,6 @@ class _Modulation(Experiment):
     def random(self) -> bool:
         """Return whether intervals are noise, or levels rove."""
         return self.carrier == "noise" or super().random
-
-    @property
-    def length(self) -> float:
-        """Return the duration."""
-        return self.duration
 
     def masking(self, seed: int) -> Tensor | float:
         """Return what else is in the envelope."""

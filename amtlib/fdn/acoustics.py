@@ -233,12 +233,12 @@ def room_measures(ir: npt.ArrayLike, fs: float, centres: npt.ArrayLike | None = 
     Notes
     -----
     Steady noise is taken out octave by octave (:func:`without_noise`), for times as in :func:`reverberation_time`. For
-    clarity the response is cut at 50 or 80 ms after the onset, then filtered (ISO 3382-1, A.2), and the energies
+    clarity the response is cut at 50 or 80 ms after the onset, then filtered (ISO 3382-1, Annex A), and the energies
     of both parts are compared. The onset is common to all channels, so that differences between them stay.
 
     References
     ----------
-    ISO 3382-1:2009, Annex A.
+    ISO 3382-1:2009, 5.3.3 (reverberation times) and Annex A (all others).
     Lundeby et al. (1995), Acustica 81, 344-355. Chu (1978), J. Acoust. Soc. Am. 63, 1444-1450.
     Beranek (1962), Music, Acoustics and Architecture (bass ratio).
 

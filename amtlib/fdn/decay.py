@@ -298,7 +298,7 @@ def reverberation_time(
 
     References
     ----------
-    ISO 3382-1:2009, Annex A.
+    ISO 3382-1:2009, 5.3.3.
     Lundeby et al. (1995), Acustica 81, 344-355 (where the noise begins).
     Chu (1978), J. Acoust. Soc. Am. 63, 1444-1450 (taking its energy away).
 

@@ -176,7 +176,7 @@ def without_noise(ir: npt.ArrayLike, fs: float) -> WithoutNoise:
     ----------
     Lundeby, Vigran, Bietz and Vorlander (1995), Acustica 81, 344-355.
     Chu (1978), J. Acoust. Soc. Am. 63, 1444-1450.
-    ISO 3382-1:2009, Annex A.
+    ISO 3382-1:2009, 5.3.3 (integration up to the noise, and what is added for the rest).
 
     Examples
     --------

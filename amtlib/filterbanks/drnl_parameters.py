@@ -15,7 +15,7 @@ from torch import Tensor
 from amtlib.filterbanks.centres import Centres, centre_frequencies
 from amtlib.inputs import as_tensor
 from amtlib.results import Result
-from amtlib.scales import audfiltbw, erb2fc, fc2erb
+from amtlib.scales import audfiltbw, erbspace
 
 #: value = 10 ** (p0 + p1 log10 CF), CF in Hz
 POWER_LAWS = {
@@ -246,10 +246,6 @@ def characteristic_frequencies(fc: Centres, fs: float, n_channels: int) -> Tenso
             raise TypeError(f"n_channels = {n_channels!r} is a {type(n_channels).__name__}; give an int >= 1")
         if n_channels < 1:
             raise ValueError(f"n_channels = {n_channels}; give at least 1, usually 50")
-        ends = fc2erb(torch.tensor([low, high], dtype=torch.float64))
-        places = erb2fc(torch.linspace(float(ends[0]), float(ends[1]), int(n_channels), dtype=torch.float64))
-        # The round trip through the scale would leave the last bit to chance.
-        places[-1], places[0] = high, low
-        return places
+        return erbspace(low, high, int(n_channels), dtype=torch.float64)
 
     return centre_frequencies(fc, fs, fill, kind="characteristic", nyquist=False)

@@ -179,7 +179,7 @@ _LEVELS = {
     "S2": (20.0, 20.0, 20.0, 22.5, 25.0, 35.0, 55.0, 75.0, 95.0, 95.0),
     "S3": (30.0, 30.0, 35.0, 47.5, 60.0, 70.0, 75.0, 80.0, 80.0, 85.0),
 }
-#: The audiograms of Bisgaard et al. (2010), table 3: N1 to N7 flat and moderately sloping, S1 to S3 steeply sloping
+#: The audiograms of Bisgaard et al. (2010): N1 to N7 flat and moderately sloping, S1 to S3 steeply sloping
 STANDARD_AUDIOGRAMS = MappingProxyType(
     {name: Audiogram(_FREQUENCIES, levels, name) for name, levels in _LEVELS.items()}
 )

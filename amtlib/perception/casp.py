@@ -22,7 +22,7 @@ from amtlib.perception.stages import (
     given_channels,
     one_channel,
 )
-from amtlib.scales import erb2fc, fc2erb
+from amtlib.scales import erbspace
 
 _FACTOR = 4
 #: Makes up for what outer and middle ear take away, in front of the squaring that stands for the auditory nerve
@@ -104,14 +104,8 @@ def paulick2024_minlvl(fc: Numbers) -> Tensor:
     tensor([1.1460e-04, 1.2394e-04, 1.1709e-06], dtype=torch.float64)
     """
     levels = 1e-6 * torch.tensor(_AT_THRESHOLD, dtype=torch.float64)
-    grid = _on_erb_scale(_FROM, _TO, len(levels))
+    grid = erbspace(_FROM, _TO, len(levels), dtype=torch.float64)
     return levels[(given_channels(fc).unsqueeze(-1) - grid).abs().argmin(-1)]
-
-
-def _on_erb_scale(flow: float, fhigh: float, count: int) -> Tensor:
-    """Return frequencies at equal steps on the ERB scale, both ends included."""
-    low, high = fc2erb(torch.tensor([flow, fhigh], dtype=torch.float64))
-    return erb2fc(torch.lerp(low, high, torch.linspace(0.0, 1.0, count, dtype=torch.float64)))
 
 
 class _CASP(PerceptionModel):
@@ -132,7 +126,7 @@ class _CASP(PerceptionModel):
     ) -> None:
         check_range(flow, fhigh)
         count = check_whole(n_channels, "n_channels", 1, "channels")
-        centre = _on_erb_scale(flow, fhigh, count) if fc is None else given_channels(fc)
+        centre = erbspace(flow, fhigh, count, dtype=torch.float64) if fc is None else given_channels(fc)
         super().__init__(fs, centre, learnable, dtype)
         self.subject = subject
         self.fs_internal = self.fs / _FACTOR

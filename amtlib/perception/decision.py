@@ -15,8 +15,8 @@ from torch import Tensor
 
 from amtlib.inputs import Numbers, Values, as_tensor
 
-#: Of the internal noise, as variance in model units, of both versions
-_VARIANCE = {"paulick2024": 40.0, "jepsen2008": 130.0}
+#: Variance of the internal noise of both versions, in squared model units
+VARIANCE = {"paulick2024": 40.0, "jepsen2008": 130.0}
 #: Slope and bias of the probability for 2, 3 and 4 intervals
 _INTERVALS = {2: (0.707, 0.0), 3: (0.765, 0.423), 4: (0.810, 0.668)}
 #: 1 / sqrt(2), to the digits that the toolbox has
@@ -240,7 +240,7 @@ def probability_correct(
     _check_version(version)
     if intervals not in _INTERVALS:
         raise ValueError(f"intervals = {intervals!r}; give 2, 3 or 4")
-    noise = _VARIANCE[version] if variance is None else variance
+    noise = VARIANCE[version] if variance is None else variance
     if not (math.isfinite(noise) and noise > 0.0):
         raise ValueError(f"variance = {variance}; give a finite number > 0, such as 40")
     slope, bias = _INTERVALS[intervals]
@@ -281,5 +281,5 @@ def is_detected(probability: Numbers, down: int) -> Tensor:
 
 
 def _check_version(version: str) -> None:
-    if version not in _VARIANCE:
+    if version not in VARIANCE:
         raise ValueError(f"version = {version!r} is unknown; give 'paulick2024' or 'jepsen2008'")

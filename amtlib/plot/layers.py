@@ -117,7 +117,25 @@ class Points(Layer):
 
 
 @dataclass(frozen=True)
-class Guides(Layer):
+class _Segments(Layer):
+    """Straight lines from place to place."""
+
+    @abstractmethod
+    def _ends(self, values: Any, x: Axis, y: Axis) -> tuple[Array, Array, Array, Array]:
+        """Return where they begin and end: x0, y0, x1 and y1, as drawn."""
+
+    def element(self, values: Any, x: Axis, y: Axis, label: str) -> hv.Element:
+        """Return segments."""
+        kdims = ["x0", "y0", "x1", "y1"]
+        return hv.Segments(self._ends(values, x, y), kdims, label=label).opts(**_line(self.style))
+
+    def columns(self, values: Any, x: Axis, y: Axis) -> dict[str, Any]:
+        """Return the ends of the lines."""
+        return dict(zip(("x0", "y0", "x1", "y1"), self._ends(values, x, y), strict=True))
+
+
+@dataclass(frozen=True)
+class Guides(_Segments):
     """Straight lines across the whole figure; `values` returns where they cross the axis `across`."""
 
     style: Style = GUIDE
@@ -131,22 +149,13 @@ class Guides(Layer):
         ends = np.full_like(at, low), np.full_like(at, high)
         return (at, ends[0], at, ends[1]) if self.across == "x" else (ends[0], at, ends[1], at)
 
-    def element(self, values: Any, x: Axis, y: Axis, label: str) -> hv.Element:
-        """Return segments."""
-        kdims = ["x0", "y0", "x1", "y1"]
-        return hv.Segments(self._ends(values, x, y), kdims, label=label).opts(**_line(self.style))
-
-    def columns(self, values: Any, x: Axis, y: Axis) -> dict[str, Any]:
-        """Return the ends of the lines."""
-        return dict(zip(("x0", "y0", "x1", "y1"), self._ends(values, x, y), strict=True))
-
     def table(self, values: Any, x: Axis, y: Axis) -> dict[str, Array]:
         """Return where the lines are."""
         return {(x if self.across == "x" else y).heading: np.atleast_1d(np.asarray(values, dtype=float))}
 
 
 @dataclass(frozen=True)
-class Stems(Layer):
+class Stems(_Segments):
     """Lines that stand on the bottom of the figure; `values` returns x and y of their tops, each of shape ``(K,)``."""
 
     def _ends(self, values: Any, x: Axis, y: Axis) -> tuple[Array, Array, Array, Array]:
@@ -158,15 +167,6 @@ class Stems(Layer):
             at = small(x.place(along))
         top = small(y.place(up))
         return at, np.full_like(top, _FAR[0]), at, top
-
-    def element(self, values: Any, x: Axis, y: Axis, label: str) -> hv.Element:
-        """Return segments."""
-        kdims = ["x0", "y0", "x1", "y1"]
-        return hv.Segments(self._ends(values, x, y), kdims, label=label).opts(**_line(self.style))
-
-    def columns(self, values: Any, x: Axis, y: Axis) -> dict[str, Any]:
-        """Return the ends of the lines."""
-        return dict(zip(("x0", "y0", "x1", "y1"), self._ends(values, x, y), strict=True))
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,14 @@
-"""How every figure looks: colours, dashes, colour maps, type sizes and margins, each in this one place.
+"""How every figure looks: colours, dashes, colour maps, type sizes and margins, each in one place.
+The colours of lines stand in :mod:`amtlib.charts`: the small pictures of results have them too.
 Source: lines after Okabe & Ito (2008), whose colours stay apart for colour-blind eyes; viridis for magnitudes.
 Not what a figure shows: that is declared in each lab's figures.py.
 """
 
 from dataclasses import dataclass
 
-BLUE, ORANGE, GREEN, GREY = "#0E86D4", "#E69F00", "#009E73", "#8C8C8C"
+from amtlib.charts import COLOURS
+
+BLUE, ORANGE, GREEN, GREY = COLOURS
 PURPLE, VERMILION, SKY = "#CC79A7", "#D55E00", "#56B4E9"
 
 #: Colour maps: of magnitudes, and of what lies on both sides of zero (white; two hues that all eyes tell apart).

@@ -35,6 +35,7 @@ def curves(
     ylim: tuple[float, float] | None = None,
     legend: str = "top_right",
     points: Mapping[str, tuple[Any, Any]] | None = None,
+    bands: Mapping[str, tuple[Any, Any, Any]] | None = None,
     filled: bool = False,
 ) -> hv.Element:
     """Draw up to four named lines, told apart by colour and dash: the figure of the tutorials.
@@ -55,13 +56,15 @@ def curves(
         The corner it stands in; a single line has none.
     points : mapping, optional
         Name of a line -> x and y of circles in its colour: what was measured, beside what a model says.
+    bands : mapping, optional
+        Name of a line -> x, lower and upper end of an area in its colour: a spread, or what sounds the same.
     filled : bool
         Whether the area between each line and 0 is filled, because it is the area that counts.
 
     Raises
     ------
     ValueError
-        If there is no line, or more than four; or if points belong to none of them.
+        If there is no line, or more than four; or if points or bands belong to none of them.
 
     Examples
     --------
@@ -74,13 +77,14 @@ def curves(
     looks = list(zip((BLUE, ORANGE, GREEN, GREY), ("solid", "dashed", "dotdash", "dotted"), strict=True))
     if not 1 <= len(lines) <= len(looks):
         raise ValueError(f"{len(lines)} lines are not one figure; give 1 to {len(looks)}")
-    points = points or {}
-    if strangers := sorted(set(points) - set(lines)):
-        raise ValueError(f"points belong to {strangers}, which are no lines; the lines are {list(lines)}")
+    points, bands = points or {}, bands or {}
+    for what, named in (("points", points), ("bands", bands)):
+        if strangers := sorted(set(named) - set(lines)):
+            raise ValueError(f"{what} belong to {strangers}, which are no lines; the lines are {list(lines)}")
     place = erb_number if frequency else np.asarray
     dims = hv.Dimension("x", label=xlabel), hv.Dimension("y", label=ylabel)
     kind = hv.Area if filled else hv.Curve
-    drawn, circles = [], []
+    drawn, circles, areas = [], [], []
     for (name, (x, y)), (color, dash) in zip(lines.items(), looks, strict=False):
         line = kind((place(x), np.asarray(y)), *dims, label=name)
         fill = {"line_color": color, "fill_alpha": 0.25} if filled else {}
@@ -89,6 +93,11 @@ def curves(
             x, y = points[name]
             circle = hv.Scatter((place(x), np.asarray(y)), *dims)
             circles.append(circle.opts(color=color, line_color="white", size=7))
+        if name in bands:
+            x, low, high = bands[name]
+            upper = hv.Dimension("upper", label=f"to {ylabel}")
+            area = hv.Area((place(x), np.asarray(low), np.asarray(high)), dims[0], [dims[1], upper])
+            areas.append(area.opts(color=color, line_alpha=0, fill_alpha=0.2))
     limits: dict[str, Any] = {}
     if xlim is not None:
         limits["xlim"] = tuple(place(xlim).tolist())
@@ -97,7 +106,14 @@ def curves(
     if frequency:
         limits["xticks"] = frequency_ticks()
     return _framed(
-        drawn + circles, xlabel, ylabel, title, legend, logy=logy, show_legend=len(drawn) > 1, **limits
+        areas + drawn + circles,
+        xlabel,
+        ylabel,
+        title,
+        legend,
+        logy=logy,
+        show_legend=len(drawn) > 1,
+        **limits,
     )
 
 

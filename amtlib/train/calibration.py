@@ -256,11 +256,7 @@ class Calibration:
         """Return the network as it now is; raises ValueError where no filters have these times."""
         # half-way between the loudest and the softest octave, so that the equaliser has to do as little as it can
         middle = 0.5 * (self.gains.max(axis=0) + self.gains.min(axis=0))
-        each = [
-            dict(zip(self.centres.tolist(), times, strict=True))
-            for times in self.times.reshape(len(self.centres), -1).T.tolist()
-        ]
-        core = with_decay(self.core, each[0] if len(each) == 1 else each)
+        core = self._decaying()
         equaliser = graphic_equaliser(self.gains - middle, self.centres, core.fs)
         if self.phases is not None:
             sections = phase_sections(self.phases, core.fs)
@@ -274,6 +270,14 @@ class Calibration:
             post_eq=equaliser,
             pre_delay=self.pre_delay,
         )
+
+    def _decaying(self) -> FDNBuild:
+        """Return the core with the filters that give it its times."""
+        each = [
+            dict(zip(self.centres.tolist(), times, strict=True))
+            for times in self.times.reshape(len(self.centres), -1).T.tolist()
+        ]
+        return with_decay(self.core, each[0] if len(each) == 1 else each)
 
     def response(self) -> Array:
         """Return its impulse response, (T, n_out, n_in)."""
@@ -342,7 +346,7 @@ class Calibration:
             before = self.times
             self.times = np.clip(self.times * wrong**_CORRECTION, 0.02, 35.0)
             try:
-                self.build()
+                self._decaying()
             except ValueError:  # too steep for the filters: the times stay
                 self.times = before
             share = self._wet_share(target)
@@ -410,7 +414,8 @@ class Calibration:
         assert target.coherence is not None
         fs, centres = self.core.fs, coherence_centres(self.core.fs)
         alike = replace(self, phases=None, direct=np.zeros_like(self.direct)).response()
-        n_fft = fast_length(len(alike)) + fast_length(len(alike)) % 2
+        n_fft = fast_length(len(alike))
+        n_fft += n_fft % 2
         # where two groups of lines decay in their own times, the longer one
         log_times = np.log(target.decays.reshape(len(self.centres), -1).max(axis=1))
         times = np.exp(np.interp(np.log(centres), np.log(self.centres), log_times))
@@ -463,9 +468,8 @@ class Calibration:
         energy = np.clip((1.0 - wet) * target.energy, 0.0, most)
         if not own.any() and (self.pre_delay or low.mean() > 0.0):  # the lines begin too early, or too late
             moved = float(low.mean()) * float(np.exp(np.log(self.times).mean())) / 60.0
-            least, most_late = 0, round(_LATEST * self.core.fs)
             wished = self.pre_delay + round(moved * self.core.fs)
-            self.pre_delay = min(max(wished, least), most_late)
-            if wished >= least:
+            self.pre_delay = min(max(wished, 0), round(_LATEST * self.core.fs))
+            if wished >= 0:
                 return
         self.direct = np.where(self.direct < 0.0, -1.0, 1.0) * np.sqrt(energy)

@@ -64,14 +64,21 @@ def clarity(h: Array, fs: float, centres: Array, gains: Sequence[Array]) -> Arra
         early, late = (
             np.square(np.abs(np.fft.rfft(each[:, channel], n_fft))) for each in (flat[:cut], flat[cut:])
         )
-        for band in np.flatnonzero(_fitted_octaves(centres)).tolist():
+        for band in np.flatnonzero(fitted_octaves(centres)).tolist():
             first, rest = (max(float(np.square(gains[band]) @ each), 1e-300) for each in (early, late))
             found[band, channel] = np.clip(10.0 * math.log10(first / rest), -MOST_DB, MOST_DB)
     return found.reshape(-1, *h.shape[1:])
 
 
-def _fitted_octaves(centres: Array) -> npt.NDArray[np.bool_]:
-    """Whether clarity is fitted in an octave: below 120 Hz it holds too few modes, above 8 kHz too little sound."""
+def fitted_octaves(centres: Array) -> npt.NDArray[np.bool_]:
+    """
+    Return which octaves are fitted: those below 120 Hz hold too few modes, those above 8 kHz too little sound.
+
+    Examples
+    --------
+    >>> fitted_octaves(np.array([63.0, 125.0, 8000.0, 16000.0])).tolist()
+    [False, True, True, False]
+    """
     return (centres >= HEARD[0]) & (centres <= HEARD[1])
 
 
@@ -118,7 +125,7 @@ def early_gains(
     True
     """
     n = lines.shape[-1]
-    used = np.flatnonzero(_fitted_octaves(centres) & (np.abs(wanted).max(axis=(1, 2)) < MOST_DB))
+    used = np.flatnonzero(fitted_octaves(centres) & (np.abs(wanted).max(axis=(1, 2)) < MOST_DB))
     if not used.size or cut >= len(lines):
         return np.ones(n)
     whole = np.concatenate([lines, np.zeros((*lines.shape[:-1], 1))], axis=-1)

@@ -353,13 +353,12 @@ def _trained(
 ) -> tuple[Calibration, int]:
     """Return the network trained towards the room, its pre-delay staying what it is; and the steps."""
     build = start.build()
-    apart = build.pre_delay > 0 and bool(
-        build.D.any()
-    )  # a model has no place for a pre-delay behind a direct path
+    # a model has no place for a pre-delay behind a direct path
+    apart = build.pre_delay > 0 and bool(build.D.any())
     nfft = min(2 ** math.ceil(math.log2(start.seconds * build.fs)), _NFFT)
     model = trainable_from_build(
         replace(build, D=np.zeros_like(build.D) if apart else build.D, pre_delay=0),
-        trainable=replace(learns, direct=learns.direct and not build.pre_delay),
+        trainable=learns,
         nfft=nfft,
         alias_decay_db=_ALIAS_DB,
         device="cpu",
@@ -383,8 +382,7 @@ def _trained(
         if now > shown + _WATCHED:
             shown = now
             tell((step.index + 1) / steps)
-            seen = extract_build(model)
-            watch(replace(seen, D=build.D if apart else seen.D, pre_delay=build.pre_delay))
+            watch(replace(extract_build(model), D=build.D, pre_delay=build.pre_delay))
     found = extract_build(model)
     assert found.filters is not None  # those of the calibrated start, trained or not
     loss_rates = 1.0 / absorption_times(found.filters, found.delays, found.fs, start.centres)
@@ -393,16 +391,7 @@ def _trained(
     times = np.stack([_gentle(1.0 / each.mean(axis=1)) for each in groups], axis=1)
     gains = _equaliser_gains(found, start.centres)
     core = replace(found, filters=None, post_eq=None, D=np.zeros_like(found.D))
-    return (
-        replace(
-            start,
-            core=core,
-            times=times.reshape(start.times.shape),
-            gains=gains,
-            direct=start.direct if apart else found.D,
-        ),
-        run.steps_run,
-    )
+    return replace(start, core=core, times=times.reshape(start.times.shape), gains=gains), run.steps_run
 
 
 def _default_loss(outputs: int) -> Loss:

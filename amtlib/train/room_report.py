@@ -26,7 +26,7 @@ from amtlib.train.calibration import (
     TIMES_OFF,
     TWO_SLOPES_DB,
 )
-from amtlib.train.early import HEARD
+from amtlib.train.early import fitted_octaves
 
 
 @dataclass(frozen=True, repr=False)
@@ -88,17 +88,17 @@ class RoomFit(Result):
     @property
     def t30_off(self) -> float:
         """Mean error of T30 from 125 Hz to 8 kHz, as a share; NaN where none is known."""
-        return _mean(np.abs(self._heard(self.reached.t30 / self.target.t30 - 1.0)))
+        return _mean(np.abs(self._fitted(self.reached.t30 / self.target.t30 - 1.0)))
 
     @property
     def level_off(self) -> float:
         """Mean error of the level from 125 Hz to 8 kHz, dB."""
-        return _mean(np.abs(self._heard(self.reached.level - self.target.level)))
+        return _mean(np.abs(self._fitted(self.reached.level - self.target.level)))
 
     @property
     def clarity_off(self) -> float:
         """Mean error of clarity C50 from 125 Hz to 8 kHz, dB."""
-        return _mean(np.abs(self._heard(self.reached.c50 - self.target.c50)))
+        return _mean(np.abs(self._fitted(self.reached.c50 - self.target.c50)))
 
     @property
     def coherence_off(self) -> float:
@@ -107,9 +107,8 @@ class RoomFit(Result):
             return math.nan
         return _mean(np.abs(self.coherence_reached - self.coherence))
 
-    def _heard(self, values: Array) -> Array:
-        low, high = HEARD
-        return values[(self.target.centres >= low) & (self.target.centres <= high)]
+    def _fitted(self, values: Array) -> Array:
+        return values[fitted_octaves(self.target.centres)]
 
     def table(self) -> list[dict[str, float]]:
         """

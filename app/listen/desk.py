@@ -24,6 +24,8 @@ from app.page.qr import code_of
 
 #: Longest name of a run or room, and longest text for a QR code.
 _LONGEST = {"run": 60, "room": 60, "lesson": 60, "key": 60, "link": 4000, "text": 3000, "kind": 20, "ear": 10}
+#: What a page is answered that asks for what no page of this server does.
+_OTHER_PAGE = "This page is not the one that this server hands out: reload it."
 
 Message = Mapping[str, Any]
 Answer = dict[str, Any]
@@ -74,7 +76,7 @@ class Desk:
         """Return the answer to a message; ``problem`` in it is a sentence for the person at the page."""
         kind = message.get("type") if isinstance(message, dict) else None
         if not isinstance(kind, str) or kind not in self._kinds:
-            return {"problem": "This page is not the one that this server hands out: reload it."}
+            return {"problem": _OTHER_PAGE}
         try:
             return self._kinds[kind](message)
         except (LinkError, Refusal, Full) as problem:
@@ -86,7 +88,7 @@ class Desk:
         """Return a sound: of the trial that waits, of practice, of a check, or the one by which the volume is set."""
         try:
             if not isinstance(message, dict):
-                raise Refusal("This page is not the one that this server hands out: reload it.")
+                raise Refusal(_OTHER_PAGE)
             if message.get("volume") is True:
                 return comfortable_sound()
             run, number = _text(message, "run"), _whole(message, "number")
@@ -136,7 +138,7 @@ class Desk:
         lesson = lesson_named(_text(message, "lesson"))
         runs, said = message.get("runs"), message.get("said")
         if not isinstance(runs, list) or len(runs) > len(lesson.parts):
-            raise Refusal("This page is not the one that this server hands out: reload it.")
+            raise Refusal(_OTHER_PAGE)
         by_link = {held.condition.link(): held for held in (self._finished({"run": run}) for run in runs)}
         taken = [by_link.get(part.condition.link()) for part in lesson.parts]
         table: dict[str, list[Found | None]] = {}
@@ -241,7 +243,7 @@ class Desk:
         if (slug := _text(message, "lesson", optional=True)) and message.get("said") is not None:
             lesson, said = lesson_named(slug), _whole(message, "said")
             if not 0 <= said < len(lesson.choices):
-                raise Refusal("This page is not the one that this server hands out: reload it.")
+                raise Refusal(_OTHER_PAGE)
             if held.condition.link() == lesson.parts[0].condition.link():
                 prediction = slug, said
         new = self.store.send(held.stored.id, room, held.stored.link, found, len(held.run.trials), prediction)
@@ -276,12 +278,12 @@ class Desk:
 def _text(message: Message, name: str, *, optional: bool = False) -> str:
     value = message.get(name, "" if optional else None)
     if not isinstance(value, str) or len(value) > _LONGEST[name]:
-        raise Refusal("This page is not the one that this server hands out: reload it.")
+        raise Refusal(_OTHER_PAGE)
     return value
 
 
 def _whole(message: Message, name: str) -> int:
     value = message.get(name)
     if not isinstance(value, int) or isinstance(value, bool) or abs(value) > 10_000:
-        raise Refusal("This page is not the one that this server hands out: reload it.")
+        raise Refusal(_OTHER_PAGE)
     return value

@@ -4,7 +4,7 @@ import html
 import json
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -264,40 +264,36 @@ def _curve_of(run: Run, heard: Sequence[Mapping[str, Any]]) -> PsychometricFunct
 def _table(run: Run) -> str:
     """Return the trials as a table."""
     variable = run.experiment.variable
-    rows = "".join(
-        f"<tr><td>{k}</td><td>{number(each.value)}</td><td>{each.target + 1}</td><td>{each.answer + 1}</td>"
-        f"<td>{'right' if each.right else 'wrong'}{', to test attention' if each.catch else ''}</td></tr>"
+    rows = (
+        (k, number(each.value), each.target + 1, each.answer + 1,
+         f"{'right' if each.right else 'wrong'}{', to test attention' if each.catch else ''}")
         for k, each in enumerate(run.trials, 1)
-    )
-    heads = ("Trial", _label(variable), "Target", "Answer", "")
-    head = "".join(f"<th scope='col'>{html.escape(each)}</th>" for each in heads[:-1]) + "<td></td>"
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    )  # fmt: skip
+    return _written(("Trial", _label(variable), "Target", "Answer", ""), rows)
+
+
+def _written(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return a table of plain cells; a column may have no head."""
+    head = "".join(f"<th scope='col'>{html.escape(each)}</th>" if each else "<td></td>" for each in heads)
+    body = "".join(f"<tr>{''.join(f'<td>{each}</td>' for each in row)}</tr>" for row in rows)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def same_table(heard: Mapping[str, Any], variable: Variable, run: Run) -> str:
     """Return what the model makes of the trials of a person: a sentence, and a table of its internal differences."""
     trials: Sequence[Mapping[str, Any]] = heard["trials"]
     both = sum(model["right"] == own.right for model, own in zip(trials, run.trials, strict=True))
-    rows = "".join(
-        f"<tr><td>{k}</td><td>{number(model['value'])}</td><td>{model['target'] + 1}</td><td>{own.answer + 1}</td>"
-        f"<td>{model['answer'] + 1}</td><td>{number(model['difference'])}</td>"
-        f"<td>{100 * model['probability']:.0f}</td></tr>"
+    rows = (
+        (k, number(model["value"]), model["target"] + 1, own.answer + 1, model["answer"] + 1,
+         number(model["difference"]), f"{100 * model['probability']:.0f}")
         for k, (model, own) in enumerate(zip(trials, run.trials, strict=True), 1)
-    )
-    heads = (
-        "Trial",
-        _label(variable),
-        "Target",
-        "You",
-        "Model",
-        "Its internal difference",
-        "Its chance of being right (%)",
-    )
-    head = "".join(f"<th scope='col'>{html.escape(each)}</th>" for each in heads)
+    )  # fmt: skip
+    heads = ("Trial", _label(variable), "Target", "You", "Model", "Its internal difference",
+             "Its chance of being right (%)")  # fmt: skip
     right = sum(model["right"] for model in trials), sum(own.right for own in run.trials)
     return (
         f"<p>Of your {len(trials)} trials the model has {right[0]} right, and you have {right[1]}; both right or both "
         f"wrong in {both}. Its internal difference is how much more the target's interval resembles what it looks "
         "out for than the others do, in units of the model.</p>"
-        f"<div class='scroll'><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+        f"<div class='scroll'>{_written(heads, rows)}</div>"
     )

@@ -42,21 +42,18 @@ class Played:
         When intervals begin, s.
     length : float
         Of an interval, s.
-    fs : float
-        Sampling rate, Hz.
     """
 
     pcm: "np.ndarray[tuple[int, ...], np.dtype[np.int16]]"
     gain: float
     begins: tuple[float, ...]
     length: float
-    fs: float = FS
 
     def packed(self) -> bytes:
         """Return it as the page takes it: length of a JSON text, the text, and the samples, the lowest byte first."""
         channels = 1 if self.pcm.ndim == 1 else self.pcm.shape[1]
         head = {
-            "fs": self.fs,
+            "fs": FS,
             "gain": self.gain,
             "begins": self.begins,
             "length": self.length,
@@ -66,7 +63,7 @@ class Played:
         return struct.pack("<I", len(text)) + text + self.pcm.astype("<i2").tobytes()
 
 
-def played(sound: Tensor, begins: tuple[float, ...] = (0.0,), length: float = 0.0, fs: float = FS) -> Played:
+def played(sound: Tensor, begins: tuple[float, ...] = (0.0,), length: float = 0.0) -> Played:
     """Return a sound in Pa as it is played, never above the ceiling.
 
     Parameters
@@ -77,8 +74,6 @@ def played(sound: Tensor, begins: tuple[float, ...] = (0.0,), length: float = 0.
         When its intervals begin, s.
     length : float
         Of an interval, s.
-    fs : float
-        Sampling rate, Hz.
 
     Examples
     --------
@@ -91,16 +86,16 @@ def played(sound: Tensor, begins: tuple[float, ...] = (0.0,), length: float = 0.
     samples = torch.as_tensor(sound, dtype=torch.float64).numpy() * _PASCAL
     highest = float(np.abs(samples).max(initial=0.0))
     if highest == 0.0:
-        return Played(np.zeros(samples.shape, dtype=np.int16), 0.0, begins, length, fs)
+        return Played(np.zeros(samples.shape, dtype=np.int16), 0.0, begins, length)
     pcm = np.round(samples / highest * _LARGEST).astype(np.int16)
-    return Played(pcm, min(highest, CEILING) * 32768.0 / _LARGEST, begins, length, fs)
+    return Played(pcm, min(highest, CEILING) * 32768.0 / _LARGEST, begins, length)
 
 
 def trial_sound(trial: Trial) -> Played:
     """Return a trial as it is played."""
     made = trial.experiment
     sound, begins = made.presentation(trial.value, trial.target, trial.seed)
-    return played(sound, tuple(begins), made.before + made.length + made.after, made.fs)
+    return played(sound, tuple(begins), made.before + made.length + made.after)
 
 
 def comfortable_sound() -> Played:

@@ -194,23 +194,21 @@ class Store:
         )
         return [StoredAnswer(*row) for row in rows]
 
-    def answer(self, id: str, number: int, answer: int, after: float) -> bool:
-        """Keep an answer, and return whether it is new: the first one to a trial stays."""
+    def answer(self, id: str, number: int, answer: int, after: float) -> None:
+        """Keep an answer: the first one to a trial stays."""
         with self._writing() as connection:
-            done = connection.execute(
+            connection.execute(
                 "INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?)",
                 (id, number, answer, after, time.time()),
             )
-        return done.rowcount == 1
 
-    def heard(self, id: str, number: int) -> int:
-        """Count that a trial's sound was handed out, and return how often it was."""
+    def heard(self, id: str, number: int) -> None:
+        """Count that a trial's sound was handed out."""
         with self._writing() as connection:
-            found = connection.execute(
-                "INSERT INTO hearings VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET times = times + 1 RETURNING times",
+            connection.execute(
+                "INSERT INTO hearings VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET times = times + 1",
                 (id, number),
-            ).fetchone()
-        return int(found[0])
+            )
 
     def hearings(self, id: str) -> dict[int, int]:
         """Return how often each trial's sound was handed out."""

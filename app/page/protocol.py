@@ -5,7 +5,7 @@ The browser's half is page/js. What a page may send is checked before Bokeh read
 """
 
 from collections.abc import Mapping
-from typing import Any, Final, Literal, NotRequired, TypeAlias, TypedDict
+from typing import Any, Final, Literal, NotRequired, TypedDict
 
 from app.lessons import Reading
 
@@ -120,22 +120,6 @@ class Piece(TypedDict):
     data: str
 
 
-FromPage: TypeAlias = (
-    Set
-    | Point
-    | Hide
-    | OpenLesson
-    | OpenLink
-    | Sure
-    | Make
-    | AskCode
-    | Command
-    | Transport
-    | ShowCode
-    | PlayLive
-    | AskFor
-    | Piece
-)
 #: Kind of message -> its structure.
 FROM_PAGE: Final[Mapping[str, type[Any]]] = {
     "set": Set,

@@ -51,6 +51,21 @@ _MADE_BY: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
 _UNKNOWN: set[str] = set()
 
 
+def address_of(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Return the address that a text is, that of IPv4 where it is one written as IPv6; None where it is none.
+
+    Examples
+    --------
+    >>> address_of("::ffff:192.0.2.7"), address_of("fe80::1%eth0"), address_of("localhost")
+    (IPv4Address('192.0.2.7'), IPv6Address('fe80::1'), None)
+    """
+    try:
+        found = ipaddress.ip_address(text.split("%")[0])
+    except ValueError:
+        return None
+    return getattr(found, "ipv4_mapped", None) or found
+
+
 def client_of(address: str | None) -> str:
     """Return the client behind an address: itself, or with IPv6 the network of 64 bits that one household has.
 
@@ -59,15 +74,10 @@ def client_of(address: str | None) -> str:
     >>> client_of("192.0.2.7"), client_of("::ffff:192.0.2.7"), client_of("2001:db8::1:2:3:4")
     ('192.0.2.7', '192.0.2.7', '2001:db8::/64')
     """
-    try:
-        found = ipaddress.ip_address((address or "").split("%")[0])
-    except ValueError:
+    found = address_of(address or "")
+    if found is None:
         return address or "unknown"
-    if isinstance(found, ipaddress.IPv6Address):
-        if found.ipv4_mapped is not None:
-            return str(found.ipv4_mapped)
-        return str(ipaddress.ip_network((found, 64), strict=False))
-    return str(found)
+    return str(found) if found.version == 4 else str(ipaddress.ip_network((found, 64), strict=False))
 
 
 # --- what a client has open --------------------------------------------------------------------------------
@@ -129,13 +139,8 @@ def note_session(session: Any, client: str) -> None:
 
 
 def _believed(address: str) -> bool:
-    try:
-        found = ipaddress.ip_address(address.split("%")[0])
-    except ValueError:
-        return address == "0.0.0.0" or not address  # a unix socket
-    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:
-        found = found.ipv4_mapped
-    return found.is_loopback or any(found in network for network in _PROXIES)
+    found = address_of(address)
+    return found is not None and (found.is_loopback or any(found in network for network in _PROXIES))
 
 
 def install() -> None:

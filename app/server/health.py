@@ -4,7 +4,6 @@ Panel has no such endpoint.
 It counts sessions, trainings and memory of the process that answers, nothing about users.
 """
 
-import ipaddress
 import os
 import time
 from importlib.metadata import version
@@ -16,6 +15,7 @@ from tornado.web import RequestHandler
 
 from app import state
 from app.pool import TRAININGS
+from app.server.clients import address_of
 from app.shared import SHARED
 
 _STARTED = time.monotonic()
@@ -23,14 +23,6 @@ _STARTED = time.monotonic()
 _OPEN = bool(os.environ.get("AMTLAB_HEALTH_DETAILS"))
 #: Headers that proxies add: a request with one of them comes from elsewhere.
 _PROXY_HEADERS = ("Forwarded", "Via", "X-Real-Ip", "X-ProxyContextPath")
-
-
-def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        found = ipaddress.ip_address(text.split("%")[0])
-    except ValueError:
-        return None
-    return getattr(found, "ipv4_mapped", None) or found
 
 
 def is_local(request: HTTPServerRequest) -> bool:
@@ -44,14 +36,14 @@ def is_local(request: HTTPServerRequest) -> bool:
     if stream is None or stream.socket is None:
         return False
     peer, own = (
-        _address(str(name[0])) for name in (stream.socket.getpeername(), stream.socket.getsockname())
+        address_of(str(name[0])) for name in (stream.socket.getpeername(), stream.socket.getsockname())
     )
     if peer is None or not (peer.is_loopback or peer == own):
         return False
     if any(name in _PROXY_HEADERS or name.startswith("X-Forwarded-") for name in request.headers):
         return False
     host = urlsplit(f"//{request.host}").hostname or ""
-    return host == "localhost" or _address(host) is not None
+    return host == "localhost" or address_of(host) is not None
 
 
 class HealthHandler(RequestHandler):

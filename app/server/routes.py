@@ -39,6 +39,8 @@ _SERVER: Final = {
     StaticHandler: ("/static/(.*)", "/static/(?!extensions/)(.*)"),
 }
 _PAGE: Final = {PageHandler: "/?", PageSocket: "/ws"}
+#: What a server has only where it was asked for: its documentation, and logins.
+_OPTIONAL: Final = (DocumentationHandler, BasicLoginHandler, OAuthLoginHandler, LogoutHandler)
 #: Packages whose scripts, styles and fonts pages fetch.
 _EXTENSIONS: Final = ("panel", "panel-material-ui")
 
@@ -73,19 +75,8 @@ def keep_needed(server: BokehTornado) -> None:
         if routes is not None:
             routes[:] = [route for route in routes if _is_needed(server, route)]
             kept += [route.target for route in routes]
-    for handler in (
-        PageHandler,
-        PageSocket,
-        StaticHandler,
-        MultiRootStaticHandler,
-        HealthHandler,
-        WorkletHandler,
-        ListenPage,
-        ListenScript,
-        ListenStyle,
-        ListenAsk,
-    ):
-        if handler not in kept:
+    for handler in (*_PAGE, *_SERVER):
+        if handler not in kept and handler not in _OPTIONAL:
             raise RuntimeError(f"no address of {handler.__name__} is left: see app/server/routes.py")
     for name in set(extension_dirs) - set(_EXTENSIONS):
         del extension_dirs[name]

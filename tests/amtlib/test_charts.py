@@ -12,7 +12,7 @@ import torch
 from bokeh.palettes import PuOr11, viridis
 from PIL import Image
 
-from amtlib.charts import COLOURS, FREQUENCY, TIME, Chart, Direction, one, palette, png
+from amtlib.charts import FREQUENCY, TIME, Chart, Direction, one, palette, png
 from amtlib.loudness.results import StationaryLoudness
 from amtlib.loudness.temporal import LoudnessOverTime
 from amtlib.perception.stages import PerceptionStages
@@ -138,8 +138,7 @@ def test_words_are_escaped_and_the_picture_has_a_name_for_those_who_cannot_see_i
     assert {"Time (s)", "Level (dB)"} <= {each.text for each in found.iter()}
 
 
-def test_colours_are_those_of_the_figures() -> None:
-    assert COLOURS == (theme.BLUE, theme.ORANGE, theme.GREEN, theme.GREY)
+def test_colour_maps_are_those_of_the_figures() -> None:
     assert (theme.MAGNITUDE, theme.SIGNED_REVERSED) == ("viridis", "PuOr_r")
     for found, named in ((palette(), viridis(256)), (palette(signed=True), PuOr11)):
         known = np.array([[int(each[i : i + 2], 16) for i in (1, 3, 5)] for each in named])

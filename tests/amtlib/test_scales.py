@@ -17,6 +17,7 @@ from amtlib import (
     audfiltbw,
     erb2fc,
     erbrate2f,
+    erbspace,
     erbspacebw,
     f2erb,
     f2erbrate,
@@ -161,9 +162,30 @@ def test_a_base_frequency_is_a_centre_frequency_exactly(
     assert float(fc[-1]) <= (flow + width) * (1 + EXACT)
 
 
+@given(st.floats(0.0, 5000.0), st.floats(1.0, 15000.0), st.integers(1, 200))
+def test_a_number_of_frequencies_spans_the_range_evenly(flow: float, width: float, n: int):
+    fc = erbspace(flow, flow + width, n, dtype=torch.float64)
+    assert len(fc) == n
+    assert fc[0] == flow
+    if n > 1:
+        assert fc[-1] == flow + width
+        steps = fc2erb(fc).diff()
+        same(steps, steps.mean().expand_as(steps), rtol=0.0, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("n", "kind", "says"),
+    [(0, ValueError, "n = 0"), (2.0, TypeError, "n = 2.0 is a float"), (True, TypeError, "bool")],
+)
+def test_frequencies_are_at_least_one(n: int, kind: type[Exception], says: str):
+    with pytest.raises(kind, match=says):
+        erbspace(100.0, 8000.0, n)
+
+
 def test_centre_frequencies_are_rounded_to_the_wanted_dtype_last():
     exact = erbspacebw(100.0, 8000.0, dtype=torch.float64)
     assert torch.equal(erbspacebw(100.0, 8000.0), exact.float())
+    assert torch.equal(erbspace(100.0, 8000.0, len(exact)), erbspacebw(100.0, 8000.0))
 
 
 @pytest.mark.parametrize(

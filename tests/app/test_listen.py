@@ -21,7 +21,7 @@ from amtlib.experiments import (
     fit_psychometric,
 )
 from app.listen import export
-from app.listen.condition import LOUDEST, Condition, LinkError, condition_of, presentable
+from app.listen.condition import FS, LOUDEST, Condition, LinkError, condition_of, presentable
 from app.listen.desk import Desk
 from app.listen.drawing import Scale
 from app.listen.known import known_of
@@ -161,7 +161,7 @@ def test_nothing_is_played_above_the_ceiling_whatever_a_link_asks_for(name: str)
         sound = trial_sound(made.trial(value, 0, seed=3))
         samples = sound.pcm.astype(float) / 32768.0 * sound.gain
         assert np.abs(samples).max() <= CEILING + 1e-9
-        long = round(sound.length * sound.fs)
+        long = round(sound.length * FS)
         interval = samples[: long or None]
         level = 10 * math.log10(max(float(np.mean(interval**2)), 1e-30))
         assert level <= -15.0 - (85.0 - LOUDEST) + 0.5  # dB re full scale
@@ -172,7 +172,7 @@ def test_levels_of_trials_are_true_to_each_other() -> None:
     levels = []
     for value in (30.0, 70.0):
         sound = trial_sound(made.trial(value, 0, seed=1))
-        tone = sound.pcm[: round(sound.length * sound.fs)].astype(float) / 32768.0 * sound.gain
+        tone = sound.pcm[: round(sound.length * FS)].astype(float) / 32768.0 * sound.gain
         levels.append(10 * math.log10(np.mean(tone**2)))
     assert levels[1] - levels[0] == pytest.approx(40.0, abs=0.01)
     noise = comfortable_sound()
@@ -196,11 +196,11 @@ def test_intervals_begin_and_end_at_the_sample_that_is_told() -> None:
     sound = trial_sound(made.trial(3.0, 1, seed=1))
     inside = np.zeros(len(sound.pcm), dtype=bool)
     for begin in sound.begins:
-        first = begin * sound.fs
+        first = begin * FS
         assert first == pytest.approx(round(first), abs=1e-6)
-        inside[round(first) : round(first) + round(sound.length * sound.fs)] = True
+        inside[round(first) : round(first) + round(sound.length * FS)] = True
     assert not sound.pcm[~inside].any()
-    assert inside.sum() == 3 * round(0.3 * sound.fs)
+    assert inside.sum() == 3 * round(0.3 * FS)
 
 
 # ---------------------------------------------------------------- the headphones

@@ -1,5 +1,7 @@
 """The figures of the tutorials hold what they are given, and data is cut to what a screen can show."""
 
+from typing import Any
+
 import holoviews as hv
 import numpy as np
 import pytest
@@ -80,15 +82,29 @@ def test_points_have_the_colour_of_their_line() -> None:
     assert circles.opts.get().kwargs["color"] == figure.get(1).opts.get().kwargs["color"]
 
 
-def test_points_of_no_line_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"points belong to \['b'\]"):
-        plot.curves(
-            {"a": ([0, 1], [0, 1])},
-            xlabel="Time (s)",
-            ylabel="Level (dB)",
-            title="Lines",
-            points={"b": ([0], [0])},
-        )
+def test_a_band_lies_behind_its_line_in_its_colour_from_its_lower_to_its_upper_end() -> None:
+    lines = {"model": ([100, 1000], [2, 3]), "other": ([100, 1000], [1, 2])}
+    figure = plot.curves(
+        lines,
+        xlabel="Frequency (Hz)",
+        ylabel="Time (s)",
+        title="Lines",
+        frequency=True,
+        bands={"other": ([100, 1000], [0.9, 1.8], [1.1, 2.2])},
+    )
+    band, _, other = figure
+    assert band.opts.get().kwargs["color"] == other.opts.get().kwargs["color"]
+    x, *ends = (band.dimension_values(i) for i in range(3))
+    np.testing.assert_allclose(x, plot.erb_number([100.0, 1000.0]))
+    np.testing.assert_allclose(ends, [[0.9, 1.8], [1.1, 2.2]])
+    assert len(hv.render(figure).legend[0].items) == 2
+
+
+@pytest.mark.parametrize(("what", "one"), [("points", ([0], [0])), ("bands", ([0], [0], [1]))])
+def test_points_and_bands_of_no_line_are_refused(what: str, one: Any) -> None:
+    words = {"xlabel": "Time (s)", "ylabel": "Level (dB)", "title": "Lines"}
+    with pytest.raises(ValueError, match=rf"{what} belong to \['b'\]"):
+        plot.curves({"a": ([0, 1], [0, 1])}, **words, **{what: {"b": one}})
 
 
 def test_a_filled_line_starts_from_zero() -> None:

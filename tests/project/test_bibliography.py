@@ -60,7 +60,11 @@ def test_volumes_and_pages_are_the_same_wherever_they_stand() -> None:
             told = PLACE.search(line[here.end() : following.start() if following else None][:150])
             name = bibliography.key(here[1], here[2])
             known = [each.fields for twin, each in entries().items() if without_letter(twin) == name]
-            places = {(each.get("volume"), each.get("pages", "").replace("--", "-")) for each in known}
+            places = {
+                (volume, each.get("pages", "").replace("--", "-"))
+                for each in known
+                for volume in (each.get("volume"), f"{each.get('volume')}({each.get('number')})")
+            }
             if told and known and (told[1], told[2]) not in places:
                 wrong.append(f"{path}: {here[0]} ... {told[0]}, not {places}")
     assert not wrong, "\n".join(wrong)

@@ -88,7 +88,7 @@ def test_the_recipe_of_a_lab_makes_a_lab(made: Path) -> None:
 
 
 def test_the_recipe_of_the_colours_names_what_there_is() -> None:
-    theme = (ROOT / "amtlib" / "plot" / "theme.py").read_text()
-    for line in block("MAGNITUDE").splitlines():
+    places = [ROOT / "amtlib" / name for name in ("charts.py", "plot/theme.py")]
+    for line, place in zip(block("MAGNITUDE").strip().splitlines(), places, strict=True):
         names = line.partition(" = ")[0]
-        assert f"{names} = " in theme
+        assert f"\n{names} = " in place.read_text()

@@ -203,9 +203,10 @@ class Term(Shown, Loss):
     fs: float | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
-        """Check the rate."""
+        """Check the rate, and the settings: they are those of what the definition is made of."""
         if self.fs is not None:
             object.__setattr__(self, "fs", sampling_rate(self.fs))
+        self.definition()
 
     @property
     def name(self) -> str:

@@ -129,11 +129,6 @@ class MatchEnergyDecay(Term):
     hop: float = 0.01
     floor_db: float = -60.0
 
-    def __post_init__(self) -> None:
-        """Check all of it."""
-        super().__post_init__()
-        self.definition()
-
     def definition(self) -> tuple[Feature, Distance, Reduction]:
         """Return curves in dB, size of the difference, mean above the target's floor."""
         return EnergyDecay(self.bands, self.hop), Absolute(), MeanAbove(self.floor_db)
@@ -240,11 +235,6 @@ class DenseEchoes(Term):
     hop: float = 0.005
     softness: float = 0.15
 
-    def __post_init__(self) -> None:
-        """Check all of it."""
-        super().__post_init__()
-        self.definition()
-
     def definition(self) -> tuple[Feature, Distance, Reduction]:
         """Return echo density, its lack to 1, mean."""
         return EchoDensity(self.window, self.hop, self.softness), Lack(1.0), Mean()
@@ -275,11 +265,6 @@ class MatchEchoDensity(Term):
     window: float = 0.02
     hop: float = 0.005
     softness: float = 0.15
-
-    def __post_init__(self) -> None:
-        """Check all of it."""
-        super().__post_init__()
-        self.definition()
 
     def definition(self) -> tuple[Feature, Distance, Reduction]:
         """Return echo density, size of the difference, mean."""

@@ -77,7 +77,6 @@ class FlatPeaks(Term):
     def __post_init__(self) -> None:
         """Check the numbers."""
         super().__post_init__()
-        check_number(self.power, "power", 1.0, 16.0)
         if self.level is not None:
             check_number(self.level, "level", 1e-6, 1e6)
 
@@ -112,8 +111,8 @@ class AsymmetricFlatMagnitude(Term):
 
     def __post_init__(self) -> None:
         """Check the power."""
-        super().__post_init__()
         check_number(self.peak_power, "peak_power", 2.0, 16.0)
+        super().__post_init__()
 
     def definition(self) -> tuple[Feature, Distance, Reduction]:
         """Return relative magnitude, its distance from 1, mean."""

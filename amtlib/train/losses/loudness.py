@@ -221,11 +221,6 @@ class MatchLoudness(Term):
     hop: float = 0.01
     field: str = "diffuse"
 
-    def __post_init__(self) -> None:
-        """Check all of it."""
-        super().__post_init__()
-        _check(self.level, self.spacing, self.hop, self.field)
-
     def definition(self) -> tuple[Feature, Distance, Reduction]:
         """Return specific loudness, size of the difference, mean relative to the target."""
         return LoudnessPattern(**_settings(self)), Absolute(), RelativeMean()
@@ -263,11 +258,6 @@ class MatchLoudnessDecay(Term):
     spacing: float = 1.0
     hop: float = 0.01
     field: str = "diffuse"
-
-    def __post_init__(self) -> None:
-        """Check all of it."""
-        super().__post_init__()
-        _check(self.level, self.spacing, self.hop, self.field)
 
     def definition(self) -> tuple[Feature, Distance, Reduction]:
         """Return fading loudness, size of the difference, mean relative to the target."""

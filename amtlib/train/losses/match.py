@@ -22,7 +22,6 @@ from amtlib.train.losses.features import (
     MelSpectrograms,
     Samples,
     Spectrograms,
-    check_sizes,
 )
 from amtlib.train.losses.hearing import Cochleagram, Excitation
 from amtlib.train.losses.rendered import Feature
@@ -82,11 +81,6 @@ class MatchMelMagnitude(Term):
     fs: float | None = None
     bands: int = 128
 
-    def __post_init__(self) -> None:
-        """Check the number of bands."""
-        super().__post_init__()
-        self.definition()
-
     def definition(self) -> tuple[Feature, Distance, Reduction]:
         """Return mel magnitudes, squared difference, share of the target's energy."""
         return MelMagnitude(self.bands), Squared(), RelativeMean(2.0)
@@ -119,11 +113,6 @@ class MatchSpectrogram(Term):
 
     sizes: tuple[int, ...] = (256, 512, 1024)
 
-    def __post_init__(self) -> None:
-        """Check the lengths."""
-        super().__post_init__()
-        check_sizes(self.sizes)
-
     def definition(self) -> tuple[Feature, Distance, Reduction]:
         """Return spectrograms, difference, norm over entries."""
         return Spectrograms(self.sizes), Difference(), NormPerEntry()
@@ -141,11 +130,6 @@ class MatchMelSpectrogram(Term):
     """
 
     sizes: tuple[int, ...] = (256, 512, 1024)
-
-    def __post_init__(self) -> None:
-        """Check the lengths."""
-        super().__post_init__()
-        check_sizes(self.sizes)
 
     def definition(self) -> tuple[Feature, Distance, Reduction]:
         """Return mel spectrograms, difference, norm over entries."""
@@ -218,11 +202,6 @@ class MatchCochleagram(Term):
     level: float = 75.0
     floor_db: float | None = None
     field: str = "diffuse"
-
-    def __post_init__(self) -> None:
-        """Check all of it."""
-        super().__post_init__()
-        self.cochleagram()
 
     def cochleagram(self) -> Cochleagram:
         """Return the feature."""

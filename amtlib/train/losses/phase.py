@@ -115,11 +115,6 @@ class MatchPhase(Term):
 
     floor_db: float = -60.0
 
-    def __post_init__(self) -> None:
-        """Check the floor."""
-        super().__post_init__()
-        self.definition()
-
     def definition(self) -> tuple[Feature, Distance, Reduction]:
         """Return points on the circle, their squared distance (twice 1 - cos, over two numbers), mean."""
         return Phases(self.floor_db), Squared(), Mean()
@@ -147,11 +142,6 @@ class MatchPhaseSpectrogram(Term):
 
     sizes: tuple[int, ...] = (256, 512, 1024, 2048)
     floor_db: float = -60.0
-
-    def __post_init__(self) -> None:
-        """Check both."""
-        super().__post_init__()
-        self.definition()
 
     def definition(self) -> tuple[Feature, Distance, Reduction]:
         """Return points on the circle, their squared distance (twice 1 - cos, over two numbers), mean."""

@@ -96,11 +96,6 @@ class FlatSpectrogram(Term):
 
     sizes: tuple[int, ...] = (256, 512, 1024, 2048)
 
-    def __post_init__(self) -> None:
-        """Check the lengths."""
-        super().__post_init__()
-        check_sizes(self.sizes)
-
     def definition(self) -> tuple[Feature, Distance, Reduction]:
         """Return smoothed spectra, squared distance from 1, mean."""
         return SmoothSpectra(self.sizes), Squared(to=1.0), Mean()
@@ -176,11 +171,6 @@ class MatchCumulativeEnergy(Term):
     size: int = 1024
     power: float = 0.5
     frequency: str = "descending"
-
-    def __post_init__(self) -> None:
-        """Check all of it."""
-        super().__post_init__()
-        self.definition()
 
     def definition(self) -> tuple[Feature, Distance, Reduction]:
         """Return cumulated energies, squared difference, mean."""

@@ -102,11 +102,6 @@ class DiffuseCoherence(Term):
     fs: float | None = None
     distance: float = EARS
 
-    def __post_init__(self) -> None:
-        """Check both."""
-        super().__post_init__()
-        self.definition()
-
     def definition(self) -> tuple[Feature, Distance, Reduction]:
         """Return the difference, its square, mean."""
         return FromDiffuse(self.distance), Squared(to=0.0), Mean()

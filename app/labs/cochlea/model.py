@@ -160,9 +160,6 @@ class CochleaModel(LabModel):
         nothing = torch.zeros_like(cf)
         return self.another_ear.loss(cf) or HairCellLoss(cf, nothing, nothing)
 
-    def _normal(self, fc: list[float]) -> DRNLFilterbank:
-        return DRNLFilterbank(torch.tensor(fc, dtype=torch.float64), FS, model=self.ear.model)
-
     # ------------------------------------------------------------------ experiments
 
     @property
@@ -313,9 +310,8 @@ class CochleaModel(LabModel):
 
     def places(self) -> Array:
         """Return the places' frequencies in Hz, equally spaced on the ERB scale."""
-        ends = scales.fc2erb(torch.tensor([250.0, 8000.0], dtype=torch.float64))
-        steps = torch.linspace(float(ends[0]), float(ends[1]), int(self.test.channels), dtype=torch.float64)
-        return np.asarray(scales.erb2fc(steps).numpy())
+        fc = scales.erbspace(250.0, 8000.0, int(self.test.channels), dtype=torch.float64)
+        return np.asarray(fc.numpy())
 
     def place_sound(self) -> torch.Tensor:
         """Return the movement of the place under test, m/s, shape ``(T,)``."""

@@ -70,9 +70,8 @@ def script(
         lines += [
             "",
             *stimulus.code(FS),
-            "ends = scales.fc2erb(torch.tensor([250.0, 8000.0], dtype=torch.float64))",
-            f"erb = torch.linspace(float(ends[0]), float(ends[1]), {int(test.channels)}, dtype=torch.float64)",
-            "velocity = ear(scales.erb2fc(erb)).float()(middle_ear(x.double()).float())  # m/s, (places, time)",
+            f"places = scales.erbspace(250.0, 8000.0, {int(test.channels)}, dtype=torch.float64)",
+            "velocity = ear(places).float()(middle_ear(x.double()).float())  # m/s, (places, time)",
         ]
     if len(tones) > 1:
         lines += [

@@ -117,7 +117,7 @@ class CochleaLab(LabView):
         """Return the level, or the second tone, where a figure was clicked."""
         wanted = {"t.level": round(x)}
         if figure == "suppression":
-            frequency = float(scales.erb2fc(torch.tensor(x, dtype=torch.float64)))
+            frequency = float(scales.erb2fc(x))
             wanted = {"t.second": round(frequency / self.lab.test.cf, 2), "t.second_level": round(y)}
         bounds = {key: self.lab.fields[key].parameter.bounds for key in wanted}
         return {key: float(np.clip(value, *bounds[key])) for key, value in wanted.items()}

@@ -1,7 +1,7 @@
 """The figures of decay: how the energy falls, and in what time each octave does, with the points that are dragged."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -14,6 +14,10 @@ from app.labs.fdn.observer import Observed
 #: The octaves that have ticks, Hz.
 OCTAVES = tuple(octaves.OCTAVES)
 _STATES = (("start", BEFORE, "start"), ("target", ROOM, "room"), ("now", LIVE, "now"))
+#: What their pictures are called.
+TITLES = {"start": "Before", "now": "Now", "target": "Room"}
+T = TypeVar("T")
+States = Callable[[Observed], Mapping[str, Any]]
 
 
 def is_measured(observed: Observed) -> bool:
@@ -21,17 +25,26 @@ def is_measured(observed: Observed) -> bool:
     return not observed.shows_ear
 
 
-def by_state(values: Callable[[Any], Values], find: Callable[[Observed, str], Any]) -> list[Layer]:
-    """Return a curve each of the start, the room and now: `values` of what `find` finds, as far as it is known."""
+def known(which: str, values: Callable[[Any], T], states: States, nothing: T) -> Callable[[Observed], T]:
+    """Return what gives `values` of what is known of the start, the room or now; `nothing` as long as it is not."""
 
-    def of(which: str) -> Callable[[Observed], Values]:
-        def known(observed: Observed) -> Values:
-            found = find(observed, which)
-            return NOTHING if found is None else values(found)
+    def found(observed: Observed) -> T:
+        state = states(observed).get(which)
+        return nothing if state is None else values(state)
 
-        return known
+    return found
 
-    return [Curve(which, of(which), style, label) for which, style, label in _STATES]
+
+def by_state(values: Callable[[Any], Values], states: States) -> list[Layer]:
+    """Return a curve each of the start, the room and now: `values` of what is known of it."""
+    return [
+        Curve(which, known(which, values, states, NOTHING), style, label) for which, style, label in _STATES
+    ]
+
+
+def span(which: str, states: States) -> Callable[[Observed], tuple[float, float]]:
+    """Return what gives the limits of the time axis of a picture of the start, the room or now, s."""
+    return known(which, lambda found: (0.0, found.duration), states, (0.0, 1.0))
 
 
 def _longest(observed: Observed) -> tuple[float, float]:
@@ -59,7 +72,7 @@ DECAY = Figure(
     Axis("energy", "Energy left", "dB", (-70.0, 3.0)),
     by_state(
         lambda sound: (sound.decay_times, np.maximum(sound.decay, -200.0)),
-        lambda observed, which: observed.decays.get(which),
+        lambda observed: observed.decays,
     ),
     shown=is_measured,
     legend="top_right",
@@ -67,16 +80,11 @@ DECAY = Figure(
 )
 
 
-def _known_times(analysis: Any) -> Values:
-    known = np.isfinite(analysis.t30)
-    return analysis.centres[known], analysis.t30[known]
-
-
 def _times_shown(observed: Observed) -> tuple[float, float]:
     """Return fixed limits, which do not move under a point that is dragged, or wider ones where the times need them."""
-    times = [_known_times(each)[1] for each in observed.analyses.values() if each is not None]
-    known = np.concatenate([*times, *(record.times[1] for record in observed.earlier), np.ones(1)])
-    return (0.1 if known.min() > 0.1 else 0.02), (10.0 if known.max() < 10.0 else 40.0)
+    shown = [each for each in (*observed.analyses.values(), *observed.earlier) if each is not None]
+    times = np.concatenate([*(each.times[1] for each in shown), np.ones(1)])
+    return (0.1 if times.min() > 0.1 else 0.02), (10.0 if times.max() < 10.0 else 40.0)
 
 
 def _times_title(observed: Observed) -> str:
@@ -114,7 +122,7 @@ TIMES = Figure(
     [
         Curve("earlier", earlier(lambda record: record.times), PALE),
         Words("numbers", ends(lambda record: record.times), Style(GREY)),
-        *by_state(_known_times, lambda observed, which: observed.analyses.get(which)),
+        *by_state(lambda analysis: analysis.times, lambda observed: observed.analyses),
         Curve("fast", _group(0), Style(BLUE, "dotted", 1.5)),
         Curve("slow", _group(1), Style(BLUE, "dotted", 1.5), _slopes_label),
         Points("set", _dragged_times, POINT, "set by octave", hollow=True),

@@ -5,18 +5,19 @@ training in losses.py.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from amtlib.plot import Area, Array, Axis, Curve, Figure, Guides, Histogram, Image, cells
-from amtlib.plot.theme import BEFORE, BLUE, GREY, LIVE, ORANGE, ROOM, SIGNED_REVERSED, Style
+from amtlib.plot.theme import BLUE, GREY, ORANGE, SIGNED_REVERSED, Style
 from app.figures import FigureSet
-from app.labs.fdn.decay_figures import DECAY, OCTAVES, TIMES, by_state, is_measured
-from app.labs.fdn.ear import SENSATION
-from app.labs.fdn.findings import EDGES, Decay
+from app.labs.fdn.decay_figures import DECAY, OCTAVES, TIMES, TITLES, by_state, is_measured, known, span
+from app.labs.fdn.ear import SENSATION, Representation
+from app.labs.fdn.findings import EDGES
 from app.labs.fdn.flow import NETWORK
+from app.labs.fdn.levels import Levels
 from app.labs.fdn.losses import LOSS, NOTHING, SHARES, Values
 from app.labs.fdn.observer import Observed
 from app.labs.fdn.room_figures import EARS, OFF, SPECTROGRAMS, TONE
@@ -34,20 +35,12 @@ def _is_heard(observed: Observed) -> bool:
 # ------------------------------------------------------------------ what is measured of the sound
 
 
-def _mean(which: str) -> Callable[[Observed], Values]:
-    def values(observed: Observed) -> Values:
-        found = observed.levels.get(which)
-        return NOTHING if found is None else (found.centres, found.mean)
-
-    return values
+def _levels(observed: Observed) -> Mapping[str, Levels | None]:
+    return observed.levels
 
 
 def _band(which: str) -> Callable[[Observed], tuple[Array, Array, Array]]:
-    def values(observed: Observed) -> tuple[Array, Array, Array]:
-        found = observed.levels.get(which)
-        return Area.nothing if found is None else (found.centres, found.low, found.high)
-
-    return values
+    return known(which, lambda found: (found.centres, found.low, found.high), _levels, Area.nothing)
 
 
 def _level_limits(observed: Observed) -> tuple[float, float]:
@@ -63,9 +56,7 @@ RESPONSE = Figure(
         Area("start-most", _band("start"), Style(GREY, width=0.5, alpha=0.2)),
         Area("now-most", _band("now"), Style(BLUE, width=0.5, alpha=0.25), "90 % of frequencies"),
         Area("seen-most", _band("seen"), Style(ORANGE, width=0.5, alpha=0.25), "as training sees them"),
-        Curve("start", _mean("start"), BEFORE, "start"),
-        Curve("target", _mean("target"), ROOM, "room"),
-        Curve("now", _mean("now"), LIVE, "now"),
+        *by_state(lambda found: (found.centres, found.mean), _levels),
     ],
     legend="bottom_left",
 )
@@ -94,11 +85,8 @@ MATRIX = Figure(
 
 
 def _modes(which: str) -> Callable[[Observed], Values]:
-    def values(observed: Observed) -> Values:
-        found = observed.analyses.get(which)
-        return (np.zeros(1), np.zeros(0)) if found is None else (EDGES, found.histogram)
-
-    return values
+    nothing = np.zeros(1), np.zeros(0)
+    return known(which, lambda found: (EDGES, found.histogram), lambda observed: observed.analyses, nothing)
 
 
 def _modes_title(observed: Observed) -> str:
@@ -146,10 +134,6 @@ def _densest(observed: Observed) -> tuple[float, float]:
     return 0.0, math.ceil(10 * max(highest) + 1) / 10
 
 
-def _density(sound: Decay) -> Values:
-    return sound.density_times, sound.density
-
-
 DENSITY = Figure(
     "density",
     _density_title,
@@ -157,7 +141,7 @@ DENSITY = Figure(
     Axis("density", "Echo density", limits=_densest),
     [
         Guides("noise", lambda observed: 1.0, across="y"),
-        *by_state(_density, lambda observed, which: observed.decays.get(which)),
+        *by_state(lambda sound: (sound.density_times, sound.density), lambda observed: observed.decays),
     ],
     shown=is_measured,
     legend="top_left",
@@ -166,7 +150,13 @@ DENSITY = Figure(
 
 # ------------------------------------------------------------------ what an ear makes of it
 
-_TITLES = {"start": "Before", "now": "Now", "target": "Room"}
+
+def _representations(observed: Observed) -> Mapping[str, Representation | None]:
+    return observed.representations
+
+
+def _heard_until(which: str) -> Callable[[Observed], Values]:
+    return known(which, lambda heard: (heard.heard_until, heard.frequencies), _representations, NOTHING)
 
 
 def _cochleagram(which: str, area: str) -> Figure:
@@ -183,26 +173,18 @@ def _cochleagram(which: str, area: str) -> Figure:
         if which == "target" and room is not None:
             return f"Room: {100 * room.audible:.0f} % is heard"
         if heard is None or room is None:
-            return _TITLES[which]
+            return TITLES[which]
         distance = heard.distance(room)
-        return _TITLES[which] if math.isnan(distance) else f"{_TITLES[which]}: off by {distance:.2f} dB"
-
-    def until(observed: Observed) -> Values:
-        heard = observed.representations.get(which)
-        return NOTHING if heard is None else (heard.heard_until, heard.frequencies)
-
-    def span(observed: Observed) -> tuple[float, float]:
-        heard = observed.representations.get(which)
-        return 0.0, 1.0 if heard is None else heard.duration
+        return TITLES[which] if math.isnan(distance) else f"{TITLES[which]}: off by {distance:.2f} dB"
 
     return Figure(
         f"coch-{which}",
         title,
-        Axis(f"heard_time_{which}", "Time", "s", span),
+        Axis(f"heard_time_{which}", "Time", "s", span(which, _representations)),
         Axis(f"heard_place_{which}", "Centre frequency", "Hz", _HEARD_SPAN, "erb", _HEARD_TICKS),
         [
             Image("sensation", values, colours=SENSATION, measures="Level above threshold"),
-            Curve("until", until, Style("white", "dotted", 1.5)),
+            Curve("until", _heard_until(which), Style("white", "dotted", 1.5)),
         ],
         shown=(lambda observed: observed.shows_ear and observed.has_room) if which == "target" else _is_heard,
         grid=False,
@@ -219,11 +201,6 @@ def _difference(observed: Observed) -> Any:
     return cells(0.0, room.duration, difference.shape[1]), room.frequencies, difference
 
 
-def _room_until(observed: Observed) -> Values:
-    room = observed.representations.get("target")
-    return NOTHING if room is None else (room.heard_until, room.frequencies)
-
-
 def _difference_title(observed: Observed) -> str:
     now, room = observed.representations.get("now"), observed.representations.get("target")
     distance = math.nan if now is None or room is None else now.distance(room)
@@ -234,15 +211,7 @@ def _difference_title(observed: Observed) -> str:
 DIFFERENCE = Figure(
     "coch-difference",
     _difference_title,
-    Axis(
-        "heard_time_difference",
-        "Time",
-        "s",
-        lambda observed: (
-            0.0,
-            1.0 if (room := observed.representations.get("target")) is None else room.duration,
-        ),
-    ),
+    Axis("heard_time_difference", "Time", "s", span("target", _representations)),
     Axis("heard_place_difference", "Centre frequency", "Hz", _HEARD_SPAN, "erb", _HEARD_TICKS),
     [
         Image(
@@ -252,7 +221,7 @@ DIFFERENCE = Figure(
             measures="Now above the room",
             colour_map=SIGNED_REVERSED,
         ),
-        Curve("room", _room_until, Style(GREY, "dotted", 1.5), "room heard until"),
+        Curve("room", _heard_until("target"), Style(GREY, "dotted", 1.5), "room heard until"),
     ],
     shown=lambda observed: observed.shows_ear and observed.has_room,
     legend="top_right",
@@ -285,10 +254,7 @@ HEARD = Figure(
     _heard_title,
     Axis("pattern_place", "Centre frequency", "Hz", _HEARD_SPAN, "erb", _HEARD_TICKS),
     Axis("pattern", "Excitation", "dB re mean", _furthest),
-    by_state(
-        lambda heard: (heard.places, heard.excitation),
-        lambda observed, which: observed.representations.get(which),
-    ),
+    by_state(lambda heard: (heard.places, heard.excitation), _representations),
     shown=_is_heard,
     legend="bottom_left",
     area="four",

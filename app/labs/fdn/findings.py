@@ -58,14 +58,9 @@ def decay_of(response: Array, fs: int) -> Decay:
 
 
 @dataclass(frozen=True)
-class Analysis:
-    """What takes longer: reverberation times by octave, levels by octave of the response on a fine grid, and all modes.
+class Colour:
+    """What colours the sound of a network without its filters: decay moves poles inwards and hides it."""
 
-    Fields of the modes are empty for a room.
-    """
-
-    centres: Array
-    t30: Array
     levels: Levels
     peak_db: float
     histogram: Array
@@ -73,10 +68,27 @@ class Analysis:
     modal_std: float
     modes: int
     """Resonances: pairs of conjugate poles, and those on the real axis"""
+
+
+@dataclass(frozen=True)
+class Analysis(Colour):
+    """What takes longer: levels by octave of the response on a fine grid, all modes, and reverberation times by octave.
+
+    Fields of the modes are empty for a room.
+    """
+
+    centres: Array
+    t30: Array
     decay_error: float
     """How far the decay is from the room's, see `decay_error`; NaN without a room"""
     t30_error: float
     """How far the reverberation times are from the room's, a share; NaN without a room"""
+
+    @property
+    def times(self) -> tuple[Array, Array]:
+        """Octaves in Hz and their T30 in s, as far as they were measured."""
+        known = np.isfinite(self.t30)
+        return self.centres[known], self.t30[known]
 
 
 @dataclass(frozen=True)
@@ -105,7 +117,7 @@ def octave_times(response: Array, fs: int, highest: float = np.inf) -> tuple[Arr
 def room_analysis(response: Array, fs: int, centres: Array, t30: Array) -> Analysis:
     """Return what is shown of a room with these times by octave."""
     levels = octave_levels(spectrum(response), fs)
-    return Analysis(centres, t30, levels, np.nan, np.zeros(0), np.nan, 0, np.nan, np.nan)
+    return Analysis(levels, np.nan, np.zeros(0), np.nan, 0, centres, t30, np.nan, np.nan)
 
 
 def decay_error(response: Array, room: Array, fs: int) -> float:
@@ -129,20 +141,6 @@ def decay_error(response: Array, room: Array, fs: int) -> float:
     heard = levels[1] > levels[1][:, :1] - 40
     squares = np.where(heard, np.square(levels[0] - levels[1]), 0.0)
     return float(np.sqrt(squares.sum(1) / heard.sum(1)).mean())
-
-
-@dataclass(frozen=True)
-class Colour:
-    """What colours the sound of a network without its filters: decay moves poles inwards and hides it.
-
-    Fields are those of `Analysis`.
-    """
-
-    levels: Levels
-    peak_db: float
-    histogram: Array
-    modal_std: float
-    modes: int
 
 
 def colour(build: FDNBuild) -> Colour:
@@ -180,15 +178,7 @@ def analysis(
         both = np.isfinite(t30) & np.isfinite(times[1]) & (centres >= 125) & (centres <= 8000)
         off = float(np.abs(t30[both] / times[1][both] - 1).mean()) if both.any() else np.nan
     return Analysis(
-        centres,
-        t30,
-        levels,
-        coloured.peak_db,
-        coloured.histogram,
-        coloured.modal_std,
-        coloured.modes,
-        far,
-        off,
+        **(vars(coloured) | {"levels": levels}), centres=centres, t30=t30, decay_error=far, t30_error=off
     )
 
 

@@ -103,8 +103,6 @@ GOALS: Mapping[str, Goal] = {
     ),
 }
 
-#: The goals whose loss depends on the ear.
-HEARING_GOALS = [name for name, goal in GOALS.items() if goal.depends_on_ear]
 #: The goals that have a room to match, and those for which a network is trained.
 ROOM_GOALS = [name for name, goal in GOALS.items() if goal.room]
 TRAINED_GOALS = [name for name, goal in GOALS.items() if not goal.fits]

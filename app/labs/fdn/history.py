@@ -41,10 +41,7 @@ class Record:
     @property
     def times(self) -> tuple[Array, Array]:
         """Octaves in Hz and their T30 in s, as far as they were measured."""
-        if self.analysis is None:
-            return np.zeros(0), np.zeros(0)
-        known = np.isfinite(self.analysis.t30)
-        return self.analysis.centres[known], self.analysis.t30[known]
+        return (np.zeros(0), np.zeros(0)) if self.analysis is None else self.analysis.times
 
 
 def thinned(losses: Sequence[float], points: int) -> tuple[Array, Array]:

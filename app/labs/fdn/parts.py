@@ -204,12 +204,12 @@ def described(build: FDNBuild, line: int, into: int) -> str:
     return text.replace("-", "−")
 
 
-def measures(build: FDNBuild | None, line: int, into: int) -> dict[str, float]:
+def measures(build: FDNBuild, line: int, into: int) -> dict[str, float]:
     """Return what a line does to itself: its delay, the pitch at which its echoes follow each other, and what they lose
-    each time they come round, in dB; NaN where no line, or a crossing of two, is looked at.
+    each time they come round, in dB; nothing where no line, or a crossing of two, is looked at.
     """
-    if build is None or not line or into not in (0, line):
-        return dict.fromkeys(("part_delay_ms", "part_pitch_hz", "part_loss_db"), math.nan)
+    if not line or into not in (0, line):
+        return {}
     delay = float(build.delays[line - 1]) / build.fs
     gain = abs(float(build.A[line - 1, line - 1]))
     lost = math.nan if gain < 1e-6 else loss_per_pass(build, line)[0] - 20 * math.log10(gain)

@@ -9,13 +9,11 @@ from amtlib.fdn import FDNBuild
 from amtlib.fdn.coherence import coherence_centres, diffuse_field_coherence
 from amtlib.plot import Array, Axis, Curve, Figure, Guides, Image, Points, cells
 from amtlib.plot.theme import BEFORE, GUIDE, LIVE, POINT, ROOM
-from app.labs.fdn.decay_figures import OCTAVES
+from app.labs.fdn.decay_figures import OCTAVES, TITLES, span
 from app.labs.fdn.losses import NOTHING, Values
 from app.labs.fdn.observer import Observed
 from app.labs.fdn.octaves import tone_of
 from app.labs.fdn.spectrogram import FLOOR, HIGHEST, LOWEST
-
-_TITLES = {"start": "Before", "now": "Now", "target": "Room"}
 
 
 def _tone(build: FDNBuild, observed: Observed) -> Values:
@@ -34,6 +32,10 @@ def _tone_limits(observed: Observed) -> tuple[float, float]:
     return (-15.0, 15.0) if far < 15 else (-45.0, 45.0)
 
 
+def _dragged_gains(observed: Observed) -> Values:
+    return observed.points.centres, observed.points.gains
+
+
 TONE = Figure(
     "tone",
     "Tone by octave: drag its points",
@@ -43,13 +45,7 @@ TONE = Figure(
         Guides("none", lambda observed: 0.0, across="y"),
         Curve("start", lambda observed: _tone(observed.start, observed), BEFORE, "start"),
         Curve("now", _tone_now, LIVE, "now"),
-        Points(
-            "set",
-            lambda observed: (observed.points.centres, observed.points.gains),
-            POINT,
-            "set by octave",
-            hollow=True,
-        ),
+        Points("set", _dragged_gains, POINT, "set by octave", hollow=True),
     ],
     shown=lambda observed: observed.shows_room,
     legend="bottom_left",
@@ -69,25 +65,14 @@ def _spectrogram(which: str, area: str) -> Figure:
         levels = found.levels - loudest.levels.max()
         return cells(0.0, found.duration, levels.shape[1]), found.frequencies, levels
 
-    def span(observed: Observed) -> tuple[float, float]:
-        found = observed.spectrograms.get(which)
-        return 0.0, 1.0 if found is None else found.duration
-
     def shown(observed: Observed) -> bool:
         return observed.shows_room and (which != "target" or observed.has_room)
 
     return Figure(
         f"spectrogram-{which}",
-        f"{_TITLES[which]}: spectrogram",
-        Axis(f"spectrogram_time_{which}", "Time", "s", span),
-        Axis(
-            f"spectrogram_place_{which}",
-            "Frequency",
-            "Hz",
-            (LOWEST, HIGHEST),
-            "erb",
-            OCTAVES[1:],
-        ),
+        f"{TITLES[which]}: spectrogram",
+        Axis(f"spectrogram_time_{which}", "Time", "s", span(which, lambda observed: observed.spectrograms)),
+        Axis(f"spectrogram_place_{which}", "Frequency", "Hz", (LOWEST, HIGHEST), "erb", OCTAVES[1:]),
         [Image("levels", values, colours=(FLOOR, 0.0), measures="Level re the loudest")],
         shown=shown,
         grid=False,

@@ -65,8 +65,7 @@ def spectrogram(response: Array, fs: int, duration: float) -> Spectrogram:
     padded[size // 2 : size // 2 + len(heard)] = heard
     windows = np.lib.stride_tricks.sliding_window_view(padded, size)[hop // 2 : hop // 2 + frames * hop : hop]
     power = np.square(np.abs(np.fft.rfft(windows * np.hanning(size), axis=1))) * (4.0 / size**2)
-    low, high = scales.fc2erb(torch.tensor([LOWEST, min(HIGHEST, 0.49 * fs)], dtype=torch.float64)).tolist()
-    frequencies = scales.erb2fc(torch.linspace(low, high, _ROWS, dtype=torch.float64)).numpy()
+    frequencies = scales.erbspace(LOWEST, min(HIGHEST, 0.49 * fs), _ROWS, dtype=torch.float64).numpy()
     at = frequencies * size / fs
     below = np.floor(at).astype(int)
     share = at - below

@@ -277,16 +277,14 @@ class FdnLab(LabView):
         """Return the numbers that a lesson's task can ask for."""
         run = self.lab.run
         # What is not known yet lies between no limits.
-        names = ("modal_std_{}", "peak_{}_db", "decay_{}_db", "echoes_{}", "t30_off_{}")
-        unknown = [name.format(which) for name in names for which in ("start", "now")]
-        found = {"steps": 0.0 if run is None else float(run.steps_run), "loss_percent": 100.0}
-        found |= dict.fromkeys([*unknown, "loop_gain", "chorus_cents"], math.nan) | words.ear_measures({})
+        found = dict.fromkeys(self.lab.quantities, math.nan)
+        found |= {"steps": 0.0 if run is None else float(run.steps_run), "loss_percent": 100.0}
         if run is not None and run.steps_run:
             log = run.log
             found["loss_percent"] = 100 * log.best_loss / log.train_loss[0]
         observed = self._observed
         if observed is None:
-            return found | parts.measures(None, 0, 0)
+            return found
         found |= parts.measures(observed.flow.build, observed.flow.line, observed.flow.into)
         found |= words.ear_measures(observed.representations)
         found["chorus_cents"] = observed.chorus

@@ -281,12 +281,7 @@ class FilterbankModel(LabModel):
 
     def _responses(self) -> tuple[Array, Array]:
         top = min(20000.0, self.bank.fs / 2)
-        frequencies = scales.erb2fc(
-            torch.linspace(
-                float(erb_numbers(20.0)), float(erb_numbers(top)), RESPONSE_POINTS, dtype=torch.float64
-            )
-        )
-        frequencies = frequencies.clamp_max(top)  # the last one may have been rounded beyond fs / 2
+        frequencies = scales.erbspace(20.0, top, RESPONSE_POINTS, dtype=torch.float64)
         gain = self.filterbank().frequency_response(frequencies).abs().clamp_min(1e-10)
         return frequencies.numpy(), (20 * torch.log10(gain)).float().numpy()
 

@@ -12,7 +12,7 @@ from amtlib import DRNLFilterbank, MiddleEarFilter, scales
 from amtlib.filterbanks import LinearFilterbank
 from amtlib.filterbanks.drnl_parameters import parameters_at
 from amtlib.hearing_loss import HairCellLoss
-from app.labs.filterbank.result import Array, erb_numbers
+from app.labs.filterbank.result import Array
 
 #: How much of the sound is slowed down, s: four seconds of film at a two-hundredth of the speed.
 SPAN = 0.02
@@ -39,8 +39,7 @@ class Travelling:
 
 def places(low: float, high: float) -> torch.Tensor:
     """Return the frequencies of the places between two, Hz, equally far apart on the ERB-number scale."""
-    bottom, top = erb_numbers(low), erb_numbers(high)
-    return scales.erb2fc(torch.linspace(float(bottom), float(top), PLACES, dtype=torch.float64))
+    return scales.erbspace(low, high, PLACES, dtype=torch.float64)
 
 
 def travelling(bank: LinearFilterbank, x: torch.Tensor, window: slice) -> Travelling:

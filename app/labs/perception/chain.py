@@ -58,8 +58,7 @@ def lowest(model: str) -> float:
 
 def centres(model: str, count: int) -> Tensor:
     """Return the channels of a model in Hz, equally far apart on the ERB scale."""
-    ends = scales.fc2erb(torch.tensor([lowest(model), HIGHEST], dtype=torch.float64))
-    return scales.erb2fc(torch.linspace(float(ends[0]), float(ends[1]), count, dtype=torch.float64))
+    return scales.erbspace(lowest(model), HIGHEST, count, dtype=torch.float64)
 
 
 def before_cells(chain: Chain, loss: HairCellLoss) -> Tensor:

@@ -20,6 +20,7 @@ from amtlib.perception import (
     region_of_interest,
     template,
 )
+from amtlib.perception.decision import VARIANCE
 from amtlib.perception.downsampling import Downsampling
 from app.lab import LabModel, Section
 from app.labs.perception.chain import (
@@ -44,8 +45,6 @@ from app.stimulus import Stimulus
 
 Array = np.ndarray[Any, Any]
 
-_VARIANCES = {"paulick2024": 40.0, "jepsen2008": 130.0}
-"""Of the internal noise, in squared model units."""
 #: Longest sound in s, and how many moments of it are kept for pictures.
 LONGEST, MOMENTS = 2, 200
 #: Intervals of a trial.
@@ -400,7 +399,7 @@ class PerceptionLabModel(LabModel):
         variable = float(decision_variable(found, torch.zeros_like(found), SLOW))
         version = "jepsen2008" if self.chain.model == "jepsen2008" else "paulick2024"
         correct = float(probability_correct(variable, INTERVALS, version))
-        return Difference(strength, variable / math.sqrt(_VARIANCES[version]), correct)
+        return Difference(strength, variable / math.sqrt(VARIANCE[version]), correct)
 
     # ------------------------------------------------------------------ words
 

@@ -2,9 +2,10 @@
 
 /** @import {Store} from "./types" */
 
+import {drawn} from "./dom.js"
+
 /** Addresses that no other machine can open. */
 export const HERE_ALONE = /^https?:\/\/(localhost|127\.|\[::1\])/
-const NAMESPACE = "http://www.w3.org/2000/svg"
 
 /**
  * @param {string[]} rows of "0" (light) and "1" (dark)
@@ -21,18 +22,9 @@ export function pathOf(rows) {
  * @returns {SVGSVGElement}
  */
 export function drawnCode(rows, label) {
-  const svg = document.createElementNS(NAMESPACE, "svg")
-  svg.setAttribute("viewBox", `0 0 ${rows.length} ${rows.length}`)
-  svg.setAttribute("role", "img")
-  svg.setAttribute("aria-label", label)
-  svg.setAttribute("shape-rendering", "crispEdges")
-  for (const [d, fill] of [[`M0 0h${rows.length}v${rows.length}h-${rows.length}z`, "#ffffff"], [pathOf(rows), "#000000"]]) {
-    const path = document.createElementNS(NAMESPACE, "path")
-    path.setAttribute("d", d)
-    path.setAttribute("fill", fill)
-    svg.append(path)
-  }
-  return svg
+  const size = rows.length
+  return drawn("svg", {viewBox: `0 0 ${size} ${size}`, role: "img", "aria-label": label, "shape-rendering": "crispEdges"},
+    drawn("path", {d: `M0 0h${size}v${size}h-${size}z`, fill: "#ffffff"}), drawn("path", {d: pathOf(rows), fill: "#000000"}))
 }
 
 /**

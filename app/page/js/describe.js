@@ -39,7 +39,7 @@ export function describeFigures(document, targets) {
 }
 
 /** @param {Figure} figure @returns {string} */
-function titleOf({title}) {
+export function titleOf({title}) {
   return String(typeof title === "string" ? title : title?.text ?? "").replaceAll("\n", " ")
 }
 

@@ -32,6 +32,21 @@ export function button(attributes, ...children) {
 }
 
 /**
+ * Make a part of an SVG picture, or a whole one.
+ * @template {keyof SVGElementTagNameMap} T
+ * @param {T} tag
+ * @param {Record<string, unknown>} attributes
+ * @param {...SVGElement} children
+ * @returns {SVGElementTagNameMap[T]}
+ */
+export function drawn(tag, attributes, ...children) {
+  const node = document.createElementNS("http://www.w3.org/2000/svg", tag)
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, String(value))
+  node.append(...children)
+  return node
+}
+
+/**
  * @param {number} count
  * @param {string} what in the singular
  * @returns {string} such as "3 trials"
@@ -67,6 +82,16 @@ export function whenTyped(box, run) {
  */
 export function decode(base64) {
   return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0))
+}
+
+/** @param {string} text @returns {Promise<boolean>} whether the clipboard has it now: a browser may refuse */
+export async function copied(text) {
+  try {
+    await navigator.clipboard.writeText(text)
+    return true
+  } catch {
+    return false
+  }
 }
 
 /**

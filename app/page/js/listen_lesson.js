@@ -5,7 +5,7 @@
 import {button, counted, freshId, make} from "./dom.js"
 import {ask} from "./listen_ask.js"
 import {begin, introScreen, partOf} from "./listen_choose.js"
-import {LOOK_MS, resultScreen, sendTo} from "./listen_result.js"
+import {following, resultScreen, sendTo} from "./listen_result.js"
 import {drawnBy} from "./listen_room.js"
 import {sharing} from "./listen_share.js"
 
@@ -108,22 +108,8 @@ async function endScreen(page) {
         page.remember({run: "", runs: "", said: ""})
         void lessonScreen(page)
       }}, "Take it again") : button({onclick: () => predictScreen(page)}, "Take the lesson")))
-  let asked = 0, before = ""
-  const look = async () => {
-    asked += 1
-    const mine = asked
-    for (;;) {
-      /** @type {LessonReport} */
-      const found = await ask({type: "lesson", lesson: lesson.slug, runs, said, room: page.room})
-      if (mine !== asked || !body.isConnected) return
-      const now = JSON.stringify(found)
-      if (now !== before) draw(body, found)
-      before = now
-      status.textContent = found.waiting ? "The model is taking the tests …" : ""
-      if (!found.waiting) return
-      await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
-    }
-  }
+  const look = following({type: "lesson", lesson: lesson.slug, runs, said, room: page.room}, body, draw, status,
+    "The model is taking the tests …")
   await look()
 }
 

@@ -8,7 +8,36 @@ import {classPictures, drawnBy} from "./listen_room.js"
 import {fetchFile} from "./listen_share.js"
 
 /** How often a page looks whether the model is done, ms. */
-export const LOOK_MS = 1500
+const LOOK_MS = 1500
+
+/**
+ * Keep a report up to date until the model is done.
+ * @template {{waiting: boolean}} T
+ * @param {Record<string, unknown>} message that asks for it
+ * @param {HTMLElement} body where it stands
+ * @param {(body: HTMLElement, found: T) => void} draw
+ * @param {HTMLElement} status
+ * @param {string} meanwhile what is said there until then
+ * @returns {() => Promise<void>} asks for it; once more, where what is asked has changed
+ */
+export function following(message, body, draw, status, meanwhile) {
+  let asked = 0, before = ""
+  return async () => {
+    asked += 1
+    const mine = asked
+    for (;;) {
+      /** @type {T} */
+      const found = await ask(message)
+      if (mine !== asked || !body.isConnected) return
+      const now = JSON.stringify(found)
+      if (now !== before) draw(body, found)
+      before = now
+      status.textContent = found.waiting ? meanwhile : ""
+      if (!found.waiting) return
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
+    }
+  }
+}
 
 /** @param {ListenPage} page @param {Offer} offer @param {RunState} state */
 export async function resultScreen(page, offer, state) {
@@ -44,22 +73,7 @@ export async function resultScreen(page, offer, state) {
         location.reload()
       }}, "Take it again")),
     code)
-  let asked = 0, before = ""
-  const look = async () => {
-    asked += 1
-    const mine = asked
-    for (;;) {
-      /** @type {RunReport} */
-      const found = await ask({type: "result", run, ears})
-      if (mine !== asked || !body.isConnected) return
-      const now = JSON.stringify(found)
-      if (now !== before) draw(body, found)
-      before = now
-      status.textContent = found.waiting ? "The model is taking the test …" : ""
-      if (!found.waiting) return
-      await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
-    }
-  }
+  const look = following({type: "result", run, ears}, body, draw, status, "The model is taking the test …")
   const listen = async () => {
     hears.disabled = true
     same.textContent = "The model hears your trials …"

@@ -2,7 +2,7 @@
 
 /** @import {ListenPage, Offer, RunState, Told} from "./types" */
 
-import {button, counted, make} from "./dom.js"
+import {button, counted, drawn, make} from "./dom.js"
 import {ask} from "./listen_ask.js"
 import {trialPad} from "./listen_pad.js"
 import {sure} from "./listen_share.js"
@@ -86,8 +86,6 @@ async function go(page, offer, state) {
   await page.finished(offer, state)
 }
 
-const NAMESPACE = "http://www.w3.org/2000/svg"
-
 /**
  * The track while it goes, without numbers: which way it moves.
  * @param {HTMLElement} place
@@ -98,15 +96,8 @@ function drawTrack(place, {track}) {
   const values = track.map(([value]) => value)
   const low = Math.min(...values)
   const height = Math.max(...values) - low || 1
-  const svg = document.createElementNS(NAMESPACE, "svg")
-  svg.setAttribute("viewBox", `0 0 ${Math.max(track.length, 20) * 10 + 20} 120`)
-  svg.setAttribute("role", "img")
-  svg.setAttribute("aria-label", `Track of ${track.length} trials, now at ${values[values.length - 1]}`)
-  track.forEach(([value, right], k) => {
-    const dot = document.createElementNS(NAMESPACE, "circle")
-    for (const [name, is] of Object.entries({cx: 10 * k + 10, cy: 110 - (100 * (value - low)) / height, r: 3.5,
-      class: `dot you${right ? "" : " hollow"}`})) dot.setAttribute(name, String(is))
-    svg.append(dot)
-  })
-  place.replaceChildren(svg)
+  const dots = track.map(([value, right], k) => drawn("circle", {cx: 10 * k + 10,
+    cy: 110 - (100 * (value - low)) / height, r: 3.5, class: `dot you${right ? "" : " hollow"}`}))
+  place.replaceChildren(drawn("svg", {viewBox: `0 0 ${Math.max(track.length, 20) * 10 + 20} 120`, role: "img",
+    "aria-label": `Track of ${track.length} trials, now at ${values[values.length - 1]}`}, ...dots))
 }

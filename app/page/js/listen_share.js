@@ -1,7 +1,7 @@
 // The title bar of the listening test, and handing its link on.
 
 import {drawnCode} from "./code.js"
-import {button, download, make} from "./dom.js"
+import {button, copied, download, make} from "./dom.js"
 import {Refused, ask} from "./listen_ask.js"
 
 /** @returns {HTMLElement} */
@@ -23,12 +23,7 @@ export function addressOf(query) {
  * @param {(text: string) => void} say
  */
 export async function copy(address, say) {
-  try {
-    await navigator.clipboard.writeText(address)
-    say("Link copied.")
-  } catch {
-    say(`Copy this link: ${address}`)
-  }
+  say(await copied(address) ? "Link copied." : `Copy this link: ${address}`)
 }
 
 /**

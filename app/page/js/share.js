@@ -3,7 +3,7 @@
 /** @import {Store} from "./types" */
 
 import {HERE_ALONE, codeOfPage} from "./code.js"
-import {button, make} from "./dom.js"
+import {button, copied, make} from "./dom.js"
 
 const ONLY_HERE = "This address works on this machine alone. For the room, open the page under the address that the server " +
   "printed for other machines (amtlab serve --address 0.0.0.0), and show its code."
@@ -12,12 +12,7 @@ const ONLY_HERE = "This address works on this machine alone. For the room, open 
 export async function copyLink(store) {
   const address = store.engine?.address() ?? ""
   history.replaceState(history.state, "", address)
-  try {
-    await navigator.clipboard.writeText(new URL(address, location.href).href)
-    store.say("Link copied.")
-  } catch {
-    store.say("Copy the link from the address bar.")
-  }
+  store.say(await copied(new URL(address, location.href).href) ? "Link copied." : "Copy the link from the address bar.")
 }
 
 /**

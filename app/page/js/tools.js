@@ -3,7 +3,7 @@
 
 /** @import {Answer, Message, Part, Store, ToolsContent} from "./types" */
 
-import {button, make} from "./dom.js"
+import {button, copied, make} from "./dom.js"
 import {liveSection} from "./live.js"
 import {picture} from "./picture.js"
 import {playerFor} from "./player.js"
@@ -101,12 +101,7 @@ function codeBox(ask) {
   const code = make("code")
   const status = make("span", {class: "said", role: "status"})
   const copy = async () => {
-    try {
-      await navigator.clipboard.writeText(code.textContent ?? "")
-      status.textContent = "Copied"
-    } catch {
-      status.textContent = "Select the text and copy it"
-    }
+    status.textContent = await copied(code.textContent ?? "") ? "Copied" : "Select the text and copy it"
   }
   const node = make("details", {class: "code"}, make("summary", {}, "Show the code"),
     button({onclick: copy}, "Copy"), status, make("pre", {tabindex: "0", "aria-label": "Code"}, code))

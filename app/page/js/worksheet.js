@@ -4,6 +4,7 @@
 
 import {answerTo} from "./answers.js"
 import {codeOfPage} from "./code.js"
+import {titleOf} from "./describe.js"
 import {make} from "./dom.js"
 import {inline, markdown} from "./markdown.js"
 import {exported} from "./upstream.js"
@@ -89,10 +90,5 @@ function sheetOf({title, text, questions, task, figure}, store, code, link) {
 
 /** @param {FigureView} view @returns {HTMLImageElement} */
 function pictureOf(view) {
-  return make("img", {src: exported(view, "png", RATIO).toDataURL("image/png"), alt: titleOf(view)})
-}
-
-/** @param {FigureView} view */
-function titleOf({model: {title}}) {
-  return typeof title === "string" ? title : String(title?.text ?? "")
+  return make("img", {src: exported(view, "png", RATIO).toDataURL("image/png"), alt: titleOf(view.model)})
 }
