@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from amtlib import Glasberg2002, Moore2016
 from app.lab import LabModel
 from app.labs.loudness import steady
-from app.labs.loudness.parameters import set_parameters
+from app.labs.loudness.parameters import set_parameters, share_ear
 from app.labs.loudness.settings import AFTER, FS, Display, Listener, Parameters
 from app.labs.loudness.steady import OWN, Lines
 from app.stimulus import Stimulus
@@ -238,12 +238,14 @@ class Chain(LabModel):
         field, step = field or self.listener.field, step or self.step
         inhibition = self.listener.inhibition if inhibition is None else inhibition
         ears = ears or self.listener.ears
-        return self.stage(
-            f"model-{field}-{inhibition}-{ears}-{step}",
-            (*self.key_of("p.", "m.model"), step, field, inhibition, ears),
-            lambda: self._make(field, step, inhibition=inhibition, ears=ears),
-            shared=True,
-        )
+
+        def make() -> Moore2016 | Glasberg2002:
+            model = self._make(field, step, inhibition=inhibition, ears=ears)
+            share_ear(model, self.ear(field, step=step), self.parameters)
+            return model
+
+        key = (*self.key_of("p.", "m.model"), step, field, inhibition, ears)
+        return self.stage(f"model-{field}-{inhibition}-{ears}-{step}", key, make, shared=True)
 
     # ------------------------------------------------------------------ the chain
 
