@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from amtlib import Glasberg2002, Moore2016
 from app.lab import LabModel
 from app.labs.loudness import steady
-from app.labs.loudness.parameters import set_parameters, share_ear
+from app.labs.loudness.parameters import set_parameters
 from app.labs.loudness.settings import AFTER, FS, Display, Listener, Parameters
 from app.labs.loudness.steady import OWN, Lines
 from app.stimulus import Stimulus
@@ -241,7 +241,17 @@ class Chain(LabModel):
 
         def make() -> Moore2016 | Glasberg2002:
             model = self._make(field, step, inhibition=inhibition, ears=ears)
-            share_ear(model, self.ear(field, step=step), self.parameters)
+            # Parts of the same ear, 0.4 MB of tables and responses, belong to all its models.
+            same = self.stage(
+                f"ear-{field}-{step}", (*self._ear_key(), field, step), lambda: model, shared=True
+            )
+            for name in ("ear", "spectrum", "excitation", "specific"):
+                setattr(model, name, getattr(same, name))
+            if isinstance(model, Moore2016):
+                own = model.binaural.smoothing
+                model.binaural.smoothing = self.stage(
+                    "spread", self.key_of("p.spread"), lambda: own, shared=True
+                )
             return model
 
         key = (*self.key_of("p.", "m.model"), step, field, inhibition, ears)

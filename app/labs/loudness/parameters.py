@@ -49,15 +49,6 @@ def set_parameters(model: Moore2016 | Glasberg2002, parameters: Parameters) -> N
         getattr(constant, operation)(torch.tensor(value) if operation == "copy_" else value)
 
 
-def share_ear(model: Moore2016 | Glasberg2002, ear: Moore2016 | Glasberg2002, parameters: Parameters) -> None:
-    """Let a model have the parts of one with the same ear (`chain.EAR`): each has 0.4 MB of tables and responses."""
-    for name in ("ear", "spectrum", "excitation", "specific"):
-        setattr(model, name, getattr(ear, name))
-    if isinstance(model, Moore2016) and parameters.spread == parameters.param.spread.default:
-        assert isinstance(ear, Moore2016)
-        model.binaural.smoothing = ear.binaural.smoothing
-
-
 def parameter_code(parameters: Parameters, *, later: bool) -> list[str]:
     """Return the lines of code that set a model to the lab's parameters."""
     return [
