@@ -278,6 +278,7 @@ def test_the_scripts_of_cochlea_and_perception_have_the_ear_too() -> None:
 # ---------------------------------------------------------------- hearing
 
 
+@pytest.mark.usefixtures("nothing_shared")
 def test_a_sound_is_heard_as_amtlib_simulates_it_and_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     ear, x = AnotherEar(audiogram="own", at4000=55.0), 0.02 * torch.randn(2, 4000)
     for loss in (55.0, 120.0):

@@ -21,6 +21,9 @@ from app.page.view import LabView
 from app.shared import SHARED, SharedResults
 from app.site import LABS
 
+#: All of it says what is computed, and when.
+pytestmark = pytest.mark.usefixtures("nothing_shared")
+
 
 @dataclass(frozen=True)
 class Found:
