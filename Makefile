@@ -18,7 +18,7 @@ test: $(VENV)/test.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -q -n $(JOBS) --dist loadfile --nbval --nbval-sanitize-with notebooks/sanitize.cfg $(ARGS)
+	$(BIN)/pytest -q -n $(JOBS) --dist loadfile --no-loadscope-reorder --nbval --nbval-sanitize-with notebooks/sanitize.cfg $(ARGS)
 
 docs: $(VENV)/docs.stamp
 	$(BIN)/python docs/build.py $(ARGS)
@@ -50,7 +50,7 @@ $(VENV)/app.stamp: $(INPUTS) locks/app.txt | $(BIN)/python
 
 $(VENV)/test.stamp: $(INPUTS) locks/test.txt tests/js/npm.py | $(BIN)/python
 	$(PIP) --require-hashes --no-deps -r locks/test.txt
-	$(PIP) --no-build-isolation -c constraints.txt -e '.[app,notebooks,test]'
+	$(PIP) --no-build-isolation -c constraints.txt -e '.[app,notebooks,docs,test]'
 	$(BIN)/python tests/js/npm.py
 	@touch $@
 

@@ -76,6 +76,8 @@ class LabModel(param.Parameterized):
         self.parts = {**parts, **({PREFIX: self.another_ear} if self.has_another_ear else {})}
         #: Called before each stage is computed; if it returns True, the stage raises `Superseded`.
         self.outdated: Callable[[], bool] = lambda: False
+        #: Has `heavy` computed by a worker, see `app.heavy`; None where all is computed here.
+        self.elsewhere: Callable[[LabModel], Mapping[str, Any]] | None = None
         self._holding = 0
         self._dirty: set[str] = set()
         self._given: set[str] = set()
@@ -193,12 +195,16 @@ class LabModel(param.Parameterized):
             made = made_now()
         else:
             whole_key = (type(self).__name__, name, key)
-            made = SHARED.get(whole_key, made_now)
+            made = SHARED.get(whole_key, made_now, self.check)
             if (SHARED.size(whole_key) or 0) > _LARGE:  # thirty pages need not each hold their last one
                 self._stages.pop(name, None)
                 return made
         self._stages[name] = (key, made)
         return made
+
+    def heavy(self) -> Mapping[str, Any]:
+        """Return what a worker computes for a page: small results of long work, by the names of their stages."""
+        return {}
 
     def key_of(self, *names: str) -> tuple[Any, ...]:
         """Return values of settings for the key of a `stage`: of single keys, or of all with a prefix such as "f."."""

@@ -1,7 +1,7 @@
-"""The pools that work for all sessions of a process in turn: one for trainings, one for what is short.
+"""The pools that work for all sessions of a process in turn: for trainings, for what is short, for heavy pictures.
 
-`amtlab serve` sets in the environment how many workers there are, or a cluster. The work itself is in app/work.py,
-and for trainings in `amtlib.train.RemoteSteps`.
+`amtlab serve` sets in the environment how many workers there are, or a cluster. The work itself is in app/work.py
+and app/heavy.py, and for trainings in `amtlib.train.RemoteSteps`.
 """
 
 import os
@@ -71,18 +71,28 @@ def _number(name: str) -> int | None:
     return int(text) if text else None
 
 
+def has_workers() -> bool:
+    """Return whether this process serves pages and has workers of its own, as under `amtlab serve`.
+
+    A notebook has its own process for itself; the server's belongs to the pages.
+    """
+    return _number("AMTLAB_PROCESSES") is not None
+
+
+def _share() -> int:
+    """Return half of this process's share of the cores."""
+    return max(1, (os.cpu_count() or 1) // (_number("AMTLAB_PROCESSES") or 1) // 2)
+
+
 def _for_trainings() -> Pool:
     """Half of this process's share of the cores, or the number set by the command, or all of a cluster."""
-    served = _number("AMTLAB_PROCESSES")
-    here = max(1, (os.cpu_count() or 1) // (served or 1) // 2)
-    # A notebook has its own process for itself; the server's belongs to the pages.
     return open_pool(
         workers=_number("AMTLAB_TRAININGS"),
-        kind="thread" if served is None else "process",
+        kind="process" if has_workers() else "thread",
         per_owner=1,
         waiting=1,
         preload=("app.worker",),
-        here=here,
+        here=_share(),
     )
 
 
@@ -90,6 +100,14 @@ def _for_short_work() -> Pool:
     return open_pool(workers=1, kind="thread", per_owner=1, waiting=1, budget=SHORT)
 
 
+def _for_pictures() -> Pool:
+    """Half of this process's share of the cores; never a cluster, whose threads may train for 10 s at a time."""
+    preload = ("app.picture_worker", "app.labs.perception.model")
+    return Pool(_share(), "process", waiting=MOST_WAITING, budget=SHORT, preload=preload)
+
+
+#: Heavy pictures that wait for one client, which may be the address of a whole class, each of whose pages has one.
+MOST_WAITING = 60
 #: What short work may take, s.
 SHORT = 60.0
 #: What the steps of a training may take, s, before a person asks for more.
@@ -100,3 +118,6 @@ TRAININGS = LabPool(_for_trainings)
 #: (`LabView.job`) unless the job names a pool: nobody should wait for it behind a training here. On a cluster whose
 #: threads all train, it waits for the end of a slice.
 SHORT_WORK = LabPool(_for_short_work)
+#: Where pages have their heavy pictures computed (`app.heavy`), where there are workers: apart from trainings, behind
+#: which nobody who moves a slider should wait.
+PICTURES = LabPool(_for_pictures)

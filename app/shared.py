@@ -14,6 +14,8 @@ import torch
 
 #: What an entry counts besides its arrays, bytes: bounds the number of small ones too.
 _ENTRY = 1000
+#: How often who waits for a result looks whether it is still wanted, s.
+_LOOK = 0.05
 
 
 @dataclass
@@ -57,10 +59,11 @@ class SharedResults:
         self._making: dict[Hashable, _Making] = {}
         self._lock = threading.Lock()
 
-    def get(self, key: Hashable, make: Callable[[], Any]) -> Any:
+    def get(self, key: Hashable, make: Callable[[], Any], check: Callable[[], None] = lambda: None) -> Any:
         """Return what `make` made for this key, in this or another thread; its arrays are read-only.
 
-        If another thread is making it, this one waits for the result, and makes it itself if that fails.
+        If another thread is making it, this one waits for the result, and makes it itself if that fails; while it
+        waits, `check` may end that with an exception.
         """
         me = threading.get_ident()
         while True:
@@ -74,7 +77,8 @@ class SharedResults:
                     break
             if other.thread == me:  # making it needs itself
                 return make()
-            other.ended.wait()
+            while not other.ended.wait(_LOOK):
+                check()
             if other.made:
                 return other.made[0]
         try:

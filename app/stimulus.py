@@ -181,6 +181,11 @@ class Stimulus(Settings):
         """Name of the file that was dropped in, if any."""
         return self._upload.recording.name if self._upload else None
 
+    @property
+    def upload(self) -> Upload | None:
+        """The file that was dropped in, where it is the sound."""
+        return self._upload if self.kind == "file" else None
+
     def take_upload(self, name: str, content: bytes) -> audio.Recording:
         """Check a file and make it the sound; if it cannot be read, the sound stays as it was.
 
@@ -229,7 +234,7 @@ class Stimulus(Settings):
         """
         kind = KINDS[self.kind]
         used = sorted(set(kind.arguments.values()) - (set() if level else {"level"}))
-        own = self._upload.digest if self.kind == "file" and self._upload else b""
+        own = self.upload.digest if self.upload else b""
         return (self.kind, own, *(getattr(self, name) for name in used))
 
     @property

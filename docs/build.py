@@ -3,6 +3,9 @@
 Pages are those of `docs/pages` and of the project (CONTRIBUTING, ARCHITECTURE, CHANGELOG), the notebooks and recipes,
 run, and the docstrings. A warning of Sphinx is an error, and so are a link that leads nowhere within the site, a file
 from another host, and a script within a page.
+
+With `--stored` nothing is run: tutorials have the words and pictures stored in their notebooks, recipes and docstrings
+have no pictures. What is checked of a full build is checked of this one as well, and the tests build it.
 """
 
 import argparse
@@ -24,7 +27,6 @@ sys.path.insert(0, str(ROOT))
 from docs import bibliography, gallery, rooms, tutorials  # noqa: E402
 
 BUILD = ROOT / "docs" / "_build"
-SOURCE, HTML = BUILD / "source", BUILD / "html"
 _INLINE = re.compile(r"<script(?![^>]*\bsrc=)([^>]*)>(.*?)</script>", re.DOTALL)
 _LINK = re.compile(
     r"""<(?P<tag>a|div|link|script|img|audio|source)\b[^>]*?\s(?:href|src|data-source)=["'](?P<to>[^"']*)["']"""
@@ -59,11 +61,22 @@ def _evidence() -> str:
     return "\n".join(lines + [f"| {r['what']} | {r['against']} | {r['worst']:g} | {r['of']} |" for r in rows])
 
 
-def write_source(chosen: list[str]) -> None:
-    """Write all that Sphinx reads into a folder of its own."""
-    shutil.rmtree(SOURCE, ignore_errors=True)
-    shutil.copytree(ROOT / "docs" / "pages", SOURCE)
-    static = SOURCE / "_static"
+def write_source(folder: Path, run: set[str] | None, pictures: bool) -> None:
+    """Write all that Sphinx reads into a folder of its own.
+
+    Parameters
+    ----------
+    folder : Path
+        Made anew.
+    run : set of str or None
+        Numbers of the tutorials that are run; the others are as they are stored. None for all.
+    pictures : bool
+        Whether recipes and examples of docstrings are run for theirs.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(ROOT / "docs" / "pages", folder)
+    shutil.copy(ROOT / "docs" / "conf.py", folder)
+    static = folder / "_static"
     shutil.copytree(ROOT / "docs" / "static", static)
     shutil.copy(ROOT / "docs" / "references.bib", static)
     shutil.copy(ROOT / "CITATION.cff", static)
@@ -71,39 +84,33 @@ def write_source(chosen: list[str]) -> None:
     shutil.copy(Path(bokeh.__file__).parent / "server" / "static" / "js" / "bokeh.min.js", static)
     for name, page in _PAGES.items():
         if name != "README.md":
-            (SOURCE / page).write_text(_projects_page(name), encoding="utf-8")
-    evidence = SOURCE / "evidence.md"
-    evidence.write_text(
-        evidence.read_text(encoding="utf-8").replace("<!-- table -->", _evidence()), encoding="utf-8"
-    )
+            (folder / page).write_text(_projects_page(name), encoding="utf-8")
+    _fill(folder / "evidence.md", "table", _evidence())
     cited = sorted(bibliography.entries().items(), key=lambda pair: bibliography.order(pair[1].text()))
     entries = "\n".join(f"({name.replace(':', '-')})=\n- {entry.text()}\n" for name, entry in cited)
-    (SOURCE / "bibliography.md").write_text(f"{_BIBLIOGRAPHY}\n{entries}", encoding="utf-8")
+    (folder / "bibliography.md").write_text(f"{_BIBLIOGRAPHY}\n{entries}", encoding="utf-8")
+    _write_tutorials(folder, run)
+    gallery.write(folder, pictures)
     for room in rooms.ROOMS:
-        (SOURCE / "reference" / f"{room.name}.rst").write_text(rooms.page(room), encoding="utf-8")
-    gallery.write(SOURCE)
-    _write_tutorials(chosen)
+        (folder / "reference" / f"{room.name}.rst").write_text(rooms.page(room, pictures), encoding="utf-8")
 
 
-def _write_tutorials(chosen: list[str]) -> None:
-    paths = sorted((ROOT / "notebooks").glob("*.ipynb"))
-    titles = tutorials.titles(paths)
-    folder, files = SOURCE / "tutorials", SOURCE / "_static"
+def _fill(page: Path, place: str, text: str) -> None:
+    """Put what the build knows into its place in a page."""
+    page.write_text(page.read_text(encoding="utf-8").replace(f"<!-- {place} -->", text), encoding="utf-8")
+
+
+def _write_tutorials(folder: Path, run: set[str] | None) -> None:
+    titles = tutorials.titles()
+    files = folder / "_static"
     (files / "notebooks").mkdir()
-    seen = tutorials.sources()
-    for path in paths:
-        if chosen and path.stem[:2] not in chosen:
-            text = f"# {titles[path.stem]}\n\nThis notebook was left out of this build.\n"
-        else:
-            print(f"tutorial {path.name}", flush=True)
-            text = tutorials.page(path, files, seen)
-        (folder / f"{path.stem}.md").write_text(text, encoding="utf-8")
+    ran = tutorials.executed([path for path in tutorials.NOTEBOOKS if run is None or path.stem[:2] in run])
+    for path in tutorials.NOTEBOOKS:
+        text = tutorials.page(path, files, ran.get(path))
+        (folder / "tutorials" / f"{path.stem}.md").write_text(text, encoding="utf-8")
         shutil.copy(path, files / "notebooks")
-    index = folder / "index.md"
     listed = "\n".join(f"{title} <{name}>" for name, title in titles.items())
-    index.write_text(
-        index.read_text(encoding="utf-8").replace("<!-- tutorials -->", listed), encoding="utf-8"
-    )
+    _fill(folder / "tutorials" / "index.md", "tutorials", listed)
 
 
 def for_screen_readers(folder: Path) -> None:
@@ -160,38 +167,62 @@ def faults(folder: Path) -> list[str]:
     return sorted(set(found))
 
 
-def main() -> None:
-    """Build the site."""
-    arguments = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    arguments.add_argument(
-        "--tutorials", nargs="*", default=[], help="numbers of those to run, such as 01; all by default"
-    )
-    write_source(arguments.parse_args().tutorials)
-    shutil.rmtree(HTML, ignore_errors=True)
-    shutil.copy(ROOT / "docs" / "conf.py", SOURCE)
-    if sphinx(
-        [
-            "-W",
-            "--keep-going",
-            "-q",
-            "-E",
-            "-b",
-            "html",
-            "-d",
-            str(BUILD / "doctrees"),
-            str(SOURCE),
-            str(HTML),
-        ]
-    ):
+def built(source: Path, html: Path, jobs: str = "1") -> None:
+    """Make a site of what Sphinx reads.
+
+    Raises
+    ------
+    SystemExit
+        If Sphinx warns, or a link or a script of the site is at fault.
+    """
+    shutil.rmtree(html, ignore_errors=True)
+    options = [
+        "-W",
+        "--keep-going",
+        "-q",
+        "-E",
+        "-j",
+        jobs,
+        "-b",
+        "html",
+        "-d",
+        str(source.parent / "doctrees"),
+    ]
+    if sphinx([*options, str(source), str(html)]):
         raise SystemExit("the site was not built: see above")
-    (HTML / "_static" / "webpack-macros.html").unlink(
+    (html / "_static" / "webpack-macros.html").unlink(
         missing_ok=True
     )  # a template of the theme's, and no page
-    for_screen_readers(HTML)
-    without_inline_scripts(HTML)
-    if found := faults(HTML):
+    for_screen_readers(html)
+    without_inline_scripts(html)
+    if found := faults(html):
         raise SystemExit("\n".join(["links and scripts of the site:", *found]))
-    print(f"built: {HTML / 'index.html'}")
+
+
+def main() -> None:
+    """Build the site."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument(
+        "--stored",
+        action="store_true",
+        help="run nothing, or nothing but the tutorials that --tutorials names",
+    )
+    numbers = [path.stem[:2] for path in tutorials.NOTEBOOKS]
+    parser.add_argument(
+        "--tutorials",
+        nargs="+",
+        choices=numbers,
+        metavar="NUMBER",
+        help=f"those to run, {numbers[0]} to {numbers[-1]}, the others being as stored; all by default",
+    )
+    parser.add_argument("--into", type=Path, default=BUILD, help="folder of the site; docs/_build by default")
+    parser.add_argument("--jobs", default="auto", help="processes of Sphinx; one for each core by default")
+    given = parser.parse_args()
+    source, html = given.into.resolve() / "source", given.into.resolve() / "html"
+    run = set(given.tutorials) if given.tutorials else set[str]() if given.stored else None
+    write_source(source, run, pictures=not given.stored)
+    built(source, html, given.jobs)
+    print(f"built: {html / 'index.html'}")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import runpy
 import shutil
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -32,14 +32,14 @@ WIDTH, HEIGHT = 240, 150
 
 @dataclass(frozen=True)
 class Recipe:
-    """A recipe after its run: title, words, code, what it printed, and what it drew."""
+    """A recipe: title, words, code; and, after its run, what it printed and what it drew."""
 
     name: str
     title: str
     words: str
     code: str
-    printed: str
-    figure: Any
+    printed: str = ""
+    figure: Any = None
 
 
 @contextlib.contextmanager
@@ -55,17 +55,22 @@ def kitchen() -> Iterator[Path]:
             os.chdir(before)
 
 
-def cooked(path: Path) -> Recipe:
-    """Run a recipe."""
+def recipe(path: Path) -> Recipe:
+    """Read a recipe."""
     source = path.read_text(encoding="utf-8")
     tree = ast.parse(source)
     title, _, words = (ast.get_docstring(tree) or "").partition("\n\n")
     end = tree.body[0].end_lineno or 0
+    code = "\n".join(source.splitlines()[end:]).strip()
+    return Recipe(path.stem, title.rstrip("."), words, code)
+
+
+def cooked(path: Path) -> Recipe:
+    """Read a recipe and run it."""
     said = io.StringIO()
     with kitchen(), contextlib.redirect_stdout(said):
         names = runpy.run_path(str(path))
-    code = "\n".join(source.splitlines()[end:]).strip()
-    return Recipe(path.stem, title.rstrip("."), words, code, said.getvalue(), names["figure"])
+    return replace(recipe(path), printed=said.getvalue(), figure=names["figure"])
 
 
 def thumbnail(shown: Any) -> str:
@@ -93,24 +98,25 @@ def thumbnail(shown: Any) -> str:
     return Chart("", x, y, lines, points).svg(WIDTH, HEIGHT, labelled=False)
 
 
-def write(source: Path) -> None:
-    """Write a page for each recipe, and their pictures into the gallery's page."""
+def write(source: Path, pictures: bool) -> None:
+    """Write a page for each recipe and the gallery's own; recipes are run if there shall be pictures."""
     folder = source / "gallery"
     cards, names = [], []
     for path in RECIPES:
-        print(f"recipe {path.name}", flush=True)
-        recipe = cooked(path)
-        page = Page(recipe.name, source / "_static")
-        page.text(f"# {recipe.title}\n\n{recipe.words}")
-        page.code(recipe.code)
-        page.printed(recipe.printed)
-        page.figure(figure(recipe.figure)[FIGURE]["item"], recipe.title)
+        if pictures:
+            print(f"recipe {path.name}", flush=True)
+        made = cooked(path) if pictures else recipe(path)
+        page = Page(made.name, source / "_static")
+        page.text(f"# {made.title}\n\n{made.words}")
+        page.code(made.code)
+        page.printed(made.printed)
+        if pictures:
+            page.figure(figure(made.figure)[FIGURE]["item"], made.title)
         page.text(f"The file is `docs/recipes/{path.name}`; the tests run it.")
-        (folder / f"{recipe.name}.md").write_text(page.markdown(), encoding="utf-8")
-        cards.append(
-            f'<a href="{recipe.name}.html">{thumbnail(recipe.figure)}<strong>{escape(recipe.title)}</strong></a>'
-        )
-        names.append(recipe.name)
+        (folder / f"{made.name}.md").write_text(page.markdown(), encoding="utf-8")
+        picture = thumbnail(made.figure) if pictures else ""
+        cards.append(f'<a href="{made.name}.html">{picture}<strong>{escape(made.title)}</strong></a>')
+        names.append(made.name)
     index = folder / "index.md"
-    made = index.read_text(encoding="utf-8").replace("<!-- cards -->", "\n".join(cards))
-    index.write_text(made.replace("<!-- recipes -->", "\n".join(names)), encoding="utf-8")
+    text = index.read_text(encoding="utf-8").replace("<!-- cards -->", "\n".join(cards))
+    index.write_text(text.replace("<!-- recipes -->", "\n".join(names)), encoding="utf-8")

@@ -73,8 +73,8 @@ def _home(value: Any) -> str:
     )
 
 
-def page(room: Room) -> str:
-    """Return the page of a room, in reStructuredText."""
+def page(room: Room, pictures: bool = True) -> str:
+    """Return the page of a room, in reStructuredText; examples are run for their pictures, unless there are none."""
     lines = [room.title, "=" * len(room.title), ""]
     for module_name in room.modules:
         module = importlib.import_module(module_name)
@@ -95,7 +95,7 @@ def page(room: Room) -> str:
             if _kind(value) == 0 and not issubclass(value, BaseException):
                 lines += ["   :members:"]
             lines += [""]
-            if _kind(value) < 2 and (picture := examples.picture(value)):
+            if pictures and _kind(value) < 2 and (picture := examples.picture(value)):
                 about = "What the last result of the example shows:"
                 lines += [".. raw:: html", "", f'   <figure class="example"><figcaption>{about}</figcaption>']
                 lines += [f"   {picture}</figure>", ""]

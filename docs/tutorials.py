@@ -1,6 +1,7 @@
 """From notebooks to pages: each is run, and its words, code, numbers, figures and sounds become a page of the site.
 
-What a run gave is kept in `docs/_build/runs` under a hash of the notebook and of all sources that it may use.
+What a run gave is kept in `docs/_build/runs` under a hash of the notebook and of all sources that it may use. Without
+a run, a page is made of what the notebook's file holds: words, numbers, and pictures of its figures.
 """
 
 import base64
@@ -10,6 +11,8 @@ import io
 import json
 import os
 import re
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +20,11 @@ import nbformat
 import soundfile
 from nbclient import NotebookClient
 
+from amtlib.teaching.exercise import marked
 from docs.displays import COMPARISON, FIGURE, LAB, PLACE, SOUND
 
 ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 RUNS = ROOT / "docs" / "_build" / "runs"
 _SETUP = "from docs.displays import install\n\ninstall()"
 #: What `amtlib.teaching.check` returns begins so
@@ -43,19 +48,26 @@ def sources() -> str:
     return seen.hexdigest()
 
 
-def executed(path: Path, seen: str) -> Any:
-    """Run a notebook, or take it from the last run if nothing has changed since.
+def executed(paths: Iterable[Path]) -> dict[Path, Any]:
+    """Run notebooks, as many at once as there are cores, or take them from the last run if nothing has changed since.
 
     Raises
     ------
     nbclient.exceptions.CellExecutionError
         If a cell fails.
     """
-    run = RUNS / f"{path.stem}-{hashlib.sha256(seen.encode() + path.read_bytes()).hexdigest()[:16]}.ipynb"
+    os.environ["PYTHONPATH"] = str(ROOT)  # of the kernels, whose folder is that of the notebooks
+    seen = sources().encode()
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # each waits for a kernel, which computes in one thread
+        return dict(pool.map(lambda path: (path, _executed(path, seen)), paths))
+
+
+def _executed(path: Path, seen: bytes) -> Any:
+    run = RUNS / f"{path.stem}-{hashlib.sha256(seen + path.read_bytes()).hexdigest()[:16]}.ipynb"
     if not run.exists():
+        print(f"tutorial {path.name}", flush=True)
         notebook = nbformat.read(path, as_version=4)
         notebook.cells.insert(0, nbformat.v4.new_code_cell(_SETUP))
-        os.environ["PYTHONPATH"] = str(ROOT)  # of the kernel, whose folder is that of the notebooks
         where = {"metadata": {"path": path.parent}}
         NotebookClient(
             notebook, timeout=_LONGEST, resources=where, extra_arguments=["--log-level=ERROR"]
@@ -107,9 +119,8 @@ class Page:
         self.parts.append(_CAPTION.sub(r"{.caption}\n\1", words))
 
     def verdict(self, words: str) -> None:
-        """Add what is said to the answer of an exercise; names stand between backticks."""
-        said = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(words))
-        self.raw(f'<p class="verdict">{said}</p>')
+        """Add what is said to the answer of an exercise."""
+        self.raw(f'<p class="verdict">{marked(words)}</p>')
 
     def raw(self, markup: str) -> None:
         """Add HTML."""
@@ -135,6 +146,11 @@ class Page:
             f'<div class="figure-of-cell" role="img" aria-label="{html.escape(label, quote=True)}" '
             f'data-source="{source}" style="min-height: {height}px"></div>'
         )
+
+    def picture(self, png: bytes, label: str) -> None:
+        """Add a picture."""
+        source = self._file("pictures", ".png", png)
+        self.raw(f'<img class="picture-of-cell" src="{source}" alt="{html.escape(label, quote=True)}">')
 
     def _sound(self, wav: bytes) -> str:
         """Keep a sound, compressed without loss, and return its address."""
@@ -192,10 +208,20 @@ def _joined(outputs: list[Any]) -> list[Any]:
     return joined
 
 
-def page(path: Path, files: Path, seen: str) -> str:
-    """Return the Markdown of a notebook's page, whose figures and sounds are then in `files`."""
+def page(path: Path, files: Path, ran: Any = None) -> str:
+    """Return the Markdown of a notebook's page, whose figures and sounds are then in `files`.
+
+    Parameters
+    ----------
+    path : Path
+        The notebook.
+    files : Path
+        Folder of the site's files.
+    ran : NotebookNode, optional
+        The notebook as :func:`executed` returned it; without it the page is what is stored.
+    """
     made = Page(path.stem, files)
-    for cell in executed(path, seen).cells:
+    for cell in (ran or nbformat.read(path, as_version=4)).cells:
         if cell.cell_type == "markdown":
             made.text(cell.source)
             continue
@@ -218,22 +244,24 @@ def page(path: Path, files: Path, seen: str) -> str:
                     f'<p class="lab-link">In JupyterLab the lab <em>{title}</em> stands here, live. Where the labs are '
                     f"served: {lab_link(slug, 'open it')}.</p>"
                 )
+            elif "image/png" in data:
+                made.picture(base64.b64decode(data["image/png"]), "Figure as it is stored in the notebook")
             elif "text/plain" in data:
                 say = made.verdict if VERDICT.match(data["text/plain"]) else made.printed
                 say(data["text/plain"])
     first, _, rest = made.parts[0].partition("\n")
+    state = "run from top to bottom when the site was built" if ran else "as it is stored, without its sounds"
     note = (
-        f"*This page is the notebook [`notebooks/{path.name}`](../_static/notebooks/{path.name}), run from top to "
-        "bottom when the site was built.*"
+        f"*This page is the notebook [`notebooks/{path.name}`](../_static/notebooks/{path.name}), {state}.*"
     )
     made.parts[0] = f"{first}\n\n{note}\n{rest}"
     return made.markdown()
 
 
-def titles(paths: list[Path]) -> dict[str, str]:
+def titles() -> dict[str, str]:
     """Return the title of each notebook, by the name of its page."""
     found = {}
-    for path in paths:
+    for path in NOTEBOOKS:
         (line,) = re.findall(r"^# (.+)$", nbformat.read(path, as_version=4).cells[0].source, re.MULTILINE)
         found[path.stem] = line
     return found

@@ -18,11 +18,9 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 LOCKS = {
     "app": ["app"],
     "notebooks": ["app", "notebooks"],
-    "test": ["app", "notebooks", "test"],
+    "test": ["app", "notebooks", "docs", "test"],
     "docs": ["app", "notebooks", "docs"],
 }
-#: Extras whose packages stand in their lock alone: whoever serves or tests does without them.
-APART = {"docs"}
 CUDA = re.compile(r"^((?:cuda-|nvidia-|triton)[a-z0-9-]*)==.*\n", re.MULTILINE)
 
 ABOUT_CONSTRAINTS = """\
@@ -54,8 +52,7 @@ def main() -> None:
         build.write_text("\n".join(PYPROJECT["build-system"]["requires"]))
         versions.write_text(CONSTRAINTS.read_text())
         upgrade = sys.argv[1:] or ["--upgrade"]
-        extras = PYPROJECT["project"]["optional-dependencies"].keys() - APART
-        together = [f"--extra={extra}" for extra in sorted(extras)]
+        together = [f"--extra={extra}" for extra in sorted(PYPROJECT["project"]["optional-dependencies"])]
         resolve(versions, *together, "--annotation-style", "line", "-c", str(kept), *upgrade)
         unlocked = ["torch", *CUDA.findall(versions.read_text())]
         lines = re.sub(r" \(pyproject.toml\)|, -c [^\s,]+", "", CUDA.sub("", versions.read_text()))

@@ -1,6 +1,11 @@
-"""What every test shares: one torch thread per process, properties without a stopwatch, a plain last word."""
+"""What every test shares: one thread of linear algebra a process, properties without a stopwatch, a plain last word."""
 
+import os
 from typing import Any
+
+# Several test processes share the cores; with more threads than cores they only wait for each other, and OpenBLAS waits
+# by computing. It reads this when NumPy is imported; kernels, servers and workers that tests start inherit it.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import hypothesis
 import pytest
@@ -8,7 +13,6 @@ import torch
 
 from docs.chromium import find_chromium
 
-# Several test processes share the cores; with more threads than cores they only wait for each other.
 torch.set_num_threads(1)
 
 # A slow machine is no counterexample, so examples have no deadline.

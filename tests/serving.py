@@ -43,10 +43,12 @@ def served(
     environment: Mapping[str, str] | None = None,
     limits: str = "",
     root: Path = ROOT,
+    cold: bool = False,
 ) -> Iterator[Server]:
     """Serve the checkout's labs on a free port; yields once they answer, ends every process afterwards.
 
-    `limits` is a command of the shell that the server begins under, such as ``ulimit -n 256``.
+    `limits` is a command of the shell that the server begins under, such as ``ulimit -n 256``. A cold server draws each
+    page when it is first asked for: it is there in a third of the time, and its first pages take seconds.
     """
     port = free_port()
     begin = [] if not limits else ["sh", "-c", f'{limits}; exec "$@"', "sh"]
@@ -54,7 +56,7 @@ def served(
         process = subprocess.Popen(
             [*begin, sys.executable, "-m", "amtlib.cli", "serve", "--port", str(port), *options],
             cwd=root,
-            env={**os.environ, **(environment or {})},
+            env={**os.environ, "AMTLAB_COLD": "1" if cold else "", **(environment or {})},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

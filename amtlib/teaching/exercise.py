@@ -1,11 +1,24 @@
 """An exercise, and what is said to an answer."""
 
 import html
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from amtlib.teaching.judging import Unsolved
+
+
+def marked(words: str) -> str:
+    """
+    Return words as HTML; names stand between backticks.
+
+    Examples
+    --------
+    >>> marked("Right. `h < 1` is enough.")
+    'Right. <code>h &lt; 1</code> is enough.'
+    """
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(words))
 
 
 @dataclass(frozen=True)
@@ -35,7 +48,7 @@ class Verdict:
 
     def _repr_html_(self) -> str:
         colour = {True: "#009e73", False: "#d55e00", None: "#888888"}[self.right]
-        return f'<div style="border-left: 4px solid {colour}; padding-left: 0.6em">{html.escape(repr(self))}</div>'
+        return f'<div style="border-left: 4px solid {colour}; padding-left: 0.6em">{marked(repr(self))}</div>'
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,7 @@ def function(
     >>> judge(lambda x: x + x)
     'Square it, do not double it.'
     >>> judge(lambda x: x)
-    'For (2.0) it gives 2, which is too little.'
+    'For 2.0 it gives 2, which is too little.'
     """
 
     def judge(answer: Any) -> str | None:
@@ -106,13 +106,16 @@ def function(
             try:
                 value = answer(*case)
             except Exception as error:  # whatever a reader's function may raise
-                return f"For {_arguments(case)} it raised {type(error).__name__}: {error}"
+                power = " A power is written `x**y` in Python." if "for ^:" in str(error) else ""
+                return f"For {_arguments(case)} it raised {type(error).__name__}: {str(error).rstrip('.')}.{power}"
             _must_be_written(value)
+            if value is None:
+                return f"For {_arguments(case)} it gives nothing. Does it `return` what it has computed?"
             value = detached(value)
             if np.iscomplexobj(value):
                 return f"For {_arguments(case)} it gives complex numbers; real ones are asked for."
             try:
-                given.append(np.asarray(value, dtype=np.float64))
+                given.append(np.asarray(None if isinstance(value, str) else value, dtype=np.float64))
             except (TypeError, ValueError):
                 return f"For {_arguments(case)} it gives {_kind(value)}; numbers are asked for."
         right = [np.asarray(expected(*case), dtype=np.float64) for case in cases]
@@ -134,7 +137,7 @@ def choice(right: str, others: Mapping[str, str]) -> Judge:
     Parameters
     ----------
     right : str
-        The right choice.
+        The right choice. Capitals do not matter in an answer, nor do spaces around it.
     others : mapping of str to str
         The other choices, and what is said to each.
 
@@ -148,20 +151,23 @@ def choice(right: str, others: Mapping[str, str]) -> Judge:
     "'both' is none of the choices: 'the bass', 'the treble'."
     """
     choices = sorted([right, *others])
+    wrong = {each.lower(): words for each, words in others.items()}
 
     def judge(answer: Any) -> str | None:
         _must_be_written(answer)
-        if answer == right:
+        offered = ", ".join(map(repr, choices))
+        if not isinstance(answer, str):
+            return f"One of the choices is asked for, with its quotation marks: {offered}; this is {_kind(answer)}."
+        chosen = answer.strip().lower()
+        if chosen == right.lower():
             return None
-        if answer in choices:
-            return others[answer]
-        return f"{answer!r} is none of the choices: {', '.join(map(repr, choices))}."
+        return wrong.get(chosen, f"{answer!r} is none of the choices: {offered}.")
 
     return judge
 
 
 def _must_be_written(answer: Any) -> None:
-    if answer is ... or answer is None:
+    if answer is ...:
         raise Unsolved
 
 
@@ -190,7 +196,8 @@ def _kind(answer: Any) -> str:
 
 
 def _arguments(case: tuple[Any, ...]) -> str:
-    return f"({', '.join(_kind(each) if getattr(each, 'ndim', 0) else str(each) for each in case)})"
+    told = ", ".join(_kind(each) if getattr(each, "ndim", 0) else str(each) for each in case)
+    return told if len(case) == 1 else f"({told})"
 
 
 def _same(given: Array, right: Array, within: float) -> bool:
@@ -206,10 +213,10 @@ def _first_difference(
         each for each in zip(cases, given, right, strict=True) if not _same(each[1], each[2], within)
     )
     if a.shape != b.shape:
-        return f"For {_arguments(case)} it gives shape {a.shape}; {b.shape} is asked for."
+        wanted, got = (f"an array of shape {x.shape}" if x.ndim else "a single number" for x in (b, a))
+        return f"For {_arguments(case)} it gives {got}; {wanted} is asked for."
     if a.ndim == 0:
-        return (
-            f"For {_arguments(case)} it gives {float(a):.4g}, which is too {'much' if a > b else 'little'}."
-        )
+        off_by = "no finite number" if not np.isfinite(a) else "too much" if a > b else "too little"
+        return f"For {_arguments(case)} it gives {float(a):.4g}, which is {off_by}."
     off = int((np.abs(a - b) > within * np.abs(b).max()).sum())
     return f"For {_arguments(case)} {off} of {a.size} values differ from the right ones."

@@ -99,8 +99,8 @@ class EarPhases:
     Examples
     --------
     >>> from amtlib.fdn.coherence import coherence_centres, diffuse_field_coherence
-    >>> wanted = diffuse_field_coherence(coherence_centres(16000))
-    >>> ears = EarPhases(wanted, 16000)
+    >>> wanted = diffuse_field_coherence(coherence_centres(8000))
+    >>> ears = EarPhases(wanted, 8000)
     >>> ears.furthest(ears.nearest()) < 0.05
     True
     """

@@ -44,6 +44,11 @@ def _threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(THREADS, thread_name_prefix="page")
 
 
+def leave_out(seconds: float) -> None:
+    """Leave time that this thread has waited for another process out of what its page has taken."""
+    _CURRENT.left_out = getattr(_CURRENT, "left_out", 0.0) + seconds
+
+
 class LargeTurns:
     """One large computation at a time in a process, for each takes 100 MB or more; clients take turns.
 
@@ -191,7 +196,7 @@ class Background:
         result: Any = None
         problem: Exception | None = None
         wanted = future is not None and future.set_running_or_notify_cancel()
-        began, _CURRENT.owner = time.monotonic(), self.owner
+        began, _CURRENT.owner, _CURRENT.left_out = time.monotonic(), self.owner, 0.0
         if work is not None and wanted:
             try:
                 result = work()
@@ -200,7 +205,7 @@ class Background:
             except Exception as failure:
                 _LOG.exception("The work of a page failed")
                 problem = failure
-        self._rest_after(time.monotonic() - began)
+        self._rest_after(time.monotonic() - began - _CURRENT.left_out)
         with self._lock:
             # Others come first: the next piece goes to the end of the queue of all pages.
             self._running = bool(self._waiting)

@@ -20,6 +20,7 @@ from panel.viewable import Viewable, Viewer
 from amtlib import audio
 from app.figures import FigureSet, LiveFigures
 from app.figures.wire import Scene
+from app.heavy import elsewhere
 from app.lab import LabModel
 from app.lessons import Lesson
 from app.page import audiogram
@@ -147,6 +148,7 @@ class LabView(Viewer):
             self._show(notes)
         else:
             self.model.outdated = self._is_outdated
+            self.model.elsewhere = elsewhere(background.owner or self.id)
             for part in self.parts.values():
                 part.schedule = background.send
             background.do(lambda: self._show(notes))

@@ -39,7 +39,7 @@ def is_shared() -> bool:
 
 
 def warm_up() -> None:
-    """Import, and draw every page once.
+    """Import, and draw every page once; where ``AMTLAB_COLD`` is set, as by tests, each when it is first asked for.
 
     Raises
     ------
@@ -60,16 +60,17 @@ def warm_up() -> None:
     pn.config.reconnect = True
     logging.getLogger("asyncio").addFilter(_no_news_of_closed_windows)
     importlib.import_module("app.upstream").remember_style_sheets()
-    # Every page once: draws the figures that all sessions share, and fails here if it fails at all.
     site = importlib.import_module("app.site")
     if folder := os.environ.get("AMTLAB_LESSONS"):
         site.add_lessons(Path(folder))
     site.landing_html()
-    # In a thread, which has no loop: a loop made here would be one for all processes.
-    with ThreadPoolExecutor(1) as aside:
-        aside.submit(_show_every_lab, site.LABS).result()
-    # Takes seconds, which the first one to press Train should not wait for.
-    importlib.import_module("amtlib.train.build").flamo_graph()
+    if not os.environ.get("AMTLAB_COLD"):
+        # Every page once: draws the figures that all sessions share, and fails here if it fails at all. In a thread,
+        # which has no loop: a loop made here would be one for all processes.
+        with ThreadPoolExecutor(1) as aside:
+            aside.submit(_show_every_lab, site.LABS).result()
+        # Takes seconds, which the first one to press Train should not wait for.
+        importlib.import_module("amtlib.train.build").flamo_graph()
     # What is there stays for good: Python's looking for garbage would write to it, and each process would get its own.
     gc.collect()
     gc.freeze()

@@ -84,6 +84,10 @@ def ignore(context: Context, seconds: float) -> None:
     time.sleep(seconds)
 
 
+def die_whatever(context: Context, *_arguments: Any) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def die(context: Context, times: int, notes: str) -> int:
     """Kill the own process, for the first so many attempts; each leaves a line in a file."""
     path = Path(notes)

@@ -98,7 +98,7 @@ def test_files_of_intervals_differ_in_their_samples_alone(
 
 @st.composite
 def some_settings(draw: st.DrawFn, name: str) -> dict[str, Any]:
-    """Settings, each in its range: mostly at an end of it, and sounds of at most 0.4 s for speed."""
+    """Settings, each in its range: mostly at an end of it, and sounds of at most 0.15 s for speed."""
     found: dict[str, Any] = {}
     for each in dataclasses.fields(EXPERIMENTS[name]):
         about = each.metadata
@@ -107,7 +107,7 @@ def some_settings(draw: st.DrawFn, name: str) -> dict[str, Any]:
         elif draw(st.booleans()):
             low, high = about["low"], about["high"]
             if about.get("unit") == "s":
-                high = max(min(high, 0.4), low)
+                high = max(min(high, 0.15), low)
             ends = st.sampled_from([low, high])
             found[each.name] = draw(ends if about.get("whole") else ends | st.floats(low, high))
     return found

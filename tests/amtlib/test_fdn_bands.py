@@ -29,7 +29,7 @@ FS = 48000.0
 ROOM = [1.5, 1.6, 1.2, 1.0, 1.1, 0.9, 0.8, 0.5]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     fs=st.sampled_from([44100.0, 48000.0, 88200.0, 96000.0]),
     thirds=st.booleans(),

@@ -46,9 +46,13 @@ def test_impulse_responses_equal_the_original(fs: int, n: int, dtype: torch.dtyp
     assert_within(bank.impulse_response(expected.shape[1]), expected, TOLERANCE[dtype])
 
 
-@pytest.mark.parametrize("block", [None, 1, 77, 599])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize(("fs", "n"), CASES)
+@pytest.mark.parametrize(
+    ("fs", "n", "dtype", "block"),
+    [
+        *((*case, dtype, None) for case in CASES for dtype in TOLERANCE),
+        *((16000, 4, torch.float64, block) for block in (1, 77, 599)),
+    ],
+)
 def test_filtered_noise_equals_the_original(fs: int, n: int, dtype: torch.dtype, block: int | None):
     data = reference(fs)
     bank = GammatoneFilterbank(data["fc"], fs, n, dtype=dtype)
@@ -298,8 +302,10 @@ SOUNDS = {
 
 
 @pytest.mark.parametrize("fast", [True, False])
-@pytest.mark.parametrize("length", [6400, 6401, 6237])
-@pytest.mark.parametrize("stretch", [16, 64, 160, 441, 1024])
+@pytest.mark.parametrize(
+    ("stretch", "length"),
+    [(16, 6401), (64, 6237), (160, 6400), (160, 6401), (441, 6400), (1024, 6237)],  # with and without a rest
+)
 @pytest.mark.parametrize("sound", SOUNDS)
 def test_no_frame_of_a_flank_reads_low(sound: str, stretch: int, length: int, fast: bool):
     bank = GammatoneFilterbank([700.0, 1000.0, 3000.0, 6000.0], 16000, dtype=torch.float64)

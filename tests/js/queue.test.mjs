@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import {beforeEach, test} from "node:test"
 
-import {createQueue} from "../../app/page/js/queue.js"
+import {SLOW_MS, createQueue} from "../../app/page/js/queue.js"
 
 let sent, computing, queue
 
@@ -183,4 +183,31 @@ test("another step of undo does not wait in the message of the one before", (con
   assert.deepEqual(sent, [set({level: 61}, 1), set({level: 62}, 2)])
   queue.drawn(2)
   assert.deepEqual(sent[2], set({order: 4}, 3, 2))
+})
+
+test("another gesture does not wait for a picture that takes long, the same drag does", (context) => {
+  const timers = fakeTimers(context)
+  queue.set("level", 61, 1)
+  timers.tick(SLOW_MS)
+  queue.set("level", 62, 1)
+  assert.equal(sent.length, 1)
+  queue.drawn(1)
+  assert.deepEqual(sent[1], set({level: 62}, 2))
+  timers.tick(SLOW_MS)
+  queue.set("order", 3, 2)
+  assert.deepEqual(sent[2], set({order: 3}, 3, 2))
+  assert.deepEqual(computing, [true, false, true])
+})
+
+test("another gesture that came early goes as soon as the picture takes long", (context) => {
+  const timers = fakeTimers(context)
+  queue.set("level", 61, 1)
+  queue.set("order", 3, 2)
+  timers.tick(SLOW_MS - 1)
+  assert.equal(sent.length, 1)
+  timers.tick(1)
+  assert.deepEqual(sent[1], set({order: 3}, 2, 2))
+  queue.point({figure: "map", x: 1, y: 1}, 3)
+  timers.tick(SLOW_MS)
+  assert.deepEqual(sent[2], {type: "point", figure: "map", x: 1, y: 1, sequence: 3, step: 3})
 })

@@ -1,6 +1,7 @@
 """The arrows of the architecture, read from the source without running it."""
 
 import ast
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -45,6 +46,7 @@ DRAWS = {"holoviews", "bokeh"}
 SAYS_NOTHING = {"utils", "util", "helpers", "helper", "common", "misc", "base"}
 
 
+@cache
 def imported(path: Path) -> set[str]:
     """Full dotted names of everything a module imports, relative imports resolved."""
     package = path.relative_to(ROOT).with_suffix("").parts[:-1]
@@ -132,9 +134,10 @@ ASKED_FOR = {("amtlib.results", "amtlib.plot")}
 
 def loaded_by_name(path: Path) -> set[str]:
     """What a module loads by `importlib.import_module("its.name")`."""
+    text = path.read_text(encoding="utf-8")
     return {
         node.args[0].value
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in ast.walk(ast.parse(text if "import_module" in text else ""))
         if isinstance(node, ast.Call)
         and ast.unparse(node.func) == "importlib.import_module"
         and node.args

@@ -10,6 +10,8 @@ import pytest
 from docs import bibliography
 from docs.bibliography import ROOT, cited, entries, notebook, without_letter
 
+#: The bibliography, read once.
+KNOWN = entries()
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 # Handle, slash, name, without spaces: https://www.doi.org/doi-handbook/HTML/doi-syntax.html
 DOI = re.compile(r"10\.\d{4,9}/[^\s]+")
@@ -34,18 +36,18 @@ def citations() -> dict[str, set[str]]:
 
 
 def test_everything_that_is_cited_has_an_entry() -> None:
-    known = {without_letter(name) for name in entries()}
-    missing = {name: sorted(paths) for name, paths in citations().items() if name not in known}
+    keys = {without_letter(name) for name in KNOWN}
+    missing = {name: sorted(paths) for name, paths in citations().items() if name not in keys}
     assert not missing, f"add to docs/references.bib, or mend the citation: {missing}"
 
 
 def test_every_entry_is_cited() -> None:
-    idle = {name for name in entries() if without_letter(name) not in citations()}
+    idle = {name for name in KNOWN if without_letter(name) not in citations()}
     assert not idle, f"nobody cites {sorted(idle)}; take them out of docs/references.bib"
 
 
 def test_every_doi_has_the_form_of_one_and_stands_there_once() -> None:
-    found = [entry.fields["doi"] for entry in entries().values() if "doi" in entry.fields]
+    found = [entry.fields["doi"] for entry in KNOWN.values() if "doi" in entry.fields]
     assert len(found) > 40
     assert not [doi for doi in found if not DOI.fullmatch(doi)]
     assert len(found) == len(set(found))
@@ -53,13 +55,15 @@ def test_every_doi_has_the_form_of_one_and_stands_there_once() -> None:
 
 def test_volumes_and_pages_are_the_same_wherever_they_stand() -> None:
     wrong = []
+    fields: dict[str, list[dict[str, str]]] = {}
+    for name, entry in KNOWN.items():
+        fields.setdefault(without_letter(name), []).append(entry.fields)
     for path, text in texts():
         line = " ".join(text.split())
         starts = [*bibliography.CITATION.finditer(line)]
         for here, following in zip_longest(starts, starts[1:]):
             told = PLACE.search(line[here.end() : following.start() if following else None][:150])
-            name = bibliography.key(here[1], here[2])
-            known = [each.fields for twin, each in entries().items() if without_letter(twin) == name]
+            known = fields.get(bibliography.key(here[1], here[2]), [])
             places = {
                 (volume, each.get("pages", "").replace("--", "-"))
                 for each in known
@@ -70,9 +74,9 @@ def test_volumes_and_pages_are_the_same_wherever_they_stand() -> None:
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize("name", sorted(entries()))
+@pytest.mark.parametrize("name", sorted(KNOWN))
 def test_an_entry_is_complete_and_has_the_key_of_its_author_and_year(name: str) -> None:
-    entry = entries()[name]
+    entry = KNOWN[name]
     assert {"author", "title", "year"} <= entry.fields.keys()
     assert entry.fields.keys() & {"journal", "booktitle", "publisher", "howpublished"}
     if entry.is_standard:
@@ -83,13 +87,13 @@ def test_an_entry_is_complete_and_has_the_key_of_its_author_and_year(name: str) 
 
 
 def test_entries_stand_in_the_order_of_their_keys() -> None:
-    assert list(entries()) == sorted(entries())
+    assert list(KNOWN) == sorted(KNOWN)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_the_list_of_a_notebook_is_what_it_cites_as_the_bibliography_has_it(path: Path) -> None:
     prose, listed = notebook(path)
-    lines = {entry.text(): without_letter(name) for name, entry in entries().items()}
+    lines = {entry.text(): without_letter(name) for name, entry in KNOWN.items()}
     unknown = [line for line in listed if line not in lines]
     assert not unknown, f"not as docs/references.bib has it: {unknown}"
     assert {lines[line] for line in listed} == cited(prose)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import numpy as np
 import pytest
 import torch
 
@@ -18,7 +19,12 @@ from amtlib.teaching import EXERCISES, Unsolved, check, choice, function, number
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 CHECK = re.compile(r'^check\("([\w.]+)",', re.MULTILINE)
-FOLDED = re.compile(r"<details>\s*<summary>(\w+)[^<]*</summary>(.*?)</details>", re.DOTALL)
+FOLDED = re.compile(r"<details>\s*<summary>([^<]*)</summary>(.*?)</details>", re.DOTALL)
+#: What the first cell of each tutorial says of them.
+YOURS = (
+    "A cell that ends in `check(...)` is yours to write: replace the three dots, run it, and read what it says. "
+    "Hints and a solution are folded below it, and nothing further down depends on your answer."
+)
 
 
 @pytest.fixture(autouse=True)
@@ -68,11 +74,38 @@ def test_the_reader_finds_the_exercise_unsolved(place: Place) -> None:
     assert words == repr(check(place.name, ...))
 
 
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_tutorial_says_at_its_head_what_an_exercise_is(path: Path) -> None:
+    assert YOURS in nbformat.read(path, as_version=4).cells[0].source
+
+
 @each_place
 def test_hints_come_before_the_solution_and_both_are_folded(place: Place) -> None:
-    kinds = [kind for kind, _ in FOLDED.findall(place.below)]
-    assert kinds[-1] == "Solution"
-    assert "Hint" in kinds[:-1]
+    *hints, last = [kind for kind, _ in FOLDED.findall(place.below)]
+    assert last == "Solution"
+    assert hints == (["Hint"] if len(hints) == 1 else [f"Hint {i + 1}" for i in range(len(hints))])
+    assert hints
+
+
+def bound(tree: ast.AST) -> set[str]:
+    """Names that a cell gives a value."""
+    kinds = (ast.FunctionDef, ast.ClassDef)
+    given = {
+        node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    }
+    return given | {node.name for node in ast.walk(tree) if isinstance(node, kinds)}
+
+
+@each_place
+def test_nothing_further_down_depends_on_the_answer(place: Place) -> None:
+    cells = nbformat.read(place.notebook, as_version=4).cells[len(place.above) + 1 :]
+    left = bound(ast.parse(place.cell.source))
+    for cell in cells:
+        if cell.cell_type == "code":
+            tree = ast.parse(cell.source)
+            left -= bound(tree)
+            used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+            assert not used & left, cell.source
 
 
 @each_place
@@ -97,7 +130,8 @@ def test_the_folded_solution_is_right(place: Place) -> None:
 
 @pytest.mark.parametrize("name", EXERCISES)
 def test_a_wrong_answer_gets_words_and_raises_nothing(name: str) -> None:
-    for wrong in ("nonsense", float("nan"), [1, 2], lambda *_: "text", lambda *_: 1 / 0):
+    functions = (lambda *_: "2", lambda *_: None, lambda *_: 1 / 0)
+    for wrong in ("nonsense", None, float("nan"), [1, 2], np.ones(2), torch.ones(2, 3), *functions):
         verdict = check(name, wrong)
         assert verdict.right is False
         assert verdict.words.endswith((".", "!", "?")) or "raised" in verdict.words
@@ -113,21 +147,25 @@ def test_a_mistake_of_a_number_gets_its_own_words() -> None:
 
 def test_what_is_not_written_is_unsolved_also_in_a_function() -> None:
     judge = function(lambda x: x, [(1.0,)])
-    for answer in (..., None, lambda x: ..., lambda x: None):
+    for answer in (..., lambda x: ...):
         with pytest.raises(Unsolved):
             judge(answer)
+    assert judge(lambda x: None) == "For 1.0 it gives nothing. Does it `return` what it has computed?"
 
 
 def test_a_function_of_another_shape_or_that_fails_is_answered() -> None:
     judge = function(lambda x: x, [(1.0,)])
-    assert judge(lambda x: [x, x]) == "For (1.0) it gives shape (2,); () is asked for."
-    assert judge(lambda x: x / 0) == "For (1.0) it raised ZeroDivisionError: float division by zero"
+    assert judge(lambda x: [x, x]) == (
+        "For 1.0 it gives an array of shape (2,); a single number is asked for."
+    )
+    assert judge(lambda x: x * float("nan")) == "For 1.0 it gives nan, which is no finite number."
+    assert judge(lambda x: x / 0) == "For 1.0 it raised ZeroDivisionError: float division by zero."
     assert judge(3) == "A function is asked for; this is an int."
 
 
 def test_complex_numbers_are_answered_and_tensors_with_a_gradient_are_taken() -> None:
     judge = function(lambda x: 2 * x, [(1.0,)])
-    assert judge(lambda x: 2j * x) == "For (1.0) it gives complex numbers; real ones are asked for."
+    assert judge(lambda x: 2j * x) == "For 1.0 it gives complex numbers; real ones are asked for."
     assert judge(lambda x: torch.tensor(2.0 * x, requires_grad=True)) is None
     assert number(2.0, within=0.1)(torch.tensor(2.0, requires_grad=True)) is None
 
@@ -135,7 +173,11 @@ def test_complex_numbers_are_answered_and_tensors_with_a_gradient_are_taken() ->
 def test_a_choice_says_what_could_be_chosen() -> None:
     judge = choice("a", {"b": "Look again."})
     assert (judge("a"), judge("b")) == (None, "Look again.")
+    assert judge(" A") is None
     assert judge("c") == "'c' is none of the choices: 'a', 'b'."
+    assert judge(np.ones(2)) == (
+        "One of the choices is asked for, with its quotation marks: 'a', 'b'; this is an ndarray of shape (2,)."
+    )
 
 
 def test_an_unknown_exercise_is_refused() -> None:

@@ -19,7 +19,7 @@ from tests.wire import Closed, Wire, token_of, told
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     log = tmp_path_factory.mktemp("messages") / "log.txt"
-    with served(log) as running:
+    with served(log, cold=True) as running:
         yield running
         assert "Traceback" not in running.log()
         assert len(running.log()) < 20_000  # what was refused does not fill the log

@@ -45,6 +45,7 @@ def with_password(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         *options,
         *("--access-log", str(folder / "access.jsonl")),
         environment={"PANEL_COOKIE_SECRET": SECRET},
+        cold=True,
     ) as running:
         yield running
 

@@ -28,7 +28,7 @@ def with_oauth(site: LoginSite, tmp_path_factory: pytest.TempPathFactory) -> Ite
     folder = tmp_path_factory.mktemp("oauth")
     options = ["--oauth", "generic", "--prefix", "/amt", "--processes", "2", "--health-details"]
     options += ["--access-log", str(folder / "access.jsonl")]
-    with served(folder / "log.txt", *options, environment=site.environment) as running:
+    with served(folder / "log.txt", *options, environment=site.environment, cold=True) as running:
         yield running
 
 

@@ -32,8 +32,6 @@ BUILD = PYPROJECT["build-system"]["requires"]
 EXTRAS = PROJECT["optional-dependencies"]
 HOWTO = ROOT / "docs" / "pages" / "howto"
 README = "\n".join(path.read_text() for path in [ROOT / "README.md", *sorted(HOWTO.glob("*.md"))])
-#: Extras whose packages stand in their own lock alone, see locks/renew.py.
-APART = {"docs"}
 MAKEFILE = (ROOT / "Makefile").read_text()
 
 # What a GPU build of torch brings; each build names its own.
@@ -46,7 +44,7 @@ PLATFORMS = [
 ]
 
 has_all_extras = pytest.mark.skipif(
-    importlib.util.find_spec("jupyterlab") is None or sys.version_info >= (3, 12),
+    None in map(importlib.util.find_spec, ("jupyterlab", "sphinx")) or sys.version_info >= (3, 12),
     reason="only an environment with all extras, on the oldest Python, shows who asks for what",
 )
 in_ci = pytest.mark.skipif(
@@ -108,7 +106,13 @@ def test_the_wheel_holds_the_library_with_its_data_alone(tmp_path: Path) -> None
 def test_environment_yml_asks_for_what_pyproject_asks_for() -> None:
     environment = yaml.safe_load((ROOT / "environment.yml").read_text())
     *conda, from_pip = environment["dependencies"]
-    wanted = {*PROJECT["dependencies"], *EXTRAS["app"], *EXTRAS["notebooks"], *EXTRAS["test"]}
+    wanted = {
+        *PROJECT["dependencies"],
+        *EXTRAS["app"],
+        *EXTRAS["notebooks"],
+        *EXTRAS["docs"],
+        *EXTRAS["test"],
+    }
     assert conda == [f"python{PROJECT['requires-python']}", "pip"]
     assert from_pip["pip"] == ["-c constraints.txt", "-e .", *sorted(wanted)]
 
@@ -117,27 +121,19 @@ def test_environment_yml_asks_for_what_pyproject_asks_for() -> None:
 def test_every_requirement_is_pinned_to_a_version_it_allows(extra: str) -> None:
     for line in EXTRAS[extra] if extra else PROJECT["dependencies"]:
         requirement = Requirement(line)
-        where = f"locks/{extra}.txt" if extra in APART else "constraints.txt"
-        pinned = pins(where).get(canonicalize_name(requirement.name))
-        assert pinned is not None, f"{requirement.name} is not pinned in {where}"
+        pinned = pins().get(canonicalize_name(requirement.name))
+        assert pinned is not None, f"{requirement.name} is not pinned"
         assert requirement.specifier.contains(version(pinned)), f"{pinned} is not {line}"
 
 
 @has_all_extras
 def test_every_package_that_any_platform_asks_for_is_pinned_and_no_other() -> None:
-    together = [lines for extra, lines in EXTRAS.items() if extra not in APART]
-    assert pins().keys() == asked_for(chain(PROJECT["dependencies"], *together))
+    assert pins().keys() == asked_for(chain(PROJECT["dependencies"], *EXTRAS.values()))
 
 
 @has_all_extras
 @pytest.mark.parametrize(
-    ("lock", "extras"),
-    [
-        (lock, extras)
-        for lock, extras in re.findall(r"-r (locks/\w+\.txt)\n.*-e '\.\[([a-z,]+)\]'", MAKEFILE)
-        if not APART
-        & set(extras.split(","))  # whose packages are not installed here, and do not say what they need
-    ],
+    ("lock", "extras"), re.findall(r"-r (locks/\w+\.txt)\n.*-e '\.\[([a-z,]+)\]'", MAKEFILE)
 )
 def test_a_lock_holds_all_that_make_installs_with_it_but_torch(lock: str, extras: str) -> None:
     wanted = [EXTRAS[extra] for extra in extras.split(",")]
@@ -155,9 +151,7 @@ def test_this_environment_holds_what_is_pinned_and_no_other() -> None:
 @pytest.mark.parametrize("lock", sorted(path.name for path in (ROOT / "locks").glob("*.txt")))
 def test_a_lock_agrees_with_the_constraints_and_has_hashes_for_all(lock: str) -> None:
     locked = pins(f"locks/{lock}")
-    both = {name: pin for name, pin in pins().items() if name in locked}
-    assert {name: locked[name] for name in both} == both
-    assert (lock.removesuffix(".txt") in APART) == (locked.keys() > both.keys())
+    assert {name: pin for name, pin in pins().items() if name in locked} == locked
     entries = re.findall(
         r"^[^#\s].*\n(?:    --hash=sha256:[0-9a-f]{64}.*\n)+",
         (ROOT / "locks" / lock).read_text(),

@@ -23,6 +23,14 @@ EXERCISES = (
                     "Threshold is a power here: 20 dB are a factor of 100.",
                 ),
                 (
+                    lambda p, t, c, loss: (p + t + loss) ** c - (t + loss) ** c,
+                    "Decibels are not added to a power: 20 dB more are 100 times the power.",
+                ),
+                (
+                    lambda p, t, c, loss: (p + t) ** c - (t * 10 ** (loss / 10)) ** c,
+                    "The raised threshold stands in both terms, or silence would not give 0.",
+                ),
+                (
                     lambda p, t, c, loss: (p + t * 10 ** (loss / 10)) ** c,
                     "Silence should give 0: take away what the threshold alone makes.",
                 ),

@@ -52,6 +52,17 @@ EXERCISES = (
                     lambda specific: 0.25 * specific.sum(-1),
                     "Those are the two ears, each by itself; the whole is their sum.",
                 ),
+                *(
+                    (
+                        lambda specific, width=width: width * specific.sum(0),
+                        "Those are the two ears together, channel by channel; the channels are added, too.",
+                    )
+                    for width in (0.25, 1.0)
+                ),
+                (
+                    lambda specific: 0.25 * specific.sum() / 2,
+                    "That is the mean of the two ears; their loudnesses are added.",
+                ),
                 (
                     lambda specific: 0.25 * specific[0].sum(),
                     "That is the left ear alone; the right one counts as well.",
@@ -77,10 +88,15 @@ EXERCISES = (
             mistakes=[
                 (
                     8**-0.3,
-                    "That is one of the eight filters, re the one that had it all. There are eight of them.",
+                    "That is what each of the eight filters makes of its share. There are eight of them.",
                 ),
                 (8.0, "So it would be if each filter were as loud as the one that had all the power."),
                 (8**0.3, "That is eight times the power in one filter; here the power is shared."),
+                (8**1.3, "That gives each filter eight times the power; it gets an eighth."),
+                *(
+                    (8 * x, "An exponent does not multiply: the loudness is the power to the 0.3.")
+                    for x in (0.3, 0.7)
+                ),
                 (1.0, "So it would be without compression: then power is all that counts."),
             ],
         ),

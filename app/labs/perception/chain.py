@@ -72,12 +72,13 @@ def built(
     adaptation: Adaptation,
     modulation: Modulation,
     loss: HairCellLoss | None = None,
+    *,
+    fc: Tensor,
 ) -> PerceptionModel:
-    """Return the model with its stages as they are set; its modulation filters work at `SLOW`.
+    """Return the model of channels at `fc` with its stages as they are set; its modulation filters work at `SLOW`.
 
-    Of a loss, the outer part takes gain off the cochlea, where it compresses.
+    Of a loss at `fc`, the outer part takes gain off the cochlea, where it compresses.
     """
-    fc = centres(chain.model, int(chain.channels))
     whose = {"subject": chain.subject} if chain.model in CASP else {}
     model = MODELS[chain.model](FS, fc=fc, **whose)
     if loss is not None and isinstance(model, Jepsen2008 | Paulick2024):

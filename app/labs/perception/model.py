@@ -1,8 +1,7 @@
 """State and numbers of the perception lab: a sound, stage by stage through a model, and what tells two sounds apart."""
 
 import math
-from collections.abc import Hashable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -38,6 +37,7 @@ from app.labs.perception.chain import (
     meet,
     second,
 )
+from app.labs.perception.results import INTERVALS, MOMENTS, Difference, Pictures, Sorted, means
 from app.labs.perception.script import script
 from app.labs.perception.settings import Adaptation, Cells, Chain, Change, Look, Modulation
 from app.lessons import Measure, load_lessons
@@ -45,55 +45,17 @@ from app.stimulus import Stimulus
 
 Array = np.ndarray[Any, Any]
 
-#: Longest sound in s, and how many moments of it are kept for pictures.
-LONGEST, MOMENTS = 2, 200
-#: Intervals of a trial.
-INTERVALS = 3
-#: Pictures over time are means over so long, s, that cycles of 250 Hz and more leave no trace in them.
-_WINDOW = 0.008
+#: Longest sound in s.
+LONGEST = 2
 #: How much of a channel is drawn close up, s.
 CLOSE = 0.03
 #: Highest frequency of a tone in Hz.
 _HIGHEST = 9000.0
+#: Channels times seconds of sound above which a worker computes a picture (`app.heavy`): with the dearest model a
+#: channel takes 4 to 5 ms a second, so that this takes 0.2 s.
+HEAVY = 40.0
 #: Values that a setting has in a model of its own kind.
 _OWN_LIMIT, _OWN_Q = {"osses2021": 5.0}, {"king2019": 1.0}
-
-
-@dataclass(frozen=True)
-class Pictures:
-    """What the pictures over time show; F channels, K moments."""
-
-    times: Array
-    """``(K,)`` s"""
-    motion: Array
-    """``(F, K)`` root mean square of the channels, Pa or m/s"""
-    cells: Array
-    """``(F, K)`` mean output of the hair cells"""
-    adapted: Array
-    """``(F, K)`` mean adapted activity, model units"""
-
-
-@dataclass(frozen=True)
-class Sorted:
-    """The internal representation, as the pictures of modulation show it; F channels, M bands."""
-
-    rates: Array
-    """``(M,)`` centre frequencies of the modulation filters, Hz"""
-    moments: Array
-    """``(K, F, M)`` mean magnitude in each of K stretches of the sound, model units"""
-    whole: Array
-    """``(F, M)`` root mean square over the whole sound, model units"""
-
-
-@dataclass(frozen=True)
-class Difference:
-    """What an observer has to tell the second sound from the first."""
-
-    strength: Array
-    """``(F, M)`` root mean square of the difference in each channel and band, model units"""
-    d_prime: float
-    correct: float
-    """Probability of a right answer among `INTERVALS`"""
 
 
 class PerceptionLabModel(LabModel):
@@ -209,8 +171,11 @@ class PerceptionLabModel(LabModel):
     def model(self) -> PerceptionModel:
         """Return the model with its stages as they are set."""
         key = (*self.key_of("m.", "h.", "a.", "f."), *self.another_ear.key())
+        return self.stage("model", key, lambda: self._built(torch.from_numpy(self.fc())))
+
+    def _built(self, fc: Tensor) -> PerceptionModel:
         stages = (self.chain, self.cells, self.adaptation, self.modulation)
-        return self.stage("model", key, lambda: built(*stages, self._loss()))
+        return built(*stages, self.another_ear.loss(fc), fc=fc)
 
     def _loss(self) -> HairCellLoss | None:
         """Return the loss of the ear at the channels."""
@@ -239,14 +204,14 @@ class PerceptionLabModel(LabModel):
         return self.stage(
             f"cells {which}",
             self._up_to(which, "h."),
-            lambda: self.model().hair_cell(self._passed_on(self.moved(which))),
+            lambda: self.model().hair_cell(self._passed_on(self.moved(which), self._loss())),
             shared=True,
             values=self._values(1),
         )
 
-    def _passed_on(self, moved: Tensor) -> Tensor:
+    def _passed_on(self, moved: Tensor, loss: HairCellLoss | None) -> Tensor:
         """Return what moves the hair cells: the motion, but for what inner ones that are lost do not take up."""
-        if (loss := self._loss()) is None:
+        if loss is None:
             return moved
         return moved * (10 ** (-before_cells(self.chain, loss) / 20))[:, None].to(moved.dtype)
 
@@ -279,6 +244,34 @@ class PerceptionLabModel(LabModel):
     # ------------------------------------------------------------------ what is shown
 
     @property
+    def is_heavy(self) -> bool:
+        """Whether the present state takes long to compute, see `HEAVY`."""
+        sounds = 3 if self.decides else 2 if self.compares else 1
+        return float(self.chain.channels * self.stimulus.duration * sounds) > HEAVY
+
+    def heavy(self) -> dict[str, Any]:
+        """Return all that figures and words need of whole sounds in all channels, by the names of the stages."""
+        seen = self.pictures
+        return {
+            "picture moved": seen.motion,
+            "picture cells": seen.cells,
+            "picture adapted": seen.adapted,
+            "sorted": self.sorted,
+            **({"difference": self.difference} if self.compares else {}),
+        }
+
+    def _seen(self, name: str, key: Hashable, make: Callable[[], Any]) -> Any:
+        """Return one of the results that are shown: made here, or where all of them are heavy together by a worker."""
+
+        def made() -> Any:
+            if self.elsewhere is None or not self.is_heavy:
+                return make()
+            elsewhere, whole = self.elsewhere, self._up_to("second", "h.", "a.", "f.")
+            return self.stage("heavy", whole, lambda: elsewhere(self), shared=True)[name]
+
+        return self.stage(name, key, made, shared=True)
+
+    @property
     def duration(self) -> float:
         """Length of the sound in s."""
         return len(self.sound()) / FS
@@ -292,11 +285,11 @@ class PerceptionLabModel(LabModel):
     def pictures(self) -> Pictures:
         """What the pictures over time show."""
         moved, cells, adapted = (
-            self.stage(f"picture {name}", key, make, shared=True)
+            self._seen(f"picture {name}", key, make)
             for name, key, make in (
-                ("moved", self._up_to("first"), lambda: _means(self.moved().square()).sqrt().numpy()),
-                ("cells", self._up_to("first", "h."), lambda: _means(self.followed()).numpy()),
-                ("adapted", self._up_to("first", "h.", "a."), lambda: _means(self.adapted()).numpy()),
+                ("moved", self._up_to("first"), lambda: means(self.moved().square()).sqrt().numpy()),
+                ("cells", self._up_to("first", "h."), lambda: means(self.followed()).numpy()),
+                ("adapted", self._up_to("first", "h.", "a."), lambda: means(self.adapted()).numpy()),
             )
         )
         count = moved.shape[1]
@@ -314,7 +307,7 @@ class PerceptionLabModel(LabModel):
             whole = found.square().mean(-1).sqrt()
             return Sorted(self.rates(), moments.numpy(), whole.numpy())
 
-        return self.stage("sorted", self._up_to("first", "h.", "a.", "f."), make, shared=True)
+        return self._seen("sorted", self._up_to("first", "h.", "a.", "f."), make)
 
     def rates(self) -> Array:
         """Return the centre frequencies of the modulation filters in Hz, shape ``(M,)``."""
@@ -351,9 +344,26 @@ class PerceptionLabModel(LabModel):
             max(round((self.moment - CLOSE / 2) * FS), 0), max(len(self.sound()) - round(CLOSE * FS), 0)
         )
         window = slice(first, first + round(CLOSE * FS))
-        moved, cells = (x[self.channel, window].numpy() for x in (self.moved(), self.followed()))
+        moved, cells = (x[window].numpy() for x in self._channel_alone())
         times = (first + np.arange(len(moved))) / FS
         return times, moved / (np.abs(moved).max() or 1.0), cells / (np.abs(cells).max() or 1.0)
+
+    def _channel_alone(self) -> tuple[Tensor, Tensor]:
+        """Return motion and hair-cell output of the channel that is looked at, shape ``(T,)`` each.
+
+        Where a worker computes all channels, which are too large to travel, this one is computed here, by itself.
+        """
+        number = self.channel
+        if self.elsewhere is None or not self.is_heavy:
+            return self.moved()[number], self.followed()[number]
+
+        def make() -> tuple[Tensor, Tensor]:
+            fc = torch.from_numpy(self.fc()[number : number + 1])
+            model = self._built(fc)
+            moved = model.basilar_membrane(self.sound())[1]
+            return moved[0], model.hair_cell(self._passed_on(moved, self.another_ear.loss(fc)))[0]
+
+        return self.stage("channel", (*self._up_to("first", "h."), number), make, shared=True)
 
     @property
     def meeting(self) -> Meeting:
@@ -382,9 +392,7 @@ class PerceptionLabModel(LabModel):
     @property
     def difference(self) -> Difference:
         """What tells the second sound from the first."""
-        return self.stage(
-            "difference", self._up_to("second", "h.", "a.", "f."), self._difference, shared=True
-        )
+        return self._seen("difference", self._up_to("second", "h.", "a.", "f."), self._difference)
 
     def _difference(self) -> Difference:
         first, other = self.internal(), self.internal("second")
@@ -469,18 +477,3 @@ class PerceptionLabModel(LabModel):
         """Return a script that reproduces the lab's numbers with the present settings."""
         stages = (self.chain, self.cells, self.adaptation, self.modulation)
         return script(self.stimulus, self.another_ear, *stages, self.change)
-
-
-def _means(x: Tensor) -> Tensor:
-    """Return weighted means along the last axis around `MOMENTS` at most, in which no cycle is left."""
-    length = max(math.ceil(x.shape[-1] / MOMENTS), 1)
-    width = max(2 * length, round(_WINDOW * FS) // 2 * 2)
-    window = torch.hann_window(width, periodic=True, dtype=x.dtype).reshape(1, 1, -1)
-    rows = x.reshape(-1, 1, x.shape[-1])
-    # The first window's middle is that of the first moment
-    before, after = width // 2 - length // 2, width
-    both = torch.cat([rows, torch.ones_like(rows[:1])])
-    sums = torch.nn.functional.conv1d(torch.nn.functional.pad(both, (before, after)), window, stride=length)[
-        ..., : x.shape[-1] // length
-    ]
-    return (sums[:-1] / sums[-1:].clamp_min(1e-6)).reshape(*x.shape[:-1], -1)

@@ -1,5 +1,6 @@
 // One question at a time: the next message goes when the picture for the last one is drawn, so that a fast drag never
-// queues pictures that nobody will see.
+// queues pictures that nobody will see. Where a picture takes long, another gesture does not wait for it: the server gives
+// it up for the newer one.
 
 /** @import {Message, Point, Value, Values} from "./types" */
 
@@ -35,6 +36,8 @@ export function createQueue(send, showComputing) {
   let pointed = null
   // The steps of undo that what waits belongs to: another step goes in a message of its own.
   let waitingStep = 0, pointedStep = 0
+  // The step of the last question, and whether its picture takes long.
+  let askedStep = 0, isSlow = false
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let rescue
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -44,6 +47,8 @@ export function createQueue(send, showComputing) {
   const isWaiting = () => Object.keys(waiting).length > 0
   const sendNext = () => {
     busy = true
+    isSlow = false
+    askedStep = isWaiting() ? waitingStep : pointedStep
     sequence += 1
     if (isWaiting()) {
       send({type: "set", values: waiting, sequence, step: waitingStep})
@@ -55,12 +60,17 @@ export function createQueue(send, showComputing) {
     }
     // The last picture stays until the new one is there, and is marked where that takes long.
     clearTimeout(slow)
-    slow = setTimeout(() => showComputing(true), SLOW_MS)
+    slow = setTimeout(() => {
+      isSlow = true
+      showComputing(true)
+      flush()
+    }, SLOW_MS)
     clearTimeout(rescue)
     rescue = setTimeout(() => { busy = false; flush() }, RESCUE_MS)
   }
+  const isAnother = () => (isWaiting() ? waitingStep : pointedStep) !== askedStep
   const flush = () => {
-    if (!busy && !lost && (pointed || isWaiting())) sendNext()
+    if (!lost && (pointed || isWaiting()) && (!busy || (isSlow && isAnother()))) sendNext()
   }
   const underWay = () => Object.assign({}, ...sent.values(), waiting)
   return {
