@@ -45,6 +45,8 @@ _DEGREES = {
 }
 #: Losses beyond act as this, dB HL (:class:`amtlib.hearing_loss.HearingLoss`).
 _MOST = 100.0
+#: Up to so many samples of all channels are kept for the next audiogram: a fourth of what is shared.
+_KEPT = 500_000
 #: A point that is dragged stops at multiples of this, dB: in clinics thresholds are measured in such steps.
 _STEP = 5.0
 
@@ -191,14 +193,23 @@ class AnotherEar(Settings):
             return x
         audiogram = self.measured
         held = hashlib.blake2b(x.contiguous().numpy().tobytes(), digest_size=16).digest()
+        sound = (fs, tuple(x.shape), held)
 
         def make() -> torch.Tensor:
             simulation, alone = _simulation(audiogram.severity, fs)
+            smear, recruit = simulation.smear, simulation.recruit
             with alone, torch.no_grad():
-                simulation.recruit.loss_db = audiogram.at(simulation.recruit.fc).clamp(0.0, _MOST)
-                return simulation(x.float())
+                recruit.loss_db = audiogram.at(recruit.fc).clamp(0.0, _MOST)
+                if x.numel() * recruit.n_channels > _KEPT:
+                    return simulation(x.float())
+                # Of audiograms of one severity, as one is dragged, channels are alike: their gains are not.
+                parts = SHARED.get(
+                    ("channels of another ear", audiogram.severity, *sound),
+                    lambda: recruit.channels(x.float() if smear is None else smear(x.float())),
+                )
+                return recruit.attenuated(*parts)
 
-        found: torch.Tensor = SHARED.get(("another ear", fs, audiogram.levels, tuple(x.shape), held), make)
+        found: torch.Tensor = SHARED.get(("another ear", audiogram.levels, *sound), make)
         return found
 
     def code(self, fs: int | None = None) -> list[str]:

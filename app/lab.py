@@ -94,10 +94,9 @@ class LabModel(param.Parameterized):
             ].default = value  # of this object alone: param copies what is asked for
             setattr(self.parts[prefix], name, value)
         for prefix, part in self.parts.items():
-            for name in part.param:
-                if name == "name" or (part.param[name].precedence or 0) < 0:
-                    continue
-                self.fields[f"{prefix}.{name}"] = Field(f"{prefix}.{name}", part, name)
+            for name, parameter in part.param.objects("existing").items():  # without a copy for each page
+                if name != "name" and (parameter.precedence or 0) >= 0:
+                    self.fields[f"{prefix}.{name}"] = Field(f"{prefix}.{name}", part, name)
             part.param.watch(self._touched, [n for n in part.param if n != "name"])
 
     def _touched(self, *events: Any) -> None:
@@ -246,7 +245,9 @@ class LabModel(param.Parameterized):
                     problems.append(f"{shortened(key)} is not a setting of this lab and was left out.")
                     continue
                 try:
-                    setattr(entry.owner, entry.name, entry.parse(value))
+                    parsed = entry.parse(value)
+                    if parsed != entry.value:  # param copies the declaration of what is set
+                        setattr(entry.owner, entry.name, parsed)
                     self._given.add(key)
                 except (ValueError, TypeError) as problem:
                     problems.append(f"{problem} It stays at {entry.text()}.")

@@ -140,7 +140,7 @@ class Text(param.String):
         super().__init__(default=default, **more)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Field:
     """One parameter as pages and links see it: where it lives and how it is written as text."""
 
@@ -151,7 +151,7 @@ class Field:
     @property
     def parameter(self) -> Any:
         """The declaration."""
-        return self.owner.param[self.name]
+        return self.owner.param.objects("existing")[self.name]  # [] would copy it for each page: 0.5 kB
 
     @property
     def value(self) -> Any:

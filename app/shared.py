@@ -152,7 +152,7 @@ def _sealed(result: Any, seen: set[int]) -> Iterator[tuple[int, int]]:
         storage = result.untyped_storage()
         yield storage.data_ptr(), storage.nbytes()
     elif isinstance(result, torch.nn.Module):
-        inside = (*result.parameters(), *result.buffers())
+        inside = vars(result).values()  # tables in full precision too, which are no buffers
     elif is_dataclass(result):
         inside = (getattr(result, each.name) for each in fields(result))
     elif isinstance(result, dict):

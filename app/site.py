@@ -18,6 +18,7 @@ from app.page.background import Background
 from app.page.layout import SITE, page_frame, title_bar
 from app.page.view import LabView
 from app.state import VIEWS
+from app.upstream import forget_sent
 
 
 def find_labs(labs: ModuleType) -> tuple[type[LabView], ...]:
@@ -121,6 +122,7 @@ def open_lab(slug: str) -> None:
     VIEWS.add(view)
     view.arrived()
     view.page(LABS).servable()
+    pn.state.onload(forget_sent)
 
 
 def open_landing() -> None:

@@ -234,11 +234,11 @@ class _Skirts:
 
 def _sum_block(power: Tensor, p: Parameters, tables: Tables) -> Tensor:
     out = product(power, tables.fixed)
-    column = power.unsqueeze(-1)
     for c, k, exponent, _ in _Skirts(power, p, tables).tiles():
         weights = torch.exp(exponent)
         weights.addcmul_(exponent, weights, value=-1.0)
-        out[:, c] += product(weights, column[:, k]).squeeze(-1)
+        # A matrix product for each row takes half as long again.
+        out[:, c] += weights.mul_(power[:, None, k]).sum(-1)
     return out
 
 

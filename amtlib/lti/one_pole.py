@@ -7,6 +7,9 @@ Where a filter rings longer than the signal lasts, an FFT works on the ringing; 
 one number.
 """
 
+from functools import lru_cache
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
@@ -58,23 +61,14 @@ def filter_one_pole(
     tensor([[0.1250, 0.0625]])
     """
     rows, total = x.shape
-    blocks, powers, before, states = _carried(x.unsqueeze(-1), pole, start)
-    rings = gain * powers
-    through = _toeplitz(torch.cat([direct.reshape(1), rings[:-1]]))
-    matrix = torch.view_as_real(torch.cat([through, torch.stack([rings, 1j * rings])]))
-    matrix = matrix[..., 0] if real else matrix.flatten(1)
-    y = product(torch.cat([blocks, before], -1), matrix.to(x.dtype))
-    if real:
-        y = y.reshape(rows, -1)
-    else:
-        y = torch.view_as_complex(y.reshape(rows, -1, 2))
+    filters = _filters(pole, direct, gain, real, total, x.dtype)
+    blocks = _cut(x.unsqueeze(-1), _BLOCK)
+    states = _recurrence(product(blocks, filters.added), filters.levels, start)
+    before = _before(states, start)
+    y = product(torch.cat([blocks, before], -1), filters.through).reshape(rows, -1)
     last = total - (blocks.shape[1] - 1) * _BLOCK
-    end = states[:, -1]
-    if last < _BLOCK:
-        kept = torch.cat([powers[:last].flip(0), torch.stack([powers[last], 1j * powers[last]])])
-        partial = torch.cat([blocks[:, -1, :last], before[:, -1]], -1)
-        end = product(partial, torch.view_as_real(kept).to(x.dtype))
-    return y[:, :total], end
+    end = product(torch.cat([blocks[:, -1, :last], before[:, -1]], -1), filters.end)
+    return (y if real else torch.view_as_complex(y.reshape(rows, -1, 2)))[:, :total], end
 
 
 def first_order_low_pass(slope: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -101,36 +95,112 @@ def first_order_low_pass(slope: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return pole + 0j, direct + 0j, direct * (1.0 + pole) + 0j
 
 
-def _carried(x: Tensor, pole: Tensor, start: Tensor | None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+class _Filters(NamedTuple):
     """
-    Cut signals, (R, T, 1) or of complex numbers (R, T, 2), into K blocks of N samples.
+    A filter of one pole as matrices, for signals of one length in blocks of N samples.
 
-    Returns the blocks, (R, K, N) or (R, K, 2 N); powers of the pole from 0, (N,); and before and behind each block the
-    state ``u[n] = pole u[n - 1] + x[n]``, (R, K, 2).
+    Attributes
+    ----------
+    through : Tensor, shape (N + 2, N), or (N + 2, 2 N)
+        A block and the state before it to the output, real, or in pairs.
+    added : Tensor, shape (N, 2)
+        A block to what it adds to the state ``u[n] = pole u[n - 1] + x[n]``.
+    levels : list of (Tensor, Tensor)
+        How states follow from what blocks add, see :func:`_recurrence`.
+    end : Tensor, shape (L + 2, 2)
+        The L samples of the last block and the state before it to the state behind them.
     """
-    rows, total, parts = x.shape
-    count = -(-total // _BLOCK)
-    blocks = pad(x, (0, 0, 0, count * _BLOCK - total)).reshape(rows, count, _BLOCK * parts)
-    powers = torch.cat([torch.ones_like(pole).reshape(1), pole.expand(_BLOCK - 1)]).cumprod(0)
-    added = product(blocks, _pairs(powers.flip(0).unsqueeze(-1), parts).to(x.dtype))
-    states = _recurrence(added, powers[-1] * pole, start)
-    first = x.new_zeros(rows, 1, 2) if start is None else start.unsqueeze(1)
-    return blocks, powers, torch.cat([first, states[:, :-1]], 1), states
+
+    through: Tensor
+    added: Tensor
+    levels: list[tuple[Tensor, Tensor]]
+    end: Tensor
 
 
-def _recurrence(x: Tensor, pole: Tensor, start: Tensor | None) -> Tensor:
+def _filters(
+    pole: Tensor, direct: Tensor, gain: Tensor, real: bool, total: int, dtype: torch.dtype
+) -> _Filters:
+    """Return the matrices for signals of `total` samples; those of fixed numbers are kept."""
+    if torch.is_grad_enabled() and any(number.requires_grad for number in (pole, direct, gain)):
+        return _make_filters(pole, direct, gain, real, total, dtype)
+    return _kept_filters(complex(pole), complex(direct), complex(gain), real, total, dtype, pole.device)
+
+
+@lru_cache(maxsize=64)
+def _kept_filters(
+    pole: complex,
+    direct: complex,
+    gain: complex,
+    real: bool,
+    total: int,
+    dtype: torch.dtype,
+    device: torch.device,
+) -> _Filters:
+    # Matrices outlive the call, so they must not be inference tensors, which autograd refuses later.
+    with torch.inference_mode(False), torch.no_grad():
+        numbers = torch.tensor([pole, direct, gain], dtype=torch.complex128, device=device)
+        return _make_filters(numbers[0], numbers[1], numbers[2], real, total, dtype)
+
+
+def _make_filters(
+    pole: Tensor, direct: Tensor, gain: Tensor, real: bool, total: int, dtype: torch.dtype
+) -> _Filters:
+    powers = _powers(pole, _BLOCK)
+    rings = gain * powers
+    through = _toeplitz(torch.cat([direct.reshape(1), rings[:-1]]))
+    matrix = torch.view_as_real(torch.cat([through, torch.stack([rings, 1j * rings])]))
+    matrix = matrix[..., 0] if real else matrix.flatten(1)
+    last = (total - 1) % _BLOCK + 1
+    left = pole * powers[last - 1]
+    end = torch.cat([powers[:last].flip(0), torch.stack([left, 1j * left])])
+    levels = _levels(pole * powers[-1], -(-total // _BLOCK))
+    return _Filters(
+        matrix.to(dtype),
+        torch.view_as_real(powers.flip(0)).to(dtype),
+        [(added.to(dtype), whole.to(dtype)) for added, whole in levels],
+        torch.view_as_real(end).to(dtype),
+    )
+
+
+def _levels(pole: Tensor, total: int) -> list[tuple[Tensor, Tensor]]:
+    """
+    Return how states follow from `total` complex numbers, by level: numbers, blocks of numbers, blocks of blocks.
+
+    Of each level two matrices of pairs, for blocks of N numbers: (2 N, 2), what a block adds to the state, which the
+    last level does not need; and (2 N + 2, 2 N), a block and the state before it to its states.
+    """
+    size = total if total <= 4 * _BLOCK else _BLOCK
+    powers = _powers(pole, size)
+    whole = torch.cat([_pairs(_toeplitz(powers)), _pairs((pole * powers).unsqueeze(0))])
+    further = _levels(pole * powers[-1], -(-total // size)) if size < total else []
+    return [(_pairs(powers.flip(0).unsqueeze(-1)), whole), *further]
+
+
+def _recurrence(x: Tensor, levels: list[tuple[Tensor, Tensor]], start: Tensor | None) -> Tensor:
     """Return all states of complex signals, (R, T, 2)."""
     rows, total, _ = x.shape
-    if total <= 4 * _BLOCK:
-        powers = torch.cat([torch.ones_like(pole).reshape(1), pole.expand(total)]).cumprod(0)
-        states = product(x.reshape(rows, -1), _pairs(_toeplitz(powers[:-1]), 2).to(x.dtype))
-        if start is not None:
-            states = states + product(start, _pairs(powers[1:].unsqueeze(0), 2).to(x.dtype))
-        return states.reshape(rows, total, 2)
-    blocks, powers, before, _ = _carried(x, pole, start)
-    matrix = torch.cat([_pairs(_toeplitz(powers), 2), _pairs((pole * powers).unsqueeze(0), 2)])
-    states = product(torch.cat([blocks, before], -1), matrix.to(x.dtype))
-    return states.reshape(rows, -1, 2)[:, :total]
+    (added, whole), *further = levels
+    blocks = _cut(x, whole.shape[1] // 2)
+    states = _recurrence(product(blocks, added), further, start) if further else x[:, :1]
+    both = torch.cat([blocks, _before(states, start)], -1)
+    return product(both, whole).reshape(rows, -1, 2)[:, :total]
+
+
+def _cut(x: Tensor, size: int) -> Tensor:
+    """Cut signals, (R, T, P), into K blocks of N samples, (R, K, N P)."""
+    rows, total, parts = x.shape
+    return pad(x, (0, 0, 0, -total % size)).reshape(rows, -1, size * parts)
+
+
+def _before(states: Tensor, start: Tensor | None) -> Tensor:
+    """Return the states before, of those behind each block, (R, K, 2)."""
+    first = torch.zeros_like(states[:, :1]) if start is None else start.unsqueeze(1)
+    return torch.cat([first, states[:, :-1]], 1)
+
+
+def _powers(pole: Tensor, count: int) -> Tensor:
+    """Return the first powers of a pole, from 0, (count,)."""
+    return torch.cat([torch.ones_like(pole).reshape(1), pole.expand(count - 1)]).cumprod(0)
 
 
 def _toeplitz(h: Tensor) -> Tensor:
@@ -140,7 +210,6 @@ def _toeplitz(h: Tensor) -> Tensor:
     return torch.where(lag >= 0, h[lag.clamp_min(0)], 0.0)
 
 
-def _pairs(matrix: Tensor, parts: int) -> Tensor:
-    """Return a complex matrix, (N, M), as one from N real numbers, or N pairs of them, to M pairs."""
-    rows = matrix if parts == 1 else torch.stack([matrix, 1j * matrix], 1).flatten(0, 1)
-    return torch.view_as_real(rows).flatten(1)
+def _pairs(matrix: Tensor) -> Tensor:
+    """Return a complex matrix, (N, M), as one from N pairs of real numbers to M pairs."""
+    return torch.view_as_real(torch.stack([matrix, 1j * matrix], 1).flatten(0, 1)).flatten(1)

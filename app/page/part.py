@@ -20,6 +20,7 @@ from app.upstream import SuppliedComponent
 _STYLE = Path(__file__).parents[1] / "static" / "lab.css"
 
 
+@param.parameterized.no_instance_params  # see `app.upstream.Page`
 class LabPart(SuppliedComponent):
     """One part of the page, drawn from plain data by the script of the page.
 

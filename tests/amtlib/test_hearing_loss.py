@@ -246,3 +246,16 @@ def test_a_loss_that_is_set_out_of_range_acts_as_the_nearest_within(given: float
     module.loss_db.fill_(given)
     x = torch.sin(torch.arange(2000.0))
     torch.testing.assert_close(module(x), other(x), rtol=0.0, atol=0.0)
+
+
+def test_a_sound_that_is_filtered_once_is_heard_with_any_loss() -> None:
+    ear = LoudnessRecruitment((100.0, 6000.0), FS, 50.0, 5.0)
+    parts = ear.channels(NOISE.expand(2, -1) * torch.tensor([[1.0], [0.1]]))
+    for loss in (0.0, 30.0, 80.0):
+        ear.loss_db.fill_(loss)
+        direct = torch.stack([ear(NOISE * gain) for gain in (1.0, 0.1)])
+        torch.testing.assert_close(ear.attenuated(*parts), direct, rtol=1e-5, atol=1e-9)
+    with pytest.raises(ValueError, match=r"motion has shape .* give \(\.\.\., "):
+        ear.attenuated(parts[0][:, 1:], parts[1])
+    with pytest.raises(ValueError, match="level has shape"):
+        ear.attenuated(parts[0], parts[1][:, 1:])

@@ -10,7 +10,7 @@ import pytest
 import torch
 from scipy.io import wavfile
 
-from amtlib import DRNLFilterbank, GammatoneFilterbank, HearingLoss, Moore2016
+from amtlib import DRNLFilterbank, GammatoneFilterbank, HearingLoss, LoudnessRecruitment, Moore2016
 from amtlib.filterbanks.drnl_parameters import parameters_at
 from amtlib.filterbanks.gammatone import default_betamul
 from amtlib.hearing_loss import Audiogram, hair_cell_loss, standard_audiogram
@@ -279,17 +279,31 @@ def test_the_scripts_of_cochlea_and_perception_have_the_ear_too() -> None:
 
 
 @pytest.mark.usefixtures("nothing_shared")
-def test_a_sound_is_heard_as_amtlib_simulates_it_and_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    ear, x = AnotherEar(audiogram="own", at4000=55.0), 0.02 * torch.randn(2, 4000)
+@pytest.mark.parametrize("length", [4000, 30000])
+def test_a_sound_is_heard_as_amtlib_simulates_it_and_computed_once(
+    length: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ear, x = AnotherEar(audiogram="own", at4000=55.0), 0.02 * torch.randn(2, length)
     for loss in (55.0, 120.0):
         ear.at4000 = loss
         levels = [loss if name == "at4000" else 0.0 for name in POINTS]
         direct = HearingLoss(Audiogram(list(POINTS.values()), levels), 16000)
         heard = ear.hears(x, 16000)
         torch.testing.assert_close(heard, direct(x))
-    monkeypatch.setattr(HearingLoss, "forward", lambda self, x: pytest.fail("computed again"))
+    for kind, part in ((HearingLoss, "forward"), (LoudnessRecruitment, "attenuated")):
+        monkeypatch.setattr(kind, part, lambda self, *x: pytest.fail("computed again"))
     assert ear.hears(x.clone(), 16000) is heard
     assert AnotherEar().hears(x, 16000) is x
+
+
+def test_while_a_point_is_dragged_a_short_sound_goes_through_the_filters_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ear, x = AnotherEar(audiogram="own", at4000=50.0), 0.02 * torch.randn(1000)
+    ear.hears(x, 16000)
+    monkeypatch.setattr(LoudnessRecruitment, "channels", lambda self, x: pytest.fail("filtered again"))
+    ear.at4000 = 55.0
+    assert not torch.equal(ear.hears(x, 16000), x)
 
 
 def test_the_other_ear_hears_as_much_softer_as_the_loss_makes_it() -> None:

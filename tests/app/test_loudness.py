@@ -154,6 +154,23 @@ def test_the_chain_in_stages_is_the_model_run_at_once(lab: LoudnessModel, state:
         np.testing.assert_allclose(getattr(course, name), getattr(found, name).numpy(), rtol=2e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("kind", ["moore2016", "glasberg2002"])
+@pytest.mark.parametrize("setting", ["exponent", "spread", "range_db", "scale", "release_long", "edge1"])
+def test_models_that_share_their_ear_are_those_that_share_nothing(
+    lab: LoudnessModel, kind: str, setting: str
+) -> None:
+    before = lab.model()
+    field = lab.fields[f"p.{setting}"]
+    assert (
+        lab.update({"m.model": kind, field.key: 0.75 * field.value + 0.25 * field.parameter.bounds[1]}) == []
+    )
+    found, alone = lab.model(), lab._make(lab.listener.field, lab.step)
+    for name, value in alone.state_dict().items():
+        torch.testing.assert_close(found.state_dict()[name], value, rtol=0.0, atol=0.0)
+    shared = isinstance(before, type(found)) and setting in ("exponent", "spread", "release_long")
+    assert (found.spectrum is before.spectrum) == shared
+
+
 def test_the_spectrum_is_that_of_the_tone_in_its_own_window(lab: LoudnessModel) -> None:
     spectrum = lab.spectrum
     strongest = spectrum.frequencies[spectrum.levels.argmax()]

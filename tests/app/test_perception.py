@@ -67,6 +67,17 @@ def test_the_script_gives_the_numbers_of_the_page(settings: dict[str, Any]) -> N
         assert float(names["correct"]) == pytest.approx(here.difference.correct, rel=1e-4)
 
 
+@pytest.mark.parametrize("name", ["paulick2024", "king2019"])
+def test_a_model_that_was_set_otherwise_goes_back_to_what_it_was(name: str) -> None:
+    here = lab(m_model=name)
+    x, settings = here.sound(), {"h.cutoff": 2, "a.speed": 2, "f.q": 3, "hl.audiogram": "N3"}
+    before, first = {key: here.values()[key] for key in settings}, here.model()(x)
+    assert here.update(settings) == []
+    assert here.model()(x).shape != first.shape
+    assert here.update(before) == []
+    torch.testing.assert_close(here.model()(x), first, rtol=0.0, atol=0.0)
+
+
 def test_a_change_keeps_what_comes_before_it() -> None:
     here = lab()
     before = here.moved(), here.followed(), here.adapted(), here.internal()

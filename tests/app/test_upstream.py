@@ -20,7 +20,7 @@ import tornado
 from bokeh.document import Document
 from bokeh.events import Event
 from bokeh.models import ImportedStyleSheet
-from panel.io.state import state
+from panel.io.state import set_curdoc, state
 from panel.reactive import Syncable
 from panel_material_ui.base import MaterialComponent
 
@@ -32,6 +32,7 @@ from app.upstream import (
     Page,
     SuppliedComponent,
     Unstyled,
+    forget_sent,
     open_sockets,
     remember_style_sheets,
 )
@@ -120,6 +121,29 @@ def test_a_component_makes_its_content_when_it_is_shown_and_sends_no_change_of_i
     shown["id"] = 2
     assert model.data.content == {"id": 1}
     assert part.get_root(Document()).data.content == {"id": 2}
+
+
+def test_what_a_page_was_drawn_from_is_dropped_without_a_word_once_its_browser_has_it() -> None:
+    document, changes = Document(), list[Any]()
+    model = LabPart(lambda: {"id": 1}, lambda message: None, kind="bar").get_root(document)
+    document.add_root(model)
+    document.to_json()
+    assert model.data.content
+    assert any(each._unstable_default_values for each in document.models)
+    document.on_change(changes.append)
+    with set_curdoc(document):
+        forget_sent()
+    assert not model.data.content
+    assert not any(each._unstable_default_values for each in list(document.models) if each is not model.data)
+    assert not changes
+
+
+def test_panel_copies_the_declarations_of_a_component_for_each_page_and_not_those_of_ours() -> None:
+    plain, ours = panel_material_ui.Page(title="plain"), Page(title="ours")
+    part = LabPart(dict, lambda message: None, kind="bar")
+    for each in (plain, ours, part):
+        each.get_root(Document())
+    assert [bool(each._param__private.params) for each in (plain, ours, part)] == [True, False, False]
 
 
 def test_panels_layouts_name_style_sheets_of_its_host_and_a_cells_do_not() -> None:

@@ -4,7 +4,7 @@ It runs once over the whole sound, by `amtlib.Moore2016` or `amtlib.Glasberg2002
 """
 
 import math
-from collections.abc import Container, Hashable, Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from amtlib import Glasberg2002, Moore2016
 from app.lab import LabModel
 from app.labs.loudness import steady
-from app.labs.loudness.parameters import set_parameters
+from app.labs.loudness.parameters import set_parameters, share_ear
 from app.labs.loudness.settings import AFTER, FS, Display, Listener, Parameters
 from app.labs.loudness.steady import OWN, Lines
 from app.stimulus import Stimulus
@@ -39,10 +39,11 @@ CLICK, LONG_TONE = 0.1, 0.25
 TONES = ("duration", "contours")
 #: Shortest duration of a sound, s: of a tone that is no sooner there than gone.
 SHORTEST = 0.02
-#: Settings of the ear: of all that comes before loudness over time and the other ear.
+#: Settings of the spectrum, and of all that comes before loudness over time and the other ear.
+SPECTRUM = tuple(f"p.{name}" for name in (*(f"edge{i}" for i in range(1, 6)), "range_db", "floor_db"))
 EAR = (
-    *(f"edge{i}" for i in range(1, 6)),
-    *("range_db", "floor_db", "level_dependence", "symmetric_level", "flattest_skirt", "scale"),
+    *SPECTRUM,
+    *(f"p.{name}" for name in ("level_dependence", "symmetric_level", "flattest_skirt", "scale")),
 )
 #: Level at which sounds go through the ear's filter, which is linear: other levels are a factor, dB SPL.
 REFERENCE_LEVEL = 60.0
@@ -201,7 +202,6 @@ class Chain(LabModel):
         *,
         inhibition: bool = True,
         ears: str = "both",
-        only: Container[str] | None = None,
     ) -> Moore2016 | Glasberg2002:
         model: Moore2016 | Glasberg2002
         if self.listener.model == "moore2016":
@@ -214,27 +214,17 @@ class Chain(LabModel):
                 pad=True,
                 segment_duration=step,
             )
-        set_parameters(model, self.parameters, only)
+        set_parameters(model, self.parameters)
         return model
 
     def _ear_key(self) -> tuple[Hashable, ...]:
-        return self.kept_key("ear", lambda: (self.listener.model, *self.key_of(*(f"p.{n}" for n in EAR))))
+        return self.kept_key("ear", lambda: (self.listener.model, *self.key_of(*EAR)))
 
     def _sound_key(self) -> tuple[Hashable, ...]:
         if self.brings_its_sound:
             return self.kept_key("sound", lambda: steady.key(self.display.view, self.values()))
         ear = self.another_ear.key(share=False) if self.is_impaired else ()
         return self.kept_key("sound", lambda: (*self.stimulus.key(), *ear))
-
-    def ear(self, field: str | None = None, *, step: int | None = None) -> Moore2016 | Glasberg2002:
-        """Return a model with the settings of the `EAR` alone; models are shared, not changed."""
-        field, step = field or self.listener.field, step or self.step
-        return self.stage(
-            f"ear-{field}-{step}",
-            (*self._ear_key(), field, step),
-            lambda: self._make(field, step, only=EAR),
-            shared=True,
-        )
 
     def model(
         self,
@@ -248,12 +238,14 @@ class Chain(LabModel):
         field, step = field or self.listener.field, step or self.step
         inhibition = self.listener.inhibition if inhibition is None else inhibition
         ears = ears or self.listener.ears
-        return self.stage(
-            f"model-{field}-{inhibition}-{ears}-{step}",
-            (*self.key_of("p.", "m.model"), step, field, inhibition, ears),
-            lambda: self._make(field, step, inhibition=inhibition, ears=ears),
-            shared=True,
-        )
+
+        def make() -> Moore2016 | Glasberg2002:
+            model = self._make(field, step, inhibition=inhibition, ears=ears)
+            share_ear(model, self.ear(field, step=step), self.parameters)
+            return model
+
+        key = (*self.key_of("p.", "m.model"), step, field, inhibition, ears)
+        return self.stage(f"model-{field}-{inhibition}-{ears}-{step}", key, make, shared=True)
 
     # ------------------------------------------------------------------ the chain
 
@@ -276,7 +268,7 @@ class Chain(LabModel):
     def _at_cochlea(self, level: float | None = None) -> torch.Tensor:
         x = self.sound() if level is None else self.stimulus.render(FS, level=level)
         x = self.reaching(torch.nn.functional.pad(x, (0, round(AFTER * FS))))
-        return self.ear().at_cochlea(self.another_ear.hears(x, FS) if self.is_impaired else x)
+        return self.model().at_cochlea(self.another_ear.hears(x, FS) if self.is_impaired else x)
 
     @property
     def is_impaired(self) -> bool:
@@ -296,12 +288,12 @@ class Chain(LabModel):
         if self.brings_its_sound:
             excitation, specific = self._steady_patterns()
         else:
-            excitation, specific = self.ear().patterns(self.at_cochlea())
+            excitation, specific = self.model().patterns(self.at_cochlea())
         return excitation[:, :: self.keep_every].contiguous(), specific
 
     def _steady_patterns(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Work out each ear's patterns of a sound that is known by its components, and of the silence after it."""
-        model = self.ear()
+        model = self.model()
         rows = len(self.reaching(torch.zeros(1)))
         excitation, specific = [], []
         for segment in self.segments:
@@ -405,7 +397,8 @@ class Chain(LabModel):
 
     def _spectrum_key(self) -> tuple[Hashable, ...]:
         def key() -> tuple[Hashable, ...]:
-            return (self._sound_key(), self._ear_key(), self.step, self.listener.field, self.frame)
+            of_sound = (self._sound_key(), self.step, self.listener.field, self.frame)
+            return (*of_sound, self.listener.model, *self.key_of(*SPECTRUM))
 
         return self.kept_key("spectrum", key)
 
@@ -420,20 +413,20 @@ class Chain(LabModel):
             time = float(self.course.moments[self.frame])
             for segment in self.segments:
                 if time < segment.duration:
-                    ear = self.ear().ear
+                    ear = self.model().ear
                     assert ear is not None  # at least the middle ear is there
                     gain = ear.gain_db(torch.as_tensor(segment.lines.frequencies)).numpy()
                     return Lines(segment.lines.frequencies, segment.lines.levels + gain)
                 time -= segment.duration
             return Lines(np.zeros(0), np.zeros(0))
-        freqs, power = self.ear().spectrum.dense(self.at_cochlea()[0], at, at + 1)
+        freqs, power = self.model().spectrum.dense(self.at_cochlea()[0], at, at + 1)
         kept = power[0] > 0
         return Lines(freqs[kept].double().numpy(), 10 * power[0, kept].double().log10().numpy())
 
     @property
     def threshold(self) -> Array:
         """Excitation in dB at the threshold of hearing, shape ``(C,)``."""
-        return self.ear().specific.threshold_db.numpy()
+        return self.model().specific.threshold_db.numpy()
 
     @property
     def patterns(self) -> tuple[Array, Array]:

@@ -127,7 +127,7 @@ class LoudnessModel(Chain):
         left = right = self._raised
         if self._second_ear:
             shift = experiments.GROWTH_LEVELS - self.stimulus.level + self._second_ear
-            right = experiments.raised(self.ear(), self.spectrum, shift)
+            right = experiments.raised(self.model(), self.spectrum, shift)
         return experiments.growth(self.model(), left, right)
 
     @property
@@ -136,7 +136,7 @@ class LoudnessModel(Chain):
         rows = np.searchsorted(experiments.GROWTH_LEVELS, experiments.SERIES_LEVELS)
         return self.stage(
             "series",
-            self._spectrum_key(),
+            (self._spectrum_key(), self._ear_key()),
             lambda: experiments.Series(self._raised[rows].numpy()),
             shared=True,
         )
@@ -146,9 +146,9 @@ class LoudnessModel(Chain):
         """Excitation of the moment's spectrum at the levels of growth, which are those of the series and more."""
         return self.stage(
             "raised",
-            self._spectrum_key(),
+            (self._spectrum_key(), self._ear_key()),
             lambda: experiments.raised(
-                self.ear(), self.spectrum, experiments.GROWTH_LEVELS - self.stimulus.level
+                self.model(), self.spectrum, experiments.GROWTH_LEVELS - self.stimulus.level
             ),
             shared=True,
         )
@@ -198,7 +198,7 @@ class LoudnessModel(Chain):
 
         def patterns(durations: Sequence[float], step: int) -> torch.Tensor:
             self.check()
-            ear, length = self.ear(step=step), round((max(durations) + 0.1) * FS)
+            ear, length = self.model(step=step), round((max(durations) + 0.1) * FS)
             bursts = [signals.tone(frequency, level=level, duration=each, fs=FS) for each in durations]
             heard = torch.stack([torch.nn.functional.pad(each, (0, length - len(each))) for each in bursts])
             ears = torch.stack([self.reaching(each) for each in heard])
@@ -356,7 +356,10 @@ class LoudnessModel(Chain):
 
     def phon(self, sone: float) -> float:
         """Return a loudness in sone in phon by the model as it is set; NaN where that has none."""
-        return phon(sone, self.model(), by_components=self.brings_its_sound)
+        found = self.kept_key(
+            ("phon", sone), lambda: (phon(sone, self.model(), by_components=self.brings_its_sound),)
+        )
+        return float(found[0])
 
     def sones(self, sone: float) -> str:
         """Write a loudness for a person: sone, and phon beside it."""

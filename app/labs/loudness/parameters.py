@@ -2,7 +2,6 @@
 
 import itertools
 import operator
-from collections.abc import Container
 from typing import Any
 
 import torch
@@ -30,28 +29,33 @@ _CONSTANTS_LATER = {
 }
 
 
-def changes(
-    parameters: Parameters, *, later: bool, only: Container[str] | None = None
-) -> list[tuple[str, str, Any]]:
-    """Return what settings, all or those in ``only``, change in a model: path of the constant, operation, operand."""
+def changes(parameters: Parameters, *, later: bool) -> list[tuple[str, str, Any]]:
+    """Return what settings change in a model: path of the constant, operation, operand."""
     found: list[tuple[str, str, Any]] = []
     if parameters.edges != Parameters().edges:
         limits = [20.0, *parameters.edges, 15000.0]
         found.append(("spectrum.freq_limits", "copy_", [list(pair) for pair in itertools.pairwise(limits)]))
     for name, (path, operation) in (_CONSTANTS | (_CONSTANTS_LATER if later else {})).items():
         value = getattr(parameters, name)
-        if value != parameters.param[name].default and (only is None or name in only):
+        if value != parameters.param[name].default:
             found.append((path.format(time="temporal" if later else "integration"), operation, float(value)))
     return found
 
 
-def set_parameters(
-    model: Moore2016 | Glasberg2002, parameters: Parameters, only: Container[str] | None = None
-) -> None:
-    """Set a model to the lab's parameters, all or those in ``only``."""
-    for path, operation, value in changes(parameters, later=isinstance(model, Moore2016), only=only):
+def set_parameters(model: Moore2016 | Glasberg2002, parameters: Parameters) -> None:
+    """Set a model to the lab's parameters."""
+    for path, operation, value in changes(parameters, later=isinstance(model, Moore2016)):
         constant = operator.attrgetter(path)(model)
         getattr(constant, operation)(torch.tensor(value) if operation == "copy_" else value)
+
+
+def share_ear(model: Moore2016 | Glasberg2002, ear: Moore2016 | Glasberg2002, parameters: Parameters) -> None:
+    """Let a model have the parts of one with the same ear (`chain.EAR`): each has 0.4 MB of tables and responses."""
+    for name in ("ear", "spectrum", "excitation", "specific"):
+        setattr(model, name, getattr(ear, name))
+    if isinstance(model, Moore2016) and parameters.spread == parameters.param.spread.default:
+        assert isinstance(ear, Moore2016)
+        model.binaural.smoothing = ear.binaural.smoothing
 
 
 def parameter_code(parameters: Parameters, *, later: bool) -> list[str]:

@@ -66,58 +66,78 @@ def before_cells(chain: Chain, loss: HairCellLoss) -> Tensor:
     return loss.inner if chain.model in CASP else loss.total
 
 
-def built(
+@dataclass(frozen=True)
+class Own:
+    """A model as it is published, with channels at `fc`, and those of its parts that the lab sets."""
+
+    model: PerceptionModel
+    fc: Tensor
+    hair_cells: Any
+    adaptation: Any
+    #: Of the cochlea, where it compresses.
+    gain: Tensor | None
+
+
+def own(chain: Chain, fc: Tensor) -> Own:
+    """Return the model that was chosen, with channels at `fc`."""
+    whose = {"subject": chain.subject} if chain.model in CASP else {}
+    model = MODELS[chain.model](FS, fc=fc, **whose)
+    gain = model.drnl.a.clone() if isinstance(model, Jepsen2008 | Paulick2024) else None
+    return Own(model, fc, model.hair_cells, model.adaptation if chain.model in ADAPTS else None, gain)
+
+
+def set_stages(
+    own: Own,
     chain: Chain,
     cells: Cells,
     adaptation: Adaptation,
     modulation: Modulation,
     loss: HairCellLoss | None = None,
-    *,
-    fc: Tensor,
 ) -> PerceptionModel:
-    """Return the model of channels at `fc` with its stages as they are set; its modulation filters work at `SLOW`.
+    """Set the stages of a model, and return it; its modulation filters work at `SLOW`.
 
-    Of a loss at `fc`, the outer part takes gain off the cochlea, where it compresses.
+    It is the same model each time, whose cochlea keeps its filters. Of a loss, the outer part takes gain off the
+    cochlea, where it compresses; it is that of the model's channels.
     """
-    whose = {"subject": chain.subject} if chain.model in CASP else {}
-    model = MODELS[chain.model](FS, fc=fc, **whose)
-    if loss is not None and isinstance(model, Jepsen2008 | Paulick2024):
-        model.drnl.a *= loss.outer_gain
-    if cells.cutoff != 1:
-        model.hair_cells = hair_cells(model, float(cells.cutoff))
-    if chain.model in ADAPTS:
-        model.adaptation = loops(model, adaptation)
-    q, top = float(modulation.q), float(modulation.top)
+    model, q, top = own.model, float(modulation.q), float(modulation.top)
+    # All are made before the first is set: one that is impossible leaves the model as it was.
+    followed = hair_cells(own, float(cells.cutoff))
+    adapted = loops(own, adaptation) if own.adaptation is not None else None
     if chain.model == "king2019":
         model.modulation = King2019ModulationFilterbank(SLOW, mfhigh=min(max(top, 5.0), KING_TOP), Q=q)
     else:
-        model.modulation = ModulationFilterbank(SLOW, fc, "jepsen2008", Q=q, max_mfc=top)
+        model.modulation = ModulationFilterbank(SLOW, own.fc, "jepsen2008", Q=q, max_mfc=top)
+    model.hair_cells = followed
+    if adapted is not None:
+        model.adaptation = adapted
+    if own.gain is not None and isinstance(model, Jepsen2008 | Paulick2024):
+        model.drnl.a.copy_(own.gain if loss is None else own.gain * loss.outer_gain)
     return model
 
 
-def hair_cells(model: PerceptionModel, factor: float) -> IHCEnvelope | IHCPaulick2024:
+def hair_cells(own: Own, factor: float) -> Any:
     """Return the model's hair cells with another cut-off: of the circuit, another capacitance of the membrane."""
-    own = model.hair_cells
-    if isinstance(own, IHCPaulick2024):
+    cells = own.hair_cells
+    if factor == 1:
+        return cells
+    if isinstance(cells, IHCPaulick2024):
         circuit = IHCPaulick2024(FS)
         circuit.capacitance /= factor
         return circuit
-    assert isinstance(own, IHCEnvelope)
-    return IHCEnvelope(FS, own.method, cutoff=float(own.cutoff) * factor)
+    return IHCEnvelope(FS, cells.method, cutoff=float(cells.cutoff) * factor)
 
 
-def loops(model: PerceptionModel, settings: Adaptation) -> AdaptLoop:
+def loops(own: Own, settings: Adaptation) -> AdaptLoop:
     """Return the model's adaptation as it is set."""
-    own = model.adaptation
-    assert isinstance(own, AdaptLoop)
-    preset = own.preset if settings.preset == "own" else settings.preset
+    published = own.adaptation
+    preset = published.preset if settings.preset == "own" else settings.preset
     times = AdaptLoop(FS, preset, minlvl=1e-5).tau * float(settings.speed)
     return AdaptLoop(
         FS,
-        own.preset,
+        published.preset,
         tau=times,
         limit=float(settings.limit) if settings.limited else 0.0,
-        minlvl=own.minlvl * 10.0 ** (float(settings.least_db) / 20.0),
+        minlvl=published.minlvl * 10.0 ** (float(settings.least_db) / 20.0),
     )
 
 

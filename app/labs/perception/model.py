@@ -30,12 +30,14 @@ from app.labs.perception.chain import (
     RATES,
     SLOW,
     Meeting,
+    Own,
     before_cells,
-    built,
     centres,
     fluctuation,
     meet,
+    own,
     second,
+    set_stages,
 )
 from app.labs.perception.results import INTERVALS, MOMENTS, Difference, Pictures, Sorted, means
 from app.labs.perception.script import script
@@ -153,7 +155,11 @@ class PerceptionLabModel(LabModel):
 
     def _up_to(self, which: str, *parts: str) -> tuple[Hashable, ...]:
         """Return the key of a stage that these settings lead up to."""
-        return (*self._sound_key(which), *self.key_of("m.", *parts), *self.another_ear.key())
+
+        def key() -> tuple[Hashable, ...]:
+            return (*self._sound_key(which), *self.key_of("m.", *parts), *self.another_ear.key())
+
+        return self.kept_key((which, *parts), key)
 
     def _values(self, per_channel: float) -> float:
         """How many numbers a stage has of all channels."""
@@ -170,16 +176,19 @@ class PerceptionLabModel(LabModel):
 
     def model(self) -> PerceptionModel:
         """Return the model with its stages as they are set."""
+        published = self.stage("published", self.key_of("m."), lambda: own(self.chain, self._channels()))
         key = (*self.key_of("m.", "h.", "a.", "f."), *self.another_ear.key())
-        return self.stage("model", key, lambda: self._built(torch.from_numpy(self.fc())))
+        return self.stage("model", key, lambda: self._as_set(published, self._loss()))
 
-    def _built(self, fc: Tensor) -> PerceptionModel:
-        stages = (self.chain, self.cells, self.adaptation, self.modulation)
-        return built(*stages, self.another_ear.loss(fc), fc=fc)
+    def _as_set(self, published: Own, loss: HairCellLoss | None) -> PerceptionModel:
+        return set_stages(published, self.chain, self.cells, self.adaptation, self.modulation, loss)
+
+    def _channels(self) -> Tensor:
+        return torch.from_numpy(self.fc())
 
     def _loss(self) -> HairCellLoss | None:
         """Return the loss of the ear at the channels."""
-        return self.another_ear.loss(torch.from_numpy(self.fc()))
+        return self.another_ear.loss(self._channels())
 
     def fc(self) -> Array:
         """Return the channels' centre frequencies in Hz."""
@@ -358,10 +367,11 @@ class PerceptionLabModel(LabModel):
             return self.moved()[number], self.followed()[number]
 
         def make() -> tuple[Tensor, Tensor]:
-            fc = torch.from_numpy(self.fc()[number : number + 1])
-            model = self._built(fc)
+            fc = self._channels()[number : number + 1]
+            loss = self.another_ear.loss(fc)
+            model = self._as_set(own(self.chain, fc), loss)
             moved = model.basilar_membrane(self.sound())[1]
-            return moved[0], model.hair_cell(self._passed_on(moved, self.another_ear.loss(fc)))[0]
+            return moved[0], model.hair_cell(self._passed_on(moved, loss))[0]
 
         return self.stage("channel", (*self._up_to("first", "h."), number), make, shared=True)
 
