@@ -45,8 +45,15 @@ class Desk:
         return self.lab.contents.controls_state()
 
 
-@pytest.fixture(autouse=True)
-def _nothing_shared_with_other_tests() -> None:
+@pytest.fixture(scope="module", autouse=True)
+def _nothing_shared_with_other_files() -> None:
+    """Begin each file with nothing computed; its tests share results as the pages of a server do."""
+    SHARED.clear()
+
+
+@pytest.fixture
+def nothing_shared() -> None:
+    """Begin a test that says what is computed, and how often, with nothing computed."""
     SHARED.clear()
 
 

@@ -278,6 +278,7 @@ def test_the_scripts_of_cochlea_and_perception_have_the_ear_too() -> None:
 # ---------------------------------------------------------------- hearing
 
 
+@pytest.mark.usefixtures("nothing_shared")
 @pytest.mark.parametrize("length", [4000, 30000])
 def test_a_sound_is_heard_as_amtlib_simulates_it_and_computed_once(
     length: int, monkeypatch: pytest.MonkeyPatch

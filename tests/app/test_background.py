@@ -16,6 +16,9 @@ from app.page.background import Background, LargeTurns
 from app.page.part import LabPart
 from app.page.view import LabView
 
+#: All of it says what is computed, and when.
+pytestmark = pytest.mark.usefixtures("nothing_shared")
+
 
 @pytest.fixture(autouse=True)
 def _no_other_pages(monkeypatch: pytest.MonkeyPatch) -> None:

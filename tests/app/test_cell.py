@@ -15,7 +15,7 @@ from app.site import LABS
 from app.upstream import keep_cells_offline
 
 
-@pytest.fixture(params=LABS, ids=lambda lab: lab.slug)
+@pytest.fixture(scope="module", params=LABS, ids=lambda lab: lab.slug)
 def models(request: pytest.FixtureRequest) -> set[Model]:
     view: LabView = request.param()
     return view.__panel__().get_root(Document(), comm=Comm()).references()

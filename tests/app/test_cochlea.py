@@ -75,6 +75,7 @@ def test_compression_is_a_matter_of_the_place_s_own_frequency(lab: CochleaModel)
     assert at(curve, curve.slope, 60) > 0.8
 
 
+@pytest.mark.usefixtures("nothing_shared")
 def test_a_sweep_is_one_call_of_the_model(lab: CochleaModel, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[tuple[int, ...]] = []
     linear_parts = DRNLFilterbank.linear_parts

@@ -17,6 +17,7 @@ from amtlib.plot import Axis, Curve, Figure, Guides, Image, Rising, compared, er
 from app.figures import FigureSet, LiveFigures
 from app.figures.wire import Scene, bundled
 from app.labs.filterbank.view import FilterbankLab
+from app.page.view import LabView
 from app.site import LABS
 
 X, Y = Axis("x", "Time", "s", (0.0, 1.0)), Axis("y", "Level", "dB", (0.0, 80.0))
@@ -26,6 +27,12 @@ LINE = Curve("line", lambda state: ([0.0, 1.0], [0.0, state]))
 @pytest.fixture(scope="module")
 def lab() -> FilterbankLab:
     return FilterbankLab()
+
+
+@pytest.fixture(scope="module", params=LABS, ids=lambda made: made.slug)
+def view(request: pytest.FixtureRequest) -> LabView:
+    """Return a page of each lab, which tests only look at."""
+    return request.param()
 
 
 def roots(figures: FigureSet) -> dict[str, dict[str, Any]]:
@@ -92,11 +99,9 @@ def test_a_template_holds_one_root_for_each_figure_and_is_made_once(made: Any) -
     assert len(made.figures.template()) < max(250_000, 15_000 * len(made.figures))
 
 
-@pytest.mark.parametrize("made", LABS, ids=lambda made: made.slug)
-def test_what_a_page_fills_is_there_in_the_template(made: Any) -> None:
-    view = made()
-    named = {m["attributes"].get("name"): m for m in models(json.loads(made.figures.template()))}
-    live = LiveFigures(FigureSet([replace(figure, shown=None) for figure in made.figures.values()]))
+def test_what_a_page_fills_is_there_in_the_template(view: LabView) -> None:
+    named = {m["attributes"].get("name"): m for m in models(json.loads(view.figures.template()))}
+    live = LiveFigures(FigureSet([replace(figure, shown=None) for figure in view.figures.values()]))
     live.pin(view.reads())
     live.draw(view.reads())
     scene = live.scene.whole()
@@ -107,10 +112,8 @@ def test_what_a_page_fills_is_there_in_the_template(made: Any) -> None:
         assert path.split(".")[0] in named, path
 
 
-@pytest.mark.parametrize("made", LABS, ids=lambda made: made.slug)
-def test_every_figure_stands_by_itself_with_the_numbers_of_the_page(made: Any) -> None:
-    view = made()
-    for name, figure in made.figures.items():
+def test_every_figure_stands_by_itself_with_the_numbers_of_the_page(view: LabView) -> None:
+    for name, figure in view.figures.items():
         drawn = hv.render(view.figure(name))
         assert drawn.name == name
         assert drawn.title.text == figure.heading(view.reads()) != ""
@@ -141,10 +144,8 @@ def test_every_axis_with_a_unit_says_it(made: Any) -> None:
         assert root["title"]["attributes"]["text"]
 
 
-@pytest.mark.parametrize("made", LABS, ids=lambda made: made.slug)
-def test_the_table_of_a_figure_has_columns_of_equal_length_with_units(made: Any) -> None:
-    view = made()
-    for name in made.figures:
+def test_the_table_of_a_figure_has_columns_of_equal_length_with_units(view: LabView) -> None:
+    for name in view.figures:
         rows = [row for row in csv.reader(view.table(name).splitlines()) if row]
         assert rows[0][0].startswith("# ")
         width = 0
@@ -157,13 +158,11 @@ def test_the_table_of_a_figure_has_columns_of_equal_length_with_units(made: Any)
                 assert len(row) == width
 
 
-@pytest.mark.parametrize("made", LABS, ids=lambda made: made.slug)
-def test_a_page_gives_the_numbers_of_the_figures_that_it_shows(made: Any) -> None:
-    view = made()
+def test_a_page_gives_the_numbers_of_the_figures_that_it_shows(view: LabView) -> None:
     name, mime, content = view.export("data")
-    assert (name, mime) == (f"amtlab-{made.slug}-data.zip", "application/zip")
+    assert (name, mime) == (f"amtlab-{view.slug}-data.zip", "application/zip")
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        shown = {n for n, figure in made.figures.items() if figure.is_shown(view.reads())}
+        shown = {n for n, figure in view.figures.items() if figure.is_shown(view.reads())}
         assert {file.removesuffix(".csv") for file in archive.namelist()} == shown
         for figure in shown:
             assert archive.read(f"{figure}.csv").decode() == view.table(figure)
@@ -224,12 +223,17 @@ def test_a_live_figure_follows_the_settings_with_title_limits_and_curve() -> Non
     np.testing.assert_allclose(shown, lab.lab.result.excitation)
 
 
-@pytest.mark.parametrize("made", LABS, ids=lambda made: made.slug)
-def test_a_figure_with_a_mark_on_it_keeps_its_looks(made: Any) -> None:
-    view = made()
-    numbered = {name: figure for name, figure in made.figures.items() if figure.x.scale != "names"}
+def test_a_figure_with_a_mark_on_it_keeps_its_looks() -> None:
     # HoloViews takes what is the whole figure's from the first layer: one figure for each kind of it.
-    for name in {type(figure.layers[0]): name for name, figure in numbered.items()}.values():
+    kinds = {
+        (type(figure.layers[0]), figure.x.scale, figure.y.scale): (made, name)
+        for made in LABS
+        for name, figure in made.figures.items()
+        if figure.x.scale != "names"
+    }
+    views = {made: made() for made, _ in kinds.values()}
+    for made, name in kinds.values():
+        view = views[made]
         alone = hv.render(view.figure(name))
         drawn = hv.render(view.figure(name) * hv.VLine(0.5))
         assert drawn.title.text == alone.title.text

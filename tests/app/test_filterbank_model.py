@@ -318,7 +318,7 @@ def test_the_largest_settings_do_not_fill_the_servers_memory(values: dict[str, A
 
 
 @pytest.fixture
-def built(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def built(monkeypatch: pytest.MonkeyPatch, nothing_shared: None) -> list[str]:
     """Return a list that fills with the costly steps as they are taken."""
     steps: list[str] = []
     for name in ("_envelope", "_responses", "_impulse"):

@@ -353,6 +353,7 @@ def test_after_a_failure_the_page_hears_that_all_is_well_again(desk: Desk) -> No
     assert desk.put(s__level=60)["words"]["problem"] == ""
 
 
+@pytest.mark.usefixtures("nothing_shared")
 def test_a_failure_inside_is_one_sentence_without_details(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -32,6 +32,9 @@ does = importlib.import_module("job_functions")
 
 SHORT = {"s.kind": "am", "s.duration": 0.2, "m.channels": 10, "c.kind": "level"}
 
+#: All of it says where something is computed.
+pytestmark = pytest.mark.usefixtures("nothing_shared")
+
 
 @pytest.fixture(autouse=True)
 def _all_is_heavy_here(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:

@@ -196,6 +196,7 @@ def test_the_key_controls_exist() -> None:
     assert set(FilterbankModel.key_controls) <= set(FIELDS)
 
 
+@pytest.mark.usefixtures("nothing_shared")
 def test_equal_settings_are_computed_once_for_all_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
     compute = FilterbankModel._compute

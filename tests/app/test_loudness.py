@@ -92,6 +92,7 @@ def test_the_moment_that_is_shown_is_the_one_that_is_looked_at(lab: LoudnessMode
     assert lab.patterns[1].sum() < 0.1 * before
 
 
+@pytest.mark.usefixtures("nothing_shared")
 def test_moving_the_moment_does_not_run_the_model_again(
     lab: LoudnessModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -103,6 +104,7 @@ def test_moving_the_moment_does_not_run_the_model_again(
         assert lab.patterns[0].shape == (2, 150)
 
 
+@pytest.mark.usefixtures("nothing_shared")
 def test_the_exponent_of_inhibition_leaves_each_ear_as_it_is(
     lab: LoudnessModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -116,6 +118,7 @@ def test_the_exponent_of_inhibition_leaves_each_ear_as_it_is(
     assert lab.spectrum is spectrum
 
 
+@pytest.mark.usefixtures("nothing_shared")
 def test_another_level_does_not_pass_the_ear_s_filter_again(
     lab: LoudnessModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -358,6 +361,7 @@ def test_contours_pass_through_the_tone_of_1_khz_and_are_made_once_a_listener(
         other.update({"m.field": "diffuse"}) or other.contours
 
 
+@pytest.mark.usefixtures("nothing_shared")
 def test_contours_give_way_to_a_newer_move(lab: LoudnessModel) -> None:
     asked = []
     lab.outdated = lambda: len(asked) > 4 or asked.append(1) is not None

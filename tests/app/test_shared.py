@@ -28,6 +28,9 @@ from app.shared import SHARED, SharedResults
 from app.site import LABS
 from app.upstream import forget_sent
 
+#: All of it says what is computed, and when.
+pytestmark = pytest.mark.usefixtures("nothing_shared")
+
 
 @dataclass(frozen=True)
 class Found:

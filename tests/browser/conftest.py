@@ -2,7 +2,9 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -42,10 +44,17 @@ def browser(chromium_path: str) -> Iterator[Browser]:
         running.close()
 
 
-@pytest.fixture
-def problems() -> list[str]:
-    """Return the list that `page` fills: console errors, failed requests, requests to any outside host."""
+@pytest.fixture(scope="package")
+def complaints() -> list[str]:
+    """Return the list that every page fills: console errors, failed requests, requests to any outside host."""
     return []
+
+
+@pytest.fixture
+def problems(complaints: list[str]) -> Iterator[list[str]]:
+    """Yield the same list, empty once a test has been judged by it: what a shared page opens with counts, too."""
+    yield complaints
+    complaints.clear()
 
 
 @pytest.fixture(autouse=True)
@@ -59,35 +68,56 @@ def nothing_went_wrong(problems: list[str], server: Server) -> Iterator[None]:
     assert [line for line in raised if "ClosedError" not in line] == []
 
 
-@pytest.fixture
-def page(browser: Browser, problems: list[str]) -> Iterator[Page]:
-    """Yield a fresh page of 1400 x 900 in a context of its own."""
+def watched(page: Page, complaints: list[str]) -> Page:
+    """Note what a page complains about."""
 
     def on_console(message: ConsoleMessage) -> None:
         if message.type == "error":
-            problems.append(f"console: {message.text[:300]}")
+            complaints.append(f"console: {message.text[:300]}")
 
     def on_request(url: str) -> None:
         if urlsplit(url).scheme in ("http", "https", "ws", "wss") and urlsplit(url).hostname != "localhost":
-            problems.append(f"outside: {url}")
+            complaints.append(f"outside: {url}")
 
-    context = browser.new_context(viewport={"width": 1400, "height": 900}, accept_downloads=True)
-    opened = context.new_page()
-    opened.on("console", on_console)
-    opened.on("pageerror", lambda error: problems.append(f"error: {str(error)[:300]}"))
-    opened.on("request", lambda request: on_request(request.url))
+    page.on("console", on_console)
+    page.on("pageerror", lambda error: complaints.append(f"error: {str(error)[:300]}"))
+    page.on("request", lambda request: on_request(request.url))
     # What the browser itself gave up because the page was left has not failed.
-    opened.on(
+    page.on(
         "requestfailed",
         lambda request: (
-            None if request.failure == "net::ERR_ABORTED" else problems.append(f"failed: {request.url}")
+            None if request.failure == "net::ERR_ABORTED" else complaints.append(f"failed: {request.url}")
         ),
     )
-    opened.on(
+    page.on(
         "response",
         lambda response: (
-            problems.append(f"{response.status}: {response.url}") if response.status >= 400 else None
+            complaints.append(f"{response.status}: {response.url}") if response.status >= 400 else None
         ),
     )
-    yield opened
+    return page
+
+
+#: Makes a page in a context of its own, by the options of that.
+NewPage = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def new_page(browser: Browser, complaints: list[str]) -> Iterator[NewPage]:
+    """Yield what makes pages for several tests of a file: a lab takes a second or more of a core to open."""
+    with ExitStack() as contexts:
+
+        def make(**options: Any) -> Page:
+            context = browser.new_context(**{"viewport": {"width": 1400, "height": 900}, **options})
+            contexts.callback(context.close)
+            return watched(context.new_page(), complaints)
+
+        yield make
+
+
+@pytest.fixture
+def page(browser: Browser, problems: list[str]) -> Iterator[Page]:
+    """Yield a fresh page of 1400 x 900 in a context of its own."""
+    context = browser.new_context(viewport={"width": 1400, "height": 900}, accept_downloads=True)
+    yield watched(context.new_page(), problems)
     context.close()

@@ -197,3 +197,11 @@ def settled(page: Page, pause_ms: int = 250) -> dict[str, Any]:
             return after
         before = after
     raise AssertionError(f"The figures do not come to rest: {before}")
+
+
+def at(page: Page, width: int, height: int) -> None:
+    """Give a page another size, and wait until it is drawn."""
+    page.set_viewport_size({"width": width, "height": height})
+    page.wait_for_timeout(200)
+    settled(page)
+    page.wait_for_timeout(250)  # titles that broke into lines are painted anew

@@ -6,6 +6,7 @@ from typing import Any
 
 from playwright.sync_api import Error, Locator, Page, expect
 
+from tests.browser.letters import settled
 from tests.serving import Server
 
 WAIT = 20_000  # ms: the machine may be busy; nothing here takes long by itself
@@ -18,6 +19,27 @@ def opened(page: Page, server: Server, query: str = "") -> Page:
     expect(page.locator(".bk-Figure")).to_have_count(FIGURES, timeout=WAIT)
     expect(page.locator(".controls")).to_be_visible(timeout=WAIT) if wide(page) else None
     return page
+
+
+def visited(page: Page, server: Server, where: str) -> Page:
+    """Open any lab or lesson, and wait until its figures keep their places."""
+    page.goto(f"{server.url}/{where}")
+    expect(page.locator(".bk-Figure:visible").first).to_be_visible(timeout=3 * WAIT)
+    settled(page)
+    return page
+
+
+def reset(page: Page) -> Page:
+    """Bring back what the filterbank lab's page opens with."""
+    page.get_by_role("button", name="Reset").click()
+    expect(page.locator(".summary")).to_contain_text("Spoken sentence at 60", timeout=WAIT)
+    wait_until(page, "location.search === ''")  # the address follows later
+    return page
+
+
+def toggle_theme(page: Page) -> None:
+    """Change between light and dark, without a pointer, which would bring a tooltip."""
+    page.get_by_role("button", name="Toggle theme").evaluate("button => button.click()")
 
 
 def wide(page: Page) -> bool:

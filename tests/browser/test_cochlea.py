@@ -1,7 +1,9 @@
 """The cochlea lab as a person meets it: every experiment opens, answers a slider, and stands in the link."""
 
+import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.conftest import NewPage
 from tests.browser.steps import WAIT
 from tests.serving import Server
 
@@ -15,8 +17,16 @@ SHOWN = {
 }
 
 
-def test_every_experiment_shows_its_own_figures(server: Server, page: Page) -> None:
-    page.goto(f"{server.url}/cochlea")
+@pytest.fixture(scope="module")
+def lab(server: Server, new_page: NewPage) -> Page:
+    """Return the lab's page, which two tests use one after the other."""
+    page = new_page()
+    page.goto(f"{server.url}/cochlea?t.cf=1000")
+    return page
+
+
+def test_every_experiment_shows_its_own_figures(lab: Page) -> None:
+    page = lab
     choice = page.locator(".controls").get_by_label("Experiment", exact=True)
     expect(choice).to_be_visible(timeout=WAIT)
     for experiment, shown in SHOWN.items():
@@ -29,8 +39,9 @@ def test_every_experiment_shows_its_own_figures(server: Server, page: Page) -> N
         assert boxes[0]["width"] * boxes[0]["height"] >= boxes[1]["width"] * boxes[1]["height"] - 1
 
 
-def test_less_gain_moves_the_knee_and_stands_in_the_link(server: Server, page: Page) -> None:
-    page.goto(f"{server.url}/cochlea?t.cf=1000")
+def test_less_gain_moves_the_knee_and_stands_in_the_link(lab: Page) -> None:
+    page = lab
+    page.locator(".controls").get_by_label("Experiment", exact=True).select_option("io", timeout=WAIT)
     summary = page.locator(".summary")
     expect(summary).to_contain_text("knee at 33 dB SPL", timeout=WAIT)
     slider = page.locator(".controls").get_by_role("slider", name="a: gain of the low-level part", exact=True)

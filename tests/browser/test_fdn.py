@@ -4,11 +4,15 @@ import json
 import re
 import urllib.request
 
+import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.conftest import NewPage
 from tests.serving import Server
 
 WAIT = 30_000  # ms: the machine may be busy; nothing here takes long by itself
+#: How long the first training of a server may take to begin on a busy machine, ms.
+TRAINED = 90_000
 SMALL = "n.lines=4"
 
 
@@ -36,15 +40,25 @@ def test_a_network_is_trained_paused_stepped_and_stopped(server: Server, page: P
     expect(summary).to_contain_text("not trained yet", timeout=WAIT)
 
 
-def test_a_changed_setting_starts_anew_and_stands_in_the_link(server: Server, page: Page) -> None:
+def test_a_trained_network_is_asked_about_before_a_setting_starts_training_anew(
+    server: Server, page: Page
+) -> None:
     page.goto(f"{server.url}/fdn?{SMALL}&t.steps=20")
     button(page, "Train").click(timeout=WAIT)
-    expect(page.locator(".summary")).to_contain_text("All 20 steps are done", timeout=WAIT)
-    page.locator(".controls").get_by_label("Feedback matrix at the start", exact=True).select_option(
-        "hadamard"
-    )
+    expect(page.locator(".summary")).to_contain_text("All 20 steps are done", timeout=TRAINED)
+    matrix = page.locator(".controls").get_by_label("Feedback matrix at the start", exact=True)
+    matrix.select_option("hadamard")
+    question = page.get_by_role("dialog")
+    expect(question).to_contain_text("the network trained for 20 steps is lost", timeout=WAIT)
+    page.keyboard.press("Escape")
+    expect(question).to_be_hidden()
+    expect(matrix).to_have_value("random")
+    expect(page.locator(".summary")).to_contain_text("All 20 steps are done")
+    matrix.select_option("hadamard")
     button(page, "Change it").click(timeout=WAIT)
     expect(page.locator(".problems")).to_contain_text("training starts again", timeout=WAIT)
+    expect(page.locator(".summary")).to_contain_text("not trained yet", timeout=WAIT)
+    expect(matrix).to_have_value("hadamard")
     page.wait_for_url("**/fdn?*n.matrix=hadamard*", timeout=WAIT)
 
 
@@ -55,15 +69,30 @@ FOCUSED = """() => {
 }"""
 
 
-def test_who_trains_by_key_keeps_the_focus_and_can_add_steps(server: Server, page: Page) -> None:
+def test_who_trains_by_key_keeps_the_focus_can_add_steps_and_is_asked_before_they_are_lost(
+    server: Server, page: Page
+) -> None:
+    asked: list[str] = []
+
+    def stay(dialog: object) -> None:
+        asked.append(dialog.type)  # type: ignore[attr-defined]
+        dialog.accept()  # type: ignore[attr-defined]
+
+    page.on("dialog", stay)
     page.goto(f"{server.url}/fdn?{SMALL}&t.steps=20")
+    expect(button(page, "Train")).to_be_visible(timeout=WAIT)
+    page.locator(".summary").click()  # a browser lets no page ask that nobody has touched
+    page.reload()
+    assert asked == []
     button(page, "Train").focus(timeout=WAIT)
     page.keyboard.press("Enter")
     summary = page.locator(".summary")
-    expect(summary).to_contain_text("All 20 steps are done", timeout=WAIT)
+    expect(summary).to_contain_text("All 20 steps are done", timeout=TRAINED)
     assert page.evaluate(FOCUSED) == "20 more steps"
     page.keyboard.press("Enter")
     expect(summary).to_contain_text("All 40 steps are done", timeout=WAIT)
+    page.reload()
+    assert asked == ["beforeunload"]
 
 
 def test_stop_answers_in_a_long_step_while_another_session_goes_on(server: Server, page: Page) -> None:
@@ -79,8 +108,16 @@ def test_stop_answers_in_a_long_step_while_another_session_goes_on(server: Serve
     expect(button(page, "Start again")).to_be_visible(timeout=WAIT)
 
 
-def test_own_delays_stand_in_the_link_and_bad_ones_are_refused(server: Server, page: Page) -> None:
-    page.goto(f"{server.url}/fdn")
+@pytest.fixture(scope="module")
+def small(server: Server, new_page: NewPage) -> Page:
+    """Return a page that two tests use, one after the other."""
+    page = new_page()
+    page.goto(f"{server.url}/fdn?{SMALL}")
+    return page
+
+
+def test_own_delays_stand_in_the_link_and_bad_ones_are_refused(small: Page) -> None:
+    page = small
     controls = page.locator(".controls")
     controls.get_by_label("Delays", exact=True).select_option("own", timeout=WAIT)
     box = controls.get_by_label("Own delays (samples)", exact=True)
@@ -94,8 +131,8 @@ def test_own_delays_stand_in_the_link_and_bad_ones_are_refused(server: Server, p
     expect(box).to_have_value("809,877,937")
 
 
-def test_the_room_can_be_heard_only_where_there_is_one(server: Server, page: Page) -> None:
-    page.goto(f"{server.url}/fdn?{SMALL}")
+def test_the_room_can_be_heard_only_where_there_is_one(small: Page) -> None:
+    page = small
     expect(button(page, "▶ Now")).to_be_visible(timeout=WAIT)
     expect(button(page, "▶ Room")).to_be_hidden()
     page.locator(".controls").get_by_label("Goal", exact=True).select_option("match_mel_spectrogram")

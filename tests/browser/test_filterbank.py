@@ -4,7 +4,7 @@ import io
 import json
 import re
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -13,7 +13,8 @@ import pytest
 import soundfile
 from playwright.sync_api import Browser, Download, Page, expect
 
-from tests.browser.steps import SHOWN, WAIT, field, opened, type_value, wait_for_query, wait_until
+from tests.browser.conftest import NewPage
+from tests.browser.steps import SHOWN, WAIT, field, opened, reset, type_value, wait_for_query, wait_until
 from tests.serving import Server
 
 
@@ -25,6 +26,18 @@ def open_lab(server: Server, page: Page) -> Callable[[str], Page]:
         return opened(page, server, query)
 
     return go
+
+
+@pytest.fixture(scope="module")
+def standing(server: Server, new_page: NewPage) -> Page:
+    """Return a page that several tests use, one after the other."""
+    return opened(new_page(accept_downloads=True), server)
+
+
+@pytest.fixture
+def lab(standing: Page) -> Page:
+    """Return that page as it opened."""
+    return reset(standing)
 
 
 def summary(page: Page) -> str:
@@ -44,8 +57,8 @@ def query_of(page: Page) -> dict[str, str]:
 # ---------------------------------------------------------------- opening
 
 
-def test_the_page_opens_with_six_figures_and_a_line_of_words(open_lab: Callable[[str], Page]) -> None:
-    page = open_lab("")
+def test_the_page_opens_with_six_figures_and_a_line_of_words(standing: Page) -> None:
+    page = standing
     expect(page.locator(".summary")).to_contain_text("Spoken sentence at 60 dB SPL: strongest channel")
     expect(page).to_have_title("Filterbank · AMT Lab")
     words = page.evaluate(
@@ -54,8 +67,50 @@ def test_the_page_opens_with_six_figures_and_a_line_of_words(open_lab: Callable[
     assert {"Sound pressure over time", "Cochleagram (dB SPL)", "Long-term excitation"} <= set(words)
 
 
-def test_every_control_has_a_name_of_its_own(open_lab: Callable[[str], Page]) -> None:
-    page = open_lab("?s.kind=complex")
+def test_nothing_plays_by_itself_and_a_sound_plays_when_asked_for(lab: Page) -> None:
+    page = lab
+    player = page.locator(".player")
+    expect(player.get_by_role("button", name="Play")).to_be_disabled()
+    page.get_by_role("button", name="Input").click()
+    expect(player).to_have_attribute("data-playing", "true", timeout=WAIT)
+    expect(player.locator(".time")).to_contain_text("of 1.00 s")
+    expect(page.locator(".playing")).to_have_text("Spoken sentence at 60 dB SPL")
+    expect(player).to_have_attribute("data-playing", "false", timeout=WAIT)  # it ends by itself
+
+
+# ---------------------------------------------------------------- sliders, keyboard, link
+
+
+def test_an_arrow_key_moves_the_picture_the_words_and_the_link(
+    lab: Page, browser: Browser, server: Server
+) -> None:
+    page = lab
+    before = summary(page)
+    control = slider(page, "Level")
+    control.focus()
+    for _ in range(5):
+        control.press("ArrowRight")
+    expect(page.locator(".summary")).to_contain_text("at 65 dB SPL", timeout=WAIT)
+    assert summary(page) != before
+    wait_for_query(page, "s.level", "65")
+    # The same address in another window shows the same.
+    other = browser.new_context()
+    try:
+        copy = opened(other.new_page(), server, f"?{urlsplit(page.url).query}")
+        expect(copy.locator(".summary")).to_have_text(summary(page), timeout=WAIT)
+        expect(slider(copy, "Level")).to_have_value("65")
+    finally:
+        other.close()
+
+
+@pytest.fixture(scope="module")
+def modulated(server: Server, new_page: NewPage) -> Page:
+    """Return a page with nearly all controls there are."""
+    return opened(new_page(), server, "?s.kind=am&f.low=20")
+
+
+def test_every_control_has_a_name_of_its_own(modulated: Page) -> None:
+    page = modulated
     page.wait_for_timeout(200)
     unnamed = page.evaluate(
         """() => {
@@ -83,33 +138,8 @@ def test_every_control_has_a_name_of_its_own(open_lab: Callable[[str], Page]) ->
     assert len(set(names)) == len(names)
 
 
-# ---------------------------------------------------------------- sliders, keyboard, link
-
-
-def test_an_arrow_key_moves_the_picture_the_words_and_the_link(
-    open_lab: Callable[[str], Page], browser: Browser, server: Server
-) -> None:
-    page = open_lab("")
-    before = summary(page)
-    control = slider(page, "Level")
-    control.focus()
-    for _ in range(5):
-        control.press("ArrowRight")
-    expect(page.locator(".summary")).to_contain_text("at 65 dB SPL", timeout=WAIT)
-    assert summary(page) != before
-    wait_for_query(page, "s.level", "65")
-    # The same address in another window shows the same.
-    other = browser.new_context()
-    try:
-        copy = opened(other.new_page(), server, f"?{urlsplit(page.url).query}")
-        expect(copy.locator(".summary")).to_have_text(summary(page), timeout=WAIT)
-        expect(slider(copy, "Level")).to_have_value("65")
-    finally:
-        other.close()
-
-
-def test_each_key_press_moves_a_logarithmic_slider(open_lab: Callable[[str], Page]) -> None:
-    page = open_lab("?s.kind=am&f.low=20")
+def test_each_key_press_moves_a_logarithmic_slider(modulated: Page) -> None:
+    page = modulated
     # Where the rounding of the value is coarser than a step of the slider, a naive one sticks.
     for name, key in {
         "Close-up": "v.width",
@@ -128,9 +158,10 @@ def test_each_key_press_moves_a_logarithmic_slider(open_lab: Callable[[str], Pag
         assert control.get_attribute("aria-valuetext") == seen[-2]
 
 
-def test_a_fast_drag_ends_at_the_last_value(open_lab: Callable[[str], Page]) -> None:
-    page = open_lab("")
+def test_a_fast_drag_ends_at_the_last_value(lab: Page) -> None:
+    page = lab
     control = slider(page, "Level")
+    control.scroll_into_view_if_needed()
     box = control.bounding_box()
     y = box["y"] + box["height"] / 2
     page.mouse.move(box["x"] + box["width"] * 0.5, y)
@@ -143,11 +174,9 @@ def test_a_fast_drag_ends_at_the_last_value(open_lab: Callable[[str], Page]) -> 
     wait_for_query(page, "s.level", value)
 
 
-def test_the_enter_key_ends_typing_where_the_browser_does_not_take_it_for_that(
-    open_lab: Callable[[str], Page],
-) -> None:
+def test_the_enter_key_ends_typing_where_the_browser_does_not_take_it_for_that(lab: Page) -> None:
+    page = lab
     """In JupyterLab the key arrives, and no change of the field follows."""
-    page = open_lab("")
     field(page, "Level").evaluate(
         """(field) => {
             field.value = "72"
@@ -157,10 +186,10 @@ def test_the_enter_key_ends_typing_where_the_browser_does_not_take_it_for_that(
     expect(page.locator(".summary")).to_contain_text("at 72 dB SPL", timeout=WAIT)
 
 
-def test_a_wrong_value_and_a_wrong_pair_of_values_are_told_and_the_picture_stays(
-    open_lab: Callable[[str], Page],
-) -> None:
-    page = open_lab("?s.kind=tone")
+def test_a_wrong_value_and_a_wrong_pair_of_values_are_told_and_the_picture_stays(lab: Page) -> None:
+    page = lab
+    lab.locator(".controls").get_by_label("Sound", exact=True).select_option("tone")
+    expect(lab.locator(".summary")).not_to_contain_text("Spoken sentence", timeout=WAIT)
     before = summary(page)
     type_value(page, "Level", 500)
     expect(page.locator(".problems")).to_have_text(
@@ -186,8 +215,8 @@ def test_a_link_that_makes_no_sense_opens_a_live_page_with_notes(open_lab: Calla
     expect(page.locator(".summary")).to_contain_text("at 61 dB SPL", timeout=WAIT)
 
 
-def test_two_windows_do_not_move_each_other(open_lab: Callable[[str], Page], server: Server) -> None:
-    page = open_lab("")
+def test_two_windows_do_not_move_each_other(lab: Page, server: Server) -> None:
+    page = lab
     other = opened(page.context.new_page(), server)
     slider(page, "Level").focus()
     slider(page, "Level").press("ArrowRight")
@@ -197,10 +226,11 @@ def test_two_windows_do_not_move_each_other(open_lab: Callable[[str], Page], ser
     wait_for_query(other, "f.order", "5")
     expect(other.locator(".summary")).to_contain_text("at 60 dB SPL")
     expect(slider(page, "Order")).to_have_value("4")
+    other.close()
 
 
-def test_a_click_in_the_cochleagram_looks_there(open_lab: Callable[[str], Page]) -> None:
-    page = open_lab("")
+def test_a_click_in_the_cochleagram_looks_there(lab: Page) -> None:
+    page = lab
     before = summary(page)
     canvas = page.locator(".bk-Figure").nth(1)
     box = canvas.bounding_box()
@@ -218,23 +248,8 @@ def whistle(path: Path, frequency: float = 2000) -> Path:
     return path
 
 
-def test_a_dropped_wav_becomes_the_sound(open_lab: Callable[[str], Page], tmp_path: Path) -> None:
-    page = open_lab("")
-    page.locator("input[type=file]").set_input_files(whistle(tmp_path / "whistle.wav"))
-    expect(page.locator(".summary")).to_contain_text(
-        "whistle.wav at 60 dB SPL: strongest channel 1.9", timeout=WAIT
-    )
-    expect(page.locator(".drop")).to_contain_text("whistle.wav: 0.50 s, 44100 Hz")
-    expect(page.locator(".controls select").nth(1)).to_have_value("file")
-    # The edited file, dropped again under its old name, is heard.
-    page.locator("input[type=file]").set_input_files(whistle(tmp_path / "whistle.wav", 500))
-    expect(page.locator(".summary")).to_contain_text("strongest channel 519 Hz", timeout=WAIT)
-
-
-def test_a_file_that_is_no_sound_is_one_sentence_and_the_page_lives(
-    open_lab: Callable[[str], Page], tmp_path: Path
-) -> None:
-    page = open_lab("")
+def test_a_file_that_is_no_sound_is_one_sentence_and_the_page_lives(lab: Page, tmp_path: Path) -> None:
+    page = lab
     before = summary(page)
     problem = page.locator(".upload .problem")
     for name, content in {"diary.wav": b"Dear diary, today was\n" * 40, "empty.wav": b""}.items():
@@ -248,19 +263,23 @@ def test_a_file_that_is_no_sound_is_one_sentence_and_the_page_lives(
     expect(problem).to_be_hidden()
 
 
-def test_nothing_plays_by_itself_and_a_sound_plays_when_asked_for(open_lab: Callable[[str], Page]) -> None:
-    page = open_lab("")
-    player = page.locator(".player")
-    expect(player.get_by_role("button", name="Play")).to_be_disabled()
-    page.get_by_role("button", name="Input").click()
-    expect(player).to_have_attribute("data-playing", "true", timeout=WAIT)
-    expect(player.locator(".time")).to_contain_text("of 1.00 s")
-    expect(page.locator(".playing")).to_have_text("Spoken sentence at 60 dB SPL")
-    expect(player).to_have_attribute("data-playing", "false", timeout=WAIT)  # it ends by itself
+def test_a_dropped_wav_becomes_the_sound(lab: Page, tmp_path: Path) -> None:
+    page = lab
+    page.locator("input[type=file]").set_input_files(whistle(tmp_path / "whistle.wav"))
+    expect(page.locator(".summary")).to_contain_text(
+        "whistle.wav at 60 dB SPL: strongest channel 1.9", timeout=WAIT
+    )
+    expect(page.locator(".drop")).to_contain_text("whistle.wav: 0.50 s, 44100 Hz")
+    expect(page.locator(".controls select").nth(1)).to_have_value("file")
+    # The edited file, dropped again under its old name, is heard.
+    page.locator("input[type=file]").set_input_files(whistle(tmp_path / "whistle.wav", 500))
+    expect(page.locator(".summary")).to_contain_text("strongest channel 519 Hz", timeout=WAIT)
 
 
-def test_the_code_is_shown_and_follows(open_lab: Callable[[str], Page]) -> None:
-    page = open_lab("?s.kind=tone")
+def test_the_code_is_shown_and_follows(lab: Page) -> None:
+    page = lab
+    lab.locator(".controls").get_by_label("Sound", exact=True).select_option("tone")
+    expect(lab.locator(".summary")).not_to_contain_text("Spoken sentence", timeout=WAIT)
     page.get_by_text("Show the code").click()
     code = page.locator(".code code")
     expect(code).to_contain_text("signals.tone(1000", timeout=WAIT)
@@ -405,8 +424,8 @@ def test_the_figures_follow_the_systems_dark_mode(
         context.close()
 
 
-def test_the_figures_follow_the_button_for_the_dark(page: Page, server: Server) -> None:
-    opened(page, server)
+def test_the_figures_follow_the_button_for_the_dark(lab: Page) -> None:
+    page = lab
     page.get_by_role("button", name="Toggle theme").click()
     wait_until(page, f"({GROUND})() < 80")
     wait_until(page, f"({GROUND.replace('background_fill_color', 'title.text_color')})() > 200")
@@ -415,24 +434,19 @@ def test_the_figures_follow_the_button_for_the_dark(page: Page, server: Server) 
     wait_until(page, f"({GROUND.replace('background_fill_color', 'title.text_color')})() < 80")
 
 
-@pytest.fixture
-def phone(browser: Browser, problems: list[str]) -> Iterator[Page]:
-    context = browser.new_context(
+@pytest.fixture(scope="module")
+def phone(server: Server, new_page: NewPage) -> Page:
+    """Return the page on a phone, which several tests use."""
+    page = new_page(
         viewport={"width": 390, "height": 844},
         has_touch=True,
         is_mobile=True,
         user_agent="Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 Chrome/130.0 Mobile Safari/537.36",
     )
-    page = context.new_page()
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    yield page
-    context.close()
+    return opened(page, server)
 
 
-def test_on_a_phone_nothing_sticks_out_and_three_sliders_at_hand_move_the_picture(
-    phone: Page, server: Server
-) -> None:
-    opened(phone, server)
+def test_on_a_phone_nothing_sticks_out_and_three_sliders_at_hand_move_the_picture(phone: Page) -> None:
     phone.wait_for_timeout(500)
     assert phone.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     sizes = phone.locator(".bk-Figure").evaluate_all("all => all.map((x) => x.getBoundingClientRect().right)")
@@ -467,10 +481,7 @@ def swipe(page: Page, x: float, y: float, up: float) -> None:
     touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
 
 
-def test_on_a_phone_a_swipe_over_the_cochleagram_moves_no_probe_and_a_tap_does(
-    phone: Page, server: Server
-) -> None:
-    opened(phone, server)
+def test_on_a_phone_a_swipe_over_the_cochleagram_moves_no_probe_and_a_tap_does(phone: Page) -> None:
     cochleagram = phone.locator("[data-name=cochleagram]")
     cochleagram.scroll_into_view_if_needed()
     box = cochleagram.bounding_box()
@@ -484,10 +495,8 @@ def test_on_a_phone_a_swipe_over_the_cochleagram_moves_no_probe_and_a_tap_does(
     expect(phone.locator(".summary")).not_to_have_text(before, timeout=WAIT)
 
 
-def test_on_a_phone_the_open_drawer_leaves_the_upper_half_of_the_screen_to_the_figures(
-    phone: Page, server: Server
-) -> None:
-    opened(phone, server)
+def test_on_a_phone_the_open_drawer_leaves_the_upper_half_of_the_screen_to_the_figures(phone: Page) -> None:
+    phone.get_by_role("heading", level=1).scroll_into_view_if_needed()
     phone.get_by_role("button", name="toggle sidebar").or_(
         phone.locator("header .MuiIconButton-root")
     ).first.click()

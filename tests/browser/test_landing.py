@@ -5,12 +5,16 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.axe import violations
+from tests.browser.conftest import NewPage
 from tests.browser.steps import WAIT
 from tests.serving import Server
 
 
-@pytest.fixture
-def landing(page: Page, server: Server) -> Page:
+@pytest.fixture(scope="module")
+def landing(server: Server, new_page: NewPage) -> Page:
+    """Return the landing page, which tests look at one after the other; the last one leaves it."""
+    page = new_page()
     page.goto(f"{server.url}/")
     expect(page.get_by_role("heading", name="How do we know?")).to_be_visible(timeout=WAIT)
     return page
@@ -20,6 +24,24 @@ def test_the_landing_page_opens_without_a_complaint(landing: Page, problems: lis
     expect(landing.get_by_role("link", name="Open the Filterbank lab")).to_be_visible()
     assert landing.locator(".card svg").first.bounding_box()["height"] > 50
     assert problems == []
+
+
+def test_no_card_stands_alone_in_its_row(landing: Page) -> None:
+    tops = landing.locator(".card").evaluate_all("all => all.map((card) => card.getBoundingClientRect().top)")
+    assert len(tops) >= 5
+    assert all(tops.count(top) > 1 for top in tops)
+
+
+def test_axe_finds_nothing_in_the_light(landing: Page) -> None:
+    assert violations(landing) == []
+
+
+def test_axe_finds_nothing_in_the_dark(landing: Page) -> None:
+    landing.emulate_media(color_scheme="dark")
+    landing.reload()
+    expect(landing.get_by_role("heading", name="How do we know?")).to_be_visible(timeout=WAIT)
+    landing.wait_for_timeout(500)
+    assert violations(landing) == []
 
 
 def test_every_link_of_the_landing_page_leads_to_a_page_of_ours(landing: Page) -> None:
@@ -36,12 +58,6 @@ def test_a_lesson_opens_from_the_landing_page(landing: Page, problems: list[str]
     expect(landing.locator(".lesson-card")).to_contain_text("Hearing a gap", timeout=WAIT)
     expect(landing.locator(".summary")).to_contain_text("Gap in noise at 65 dB SPL")
     assert problems == []
-
-
-def test_no_card_stands_alone_in_its_row(landing: Page) -> None:
-    tops = landing.locator(".card").evaluate_all("all => all.map((card) => card.getBoundingClientRect().top)")
-    assert len(tops) >= 5
-    assert all(tops.count(top) > 1 for top in tops)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -15,9 +15,6 @@ from playwright.sync_api import Locator, Page, expect
 from tests.browser.steps import WAIT, field, opened, type_value, wait_for_query, wait_until
 from tests.serving import Server
 
-#: How long the first training of a server may take to begin on a busy machine, ms.
-TRAINED = 90_000
-
 
 @pytest.fixture
 def open_lab(server: Server, page: Page) -> Callable[[str], Page]:
@@ -107,24 +104,6 @@ def test_back_and_forward_go_through_lessons(open_lab: Callable[[str], Page]) ->
     assert query_of(page) == {"lesson": "impaired-ear"}
 
 
-def test_a_trained_network_is_asked_about_before_it_is_lost(server: Server, page: Page) -> None:
-    page.goto(f"{server.url}/fdn?n.lines=4&t.steps=20")
-    button(page, "Train").click(timeout=WAIT)
-    expect(page.locator(".summary")).to_contain_text("All 20 steps are done", timeout=TRAINED)
-    matrix = page.locator(".controls").get_by_label("Feedback matrix at the start", exact=True)
-    matrix.select_option("hadamard")
-    question = page.get_by_role("dialog")
-    expect(question).to_contain_text("the network trained for 20 steps is lost", timeout=WAIT)
-    page.keyboard.press("Escape")
-    expect(question).to_be_hidden()
-    expect(matrix).to_have_value("random")
-    expect(page.locator(".summary")).to_contain_text("All 20 steps are done")
-    matrix.select_option("hadamard")
-    button(page, "Change it").click(timeout=WAIT)
-    expect(page.locator(".summary")).to_contain_text("not trained yet", timeout=WAIT)
-    expect(matrix).to_have_value("hadamard")
-
-
 def test_reset_inside_a_lesson_asks_and_can_go_to_its_start(open_lab: Callable[[str], Page]) -> None:
     page = open_lab("?lesson=two-tones&s.frequency2=1300")
     button(page, "Reset").click()
@@ -134,24 +113,6 @@ def test_reset_inside_a_lesson_asks_and_can_go_to_its_start(open_lab: Callable[[
     button(page, "Reset").click()
     button(page, "Leave it, reset all").click(timeout=WAIT)
     expect(page.locator(".lesson-card")).to_be_hidden(timeout=WAIT)
-
-
-def test_leaving_is_asked_about_only_when_something_is_lost(server: Server, page: Page) -> None:
-    asked: list[str] = []
-
-    def stay(dialog: object) -> None:
-        asked.append(dialog.type)  # type: ignore[attr-defined]
-        dialog.accept()  # type: ignore[attr-defined]
-
-    page.on("dialog", stay)
-    page.goto(f"{server.url}/fdn?n.lines=4&t.steps=20")
-    button(page, "Train").focus(timeout=WAIT)
-    page.reload()
-    assert asked == []
-    button(page, "Train").click(timeout=WAIT)
-    expect(page.locator(".summary")).to_contain_text("All 20 steps are done", timeout=TRAINED)
-    page.reload()
-    assert asked == ["beforeunload"]
 
 
 # ---------------------------------------------------------------- own files
@@ -241,10 +202,9 @@ def test_a_lesson_is_written_previewed_saved_linked_and_opened(
     expect(page.locator(".author .problem")).to_contain_text("lesson a: state names x.y", timeout=WAIT)
 
 
-def test_answers_stay_in_the_browser_and_stand_on_the_worksheet(open_lab: Callable[[str], Page]) -> None:
-    page = open_lab("?lesson=two-tones")
+def test_answers_stay_in_the_browser_and_stand_on_the_worksheet(server: Server, page: Page) -> None:
     page.add_init_script("window.print = () => { window.printed = true }")
-    page.reload()
+    opened(page, server, "?lesson=two-tones")
     card = page.locator(".lesson-card")
     card.locator("summary").first.click(timeout=WAIT)
     card.get_by_role("textbox").first.fill("About one ERB")

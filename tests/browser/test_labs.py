@@ -1,0 +1,231 @@
+"""Every lab's page as it opens: its name, its keys, what a screen reader finds, nothing cut, nothing that jumps.
+
+One page a lab is looked at by all of these tests, in this order: each leaves it as it was, but for the last.
+"""
+
+import base64
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from app.site import LABS
+from tests.browser.axe import violations
+from tests.browser.conftest import NewPage
+from tests.browser.letters import NOTE_TEXTS, at, cut, cut_in_files, places, settled
+from tests.browser.steps import WAIT, toggle_theme, visited
+from tests.serving import Server
+
+SLUGS = [lab.slug for lab in LABS]
+TITLES = {lab.slug: lab.title for lab in LABS}
+DESK, PHONE = (1400, 900), (390, 844)
+#: The last one is 1400 x 900 at 200 %.
+SCREENS = ((1280, 720), DESK, (1920, 1080), (2560, 1440), (3840, 2160), PHONE, (700, 450))
+#: Left out in every other lab, for the time that drawing takes.
+LEFT_OUT = ({(3840, 2160)}, {(2560, 1440), (700, 450)})
+#: What a keyboard should come to soon.
+MAIN_ACTION = {"fdn": "Train", "filterbank": "▶ Input"}
+
+
+@pytest.fixture(scope="module", params=SLUGS)
+def lab(request: pytest.FixtureRequest, server: Server, new_page: NewPage) -> tuple[str, Page]:
+    """Return a lab's slug and its page."""
+    page = new_page(accept_downloads=True)
+    page.add_init_script(NOTE_TEXTS)
+    return request.param, visited(page, server, request.param)
+
+
+FOCUSED = """() => {
+  let found = document.activeElement
+  while (found?.shadowRoot?.activeElement) found = found.shadowRoot.activeElement
+  return found?.textContent?.trim()
+}"""
+
+
+def test_a_keyboard_passes_by_the_controls_and_soon_comes_to_the_main_action(lab: tuple[str, Page]) -> None:
+    slug, page = lab
+    page.keyboard.press("Tab")
+    assert page.evaluate(FOCUSED) == "Skip to the figures"
+    page.keyboard.press("Enter")
+    reached = []
+    for _ in range(3):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate(FOCUSED))
+    assert slug not in MAIN_ACTION or MAIN_ACTION[slug] in reached
+
+
+def test_a_page_says_which_lab_it_is_and_leads_to_every_other(lab: tuple[str, Page], server: Server) -> None:
+    slug, page = lab
+    expect(page).to_have_title(f"{TITLES[slug]} · AMT Lab")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    bar = page.get_by_role("navigation", name="Labs")
+    expect(bar.locator("[aria-current=page]")).to_have_text(TITLES[slug])
+    for other, title in TITLES.items():
+        link = bar.get_by_role("link", name=title, exact=True)
+        assert link.evaluate("link => new URL(link.href).pathname") == f"/{other}"
+
+
+def test_every_figure_has_a_role_a_name_and_a_description(lab: tuple[str, Page]) -> None:
+    figures = lab[1].get_by_role("figure")
+    for figure in figures.all():
+        assert figure.get_attribute("aria-label")
+        assert " from " in (figure.get_attribute("aria-description") or "")
+    assert figures.count() >= 2
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(lab: tuple[str, Page], scheme: str) -> None:
+    page = lab[1]
+    if scheme == "dark":
+        toggle_theme(page)
+    try:
+        page.wait_for_timeout(500)
+        assert violations(page) == []
+    finally:
+        if scheme == "dark":
+            toggle_theme(page)
+
+
+def kept(page: Page, name: str) -> bytes:
+    with page.expect_download(timeout=WAIT) as waiting:
+        page.get_by_role("button", name=name, exact=True).click()
+    return waiting.value.path().read_bytes()
+
+
+#: Takes a picture as SVG; returns its texts that leave it.
+OUTSIDE_OF_SVG = """(text) => {
+  const svg = new DOMParser().parseFromString(text, "image/svg+xml").documentElement
+  document.body.append(svg)
+  const found = []
+  for (const each of svg.querySelectorAll("text")) {
+    const own = each.getBoundingClientRect(), whole = svg.getBoundingClientRect()
+    const over = Math.max(whole.left - own.left, own.right - whole.right, whole.top - own.top,
+      own.bottom - whole.bottom)
+    if (over > 3) found.push(`“${each.textContent}” leaves the file by ${over.toFixed(1)} px`)
+  }
+  svg.remove()
+  return found
+}"""
+
+
+#: Takes a PNG of the page's figures, twice as fine as they are; returns the names whose samples it lacks.
+WITHOUT_SAMPLE = """async (png) => {
+  const image = new Image()
+  image.src = `data:image/png;base64,${png}`
+  await image.decode()
+  const canvas = Object.assign(document.createElement("canvas"), {width: image.width, height: image.height})
+  const context = canvas.getContext("2d", {willReadFrequently: true})
+  context.drawImage(image, 0, 0)
+  const figures = [], samples = []
+  const visit = (root) => {
+    for (const node of root.querySelectorAll("*")) {
+      const box = node.getBoundingClientRect()
+      if (node.matches(".bk-Figure") && box.width > 0) figures.push(box)
+      if (node.matches("canvas.bk-glyph") && box.width > 0) samples.push({box, name: node.parentElement.textContent})
+      if (node.shadowRoot) visit(node.shadowRoot)
+    }
+  }
+  visit(document)
+  const left = Math.min(...figures.map((box) => box.left)), top = Math.min(...figures.map((box) => box.top))
+  return samples.filter(({box}) => {
+    const {data} = context.getImageData(2 * (box.left - left), 2 * (box.top - top), 2 * box.width, 2 * box.height)
+    return [0, 1, 2].every((colour) => {
+      const values = data.filter((_, i) => i % 4 === colour)
+      return Math.max(...values) - Math.min(...values) < 40
+    })
+  }).map(({name}) => name)
+}"""
+
+#: Returns the smallest letters of the files that were made and not looked at yet, px.
+SMALLEST_IN_FILES = """() => Math.min(...window.notedTexts.exported.flatMap(
+  (canvas) => window.notedTexts.noted.get(canvas).map(({letters}) => letters)))"""
+
+
+def tools_are_below(page: Page) -> bool:
+    """Return whether the tools stand below the figures."""
+    figures, tools = (page.locator(part).bounding_box() for part in (".figures", ".tools"))
+    return bool(figures and tools and tools["y"] >= figures["y"] + figures["height"] - 1)
+
+
+def test_no_text_is_cut_on_any_screen_and_the_tools_stand_below_the_figures(lab: tuple[str, Page]) -> None:
+    slug, page = lab
+    found = {}
+    left_out = LEFT_OUT[SLUGS.index(slug) % 2]
+    for size in [each for each in SCREENS if each not in left_out]:
+        at(page, *size)
+        found[size] = cut(page)
+        if not tools_are_below(page):
+            found[size].append("the tools are not below the figures")
+    at(page, *DESK)
+    assert {size: texts for size, texts in found.items() if texts} == {}
+
+
+def test_no_text_is_cut_in_a_file(lab: tuple[str, Page]) -> None:
+    page = lab[1]
+    cut_in_files(page)  # from here on
+    png = base64.b64encode(kept(page, "PNG")).decode()
+    assert page.evaluate(SMALLEST_IN_FILES) >= 2 * 11 - 0.01
+    assert page.evaluate(WITHOUT_SAMPLE, png) == []
+    outside, count = cut_in_files(page)
+    assert outside == []
+    assert count > 10
+    svg = kept(page, "SVG").decode()
+    assert svg.count("<text") > 10
+    assert page.evaluate(OUTSIDE_OF_SVG, svg) == []
+
+
+def moved(before: dict[str, list[float]], after: dict[str, list[float]]) -> dict[str, list[float]]:
+    """Return the figures whose box has moved or changed by more than 1 px, and how."""
+    assert before.keys() == after.keys()
+    differences = {
+        name: [b - a for a, b in zip(box, after[name], strict=True)] for name, box in before.items()
+    }
+    return {name: each for name, each in differences.items() if max(map(abs, each)) > 1}
+
+
+def nothing_jumps(page: Page, controls: str) -> None:
+    """Play a sound, move a setting, type a wrong one, and check that all figures keep their places."""
+    before = places(page)
+    page.locator(".listen .group button:visible").first.click()
+    expect(page.locator(".player .play")).to_be_enabled(timeout=WAIT)
+    assert moved(before, settled(page)) == {}
+    at_hand = page.locator(controls)
+    slider = at_hand.get_by_role("slider").first
+    slider.focus()
+    for _ in range(5):
+        page.keyboard.press("ArrowRight")
+    assert moved(before, settled(page)) == {}
+    number = at_hand.get_by_role("spinbutton").first
+    number.fill("123456789")
+    number.press("Enter")
+    expect(page.locator(".problems")).to_contain_text("give a number from", timeout=WAIT)
+    assert moved(before, settled(page)) == {}
+
+
+def test_no_figure_moves_when_a_setting_is_moved_a_sound_is_played_or_a_message_comes(
+    lab: tuple[str, Page],
+) -> None:
+    nothing_jumps(lab[1], ".controls")
+
+
+# The labs with the most figures, the longest tools and the most sections; the others are made of the same parts.
+@pytest.mark.parametrize("slug", ["filterbank", "fdn", "loudness"])
+def test_no_figure_moves_on_a_phone_either(server: Server, page: Page, slug: str) -> None:
+    page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
+    nothing_jumps(visited(page, server, slug), ".quick")
+
+
+@pytest.mark.parametrize("slug", ["fdn", "ear_and_room"])
+def test_no_figure_moves_while_a_network_is_trained(server: Server, page: Page, slug: str) -> None:
+    visited(page, server, f"{slug}?n.lines=4&t.steps=60&t.nfft=16384")
+    before = places(page)
+    page.get_by_role("button", name="Train", exact=True).click(timeout=WAIT)
+    seen: dict[str, list[float]] = {}
+    summary = page.locator(".summary")
+    for _ in range(600):  # a worker that begins on a busy machine takes its time
+        page.wait_for_timeout(100)
+        seen |= moved(before, places(page))
+        if "All 60 steps are done" in summary.inner_text():
+            break
+    expect(summary).to_contain_text("All 60 steps are done")
+    seen |= moved(before, settled(page))
+    assert seen == {}
