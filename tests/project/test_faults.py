@@ -222,9 +222,18 @@ def health_of(server: Server, process: psutil.Process) -> dict[str, float]:
             return found
 
 
-def worker_of(process: psutil.Process) -> psutil.Process:
-    """Return the process that trains for a server process."""
-    found = [each for each in process.children(recursive=True) if "spawn_main" in " ".join(each.cmdline())]
+def worker_of(process: psutil.Process, but: psutil.Process | None = None) -> psutil.Process:
+    """Return the process that trains for a server process, once there is one other than `but`."""
+    found: list[psutil.Process] = []
+
+    def look() -> bool:
+        for each in process.children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):  # one that ends meanwhile
+                if each != but and "spawn_main" in " ".join(each.cmdline()):
+                    found.append(each)
+        return bool(found)
+
+    assert until(look, 60)
     return found[0]
 
 
@@ -248,8 +257,7 @@ def test_a_frozen_training_worker_is_replaced_and_the_page_says_so(server: Serve
         assert await asyncio.to_thread(until, lambda: health_of(server, mine)["jobs"] == 0, 15)
         session.say(type="work", do="play")
         await asyncio.wait_for(session._until('"Pause"'), 60)
-        assert await asyncio.to_thread(until, lambda: worker_of(mine).pid != another.pid, 60)
-        worker_of(mine).suspend()
+        (await asyncio.to_thread(worker_of, mine, another)).suspend()
         await session.leave()
         assert await asyncio.to_thread(
             until, lambda: health_of(server, mine)["jobs"] == 0, 30
