@@ -141,7 +141,7 @@ def _certificate(observed: Any) -> tuple[Array, Array, list[str]]:
 
 def _under(n: int) -> float:
     """Return how far down the figure of so many lines reaches."""
-    return n + 0.5 + 0.09 * (n + 1)
+    return n + 0.5 + 0.11 * (n + 1)
 
 
 def _names(observed: Any) -> tuple[Array, Array, list[str]]:
@@ -167,7 +167,7 @@ def _numbers(observed: Any) -> list[float]:
 
 def _rows(observed: Any) -> tuple[float, float]:
     n = observed.flow.build.N
-    return 0.6 - 0.16 * (n + 1), _under(n) + 0.02 * (n + 1)
+    return 0.6 - 0.16 * (n + 1), _under(n)
 
 
 _LAYERS: list[Layer] = [
