@@ -3,6 +3,8 @@
 One page a lab goes through its lessons as a class does, in the light at a desk and in the dark on a phone.
 """
 
+from collections.abc import Iterator
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -33,15 +35,21 @@ def comes_to(page: Page, lesson: str) -> None:
     page.wait_for_timeout(250)  # titles that broke into lines are painted anew
 
 
+def each_lesson(slug: str, page: Page) -> Iterator[str]:
+    """Go through the lessons of a lab from its first one, which is open, and give each when it stands on the page."""
+    for lesson in LESSONS[slug]:
+        if lesson != LESSONS[slug][0]:
+            page.locator(".lesson-card .next").click()
+        comes_to(page, lesson)
+        yield lesson
+
+
 def test_no_text_of_a_lesson_is_cut_its_first_figure_needs_no_scrolling_and_axe_finds_nothing(
     lab: tuple[str, Page],
 ) -> None:
     slug, page = lab
     found = {}
-    for lesson in LESSONS[slug]:
-        if lesson != LESSONS[slug][0]:
-            page.locator(".lesson-card .next").click()
-        comes_to(page, lesson)
+    for lesson in each_lesson(slug, page):
         found[lesson] = [*cut(page), *violations(page)]
         if min(top + tall for _, top, _, tall in boxes(page).values()) > DESK[1]:
             found[lesson].append("the first figure is below the fold")
@@ -80,10 +88,7 @@ def test_no_text_of_a_lesson_is_cut_and_axe_finds_nothing_in_the_dark_on_a_phone
         toggle_theme(page)
     at(page, *PHONE)
     found = {}
-    for lesson in LESSONS[slug]:
-        if lesson != LESSONS[slug][0]:
-            page.locator(".lesson-card .next").click()
-        comes_to(page, lesson)
+    for lesson in each_lesson(slug, page):
         found[lesson] = [*cut(page), *violations(page)]
     assert {lesson: faults for lesson, faults in found.items() if faults} == {}
 
