@@ -69,7 +69,7 @@ class Desk:
             "room": self._room,
             "end-room": self._end_room,
             "export-room": self._export_room,
-            "qr": lambda message: dict(code_of(_text(message, "text"))),
+            "qr": lambda message: code_of(_text(message, "text")),
         }
 
     def answer(self, message: Any) -> Answer:

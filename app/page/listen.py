@@ -16,7 +16,7 @@ import torch
 from amtlib import audio, signals
 from app.page.compare import Comparison
 from app.page.problems import NO_ROOM, sentence
-from app.page.protocol import Failed, File, Sound
+from app.page.protocol import Content
 
 _LOG = logging.getLogger("amtlab")
 #: Highest rms at which anything is played, dB re full scale: no louder than music that is streamed.
@@ -118,7 +118,7 @@ class Listening:
         self._lab = lab
         self._comparison = comparison
 
-    def sound(self, key: str, *, other: bool = False) -> Sound | Failed:
+    def sound(self, key: str, *, other: bool = False) -> Content:
         """Return the sound with that key, ready to play; "a" and "b" are those of the comparison, if it has any.
 
         Parameters
@@ -196,7 +196,7 @@ class Listening:
             found = self._lab.compared_sound()
         return None if found is None else ("A, pinned" if key == "a" else "B, now", *found)
 
-    def file(self, key: str) -> File | Failed:
+    def file(self, key: str) -> Content:
         """Return the exported file with that key."""
         try:
             name, mime, content = self._lab.export(key)

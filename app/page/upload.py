@@ -14,7 +14,7 @@ from amtlib import audio
 from amtlib.limits import Limits
 from app.memory import return_memory
 from app.page.problems import NO_ROOM, sentence
-from app.page.protocol import Piece, UploadEnd, UploadMore
+from app.page.protocol import Content
 
 _LOG = logging.getLogger("amtlab")
 
@@ -171,7 +171,7 @@ class Uploads:
         self._accept = accept
         self._arriving: Arriving | None = None
 
-    def take(self, piece: Piece) -> UploadMore | UploadEnd | None:
+    def take(self, piece: Content) -> Content | None:
         """Take a piece, and the file when it is whole; return the answer to the page, or why there is no file.
 
         Returns
@@ -198,7 +198,7 @@ class Uploads:
         if arriving is not None:
             arriving.close()
 
-    def _add(self, upload: str, name: str, piece: Piece) -> UploadMore | UploadEnd | None:
+    def _add(self, upload: str, name: str, piece: Content) -> Content | None:
         size, start = int(piece["size"]), int(piece["start"])
         data = base64.b64decode(str(piece["data"]), validate=True)
         if start == 0:
