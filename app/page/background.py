@@ -192,12 +192,15 @@ class Background:
 
     def _one(self) -> None:
         with self._lock:
-            work, future = self._waiting.popleft() if self._waiting else (None, None)
+            if not self._waiting:  # closed meanwhile
+                self._running = False
+                return
+            work, future = self._waiting.popleft()
         result: Any = None
         problem: Exception | None = None
-        wanted = future is not None and future.set_running_or_notify_cancel()
+        wanted = future.set_running_or_notify_cancel()
         began, _CURRENT.owner, _CURRENT.left_out = time.monotonic(), self.owner, 0.0
-        if work is not None and wanted:
+        if wanted:
             try:
                 result = work()
             except Superseded as given_up:
@@ -212,11 +215,10 @@ class Background:
             if self._running:
                 self._go_on()
         # Last: whoever waited for this finds the page at rest.
-        if future is not None and wanted:
-            if problem is None:
-                future.set_result(result)
-            else:
-                future.set_exception(problem)
+        if wanted and problem is None:
+            future.set_result(result)
+        elif wanted:
+            future.set_exception(problem)
 
     def send(self, deliver: Callable[[], None], size: int = 0) -> None:
         """Let the loop deliver a message of so many bytes; messages keep their order."""

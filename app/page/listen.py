@@ -189,11 +189,9 @@ class Listening:
         return None
 
     def _compared(self, key: str) -> tuple[str, torch.Tensor, int] | None:
-        found = None
-        if key == "a":
-            found = self._comparison.sound
-        elif key == "b":
-            found = self._lab.compared_sound()
+        if key not in ("a", "b"):
+            return None
+        found = self._comparison.sound if key == "a" else self._lab.compared_sound()
         return None if found is None else ("A, pinned" if key == "a" else "B, now", *found)
 
     def file(self, key: str) -> Content:

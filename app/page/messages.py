@@ -1,9 +1,11 @@
-"""What a page does for each message from its browser: one method for what takes more than a line.
+"""The messages of a page from its browser: those that wait, and what is done for each.
 
 What may come is checked by `app.server.messages`. What would lose something waits until its user has chosen.
 """
 
 import contextlib
+import threading
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -11,9 +13,58 @@ from typing import Any
 from app.lessons import LessonError, entry_of
 from app.page.authoring import opened, written
 from app.page.link import LONGEST
-from app.page.protocol import Content
+from app.page.protocol import NEWEST_WINS, Content
 from app.page.qr import code_of
 from app.page.steps import Steps, go_to, moment_of
+
+#: Messages of one page that may wait.
+_MOST = 64
+
+
+class Inbox:
+    """Messages in the order in which they came; filled on the event loop, emptied by the page's work.
+
+    Examples
+    --------
+    >>> inbox = Inbox()
+    >>> inbox.put({"type": "set", "values": {"s.level": 40}, "sequence": 1})
+    True
+    >>> inbox.put({"type": "set", "values": {"s.level": 41}, "sequence": 2})  # takes the place of the first
+    False
+    >>> inbox.take()["sequence"], len(inbox)
+    (2, 0)
+    """
+
+    def __init__(self) -> None:
+        self._messages: deque[Content] = deque()
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._messages)
+
+    def put(self, message: Content) -> bool:
+        """Add a message; return whether there is one more to take than before."""
+        with self._lock:
+            last = self._messages[-1] if self._messages else {}
+            same = last.get("type") == message.get("type") and last.get("step") == message.get("step")
+            if last and same and message.get("type") in NEWEST_WINS:
+                values = {**last.get("values", {}), **message.get("values", {})}
+                self._messages[-1] = {**message, "values": values} if values else message
+                return False
+            if len(self._messages) >= _MOST:
+                return False  # nobody presses that many buttons; what is shown follows from those before
+            self._messages.append(message)
+            return True
+
+    def take(self) -> Content:
+        """Return the oldest message."""
+        with self._lock:
+            return self._messages.popleft()
+
+    def has_move(self) -> bool:
+        """Whether a move of a slider or of the pointer waits."""
+        with self._lock:
+            return any(message.get("type") in NEWEST_WINS for message in self._messages)
 
 
 class Messages:
@@ -196,10 +247,7 @@ class Messages:
         """Undo the last step, or redo the one that was undone last."""
         moment = self.steps.ahead(message["type"])
         if moment is not None and self._may(message, moment.values, "Go on"):
-            if message["type"] == "undo":
-                self.steps.undo()
-            else:
-                self.steps.redo()
+            self.steps.go(message["type"])
             self._lab.change(lambda: go_to(self._lab, moment))
 
     # ------------------------------------------------------------------ what would be lost

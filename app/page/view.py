@@ -28,12 +28,11 @@ from app.page.authoring import check_fits
 from app.page.background import Background, Superseded, loop_of
 from app.page.compare import Comparison
 from app.page.content import Contents, Status
-from app.page.inbox import Inbox
 from app.page.layout import SITE, cell_frame, page_frame, title_bar
 from app.page.link import Link
 from app.page.listen import DATA, SAFE_DBFS, Export, Listening, Playable, zipped
 from app.page.live import LiveSound
-from app.page.messages import Messages
+from app.page.messages import Inbox, Messages
 from app.page.part import LabPart
 from app.page.problems import sentence
 from app.page.protocol import NEWEST_WINS, Content, Table
