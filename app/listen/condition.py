@@ -4,7 +4,7 @@ Not here: the experiments (:mod:`amtlib.experiments`), runs of a condition (`run
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import Field, dataclass, fields
 from functools import lru_cache
 from typing import Any
@@ -71,10 +71,10 @@ class Condition:
     def link(self) -> str:
         """Return the query of the page's address; equal conditions have equal links."""
         own: dict[str, Any] = {"experiment": self.experiment.name}
-        own |= _changed("x", self.experiment, {**_FIXED})
+        own |= _changed("x", self.experiment)
         if not isinstance(self.procedure, UpDown):
             own["procedure"] = self.procedure.name
-        own |= _changed("p", self.procedure, {})
+        own |= _changed("p", self.procedure)
         own |= {name: int(getattr(self, name)) for name in FLAGS if getattr(self, name) != _DEFAULT[name]}
         if self.catch:
             own["catch"] = f"{self.catch:g}"
@@ -102,23 +102,7 @@ class Condition:
 
     def settings(self) -> list[dict[str, Any]]:
         """Return all settings for a form: key, label, unit, range or choices, and value."""
-        shown: list[dict[str, Any]] = []
-        owners: dict[str, Any] = {"x": self.experiment, "p": self.procedure}
-        for prefix, owner in owners.items():
-            for each in fields(owner):
-                about, entry = (
-                    each.metadata,
-                    {"key": f"{prefix}.{each.name}", "value": getattr(owner, each.name)},
-                )
-                if each.name in _FIXED or not about:
-                    continue
-                if "choices" in about:
-                    entry["choices"] = list(about["choices"])
-                else:
-                    low, high = _limits(each)
-                    entry |= {"low": low, "high": high, "unit": about.get("unit", "")}
-                shown.append({"label": about["doc"], "whole": bool(about.get("whole")), **entry})
-        return shown
+        return [*_shown("x", self.experiment), *_shown("p", self.procedure)]
 
 
 _DEFAULT: Mapping[str, Any] = {each.name: each.default for each in fields(Condition)}
@@ -233,14 +217,26 @@ def _limits(setting: Field[Any]) -> tuple[float, float]:
     return about["low"], min(about["high"], most)
 
 
-def _changed(prefix: str, settings: Any, fixed: Mapping[str, Any]) -> dict[str, str]:
+def _changed(prefix: str, settings: Any) -> dict[str, str]:
     """Return those settings of a dataclass that are not as usual, as texts."""
-    found = {}
+    own = ((each.name, getattr(settings, each.name), each.default) for each in fields(settings))
+    changed = {name: value for name, value, usual in own if value != usual and name not in _FIXED}
+    return {f"{prefix}.{name}": _text(value) for name, value in changed.items()}
+
+
+def _shown(prefix: str, settings: Any) -> Iterator[dict[str, Any]]:
+    """Give the settings of a dataclass for a form."""
     for each in fields(settings):
-        value = getattr(settings, each.name)
-        if each.name not in fixed and value != each.default:
-            found[f"{prefix}.{each.name}"] = _text(value)
-    return found
+        about = each.metadata
+        if each.name in _FIXED or not about:
+            continue
+        if "choices" in about:
+            form: dict[str, Any] = {"choices": list(about["choices"])}
+        else:
+            low, high = _limits(each)
+            form = {"low": low, "high": high, "unit": about.get("unit", "")}
+        key, value = f"{prefix}.{each.name}", getattr(settings, each.name)
+        yield {"label": about["doc"], "whole": bool(about.get("whole")), "key": key, "value": value, **form}
 
 
 def _text(value: Any) -> str:

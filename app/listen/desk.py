@@ -17,9 +17,9 @@ from app.listen.model import EARS, Models
 from app.listen.offers import offer_of, offers
 from app.listen.report import YOU, finding_of_model, report, same_table
 from app.listen.rooms import checked, named, room_of
-from app.listen.runs import Held, Refusal, Runs
+from app.listen.runs import Held, Runs
 from app.listen.sounds import Played, comfortable_sound
-from app.listen.store import Full, Store, Unknown
+from app.listen.store import Refusal, Store, Unknown
 from app.page.qr import code_of
 
 #: Longest name of a run or room, and longest text for a QR code.
@@ -79,10 +79,8 @@ class Desk:
             return {"problem": _OTHER_PAGE}
         try:
             return self._kinds[kind](message)
-        except (LinkError, Refusal, Full) as problem:
-            return {"problem": str(problem)}
-        except Unknown as problem:
-            return {"problem": str(problem.args[0]), "unknown": True}
+        except (LinkError, Refusal) as problem:
+            return _refused(problem)
 
     def sound(self, message: Any) -> Played | Answer:
         """Return a sound: of the trial that waits, of practice, of a check, or the one by which the volume is set."""
@@ -96,9 +94,7 @@ class Desk:
                 return self.checks.sound(run, number)
             return self.runs.sound(run, number)
         except Refusal as problem:
-            return {"problem": str(problem)}
-        except Unknown as problem:
-            return {"problem": str(problem.args[0]), "unknown": True}
+            return _refused(problem)
 
     # --- a run ---------------------------------------------------------------------------------------------
 
@@ -127,7 +123,7 @@ class Desk:
                 chosen = presentable(link)
                 conditions = [] if chosen is None else [chosen]
         except (LinkError, Unknown) as problem:
-            return answer | {"problem": str(problem.args[0]), "room": ""}
+            return answer | {"problem": str(problem), "room": ""}
         names = named(conditions)
         return answer | {
             "chosen": [offer_of(each) | {"name": n} for each, n in zip(conditions, names, strict=True)]
@@ -273,6 +269,10 @@ class Desk:
         self.store.check_key(room, _text(message, "key"))
         text = export.room_csv(self.store.sent(room))
         return {"name": "amtlab-room.csv", "mime": "text/csv", "text": text}
+
+
+def _refused(problem: Exception) -> Answer:
+    return {"problem": str(problem), **({"unknown": True} if isinstance(problem, Unknown) else {})}
 
 
 def _text(message: Message, name: str, *, optional: bool = False) -> str:

@@ -10,9 +10,8 @@ from typing import Any
 from amtlib.experiments.headphones import INTERVALS, LENGTH, TRIALS, headphone_trial
 from amtlib.experiments.settings import derived_seed, uniform
 from app.listen.condition import FS
-from app.listen.runs import Refusal
 from app.listen.sounds import Played, played
-from app.listen.store import Store
+from app.listen.store import Refusal, Store
 
 #: What stands where the link of a run stands.
 LINK = "headphones"

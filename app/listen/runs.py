@@ -16,7 +16,7 @@ from amtlib.experiments.settings import derived_seed, uniform
 from app.listen.condition import Condition, condition_of
 from app.listen.report import Finding
 from app.listen.sounds import Played, trial_sound
-from app.listen.store import Store, StoredAnswer, StoredRun
+from app.listen.store import Refusal, Store, StoredAnswer, StoredRun
 
 #: Trials of practice, at the value of the first trial.
 PRACTICE = 3
@@ -24,10 +24,6 @@ PRACTICE = 3
 _AT_HAND = 500
 #: What a seed is taken for, beside what :mod:`amtlib.experiments.run` takes it for.
 _PRACTICE = 9
-
-
-class Refusal(ValueError):
-    """A request that does not fit the run; the message is a sentence for the person at the page."""
 
 
 @dataclass
@@ -136,14 +132,11 @@ class Runs:
         """
         with self._lock:
             held = self.held(id)
-            if -PRACTICE <= number < 0:
-                trial: Trial | None = held.practice(number)
-            else:
-                trial = held.run.trial
-                if trial is None or number != held.number:
-                    raise Refusal(f"Trial {number + 1} is not the one that waits: reload the page.")
+            is_practice = -PRACTICE <= number < 0
+            trial = held.practice(number) if is_practice else held.run.trial
+            if trial is None or not (is_practice or number == held.number):
+                raise Refusal(f"Trial {number + 1} is not the one that waits: reload the page.")
             self.store.heard(id, number)
-        assert trial is not None
         return trial_sound(trial)
 
     def answer(self, id: str, number: int, interval: int, after: float) -> dict[str, Any]:

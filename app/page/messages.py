@@ -13,6 +13,7 @@ from typing import Any
 from app.lessons import LessonError, entry_of
 from app.page.authoring import opened, written
 from app.page.link import LONGEST
+from app.page.listen import file_of, sound_of
 from app.page.protocol import NEWEST_WINS, Content
 from app.page.qr import code_of
 from app.page.steps import Steps, go_to, moment_of
@@ -137,11 +138,11 @@ class Messages:
                 lab.live_sound.play(on=bool(message["on"]))
                 lab.show()
             case "sound":
-                main.send(lab.listening.sound(str(message["key"])))
+                main.send(sound_of(lab, str(message["key"])))
             case "hear":
-                main.send(lab.listening.sound(str(message["key"]), other=True))
+                main.send(sound_of(lab, str(message["key"]), other=True))
             case "export":
-                main.send(lab.listening.file(str(message["key"])))
+                main.send(file_of(lab, str(message["key"])))
             case "upload":
                 self._upload(message)
             case "make":

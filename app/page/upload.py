@@ -154,6 +154,8 @@ class Uploads:
         if file is not None:
             file.close()
 
+    __del__ = forget
+
     def _add(self, upload: str, name: str, piece: Content) -> Content | None:
         size, start = int(piece["size"]), int(piece["start"])
         data = base64.b64decode(str(piece["data"]), validate=True)

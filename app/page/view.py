@@ -1,6 +1,6 @@
 """A lab's page: what a lab provides, two ways to show it, and one answer to each message.
 
-What all labs share is done by the objects that a page owns: `Link`, `Comparison`, `Uploads`, `Listening`. A lab says
+What all labs share is done by the objects that a page owns: `Link`, `Comparison`, `Uploads`, `Messages`. A lab says
 what its figures are (see labs/filterbank/view.py).
 """
 
@@ -30,7 +30,7 @@ from app.page.compare import Comparison
 from app.page.content import Contents, Status
 from app.page.layout import SITE, cell_frame, page_frame, title_bar
 from app.page.link import Link
-from app.page.listen import DATA, SAFE_DBFS, Export, Listening, Playable, zipped
+from app.page.listen import DATA, SAFE_DBFS, Export, Playable, zipped
 from app.page.live import LiveSound
 from app.page.messages import Inbox, Messages
 from app.page.part import LabPart
@@ -134,7 +134,6 @@ class LabView(Viewer):
         notes, pinned = self.link.read(link)
         self.comparison = Comparison(self, pinned)
         self.messages = Messages(self)
-        self.listening = Listening(self, self.comparison)
         self.live_sound = LiveSound(self)
         self.uploads = Uploads(self.stimulus, self._accept)
         self.contents = Contents(self)

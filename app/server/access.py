@@ -27,37 +27,28 @@ class LogFile(WatchedFileHandler):
     whatever logged the line fails.
     """
 
-    _problem: BaseException | None = None
+    _problem = ""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a line, or leave it out."""
-        before, problem = self._problem, self._written(record)
-        self._problem = problem
-        if problem is not None and before is None:
-            reason = getattr(problem, "strerror", None) or problem
-            self._say(f"cannot be written ({reason}); its lines are left out until it can")
-        elif problem is None and before is not None:
-            self._say("is written again")
-
-    def _written(self, record: logging.LogRecord) -> BaseException | None:
-        """Write a line; return what came in between."""
-        self._problem = None
+        before, self._problem = self._problem, ""
         try:
             super().emit(record)
         except OSError:
             self.handleError(record)
-        return self._problem
+        if bool(self._problem) != bool(before):
+            reason = f"cannot be written ({self._problem}); its lines are left out until it can"
+            said = reason if self._problem else "is written again"
+            sys.stderr.write(f"amtlab: the log {self.baseFilename} {said}\n")
 
     def handleError(self, record: logging.LogRecord) -> None:
         """Note that a line could not be written."""
-        self._problem = sys.exc_info()[1]
+        problem = sys.exc_info()[1]
+        self._problem = str(getattr(problem, "strerror", None) or problem)
         stream, self.stream = self.stream, None
         if stream is not None:  # with what it still holds; the next line opens it anew
             with contextlib.suppress(OSError, ValueError):
                 stream.close()
-
-    def _say(self, what: str) -> None:
-        sys.stderr.write(f"amtlab: the log {self.baseFilename} {what}\n")
 
 
 def open_log(path: str) -> None:

@@ -1,9 +1,10 @@
 """Turns at opening pages: beginning a session takes the loop for a tenth of a second, so clients take turns at it."""
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+
+from amtlib.jobs import FairQueue
 
 
 class Turns:
@@ -23,7 +24,7 @@ class Turns:
     """
 
     def __init__(self) -> None:
-        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}  # in the order of their next turn
+        self._waiting: FairQueue[asyncio.Future[None]] = FairQueue()
         self._busy = False
 
     @asynccontextmanager
@@ -31,7 +32,7 @@ class Turns:
         """Wait for a turn, and have it for the length of the block."""
         if self._busy:
             mine = asyncio.get_running_loop().create_future()
-            self._waiting.setdefault(client, deque()).append(mine)
+            self._waiting.push(client, mine)
             try:
                 await mine
             except asyncio.CancelledError:
@@ -48,12 +49,7 @@ class Turns:
             loop.call_later(loop.time() - began if self._waiting else 0.0, self._next)
 
     def _next(self) -> None:
-        while self._waiting:
-            client = next(iter(self._waiting))
-            queue = self._waiting.pop(client)
-            first = queue.popleft()
-            if queue:
-                self._waiting[client] = queue  # behind the others
+        while (first := self._waiting.pop()) is not None:
             if not first.cancelled():
                 first.set_result(None)
                 return
