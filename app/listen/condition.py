@@ -23,6 +23,8 @@ LOUDEST = 82.0
 LONGEST_TRIAL, MOST_TRIALS = 12.0, 200
 #: Longest link, characters.
 LONGEST_LINK = 2000
+#: What a link may hold besides a condition.
+BESIDE = ("room", "theme", "lesson")
 #: What the page itself decides.
 _FIXED = {"fs": FS, "loudest": LOUDEST}
 #: What may be on or off, and its label on the page.
@@ -70,8 +72,7 @@ class Condition:
 
     def link(self) -> str:
         """Return the query of the page's address; equal conditions have equal links."""
-        own: dict[str, Any] = {"experiment": self.experiment.name}
-        own |= _changed("x", self.experiment)
+        own: dict[str, Any] = {"experiment": self.experiment.name} | _changed("x", self.experiment)
         if not isinstance(self.procedure, UpDown):
             own["procedure"] = self.procedure.name
         own |= _changed("p", self.procedure)
@@ -79,6 +80,10 @@ class Condition:
         if self.catch:
             own["catch"] = f"{self.catch:g}"
         return urlencode(own)
+
+    def changed(self) -> dict[str, str]:
+        """Return those settings that are not as usual, as texts by the keys of a link."""
+        return _changed("x", self.experiment) | _changed("p", self.procedure)
 
     def run(self, seed: int) -> Run:
         """Return a new run."""
@@ -108,8 +113,8 @@ class Condition:
 _DEFAULT: Mapping[str, Any] = {each.name: each.default for each in fields(Condition)}
 
 
-def condition_of(link: str) -> Condition | None:
-    """Return the condition that a link names; None if it names none.
+def condition_of(link: str) -> Condition:
+    """Return the condition that a link names.
 
     Parameters
     ----------
@@ -119,7 +124,7 @@ def condition_of(link: str) -> Condition | None:
     Raises
     ------
     LinkError
-        If it holds anything else, or a value out of its range.
+        If it names none, holds anything else, or a value out of its range.
 
     Examples
     --------
@@ -137,14 +142,12 @@ def condition_of(link: str) -> Condition | None:
     found = dict(pairs)
     if len(found) < len(pairs):
         raise LinkError("This link names a setting twice: leave one of them out.")
-    for own in ("room", "theme", "lesson"):
+    for own in BESIDE:
         found.pop(own, None)
     if "experiment" not in found:
-        if found:
-            raise LinkError(
-                f"This link names no experiment: add experiment= and one of {', '.join(EXPERIMENTS)}."
-            )
-        return None
+        raise LinkError(
+            f"This link names no experiment: add experiment= and one of {', '.join(EXPERIMENTS)}."
+        )
     name, rule = found.pop("experiment"), found.pop("procedure", UpDown.name)
     if name not in EXPERIMENTS:
         raise LinkError(f"There is no experiment “{name[:60]}”: choose one of {', '.join(EXPERIMENTS)}.")
@@ -176,7 +179,7 @@ def condition_of(link: str) -> Condition | None:
 
 
 @lru_cache(256)
-def presentable(link: str) -> Condition | None:
+def presentable(link: str) -> Condition:
     """Return the condition that a link names, once its sounds at both ends of the variable's range were made.
 
     Raises
@@ -185,13 +188,12 @@ def presentable(link: str) -> Condition | None:
         If the link is not in order, or its settings, each in its range, make no sound together.
     """
     found = condition_of(link)
-    if found is not None:
-        variable = found.experiment.variable
-        try:
-            for value in (variable.low, variable.start, variable.high):
-                found.experiment.trial(value, 0, seed=0).intervals  # noqa: B018
-        except (ValueError, TypeError) as problem:
-            raise _refused(problem, type(found.experiment), type(found.procedure)) from None
+    variable = found.experiment.variable
+    try:
+        for value in (variable.low, variable.start, variable.high):
+            found.experiment.trial(value, 0, seed=0).intervals  # noqa: B018
+    except (ValueError, TypeError) as problem:
+        raise _refused(problem, type(found.experiment), type(found.procedure)) from None
     return found
 
 

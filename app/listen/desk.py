@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 
 from app.listen import export
 from app.listen.conclusion import CLASS, Found, conclusion
-from app.listen.condition import LinkError, condition_of, presentable
+from app.listen.condition import BESIDE, LinkError, condition_of, presentable
 from app.listen.headphones import LINK as CHECK
 from app.listen.headphones import Checks
 from app.listen.lessons import lesson_named, lessons
@@ -101,7 +101,7 @@ class Desk:
     def _open(self, message: Message) -> Answer:
         """What the page shows when it opens: all lessons and experiments, and those of its link or room."""
         link = _text(message, "link")
-        asked = dict(parse_qsl(link)) if len(link) < _LONGEST["link"] else {}
+        asked = dict(parse_qsl(link, keep_blank_values=True))
         room, slug = asked.get("room", ""), asked.get("lesson", "")
         cards = [each.card() for each in lessons().values()]
         answer: Answer = {"offers": offers(), "lessons": cards, "lesson": None, "chosen": [], "room": room}
@@ -118,10 +118,9 @@ class Desk:
                     )
                 return answer | {"lesson": lesson.shown(), "chosen": lesson.offers()}
             if room:
-                conditions = [each for each in map(condition_of, links) if each is not None]
+                conditions = [condition_of(each) for each in links]
             else:
-                chosen = presentable(link)
-                conditions = [] if chosen is None else [chosen]
+                conditions = [] if asked.keys() <= {*BESIDE} else [presentable(link)]
         except (LinkError, Unknown) as problem:
             return answer | {"problem": str(problem), "room": ""}
         names = named(conditions)
@@ -162,8 +161,6 @@ class Desk:
 
     def _begin(self, message: Message) -> Answer:
         condition = presentable(_text(message, "link"))
-        if condition is None:
-            raise Refusal("Choose an experiment first.")
         room = _text(message, "room", optional=True)
         if room and condition.link() not in self.store.links(room):
             raise Refusal("This room was opened for another experiment: choose one of its own.")

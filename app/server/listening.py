@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bokeh.server.views.auth_request_handler import AuthRequestHandler
-from tornado.web import authenticated
+from tornado.web import HTTPError, authenticated
 
 from app.listen.desk import Desk
 from app.listen.sounds import Played
@@ -113,8 +113,6 @@ class ListenAsk(AuthRequestHandler):
         """Answer a message, or hand out a sound."""
         self.set_header("Cache-Control", "no-store")
         message = self._message()
-        if message is None:
-            return
         if not await _PACE.pass_on(client_of(self.request.remote_ip)):
             self.set_status(429)
             self.write(_BUSY)
@@ -129,19 +127,16 @@ class ListenAsk(AuthRequestHandler):
             self.write(await loop.run_in_executor(_threads(), lambda: _desk().answer(message)))
 
     def _message(self) -> Any:
-        """Return the message; None where the request is refused."""
+        """Return the message; raise where the request is refused."""
         kind = self.request.headers.get("Content-Type", "").split(";")[0].strip()
         if kind != "application/json":
-            self.set_status(415)
-            return None
+            raise HTTPError(415)
         if len(self.request.body) > LARGEST:
-            self.set_status(413)
-            return None
+            raise HTTPError(413)
         try:
             return json.loads(self.request.body)
         except (ValueError, RecursionError):
-            self.set_status(400)
-            return None
+            raise HTTPError(400) from None
 
 
 def _sound(message: Any) -> bytes | dict[str, Any]:

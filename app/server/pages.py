@@ -17,13 +17,12 @@ from tornado.web import RequestHandler, authenticated
 
 from app import state
 from app.landing import nowhere_html
+from app.page.link import LONGEST
 from app.server import clients, headers
 from app.server.sessions import forget_wishes
 from app.server.sockets import PageSocket
 from app.site import LABS
 
-#: Longest query that is served: a page's address travels three times, and a request's head has its limit (64 kB).
-LONGEST_QUERY = 8000
 _THEMES = ("default", "dark")
 _SHELLS: dict[tuple[str, str], list[str]] = {}
 _TOO_LONG = """<!doctype html><html lang="en"><meta charset="utf-8"><title>AMT Lab</title>
@@ -46,9 +45,9 @@ class PageHandler(DocHandler):
             self.write(_TOO_MANY.format(most=clients.LIMITS.client_sockets))
             return
         query = self.request.query or ""
-        if len(query) > LONGEST_QUERY:
+        if len(query) > LONGEST:
             self.set_status(414)
-            self.write(_TOO_LONG.format(length=len(query), most=LONGEST_QUERY))
+            self.write(_TOO_LONG.format(length=len(query), most=LONGEST))
             return
         path, prefix = self.request.path, self.application.prefix
         if (prefix and path == prefix) or config.authorize_callback or config.reuse_sessions:
@@ -102,7 +101,7 @@ class NotFound(RequestHandler):
         query = self.request.query or ""
         self.set_status(404)
         self.set_header("Content-Type", "text/html; charset=UTF-8")
-        known = query if len(query) <= LONGEST_QUERY else ""
+        known = query if len(query) <= LONGEST else ""
         self.finish(nowhere_html(LABS, state.SERVERS[0].prefix, self.request.path, known))
 
     def check_xsrf_cookie(self) -> None:
