@@ -10,14 +10,12 @@ from urllib.parse import parse_qsl
 from app.listen import export
 from app.listen.conclusion import CLASS, Found, conclusion
 from app.listen.condition import BESIDE, LinkError, condition_of, presentable
-from app.listen.headphones import LINK as CHECK
-from app.listen.headphones import Checks
 from app.listen.lessons import lesson_named, lessons
 from app.listen.model import EARS, Models
 from app.listen.offers import offer_of, offers
 from app.listen.report import YOU, finding_of_model, report, same_table
 from app.listen.rooms import checked, named, room_of
-from app.listen.runs import Held, Runs
+from app.listen.runs import CHECK, Checks, Held, Runs
 from app.listen.sounds import Played, comfortable_sound
 from app.listen.store import Refusal, Store, Unknown
 from app.page.qr import code_of

@@ -23,7 +23,6 @@ from tornado.websocket import WebSocketClosedError, WebSocketProtocol
 from app import site
 from app.server import access, clients
 from app.server.messages import Gate
-from app.server.openings import OPENINGS
 from app.server.pace import PacedProtocol
 from app.server.refusals import BAD_TOKEN, IN_USE, NO_SUCH_SESSION, NOT_FROM_A_PAGE, SILENT, Refused, reason
 from app.server.sessions import forget_wishes, session_of
@@ -79,14 +78,14 @@ class PageSocket(WSHandler):
     async def _async_open(self, token: str) -> None:
         try:
             page = self._page()
-            async with OPENINGS.turn(self._client):
+            async with clients.OPENINGS.turn(self._client):
                 if not self._may_begin():
                     return
                 first = asyncio.ensure_future(self._picture(page))
                 await asyncio.sleep(0)  # as far as it needs the loop; the rest is computed beside it
             try:
                 await first
-                async with OPENINGS.turn(self._client):
+                async with clients.OPENINGS.turn(self._client):
                     if self._may_begin():
                         await self._begin(token)
             finally:
