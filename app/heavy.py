@@ -51,16 +51,6 @@ def compute(
         return_memory()  # a worker holds hundreds of MB meanwhile
 
 
-def begin_worker() -> None:
-    """Let a worker begin, where there are any, before somebody waits for its imports; returns at once."""
-    if has_workers() and not (pool := PICTURES.open()).running:
-        pool.submit(_begun)
-
-
-def _begun(_context: Context) -> None:
-    """Do nothing, in a worker that is there now."""
-
-
 def elsewhere(owner: str) -> Callable[[LabModel], Mapping[str, Any]] | None:
     """Return what has the heavy results of an owner's labs computed by a worker; None where there are no workers."""
     return partial(computed, owner) if has_workers() else None

@@ -95,7 +95,6 @@ def test_a_worker_makes_way_for_pages_and_not_for_trainings() -> None:
 
 def test_without_workers_a_lab_computes_here(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AMTLAB_PROCESSES")
-    heavy.begin_worker()
     assert heavy.elsewhere("me") is None
     assert PICTURES.counts() == (0, 0)
 

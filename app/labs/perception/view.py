@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from amtlib import scales
-from app.heavy import begin_worker
 from app.labs.perception.chain import FS
 from app.labs.perception.figures import FIGURES
 from app.labs.perception.model import PerceptionLabModel
@@ -104,10 +103,6 @@ class PerceptionLab(LabView):
     exports: ClassVar[dict[str, Export]] = {
         "npz": Export("NPZ", "All arrays of the page, for NumPy", "perception.npz", _arrays),
     }
-
-    def arrived(self) -> None:
-        """Let a worker begin: the first heavy picture should not wait for it."""
-        begin_worker()
 
     def silent(self) -> list[str]:
         """Return which sounds there are not: the second one, where nothing is changed."""
