@@ -7,7 +7,9 @@ holds the whole state is TensorFlow Playground's.
 import contextlib
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from functools import wraps
+from inspect import getfullargspec
+from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
 
 import param
 import torch
@@ -23,6 +25,10 @@ _LARGE = 16_000
 #: Results that take more numbers than this to compute need 100 MB meanwhile.
 _MANY = 4e6
 
+M = TypeVar("M", bound="LabModel")
+P = ParamSpec("P")
+R = TypeVar("R")
+
 
 def _of_ear(keys: Iterable[str]) -> set[str]:
     """Return the names of those settings that are the other ear's."""
@@ -36,6 +42,46 @@ class Section:
     title: str
     keys: tuple[str, ...]
     open: bool = True
+
+
+def depends_on(
+    *needs: str | Callable[..., Hashable],
+    shared: bool = True,
+    values: Callable[[Any], float] | None = None,
+) -> Callable[[Callable[Concatenate[M, P], R]], Callable[Concatenate[M, P], R]]:
+    """Make a method of a lab a stage, see `LabModel.stage`: computed anew only when what it needs has changed.
+
+    Parameters
+    ----------
+    *needs : str or callable
+        Settings as for `LabModel.key_of`, and methods that return for its arguments what else it depends on.
+    shared : bool
+        Whether sessions share the result.
+    values : callable, optional
+        Method that returns how many numbers are computed.
+    """
+    settings = tuple(need for need in needs if isinstance(need, str))
+    others = [need for need in needs if not isinstance(need, str)]
+
+    def decorated(make: Callable[Concatenate[M, P], R]) -> Callable[Concatenate[M, P], R]:
+        defaults = getfullargspec(make).defaults or ()
+        required = len(getfullargspec(make).args) - 1 - len(defaults)
+
+        @wraps(make)
+        def stage(self: M, /, *args: P.args, **kwargs: P.kwargs) -> R:
+            given = (*args, *defaults[len(args) - required :])
+            found: R = self.stage(
+                " ".join(map(str, (make.__name__, *given))),
+                (self.key_of(*settings), *(need(self, *given) for need in others), *given),
+                lambda: make(self, *args, **kwargs),
+                shared=shared,
+                values=0 if values is None else values(self),
+            )
+            return found
+
+        return stage
+
+    return decorated
 
 
 class LabModel(param.Parameterized):
@@ -206,13 +252,19 @@ class LabModel(param.Parameterized):
         return {}
 
     def key_of(self, *names: str) -> tuple[Any, ...]:
-        """Return values of settings for the key of a `stage`: of single keys, or of all with a prefix such as "f."."""
-        return self.kept_key(
-            names,
-            lambda: tuple(
-                v for key, v in self.values().items() if key in names or f"{key.split('.')[0]}." in names
-            ),
-        )
+        """Return values of settings for the key of a `stage`: of single keys, or of all with a prefix such as "f.".
+
+        Of the sound, "s.", and the other ear, "hl.", these are what matters of them in the present state.
+        """
+
+        def made() -> tuple[Any, ...]:
+            sound = self.stimulus.key() if "s." in names and self.stimulus is not None else ()
+            ear = self.another_ear.key() if "hl." in names else ()
+            wanted = {*names} - {"s.", "hl."}
+            chosen = (v for key, v in self.values().items() if wanted & {key, f"{key.split('.')[0]}."})
+            return (*sound, *ear, *chosen)
+
+        return self.kept_key(names, made)
 
     def kept_key(self, name: Hashable, make: Callable[[], tuple[Any, ...]]) -> tuple[Any, ...]:
         """Return a key that one picture asks for some forty times, made once for the present settings."""
