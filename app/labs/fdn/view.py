@@ -35,36 +35,6 @@ from app.work import Work as PageWork
 SUMMARY_EVERY = 2.0
 #: Ends of the line of words that say what to do; what is certain of the network stands before them.
 _ASKS = (" Press Train.", " Press Fit this room.")
-#: The figures' areas, row by row, by the figure that leads.
-_AREAS = {
-    "": ("matrix matrix four", "loss response five", "one two three"),
-    "modes": ("four four matrix", "loss response five", "one two three"),
-    "loss": ("loss loss four", "matrix response five", "one two three"),
-    "response": ("response response four", "loss matrix five", "one two three"),
-    "decay": ("one one two", "loss response four", "matrix five three"),
-    "times": ("two two one", "loss response three", "matrix four five"),
-}
-
-
-def _grid(narrow: bool) -> str:
-    """Return the CSS of the grid: three columns, or on a phone one, in which what leads comes first."""
-    rules = []
-    for lead, areas_of_lead in _AREAS.items():
-        rows = (*areas_of_lead, "six six six", "seven eight nine")
-        shown = dict.fromkeys(" ".join(rows).split()) if narrow else rows
-        areas = " ".join(f'"{row}"' for row in ("corner" if narrow else "corner corner corner", *shown))
-        where = f'[data-lead="{lead}"]' if lead else ""
-        rules.append(f".figures{where} {{ grid-template-areas: {areas}; }}")
-    columns = f"repeat({1 if narrow else 3}, minmax(0, 1fr))"
-    return "\n".join([f".figures {{ grid-template-columns: {columns}; }}", *rules])
-
-
-_GRID = f"""{_grid(narrow=False)}
-@container (max-width: 699px) {{
-{_grid(narrow=True)}
-}}
-"""
-
 #: What is played, by key: label of the button, title, and what it is.
 _SOUNDS = {
     "start": ("Before", "Before training", "Through the network before training"),
@@ -134,7 +104,7 @@ class FdnLab(LabView):
     title = "FDN"
     question = "How does a network of delays become a room?"
     figures = FIGURES
-    grid = _GRID
+    grid = Path(__file__).with_name("grid.css").read_text(encoding="utf-8")
     lab: FdnModel
     model_class = FdnModel
     compares = False
