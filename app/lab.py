@@ -56,7 +56,7 @@ def depends_on(
     *needs : str or callable
         Settings as for `LabModel.key_of`, and methods that return for its arguments what else it depends on.
     shared : bool
-        Whether sessions share the result.
+        Whether sessions share the result, unless the lab `is_private`.
     values : callable, optional
         Method that returns how many numbers are computed.
     """
@@ -74,7 +74,7 @@ def depends_on(
                 " ".join(map(str, (make.__name__, *given))),
                 (self.key_of(*settings), *(need(self, *given) for need in others), *given),
                 lambda: make(self, *args, **kwargs),
-                shared=shared,
+                shared=shared and not self.is_private,
                 values=0 if values is None else values(self),
             )
             return found
@@ -349,6 +349,11 @@ class LabModel(param.Parameterized):
     def loses(self, values: Mapping[str, Any]) -> str:
         """Return what would be lost if these settings were set, in a sentence; "" where nothing would be."""
         return ""
+
+    @property
+    def is_private(self) -> bool:
+        """Whether what is seen follows from a user's own file, whose hash no key holds."""
+        return False
 
     @property
     def unsaved(self) -> bool:

@@ -10,17 +10,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from amtlib import Glasberg2002, Moore2016
 from app.lab import LabModel, depends_on
 from app.labs.loudness import steady
 from app.labs.loudness.parameters import set_parameters
 from app.labs.loudness.settings import AFTER, FS, Display, Listener, Parameters
-from app.labs.loudness.steady import OWN, Lines
+from app.labs.loudness.steady import OWN, Array, Lines
 from app.stimulus import Stimulus
-
-Array = NDArray[Any]
 
 #: Highest frequency that is offered, Hz: where the models' spectrum ends.
 HIGHEST = 15000

@@ -30,6 +30,7 @@ from app.labs.perception.chain import (
     FS,
     RATES,
     SLOW,
+    Array,
     Meeting,
     Own,
     before_cells,
@@ -45,8 +46,6 @@ from app.labs.perception.script import script
 from app.labs.perception.settings import Adaptation, Cells, Chain, Change, Look, Modulation
 from app.lessons import Measure, load_lessons
 from app.stimulus import Stimulus
-
-Array = np.ndarray[Any, Any]
 
 #: Longest sound in s.
 LONGEST = 2
