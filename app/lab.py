@@ -37,7 +37,7 @@ def _of_ear(keys: Iterable[str]) -> set[str]:
 
 @dataclass(frozen=True)
 class Section:
-    """A group of controls under one title."""
+    """A group of controls under one title; "f." stands for all settings of that part which no section names."""
 
     title: str
     keys: tuple[str, ...]
@@ -97,6 +97,9 @@ class LabModel(param.Parameterized):
     quantities: ClassVar[Mapping[str, Measure]] = {}
     #: The three keys that a phone shows above the plots.
     key_controls: ClassVar[tuple[str, ...]] = ()
+    #: Key of the setting that chooses an experiment, in a lab of several, and the three keys of those that need others.
+    experiment: ClassVar[str] = ""
+    controls_of: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     #: What a setting starts with, where that is not what its part declares.
     defaults: ClassVar[Mapping[str, Any]] = {}
     #: Former keys of settings, which old links and lessons still have, and the present ones.
@@ -381,7 +384,12 @@ class LabModel(param.Parameterized):
         visible_when = self.visible_when()
         ears = (Section("Another ear", AnotherEar.keys(), open=False),) if self.has_another_ear else ()
         sections = {section: list(section.keys) for section in (*self.sections, *ears)}
-        for key in [key for key in self.fields if not any(key in keys for keys in sections.values())]:
+        left = [key for key in self.fields if not any(key in keys for keys in sections.values())]
+        for keys in sections.values():
+            for part in [key for key in keys if key.endswith(".")]:
+                at = keys.index(part)
+                keys[at : at + 1] = [key for key in left if key.startswith(part)]
+        for key in [key for key in left if not any(key in keys for keys in sections.values())]:
             part = key.split(".")[0] + "."
             others = [keys for keys in sections.values() if any(each.startswith(part) for each in keys)]
             (others or [sections.setdefault(Section("Settings", ()), [])])[-1].append(key)
@@ -396,7 +404,8 @@ class LabModel(param.Parameterized):
 
     def quick_controls(self) -> tuple[str, ...]:
         """Return the three keys that a phone shows above the plots in the present state."""
-        return self.key_controls
+        chosen = self.fields[self.experiment].value if self.experiment else ""
+        return self.controls_of.get(chosen, self.key_controls)
 
     def visible_when(self) -> dict[str, dict[str, list[Any]]]:
         """Return, for a control that matters only sometimes, the values of other settings with which it is shown."""

@@ -52,13 +52,7 @@ class CochleaModel(LabModel):
     """
 
     sections: ClassVar[tuple[Section, ...]] = (
-        Section(
-            "Experiment",
-            (
-                *("t.experiment", "t.cf", "t.level", "t.tone", "t.second", "t.second_level"),
-                *("t.ratio", "t.channels"),
-            ),
-        ),
+        Section("Experiment", ("t.experiment", "t.cf", "t.level", "t.")),
         Section("Ear", ("e.subject", "e.a_db", "e.b_db", "e.c", "e.g_db", "e.model")),
         Section(
             "Filters of the ear",
@@ -81,8 +75,8 @@ class CochleaModel(LabModel):
     }
     has_another_ear = True
     key_controls = ("t.cf", "t.level", "e.a_db")
-    #: The three controls of experiments that need others.
-    _controls: ClassVar[dict[str, tuple[str, str, str]]] = {
+    experiment = "t.experiment"
+    controls_of: ClassVar[dict[str, tuple[str, ...]]] = {
         "tuning": ("t.cf", "t.tone", "t.level"),
         "suppression": ("t.second", "t.second_level", "t.level"),
         "distortion": ("t.ratio", "t.level", "t.cf"),
@@ -96,10 +90,6 @@ class CochleaModel(LabModel):
         "t.ratio": {"t.experiment": ["distortion"]},
         "t.channels": {"t.experiment": ["cochleagram"]},
     }
-
-    def quick_controls(self) -> tuple[str, ...]:
-        """Return the three controls that matter most in the experiment."""
-        return self._controls.get(self.test.experiment, self.key_controls)
 
     def visible_when(self) -> dict[str, dict[str, list[Any]]]:
         """Return when each control matters: those of the chosen sound where it is heard."""

@@ -52,31 +52,16 @@ class FdnModel(FdnFitting):
     """
 
     sections: ClassVar[tuple[Section, ...]] = (
-        Section("A part of the network", ("x.line", "x.into", "x.delay", "x.input", "x.output", "x.weight")),
-        Section(
-            "Network",
-            (
-                "n.delays",
-                "n.lines",
-                "n.own",
-                "n.matrix",
-                "n.decay",
-                "n.rt",
-                "n.rt_high",
-                "n.lossless",
-                "n.fs",
-                "n.seed",
-                "n.changes",
-            ),
-        ),
+        Section("A part of the network", ("x.",)),
+        Section("Network", ("n.delays", "n.lines", "n.own", "n.", "n.fs", "n.seed", "n.changes")),
         Section("Decay by octave", tuple(DECAY_KEYS)),
         Section("Tone by octave", tuple(TONE_KEYS), open=False),
-        Section("Motion of the matrix", ("m.depth", "m.rate"), open=False),
+        Section("Motion of the matrix", ("m.",), open=False),
         Section("Goal", ("t.goal", "t.target", "t.sparsity")),
         Section("Training", ("t.rate", "t.steps", "t.nfft", "t.optimiser", "t.patience", "t.watched")),
         Section("What is trained", ("t.feedback", "t.input_gain", "t.output_gain", "t.direct"), open=False),
-        Section("What is shown and heard", ("h.view", "h.source")),
-        Section("Ear", ("e.level", "e.loss", "e.compression"), open=False),
+        Section("What is shown and heard", ("h.",)),
+        Section("Ear", ("e.",), open=False),
     )
     lessons = load_lessons(Path(__file__).with_name("lessons.yaml"))
     quantities: ClassVar[dict[str, Measure]] = {
@@ -97,6 +82,8 @@ class FdnModel(FdnFitting):
         **{f"echoes_{which}": Measure(f"Echo density at 0.1 s{at}", "", 2) for which, at in _WHEN.items()},
     }
     key_controls = ("n.lines", "t.goal", "t.rate")
+    experiment = "t.goal"
+    controls_of: ClassVar[dict[str, tuple[str, ...]]] = {"fit": ("n.lines", "t.goal", "t.target")}
     has_another_ear = True
 
     def __init__(self) -> None:

@@ -50,12 +50,8 @@ class FilterbankModel(LabModel):
 
     sections: ClassVar[tuple[Section, ...]] = (
         Section("Sound", Stimulus.keys("s")),
-        Section(
-            "Filterbank", ("f.channels", "f.spacing", "f.low", "f.high", "f.bandwidth", "f.order", "f.fs")
-        ),
-        Section(
-            "Close-up", ("v.view", "v.frequency", "v.time", "v.follow", "v.width", "v.floor", "v.ceiling")
-        ),
+        Section("Filterbank", ("f.channels", "f.spacing", "f.low", "f.high", "f.bandwidth", "f.")),
+        Section("Close-up", ("v.",)),
     )
     lessons = load_lessons(Path(__file__).with_name("lessons.yaml"))
     quantities: ClassVar[dict[str, Measure]] = {

@@ -35,15 +35,9 @@ class LoudnessModel(Chain):
     """
 
     sections: ClassVar[tuple[Section, ...]] = (
-        Section(
-            "Experiment",
-            (
-                *("v.view", "v.moment", "v.centre", "v.width", "v.band", "v.level"),
-                *("v.probe", "v.probe_level", "v.reference"),
-            ),
-        ),
+        Section("Experiment", ("v.",)),
         Section("Sound", Stimulus.keys("s")),
-        Section("Listener", ("m.model", "m.field", "m.ears", "m.ild", "m.inhibition")),
+        Section("Listener", ("m.",)),
         Section(
             "Windows of the spectrum",
             ("p.edge1", "p.edge2", "p.edge3", "p.edge4", "p.edge5", "p.step", "p.range_db", "p.floor_db"),
@@ -78,8 +72,8 @@ class LoudnessModel(Chain):
         "from_standard_db": Measure("Contours, from ISO 226:2023", "dB", 1),
     }
     key_controls = ("s.level", "s.frequency", "v.moment")
-    #: The three controls of experiments that need others.
-    _controls: ClassVar[dict[str, tuple[str, str, str]]] = {
+    experiment = "v.view"
+    controls_of: ClassVar[dict[str, tuple[str, ...]]] = {
         "duration": ("s.duration", "s.level", "s.frequency"),
         "binaural": ("m.ild", "s.level", "s.frequency"),
         "masking": ("v.level", "v.probe", "v.probe_level"),
@@ -100,10 +94,6 @@ class LoudnessModel(Chain):
         },
         "m.ild": {"m.model": ["moore2016"], "m.ears": ["both"]},
     }
-
-    def quick_controls(self) -> tuple[str, ...]:
-        """Return the three controls that matter most in the experiment."""
-        return self._controls.get(self.display.view, self.key_controls)
 
     def visible_when(self) -> dict[str, dict[str, list[Any]]]:
         """Return when each control matters: those of the chosen sound where no experiment brings its own."""

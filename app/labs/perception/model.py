@@ -74,19 +74,10 @@ class PerceptionLabModel(LabModel):
 
     sections: ClassVar[tuple[Section, ...]] = (
         Section("Sound", Stimulus.keys("s")),
-        Section("Model", ("m.model", "m.subject", "m.channels")),
-        Section(
-            "Stages",
-            (
-                *("h.cutoff", "a.preset", "a.speed", "a.limited", "a.limit", "a.least_db"),
-                *("f.q", "f.top"),
-            ),
-        ),
-        Section(
-            "Two sounds",
-            ("c.kind", "c.step_db", "c.frequency", "c.level", "c.rate", "c.depth_db"),
-        ),
-        Section("Close-up", ("v.experiment", "v.frequency", "v.time")),
+        Section("Model", ("m.",)),
+        Section("Stages", ("h.", "a.", "f.")),
+        Section("Two sounds", ("c.",)),
+        Section("Close-up", ("v.",)),
     )
     lessons = load_lessons(Path(__file__).with_name("lessons.yaml"))
     quantities: ClassVar[dict[str, Measure]] = {
