@@ -15,7 +15,7 @@ import torch
 
 from amtlib import audio, fdn
 from amtlib.train import TrainingRun
-from app.labs.fdn import listening, live, parts, words
+from app.labs.fdn import findings, listening, parts, words
 from app.labs.fdn.figures import FIGURES
 from app.labs.fdn.fit import fit_steps
 from app.labs.fdn.flow import at_place
@@ -25,6 +25,7 @@ from app.labs.fdn.octaves import nearest
 from app.labs.fdn.picture import card
 from app.labs.fdn.trainer import IDLE, Trainer
 from app.page.listen import Export, Playable
+from app.page.live import network
 from app.page.protocol import Table, Work
 from app.page.view import LabView
 from app.pool import TRAININGS
@@ -300,8 +301,20 @@ class FdnLab(LabView):
         return listening.common_level(sounds, super().level_dbfs(key), -3.0)
 
     def played_live(self) -> Mapping[str, Mapping[str, Any]]:
-        """Return what live sound is made from."""
-        return live.played_live(self.lab)
+        """Return what live sound is made from: the network before training and now, the room, and what is sent on."""
+        lab, response, room = self.lab, self.lab.start_decay().response, self.lab.target
+        samples = lab.stage(
+            "room played live",
+            lab.room_key(),
+            lambda: np.zeros(0, np.float32) if room is None else room.astype(np.float32),
+        )
+        return {
+            "start": network(lab.moving(lab.start)),
+            "now": network(findings.one_output(lab.heard(lab.snapshot))),
+            "response": {"energy": float(np.square(response).sum()), "peak": float(np.abs(response).max())},
+            "room": {"samples": samples},
+            "sound": {"samples": listening.looped(str(lab.display.source), lab.fs)},
+        }
 
     def silent(self) -> list[str]:
         """Return which sounds there are not: the room's, where there is none, and a part's, where none is chosen."""
