@@ -87,7 +87,8 @@ class LabView(Viewer):
     figures: ClassVar[FigureSet]
     #: The lesson that a page opens with whose address says nothing.
     opens_with: ClassVar[str] = ""
-    #: CSS of the grid that the figures stand in, one below the other without; each figure's name is its area.
+    #: CSS of the grid that the figures stand in, one below the other without; each figure's area, or name, is one of
+    #: its areas.
     grid: ClassVar[str] = ""
     #: Whether a state can be pinned and compared with another one.
     compares: ClassVar[bool] = True

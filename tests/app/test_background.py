@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from app.labs.cochlea import experiments
 from app.labs.cochlea.view import CochleaLab
 from app.labs.filterbank.view import FilterbankLab
 from app.page import background as module
@@ -178,16 +179,16 @@ def test_a_picture_that_a_newer_move_supersedes_is_given_up(
         told.clear()
         lab = view.lab
         begun, may_go = threading.Event(), threading.Event()
-        plain = lab._input_output
+        plain = experiments.knee
 
-        def slow() -> Any:
+        def slow(*of: Any) -> float:
             computed.append(lab.test.cf)
             begun.set()
             may_go.wait(20)
             lab.check()
-            return plain()
+            return plain(*of)
 
-        monkeypatch.setattr(lab, "_input_output", slow)
+        monkeypatch.setattr(experiments, "knee", slow)
         view.receive({"type": "set", "values": {"t.cf": 1111}, "sequence": 1})
         await asyncio.to_thread(begun.wait, 20)
         view.receive({"type": "set", "values": {"t.cf": 2222}, "sequence": 2})

@@ -6,16 +6,12 @@ Quick findings follow a training while it runs; slow ones wait until it rests. :
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from amtlib import fdn
 from amtlib.fdn import FDNBuild
-from app.labs.fdn.levels import Levels, octave_levels
-
-Array = NDArray[Any]
+from app.labs.fdn.levels import Array, Levels, octave_levels
 
 #: Points of the transform that shows all peaks, and of the one that follows a run: 0.37 and 1.5 Hz apart at 48 kHz.
 FINE, LIVE = 2**17, 2**15
