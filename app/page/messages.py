@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 from app.lessons import LessonError, entry_of
-from app.page.authoring import opened, written
+from app.page.authoring import lesson_file, opened
 from app.page.link import LONGEST
 from app.page.protocol import Ask, Made, Piece, Set
 from app.page.qr import code_of
@@ -187,7 +187,7 @@ class Messages:
             "problem": "",
             "slug": lesson.slug,
             "entry": entry_of(lesson),
-            "file": written(lesson, lab.slug),
+            "file": lesson_file(lesson, lab.slug),
             "too_long": max(len(lab.contents.link()) - LONGEST, 0),
         }
 

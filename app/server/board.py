@@ -44,7 +44,7 @@ class Board:
     --------
     >>> board = Board(4, most=100)
     >>> board.add(b"ann.")
-    >>> board.news(), board.news()
+    >>> board.unread(), board.unread()
     ([b'ann.'], [])
     """
 
@@ -56,7 +56,7 @@ class Board:
         self._own: list[bytes] = []
 
     def add(self, record: bytes) -> None:
-        """Write a record, which `news` of every process returns, this one's included."""
+        """Write a record, which `unread` of every process returns, this one's included."""
         if self._file is None:
             self._own.append(record)
             return
@@ -67,7 +67,7 @@ class Board:
         except OSError:  # no room: this process at least knows
             self._own.append(record)
 
-    def news(self) -> list[bytes]:
+    def unread(self) -> list[bytes]:
         """Return the records that were added, by any process, since this one asked last."""
         found, self._own = self._own, []
         if self._file is None:

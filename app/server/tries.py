@@ -51,7 +51,7 @@ class Tries:
 
     def wait(self, client: str) -> int:
         """Return for how many seconds a client has to wait before its next try, 0 for none."""
-        for record in self._board.news():
+        for record in self._board.unread():
             key, when = _RECORD.unpack(record)
             times = self._wrong.pop(key, deque(maxlen=self._most))
             times.append(when)
@@ -86,7 +86,7 @@ class EndedLogins:
         self._board.add(_RECORD.pack(_key(login), time.monotonic()))
 
     def __contains__(self, login: str) -> bool:
-        for record in self._board.news():
+        for record in self._board.unread():
             key, when = _RECORD.unpack(record)
             self._ended[key] = when
         oldest = time.monotonic() - self._life
