@@ -16,7 +16,7 @@ from app.page.upload import Upload
 from app.pool import MOST_WAITING, PICTURES, has_workers
 
 #: How often a page that waits looks whether its picture is still wanted, s.
-LOOK = 0.02
+POLL_S = 0.02
 
 
 def compute(
@@ -71,7 +71,7 @@ def computed(owner: str, lab: LabModel) -> Mapping[str, Any]:
     try:
         job = PICTURES.open().submit(compute, type(lab), lab.values(), upload, owner=owner)
         try:
-            while not job.wait(LOOK):
+            while not job.wait(POLL_S):
                 lab.check()
             return job.result()
         finally:

@@ -21,7 +21,7 @@ from app.pool import SHORT_WORK, LabPool
 _LOG = logging.getLogger("amtlab")
 
 #: How often the page looks at it, s.
-LOOK = 0.02
+POLL_S = 0.02
 #: How often progress and intermediate results are reported, s.
 REPORT = 0.15
 
@@ -148,7 +148,7 @@ class Work:
             self._handle = handle
             reported = time.monotonic()
             while self.running and not handle.ended:
-                await asyncio.sleep(LOOK)
+                await asyncio.sleep(POLL_S)
                 if time.monotonic() - reported > REPORT:
                     reported = time.monotonic()
                     self.share = handle.share

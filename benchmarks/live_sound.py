@@ -121,9 +121,9 @@ def rendered(
     sound_gain : float
         At which it is played.
     changes : sequence
-        When, in s, the desk is told what.
+        Settings of the mixer, by the time at which they are sent, in s.
     **settings
-        Of the desk, from the first sample on.
+        Of the mixer, from the first sample on.
 
     Returns
     -------

@@ -21,7 +21,7 @@ import torch
 
 from amtlib.jobs import sameness
 from amtlib.jobs.job import Context, Job, WorkerDied
-from amtlib.jobs.place import PlaceLost, carry_out, pack, pack_value, unpack
+from amtlib.jobs.executor import ExecutorLost, carry_out, pack, pack_value, unpack
 from amtlib.jobs.sameness import difference, own_amtlib
 
 #: Seconds that a scheduler has to answer when a pool is opened: first its port, then itself.
@@ -60,13 +60,13 @@ def _distributed() -> ModuleType:
     try:
         return importlib.import_module("distributed")
     except ModuleNotFoundError:
-        raise PlaceLost(
+        raise ExecutorLost(
             "a scheduler is configured, but dask.distributed is not installed (fix: python -m pip install "
             "-c constraints.txt -e '.[cluster]')"
         ) from None
 
 
-class ClusterPlace:
+class ClusterExecutor:
     """
     The workers of a cluster that have the same amtlib as this process; others get no work, whenever they join.
 
@@ -77,7 +77,7 @@ class ClusterPlace:
 
     Raises
     ------
-    PlaceLost
+    ExecutorLost
         If the scheduler does not answer within some 5 s, `distributed` is missing, or all workers have another amtlib.
     """
 
@@ -107,10 +107,10 @@ class ClusterPlace:
             while not self._look() and time.monotonic() < until:
                 self._closed.wait(0.1)
         except (OSError, TimeoutError) as error:
-            raise PlaceLost(f"the scheduler at {address} cannot be reached ({_reason(error)})") from None
+            raise ExecutorLost(f"the scheduler at {address} cannot be reached ({_reason(error)})") from None
         if self._differs and not self._workers:
             self.close()
-            raise PlaceLost("; ".join(self._notes))
+            raise ExecutorLost("; ".join(self._notes))
         self._client.subscribe_topic(self._topic, self._sort)
         threading.Thread(target=self._watch, name="amtlab cluster", daemon=True).start()
 
@@ -148,7 +148,7 @@ class ClusterPlace:
         good: bool | None = None
         while good is None:
             if self._lost:
-                raise PlaceLost(self._lost)
+                raise ExecutorLost(self._lost)
             good, outcome = self._try(job, call)
         result = unpack(outcome)
         if good:
@@ -174,12 +174,14 @@ class ClusterPlace:
                 if future is not None:
                     future.cancel()
         except (OSError, TimeoutError) as error:
-            raise PlaceLost(f"the scheduler at {self.address} is out of reach ({_reason(error)})") from None
+            raise ExecutorLost(
+                f"the scheduler at {self.address} is out of reach ({_reason(error)})"
+            ) from None
         except Exception as error:
             # What a client raises that has given up its scheduler; the class has no base of its own.
             if type(error).__name__ != "ClosedClientError":
                 raise
-            raise PlaceLost(f"the scheduler at {self.address} is out of reach ({error})") from None
+            raise ExecutorLost(f"the scheduler at {self.address} is out of reach ({error})") from None
         finally:
             job.detach()
             del self._inboxes[name]
@@ -196,25 +198,25 @@ class ClusterPlace:
         inbox: "queue.SimpleQueue[tuple[Any, ...]]",
         workers: Collection[str],
     ) -> tuple[bool | None, bytes]:
-        place = ""
+        worker = ""
         while True:
             try:
                 word = inbox.get(timeout=LOOK_EVERY)
             except queue.Empty:
                 word = ("look",)
             if word[0] == "begin":
-                place = word[1]
+                worker = word[1]
                 job.begin()
                 if job.attempts > job.allowed:  # dask begins anew by itself: our own count decides
                     raise WorkerDied("the worker that did the job is gone")
                 if job.ended:
-                    self._stop(name, place)
+                    self._stop(name, worker)
             elif word[0] in ("progress", "item"):
                 job.hear(word if word[0] == "progress" else ("item", unpack(word[1])))
             elif word[0] == "stop":
-                if not place:  # nobody has begun it yet
+                if not worker:  # nobody has begun it yet
                     return True, pack_value(None, "result")
-                self._stop(name, place)
+                self._stop(name, worker)
             elif word[0] == "leave":
                 return True, pack_value(None, "result")
             elif word[0] == "over":
@@ -223,10 +225,10 @@ class ClusterPlace:
                     self._leave_out(dict([outcome.decode().split("\n")]))
                 return good, outcome
             elif self._lost:
-                raise PlaceLost(self._lost)
+                raise ExecutorLost(self._lost)
             elif future is None and self._client.status != "running":  # nothing was sent that could tell
-                raise PlaceLost(f"the scheduler at {self.address} is out of reach")
-            elif self._workers and not any(worker in self._workers for worker in workers):
+                raise ExecutorLost(f"the scheduler at {self.address} is out of reach")
+            elif self._workers and not any(each in self._workers for each in workers):
                 return None, b""  # dask would wait for these for ever, though there are others now
 
     def _outcome(self, future: Any) -> tuple[bool | None, bytes]:
@@ -246,14 +248,14 @@ class ClusterPlace:
                     "error",
                 )
             return False, pack_value(RuntimeError(f"the cluster failed: {error}"), "error")
-        raise PlaceLost(f"the scheduler at {self.address} has forgotten its tasks")
+        raise ExecutorLost(f"the scheduler at {self.address} has forgotten its tasks")
 
-    def _stop(self, name: str, place: str) -> None:
+    def _stop(self, name: str, worker: str) -> None:
         # Runs in the worker's own loop, beside its tasks. A worker that is gone needs no stop, a frozen one takes none:
         # its seat here is free when the grace is over, and dask notices after its `worker-ttl`.
         with contextlib.suppress(TimeoutError):
             self._client.run(
-                stop_on_worker, name, workers=[place], on_error="ignore", callback_timeout=ANSWER_WITHIN
+                stop_on_worker, name, workers=[worker], on_error="ignore", callback_timeout=ANSWER_WITHIN
             )
 
     def _sort(self, event: tuple[float, dict[str, Any]]) -> None:

@@ -136,8 +136,8 @@ class Context:
         self._tell(("item", item))
 
 
-class Desk(Protocol):
-    """What a handle asks of the pool it came from."""
+class JobQueue(Protocol):
+    """The part of a pool that its handles use."""
 
     #: Guards all handles of the pool.
     lock: threading.RLock
@@ -193,7 +193,7 @@ class Job(Generic[T]):
     (100, 'done', 1.0)
     """
 
-    def __init__(self, desk: Desk, call: Any, owner: Hashable, budget: float | None) -> None:
+    def __init__(self, queue: JobQueue, call: Any, owner: Hashable, budget: float | None) -> None:
         self.owner = owner
         self.budget = budget
         self.number = next(_NUMBERS)
@@ -208,7 +208,7 @@ class Job(Generic[T]):
         self.stopped = threading.Event()
         #: The function and its arguments, as the worker takes them; None once it has ended.
         self.call: Any = call
-        self._desk = desk
+        self._queue = queue
         self._items: deque[Any] = deque()
         self._value: T | None = None
         self._ended = threading.Event()
@@ -231,12 +231,12 @@ class Job(Generic[T]):
     @property
     def position(self) -> int:
         """Place in the queue, 1 if it is next; 0 once it has a worker, which may still be on its way, or has ended."""
-        return self._desk.position(self)
+        return self._queue.position(self)
 
     @property
     def seconds(self) -> float:
         """Seconds since it began, or that it took."""
-        with self._desk.lock:
+        with self._queue.lock:
             if not self._began:
                 return 0.0
             return (self._end if self.ended else time.monotonic()) - self._began
@@ -296,7 +296,7 @@ class Job(Generic[T]):
 
     def items(self) -> list[Any]:
         """Take what the function has sent since the last call, in order."""
-        with self._desk.lock:
+        with self._queue.lock:
             taken = list(self._items)
             self._items.clear()
         return taken
@@ -311,7 +311,7 @@ class Job(Generic[T]):
             Called in whatever thread ended the job, so it should be quick: set an event, or use
             ``loop.call_soon_threadsafe``. What it raises is logged.
         """
-        with self._desk.lock:
+        with self._queue.lock:
             if not self._ended.is_set():
                 self._callbacks.append(call)
                 return
@@ -322,11 +322,11 @@ class Job(Generic[T]):
     @property
     def allowed(self) -> int:
         """How often it may be begun."""
-        return self._desk.retries + 1
+        return self._queue.retries + 1
 
     def begin(self) -> None:
         """Note that a worker has begun it, for the first time or once more."""
-        with self._desk.lock:
+        with self._queue.lock:
             if self.ended:
                 return
             self.attempts += 1
@@ -337,7 +337,7 @@ class Job(Generic[T]):
 
     def hear(self, word: tuple[Any, ...]) -> None:
         """Take in what its context tells."""
-        with self._desk.lock:
+        with self._queue.lock:
             if self.ended:
                 return
             if word[0] == "progress":
@@ -350,21 +350,21 @@ class Job(Generic[T]):
 
     def attach(self, stop: Callable[[], object], kill: Callable[[], object]) -> None:
         """Set how its worker is asked to stop, and how it is killed."""
-        with self._desk.lock:
+        with self._queue.lock:
             self._stop, self._kill = stop, kill
             late = self.ended
         if late:
-            self._later(self._desk.grace, self._force)
+            self._later(self._queue.grace, self._force)
             stop()
 
     def detach(self) -> None:
         """Forget the worker: it does something else now."""
-        with self._desk.lock:
+        with self._queue.lock:
             self._stop = self._kill = None
 
     def settle(self, state: State, value: T | None = None, error: BaseException | None = None) -> bool:
         """End it, unless it has ended; return whether this did."""
-        with self._desk.lock:
+        with self._queue.lock:
             if self.ended:
                 return False
             self.state, self._value, self.error = state, value, error
@@ -382,14 +382,14 @@ class Job(Generic[T]):
         return True
 
     def _halt(self, state: State, error: BaseException) -> bool:
-        self._desk.withdraw(self)
+        self._queue.withdraw(self)
         if not self.settle(state, error=error):
             return False
         self.stopped.set()
-        with self._desk.lock:
+        with self._queue.lock:
             stop = self._stop
         if stop is not None:
-            self._later(self._desk.grace, self._force)
+            self._later(self._queue.grace, self._force)
             stop()
         return True
 
@@ -398,7 +398,7 @@ class Job(Generic[T]):
 
     def _force(self) -> None:
         # Under the lock, so that the worker cannot have turned to another job in between.
-        with self._desk.lock:
+        with self._queue.lock:
             if self._kill is not None:
                 self._kill()
 

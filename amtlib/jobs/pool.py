@@ -16,11 +16,11 @@ from typing import Any, Literal, TypeVar
 
 import torch
 
-from amtlib.jobs.cluster import ClusterPlace, ClusterUnreachable, check_address
+from amtlib.jobs.cluster import ClusterExecutor, ClusterUnreachable, check_address
 from amtlib.jobs.fairness import FairQueue
 from amtlib.jobs.job import Context, Job, QueueFull, WorkerDied
-from amtlib.jobs.place import Place, PlaceLost
-from amtlib.jobs.processes import ProcessPlace
+from amtlib.jobs.executor import Executor, ExecutorLost
+from amtlib.jobs.processes import ProcessExecutor
 
 T = TypeVar("T")
 
@@ -30,13 +30,13 @@ SCHEDULER_VARIABLE = "AMTLAB_SCHEDULER"
 _OPEN: "weakref.WeakSet[Pool]" = weakref.WeakSet()
 
 
-class ThreadPlace:
+class ThreadExecutor:
     """
     Threads of this process: quick to begin, and for work that may share memory; they cannot be killed.
 
     Examples
     --------
-    >>> ThreadPlace(2)
+    >>> ThreadExecutor(2)
     2 threads here
     """
 
@@ -106,7 +106,7 @@ class Pool:
         Modules that processes import before their first job.
     here : int, optional
         Jobs that run at a time on this machine where `workers` is not given. Default: one for each core.
-    place : Place, optional
+    executor : Executor, optional
         Where to work instead, for :func:`open_pool`.
 
     Attributes
@@ -151,7 +151,7 @@ class Pool:
         grace: float = 2.0,
         preload: Sequence[str] = (),
         here: int | None = None,
-        place: Place | None = None,
+        executor: Executor | None = None,
     ) -> None:
         if kind not in ("process", "thread"):
             raise ValueError(f"kind = {kind!r} is unknown: give 'process' or 'thread'")
@@ -177,27 +177,27 @@ class Pool:
         self._owners: Counter[Hashable] = Counter()
         self._free = threading.Condition(self.lock)
         self._closed = False
-        self._place: Place = place if place is not None else self._here()
+        self._executor: Executor = executor if executor is not None else self._here()
         _OPEN.add(self)
 
     def __repr__(self) -> str:
         with self.lock:
-            return f"<Pool: {self._place}, {len(self._running)} running, {len(self._queue)} waiting>"
+            return f"<Pool: {self._executor}, {len(self._running)} running, {len(self._queue)} waiting>"
 
     @property
     def where(self) -> str:
         """Where the work is done, for people."""
-        return repr(self._place)
+        return repr(self._executor)
 
     @property
     def notes(self) -> list[str]:
         """Notes for people, one sentence each: `problem`, and which workers of a cluster are left out."""
-        return [*([self.problem] if self.problem else []), *self._place.notes()]
+        return [*([self.problem] if self.problem else []), *self._executor.notes()]
 
     @property
     def workers(self) -> int:
         """Jobs that can run at a time now."""
-        capacity = self._place.capacity()
+        capacity = self._executor.capacity()
         return capacity if self._workers is None else min(self._workers, capacity)
 
     @property
@@ -247,7 +247,7 @@ class Pool:
             If the pool is closed.
         """
         check_budget(budget)
-        call = self._place.prepare(function, arguments)
+        call = self._executor.prepare(function, arguments)
         job: Job[T] = Job(self, call, owner, self.budget if budget is None else budget)
         with self.lock:
             if self._closed:
@@ -274,7 +274,7 @@ class Pool:
 
     def warm(self) -> None:
         """Begin the processes now rather than with the first jobs; returns at once."""
-        self._place.warm()
+        self._executor.warm()
 
     def close(self) -> None:
         """Cancel all jobs and end the workers; waits for them, no longer than the grace and a second."""
@@ -287,7 +287,7 @@ class Pool:
         with self._free:
             while self._running and (left := until - time.monotonic()) > 0.0:
                 self._free.wait(left)
-        self._place.close()
+        self._executor.close()
         _OPEN.discard(self)
 
     def __enter__(self) -> "Pool":
@@ -314,9 +314,9 @@ class Pool:
 
     # ------------------------------------------------------------------ letting jobs begin
 
-    def _here(self) -> Place:
+    def _here(self) -> Executor:
         workers = self._local if self._workers is None else self._workers
-        return ProcessPlace(workers, self._preload) if self.kind == "process" else ThreadPlace(workers)
+        return ProcessExecutor(workers, self._preload) if self.kind == "process" else ThreadExecutor(workers)
 
     def _may(self, owner: Hashable) -> bool:
         return self.per_owner is None or self._owners[owner] < self.per_owner
@@ -339,11 +339,11 @@ class Pool:
         deaths = 0
         try:
             while not job.ended:
-                place = self._place
+                executor = self._executor
                 try:
-                    job.settle("done", place.run(job))
-                except PlaceLost as lost:
-                    self._come_home(place, str(lost))
+                    job.settle("done", executor.run(job))
+                except ExecutorLost as lost:
+                    self._come_home(executor, str(lost))
                 except WorkerDied as died:
                     deaths += 1  # some die before they can say that they have begun
                     job.setback = str(died)
@@ -362,13 +362,13 @@ class Pool:
                 self._free.notify_all()
             self._fill()
 
-    def _come_home(self, lost: Place, why: str) -> None:
+    def _come_home(self, lost: Executor, why: str) -> None:
         """Go on here after a cluster was lost; the first to notice sees to it."""
         with self.lock:
-            if self._place is not lost:
+            if self._executor is not lost:
                 return
             self.problem = f"{why}; the work goes on here"
-            self._place = self._here()
+            self._executor = self._here()
         self._fill()
         lost.close()
 
@@ -440,12 +440,12 @@ def open_pool(
     <Pool: 2 threads here, 0 running, 0 waiting>
     """
     where = address or os.environ.get(SCHEDULER_VARIABLE, "")
-    problem, place = "", None
+    problem, executor = "", None
     if where:
         check_address(where, "address" if address else SCHEDULER_VARIABLE)
         try:
-            place = ClusterPlace(where)
-        except PlaceLost as lost:
+            executor = ClusterExecutor(where)
+        except ExecutorLost as lost:
             problem = f"{lost}; the work is done here"
             warnings.warn(problem, ClusterUnreachable, stacklevel=2)
     try:
@@ -459,11 +459,11 @@ def open_pool(
             grace=grace,
             preload=preload,
             here=here,
-            place=place,
+            executor=executor,
         )
     except ValueError:
-        if place is not None:
-            place.close()
+        if executor is not None:
+            executor.close()
         raise
     pool.problem = problem
     return pool

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from amtlib.jobs.job import Context, Job, WorkerDied
-from amtlib.jobs.place import carry_out, pack, pack_value, unpack
+from amtlib.jobs.executor import carry_out, pack, pack_value, unpack
 
 _SPAWN = multiprocessing.get_context("spawn")
 #: Seconds an idle process has to end when it is asked to.
@@ -33,7 +33,7 @@ SILENCE = 20.0
 BEGIN_WITHIN = 180.0
 
 
-class ProcessPlace:
+class ProcessExecutor:
     """
     Processes of this machine, begun when first needed and kept.
 
@@ -46,7 +46,7 @@ class ProcessPlace:
 
     Examples
     --------
-    >>> ProcessPlace(2, ())
+    >>> ProcessExecutor(2, ())
     2 processes here
     """
 

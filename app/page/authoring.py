@@ -84,12 +84,12 @@ _Dumper.add_representer(
 )
 
 
-def written(lesson: Lesson, lab: str) -> str:
+def lesson_file(lesson: Lesson, lab: str) -> str:
     r"""Return a lesson as a file that `amtlab serve --lessons` and every page of the lab open.
 
     Examples
     --------
-    >>> print(written(Lesson("one", "One", "First.\n\nSecond."), "loudness"))
+    >>> print(lesson_file(Lesson("one", "One", "First.\n\nSecond."), "loudness"))
     lab: loudness
     one:
       title: One

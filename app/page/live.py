@@ -1,6 +1,6 @@
 """A network that plays in the page: the numbers that its sound is made from, sent as they change while it plays.
 
-The sound itself is made in the browser, by page/js/desk.js. A lab with such a network names `LabView.live_source` and
+The sound itself is made in the browser, by page/js/mixer.js. A lab with such a network names `LabView.live_source` and
 gives `LabView.played_live`: columns of ``start`` and ``now`` (`network`), of ``response`` (``energy`` and ``peak`` of
 the response before training, which set the level of all), ``room`` and ``sound`` (``samples`` in float32).
 """

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from app.lessons import LessonError, entry_of
-from app.page.authoring import opened, written
+from app.page.authoring import lesson_file, opened
 from app.page.link import LONGEST
 from app.page.listen import file_of, sound_of
 from app.page.protocol import NEWEST_WINS, Content
@@ -240,7 +240,7 @@ class Messages:
             "problem": "",
             "slug": lesson.slug,
             "entry": entry_of(lesson),
-            "file": written(lesson, lab.slug),
+            "file": lesson_file(lesson, lab.slug),
             "too_long": max(len(lab.contents.link()) - LONGEST, 0),
         }
 

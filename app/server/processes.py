@@ -22,7 +22,7 @@ AT_ONCE, WITHIN = 20, 60.0
 #: for a reload.
 PAUSE = 5.0
 #: How often a process gives a sign of life, and how often these and lost processes are looked for, s.
-BEAT, LOOK = 1.0, 0.2
+BEAT, POLL_S = 1.0, 0.2
 #: A process whose loop has stood still for so long is killed, s: no request takes a tenth of it.
 STILL = 120.0
 #: The status of a process whose set-up failed: the first time, that ends the server.
@@ -110,7 +110,7 @@ def part(count: int) -> None:
     while True:
         pid, waited = os.waitpid(-1, os.WNOHANG)
         if not pid:
-            if _left_alone(LOOK):
+            if _left_alone(POLL_S):
                 sys.exit(0)
             for each, child in children.items():
                 _end_if_still(each, child, beats[child.place])
@@ -148,7 +148,7 @@ def _begin(children: dict[int, _Child], place: int, *, first: bool) -> bool:
 
 def _end_if_still(pid: int, child: _Child, beat: int) -> None:
     # Looks are counted, not seconds: on a machine that was suspended, all stood still.
-    child.still = 0.0 if beat != child.beat else child.still + LOOK
+    child.still = 0.0 if beat != child.beat else child.still + POLL_S
     child.beat = beat
     if child.still > STILL:
         child.still = 0.0

@@ -39,7 +39,7 @@ class Board:
     --------
     >>> board = Board()
     >>> board.note("ann")
-    >>> len(board.news()), len(board.news())
+    >>> len(board.unread()), len(board.unread())
     (1, 0)
     """
 
@@ -60,7 +60,7 @@ class Board:
         fcntl.fcntl(self._file, fcntl.F_SETFL, fcntl.fcntl(self._file, fcntl.F_GETFL) | os.O_APPEND)
 
     def note(self, text: str) -> None:
-        """Note a text with the present time, for `news` of every process, this one's included."""
+        """Note a text with the present time, for `unread` of every process, this one's included."""
         record = _RECORD.pack(_key(text), time.monotonic())
         if self._file is None:
             self._own.append(record)
@@ -72,7 +72,7 @@ class Board:
         except OSError:  # no room: this process at least knows
             self._own.append(record)
 
-    def news(self) -> list[tuple[bytes, float]]:
+    def unread(self) -> list[tuple[bytes, float]]:
         """Return what was noted, by any process, since this one asked last: the key of each text, and the time in s."""
         found, self._own = b"".join(self._own), []
         if self._file is not None:
@@ -113,7 +113,7 @@ class Tries:
 
     def wait(self, client: str) -> int:
         """Return for how many seconds a client has to wait before its next try, 0 for none."""
-        for key, when in self._board.news():
+        for key, when in self._board.unread():
             times = self._wrong.pop(key, deque(maxlen=self._most))
             times.append(when)
             self._wrong[key] = times  # the latest come last
@@ -147,7 +147,7 @@ class EndedLogins:
         self._board.note(login)
 
     def __contains__(self, login: str) -> bool:
-        self._ended |= self._board.news()
+        self._ended |= self._board.unread()
         oldest = time.monotonic() - self._life
         while self._ended and (
             len(self._ended) > MOST or next(iter(self._ended.values())) < oldest

@@ -303,15 +303,15 @@ def test_a_job_given_up_while_its_process_begins_keeps_nobody_waiting_and_the_pr
         job = pool.submit(
             does.length, bytes(2**20), owner="ann"
         )  # more than a pipe takes before somebody reads
-        assert until(lambda: pool._place._all)  # type: ignore[attr-defined]
-        (worker,) = pool._place._all  # type: ignore[attr-defined]
+        assert until(lambda: pool._executor._all)  # type: ignore[attr-defined]
+        (worker,) = pool._executor._all  # type: ignore[attr-defined]
         began = time.monotonic()
         assert pool.close_owner("ann") == 1
         assert time.monotonic() - began < 0.5
         assert until(lambda: not pool.running)
         time.sleep(0.3)  # longer than the grace
         assert pool.submit(does.length, bytes(2**20)).result(WAIT) == 2**20
-        assert pool._place._all == {worker}  # type: ignore[attr-defined]
+        assert pool._executor._all == {worker}  # type: ignore[attr-defined]
         assert job.state == "cancelled"
 
 
@@ -373,7 +373,7 @@ def test_a_frozen_process_is_given_up_at_once_by_who_does_not_want_it(
 def test_one_frozen_before_it_takes_a_large_call_keeps_nobody_waiting(short_silence: None) -> None:
     with Pool(1, "process", grace=0.3) as pool:
         assert pool.submit(does.add, 1, 1).result(WAIT) == 2
-        (worker,) = pool._place._all  # type: ignore[attr-defined]
+        (worker,) = pool._executor._all  # type: ignore[attr-defined]
         os.kill(worker._process.pid, signal.SIGSTOP)
         job = pool.submit(does.length, bytes(2**22), owner="ann")
         assert until(lambda: pool.running == 1)
@@ -383,7 +383,7 @@ def test_one_frozen_before_it_takes_a_large_call_keeps_nobody_waiting(short_sile
         assert time.monotonic() - began < 0.5
         assert job.state == "cancelled"
         assert pool.submit(does.length, bytes(2**22)).result(WAIT) == 2**22
-        (worker,) = pool._place._all  # type: ignore[attr-defined]
+        (worker,) = pool._executor._all  # type: ignore[attr-defined]
         os.kill(worker._process.pid, signal.SIGSTOP)
         assert (
             pool.submit(does.length, bytes(2**22)).result(WAIT) == 2**22

@@ -90,8 +90,8 @@ def test_progress_and_items_come_while_the_job_runs(pool: Pool) -> None:
 def test_the_scheduler_forgets_what_it_has_passed_on(pool: Pool) -> None:
     job = pool.submit(does.count, 40, 0.01)
     assert job.result(WAIT) == 40
-    place = pool._place
-    assert until(lambda: not place._client.get_events(place._topic))  # type: ignore[attr-defined]
+    executor = pool._executor
+    assert until(lambda: not executor._client.get_events(executor._topic))  # type: ignore[attr-defined]
 
 
 def test_a_scheduler_that_does_not_get_to_forgetting_is_watched_all_the_same(
@@ -102,8 +102,8 @@ def test_a_scheduler_that_does_not_get_to_forgetting_is_watched_all_the_same(
 
     monkeypatch.setattr("amtlib.jobs.cluster.forget_words", never)
     time.sleep(2.0 * LOOK_EVERY)
-    place, now = pool._place, time.monotonic()
-    assert until(lambda: place._seen > now, ANSWER_WITHIN + 3.0)  # type: ignore[attr-defined]
+    executor, now = pool._executor, time.monotonic()
+    assert until(lambda: executor._seen > now, ANSWER_WITHIN + 3.0)  # type: ignore[attr-defined]
 
 
 def test_an_exception_arrives_with_its_type_and_text(pool: Pool) -> None:
@@ -168,7 +168,7 @@ def test_a_job_that_begins_while_it_is_given_up_is_stopped(
         time.sleep(0.003 * i)
         job.cancel()
         assert until(lambda: pool.running == 0)
-    client = pool._place._client  # type: ignore[attr-defined]
+    client = pool._executor._client  # type: ignore[attr-defined]
     assert until(lambda: not any(client.run(does.begun_on_worker).values()))
 
 
@@ -345,7 +345,7 @@ def test_a_job_whose_workers_were_replaced_goes_to_the_new_ones() -> None:
             job = pool.submit(does.obey)
             assert until(job.items, WAIT)
             waits = pool.submit(does.add, 1, 2)
-            (number,) = pool._place._client.run(os.getpid).values()  # type: ignore[attr-defined]
+            (number,) = pool._executor._client.run(os.getpid).values()  # type: ignore[attr-defined]
             os.kill(number, signal.SIGKILL)  # its nanny starts another, with another address
             assert until(lambda: job.attempts == 2, WAIT)
             job.cancel()
@@ -423,8 +423,8 @@ def test_a_training_survives_the_death_of_its_worker_where_it_was(cluster: Any, 
     with run:
         run.start(by=RemoteSteps(plan, pool, "me", slice_s=600.0))
         assert until(lambda: run.steps_run > 20)
-        busy = [worker for worker, keys in pool._place._client.processing().items() if keys]  # type: ignore[attr-defined]
-        (number,) = pool._place._client.run(os.getpid, workers=busy).values()  # type: ignore[attr-defined]
+        busy = [worker for worker, keys in pool._executor._client.processing().items() if keys]  # type: ignore[attr-defined]
+        (number,) = pool._executor._client.run(os.getpid, workers=busy).values()  # type: ignore[attr-defined]
         os.kill(number, signal.SIGKILL)
         before = run.steps_run
         least = before

@@ -12,7 +12,7 @@ import pytest
 from app import site
 from app.labs.filterbank.view import FilterbankLab
 from app.lessons import LessonError, entries, entry_of, lesson_of
-from app.page.authoring import check_fits, of_course, opened, packed, unpacked, written
+from app.page.authoring import check_fits, lesson_file, of_course, opened, packed, unpacked
 from app.page.link import LONGEST, Link
 from app.server.messages import LAB_MESSAGES
 from app.site import LABS
@@ -44,7 +44,7 @@ def made(desk: Desk, entry: Any, *, keep: bool = True) -> dict[str, Any]:
 @pytest.mark.parametrize(("lab", "lesson"), EVERY_LESSON)
 def test_every_lesson_is_the_same_after_a_file_and_after_a_link(lab: Any, lesson: Any) -> None:
     assert lesson_of(lesson.slug, entry_of(lesson), "a.yaml") == lesson
-    assert opened(written(lesson, lab.slug)) == lesson
+    assert opened(lesson_file(lesson, lab.slug)) == lesson
     assert unpacked(packed(lesson)) == lesson
     check_fits(lesson, "a.yaml", lab.model_class(), lab.figures, lab.sounds)
 
@@ -183,7 +183,7 @@ def test_a_lesson_that_is_made_starts_from_what_the_page_shows(desk: Desk) -> No
 
 def test_a_file_that_is_opened_brings_its_own_state(desk: Desk) -> None:
     lesson = lesson_of("quiet", {**ENTRY, "state": {"s.level": 20}}, "it")
-    answer = made(desk, written(lesson, "filterbank"), keep=False)
+    answer = made(desk, lesson_file(lesson, "filterbank"), keep=False)
     assert answer["entry"] == entry_of(lesson)
     assert desk.lab.model.values()["s.level"] == 20
     assert desk.send("undo")[0]["link"] == ""

@@ -229,7 +229,7 @@ def test_two_who_ask_for_the_same_have_it_computed_once_and_the_second_need_not_
             await held.until(lambda held: held.begun[-1] == 12)
         bob.receive({"type": "set", "values": {"v.experiment": "am", "a.limit": 10}, "sequence": 2})
         await ready(bobs)
-        assert bob.lab.look.experiment == "am"
+        assert bob.lab.probe.experiment == "am"
         assert bob.contents.words()["problem"] == ""
         held.may_go.set()
         await ready(anns)

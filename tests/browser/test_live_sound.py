@@ -180,7 +180,7 @@ def test_each_sound_is_played_at_a_safe_level_without_an_offset(host: Page, sour
     both = np.concatenate([np.zeros(round(LEAD * FS), np.float32), x, x])
     levels = host.evaluate(
         """async ([samples, energy, peak]) => {
-          const {levelsFor} = await import(new URL("js/desk.js", location.href).href)
+          const {levelsFor} = await import(new URL("js/mixer.js", location.href).href)
           return levelsFor(Float32Array.from(samples), {energy, peak})
         }""",
         [x.tolist(), float(np.square(response).sum()), float(np.abs(response).max())],

@@ -312,7 +312,7 @@ def test_a_line_moves_in_step_with_the_sound_and_a_stretch_is_looped(open_lab: C
     player.get_by_label("Loop from, seconds").fill("1")
     player.get_by_label("Loop to, seconds").fill("1.4")
     player.get_by_label("Loop to, seconds").press("Enter")
-    expect(page.locator('[data-name="cochleagram"] .stretch')).to_be_visible(timeout=WAIT)
+    expect(page.locator('[data-name="cochleagram"] .region')).to_be_visible(timeout=WAIT)
     for _ in range(8):
         page.wait_for_timeout(150)
         assert 1.0 <= float(player.locator(".time").inner_text().split()[0]) <= 1.4

@@ -22,7 +22,7 @@ from app.pool import LONG, TRAININGS
 _LOG = logging.getLogger("amtlab")
 
 #: How often the page looks at a run, s.
-LOOK = 0.16
+POLL_S = 0.16
 #: Ends that a person or the clock has made: the rest of the steps is still to be done.
 _BROKEN_OFF = ("stopped", "time_budget")
 #: No buttons, nothing that goes on.
@@ -220,7 +220,7 @@ class Trainer:
             return None
         if self.steps is None or self.steps[0] is not plan or self.pace != self._paced_at:
             self._paced_at = pace = self.pace
-            every = None if pace is None else max(round(pace * LOOK), 1)
+            every = None if pace is None else max(round(pace * POLL_S), 1)
             steps = RemoteSteps(plan, pool, self._owner, every=every)
             self.steps = (plan, steps if pace is None else Paced(steps, pace))
         return self.steps[1]
@@ -287,7 +287,7 @@ class Trainer:
     async def _look(self) -> None:
         at_rest = 0
         while at_rest < 2:  # the step under way when a button was pressed may end it a moment later
-            await asyncio.sleep(LOOK)
+            await asyncio.sleep(POLL_S)
             run = self._lab.run
             if run is None:
                 return

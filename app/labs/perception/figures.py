@@ -144,7 +144,7 @@ def _close_span(lab: Lab) -> tuple[float, float]:
 
 
 def _is(*experiments: str) -> Callable[[Lab], bool]:
-    return lambda lab: lab.look.experiment in experiments
+    return lambda lab: lab.probe.experiment in experiments
 
 
 def _met(lab: Lab) -> tuple[Array, Array]:
@@ -309,7 +309,7 @@ DIFFERENCE = Figure(
 MEETING = Figure(
     "meeting",
     lambda lab: (
-        "Adaptation meets clicks" if lab.look.experiment == "clicks" else "Adaptation meets a step of 30 dB"
+        "Adaptation meets clicks" if lab.probe.experiment == "clicks" else "Adaptation meets a step of 30 dB"
     ),
     Axis("meeting_time", "Time", "s", lambda lab: (0.0, float(lab.meeting.times[-1]))),
     ACTIVITY,

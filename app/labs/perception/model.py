@@ -43,7 +43,7 @@ from app.labs.perception.chain import (
 )
 from app.labs.perception.results import INTERVALS, MOMENTS, Difference, Pictures, Sorted, means
 from app.labs.perception.script import script
-from app.labs.perception.settings import Adaptation, Cells, Chain, Change, Look, Modulation
+from app.labs.perception.settings import Adaptation, Cells, Chain, Change, Modulation, Probe
 from app.lessons import Measure, load_lessons
 from app.stimulus import Stimulus
 
@@ -115,7 +115,7 @@ class PerceptionLabModel(LabModel):
         # Of this object alone: what comes later is a matter of the whole sound at once.
         self.stimulus.param["duration"].bounds = (0.05, LONGEST)
         self.chain, self.cells, self.adaptation = Chain(), Cells(), Adaptation()
-        self.modulation, self.change, self.look = Modulation(), Change(), Look()
+        self.modulation, self.change, self.probe = Modulation(), Change(), Probe()
         super().__init__(
             {
                 "s": self.stimulus,
@@ -124,7 +124,7 @@ class PerceptionLabModel(LabModel):
                 "a": self.adaptation,
                 "f": self.modulation,
                 "c": self.change,
-                "v": self.look,
+                "v": self.probe,
             }
         )
 
@@ -242,7 +242,7 @@ class PerceptionLabModel(LabModel):
     @property
     def channel(self) -> int:
         """Index of the channel that is looked at."""
-        return int(np.abs(np.log(self.fc() / self.look.frequency)).argmin())
+        return int(np.abs(np.log(self.fc() / self.probe.frequency)).argmin())
 
     @property
     def pictures(self) -> Pictures:
@@ -285,7 +285,7 @@ class PerceptionLabModel(LabModel):
     @property
     def moment(self) -> float:
         """The moment that is looked at, within the sound, s."""
-        return min(float(self.look.time), self.duration)
+        return min(float(self.probe.time), self.duration)
 
     @property
     def now(self) -> Array:
@@ -337,7 +337,7 @@ class PerceptionLabModel(LabModel):
     @property
     def meeting(self) -> Meeting:
         """What adaptation makes of a step, or of clicks."""
-        return self._meeting("clicks" if self.look.experiment == "clicks" else "step")
+        return self._meeting("clicks" if self.probe.experiment == "clicks" else "step")
 
     @depends_on("m.", "a.")
     def _meeting(self, what: str) -> Meeting:

@@ -97,7 +97,7 @@ class Change(Settings):
     """20 log10 of the depth; 0 dB is full modulation."""
 
 
-class Look(Settings):
+class Probe(Settings):
     """Where the lab looks closely."""
 
     experiment = param.Selector(objects=EXPERIMENTS, label="Adaptation meets")

@@ -55,7 +55,7 @@ class PerceptionLab(LabView):
 
     def pointed(self, figure: str, x: float, y: float) -> Mapping[str, Any]:
         """Return the channel under the pointer, and in a picture over time the moment."""
-        low, high = self.lab.look.param.frequency.bounds
+        low, high = self.lab.probe.param.frequency.bounds
         wanted: dict[str, float] = {"v.frequency": round(min(max(float(scales.erb2fc(y)), low), high))}
         if figure in ("motion", "cells", "adapted"):
             wanted["v.time"] = round(min(max(x, 0.0), self.lab.duration), 3)

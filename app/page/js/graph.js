@@ -1,9 +1,9 @@
 // How a sound reaches the ear in a page: looped, through two networks and a room, to the speakers. Works for an
 // `AudioContext` and, in tests, for one that renders offline.
 
-/** @import {DeskSettings} from "./types" */
+/** @import {MixerSettings} from "./types" */
 
-import {Desk, FADE_S} from "./desk.js"
+import {Mixer, FADE_S} from "./mixer.js"
 
 // Frames that the page itself computes at once where there is no worklet.
 const FRAMES = 4096
@@ -12,7 +12,7 @@ const FADED_MS = 1000
 
 /**
  * @typedef {object} Graph
- * @property {(settings: DeskSettings) => void} set
+ * @property {(settings: MixerSettings) => void} set
  * @property {(samples: Float32Array<ArrayBuffer>) => void} setRoom the room's impulse response; none where it is empty
  * @property {(samples: Float32Array<ArrayBuffer>) => void} play loop a sound from its beginning; it waits for its gain
  * @property {(stream: MediaStream) => void} listen send on what a microphone hears; it waits for its gain
@@ -23,7 +23,7 @@ const FADED_MS = 1000
 /**
  * @param {BaseAudioContext} context
  * @param {string} worklet address of worklet.js
- * @param {DeskSettings} settings what holds from the first sample on
+ * @param {MixerSettings} settings what holds from the first sample on
  * @param {(overflowed: boolean) => void} [report] called when a network does not decay, and when one does again
  * @returns {Promise<Graph>}
  */
@@ -112,33 +112,33 @@ function ramp(gain, value, {currentTime}) {
 /**
  * @param {BaseAudioContext} context
  * @param {string} address
- * @param {DeskSettings} settings
+ * @param {MixerSettings} settings
  * @param {(overflowed: boolean) => void} report
  */
 async function inWorklet(context, address, settings, report) {
   await context.audioWorklet.addModule(address)
-  const node = new AudioWorkletNode(context, "amtlab-desk", {
+  const node = new AudioWorkletNode(context, "amtlab-mixer", {
     outputChannelCount: [1], channelCount: 2, channelCountMode: "explicit", channelInterpretation: "discrete",
     processorOptions: settings,
   })
   node.port.onmessage = ({data}) => report(data === "overflowed")
-  return {node, set: (/** @type {DeskSettings} */ fresh) => node.port.postMessage(fresh)}
+  return {node, set: (/** @type {MixerSettings} */ fresh) => node.port.postMessage(fresh)}
 }
 
 /**
  * Browsers have worklets in pages from https and from the machine itself alone. Elsewhere the page computes the sound.
  * @param {BaseAudioContext} context
- * @param {DeskSettings} settings
+ * @param {MixerSettings} settings
  * @param {(overflowed: boolean) => void} report
  */
 function inPage(context, settings, report) {
-  const desk = new Desk(context.sampleRate)
-  desk.set(settings)
+  const mixer = new Mixer(context.sampleRate)
+  mixer.set(settings)
   const node = context.createScriptProcessor(FRAMES, 2, 1)
   let said = false
   node.onaudioprocess = ({inputBuffer, outputBuffer}) => {
-    desk.process(inputBuffer.getChannelData(0), inputBuffer.getChannelData(1), outputBuffer.getChannelData(0))
-    if (desk.overflowed !== said) report(said = desk.overflowed)
+    mixer.process(inputBuffer.getChannelData(0), inputBuffer.getChannelData(1), outputBuffer.getChannelData(0))
+    if (mixer.overflowed !== said) report(said = mixer.overflowed)
   }
-  return {node, set: (/** @type {DeskSettings} */ fresh) => desk.set(fresh)}
+  return {node, set: (/** @type {MixerSettings} */ fresh) => mixer.set(fresh)}
 }

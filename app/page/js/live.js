@@ -4,7 +4,7 @@
 /** @import {Graph} from "./graph.js" */
 /** @import {Ask} from "./tools.js" */
 
-import {CHOICES, FADE_S, levelsFor} from "./desk.js"
+import {CHOICES, FADE_S, levelsFor} from "./mixer.js"
 import {button, freshId, make} from "./dom.js"
 import {openGraph} from "./graph.js"
 import {soundAlone, whenStarted} from "./store.js"

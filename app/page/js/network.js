@@ -224,7 +224,7 @@ export class Network {
   }
 
   /**
-   * Filter a stretch of one channel in place.
+   * Filter a block of one channel in place.
    * @param {number} which 0: of the lines, 1: after the matrix, 2: of the outputs
    * @param {number} channel
    * @param {number} channels
@@ -258,7 +258,7 @@ export class Network {
   }
 
   /**
-   * Add a stretch of one sound to another, with one of the numbers as its gain.
+   * Add a block of one sound to another, with one of the numbers as its gain.
    * @param {Float64Array} sum
    * @param {number} at
    * @param {Float64Array} values

@@ -1,4 +1,4 @@
-// The player: play, stop, a place to go to, a stretch to hear over and over; and the line that moves through the figures.
+// The player: play, stop, a place to go to, a region to loop; and the line that moves through the figures.
 
 /** @import {Answer, Message, Part, Store, ToolsContent} from "./types" */
 
@@ -8,7 +8,7 @@ import {SLOW_MS} from "./queue.js"
 import {soundAlone} from "./store.js"
 import {createVoice} from "./voice.js"
 
-// Shortest stretch that is played over and over, s.
+// Shortest region that is played over and over, s.
 const SHORTEST_S = 0.02
 
 /**
@@ -48,7 +48,7 @@ export function playerFor(model, ask, store) {
   const loops = make("input", {type: "checkbox", id, disabled: true})
   const [from, to] = ["Loop from, seconds", "Loop to, seconds"].map((name) =>
     make("input", {type: "number", min: "0", step: "0.01", class: "edge", "aria-label": name, disabled: true}))
-  const loop = make("span", {class: "loop", title: "Hear a stretch over and over: drag over a time axis with Shift held"},
+  const loop = make("span", {class: "loop", title: "Loop a region: drag over a time axis with Shift held"},
     loops, make("label", {for: id}, "Loop"), from, "to", to, "s")
   const player = make("div", {class: "player", role: "group", "aria-label": "Player"}, start, stop, place, time, loop)
   const inputs = [start, stop, place, loops, from, to]
@@ -83,11 +83,11 @@ export function playerFor(model, ask, store) {
     key: () => key,
     place: voice.place,
     looped: voice.looped,
-    select(stretch) {
+    select(region) {
       if (!voice.duration()) return
       loops.checked = true
-      from.value = stretch.from.toFixed(3)
-      to.value = stretch.to.toFixed(3)
+      from.value = region.from.toFixed(3)
+      to.value = region.to.toFixed(3)
       setLoop()
     },
   })
@@ -108,10 +108,10 @@ export function playerFor(model, ask, store) {
     start.textContent = is ? "Pause" : "Play"
     start.setAttribute("aria-label", `${start.textContent} the sound`)
     player.dataset.playing = String(is)
-    const stretch = voice.looped()
-    if (stretch) {
-      from.value = stretch.from.toFixed(2)
-      to.value = stretch.to.toFixed(2)
+    const region = voice.looped()
+    if (region) {
+      from.value = region.from.toFixed(2)
+      to.value = region.to.toFixed(2)
     }
     if (is && !wasPlaying) soundAlone(store, silence)
     if (is && !wasPlaying) follow()

@@ -1,8 +1,8 @@
-// The line that moves through the figures while a sound plays, and the stretch of it that is played over and over. Figures
+// The line that moves through the figures while a sound plays, and the region of it that is played over and over. Figures
 // say themselves whose time their axis is (`Axis.sounds`).
 
 /** @import {FigureView, Store} from "./types" */
-/** @import {Stretch} from "./voice.js" */
+/** @import {Region} from "./voice.js" */
 
 import {make} from "./dom.js"
 
@@ -10,45 +10,45 @@ import {make} from "./dom.js"
 const SMALLEST_PX = 4
 
 /**
- * @typedef {object} Sounding
+ * @typedef {object} PlayingSound
  * @property {() => string} key of the sound
  * @property {() => number} place that is heard, s
- * @property {() => Stretch | null} looped
- * @property {(stretch: Stretch) => void} select a stretch to be played over and over
+ * @property {() => Region | null} looped
+ * @property {(region: Region) => void} select a region to be played over and over
  */
 
 /**
  * @param {Store} store
- * @param {Sounding} sounding
+ * @param {PlayingSound} sound
  * @returns {{move: () => void}} puts the lines where the sound is
  */
-export function drawPlayhead(store, sounding) {
-  /** @type {Map<FigureView, {line: HTMLElement, stretch: HTMLElement}>} */
+export function drawPlayhead(store, sound) {
+  /** @type {Map<FigureView, {line: HTMLElement, region: HTMLElement}>} */
   const drawn = new Map()
   /** @param {FigureView} view */
   const partsOf = (view) => {
     const there = drawn.get(view)
     if (there) return there
     const parts = {line: make("div", {class: "playhead", "aria-hidden": "true", hidden: true}),
-      stretch: make("div", {class: "stretch", "aria-hidden": "true", hidden: true})}
-    view.el.parentElement?.append(parts.stretch, parts.line)
+      region: make("div", {class: "region", "aria-hidden": "true", hidden: true})}
+    view.el.parentElement?.append(parts.region, parts.line)
     drawn.set(view, parts)
     return parts
   }
   const move = () => {
-    const key = sounding.key(), loop = sounding.looped(), at = sounding.place()
+    const key = sound.key(), loop = sound.looped(), at = sound.place()
     for (const follow of store.followers) follow(key, at)
     for (const view of store.views) {
       const axes = store.axes[view.model.name ?? ""]
       if (!axes?.sounds.length) continue
       const is = axes.sounds.includes(key)
-      const {line, stretch} = partsOf(view)
+      const {line, region} = partsOf(view)
       place(view, line, is && (at > 0 || loop !== null) ? [at * axes.perSecond, at * axes.perSecond] : null)
-      place(view, stretch, is && loop ? [loop.from * axes.perSecond, loop.to * axes.perSecond] : null)
+      place(view, region, is && loop ? [loop.from * axes.perSecond, loop.to * axes.perSecond] : null)
     }
   }
   store.watchers.add(() => requestAnimationFrame(move))
-  store.receivers.views = () => { for (const view of store.views) selectIn(view, store, sounding, partsOf) }
+  store.receivers.views = () => { for (const view of store.views) selectIn(view, store, sound, partsOf) }
   if (store.views.length) store.receivers.views()
   return {move}
 }
@@ -70,13 +70,13 @@ function place(view, node, span) {
 }
 
 /**
- * Let a drag with Shift held select a stretch.
+ * Let a drag with Shift held select a region.
  * @param {FigureView} view
  * @param {Store} store
- * @param {Sounding} sounding
- * @param {(view: FigureView) => {stretch: HTMLElement}} partsOf
+ * @param {PlayingSound} sound
+ * @param {(view: FigureView) => {region: HTMLElement}} partsOf
  */
-function selectIn(view, store, sounding, partsOf) {
+function selectIn(view, store, sound, partsOf) {
   const axes = store.axes[view.model.name ?? ""]
   if (!axes?.sounds.length) return
   const ground = /** @type {HTMLElement} */ (view.el.parentElement)
@@ -84,7 +84,7 @@ function selectIn(view, store, sounding, partsOf) {
   const across = (event) => event.clientX - view.el.getBoundingClientRect().left
   let began = NaN
   ground.addEventListener("pointerdown", (event) => {
-    if (!event.shiftKey || !axes.sounds.includes(sounding.key())) return
+    if (!event.shiftKey || !axes.sounds.includes(sound.key())) return
     event.stopPropagation()
     event.preventDefault()
     began = across(event)
@@ -96,10 +96,10 @@ function selectIn(view, store, sounding, partsOf) {
     const ends = [began, across(/** @type {PointerEvent} */ (event))].sort((a, b) => a - b)
     const [from, to] = ends.map((px) => Math.max(view.frame.x_scale.invert(px), 0))
     if (kind === "pointermove") {
-      place(view, partsOf(view).stretch, [from, to])
+      place(view, partsOf(view).region, [from, to])
       return
     }
     began = NaN
-    if (ends[1] - ends[0] >= SMALLEST_PX) sounding.select({from: from / axes.perSecond, to: to / axes.perSecond})
+    if (ends[1] - ends[0] >= SMALLEST_PX) sound.select({from: from / axes.perSecond, to: to / axes.perSecond})
   }, true)
 }

@@ -264,8 +264,8 @@ export interface LiveNumbers {
   sound: {samples: Float32Array<ArrayBuffer>}
 }
 
-/** What the desk of live sound is told; what is not said stays. */
-export interface DeskSettings {
+/** New settings of the mixer of live sound; those left out stay. */
+export interface MixerSettings {
   networks?: Partial<Record<"start" | "now", NetworkNumbers>>
   choice?: string
   /** 0 to 1. */

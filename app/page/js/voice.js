@@ -1,15 +1,15 @@
-// One sound as the browser's audio clock plays it: from any place, in a loop of a stretch, with short ramps where it is cut.
+// One sound as the browser's audio clock plays it: from any place, in a loop of a region, with short ramps where it is cut.
 
 // Ramps at the ends of what is cut out of a sound, s: short enough to be no onset, long enough not to click.
 const RAMP_S = 0.005
 
-/** @typedef {{from: number, to: number}} Stretch in s */
+/** @typedef {{from: number, to: number}} Region in s */
 
 /**
- * Cut a stretch out of a sound, with ramps at both ends, to be played in a loop.
+ * Cut a region out of a sound, with ramps at both ends, to be played in a loop.
  * @param {Float32Array} samples
  * @param {number} fs
- * @param {Stretch} stretch
+ * @param {Region} region
  * @returns {Float32Array<ArrayBuffer>}
  */
 export function cutOut(samples, fs, {from, to}) {
@@ -28,7 +28,7 @@ export function cutOut(samples, fs, {from, to}) {
  * @param {number} elapsed since it began to be heard, s
  * @param {number} begin where it began, s
  * @param {number} duration s
- * @param {Stretch | null} loop
+ * @param {Region | null} loop
  * @returns {number} the place that is heard, s
  */
 export function placeAfter(elapsed, begin, duration, loop) {
@@ -48,10 +48,10 @@ export function rateOf(wav) {
  * @property {(from?: number) => Promise<boolean>} play whether the browser lets it be heard
  * @property {() => void} pause
  * @property {(place: number) => void} seek s
- * @property {(stretch: Stretch | null) => void} loop play a stretch over and over, or the whole once
+ * @property {(region: Region | null) => void} loop play a region over and over, or the whole once
  * @property {() => number} place that is heard now, s
  * @property {() => number} duration s
- * @property {() => Stretch | null} looped
+ * @property {() => Region | null} looped
  * @property {() => boolean} isPlaying
  */
 
@@ -66,7 +66,7 @@ export function createVoice(changed) {
   let sound = null
   /** @type {{source: AudioBufferSourceNode, gain: GainNode} | null} */
   let playing = null
-  /** @type {Stretch | null} */
+  /** @type {Region | null} */
   let loop = null
   let began = 0, begin = 0, resting = 0
 
@@ -138,9 +138,9 @@ export function createVoice(changed) {
       if (playing) void play(to)
       else changed()
     },
-    loop(stretch) {
+    loop(region) {
       const at = place()
-      loop = stretch
+      loop = region
       if (playing) void play(at)
       else changed()
     },
@@ -151,10 +151,10 @@ export function createVoice(changed) {
   }
 }
 
-/** @param {AudioContext} context @param {AudioBuffer} sound @param {Stretch} stretch */
-function cut(context, sound, stretch) {
+/** @param {AudioContext} context @param {AudioBuffer} sound @param {Region} region */
+function cut(context, sound, region) {
   const channels = Array.from({length: sound.numberOfChannels},
-    (_, i) => cutOut(sound.getChannelData(i), sound.sampleRate, stretch))
+    (_, i) => cutOut(sound.getChannelData(i), sound.sampleRate, region))
   const found = context.createBuffer(channels.length, channels[0].length, sound.sampleRate)
   for (const [i, samples] of channels.entries()) found.copyToChannel(samples, i)
   return found

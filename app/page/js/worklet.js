@@ -1,19 +1,19 @@
 // What runs on the browser's thread for sound. `app.server.worklet` serves it by itself, at worklet.js.
 
-/** @import {DeskSettings} from "./types" */
+/** @import {MixerSettings} from "./types" */
 
-import {Desk} from "./desk.js"
+import {Mixer} from "./mixer.js"
 
 /** Plays the sound of its first channel; its second is what the room makes of it. */
-class DeskProcessor extends AudioWorkletProcessor {
-  /** @param {{processorOptions: DeskSettings}} options */
+class MixerProcessor extends AudioWorkletProcessor {
+  /** @param {{processorOptions: MixerSettings}} options */
   constructor({processorOptions}) {
     super()
-    const desk = new Desk(sampleRate)
-    desk.set(processorOptions)
-    this.desk = desk
+    const mixer = new Mixer(sampleRate)
+    mixer.set(processorOptions)
+    this.mixer = mixer
     this.said = false
-    this.port.onmessage = (/** @type {MessageEvent<DeskSettings>} */ {data}) => desk.set(data)
+    this.port.onmessage = (/** @type {MessageEvent<MixerSettings>} */ {data}) => mixer.set(data)
   }
 
   /**
@@ -23,13 +23,13 @@ class DeskProcessor extends AudioWorkletProcessor {
    */
   process([input], [[out]]) {
     const silence = new Float32Array(out.length)
-    this.desk.process(input[0] ?? silence, input[1] ?? silence, out)
-    if (this.desk.overflowed !== this.said) {
-      this.said = this.desk.overflowed
+    this.mixer.process(input[0] ?? silence, input[1] ?? silence, out)
+    if (this.mixer.overflowed !== this.said) {
+      this.said = this.mixer.overflowed
       this.port.postMessage(this.said ? "overflowed" : "fine")
     }
     return true
   }
 }
 
-registerProcessor("amtlab-desk", DeskProcessor)
+registerProcessor("amtlab-mixer", MixerProcessor)

@@ -2,7 +2,7 @@ import assert from "node:assert/strict"
 import {test} from "node:test"
 
 import {Ceiling} from "../../app/page/js/ceiling.js"
-import {Desk, HIGHEST, levelsFor} from "../../app/page/js/desk.js"
+import {Mixer, HIGHEST, levelsFor} from "../../app/page/js/mixer.js"
 import {Fader, equalPower} from "../../app/page/js/fader.js"
 import {ChangingNetwork} from "../../app/page/js/changing.js"
 
@@ -110,10 +110,10 @@ test("a loud stretch is turned down without a step, and what follows recovers", 
   assert.ok(late.every((value, t) => Math.abs(value - wanted[t]) < 1e-3))
 })
 
-// ---------------------------------------------------------------- the desk
+// ---------------------------------------------------------------- the mixer
 
-const desk = (settings) => {
-  const made = new Desk(FS)
+const mixer = (settings) => {
+  const made = new Mixer(FS)
   made.set({networks: {start: echo(1, 1), now: echo(2, 1)}, choice: "now", wet: 1, gain: 1, open: true, ...settings})
   return made
 }
@@ -131,26 +131,26 @@ const close = (found, wanted) => found.every((value, t) => Math.abs(value - want
 
 test("each choice is heard alone, as late as the ceiling looks ahead", () => {
   const x = tone(3000), room = tone(3000, 333, 0.2)
-  const later = new Desk(FS).ceiling.ahead
+  const later = new Mixer(FS).ceiling.ahead
   for (const [choice, wanted] of [
     ["start", (t) => x[t - 1 - later]], ["now", (t) => x[t - 2 - later]], ["room", (t) => room[t - later]],
   ]) {
-    const y = through(desk({choice}), x, room)
+    const y = through(mixer({choice}), x, room)
     assert.ok(settled(y).every((value, i) => Math.abs(value - wanted(i + 1000)) < 1e-6), choice)
   }
 })
 
 test("dry is the sound itself, and between dry and wet their powers add up", () => {
   const x = tone(3000), room = tone(3000, 100, 0.3)
-  assert.ok(close(settled(through(desk({wet: 0, gain: 0.1}), x, room)).subarray(0, 500),
-    x.subarray(1000 - new Desk(FS).ceiling.ahead)))
-  const half = through(desk({wet: 0.5, choice: "room"}), x, room)
+  assert.ok(close(settled(through(mixer({wet: 0, gain: 0.1}), x, room)).subarray(0, 500),
+    x.subarray(1000 - new Mixer(FS).ceiling.ahead)))
+  const half = through(mixer({wet: 0.5, choice: "room"}), x, room)
   const both = Math.SQRT1_2 * 2
-  assert.ok(close(settled(half).subarray(0, 500), x.subarray(1000 - new Desk(FS).ceiling.ahead).map((v) => both * v)))
+  assert.ok(close(settled(half).subarray(0, 500), x.subarray(1000 - new Mixer(FS).ceiling.ahead).map((v) => both * v)))
 })
 
 test("the sound begins from silence and ends in it, and ever later", () => {
-  const made = desk({choice: "room"})
+  const made = mixer({choice: "room"})
   const x = new Float32Array(4000).fill(0.5)
   const y = through(made, x, x)
   assert.equal(y[made.ceiling.ahead - 1], 0)
@@ -164,7 +164,7 @@ test("the sound begins from silence and ends in it, and ever later", () => {
 
 test("switching and mixing make no step that is larger than those of the sounds", () => {
   const x = tone(12000, 60, 0.2), room = tone(12000, 60, 0.2)
-  const made = desk({})
+  const made = mixer({})
   const y = []
   const steps = [{choice: "start"}, {choice: "room"}, {wet: 0.3}, {choice: "now"}, {choice: "room"}, {wet: 1}, {gain: 0.5}]
   for (let from = 0, i = 0; from < 12000; from += 200) {
@@ -184,8 +184,8 @@ test("numbers that change five times a second make no step larger than the stead
     pre_delay: Int32Array.of(0), filters: NONE, post_matrix: NONE, post_eq: NONE, modulation: NONE,
   })
   const x = tone(16000, 100, 0.1)
-  const steady = [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6].map((angle) => jump(settled(through(desk({networks: {now: numbers(angle)}}), x))))
-  const made = desk({networks: {now: numbers(0)}})
+  const steady = [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6].map((angle) => jump(settled(through(mixer({networks: {now: numbers(angle)}}), x))))
+  const made = mixer({networks: {now: numbers(0)}})
   const y = []
   for (let i = 0; i < 10; i += 1) {
     made.set({networks: {now: numbers(0.1 * [0, 1, 2, 3, 4, 5, 6, 5, 4, 3][i])}})
@@ -214,7 +214,7 @@ test("a change of the matrix is a hundred times smoother than one that comes at 
 })
 
 test("a network that grows without end falls silent", () => {
-  const made = desk({networks: {now: {...echo(1, 1), A: Float64Array.of(3)}}})
+  const made = mixer({networks: {now: {...echo(1, 1), A: Float64Array.of(3)}}})
   const y = through(made, Float32Array.of(...Array(1000).fill(0.5)))
   assert.ok(made.overflowed)
   assert.ok(y.every((value) => Math.abs(value) <= HIGHEST))

@@ -1,6 +1,6 @@
 // What is heard of a sound: itself, two networks and a room, mixed at a level that is safe.
 
-/** @import {DeskSettings} from "./types" */
+/** @import {MixerSettings} from "./types" */
 
 import {Ceiling} from "./ceiling.js"
 import {Fader, equalPower} from "./fader.js"
@@ -14,7 +14,7 @@ export const HIGHEST = 10 ** (-3 / 20)
 export const CHOICES = ["start", "now", "room"]
 const BLOCK = 128
 
-export class Desk {
+export class Mixer {
   /** @param {number} fs Hz */
   constructor(fs) {
     const samples = Math.round(FADE_S * fs)
@@ -42,7 +42,7 @@ export class Desk {
 
   /**
    * Take what has changed. What is set before the first sound is there at once.
-   * @param {DeskSettings} settings
+   * @param {MixerSettings} settings
    */
   set({networks = {}, choice, wet, gain, open}) {
     for (const [name, build] of Object.entries(networks)) this.voices[name].load(build)

@@ -1,5 +1,5 @@
-"""What a pool asks of a place where jobs are done, and how a call and its outcome travel between processes.
-Not here: the places (:mod:`amtlib.jobs.pool`, :mod:`amtlib.jobs.processes`, :mod:`amtlib.jobs.cluster`).
+"""What runs the jobs of a pool (the interface of an executor), and how a call and its outcome travel between processes.
+Not here: the executors (:mod:`amtlib.jobs.pool`, :mod:`amtlib.jobs.processes`, :mod:`amtlib.jobs.cluster`).
 """
 
 import pickle
@@ -10,16 +10,16 @@ from typing import Any, Protocol
 from amtlib.jobs.job import Context, Job
 
 
-class PlaceLost(RuntimeError):
-    """A whole place is out of reach; its jobs should be done elsewhere."""
+class ExecutorLost(RuntimeError):
+    """An executor is out of reach with all its workers; its jobs should be done elsewhere."""
 
 
 class JobError(RuntimeError):
     """A job failed with something that cannot be sent from its process; the message says what it was."""
 
 
-class Place(Protocol):
-    """Where jobs are done."""
+class Executor(Protocol):
+    """Runs jobs: threads, processes, or the workers of a cluster."""
 
     def capacity(self) -> int:
         """Return how many jobs run at a time."""
@@ -35,8 +35,8 @@ class Place(Protocol):
         ------
         WorkerDied
             If the worker is gone.
-        PlaceLost
-            If all of the place is.
+        ExecutorLost
+            If all workers are.
         """
 
     def notes(self) -> list[str]:
