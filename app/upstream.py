@@ -5,8 +5,10 @@ Not the server's own handlers of requests and websockets: those stand in :mod:`a
 what they rely on.
 """
 
+import hashlib
 import sys
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 import panel as pn
@@ -85,12 +87,20 @@ class OfflineColumn(_OwnStyles, pn.Column):
     """A column without style sheets from elsewhere."""
 
 
+@cache
+def _hash(script: str) -> str:
+    return hashlib.sha256(script.encode()).hexdigest()
+
+
 class SuppliedComponent(JSComponent):
     """A component whose ``content`` is made when it is shown, and which handles messages alone.
 
     Panel compares and copies a parameter at each change, which for all that a lab shows costs more than the model does;
     here later changes travel as messages only. And around each message Panel sets its busy state, which no page shows:
     it costs more than reading the message. A subclass declares ``content``, a `param.Dict`.
+
+    Its script runs as it is. Panel has each browser translate each component's from TypeScript, at every opening, unless
+    it counts as a bundle.
     """
 
     content: dict[str, Any]
@@ -109,6 +119,7 @@ class SuppliedComponent(JSComponent):
         properties: dict[str, Any] = super()._get_properties(doc)
         with param.parameterized.discard_events(self):
             self.content = {}
+        properties["bundle"] = _hash(properties["esm"])
         return _own_styles(properties) if self.design is Unstyled else properties
 
     def _process_bokeh_event(self, doc: Document, event: Event) -> None:
