@@ -82,7 +82,7 @@ ELSEWHERE = (
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     log = tmp_path_factory.mktemp("guard") / "log.txt"
-    with served(log, environment={"AMTLAB_SECRET": SECRET}) as running:
+    with served(log, environment={"AMTLAB_SECRET": SECRET}, cold=True) as running:
         yield running
         assert "Traceback" not in running.log()
 
