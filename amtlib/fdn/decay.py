@@ -30,6 +30,8 @@ _BENT = 0.2
 _OWN = 1.2
 # A line through every n-th point of a smooth curve is the same line: more points only cost time.
 _FIT_POINTS = 4096
+# Samples of overlapping windows at a time: 0.5 MB stay in the processor's cache.
+_WINDOWED = 2**16
 # Gaussian noise spends this share of its time more than one standard deviation away from 0: erfc(1 / sqrt 2).
 _OUTSIDE = math.erfc(1.0 / math.sqrt(2.0))
 
@@ -403,13 +405,12 @@ def echo_density(
     h = h / (np.abs(h).max() or 1.0)  # squares of what is far too large or small are none
     weights = np.hanning(length + 2)[1:-1]
     weights /= weights.sum()
-    windows = np.lib.stride_tricks.sliding_window_view(h, length)[::step]
+    windows = np.lib.stride_tricks.sliding_window_view(np.square(h), length)[::step]
     density = np.empty(len(windows))
-    at_a_time = max(1, 2**20 // length)
+    at_a_time = max(1, _WINDOWED // length)
     for start in range(0, len(windows), at_a_time):
         part = windows[start : start + at_a_time]
-        deviation = np.sqrt(np.square(part) @ weights)
-        density[start : start + at_a_time] = (np.abs(part) > deviation[:, None]) @ weights / _OUTSIDE
+        density[start : start + at_a_time] = (part > (part @ weights)[:, None]) @ weights / _OUTSIDE
     times = (np.arange(len(windows)) * step + (length - 1) / 2.0) / rate
     return np.asarray(times, dtype=np.float64), density
 

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from amtlib.fdn import FDNBuild, design_fdn, faust, process_fdn, render, transfer_function, with_decay
+from amtlib.fdn.first_order import first_order_absorption
 from amtlib.fdn.sections import Sections
 
 FS = 48000
@@ -133,6 +134,18 @@ def test_running_sections_are_scipys_recursion_whatever_the_blocks(block: int):
     found = np.concatenate([running.process(piece) for piece in pieces], axis=1)
     # poles 0.01 from the circle amplify rounding a hundredfold
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("block", [1, 15, 16, 17, 300])
+@pytest.mark.parametrize("times", [(2.0, 1.0), (3.0, 0.3), (0.5, 0.2)])
+def test_sections_that_soon_ring_no_more_are_scipys_recursion_too(block: int, times: tuple[float, float]):
+    rng = np.random.default_rng(block)
+    sos, x = first_order_absorption(*times, [809, 1249, 4801], FS), rng.standard_normal((3, 900))
+    running = Sections(sos, block)
+    assert running._taps is not None  # poles near 0
+    cuts = np.cumsum(rng.integers(1, block + 1, 900))
+    found = [running.process(piece) for piece in np.split(x, cuts[cuts < 900], axis=1)]
+    np.testing.assert_allclose(np.concatenate(found, axis=1), filtered(sos, x), rtol=0, atol=1e-14)
 
 
 def test_rendering_is_linear_in_each_input():
