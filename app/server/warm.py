@@ -59,7 +59,9 @@ def warm_up() -> None:
     # A laptop that slept, or a network that dropped, finds its page again.
     pn.config.reconnect = True
     logging.getLogger("asyncio").addFilter(_no_news_of_closed_windows)
-    importlib.import_module("app.upstream").remember_style_sheets()
+    upstream = importlib.import_module("app.upstream")
+    upstream.remember_style_sheets()
+    upstream.define_what_is_shown()
     site = importlib.import_module("app.site")
     if folder := os.environ.get("AMTLAB_LESSONS"):
         site.add_lessons(Path(folder))

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import torch
 
 from amtlib import fdn
-from amtlib.fdn import FDNBuild
+from amtlib.fdn import FDNBuild, Stability
 from amtlib.train import Snapshot, TrainingPlan, TrainingRun
 from app.lab import Section
 from app.labs.fdn import ear, findings, listening, parts, words
@@ -319,9 +319,11 @@ class FdnModel(FdnFitting):
         return self.stage(f"{name} of the start", key, make, shared=not self.is_private)
 
     def _of_room(self, name: str, key: Hashable, make: Callable[[Array], Any]) -> Any:
-        """Return a finding on the room to match, or None where there is no room."""
+        """Return a finding on the room to match, which sessions share unless it is a user's own; None without a room."""
         room = self.target
-        return None if room is None else self.stage(f"{name} of the room", key, lambda: make(room))
+        if room is None:
+            return None
+        return self.stage(f"{name} of the room", key, lambda: make(room), shared=not self.is_private)
 
     def start_decay(self) -> Decay:
         """Return decay and echo density of the network before training."""
@@ -443,6 +445,13 @@ class FdnModel(FdnFitting):
         """Return the network of a snapshot as it is played: all of it with its motion, or a part alone, at rest."""
         build = self.now(snapshot)
         return parts.alone(build, *self.chosen) if which == "part" else self.moving(build)
+
+    def stability(self, snapshot: Snapshot | None) -> Stability:
+        """Return what is certain about the loop of what is heard."""
+        if self.has_changed(snapshot):
+            return fdn.stability(self.heard(snapshot))
+        key = (self.start_key(), self.key_of("m."))
+        return self._of_start("stability", key, lambda: fdn.stability(self.heard(None)))
 
     def chorus(self, snapshot: Snapshot | None) -> float:
         """Return the expected chorus of what is heard, at 1 kHz, in cents."""

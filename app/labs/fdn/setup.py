@@ -295,7 +295,10 @@ class FdnSetup(LabModel):
         if not self.goal.room:
             return None
         found: Array | None = self.stage(
-            "target", self.room_key(), lambda: self.training.response(self.fs, pair=self.goal.fits)
+            "target",
+            self.room_key(),
+            lambda: self.training.response(self.fs, pair=self.goal.fits),
+            shared=not self.is_private,
         )
         return found
 
