@@ -160,6 +160,21 @@ def test_rendering_is_linear_in_each_input():
     np.testing.assert_allclose(process_fdn(x, build), expected, rtol=0, atol=1e-12 * np.abs(expected).max())
 
 
+@pytest.mark.parametrize("channels", [(1, 1), (2, 3)])
+@pytest.mark.parametrize("gain", [1.0, 0.9, 1.001])  # the last may grow, and is solved for
+def test_outside_the_unit_circle_many_frequencies_are_those_that_are_solved_for(
+    channels: tuple[int, int], gain: float
+):
+    rng = np.random.default_rng(7)
+    matrix = gain * np.linalg.qr(rng.standard_normal((3, 3)))[0]
+    into, out = rng.standard_normal((3, channels[0])), rng.standard_normal((channels[1], 3))
+    build = FDNBuild(matrix, into, out, np.ones(channels[::-1]), [809, 877, 1001], FS)
+    points = 2**13
+    found = transfer_function(build, points, radius=1.001)
+    solved = transfer_function(build, np.arange(points // 2 + 1) * FS / points, radius=1.001)
+    np.testing.assert_allclose(found, solved, rtol=0, atol=1e-11 * np.abs(solved).max())
+
+
 def test_responses_have_one_axis_per_channel_that_is_not_alone():
     matrix = np.eye(2)
     shapes = {}
