@@ -174,7 +174,7 @@ def define_what_is_shown() -> None:
         return found
 
     Serializer._encoders[MetaHasProps] = definition
-    Document.to_json = with_its_own  # type: ignore[method-assign,assignment]
+    Document.to_json = with_its_own
 
 
 def open_sockets(servers: Iterable[Any]) -> set[Any]:
