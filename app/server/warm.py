@@ -25,7 +25,7 @@ from tornado.websocket import WebSocketClosedError
 from amtlib.train.build import flamo_graph
 from app import site
 from app.lessons import LessonError
-from app.upstream import remember_style_sheets
+from app.upstream import define_what_is_shown, remember_style_sheets
 
 
 def _no_news_of_closed_windows(record: logging.LogRecord) -> bool:
@@ -80,6 +80,7 @@ def warm_up() -> None:
     pn.config.reconnect = True
     logging.getLogger("asyncio").addFilter(_no_news_of_closed_windows)
     remember_style_sheets()
+    define_what_is_shown()
     if folder := os.environ.get("AMTLAB_LESSONS"):
         site.add_lessons(Path(folder))
     site.landing_html()

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import torch
 
 from amtlib import fdn
-from amtlib.fdn import FDNBuild
+from amtlib.fdn import FDNBuild, Stability
 from amtlib.train import Snapshot, TrainingPlan, TrainingRun
 from app.lab import Section, depends_on
 from app.labs.fdn import ear, findings, listening, parts, words
@@ -300,12 +300,12 @@ class FdnModel(FdnFitting):
         """Return decay and echo density of the network before training."""
         return self.decay(self.start)
 
-    @depends_on(FdnFitting.room_key, shared=False)
+    @depends_on(FdnFitting.room_key)
     def room_decay(self) -> Decay | None:
         """Return decay and echo density of the room to match."""
         return None if self.target is None else findings.decay_of(self.target, self.fs)
 
-    @depends_on(FdnFitting.room_key, shared=False)
+    @depends_on(FdnFitting.room_key)
     def room_analysis(self) -> Analysis | None:
         """Return the room's reverberation times."""
         if self.target is None:
@@ -416,6 +416,15 @@ class FdnModel(FdnFitting):
         """Return the network of a snapshot as it is played: all of it with its motion, or a part alone, at rest."""
         build = self.now(snapshot)
         return parts.alone(build, *self.chosen) if which == "part" else self.moving(build)
+
+    def stability(self, snapshot: Snapshot | None) -> Stability:
+        """Return what is certain about the loop of what is heard."""
+        return fdn.stability(self.heard(snapshot)) if self.has_changed(snapshot) else self.start_stability()
+
+    @depends_on("m.", FdnFitting.start_key)
+    def start_stability(self) -> Stability:
+        """Return what is certain about the loop before training."""
+        return fdn.stability(self.heard(None))
 
     def chorus(self, snapshot: Snapshot | None) -> float:
         """Return the expected chorus of what is heard, at 1 kHz, in cents."""

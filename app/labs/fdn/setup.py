@@ -277,7 +277,7 @@ class FdnSetup(LabModel):
         return made if room is None else as_loud_as(made, room)
 
     @property
-    @depends_on(room_key, shared=False)
+    @depends_on(room_key)
     def target(self) -> Array | None:
         """The room to match as an impulse response, or None where the goal is another or there is no file yet."""
         return self.training.response(self.fs, pair=self.goal.fits) if self.goal.room else None
