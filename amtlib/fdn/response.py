@@ -186,7 +186,8 @@ def transfer_function(build: FDNBuild, at: int | npt.ArrayLike, *, radius: float
     Exact but for rounding: phases of the delays are whole multiples of the FFT's step, reduced before anything is
     rounded. Where the radius is above 1 and the matrix without filters cannot grow, the many frequencies of an FFT are
     the transform of the impulse response times radius**-n, which is summed until nothing is left: 65537 frequencies of
-    8 lines at a radius of 1 / 0.9999 then take 0.03 s, a quarter of what solving for each takes. On the unit circle a lossless network is infinite at each mode; nearby values are large and correct.
+    8 lines at a radius of 1 / 0.9999 then take 0.03 s, a quarter of what solving for each takes. On the unit
+    circle a lossless network is infinite at each mode; nearby values are large and correct.
 
     Examples
     --------
