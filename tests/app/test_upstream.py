@@ -175,7 +175,9 @@ def test_panel_material_ui_looks_for_its_style_sheets_each_time_and_here_once(
     assert MaterialComponent._bundle_css == before
 
 
-def test_a_component_of_panels_dedents_its_script_each_time_and_ours_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_component_of_panels_dedents_its_script_each_time_and_ours_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     assert "textwrap.dedent(esm)" in inspect.getsource(JSComponent._render_esm.__func__)  # type: ignore[attr-defined]
     assert LabPart._render_esm() is LabPart._render_esm(server=True)
     assert LabPart._render_esm() == JSComponent._render_esm.__func__(LabPart)  # type: ignore[attr-defined]

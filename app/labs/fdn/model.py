@@ -319,7 +319,7 @@ class FdnModel(FdnFitting):
         return self.stage(f"{name} of the start", key, make, shared=not self.is_private)
 
     def _of_room(self, name: str, key: Hashable, make: Callable[[Array], Any]) -> Any:
-        """Return a finding on the room to match, which sessions share unless it is a user's own; None without a room."""
+        """Return a finding on the room to match, shared but of a user's own; None where there is no room."""
         room = self.target
         if room is None:
             return None
