@@ -11,7 +11,7 @@ from amtlib.lti import fast_length
 
 # Blocks up to this length are multiplied by a matrix, longer ones convolved by FFT: the times meet at about 64.
 _SHORT = 64
-# A filter whose state has fallen to this share of itself, an eighth of the rounding, after so many samples is these taps.
+# A filter whose state falls to this share of itself, an eighth of the rounding, within so many samples is as many taps.
 _FALLEN, _TAPS = 2.0**-56, (16, 32, 64)
 # How many samples one row of a product with taps makes, at as many multiplications a sample as taps and these.
 _TILE = 16
@@ -77,8 +77,8 @@ class Sections:
             rings = np.concatenate([rings, rings @ power], axis=1)
             reaches = np.concatenate([reaches, power @ reaches], axis=2)
             power = power @ power
-        # the last sample has had no step to pass through the transition yet, the first one block - 1; turned round here,
-        # for BLAS takes no samples that run backwards
+        # the last sample has had no step to pass through the transition yet, the first one block - 1; turned round
+        # here, for BLAS takes no samples that run backwards
         self._rings, self._reaches = rings[:, :block], reaches[:, :, block - 1 :: -1].copy()
         impulse = np.concatenate([direct[:, None], (self._rings @ drive[:, :, None])[:, :-1, 0]], axis=1)
         self._transition = transition
