@@ -237,6 +237,13 @@ class ServeOptions:
         _minutes,
         metavar="MIN",
     )
+    frozen_time_s: float = _option(
+        120.0,
+        "seconds without a sign of life after which a server process is replaced; a worker is after 20 s, or as soon",
+        between(5.0, 3600.0, "seconds"),
+        "frozen-time",
+        metavar="S",
+    )
     scheduler: str = _option(
         "",
         "train on the dask.distributed cluster of this scheduler (default: of AMTLAB_SCHEDULER, else here)",

@@ -265,6 +265,7 @@ def _environment(options: ServeOptions, processes: int) -> dict[str, str]:
     environment["AMTLAB_MICROPHONE"] = "1" if options.microphone else ""
     environment["AMTLAB_HEALTH_DETAILS"] = "1" if options.health_details else ""
     environment["AMTLAB_TRAINING_MINUTES"] = f"{options.training_minutes:g}"
+    environment["AMTLAB_FROZEN_TIME"] = f"{options.frozen_time_s:g}"
     if options.scheduler:
         environment["AMTLAB_SCHEDULER"] = options.scheduler
     if environment.get("AMTLAB_SCHEDULER"):

@@ -91,6 +91,7 @@ def _for_trainings() -> Pool:
         kind="process" if has_workers() else "thread",
         per_owner=1,
         waiting=1,
+        silence=SILENCE,
         preload=("app.worker",),
         here=_share(),
     )
@@ -103,7 +104,7 @@ def _for_short_work() -> Pool:
 def _for_pictures() -> Pool:
     """Half of this process's share of the cores; never a cluster, whose threads may train for 10 s at a time."""
     preload = ("app.picture_worker", "app.labs.perception.model")
-    return Pool(_share(), "process", waiting=MOST_WAITING, budget=SHORT, preload=preload)
+    return Pool(_share(), "process", waiting=MOST_WAITING, budget=SHORT, silence=SILENCE, preload=preload)
 
 
 #: Heavy pictures that wait for one client, which may be the address of a whole class, each of whose pages has one.
@@ -112,6 +113,8 @@ MOST_WAITING = 60
 SHORT = 60.0
 #: What the steps of a training may take, s, before a person asks for more.
 LONG = 60.0 * float(os.environ.get("AMTLAB_TRAINING_MINUTES", "10"))
+#: How long a worker may give no sign of life, s, before it is replaced.
+SILENCE = min(20.0, float(os.environ.get("AMTLAB_FROZEN_TIME", "20")))
 #: Where networks are trained.
 TRAININGS = LabPool(_for_trainings)
 #: Where the listening test's model takes a run (`app/listen/model.py`), and where a page computes what it is asked for

@@ -89,8 +89,7 @@ class Pool:
         Jobs that run at a time, 1 to 1024. Default: one for each core; on a cluster, one for each of its threads.
     kind : {'process', 'thread'}
         'process': spawned processes with one torch thread each. They do not slow this process down and can be killed;
-        each takes some 3 s to begin and 250 MB, and is kept; one that gives no sign of life for 20 s, as when it was
-        suspended, is killed and replaced. Functions, arguments and results are pickled.
+        each takes some 3 s to begin and 250 MB, and is kept. Functions, arguments and results are pickled.
         'thread': threads of this process, for notebooks, tests and whatever cannot be pickled.
     per_owner : int, optional
         Jobs of one owner that run at a time. Default: as many as there are workers.
@@ -102,6 +101,9 @@ class Pool:
         How often a job is begun again after its worker died, before that is reported.
     grace : float
         Seconds between asking a process to stop and killing it.
+    silence : float
+        Seconds without a sign of life after which a process at work, as when it was suspended, is killed and
+        replaced, 1 to 3600. Long work gives signs of life by itself, once a second.
     preload : sequence of str
         Modules that processes import before their first job.
     here : int, optional
@@ -149,6 +151,7 @@ class Pool:
         budget: float | None = None,
         retries: int = 1,
         grace: float = 2.0,
+        silence: float = 20.0,
         preload: Sequence[str] = (),
         here: int | None = None,
         executor: Executor | None = None,
@@ -167,9 +170,11 @@ class Pool:
         check_budget(budget)
         if not 0.0 <= grace <= 60.0:
             raise ValueError(f"grace = {grace} s is out of range: give 0 to 60 s")
+        if not 1.0 <= silence <= 3600.0:
+            raise ValueError(f"silence = {silence} s is out of range: give 1 to 3600 s")
         self.problem = ""
         self.kind, self.per_owner, self.waiting, self.budget = kind, per_owner, waiting, budget
-        self.retries, self.grace = retries, grace
+        self.retries, self.grace, self._silence = retries, grace, silence
         self.lock = threading.RLock()
         self._workers, self._local, self._preload = workers, here or os.cpu_count() or 1, tuple(preload)
         self._queue: FairQueue[Job[Any]] = FairQueue()
@@ -316,7 +321,9 @@ class Pool:
 
     def _here(self) -> Executor:
         workers = self._local if self._workers is None else self._workers
-        return ProcessExecutor(workers, self._preload) if self.kind == "process" else ThreadExecutor(workers)
+        if self.kind == "process":
+            return ProcessExecutor(workers, self._preload, self._silence)
+        return ThreadExecutor(workers)
 
     def _may(self, owner: Hashable) -> bool:
         return self.per_owner is None or self._owners[owner] < self.per_owner
@@ -396,6 +403,7 @@ def open_pool(
     budget: float | None = None,
     retries: int = 1,
     grace: float = 2.0,
+    silence: float = 20.0,
     preload: Sequence[str] = (),
     here: int | None = None,
 ) -> Pool:
@@ -407,8 +415,8 @@ def open_pool(
     address : str, optional
         Address of a ``dask.distributed`` scheduler, as ``tcp://host:8786``. Default: that of the environment variable
         ``AMTLAB_SCHEDULER``; without it the work is done here.
-    workers, kind, per_owner, waiting, budget, retries, grace, preload, here
-        As for :class:`Pool`; `kind`, `preload` and `here` are for the work done here.
+    workers, kind, per_owner, waiting, budget, retries, grace, silence, preload, here
+        As for :class:`Pool`; `kind`, `silence`, `preload` and `here` are for the work done here.
 
     Returns
     -------
@@ -457,6 +465,7 @@ def open_pool(
             budget=budget,
             retries=retries,
             grace=grace,
+            silence=silence,
             preload=preload,
             here=here,
             executor=executor,

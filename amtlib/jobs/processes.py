@@ -1,5 +1,5 @@
 """Spawned processes that do one job after the other, can be asked to stop, and can be killed.
-Built on `multiprocessing`. A process that gives no sign of life for 20 s is killed and replaced.
+Built on `multiprocessing`. A process at work that gives no sign of life for some time is killed and replaced.
 Not here: whose turn it is (:mod:`amtlib.jobs.pool`).
 """
 
@@ -30,9 +30,7 @@ _END_WITHIN = 0.5
 _LOOK = 0.05
 #: How often a process at work gives a sign of life, s.
 _BEAT = 1.0
-#: Seconds without a sign of life after which a process is taken for frozen, killed and replaced.
-SILENCE = 20.0
-#: The same for one that begins, and imports what it needs.
+#: Seconds without a sign of life after which one that begins, and imports what it needs, is killed and replaced.
 BEGIN_WITHIN = 180.0
 
 
@@ -46,15 +44,17 @@ class ProcessExecutor:
         How many at most.
     preload : tuple of str
         Modules that they import before their first job.
+    silence : float
+        Seconds without a sign of life after which one at work is taken for frozen, killed and replaced.
 
     Examples
     --------
-    >>> ProcessExecutor(2, ())
+    >>> ProcessExecutor(2, (), 20.0)
     2 processes here
     """
 
-    def __init__(self, workers: int, preload: tuple[str, ...]) -> None:
-        self.workers, self._preload = workers, preload
+    def __init__(self, workers: int, preload: tuple[str, ...], silence: float) -> None:
+        self.workers, self._preload, self.silence = workers, preload, silence
         # The pool sees to it too, but not while jobs come home from a cluster.
         self._seats = threading.BoundedSemaphore(workers)
         self._idle: list[Worker] = []
@@ -82,7 +82,7 @@ class ProcessExecutor:
             worker = self._take()
             job.attach(lambda: worker.stop(job.number), worker.kill)
             try:
-                return worker.do(job, call)
+                return worker.do(job, call, self.silence)
             finally:
                 job.detach()
                 self._give(worker)
@@ -152,10 +152,10 @@ class Worker:
         """Whether it can take another job."""
         return not self._broken and self._process.is_alive()
 
-    def do(self, job: Job[Any], call: bytes) -> Any:
+    def do(self, job: Job[Any], call: bytes, silence: float) -> Any:
         """Send a call and hear the process out; return the result or raise what was raised."""
         try:
-            good, outcome = self._hear_out(job, call)
+            good, outcome = self._hear_out(job, call, silence)
         except TimeoutError as silence:
             self.kill()
             self._process.join(_END_WITHIN)
@@ -169,7 +169,7 @@ class Worker:
             return result
         raise result
 
-    def _hear_out(self, job: Job[Any], call: bytes) -> tuple[bool, bytes]:
+    def _hear_out(self, job: Job[Any], call: bytes, silence: float) -> tuple[bool, bytes]:
         # A process that begins does not read yet: a large call, and whoever tells it to stop, would wait for it, and a
         # job that is given up meanwhile would cost the process, which cannot obey in time.
         until = time.monotonic() + BEGIN_WITHIN
@@ -184,11 +184,11 @@ class Worker:
         self._handing = threading.Thread(target=self._hand_over, args=(job, call), name="call", daemon=True)
         self._handing.start()
         while True:
-            word = self._next_word(SILENCE)
+            word = self._next_word(silence)
             if not word[0]:  # unless it was this process that stood still
                 word = self._next_word(3.0 * _BEAT)
             if not word[0]:
-                raise TimeoutError(f"gave no sign of life for {SILENCE:g} s")
+                raise TimeoutError(f"gave no sign of life for {silence:g} s")
             if word[0] == "end":
                 return word[1], word[2]
             if word[0] == "begin":

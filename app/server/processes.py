@@ -23,8 +23,8 @@ AT_ONCE, WITHIN = 20, 60.0
 PAUSE = 5.0
 #: How often a process gives a sign of life, and how often these and lost processes are looked for, s.
 BEAT, POLL_S = 1.0, 0.2
-#: A process whose loop has stood still for so long is killed, s: no request takes a tenth of it.
-STILL = 120.0
+#: A process whose loop has stood still for so long is killed, s: no request takes a tenth of what it is by default.
+STILL = float(os.environ.get("AMTLAB_FROZEN_TIME", "120"))
 #: The status of a process whose set-up failed: the first time, that ends the server.
 COULD_NOT_BEGIN = 3
 

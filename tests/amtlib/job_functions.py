@@ -106,7 +106,7 @@ def freeze(context: Context, times: int, notes: str) -> int:
     with path.open("a") as file:
         file.write(f"{os.getpid()}\n")
     if len(path.read_text().splitlines()) <= times:
-        time.sleep(1.0)  # until the message that the job has begun has left the process
+        time.sleep(0.3)  # until the message that the job has begun has left the process
         os.kill(os.getpid(), signal.SIGSTOP)
     return times
 

@@ -333,9 +333,9 @@ def test_a_job_whose_processes_keep_dying_says_so(processes: Pool, tmp_path: Pat
     assert processes.submit(does.add, 2, 2).result(WAIT) == 4
 
 
-@pytest.fixture
-def short_silence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("amtlib.jobs.processes.SILENCE", 2.0)
+def is_frozen(notes: Path) -> bool:
+    """Whether the process that wrote its number as the last of some notes is suspended by now."""
+    return psutil.Process(int(notes.read_text().split()[-1])).status() == psutil.STATUS_STOPPED
 
 
 stops = pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="this system cannot suspend a process so")
@@ -343,19 +343,21 @@ stops = pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="this system c
 
 @stops
 def test_a_job_whose_process_freezes_is_begun_again_in_another_one(
-    processes: Pool, tmp_path: Path, short_silence: None
+    processes: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(processes._place, "silence", 1.0)
     job = processes.submit(does.freeze, 1, str(tmp_path / "notes"))
     assert job.result(WAIT) == 1
     assert job.attempts == 2
-    assert job.setback == "the process that did the job gave no sign of life for 2 s and was killed"
+    assert job.setback == "the process that did the job gave no sign of life for 1 s and was killed"
     frozen, other = map(int, (tmp_path / "notes").read_text().split())
     assert not psutil.pid_exists(frozen)
     assert psutil.pid_exists(other)
 
 
-def test_long_work_in_silence_is_no_frozen_process(processes: Pool, short_silence: None) -> None:
-    assert processes.submit(does.ignore, 7.0).result(WAIT) is None
+def test_long_work_in_silence_is_no_frozen_process(processes: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes._place, "silence", 1.0)
+    assert processes.submit(does.ignore, 4.5).result(WAIT) is None  # a frozen one is killed after 4 s
 
 
 @stops
@@ -364,7 +366,7 @@ def test_a_frozen_process_is_given_up_at_once_by_who_does_not_want_it(
 ) -> None:
     job = processes.submit(does.freeze, 1, str(tmp_path / "notes"))
     assert until(lambda: (tmp_path / "notes").exists() and job.state == "running")
-    time.sleep(0.2)
+    assert until(lambda: is_frozen(tmp_path / "notes"))
     began = time.monotonic()
     assert job.cancel()
     assert job.state == "cancelled"
@@ -374,8 +376,8 @@ def test_a_frozen_process_is_given_up_at_once_by_who_does_not_want_it(
 
 
 @stops
-def test_one_frozen_before_it_takes_a_large_call_keeps_nobody_waiting(short_silence: None) -> None:
-    with Pool(1, "process", grace=0.3) as pool:
+def test_one_frozen_before_it_takes_a_large_call_keeps_nobody_waiting() -> None:
+    with Pool(1, "process", grace=0.3, silence=1.0) as pool:
         assert pool.submit(does.add, 1, 1).result(WAIT) == 2
         (worker,) = pool._executor._all  # type: ignore[attr-defined]
         os.kill(worker._process.pid, signal.SIGSTOP)
@@ -537,6 +539,7 @@ def test_items_that_nobody_takes_are_dropped_and_counted() -> None:
         ({"budget": 0.0}, "budget = 0.0 s is no time to work in"),
         ({"budget": float("nan")}, "budget = nan s"),
         ({"grace": -1.0}, "grace = -1.0 s is out of range"),
+        ({"silence": 0.5}, "silence = 0.5 s is out of range: give 1 to 3600 s"),
         ({"retries": -1}, "retries = -1"),
     ],
 )

@@ -42,6 +42,18 @@ def processes() -> Iterator[Pool]:
         yield pool
 
 
+#: Long enough to kill or freeze a process that is at it.
+LONG = {"max_steps": 300, "patience": 300}
+
+
+@pytest.fixture(scope="module")
+def long_here() -> TrainingRun:
+    """Return the run of such a plan, done here."""
+    run = plan(**LONG).run()
+    list(run)
+    return run
+
+
 def same(one: TrainingRun, other: TrainingRun) -> bool:
     """Whether two runs have the same log and the same network."""
     mine, theirs = (run.snapshot(best=True).parameters for run in (one, other))
@@ -71,10 +83,11 @@ def test_it_comes_to_the_same_numbers_as_here_to_the_last_bit(kind: str, threads
     assert there.seconds > 0
 
 
-def test_a_process_comes_to_the_same_numbers_too_and_they_come_live(processes: Pool) -> None:
-    asked = plan(max_steps=400, patience=400)
-    here, there = asked.run(), asked.run()
-    list(here)
+def test_a_process_comes_to_the_same_numbers_too_and_they_come_live(
+    processes: Pool, long_here: TrainingRun
+) -> None:
+    asked, here = plan(**LONG), long_here
+    there = asked.run()
     there.start(by=RemoteSteps(asked, processes))
     seen = set()
     while not there.join(0):
@@ -273,34 +286,32 @@ def test_a_time_budget_holds_for_all_slices_together(threads: Pool) -> None:
     assert 0.4 <= run.seconds < 1.0  # a step of a busy machine may take long
 
 
-def test_a_killed_process_costs_its_slice_and_nothing_else(processes: Pool) -> None:
-    asked = plan(max_steps=300, patience=300)
-    here, there = asked.run(), asked.run()
-    list(here)
+def test_a_killed_process_costs_its_slice_and_nothing_else(processes: Pool, long_here: TrainingRun) -> None:
+    asked = plan(**LONG)
+    there = asked.run()
     there.start(by=RemoteSteps(asked, processes))
     assert until(lambda: there.steps_run > 20)
     (worker,) = processes._place._all  # type: ignore[attr-defined]
     os.kill(worker._process.pid, signal.SIGKILL)
     assert there.join(WAIT)
-    assert same(here, there)
+    assert same(long_here, there)
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="this system cannot suspend a process so")
 def test_a_frozen_process_costs_its_slice_and_that_is_said(
-    processes: Pool, monkeypatch: pytest.MonkeyPatch
+    processes: Pool, long_here: TrainingRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("amtlib.jobs.processes.SILENCE", 2.0)
-    asked = plan(max_steps=600, patience=600)
-    here, there = asked.run(), asked.run()
-    list(here)
+    monkeypatch.setattr(processes._place, "silence", 1.0)
+    asked = plan(**LONG)
+    there = asked.run()
     there.start(by=RemoteSteps(asked, processes))
     assert until(lambda: there.steps_run > 20)
     (worker,) = processes._place._all  # type: ignore[attr-defined]
     os.kill(worker._process.pid, signal.SIGSTOP)
     assert there.join(WAIT)
-    assert same(here, there)
+    assert same(long_here, there)
     (said,) = there.notices
-    assert re.fullmatch(r".* no sign of life for 2 s and was killed; another one goes on from step \d+", said)
+    assert re.fullmatch(r".* no sign of life for 1 s and was killed; another one goes on from step \d+", said)
 
 
 def test_a_step_that_does_not_end_is_given_up_and_the_run_can_go_on(
@@ -310,12 +321,12 @@ def test_a_step_that_does_not_end_is_given_up_and_the_run_can_go_on(
     step = TrainingRun.step_for
 
     def endless(self: TrainingRun, other: Any) -> str:
-        if self.steps_run < 5:
+        if self.steps_run < 2:
             return step(self, other)
         assert until(other)
         raise Interrupted
 
-    asked = plan(time_budget=5.0)
+    asked = plan(time_budget=2.0)
     run = asked.run()
     with monkeypatch.context() as meanwhile:
         meanwhile.setattr(TrainingRun, "step_for", endless)

@@ -12,13 +12,12 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import psutil
 import pytest
 from tornado.httpclient import HTTPClientError
 
-from app.server.processes import STILL
 from benchmarks.browser import Browser, Failed, Session
 from tests.serving import ROOT, Server, free_port, served
 from tests.waiting import until
@@ -27,8 +26,8 @@ pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="several processes, and limits on them, are Linux's"
 )
 
-#: Seconds that the servers here give a request.
-HEADER_S = 3.0
+#: Seconds that the servers here give a request, and a process without a sign of life.
+HEADER_S, FROZEN_S = 3.0, 8.0
 TRAINING = "?n.lines=16&t.steps=5000&t.patience=2000"
 
 
@@ -40,7 +39,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("faults")
     environment = {"HOME": "/proc/nobody", "TMPDIR": "/proc/nothing", "XDG_CACHE_HOME": "/proc/nothing"}
     options = ["--processes", "2", "--trainings", "1", "--access-log", "/dev/full"]
-    options += ["--header-time", f"{HEADER_S:g}", "--session-timeout", "10"]
+    options += ["--header-time", f"{HEADER_S:g}", "--frozen-time", f"{FROZEN_S:g}", "--session-timeout", "5"]
     with served(folder / "log.txt", *options, environment=environment, limits="ulimit -n 256") as running:
         yield running
 
@@ -87,19 +86,20 @@ async def values(session: Session) -> str:
 # ---------------------------------------------------------------- connections
 
 
-ASKING_SLOWLY = {
-    "nothing": b"",
-    "half a header": b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ",
-    "half a body": b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nname=",
-}
+#: Nothing, half a header, half a body.
+ASKING_SLOWLY = (
+    b"",
+    b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ",
+    b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nname=",
+)
 
 
 @contextlib.contextmanager
-def many(server: Server, count: int, say: bytes) -> Iterator[list[socket.socket]]:
-    """Open so many connections that say so much and no more."""
+def many(server: Server, says: Iterable[bytes]) -> Iterator[list[socket.socket]]:
+    """Open connections that say so much each and no more."""
     opened = []
     try:
-        for _ in range(count):
+        for say in says:
             one = socket.create_connection(("127.0.0.1", server.port), 20)
             opened.append(one)
             with contextlib.suppress(OSError):  # it has given way already
@@ -121,13 +121,12 @@ def closed(one: socket.socket) -> bool:
         return True
 
 
-@pytest.mark.parametrize("what", ASKING_SLOWLY)
-def test_hundreds_of_connections_that_ask_for_nothing_keep_nobody_waiting(server: Server, what: str) -> None:
+def test_hundreds_of_connections_that_ask_for_nothing_or_by_half_keep_nobody_waiting(server: Server) -> None:
     async def one() -> None:
         session = await visit(server, "cochlea")  # there before, and there afterwards
         written, used = len(server.log()), sum(sum(each.cpu_times()[:2]) for each in processes(server))
         began = time.monotonic()
-        with many(server, 600, ASKING_SLOWLY[what]) as opened:
+        with many(server, ASKING_SLOWLY * 200) as opened:
             for _ in range(10):
                 assert "<html" in await asyncio.to_thread(get, server, "/", 5.0)
             newcomer = await asyncio.wait_for(visit(server, "cochlea"), 30)
@@ -145,7 +144,7 @@ def test_hundreds_of_connections_that_ask_for_nothing_keep_nobody_waiting(server
 
 def test_answers_that_nobody_takes_give_way_to_who_comes_later(server: Server) -> None:
     ask = b"GET /static/js/bokeh.min.js HTTP/1.1\r\nHost: localhost\r\n\r\n" * 8  # more than a socket holds
-    with many(server, 500, ask):
+    with many(server, [ask] * 500):
         assert until(lambda: "<html" in tried(server), 4 * HEADER_S)
     assert "<html" in get(server)
 
@@ -261,12 +260,12 @@ def test_a_frozen_training_worker_is_replaced_and_the_page_says_so(server: Serve
         await session.leave()
         assert await asyncio.to_thread(
             until, lambda: health_of(server, mine)["jobs"] == 0, 30
-        )  # 10 s after the page
+        )  # 5 s after the page
         return said, took
 
     said, took = asyncio.run(frozen())
-    assert re.search(r"gave no sign of life for 20 s and was killed; another one goes on from step \d+", said)
-    assert 15 < took < 60
+    assert re.search(r"gave no sign of life for 8 s and was killed; another one goes on from step \d+", said)
+    assert 0.75 * FROZEN_S < took < 60
 
 
 @pytest.mark.filterwarnings(
@@ -279,17 +278,18 @@ def test_little_memory_costs_requests_and_no_process(server: Server) -> None:
         written = len(server.log())
         free = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
         (neighbour,) = [each for each in processes(server) if each != mine]
-        neighbour.suspend()
         resource.prlimit(mine.pid, resource.RLIMIT_AS, (mine.memory_info().vms, free[1]))
         failed = 0
 
         async def student(slug: str) -> None:
             other = Session(Browser(server.url), slug, True)
+            neighbour.suspend()  # not for so long that it would be replaced
             try:
                 await other.open()
                 other.say(type="work", do="play")
                 await other.set(**{"s.duration": 20.0})
             finally:
+                neighbour.resume()
                 other.close()
                 await other.browser.close()
 
@@ -299,20 +299,20 @@ def test_little_memory_costs_requests_and_no_process(server: Server) -> None:
                 session.say(type="set", values=values, sequence=1, step=1)
             for slug in ("loudness", "fdn", "cochlea") * 4:
                 try:
-                    await asyncio.wait_for(student(slug), 5)
+                    await asyncio.wait_for(student(slug), FROZEN_S / 3)
                 except (Failed, OSError, TimeoutError, asyncio.IncompleteReadError, HTTPClientError):
                     failed += 1
-                if failed >= 4:
+                if failed >= 2:
                     break
         finally:
-            resource.prlimit(mine.pid, resource.RLIMIT_AS, free)
-            neighbour.resume()
+            with contextlib.suppress(ProcessLookupError):  # replaced already
+                resource.prlimit(mine.pid, resource.RLIMIT_AS, free)
         assert failed > 0  # or there was enough
         assert len(server.log()) - written < 200_000
         session.close()
         await session.browser.close()
-        # Python waits without end for a thread that had no memory to begin: such a process is replaced (`STILL`).
-        assert await asyncio.to_thread(until, lambda: len(pids_that_answer(server)) == 2, STILL + 90)
+        # Python waits without end for a thread that had no memory to begin: such a process is replaced.
+        assert await asyncio.to_thread(until, lambda: len(pids_that_answer(server)) == 2)
         assert neighbour.is_running()  # whichever answers: it is the one that was there before
         for _ in range(4):
             again = await visit(server, "filterbank")

@@ -55,7 +55,10 @@ def test_the_root_is_the_landing_page_without_a_detour(server: Server) -> None:
     assert "<html" in text
 
 
-@pytest.mark.parametrize("page", sorted(p.stem for p in (ROOT / "app" / "pages").glob("[!_]*.py")))
+PAGES = ["index", *(view.parent.name for view in sorted((ROOT / "app" / "labs").glob("*/view.py")))]
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_each_page_answers_under_its_name(server: Server, page: str) -> None:
     assert "<html" in get(f"{server.url}/amt/{page}")[1]
 
