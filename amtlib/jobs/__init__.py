@@ -4,9 +4,9 @@ Not here: the work. Open a pool with :func:`open_pool` or :class:`Pool`, and sub
 """
 
 from amtlib.jobs.cluster import ClusterUnreachable
+from amtlib.jobs.executor import JobError
 from amtlib.jobs.fairness import FairQueue
 from amtlib.jobs.job import Cancelled, Context, Job, OverBudget, QueueFull, WorkerDied
-from amtlib.jobs.executor import JobError
 from amtlib.jobs.pool import Pool, open_pool
 
 __all__ = [

@@ -20,8 +20,8 @@ from typing import Any
 import torch
 
 from amtlib.jobs import sameness
-from amtlib.jobs.job import Context, Job, WorkerDied
 from amtlib.jobs.executor import ExecutorLost, carry_out, pack, pack_value, unpack
+from amtlib.jobs.job import Context, Job, WorkerDied
 from amtlib.jobs.sameness import difference, own_amtlib
 
 #: Seconds that a scheduler has to answer when a pool is opened: first its port, then itself.

@@ -17,9 +17,9 @@ from typing import Any, Literal, TypeVar
 import torch
 
 from amtlib.jobs.cluster import ClusterExecutor, ClusterUnreachable, check_address
+from amtlib.jobs.executor import Executor, ExecutorLost
 from amtlib.jobs.fairness import FairQueue
 from amtlib.jobs.job import Context, Job, QueueFull, WorkerDied
-from amtlib.jobs.executor import Executor, ExecutorLost
 from amtlib.jobs.processes import ProcessExecutor
 
 T = TypeVar("T")

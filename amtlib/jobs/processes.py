@@ -17,8 +17,8 @@ from typing import Any
 
 import torch
 
-from amtlib.jobs.job import Context, Job, WorkerDied
 from amtlib.jobs.executor import carry_out, pack, pack_value, unpack
+from amtlib.jobs.job import Context, Job, WorkerDied
 
 _SPAWN = multiprocessing.get_context("spawn")
 #: Seconds an idle process has to end when it is asked to.
