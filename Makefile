@@ -14,11 +14,14 @@ INPUTS := pyproject.toml constraints.txt
 serve: $(VENV)/app.stamp
 	$(BIN)/amtlab serve --port $(PORT) $(ARGS)
 
+# mypy, which has one core, runs beside the tests and prints what it finds among their lines.
 test: $(VENV)/test.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/pytest -q -n $(JOBS) --dist loadfile --no-loadscope-reorder --nbval --nbval-sanitize-with notebooks/sanitize.cfg $(ARGS)
+	$(BIN)/mypy & types=$$!; \
+	  $(BIN)/pytest -q -n $(JOBS) --dist loadfile --no-loadscope-reorder --nbval \
+	    --nbval-sanitize-with notebooks/sanitize.cfg $(ARGS); tests=$$?; \
+	  wait $$types || { echo "mypy found errors: see above, among the first lines of the tests"; exit 1; }; exit $$tests
 
 docs: $(VENV)/docs.stamp
 	$(BIN)/python docs/build.py $(ARGS)
@@ -48,9 +51,10 @@ $(VENV)/app.stamp: $(INPUTS) locks/app.txt | $(BIN)/python
 	$(PIP) --no-build-isolation -c constraints.txt -e '.[app]'
 	@touch $@
 
+# The tests import a third of these packages' modules: compiling all of them beforehand takes longer.
 $(VENV)/test.stamp: $(INPUTS) locks/test.txt tests/js/npm.py | $(BIN)/python
-	$(PIP) --require-hashes --no-deps -r locks/test.txt
-	$(PIP) --no-build-isolation -c constraints.txt -e '.[app,notebooks,docs,test]'
+	$(PIP) --no-compile --require-hashes --no-deps -r locks/test.txt
+	$(PIP) --no-compile --no-build-isolation -c constraints.txt -e '.[app,notebooks,docs,test]'
 	$(BIN)/python tests/js/npm.py
 	@touch $@
 

@@ -7,7 +7,9 @@ holds the whole state is TensorFlow Playground's.
 import contextlib
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from functools import wraps
+from inspect import getfullargspec
+from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
 
 import param
 import torch
@@ -23,6 +25,10 @@ _LARGE = 16_000
 #: Results that take more numbers than this to compute need 100 MB meanwhile.
 _MANY = 4e6
 
+M = TypeVar("M", bound="LabModel")
+P = ParamSpec("P")
+R = TypeVar("R")
+
 
 def _of_ear(keys: Iterable[str]) -> set[str]:
     """Return the names of those settings that are the other ear's."""
@@ -31,11 +37,51 @@ def _of_ear(keys: Iterable[str]) -> set[str]:
 
 @dataclass(frozen=True)
 class Section:
-    """A group of controls under one title."""
+    """A group of controls under one title; "f." stands for all settings of that part which no section names."""
 
     title: str
     keys: tuple[str, ...]
     open: bool = True
+
+
+def depends_on(
+    *needs: str | Callable[..., Hashable],
+    shared: bool = True,
+    values: Callable[[Any], float] | None = None,
+) -> Callable[[Callable[Concatenate[M, P], R]], Callable[Concatenate[M, P], R]]:
+    """Make a method of a lab a stage, see `LabModel.stage`: computed anew only when what it needs has changed.
+
+    Parameters
+    ----------
+    *needs : str or callable
+        Settings as for `LabModel.key_of`, and methods that return for its arguments what else it depends on.
+    shared : bool
+        Whether sessions share the result, unless the lab `is_private`.
+    values : callable, optional
+        Method that returns how many numbers are computed.
+    """
+    settings = tuple(need for need in needs if isinstance(need, str))
+    others = [need for need in needs if not isinstance(need, str)]
+
+    def decorated(make: Callable[Concatenate[M, P], R]) -> Callable[Concatenate[M, P], R]:
+        defaults = getfullargspec(make).defaults or ()
+        required = len(getfullargspec(make).args) - 1 - len(defaults)
+
+        @wraps(make)
+        def stage(self: M, /, *args: P.args, **kwargs: P.kwargs) -> R:
+            given = (*args, *defaults[len(args) - required :])
+            found: R = self.stage(
+                " ".join(map(str, (make.__name__, *given))),
+                (self.key_of(*settings), *(need(self, *given) for need in others), *given),
+                lambda: make(self, *args, **kwargs),
+                shared=shared and not self.is_private,
+                values=0 if values is None else values(self),
+            )
+            return found
+
+        return stage
+
+    return decorated
 
 
 class LabModel(param.Parameterized):
@@ -51,6 +97,9 @@ class LabModel(param.Parameterized):
     quantities: ClassVar[Mapping[str, Measure]] = {}
     #: The three keys that a phone shows above the plots.
     key_controls: ClassVar[tuple[str, ...]] = ()
+    #: Key of the setting that chooses an experiment, in a lab of several, and the three keys of those that need others.
+    experiment: ClassVar[str] = ""
+    controls_of: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     #: What a setting starts with, where that is not what its part declares.
     defaults: ClassVar[Mapping[str, Any]] = {}
     #: Former keys of settings, which old links and lessons still have, and the present ones.
@@ -206,13 +255,19 @@ class LabModel(param.Parameterized):
         return {}
 
     def key_of(self, *names: str) -> tuple[Any, ...]:
-        """Return values of settings for the key of a `stage`: of single keys, or of all with a prefix such as "f."."""
-        return self.kept_key(
-            names,
-            lambda: tuple(
-                v for key, v in self.values().items() if key in names or f"{key.split('.')[0]}." in names
-            ),
-        )
+        """Return values of settings for the key of a `stage`: of single keys, or of all with a prefix such as "f.".
+
+        Of the sound, "s.", and the other ear, "hl.", these are what matters of them in the present state.
+        """
+
+        def made() -> tuple[Any, ...]:
+            sound = self.stimulus.key() if "s." in names and self.stimulus is not None else ()
+            ear = self.another_ear.key() if "hl." in names else ()
+            wanted = {*names} - {"s.", "hl."}
+            chosen = (v for key, v in self.values().items() if wanted & {key, f"{key.split('.')[0]}."})
+            return (*sound, *ear, *chosen)
+
+        return self.kept_key(names, made)
 
     def kept_key(self, name: Hashable, make: Callable[[], tuple[Any, ...]]) -> tuple[Any, ...]:
         """Return a key that one picture asks for some forty times, made once for the present settings."""
@@ -299,6 +354,11 @@ class LabModel(param.Parameterized):
         return ""
 
     @property
+    def is_private(self) -> bool:
+        """Whether what is seen follows from a user's own file, whose hash no key holds."""
+        return False
+
+    @property
     def unsaved(self) -> bool:
         """Whether there is something that took long to make and that a link does not bring back."""
         return False
@@ -324,7 +384,12 @@ class LabModel(param.Parameterized):
         visible_when = self.visible_when()
         ears = (Section("Another ear", AnotherEar.keys(), open=False),) if self.has_another_ear else ()
         sections = {section: list(section.keys) for section in (*self.sections, *ears)}
-        for key in [key for key in self.fields if not any(key in keys for keys in sections.values())]:
+        left = [key for key in self.fields if not any(key in keys for keys in sections.values())]
+        for keys in sections.values():
+            for part in [key for key in keys if key.endswith(".")]:
+                at = keys.index(part)
+                keys[at : at + 1] = [key for key in left if key.startswith(part)]
+        for key in [key for key in left if not any(key in keys for keys in sections.values())]:
             part = key.split(".")[0] + "."
             others = [keys for keys in sections.values() if any(each.startswith(part) for each in keys)]
             (others or [sections.setdefault(Section("Settings", ()), [])])[-1].append(key)
@@ -339,7 +404,8 @@ class LabModel(param.Parameterized):
 
     def quick_controls(self) -> tuple[str, ...]:
         """Return the three keys that a phone shows above the plots in the present state."""
-        return self.key_controls
+        chosen = self.fields[self.experiment].value if self.experiment else ""
+        return self.controls_of.get(chosen, self.key_controls)
 
     def visible_when(self) -> dict[str, dict[str, list[Any]]]:
         """Return, for a control that matters only sometimes, the values of other settings with which it is shown."""

@@ -1,10 +1,9 @@
 """The landing page, and the page for an address that leads nowhere: plain HTML, cheap for thirty who open it at once.
 
-Not serving: see site.py and server/not_found.py.
+Their text stands in static/*.html. Not serving: see site.py and server/not_found.py.
 """
 
 import difflib
-import html
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from tornado.template import Loader
 
 from amtlib import __version__
 from app.page.layout import SITE
 from app.page.view import LabView
 
-STYLE = (Path(__file__).parent / "static" / "landing.css").read_text(encoding="utf-8")
+_STATIC = Path(__file__).parent / "static"
+_PAGES = Loader(str(_STATIC), whitespace="all")
+STYLE = (_STATIC / "landing.css").read_text(encoding="utf-8")
 _EVIDENCE = Path(__file__).with_name("evidence.yaml")
 #: Where `make docs` puts the documentation.
 DOCUMENTATION = Path(__file__).resolve().parents[1] / "docs" / "_build" / "html"
@@ -29,48 +31,26 @@ _CHAPTER = re.compile(r"^\d+\. ")
 Labs = Sequence[type[LabView]]
 
 
+def _filled(template: str, **values: Any) -> str:
+    """Return a page of static/ with these values, which are escaped where they are text."""
+    return _PAGES.load(template).generate(**values).decode()
+
+
 def landing_html(labs: Labs) -> str:
     """Return the landing page's content: the labs by their questions, their lessons, and how we know."""
-    cards = "".join(
-        lab_card(lab, number, of)
-        for number, (lab, of) in enumerate(zip(labs, in_rows(len(labs)), strict=True), 1)
+    evidence = yaml.safe_load(_EVIDENCE.read_text(encoding="utf-8"))
+    return _filled(
+        "landing.html",
+        cards=[
+            lab_card(lab, number, of)
+            for number, (lab, of) in enumerate(zip(labs, in_rows(len(labs)), strict=True), 1)
+        ],
+        agreements=list(_agreements(evidence)),
+        evidence=evidence,
+        documented=(DOCUMENTATION / "index.html").is_file(),
+        site=SITE,
+        version=__version__,
     )
-    return f"""
-<article>
-<section class="hero">
-  <h1>Hearing you can touch</h1>
-  <p>Move a slider, and see and hear what an ear does with sound. Begin with the first lab, or with the question that
-  you have: each lesson takes some minutes, asks something, and measures whether you have found it.</p>
-</section>
-<section class="cards" aria-label="Labs">{cards}</section>
-<section class="hero">
-  <h2><a href="listen">You and a model take the same test</a></h2>
-  <p>Ten listening experiments of a few minutes: find your threshold, see that of a model of the ear that took the
-  same test, with and without its outer hair cells, and what is known about people. In six lessons you predict first,
-  from masking to a damaged cochlea. For a class, open a room: its thresholds gather in a histogram while they come.</p>
-</section>
-<section>
-  <h2>How do we know?</h2>
-  <p>Nothing here is drawn by hand: each picture is computed from a published model of hearing. Whenever the tests run,
-  our numbers are held against those of programs that others have made. To so many digits they agree:</p>
-  <div class="scroll">{_digits(yaml.safe_load(_EVIDENCE.read_text(encoding="utf-8")))}</div>
-</section>
-<section>
-  <h2>For teachers</h2>
-  <p>The whole state of a lab is in its address: set it up, press <b>Copy link</b>, and the class opens what you see.
-  <b>QR code</b> shows it to the room. <b>Make a lesson</b> adds text, questions, a task and what students need not see;
-  it is kept in a link or a file. Your own sounds stay in your session and, for a day, in your browser. Each lab shows
-  the code behind its picture: Python, with <code>amtlib</code>.{_documentation()}</p>
-  <p class="fine">{SITE} {__version__}. Works without internet: nothing is fetched from elsewhere.</p>
-</section>
-</article>"""
-
-
-def _documentation() -> str:
-    """Return a sentence with a link to the documentation, where it has been built."""
-    if not (DOCUMENTATION / "index.html").is_file():
-        return ""
-    return " <a href='docs/'>The documentation</a> has tutorials, recipes, and every part of it."
 
 
 def in_rows(count: int) -> list[int]:
@@ -89,59 +69,23 @@ def in_rows(count: int) -> list[int]:
 def lab_card(lab: type[LabView], number: int = 1, of: int = 1) -> str:
     """Return a lab's card: its question, and its lessons in their order; so many cards stand in its row."""
     lessons = lab.model_class.lessons
-    listed = "".join(
-        f"<li><a href='{lab.slug}?lesson={html.escape(slug)}'>{html.escape(_CHAPTER.sub('', lesson.title))}</a> "
-        f"<span class='fine'>{lesson.minutes} min</span></li>"
-        for slug, lesson in lessons.items()
-    )
-    minutes = sum(lesson.minutes for lesson in lessons.values())
-    title = html.escape(lab.title)
-    return f"""
-<div class="card of-{of}">
-  <a class="picture" href="{lab.slug}" aria-label="Open the {title} lab">{lab.picture()}</a>
-  <div class="text">
-    <p class="lab">{number} · {title} · {minutes} min</p>
-    <h2><a href="{lab.slug}">{html.escape(lab.question)}</a></h2>
-    <ol aria-label="Lessons of {title}">{listed}</ol>
-  </div>
-</div>"""
+    return _filled("card.html", lab=lab, lessons=lessons, number=number, of=of, chapter=_CHAPTER)
 
 
-def _digits(evidence: Sequence[Mapping[str, Any]]) -> str:
-    """Return the table of how far each model agrees with that of others, in words, and the errors themselves below."""
+def _agreements(evidence: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Mapping[str, Any], int, int | None]]:
+    """Give each model's evidence, to how many digits it agrees, and to how many in the labs' quick arithmetic."""
     models: dict[str, dict[str, Mapping[str, Any]]] = {}
     for row in evidence:
         name, precision = row["what"].rsplit(", ", 1)
         models.setdefault(name, {})[precision] = row
-    rows = "".join(f"<tr>{''.join(_agreement(found))}</tr>" for found in models.values())
-    errors = "".join(
-        f"<tr><th scope='row'>{html.escape(row['what'])}</th><td>{html.escape(row['against'])}</td>"
-        f"<td class='number'>{row['worst']:.1g}</td><td>{html.escape(row['of'])}</td></tr>"
-        for row in evidence
-    )
-    return f"""
-<table>
-  <thead><tr><th scope="col">What</th><th scope="col">Same numbers as</th><th scope="col">Digits</th></tr></thead>
-  <tbody>{rows}</tbody>
-</table>
-<details><summary>The errors themselves</summary>
-<table>
-  <thead><tr><th scope="col">Model, arithmetic</th><th scope="col">Held against</th><th scope="col">Worst error</th>
-  <th scope="col">Relative to</th></tr></thead>
-  <tbody>{errors}</tbody>
-</table></details>"""
+    for found in models.values():
+        (best, *_), fast = found.values(), found.get("float32")
+        quick = None if fast is None or fast is best else _digits(fast)
+        yield best, _digits(best), quick
 
 
-def _agreement(found: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    """Give the cells of a model's row, from its errors by the precision of the arithmetic."""
-    (best, *_), fast = found.values(), found.get("float32")
-    digits = f"{math.floor(-math.log10(best['worst']))}"
-    if fast is not None and fast is not best:
-        quick = math.floor(-math.log10(fast["worst"]))
-        digits += f" <span class='fine'>({quick} with the labs’ quick arithmetic)</span>"
-    yield f"<th scope='row'>{html.escape(best['means'])}</th>"
-    yield f"<td>{html.escape(best['against'])}</td>"
-    yield f"<td>{digits}</td>"
+def _digits(row: Mapping[str, Any]) -> int:
+    return math.floor(-math.log10(row["worst"]))
 
 
 def nowhere_html(labs: Labs, prefix: str, path: str, query: str = "") -> str:
@@ -157,39 +101,16 @@ def nowhere_html(labs: Labs, prefix: str, path: str, query: str = "") -> str:
         What was asked for.
     """
     asked = path.removeprefix(prefix).strip("/")
-    found = _nearest(labs, asked)
-    links = {
-        lab.slug: f"{prefix}/{lab.slug}" + (f"?{query}" if query and lab is found else "") for lab in labs
-    }
-    near = (
-        f"<p class='near'>Did you mean <a href='{html.escape(links[found.slug])}'>{html.escape(found.title)}</a>?</p>"
-        if found
-        else ""
+    return _filled(
+        "nowhere.html",
+        labs=labs,
+        near=_nearest(labs, asked),
+        asked=asked,
+        query=query,
+        prefix=prefix,
+        style=STYLE.replace(":host", "body"),
+        site=SITE,
     )
-    listed = "".join(
-        f"<li><a href='{prefix}/{lab.slug}'>{html.escape(lab.question)}</a> "
-        f"<span class='fine'>{html.escape(lab.title)}</span></li>"
-        for lab in labs
-    )
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>No such page · {SITE}</title>
-<style>{STYLE.replace(":host", "body")}</style>
-</head>
-<body class="nowhere">
-<main><article>
-<h1>There is no page at this address</h1>
-<p>This server has no page called “{html.escape(asked[:80])}”.</p>
-{near}
-<h2>The labs</h2>
-<ul>{listed}</ul>
-<p><a href="{prefix}/">All labs and their lessons</a></p>
-</article></main>
-</body>
-</html>"""
 
 
 def _nearest(labs: Labs, asked: str) -> type[LabView] | None:

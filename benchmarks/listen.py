@@ -144,7 +144,6 @@ async def sending(url: str) -> bool:
 
 def simulated() -> bool:
     condition = condition_of(LINK)
-    assert condition is not None
     hearing = PsychometricFunction(1.2, 1.2, guess=1 / 3, scale="log")
     truth = hearing.value_at(condition.procedure.probability)
     ratios, inside, trials = [], 0, []

@@ -123,7 +123,9 @@ def _filters(
     """Return the matrices for signals of `total` samples; those of fixed numbers are kept."""
     if torch.is_grad_enabled() and any(number.requires_grad for number in (pole, direct, gain)):
         return _make_filters(pole, direct, gain, real, total, dtype)
-    return _kept_filters(complex(pole), complex(direct), complex(gain), real, total, dtype, pole.device)
+    # all three at once: each number that is read makes Python wait for a GPU
+    numbers: list[complex] = torch.stack([pole, direct, gain]).tolist()
+    return _kept_filters(*numbers, real, total, dtype, pole.device)
 
 
 @lru_cache(maxsize=64)

@@ -67,7 +67,7 @@ class Figure:
         The corner that the legend stands in, such as ``"top_right"``; none where it is empty.
     legend_columns : int
     grid : bool
-        Whether lines are drawn behind the layers to read values from.
+        Whether lines are drawn behind the layers to read values from; there are none behind coloured cells.
     zooms : str
         Directions in which a part can be drawn larger: ``"xy"``, ``"x"`` or none.
     pointable : bool
@@ -209,7 +209,7 @@ class Figure:
             "invert_yaxis": self.y.flipped,
             "logx": self.x.scale == "log",
             "logy": self.y.scale == "log",
-            "show_grid": self.grid,
+            "show_grid": self.grid and self.image is None,
             "default_tools": tools,
             **ticks,
         }

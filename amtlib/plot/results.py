@@ -89,7 +89,7 @@ def _figure(chart: Chart) -> Figure:
         colours = SIGNED_REVERSED if chart.signed else MAGNITUDE
         cells = Image("cells", lambda _: chart.cells, colours=chart.between(), measures=chart.measures or "Value",
                       unit=chart.unit, colour_map=colours)  # fmt: skip
-        return Figure("result", _title(chart), x, y, [cells], height=330, grid=False)
+        return Figure("result", _title(chart), x, y, [cells], height=330)
     x, y = (
         _axis(name, direction, limits, True)
         for name, direction, limits in zip("xy", (chart.x, chart.y), chart.limits(), strict=True)

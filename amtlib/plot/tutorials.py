@@ -433,7 +433,7 @@ def level_map(
     image = Image("levels", lambda _: (middles, fc, reduced), colours=limits, unit="dB SPL")
     x = Axis("time", "Time", "s", (0.0, duration))
     y = Axis("channel", "Channel’s centre frequency", "Hz", span, "erb")
-    return Figure("cochleagram", title, x, y, [image], height=330, grid=False).at(None)
+    return Figure("cochleagram", title, x, y, [image], height=330).at(None)
 
 
 def waveform(x: Array, fs: float, *, title: str = "Sound pressure over time") -> hv.Element:

@@ -66,7 +66,7 @@ class Film(Curve):
         }
 
     def content(self, source: str) -> dict[str, Any]:
-        """Return what a page plays it with, see `app.page.protocol.FilmContent`."""
+        """Return what a page plays it with, see `FilmContent` of page/js/types.ts."""
         return {
             "source": source,
             "called": self.called,

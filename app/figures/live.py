@@ -82,7 +82,7 @@ class FigureSet(Mapping[str, Figure]):
         ]
 
     def moments(self) -> list[dict[str, Any]]:
-        """Return the pictures that go along with sounds, as `app.page.protocol.MomentsContent`."""
+        """Return the pictures that go along with sounds, as `MomentsContent` of page/js/types.ts."""
         return [
             {"source": f"{figure.name}/{layer.name}", "sounds": list(layer.sounds)}
             for figure in self.values()
@@ -91,7 +91,7 @@ class FigureSet(Mapping[str, Figure]):
         ]
 
     def axes(self) -> dict[str, dict[str, Any]]:
-        """Return what each figure's axes and cells measure, as `app.page.protocol.FigureAxes`."""
+        """Return what each figure's axes and cells measure, as `FigureAxes` of page/js/types.ts."""
         return {
             name: {
                 **{

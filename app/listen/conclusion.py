@@ -10,7 +10,7 @@ import numpy as np
 from app.listen.drawing import Picture, around
 from app.listen.lessons import Lesson
 from app.listen.model import EARS
-from app.listen.report import WHO, YOU, Finding, number
+from app.listen.report import WHO, YOU, Finding, apart, number
 
 #: The class in a room, beside the person and the ears of the model.
 CLASS = "others"
@@ -144,12 +144,9 @@ def _doubt(lesson: Lesson, found: Sequence[Found | None]) -> str:
         return ""
     if choice_of(lesson, change) == choice_of(lesson, 1.0 if lesson.is_log else 0.0):
         return ""
-    (low, high), (bottom, top) = (
-        (each.low if each.low is not None else -math.inf, each.high if each.high is not None else math.inf)
-        for each in (start, end)
-    )
-    apart = high < bottom or top < low
-    return "" if apart else " (With so few answers, it may not have changed at all.)"
+    if apart((start.low, start.high), (end.low, end.high)):
+        return ""
+    return " (With so few answers, it may not have changed at all.)"
 
 
 def _picture(lesson: Lesson, table: Table) -> str:

@@ -4,7 +4,7 @@ Not here: the experiments (:mod:`amtlib.experiments`), runs of a condition (`run
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import Field, dataclass, fields
 from functools import lru_cache
 from typing import Any
@@ -23,6 +23,8 @@ LOUDEST = 82.0
 LONGEST_TRIAL, MOST_TRIALS = 12.0, 200
 #: Longest link, characters.
 LONGEST_LINK = 2000
+#: What a link may hold besides a condition.
+BESIDE = ("room", "theme", "lesson")
 #: What the page itself decides.
 _FIXED = {"fs": FS, "loudest": LOUDEST}
 #: What may be on or off, and its label on the page.
@@ -70,15 +72,18 @@ class Condition:
 
     def link(self) -> str:
         """Return the query of the page's address; equal conditions have equal links."""
-        own: dict[str, Any] = {"experiment": self.experiment.name}
-        own |= _changed("x", self.experiment, {**_FIXED})
+        own: dict[str, Any] = {"experiment": self.experiment.name} | _changed("x", self.experiment)
         if not isinstance(self.procedure, UpDown):
             own["procedure"] = self.procedure.name
-        own |= _changed("p", self.procedure, {})
+        own |= _changed("p", self.procedure)
         own |= {name: int(getattr(self, name)) for name in FLAGS if getattr(self, name) != _DEFAULT[name]}
         if self.catch:
             own["catch"] = f"{self.catch:g}"
         return urlencode(own)
+
+    def changed(self) -> dict[str, str]:
+        """Return those settings that are not as usual, as texts by the keys of a link."""
+        return _changed("x", self.experiment) | _changed("p", self.procedure)
 
     def run(self, seed: int) -> Run:
         """Return a new run."""
@@ -102,30 +107,14 @@ class Condition:
 
     def settings(self) -> list[dict[str, Any]]:
         """Return all settings for a form: key, label, unit, range or choices, and value."""
-        shown: list[dict[str, Any]] = []
-        owners: dict[str, Any] = {"x": self.experiment, "p": self.procedure}
-        for prefix, owner in owners.items():
-            for each in fields(owner):
-                about, entry = (
-                    each.metadata,
-                    {"key": f"{prefix}.{each.name}", "value": getattr(owner, each.name)},
-                )
-                if each.name in _FIXED or not about:
-                    continue
-                if "choices" in about:
-                    entry["choices"] = list(about["choices"])
-                else:
-                    low, high = _limits(each)
-                    entry |= {"low": low, "high": high, "unit": about.get("unit", "")}
-                shown.append({"label": about["doc"], "whole": bool(about.get("whole")), **entry})
-        return shown
+        return [*_shown("x", self.experiment), *_shown("p", self.procedure)]
 
 
 _DEFAULT: Mapping[str, Any] = {each.name: each.default for each in fields(Condition)}
 
 
-def condition_of(link: str) -> Condition | None:
-    """Return the condition that a link names; None if it names none.
+def condition_of(link: str) -> Condition:
+    """Return the condition that a link names.
 
     Parameters
     ----------
@@ -135,7 +124,7 @@ def condition_of(link: str) -> Condition | None:
     Raises
     ------
     LinkError
-        If it holds anything else, or a value out of its range.
+        If it names none, holds anything else, or a value out of its range.
 
     Examples
     --------
@@ -153,14 +142,12 @@ def condition_of(link: str) -> Condition | None:
     found = dict(pairs)
     if len(found) < len(pairs):
         raise LinkError("This link names a setting twice: leave one of them out.")
-    for own in ("room", "theme", "lesson"):
+    for own in BESIDE:
         found.pop(own, None)
     if "experiment" not in found:
-        if found:
-            raise LinkError(
-                f"This link names no experiment: add experiment= and one of {', '.join(EXPERIMENTS)}."
-            )
-        return None
+        raise LinkError(
+            f"This link names no experiment: add experiment= and one of {', '.join(EXPERIMENTS)}."
+        )
     name, rule = found.pop("experiment"), found.pop("procedure", UpDown.name)
     if name not in EXPERIMENTS:
         raise LinkError(f"There is no experiment “{name[:60]}”: choose one of {', '.join(EXPERIMENTS)}.")
@@ -192,7 +179,7 @@ def condition_of(link: str) -> Condition | None:
 
 
 @lru_cache(256)
-def presentable(link: str) -> Condition | None:
+def presentable(link: str) -> Condition:
     """Return the condition that a link names, once its sounds at both ends of the variable's range were made.
 
     Raises
@@ -201,13 +188,12 @@ def presentable(link: str) -> Condition | None:
         If the link is not in order, or its settings, each in its range, make no sound together.
     """
     found = condition_of(link)
-    if found is not None:
-        variable = found.experiment.variable
-        try:
-            for value in (variable.low, variable.start, variable.high):
-                found.experiment.trial(value, 0, seed=0).intervals  # noqa: B018
-        except (ValueError, TypeError) as problem:
-            raise _refused(problem, type(found.experiment), type(found.procedure)) from None
+    variable = found.experiment.variable
+    try:
+        for value in (variable.low, variable.start, variable.high):
+            found.experiment.trial(value, 0, seed=0).intervals  # noqa: B018
+    except (ValueError, TypeError) as problem:
+        raise _refused(problem, type(found.experiment), type(found.procedure)) from None
     return found
 
 
@@ -233,14 +219,26 @@ def _limits(setting: Field[Any]) -> tuple[float, float]:
     return about["low"], min(about["high"], most)
 
 
-def _changed(prefix: str, settings: Any, fixed: Mapping[str, Any]) -> dict[str, str]:
+def _changed(prefix: str, settings: Any) -> dict[str, str]:
     """Return those settings of a dataclass that are not as usual, as texts."""
-    found = {}
+    own = ((each.name, getattr(settings, each.name), each.default) for each in fields(settings))
+    changed = {name: value for name, value, usual in own if value != usual and name not in _FIXED}
+    return {f"{prefix}.{name}": _text(value) for name, value in changed.items()}
+
+
+def _shown(prefix: str, settings: Any) -> Iterator[dict[str, Any]]:
+    """Give the settings of a dataclass for a form."""
     for each in fields(settings):
-        value = getattr(settings, each.name)
-        if each.name not in fixed and value != each.default:
-            found[f"{prefix}.{each.name}"] = _text(value)
-    return found
+        about = each.metadata
+        if each.name in _FIXED or not about:
+            continue
+        if "choices" in about:
+            form: dict[str, Any] = {"choices": list(about["choices"])}
+        else:
+            low, high = _limits(each)
+            form = {"low": low, "high": high, "unit": about.get("unit", "")}
+        key, value = f"{prefix}.{each.name}", getattr(settings, each.name)
+        yield {"label": about["doc"], "whole": bool(about.get("whole")), "key": key, "value": value, **form}
 
 
 def _text(value: Any) -> str:

@@ -9,17 +9,15 @@ from urllib.parse import parse_qsl
 
 from app.listen import export
 from app.listen.conclusion import CLASS, Found, conclusion
-from app.listen.condition import LinkError, condition_of, presentable
-from app.listen.headphones import LINK as CHECK
-from app.listen.headphones import Checks
+from app.listen.condition import BESIDE, LinkError, condition_of, presentable
 from app.listen.lessons import lesson_named, lessons
 from app.listen.model import EARS, Models
 from app.listen.offers import offer_of, offers
 from app.listen.report import YOU, finding_of_model, report, same_table
 from app.listen.rooms import checked, named, room_of
-from app.listen.runs import Held, Refusal, Runs
+from app.listen.runs import CHECK, Checks, Held, Runs
 from app.listen.sounds import Played, comfortable_sound
-from app.listen.store import Full, Store, Unknown
+from app.listen.store import Refusal, Store, Unknown
 from app.page.qr import code_of
 
 #: Longest name of a run or room, and longest text for a QR code.
@@ -69,7 +67,7 @@ class Desk:
             "room": self._room,
             "end-room": self._end_room,
             "export-room": self._export_room,
-            "qr": lambda message: dict(code_of(_text(message, "text"))),
+            "qr": lambda message: code_of(_text(message, "text")),
         }
 
     def answer(self, message: Any) -> Answer:
@@ -79,10 +77,8 @@ class Desk:
             return {"problem": _OTHER_PAGE}
         try:
             return self._kinds[kind](message)
-        except (LinkError, Refusal, Full) as problem:
-            return {"problem": str(problem)}
-        except Unknown as problem:
-            return {"problem": str(problem.args[0]), "unknown": True}
+        except (LinkError, Refusal) as problem:
+            return _refused(problem)
 
     def sound(self, message: Any) -> Played | Answer:
         """Return a sound: of the trial that waits, of practice, of a check, or the one by which the volume is set."""
@@ -96,16 +92,14 @@ class Desk:
                 return self.checks.sound(run, number)
             return self.runs.sound(run, number)
         except Refusal as problem:
-            return {"problem": str(problem)}
-        except Unknown as problem:
-            return {"problem": str(problem.args[0]), "unknown": True}
+            return _refused(problem)
 
     # --- a run ---------------------------------------------------------------------------------------------
 
     def _open(self, message: Message) -> Answer:
         """What the page shows when it opens: all lessons and experiments, and those of its link or room."""
         link = _text(message, "link")
-        asked = dict(parse_qsl(link)) if len(link) < _LONGEST["link"] else {}
+        asked = dict(parse_qsl(link, keep_blank_values=True))
         room, slug = asked.get("room", ""), asked.get("lesson", "")
         cards = [each.card() for each in lessons().values()]
         answer: Answer = {"offers": offers(), "lessons": cards, "lesson": None, "chosen": [], "room": room}
@@ -122,12 +116,11 @@ class Desk:
                     )
                 return answer | {"lesson": lesson.shown(), "chosen": lesson.offers()}
             if room:
-                conditions = [each for each in map(condition_of, links) if each is not None]
+                conditions = [condition_of(each) for each in links]
             else:
-                chosen = presentable(link)
-                conditions = [] if chosen is None else [chosen]
+                conditions = [] if asked.keys() <= {*BESIDE} else [presentable(link)]
         except (LinkError, Unknown) as problem:
-            return answer | {"problem": str(problem.args[0]), "room": ""}
+            return answer | {"problem": str(problem), "room": ""}
         names = named(conditions)
         return answer | {
             "chosen": [offer_of(each) | {"name": n} for each, n in zip(conditions, names, strict=True)]
@@ -166,8 +159,6 @@ class Desk:
 
     def _begin(self, message: Message) -> Answer:
         condition = presentable(_text(message, "link"))
-        if condition is None:
-            raise Refusal("Choose an experiment first.")
         room = _text(message, "room", optional=True)
         if room and condition.link() not in self.store.links(room):
             raise Refusal("This room was opened for another experiment: choose one of its own.")
@@ -273,6 +264,10 @@ class Desk:
         self.store.check_key(room, _text(message, "key"))
         text = export.room_csv(self.store.sent(room))
         return {"name": "amtlab-room.csv", "mime": "text/csv", "text": text}
+
+
+def _refused(problem: Exception) -> Answer:
+    return {"problem": str(problem), **({"unknown": True} if isinstance(problem, Unknown) else {})}
 
 
 def _text(message: Message, name: str, *, optional: bool = False) -> str:

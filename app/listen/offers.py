@@ -95,6 +95,4 @@ def offer_of(condition: Condition) -> dict[str, Any]:
 
 def offers() -> list[dict[str, Any]]:
     """Return all experiments, each as it usually is."""
-    return [
-        offer_of(each) for name in EXPERIMENTS if (each := condition_of(f"experiment={name}")) is not None
-    ]
+    return [offer_of(condition_of(f"experiment={name}")) for name in EXPERIMENTS]

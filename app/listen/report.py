@@ -7,13 +7,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 
 from amtlib.experiments import PsychometricFit, PsychometricFunction, Run, Variable, fit_psychometric
 from app.listen.drawing import Picture, Scale, around
 from app.listen.known import Known, known_of
 from app.listen.model import EARS
 
+#: Both ends of an interval, None where there is none.
+Limits: TypeAlias = tuple[float | None, float | None]
 #: Who answered, and the colour and words of each.
 YOU = "you"
 WHO = {YOU: "You", **{ear: said.capitalize() for ear, said in EARS.items()}}
@@ -47,7 +49,7 @@ class Finding:
             return cls(run, None)
 
     @property
-    def limits(self) -> tuple[float | None, float | None]:
+    def limits(self) -> Limits:
         """Return the 95 % interval of the threshold, None where the answers set no limit."""
         if self.fit is None:
             return None, None
@@ -156,7 +158,6 @@ def _differences(found: Mapping[str, Finding], known: Known | None) -> list[str]
         other = finding.run.threshold
         if ear == YOU or other is None:
             continue
-        apart = _between(own, finding)
         better = variable.easier * (variable.to_scale(other) - variable.to_scale(threshold)) > 0.0
         ratio = math.exp(abs(variable.to_scale(other) - variable.to_scale(threshold)))
         how = (
@@ -164,7 +165,7 @@ def _differences(found: Mapping[str, Finding], known: Known | None) -> list[str]
             if variable.scale == "log"
             else f"by {number(abs(other - threshold))} {variable.unit}"
         )
-        if apart:
+        if apart(own.limits, finding.limits):
             who = (
                 "Your threshold is better than that of" if better else "Your threshold is worse than that of"
             )
@@ -179,12 +180,17 @@ def _differences(found: Mapping[str, Finding], known: Known | None) -> list[str]
     return said
 
 
-def _between(one: Finding, other: Finding) -> bool:
-    """Return whether the intervals of two thresholds do not meet."""
-    (low, high), (bottom, top) = one.limits, other.limits
-    return bool(
-        (high is not None and bottom is not None and high < bottom)
-        or (low is not None and top is not None and low > top)
+def apart(one: Limits, other: Limits) -> bool:
+    """Return whether two intervals do not meet; an end that is None has no limit.
+
+    Examples
+    --------
+    >>> apart((1.0, 2.0), (3.0, None)), apart((1.0, None), (3.0, 4.0))
+    (True, False)
+    """
+    (low, high), (bottom, top) = one, other
+    return (high is not None and bottom is not None and high < bottom) or (
+        low is not None and top is not None and low > top
     )
 
 

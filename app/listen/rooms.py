@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from amtlib.experiments import UpDown
 from app.listen.condition import Condition, LinkError, condition_of, presentable
 from app.listen.drawing import Picture, Scale, around
 from app.listen.known import known_of
@@ -28,12 +29,9 @@ def checked(links: Sequence[Any]) -> list[Condition]:
     """
     if not 1 <= len(links) <= MOST_CONDITIONS:
         raise LinkError(f"A room has 1 to {MOST_CONDITIONS} experiments, not {len(links)}: choose some.")
-    found = []
-    for link in links:
-        condition = presentable(link) if isinstance(link, str) else None
-        if condition is None:
-            raise LinkError("Choose an experiment for the room first.")
-        found.append(condition)
+    if not all(isinstance(link, str) and link for link in links):
+        raise LinkError("Choose an experiment for the room first.")
+    found = [presentable(link) for link in links]
     if len({each.link() for each in found}) < len(found):
         raise LinkError("Two experiments of this room are the same: change a setting of one.")
     return found
@@ -43,20 +41,13 @@ def named(conditions: Sequence[Condition]) -> list[str]:
     """Return what conditions are called: title, and those settings in which they differ from the usual ones."""
     names = []
     for each in conditions:
-        usual = {entry["key"]: entry for entry in _usual(each).settings()}
-        changed = [
-            f"{entry['label'].lower()} {_value(entry)}"
-            for entry in each.settings()
-            if entry["value"] != usual[entry["key"]]["value"]
+        keys, rule = each.changed(), each.procedure
+        changed = [] if isinstance(rule, UpDown) else [f"procedure {rule.name}"]
+        changed += [
+            f"{entry['label'].lower()} {_value(entry)}" for entry in each.settings() if entry["key"] in keys
         ]
         names.append(each.experiment.title + (f": {', '.join(changed)}" if changed else ""))
     return names
-
-
-def _usual(condition: Condition) -> Condition:
-    found = condition_of(f"experiment={condition.experiment.name}")
-    assert found is not None
-    return found
 
 
 def _value(entry: Mapping[str, Any]) -> str:
@@ -75,7 +66,7 @@ def room_of(store: Store, models: Models, room: str, lesson: Lesson | None = Non
         If there is no such room.
     """
     if lesson is None:
-        conditions = [each for link in store.links(room) if (each := condition_of(link)) is not None]
+        conditions = [condition_of(link) for link in store.links(room)]
         names, predictions = named(conditions), []
     else:
         conditions, names = [part.condition for part in lesson.parts], [part.name for part in lesson.parts]

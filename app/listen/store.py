@@ -56,12 +56,12 @@ CREATE TABLE IF NOT EXISTS models (key TEXT PRIMARY KEY, text TEXT NOT NULL);
 """
 
 
-class Unknown(LookupError):
-    """There is no such run or room (any more); the message is a sentence for the person at the page."""
+class Refusal(Exception):
+    """What was asked cannot be done; the message is a sentence for the person at the page."""
 
 
-class Full(Exception):
-    """There is no room for more; the message is a sentence for the person at the page."""
+class Unknown(Refusal):
+    """There is no such run or room (any more)."""
 
 
 @dataclass(frozen=True)
@@ -130,14 +130,12 @@ class Store:
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         """Hold the file for one change: all of it is kept, or nothing."""
-        connection = self._connection()
-        connection.execute("BEGIN IMMEDIATE")
-        try:
+        with self._connection() as connection:  # which ends the change
+            connection.execute("BEGIN IMMEDIATE")
             yield connection
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
-        connection.execute("COMMIT")
+
+    def _read(self, query: str, *values: object) -> sqlite3.Cursor:
+        return self._connection().execute(query, values)
 
     def close(self) -> None:
         """Close this thread's connection."""
@@ -153,7 +151,7 @@ class Store:
 
         Raises
         ------
-        Full
+        Refusal
             If no more can be kept.
         Unknown
             If the room is not there.
@@ -165,7 +163,7 @@ class Store:
                 "DELETE FROM runs WHERE begun < ? AND id NOT IN (SELECT run FROM results)", (now - KEPT_S,)
             )
             if connection.execute("SELECT count(*) FROM runs").fetchone()[0] >= MOST_RUNS:
-                raise Full("This server keeps as many runs as it can. Try again tomorrow.")
+                raise Refusal("This server keeps as many runs as it can. Try again tomorrow.")
             if room:
                 _links_of(connection, room)
             connection.execute("INSERT INTO runs VALUES (?, ?, ?, ?, ?)", (made.id, link, seed, room, now))
@@ -179,7 +177,7 @@ class Store:
         Unknown
             If there is none with that name.
         """
-        row = self._connection().execute("SELECT * FROM runs WHERE id = ?", (id,)).fetchone()
+        row = self._read("SELECT * FROM runs WHERE id = ?", id).fetchone()
         if row is None:
             raise Unknown(
                 "This run is not kept any more: the server was started anew, or a day has passed. Start again."
@@ -188,10 +186,8 @@ class Store:
 
     def answers(self, id: str, first: int = -1000) -> list[StoredAnswer]:
         """Return a run's answers in the order of their trials, from one on; practice has numbers below 0."""
-        rows = self._connection().execute(
-            "SELECT number, answer, after, at FROM answers WHERE run = ? AND number >= ? ORDER BY number",
-            (id, first),
-        )
+        query = "SELECT number, answer, after, at FROM answers WHERE run = ? AND number >= ? ORDER BY number"
+        rows = self._read(query, id, first)
         return [StoredAnswer(*row) for row in rows]
 
     def answer(self, id: str, number: int, answer: int, after: float) -> None:
@@ -212,7 +208,7 @@ class Store:
 
     def hearings(self, id: str) -> dict[int, int]:
         """Return how often each trial's sound was handed out."""
-        return dict(self._connection().execute("SELECT number, times FROM hearings WHERE run = ?", (id,)))
+        return dict(self._read("SELECT number, times FROM hearings WHERE run = ?", id))
 
     # --- rooms --------------------------------------------------------------------------------------------
 
@@ -221,13 +217,13 @@ class Store:
 
         Raises
         ------
-        Full
+        Refusal
             If as many are open as may be.
         """
         room, key = secrets.token_urlsafe(12), secrets.token_urlsafe(24)
         with self._writing() as connection:
             if connection.execute("SELECT count(*) FROM rooms").fetchone()[0] >= MOST_ROOMS:
-                raise Full(
+                raise Refusal(
                     f"{MOST_ROOMS} rooms are open on this server: end one that is not needed any more."
                 )
             connection.execute(
@@ -253,7 +249,7 @@ class Store:
         Unknown
             If it is not, or the room is not there.
         """
-        row = self._connection().execute("SELECT key FROM rooms WHERE id = ?", (room,)).fetchone()
+        row = self._read("SELECT key FROM rooms WHERE id = ?", room).fetchone()
         if row is None or not hmac.compare_digest(row[0], _digest(key)):
             raise Unknown(
                 "This is not the teacher's link of a room that is open: only that link ends or exports one."
@@ -276,7 +272,7 @@ class Store:
         ------
         Unknown
             If the room is not there.
-        Full
+        Refusal
             If it has as many as it may.
         """
         with self._writing() as connection:
@@ -284,7 +280,7 @@ class Store:
                 raise Unknown("This room has no such experiment: it was opened for another one.")
             count = connection.execute("SELECT count(*) FROM results WHERE room = ?", (room,)).fetchone()[0]
             if count >= MOST_RESULTS:
-                raise Full(
+                raise Refusal(
                     f"This room holds {MOST_RESULTS} results, and no more: ask your teacher for another one."
                 )
             done = connection.execute(
@@ -304,19 +300,20 @@ class Store:
             If it is not there.
         """
         self.links(room)
-        rows = self._connection().execute(
+        rows = self._read(
             "SELECT link, threshold, low, high, trials, at, lesson, choice FROM results "
             "LEFT JOIN predictions USING (run) WHERE room = ? ORDER BY at, run",
-            (room,),
+            room,
         )
         return [Sent(*row) for row in rows]
 
     def predictions(self, room: str, lesson: str) -> dict[int, int]:
         """Return how often each choice of a lesson was predicted in a room."""
-        rows = self._connection().execute(
+        rows = self._read(
             "SELECT choice, count(*) FROM predictions JOIN results USING (run) WHERE room = ? AND lesson = ? "
             "GROUP BY choice",
-            (room, lesson),
+            room,
+            lesson,
         )
         return dict(rows)
 
@@ -329,7 +326,7 @@ class Store:
 
     def model(self, key: str) -> str | None:
         """Return what was kept of a model's work."""
-        row = self._connection().execute("SELECT text FROM models WHERE key = ?", (key,)).fetchone()
+        row = self._read("SELECT text FROM models WHERE key = ?", key).fetchone()
         return None if row is None else str(row[0])
 
     def claim(self, key: str, seconds: float) -> bool:

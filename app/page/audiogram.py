@@ -10,9 +10,8 @@ from amtlib.plot import Axis, Curve, Figure, Guides, Points
 from amtlib.plot.theme import BLUE, POINT, Style
 from app.another_ear import NORMAL, POINTS, AnotherEar
 
-#: The figure's name, and the selector of a grid in which it is shown.
+#: The figure's name.
 NAME = "audiogram"
-SHOWN = f'.figures:has(> [data-name="{NAME}"][aria-hidden="false"])'
 #: Where it stands: hidden, outside of the grid; shown, in one below all, unless a lab's grid has an area for it.
 GRID = f"""
 .figures > [data-name="{NAME}"][aria-hidden="true"] {{ position: absolute; pointer-events: none; }}

@@ -72,16 +72,15 @@ def opened(text: str) -> Lesson:
     return lesson_of(slug, entry, "The file")
 
 
-class _Block(str):
-    """A text that YAML shows as it is, line by line."""
-
-
 class _Dumper(yaml.SafeDumper):
-    """Writes texts of several lines as blocks."""
+    """Writes texts of several lines as blocks, line by line as they are."""
 
 
 _Dumper.add_representer(
-    _Block, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", str(text), style="|")
+    str,
+    lambda dumper, text: dumper.represent_scalar(
+        "tag:yaml.org,2002:str", text, style="|" if "\n" in text else None
+    ),
 )
 
 
@@ -100,15 +99,7 @@ def lesson_file(lesson: Lesson, lab: str) -> str:
         Second.
     <BLANKLINE>
     """
-
-    def blocks(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: blocks(each) for key, each in value.items()}
-        if isinstance(value, list):
-            return [blocks(each) for each in value]
-        return _Block(value) if isinstance(value, str) and "\n" in value else value
-
-    content = {"lab": lab, lesson.slug: blocks(entry_of(lesson))}
+    content = {"lab": lab, lesson.slug: entry_of(lesson)}
     return str(yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100))
 
 

@@ -15,6 +15,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from typing import Any
 
+from amtlib.jobs import FairQueue
+
 _LOG = logging.getLogger("amtlab")
 
 #: Threads of a process. Each page occupies one at the most, most of the time none, so that a page that asks for the
@@ -62,10 +64,9 @@ class LargeTurns:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        #: The thread that has the turn, 0 for none, and how often it has taken it.
         self._holder, self._depth = 0, 0
-        self._waiting: list[tuple[str, threading.Event]] = []
-        self._served: dict[str, int] = {}
-        self._count = 0
+        self._waiting: FairQueue[threading.Event] = FairQueue()
 
     @property
     def waiting(self) -> int:
@@ -73,35 +74,28 @@ class LargeTurns:
         return len(self._waiting)
 
     def __enter__(self) -> None:
-        me, owner, mine = threading.get_ident(), getattr(_CURRENT, "owner", ""), threading.Event()
+        me, mine = threading.get_ident(), threading.Event()
         with self._lock:
-            if self._holder in (0, me):
-                self._take(me, owner)
+            if self._holder == me:
+                self._depth += 1
                 return
-            self._waiting.append((owner, mine))
+            self._waiting.push(getattr(_CURRENT, "owner", ""), mine)
+            if not self._holder:
+                self._hand_on()
         mine.wait()
-        with self._lock:
-            self._take(me, owner)
+        self._holder, self._depth = me, 1
 
-    def _take(self, me: int, owner: str) -> None:
-        self._holder, self._depth = me, self._depth + 1
-        self._count += 1
-        self._served[owner] = self._count
+    def _hand_on(self) -> None:
+        following = self._waiting.pop()
+        self._holder = 0 if following is None else -1  # nobody who comes now takes it
+        if following is not None:
+            following.set()
 
     def __exit__(self, *_failure: object) -> None:
         with self._lock:
             self._depth -= 1
-            if self._depth:
-                return
-            self._holder = 0
-            if self._waiting:
-                # The client that has waited longest since its last turn; of its pages the one that came first.
-                following = min(self._waiting, key=lambda each: self._served.get(each[0], 0))
-                self._waiting.remove(following)
-                self._holder = -1  # handed on: nobody who comes now takes it
-                following[1].set()
-            else:
-                self._served.clear()
+            if not self._depth:
+                self._hand_on()
 
 
 #: The turns of this process.
@@ -192,12 +186,15 @@ class Background:
 
     def _one(self) -> None:
         with self._lock:
-            work, future = self._waiting.popleft() if self._waiting else (None, None)
+            if not self._waiting:  # closed meanwhile
+                self._running = False
+                return
+            work, future = self._waiting.popleft()
         result: Any = None
         problem: Exception | None = None
-        wanted = future is not None and future.set_running_or_notify_cancel()
+        wanted = future.set_running_or_notify_cancel()
         began, _CURRENT.owner, _CURRENT.left_out = time.monotonic(), self.owner, 0.0
-        if work is not None and wanted:
+        if wanted:
             try:
                 result = work()
             except Superseded as given_up:
@@ -212,11 +209,10 @@ class Background:
             if self._running:
                 self._go_on()
         # Last: whoever waited for this finds the page at rest.
-        if future is not None and wanted:
-            if problem is None:
-                future.set_result(result)
-            else:
-                future.set_exception(problem)
+        if wanted and problem is None:
+            future.set_result(result)
+        elif wanted:
+            future.set_exception(problem)
 
     def send(self, deliver: Callable[[], None], size: int = 0) -> None:
         """Let the loop deliver a message of so many bytes; messages keep their order."""

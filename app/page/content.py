@@ -1,4 +1,4 @@
-"""What the parts of a lab's page are drawn from, as plain data of the structures in :mod:`app.page.protocol`."""
+"""What the parts of a lab's page are drawn from, as plain data of the structures in page/js/types.ts."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,16 +8,7 @@ from app.lessons import Reading
 from app.page import audiogram
 from app.page.link import carried
 from app.page.listen import DATA, how_loud
-from app.page.protocol import (
-    ControlsContent,
-    ControlsState,
-    FiguresContent,
-    MainContent,
-    Story,
-    ToolsContent,
-    UploadBox,
-    WordsContent,
-)
+from app.page.protocol import Content
 from app.page.upload import MAX_BYTES
 
 
@@ -44,10 +35,10 @@ class Contents:
     def __init__(self, lab: Any) -> None:
         self._lab = lab
 
-    def controls(self) -> ControlsContent:
+    def controls(self) -> Content:
         """Return what the controls are drawn from."""
         lab = self._lab
-        box: UploadBox = {
+        box = {
             "awaited": lab.link.awaited_file,
             "bytes": MAX_BYTES,
             "page": lab.served,
@@ -66,7 +57,7 @@ class Contents:
             "upload": None if lab.stimulus() is None else box,
         }
 
-    def controls_state(self) -> ControlsState:
+    def controls_state(self) -> Content:
         """Return what of the controls changes."""
         lab = self._lab
         lesson = lab.link.lesson
@@ -80,11 +71,11 @@ class Contents:
             "carried": carried(lab.model),
         }
 
-    def main(self) -> MainContent:
+    def main(self) -> Content:
         """Return what the main part is drawn from."""
         return {"id": self._lab.id, "figures": self.figures(), "words": self.words(), "tools": self.tools()}
 
-    def words(self) -> WordsContent:
+    def words(self) -> Content:
         """Return what the words above and beside the figures are drawn from."""
         lab, status = self._lab, self._lab.status
         lesson = lab.link.lesson
@@ -100,7 +91,7 @@ class Contents:
             "quick": [lab.model.fields[key].schema() for key in quick] if lab.served else [],
         }
 
-    def _story(self) -> Story | None:
+    def _story(self) -> Content | None:
         lesson, following = self._lab.link.lesson, self._lab.link.next_lesson
         if lesson is None:
             return None
@@ -117,7 +108,7 @@ class Contents:
             "next": [following.slug, following.title] if following else None,
         }
 
-    def tools(self) -> ToolsContent:
+    def tools(self) -> Content:
         """Return what the tools under the figures are drawn from."""
         lab = self._lab
         first = lab.link.lesson.sound if lab.link.lesson else ""
@@ -141,7 +132,7 @@ class Contents:
             "live": lab.live_sound.tools() if lab.served else None,
         }
 
-    def figures(self) -> FiguresContent:
+    def figures(self) -> Content:
         """Return what the figures are drawn from, and what the parts share."""
         lab = self._lab
         # A picture that takes long comes after the page, which asks for it as soon as it listens.

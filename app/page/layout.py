@@ -9,7 +9,6 @@ from typing import Any
 import panel as pn
 
 from app.page.part import LabPart
-from app.page.protocol import BarContent
 from app.upstream import OfflineColumn, OfflineRow, Page, Unstyled
 
 SITE = "AMT Lab"
@@ -78,7 +77,7 @@ def title_bar(labs: Sequence[Any], here: str = "", page: str = "", *, listens: b
     """
     ways = [[lab.slug, lab.title] for lab in labs] + ([_LISTEN] if listens else [])
     ears = [lab.slug for lab in labs if lab.model_class.has_another_ear]
-    content: BarContent = {"id": page, "here": here, "labs": ways, "ears": ears}
+    content = {"id": page, "here": here, "labs": ways, "ears": ears}
     return LabPart(lambda: content, lambda message: None, kind="bar")
 
 

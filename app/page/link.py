@@ -24,7 +24,8 @@ _OWN_KEYS = ("lesson", "made", "hide", "a", "file")
 _FILE_KEYS = ("s.kind", "t.target")
 #: Keys that others put into the address and that a link keeps.
 _FOREIGN_KEYS = ("theme",)
-#: Longest link that is read, characters: as long as the server takes (`app.server.pages.LONGEST_QUERY`).
+#: Longest link that is served and read, characters: a page's address travels three times, and a request's head has its
+#: limit (64 kB).
 LONGEST = 8000
 
 

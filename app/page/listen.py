@@ -14,9 +14,8 @@ import numpy as np
 import torch
 
 from amtlib import audio, signals
-from app.page.compare import Comparison
 from app.page.problems import NO_ROOM, sentence
-from app.page.protocol import Failed, File, Sound
+from app.page.protocol import Content
 
 _LOG = logging.getLogger("amtlab")
 #: Highest rms at which anything is played, dB re full scale: no louder than music that is streamed.
@@ -103,109 +102,95 @@ class Export:
         return f"amtlab-{name}", _MIME[ending], content
 
 
-class Listening:
-    """Makes the sounds and files that a page asks for.
+def sound_of(lab: Any, key: str, *, other: bool = False) -> Content:
+    """Return the sound of a page with that key, ready to play; "a" and "b" are those of its comparison, if it has any.
 
     Parameters
     ----------
     lab : LabView
-        The page.
-    comparison : Comparison
-        Has the sound of A.
+    key : str
+    other : bool
+        Whether it is heard with the other ear of the lab.
     """
+    try:
+        title, samples, fs = _compared(lab, key) or lab.sound(key)
+        level, said = _level(lab, key, samples)
+        if other and not lab.model.another_ear.is_normal:
+            samples, level, heard = _through(lab, key, samples, fs, level)
+            said += heard
+    except (ValueError, KeyError) as problem:
+        return {"type": "failed", "text": sentence(problem)}
+    data = audio.wav_bytes(audio.playback(samples, fs, level_dbfs=level, peak_limit=PEAK_DBFS), fs)
+    return {"type": "sound", "title": title + said, "data": base64.b64encode(data).decode()}
 
-    def __init__(self, lab: Any, comparison: Comparison) -> None:
-        self._lab = lab
-        self._comparison = comparison
 
-    def sound(self, key: str, *, other: bool = False) -> Sound | Failed:
-        """Return the sound with that key, ready to play; "a" and "b" are those of the comparison, if it has any.
+def file_of(lab: Any, key: str) -> Content:
+    """Return the exported file of a page with that key."""
+    try:
+        name, mime, content = lab.export(key)
+    except (ValueError, KeyError) as problem:
+        return {"type": "failed", "text": sentence(problem)}
+    except (MemoryError, OSError):
+        _LOG.exception("A file could not be made")
+        return {"type": "failed", "text": f"{NO_ROOM} for this file. Try again later."}
+    return {"type": "file", "name": name, "mime": mime, "data": base64.b64encode(content).decode()}
 
-        Parameters
-        ----------
-        key : str
-        other : bool
-            Whether it is heard with the other ear of the lab.
-        """
-        try:
-            title, samples, fs = self._compared(key) or self._lab.sound(key)
-            level, said = self._level(key, samples)
-            if other and not self._lab.model.another_ear.is_normal:
-                samples, level, heard = self._through(key, samples, fs, level)
-                said += heard
-        except (ValueError, KeyError) as problem:
-            return {"type": "failed", "text": sentence(problem)}
-        data = audio.wav_bytes(audio.playback(samples, fs, level_dbfs=level, peak_limit=PEAK_DBFS), fs)
-        return {"type": "sound", "title": title + said, "data": base64.b64encode(data).decode()}
 
-    def _level(self, key: str, samples: torch.Tensor) -> tuple[float, str]:
-        """Return the rms at which a sound is played, dB re full scale, and what is to be said about it."""
-        highest = self._lab.level_dbfs(key)
-        here = _decibels(rms(samples))
-        if here == -math.inf:
-            return highest, ""
-        if key in ("a", "b"):  # one gain for both, at which neither is too loud
-            both = [
-                found[1] for each in ("a", "b") if (found := self._compared_if_any(each)) and rms(found[1])
-            ]
-            loudest = max(_decibels(rms(each)) for each in both)
-            top = min(highest - loudest, *(PEAK_DBFS - _decibels(float(each.abs().max())) for each in both))
-            return max(here + top, SOFTEST_DBFS), ""
-        safe = self._lab.sounds[key].safe if key in self._lab.sounds else None
-        if safe is None:
-            return highest, ""
-        true = highest + here - _decibels(safe)
-        crest = _decibels(float(samples.abs().max())) - here
-        level = max(min(true, highest, PEAK_DBFS - crest), SOFTEST_DBFS)
-        softer = round(true - level)
-        return level, f", played {softer} dB softer" if softer > 0 else ""
+def _level(lab: Any, key: str, samples: torch.Tensor) -> tuple[float, str]:
+    """Return the rms at which a sound is played, dB re full scale, and what is to be said about it."""
+    highest = lab.level_dbfs(key)
+    here = _decibels(rms(samples))
+    if here == -math.inf:
+        return highest, ""
+    if key in ("a", "b"):  # one gain for both, at which neither is too loud
+        both = [found[1] for each in ("a", "b") if (found := _compared_if_any(lab, each)) and rms(found[1])]
+        loudest = max(_decibels(rms(each)) for each in both)
+        top = min(highest - loudest, *(PEAK_DBFS - _decibels(float(each.abs().max())) for each in both))
+        return max(here + top, SOFTEST_DBFS), ""
+    safe = lab.sounds[key].safe if key in lab.sounds else None
+    if safe is None:
+        return highest, ""
+    true = highest + here - _decibels(safe)
+    crest = _decibels(float(samples.abs().max())) - here
+    level = max(min(true, highest, PEAK_DBFS - crest), SOFTEST_DBFS)
+    softer = round(true - level)
+    return level, f", played {softer} dB softer" if softer > 0 else ""
 
-    def _through(
-        self, key: str, samples: torch.Tensor, fs: int, level: float
-    ) -> tuple[torch.Tensor, float, str]:
-        """Return a sound as the other ear hears it, its level against that of the normal ear's, and words on it."""
-        lab = self._lab
-        playable = lab.sounds.get(lab.compared if key in ("a", "b") else key)
-        if playable is not None and not playable.reaches_ear:
-            return samples, level, ": this is already what the ear makes of it"
-        # Sounds without a unit are taken to be as loud as speech.
-        is_pressure = playable is not None and playable.safe == PASCAL
-        strong = rms(samples)
-        unit = 1.0 if is_pressure or not strong else signals.P_REF * 10 ** (SPEECH_SPL / 20) / strong
-        heard = lab.model.another_ear.hears(samples * unit, fs)
-        there = rms(heard)
-        if not there:
-            return heard, level, f", heard with {lab.model.another_ear.heard}: nothing is heard"
-        softer = _decibels(strong * unit) - _decibels(there)
-        crest = _decibels(float(heard.abs().max())) - _decibels(there)
-        highest = min(level, PEAK_DBFS - crest)
-        said = f", heard with {lab.model.another_ear.heard}: {softer:.0f} dB softer"
-        return heard, max(min(level - softer, highest), SOFTEST_DBFS), said
 
-    def _compared_if_any(self, key: str) -> tuple[str, torch.Tensor, int] | None:
-        """Return a sound of the comparison, or None where it cannot be made: the other one is heard alone."""
-        with contextlib.suppress(ValueError):
-            return self._compared(key)
+def _through(
+    lab: Any, key: str, samples: torch.Tensor, fs: int, level: float
+) -> tuple[torch.Tensor, float, str]:
+    """Return a sound as the other ear hears it, its level against that of the normal ear's, and words on it."""
+    playable = lab.sounds.get(lab.compared if key in ("a", "b") else key)
+    if playable is not None and not playable.reaches_ear:
+        return samples, level, ": this is already what the ear makes of it"
+    # Sounds without a unit are taken to be as loud as speech.
+    is_pressure = playable is not None and playable.safe == PASCAL
+    strong = rms(samples)
+    unit = 1.0 if is_pressure or not strong else signals.P_REF * 10 ** (SPEECH_SPL / 20) / strong
+    heard = lab.model.another_ear.hears(samples * unit, fs)
+    there = rms(heard)
+    if not there:
+        return heard, level, f", heard with {lab.model.another_ear.heard}: nothing is heard"
+    softer = _decibels(strong * unit) - _decibels(there)
+    crest = _decibels(float(heard.abs().max())) - _decibels(there)
+    highest = min(level, PEAK_DBFS - crest)
+    said = f", heard with {lab.model.another_ear.heard}: {softer:.0f} dB softer"
+    return heard, max(min(level - softer, highest), SOFTEST_DBFS), said
+
+
+def _compared_if_any(lab: Any, key: str) -> tuple[str, torch.Tensor, int] | None:
+    """Return a sound of the comparison, or None where it cannot be made: the other one is heard alone."""
+    with contextlib.suppress(ValueError):
+        return _compared(lab, key)
+    return None
+
+
+def _compared(lab: Any, key: str) -> tuple[str, torch.Tensor, int] | None:
+    if key not in ("a", "b"):
         return None
-
-    def _compared(self, key: str) -> tuple[str, torch.Tensor, int] | None:
-        found = None
-        if key == "a":
-            found = self._comparison.sound
-        elif key == "b":
-            found = self._lab.compared_sound()
-        return None if found is None else ("A, pinned" if key == "a" else "B, now", *found)
-
-    def file(self, key: str) -> File | Failed:
-        """Return the exported file with that key."""
-        try:
-            name, mime, content = self._lab.export(key)
-        except (ValueError, KeyError) as problem:
-            return {"type": "failed", "text": sentence(problem)}
-        except (MemoryError, OSError):
-            _LOG.exception("A file could not be made")
-            return {"type": "failed", "text": f"{NO_ROOM} for this file. Try again later."}
-        return {"type": "file", "name": name, "mime": mime, "data": base64.b64encode(content).decode()}
+    found = lab.comparison.sound if key == "a" else lab.compared_sound()
+    return None if found is None else ("A, pinned" if key == "a" else "B, now", *found)
 
 
 def how_loud(sounds: Iterable[Playable]) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 
 from amtlib.fdn import FDNBuild
 from app.figures.wire import Scene
-from app.page.protocol import LiveTools
+from app.page.protocol import Content
 
 #: Whether pages may use a microphone; `amtlab serve --microphone` says so.
 MICROPHONE = bool(os.environ.get("AMTLAB_MICROPHONE"))
@@ -53,7 +53,7 @@ class LiveSound:
         self._lab = lab
         self._scene: Scene | None = None
 
-    def tools(self) -> LiveTools | None:
+    def tools(self) -> Content | None:
         """Return what the section is drawn from, None where the lab plays nothing live."""
         key = self._lab.live_source
         if not key:

@@ -27,7 +27,7 @@ class LabPart(SuppliedComponent):
     Parameters
     ----------
     supply : callable
-        Returns what the part shows when it appears (:mod:`app.page.protocol`); later changes travel in messages.
+        Returns what the part shows when it appears (page/js/types.ts); later changes travel in messages.
     receive : callable
         Called with each message from the page.
     kind : {"bar", "controls", "main"}

@@ -2,10 +2,10 @@
 
 import segno
 
-from app.page.protocol import Code, Failed
+from app.page.protocol import Content
 
 
-def code_of(text: str) -> Code | Failed:
+def code_of(text: str) -> Content:
     """Return the QR code of a text, with a quiet zone of four modules around it.
 
     Parameters

@@ -55,7 +55,7 @@ class Steps:
     ...     level = 61
     >>> with steps.step(1):  # of the same drag
     ...     level = 65
-    >>> steps.undo(), steps.can_undo
+    >>> steps.go("undo"), steps.can_undo
     (60, False)
     """
 
@@ -100,15 +100,9 @@ class Steps:
         there = self._before if which == "undo" else self._after
         return there[-1] if there else None
 
-    def undo(self) -> Any:
-        """Take the last step back; return the moment before it, or None where there was none."""
-        return self._go(self._before, self._after)
-
-    def redo(self) -> Any:
-        """Take the step again that was taken back; return the moment after it, or None where there was none."""
-        return self._go(self._after, self._before)
-
-    def _go(self, there: Any, back: Any) -> Any:
+    def go(self, which: str) -> Any:
+        """Take the last step back ("undo") or again ("redo"); return the moment that this leads to, None for none."""
+        there, back = (self._before, self._after) if which == "undo" else (self._after, self._before)
         if not there:
             return None
         back.append(self._now())

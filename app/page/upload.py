@@ -14,7 +14,7 @@ from amtlib import audio
 from amtlib.limits import Limits
 from app.memory import return_memory
 from app.page.problems import NO_ROOM, sentence
-from app.page.protocol import Piece, UploadEnd, UploadMore
+from app.page.protocol import Content
 
 _LOG = logging.getLogger("amtlab")
 
@@ -29,52 +29,6 @@ RATES = (16000, 22050, 32000, 44100, 48000)
 _IN_MEMORY = 2**20
 #: One file is decoded at a time in a process, however many pages send one: each takes memory.
 _DECODING = threading.Lock()
-
-
-class Arriving:
-    """A file that comes in pieces.
-
-    Parameters
-    ----------
-    job : str
-        Which upload it is, by the page's own name for it.
-
-    Attributes
-    ----------
-    received : int
-        Bytes that are there.
-
-    Examples
-    --------
-    >>> arriving = Arriving("upload-1")
-    >>> arriving.add(b"RIFF")
-    >>> arriving.received, arriving.take()
-    (4, b'RIFF')
-    """
-
-    def __init__(self, job: str) -> None:
-        self.job = job
-        self.received = 0
-        # Closed by `take` or `close`.
-        self._file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115
-
-    def add(self, piece: bytes) -> None:
-        """Add the next piece."""
-        self._file.write(piece)
-        self.received += len(piece)
-
-    def take(self) -> bytes:
-        """Return the whole file, once."""
-        self._file.seek(0)
-        content = self._file.read()
-        self._file.close()
-        return content
-
-    def close(self) -> None:
-        """Forget it."""
-        self._file.close()
-
-    __del__ = close
 
 
 def max_samples() -> float:
@@ -169,9 +123,11 @@ class Uploads:
     ) -> None:
         self._target = target
         self._accept = accept
-        self._arriving: Arriving | None = None
+        #: The file that arrives, as far as it is there, and the page's own name for it.
+        self._file: tempfile.SpooledTemporaryFile[bytes] | None = None
+        self._arriving = ""
 
-    def take(self, piece: Piece) -> UploadMore | UploadEnd | None:
+    def take(self, piece: Content) -> Content | None:
         """Take a piece, and the file when it is whole; return the answer to the page, or why there is no file.
 
         Returns
@@ -194,27 +150,32 @@ class Uploads:
 
     def forget(self) -> None:
         """Forget a file that is not whole."""
-        arriving, self._arriving = self._arriving, None
-        if arriving is not None:
-            arriving.close()
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
 
-    def _add(self, upload: str, name: str, piece: Piece) -> UploadMore | UploadEnd | None:
+    __del__ = forget
+
+    def _add(self, upload: str, name: str, piece: Content) -> Content | None:
         size, start = int(piece["size"]), int(piece["start"])
         data = base64.b64decode(str(piece["data"]), validate=True)
         if start == 0:
             self.forget()
-            self._arriving = Arriving(upload)
-        target, arriving = self._target(), self._arriving
-        if target is None or arriving is None or arriving.job != upload or arriving.received != start:
+            self._arriving = upload
+            self._file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115
+        target, file = self._target(), self._file
+        if target is None or file is None or self._arriving != upload or file.tell() != start:
             return None
         if max(size, start + len(data)) > MAX_BYTES:
             raise audio.AudioError(f"{name} is too large; the limit is {MAX_BYTES / 2**20:g} MB")
-        arriving.add(data)
-        if arriving.received < size:
+        file.write(data)
+        if file.tell() < size:
             return {"type": "upload-more", "id": upload}
-        self._arriving = None
+        file.seek(0)
+        content = file.read()
+        self.forget()
         with _DECODING:
-            decoded = target.decode(name, arriving.take())
+            decoded = target.decode(name, content)
             return_memory()  # decoding takes several times what is kept
         found = self._accept(decoded)
         mixed = f", {found.channels} channels" if found.channels > 1 else ""

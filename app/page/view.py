@@ -1,6 +1,6 @@
 """A lab's page: what a lab provides, two ways to show it, and one answer to each message.
 
-What all labs share is done by the objects that a page owns: `Link`, `Comparison`, `Uploads`, `Listening`. A lab says
+What all labs share is done by the objects that a page owns: `Link`, `Comparison`, `Uploads`, `Messages`. A lab says
 what its figures are (see labs/filterbank/view.py).
 """
 
@@ -28,15 +28,14 @@ from app.page.authoring import check_fits
 from app.page.background import Background, Superseded, loop_of
 from app.page.compare import Comparison
 from app.page.content import Contents, Status
-from app.page.inbox import Inbox
 from app.page.layout import SITE, cell_frame, page_frame, title_bar
 from app.page.link import Link
-from app.page.listen import DATA, SAFE_DBFS, Export, Listening, Playable, zipped
+from app.page.listen import DATA, SAFE_DBFS, Export, Playable, zipped
 from app.page.live import LiveSound
-from app.page.messages import Messages
+from app.page.messages import Inbox, Messages
 from app.page.part import LabPart
 from app.page.problems import sentence
-from app.page.protocol import NEWEST_WINS, Table, Update
+from app.page.protocol import NEWEST_WINS, Content, Table
 from app.page.protocol import Work as WorkContent
 from app.page.steps import moment_of
 from app.page.upload import TakesFiles, Uploads
@@ -88,7 +87,8 @@ class LabView(Viewer):
     figures: ClassVar[FigureSet]
     #: The lesson that a page opens with whose address says nothing.
     opens_with: ClassVar[str] = ""
-    #: CSS of the grid that the figures stand in, one below the other without; each figure's name is its area.
+    #: CSS of the grid that the figures stand in, one below the other without; each figure's area, or name, is one of
+    #: its areas.
     grid: ClassVar[str] = ""
     #: Whether a state can be pinned and compared with another one.
     compares: ClassVar[bool] = True
@@ -135,7 +135,6 @@ class LabView(Viewer):
         notes, pinned = self.link.read(link)
         self.comparison = Comparison(self, pinned)
         self.messages = Messages(self)
-        self.listening = Listening(self, self.comparison)
         self.live_sound = LiveSound(self)
         self.uploads = Uploads(self.stimulus, self._accept)
         self.contents = Contents(self)
@@ -391,12 +390,12 @@ class LabView(Viewer):
         make : callable
             Returns the notes, if there are any.
         **beside
-            What the `Update` holds besides, such as the number of the message that it answers.
+            What the update holds besides, such as the number of the message that it answers.
         """
         self._refresh(self._change(make), **beside)
 
     def show(self, **beside: Any) -> None:
-        """Show the present state, with the notes that stand there, and what the `Update` holds besides."""
+        """Show the present state, with the notes that stand there, and what the update holds besides."""
         self._refresh(self.status.notes, **beside)
 
     def note_shown(self, values: Mapping[str, Any]) -> None:
@@ -432,7 +431,7 @@ class LabView(Viewer):
             self.status.problem = sentence(problem)
         self.status.notes = notes + self.model.take_notes()
         self._stop_work(unless_for=self.job())
-        update = cast(Update, {"type": "update", **{k: v for k, v in beside.items() if v is not None}})
+        update: Content = {"type": "update", **{k: v for k, v in beside.items() if v is not None}}
         values = self.model.values()
         if values != self._sent_values:
             changed = {key: v for key, v in values.items() if self._sent_values.get(key) != v}
@@ -452,12 +451,12 @@ class LabView(Viewer):
         if self._redrawn.subscribers:
             self._redrawn.event(version=self._redrawn.version + 1)
 
-    def _send(self, update: Update, **parts: Any) -> None:
+    def _send(self, update: Content, **parts: Any) -> None:
         """Send an update with those of the parts, and the link, that the page does not show yet, if there is any."""
         for name, content in {**parts, "link": self.contents.link()}.items():
             if content != self._sent.get(name):
                 self._sent[name] = content
-                update = cast(Update, {**update, name: content})
+                update = {**update, name: content}
         if len(update) > 1:
             self.parts["main"].send(update)
 
@@ -533,11 +532,11 @@ class LabView(Viewer):
                 "That did not work; the settings before it still hold. The server's log says why."
             )
             self.status.notes = []
-            update: Update = {"type": "update"}
+            update: Content = {"type": "update"}
             if isinstance(message.get("sequence"), int):
                 update["answered"] = message["sequence"]
             self._send(update, words=self.contents.words())
 
     def handle(self, message: dict[str, Any]) -> None:
-        """Do what a message asks for, see `app.page.protocol.FROM_PAGE`."""
+        """Do what a message asks for."""
         self.messages.handle(message)

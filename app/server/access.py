@@ -1,22 +1,54 @@
 """The access log: a JSON line for each request and each visit of a page, without anything about a person.
 
-No address, no name, no query (a link holds settings). The file is opened anew when logrotate or a person has moved it.
+No address, no name, no query (a link holds settings). The file may fill its disk, be moved or be removed: that is
+reported once, and no request fails.
 """
 
+import contextlib
 import json
 import logging
 import os
-import time
+import sys
 from datetime import UTC, datetime
+from logging.handlers import WatchedFileHandler
 from typing import Any
 
 from tornado.web import RequestHandler
 
-from app.server.logfile import LogFile
-
 _LOG = logging.getLogger("amtlab.access")
 #: What the person who runs the server has to see.
 SERVER_LOG = logging.getLogger("tornado.access")
+
+
+class LogFile(WatchedFileHandler):
+    """A file that is opened anew when it was moved; what cannot be written is left out.
+
+    Python's own handler prints a traceback for each line that it cannot write, and where the file was moved as well,
+    whatever logged the line fails.
+    """
+
+    _problem = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line, or leave it out."""
+        before, self._problem = self._problem, ""
+        try:
+            super().emit(record)
+        except OSError:
+            self.handleError(record)
+        if bool(self._problem) != bool(before):
+            reason = f"cannot be written ({self._problem}); its lines are left out until it can"
+            said = reason if self._problem else "is written again"
+            sys.stderr.write(f"amtlab: the log {self.baseFilename} {said}\n")
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Note that a line could not be written."""
+        problem = sys.exc_info()[1]
+        self._problem = str(getattr(problem, "strerror", None) or problem)
+        stream, self.stream = self.stream, None
+        if stream is not None:  # with what it still holds; the next line opens it anew
+            with contextlib.suppress(OSError, ValueError):
+                stream.close()
 
 
 def open_log(path: str) -> None:
@@ -46,16 +78,3 @@ def note_request(handler: RequestHandler) -> None:
         SERVER_LOG.error("%d %s %s", status, request.method, request.path)
     took = round(1000 * request.request_time(), 1)
     note("request", method=(request.method or "")[:20], path=request.path[:200], status=status, ms=took)
-
-
-class Visit:
-    """One page's websocket, from opening to closing."""
-
-    def __init__(self, page: str) -> None:
-        self._page = page[:200]
-        self._began = time.monotonic()
-        note("open", page=self._page)
-
-    def over(self, code: int | None) -> None:
-        """Note that it is closed, and how."""
-        note("close", page=self._page, seconds=round(time.monotonic() - self._began, 1), code=code)

@@ -7,6 +7,7 @@ Not the access log, which has a line of bounded length for each request: see `ac
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 
 #: How many lines from one place in the code are written within how many seconds.
@@ -54,9 +55,8 @@ class Bounded(logging.Filter):
         self._handler = handler
         self._clock = clock
         self._lock = threading.Lock()
-        self._minute = -1.0
-        self._counts: dict[tuple[str, int], int] = {}
-        self._names: dict[tuple[str, int], str] = {}
+        self._minute: float | None = None
+        self._counts: Counter[tuple[str, str, int]] = Counter()
         self._timer: threading.Timer | None = None
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -64,13 +64,12 @@ class Bounded(logging.Filter):
         if getattr(record, "is_sum", False):
             return True
         self.sum_up()
-        kind = (record.pathname, record.lineno)
+        kind = (record.name, record.pathname, record.lineno)
         with self._lock:
-            if self._minute < 0:
+            if self._minute is None:
                 self._minute = self._clock()
-            self._counts[kind] = count = self._counts.get(kind, 0) + 1
-            if count > LINES:
-                self._names[kind] = record.name
+            self._counts[kind] += 1
+            if self._counts[kind] > LINES:
                 self._wake()
                 return False
         if not getattr(record, "is_short", False):  # several handlers may have the same line
@@ -88,12 +87,11 @@ class Bounded(logging.Filter):
     def sum_up(self) -> None:
         """Write how many lines were left out, once their minute is over."""
         with self._lock:
-            if self._minute < 0 or self._clock() - self._minute < WITHIN:
+            if self._minute is None or self._clock() - self._minute < WITHIN:
                 return
-            over = [(name, kind, self._counts[kind] - LINES) for kind, name in self._names.items()]
-            self._counts, self._names, self._minute = {}, {}, -1.0
-        for name, (path, line), count in over:
-            said = f"... and {count} more like those of the last minute"
+            counts, self._counts, self._minute = self._counts, Counter(), None
+        for name, path, line in [kind for kind, count in counts.items() if count > LINES]:
+            said = f"... and {counts[name, path, line] - LINES} more like those of the last minute"
             record = logging.LogRecord(name, logging.WARNING, path, line, said, None, None)
             record.is_sum = True
             self._handler.handle(record)

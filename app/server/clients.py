@@ -1,13 +1,16 @@
-"""Clients: a client is a network address; what each has open, and whether it may open more.
+"""Clients: a client is a network address; what each has open, whether it may open more, and whose turn it is.
 
 Clients behind a proxy are distinguished by ``X-Forwarded-For``, which anybody can write: it is trusted only from a
 proxy on this machine or named in ``AMTLAB_PROXIES``, and only its last address, which the proxy itself has added.
 """
 
+import asyncio
 import ipaddress
 import logging
 import os
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -15,6 +18,7 @@ from tornado.httpserver import _HTTPRequestContext
 from tornado.httputil import HTTPHeaders
 from tornado.netutil import is_valid_ip
 
+from amtlib.jobs import FairQueue
 from amtlib.limits import Limits
 from app.server.refusals import TOO_MANY, Refused
 
@@ -133,6 +137,62 @@ def may_begin_session(client: str) -> None:
 def note_session(session: Any, client: str) -> None:
     """Note whose a session is, for as long as it lives."""
     _MADE_BY[session] = client
+
+
+# --- turns at opening pages --------------------------------------------------------------------------------
+
+
+class Turns:
+    """One at a time; whoever waits, waits for one turn of each other client, however many those have asked for.
+
+    Examples
+    --------
+    >>> async def opened() -> str:
+    ...     turns, order = Turns(), []
+    ...     async def one(client: str) -> None:
+    ...         async with turns.turn(client):
+    ...             order.append(client)
+    ...     await asyncio.gather(*map(one, "aaaab"))
+    ...     return "".join(order)
+    >>> asyncio.run(opened())
+    'aabaa'
+    """
+
+    def __init__(self) -> None:
+        self._waiting: FairQueue[asyncio.Future[None]] = FairQueue()
+        self._busy = False
+
+    @asynccontextmanager
+    async def turn(self, client: str) -> AsyncIterator[None]:
+        """Wait for a turn, and have it for the length of the block."""
+        if self._busy:
+            mine = asyncio.get_running_loop().create_future()
+            self._waiting.push(client, mine)
+            try:
+                await mine
+            except asyncio.CancelledError:
+                if mine.done() and not mine.cancelled():
+                    self._next()
+                raise
+        self._busy = True
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        try:
+            yield
+        finally:
+            # Not at once: where many pages open, half of the loop's time stays for those that are open.
+            loop.call_later(loop.time() - began if self._waiting else 0.0, self._next)
+
+    def _next(self) -> None:
+        while (first := self._waiting.pop()) is not None:
+            if not first.cancelled():
+                first.set_result(None)
+                return
+        self._busy = False
+
+
+#: Beginning a session takes the loop for a tenth of a second, so clients take turns at it.
+OPENINGS = Turns()
 
 
 # --- proxies -----------------------------------------------------------------------------------------------

@@ -6,14 +6,14 @@ The page is plain HTML, and no session of Bokeh's belongs to it: a run lives in 
 
 import asyncio
 import json
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from bokeh.server.views.auth_request_handler import AuthRequestHandler
-from tornado.web import authenticated
+from tornado.web import HTTPError, authenticated
 
 from app.listen.desk import Desk
 from app.listen.sounds import Played
@@ -26,6 +26,8 @@ from app.server.pace import Allowance
 from app.server.texts import TextHandler
 
 _STATIC = Path(__file__).parents[1] / "static"
+#: The page's style: that of the labs' parts, and its own.
+_STYLE = "".join((_STATIC / name).read_text(encoding="utf-8") for name in ("lab.css", "listen.css"))
 #: Largest message, bytes.
 LARGEST = 20_000
 #: Requests of one client that may wait at a time, and clients whose pace is remembered.
@@ -69,26 +71,17 @@ class _Pace:
 
     def __init__(self) -> None:
         self._allowances: OrderedDict[str, Allowance] = OrderedDict()
-        self._waiting: Counter[str] = Counter()
 
     async def pass_on(self, client: str) -> bool:
         """Wait until a client's request is due; return False if as many wait as may."""
-        if self._waiting[client] >= _WAITING:
-            return False
         allowance = self._allowances.setdefault(client, Allowance(LIMITS.client_messages))
         self._allowances.move_to_end(client)
         while len(self._allowances) > _CLIENTS:
             self._allowances.popitem(last=False)
+        if allowance.wait() * LIMITS.client_messages >= _WAITING:  # each waits for those before it
+            return False
         allowance.use(1.0)
-        wait = allowance.wait()
-        if wait:
-            self._waiting[client] += 1
-            try:
-                await asyncio.sleep(wait)
-            finally:
-                self._waiting[client] -= 1
-                if not self._waiting[client]:
-                    del self._waiting[client]
+        await asyncio.sleep(allowance.wait())
         return True
 
 
@@ -109,22 +102,6 @@ class ListenPage(AuthRequestHandler):
     head = get
 
 
-class ListenScript(TextHandler):
-    """The page's script."""
-
-    kind = "text/javascript"
-    text = LISTEN
-
-
-class ListenStyle(TextHandler):
-    """The page's style: that of the labs' parts, and its own."""
-
-    kind = "text/css"
-    text = "".join(
-        (_STATIC / name).read_text(encoding="utf-8") for name in ("lab.css", "listen.css")
-    ).replace(":host", "body")
-
-
 class ListenAsk(AuthRequestHandler):
     """What the page asks: JSON in; JSON out, or a sound."""
 
@@ -136,8 +113,6 @@ class ListenAsk(AuthRequestHandler):
         """Answer a message, or hand out a sound."""
         self.set_header("Cache-Control", "no-store")
         message = self._message()
-        if message is None:
-            return
         if not await _PACE.pass_on(client_of(self.request.remote_ip)):
             self.set_status(429)
             self.write(_BUSY)
@@ -152,19 +127,16 @@ class ListenAsk(AuthRequestHandler):
             self.write(await loop.run_in_executor(_threads(), lambda: _desk().answer(message)))
 
     def _message(self) -> Any:
-        """Return the message; None where the request is refused."""
+        """Return the message; raise where the request is refused."""
         kind = self.request.headers.get("Content-Type", "").split(";")[0].strip()
         if kind != "application/json":
-            self.set_status(415)
-            return None
+            raise HTTPError(415)
         if len(self.request.body) > LARGEST:
-            self.set_status(413)
-            return None
+            raise HTTPError(413)
         try:
             return json.loads(self.request.body)
         except (ValueError, RecursionError):
-            self.set_status(400)
-            return None
+            raise HTTPError(400) from None
 
 
 def _sound(message: Any) -> bytes | dict[str, Any]:
@@ -174,7 +146,7 @@ def _sound(message: Any) -> bytes | dict[str, Any]:
 
 ROUTES: list[Any] = [
     ("/listen", ListenPage, {}),
-    ("/listen.js", ListenScript, {}),
-    ("/listen.css", ListenStyle, {}),
+    ("/listen.js", TextHandler, {"kind": "text/javascript", "text": LISTEN}),
+    ("/listen.css", TextHandler, {"kind": "text/css", "text": _STYLE.replace(":host", "body")}),
     ("/listen/(ask|sound)", ListenAsk, {}),
 ]

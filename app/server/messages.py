@@ -63,7 +63,7 @@ def _names(value: Any) -> bool:
     return isinstance(value, list) and len(value) <= 300 and all(map(_text(100), value))
 
 
-#: Kind of message of page/js -> its fields.
+#: Kind of message of page/js -> its fields; what each is for stands at `Message` in page/js/types.ts.
 LAB_MESSAGES: Final[Mapping[str, Mapping[str, Check]]] = {
     "set": {"values": _settings, "sequence": _count, "step": _count},
     "point": {"figure": _text(100), "x": _number, "y": _number, "sequence": _count, "step": _count},

@@ -13,14 +13,16 @@ from panel.config import config
 from panel.io.resources import Resources
 from panel.io.server import DocHandler, WSHandler, server_html_page_for_session
 from panel.io.state import set_curdoc
-from tornado.web import authenticated
+from tornado.web import RequestHandler, authenticated
 
+from app import state
+from app.landing import nowhere_html
+from app.page.link import LONGEST
 from app.server import clients, headers
 from app.server.sessions import forget_wishes
 from app.server.sockets import PageSocket
+from app.site import LABS
 
-#: Longest query that is served: a page's address travels three times, and a request's head has its limit (64 kB).
-LONGEST_QUERY = 8000
 _THEMES = ("default", "dark")
 _SHELLS: dict[tuple[str, str], list[str]] = {}
 _TOO_LONG = """<!doctype html><html lang="en"><meta charset="utf-8"><title>AMT Lab</title>
@@ -43,9 +45,9 @@ class PageHandler(DocHandler):
             self.write(_TOO_MANY.format(most=clients.LIMITS.client_sockets))
             return
         query = self.request.query or ""
-        if len(query) > LONGEST_QUERY:
+        if len(query) > LONGEST:
             self.set_status(414)
-            self.write(_TOO_LONG.format(length=len(query), most=LONGEST_QUERY))
+            self.write(_TOO_LONG.format(length=len(query), most=LONGEST))
             return
         path, prefix = self.request.path, self.application.prefix
         if (prefix and path == prefix) or config.authorize_callback or config.reuse_sessions:
@@ -89,6 +91,21 @@ class PageHandler(DocHandler):
             expiration=server.session_token_expiration,
             extra_payload=self._generate_token_payload(),
         )
+
+
+class NotFound(RequestHandler):
+    """Answers at an address of no page, whatever the request: that there is nothing, and where the labs are."""
+
+    def prepare(self) -> None:
+        """Answer before anything of the request is looked at."""
+        query = self.request.query or ""
+        self.set_status(404)
+        self.set_header("Content-Type", "text/html; charset=UTF-8")
+        known = query if len(query) <= LONGEST else ""
+        self.finish(nowhere_html(LABS, state.SERVERS[0].prefix, self.request.path, known))
+
+    def check_xsrf_cookie(self) -> None:
+        """Let every request learn that there is nothing."""
 
 
 def install() -> None:

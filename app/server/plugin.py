@@ -6,31 +6,13 @@ nowhere else: importing it changes how this process serves.
 
 import functools
 import os
-import sys
-import traceback
 from typing import Any
 
 from bokeh.server.tornado import BokehTornado
 
 from app import state
-from app.landing import DOCUMENTATION
-from app.lessons import LessonError
-from app.server import (
-    access,
-    bounded_log,
-    clients,
-    connections,
-    documentation,
-    headers,
-    listening,
-    logins,
-    pages,
-    routes,
-)
-from app.server.health import HealthHandler
-from app.server.not_found import NotFound
-from app.server.warm import is_shared, warm_up
-from app.server.worklet import WorkletHandler
+from app.server import access, bounded_log, clients, connections, headers, logins, pages, routes
+from app.server.warm import is_shared, or_end, warm_up
 
 
 def _fit(server: BokehTornado) -> None:
@@ -43,7 +25,7 @@ def _fit(server: BokehTornado) -> None:
     if log:
         access.open_log(log)
     server.settings["log_function"] = access.note_request
-    server.settings["default_handler_class"] = NotFound
+    server.settings["default_handler_class"] = pages.NotFound
 
 
 def _fitted(make: Any) -> Any:
@@ -61,17 +43,6 @@ pages.install()
 logins.install()
 BokehTornado.__init__ = _fitted(BokehTornado.__init__)
 if "AMTLAB_PROCESSES" in os.environ and is_shared():  # in the server alone, before its processes part
-    try:
+    with or_end(1):
         warm_up()
-    except LessonError as problem:
-        print(f"amtlab: --lessons: {problem}", file=sys.stderr, flush=True)
-        os._exit(1)
-    except Exception:
-        traceback.print_exc()  # `amtlab serve` says that the server ended, below this
-        os._exit(1)
-ROUTES: list[Any] = [
-    ("/health", HealthHandler, {}),
-    ("/worklet.js", WorkletHandler, {}),
-    *documentation.routes(DOCUMENTATION),
-    *listening.ROUTES,
-]
+ROUTES = routes.OURS

@@ -5,7 +5,7 @@ site; neither is needed. What a new version of them adds is not served until it 
 """
 
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from bokeh.embed.bundle import extension_dirs
 from bokeh.server.tornado import BokehTornado
@@ -16,22 +16,23 @@ from panel.auth import BasicLoginHandler, LogoutHandler, OAuthLoginHandler
 from tornado.routing import PathMatches, Rule
 from tornado.web import RequestHandler
 
-from app.server.documentation import DocumentationHandler
+from app.landing import DOCUMENTATION
+from app.page.script import WORKLET
+from app.server import documentation, listening
 from app.server.health import HealthHandler
-from app.server.listening import ListenAsk, ListenPage, ListenScript, ListenStyle
 from app.server.pages import PageHandler
 from app.server.sockets import PageSocket
-from app.server.worklet import WorkletHandler
+from app.server.texts import TextHandler
 
-#: What answers -> where, behind the server's prefix; of a page, behind the page's own address.
-_SERVER: Final = {
-    HealthHandler: ("/health",),
-    WorkletHandler: ("/worklet.js",),
-    DocumentationHandler: ("/docs", "/docs/(.*)"),
-    ListenPage: ("/listen",),
-    ListenScript: ("/listen.js",),
-    ListenStyle: ("/listen.css",),
-    ListenAsk: ("/listen/(ask|sound)",),
+#: The addresses of our own, behind the server's prefix. Browsers take what their thread for sound runs from one alone.
+OURS: Final[list[Any]] = [
+    ("/health", HealthHandler, {}),
+    ("/worklet.js", TextHandler, {"kind": "text/javascript", "text": WORKLET}),
+    *documentation.routes(DOCUMENTATION),
+    *listening.ROUTES,
+]
+#: What else answers -> where, behind the server's prefix; of a page, behind the page's own address.
+_THEIRS: Final = {
     BasicLoginHandler: ("/login",),
     OAuthLoginHandler: ("/login",),
     LogoutHandler: ("/logout",),
@@ -39,8 +40,8 @@ _SERVER: Final = {
     StaticHandler: ("/static/(.*)", "/static/(?!extensions/)(.*)"),
 }
 _PAGE: Final = {PageHandler: "/?", PageSocket: "/ws"}
-#: What a server has only where it was asked for: its documentation, and logins.
-_OPTIONAL: Final = (DocumentationHandler, BasicLoginHandler, OAuthLoginHandler, LogoutHandler)
+#: What a server has only where it was asked for: logins.
+_OPTIONAL: Final = (BasicLoginHandler, OAuthLoginHandler, LogoutHandler)
 #: Packages whose scripts, styles and fonts pages fetch.
 _EXTENSIONS: Final = ("panel", "panel-material-ui")
 
@@ -53,7 +54,9 @@ def _is_needed(server: BokehTornado, route: Rule) -> bool:
     if handler is IcoHandler:
         return bool(pattern == "/favicon.ico")
     behind = pattern.removeprefix(server.prefix)
-    for kind, places in _SERVER.items():
+    if any(handler is kind for address, kind, _ in OURS if address == behind):
+        return True
+    for kind, places in _THEIRS.items():
         if issubclass(handler, kind):
             return behind in places
     end = next((end for kind, end in _PAGE.items() if issubclass(handler, kind)), None)
@@ -75,7 +78,7 @@ def keep_needed(server: BokehTornado) -> None:
         if routes is not None:
             routes[:] = [route for route in routes if _is_needed(server, route)]
             kept += [route.target for route in routes]
-    for handler in (*_PAGE, *_SERVER):
+    for handler in (*_PAGE, *_THEIRS, *(kind for _, kind, _ in OURS)):
         if handler not in kept and handler not in _OPTIONAL:
             raise RuntimeError(f"no address of {handler.__name__} is left: see app/server/routes.py")
     for name in set(extension_dirs) - set(_EXTENSIONS):

@@ -11,6 +11,7 @@ import contextlib
 import json
 import logging
 import os
+import time
 from typing import Any
 
 from bokeh.protocol.message import Message
@@ -20,10 +21,8 @@ from panel.io.state import set_curdoc, state
 from tornado.websocket import WebSocketClosedError, WebSocketProtocol
 
 from app import site
-from app.server import clients
-from app.server.access import Visit
+from app.server import access, clients
 from app.server.messages import Gate
-from app.server.openings import OPENINGS
 from app.server.pace import PacedProtocol
 from app.server.refusals import BAD_TOKEN, IN_USE, NO_SUCH_SESSION, NOT_FROM_A_PAGE, SILENT, Refused, reason
 from app.server.sessions import forget_wishes, session_of
@@ -43,8 +42,8 @@ class PageSocket(WSHandler):
 
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
-        self._visit: Visit | None = None
-        self._client = ""
+        self._opened: float | None = None
+        self._path = self._client = ""
         self._counted = self._gone = False
         self._id = ""
         self._gate: Gate | None = None
@@ -59,7 +58,8 @@ class PageSocket(WSHandler):
     def open(self, *args: Any, **kwargs: Any) -> None:
         """Open the connection, or close it with a reason."""
         self.set_nodelay(True)  # or pictures wait 40 ms for the browser to confirm what came before
-        self._visit = Visit(self.request.path.removesuffix("/ws"))
+        self._opened, self._path = time.monotonic(), self.request.path.removesuffix("/ws")[:200]
+        access.note("open", page=self._path)
         self._client = clients.client_of(self.request.remote_ip)
         forget_wishes(self.request)
         server = self.application
@@ -78,14 +78,14 @@ class PageSocket(WSHandler):
     async def _async_open(self, token: str) -> None:
         try:
             page = self._page()
-            async with OPENINGS.turn(self._client):
+            async with clients.OPENINGS.turn(self._client):
                 if not self._may_begin():
                     return
                 first = asyncio.ensure_future(self._picture(page))
                 await asyncio.sleep(0)  # as far as it needs the loop; the rest is computed beside it
             try:
                 await first
-                async with OPENINGS.turn(self._client):
+                async with clients.OPENINGS.turn(self._client):
                     if self._may_begin():
                         await self._begin(token)
             finally:
@@ -205,5 +205,6 @@ class PageSocket(WSHandler):
         # Bokeh may have found the connection closed before tornado did, and then fails here.
         if self.connection is None or self.connection in self.application._clients:
             super().on_close()
-        if self._visit is not None:
-            self._visit.over(self.close_code)
+        if self._opened is not None:
+            seconds = round(time.monotonic() - self._opened, 1)
+            access.note("close", page=self._path, seconds=seconds, code=self.close_code)

@@ -1,15 +1,14 @@
 """What answers with a text that stays the same while a server runs: a script, a style."""
 
-from typing import ClassVar
-
 from tornado.web import RequestHandler
 
 
 class TextHandler(RequestHandler):
-    """Answer with a text; browsers ask each time whether it is still the same."""
+    """Answer with a text of a kind; browsers ask each time whether it is still the same."""
 
-    kind: ClassVar[str]
-    text: ClassVar[str]
+    def initialize(self, kind: str, text: str) -> None:
+        """Take what the address has; Tornado's way of an `__init__`."""
+        self.kind, self.text = kind, text
 
     def get(self) -> None:
         """Write the text, or that it has not changed."""

@@ -1,22 +1,31 @@
-"""What all server processes have in common, made once before they part: imports, and the figures that sessions share.
+"""What all server processes have in common, made once before they part: the figures that sessions share.
 
 Without it the first page takes some 6 s; if each process did it for itself, each would take that time and 0.6 GB. On
 macOS each does, because system libraries that have done mathematics break when a process forks. Loops and threads are
 not inherited by a fork: see `setup.py`.
 """
 
+import contextlib
 import gc
-import importlib
 import logging
 import os
 import sys
 import threading
-from collections.abc import Iterable
+import traceback
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
+import holoviews as hv
+import panel as pn
+import torch
+from bokeh.document import Document
 from tornado.websocket import WebSocketClosedError
+
+from amtlib.train.build import flamo_graph
+from app import site
+from app.lessons import LessonError
+from app.upstream import define_what_is_shown, remember_style_sheets
 
 
 def _no_news_of_closed_windows(record: logging.LogRecord) -> bool:
@@ -24,13 +33,25 @@ def _no_news_of_closed_windows(record: logging.LogRecord) -> bool:
     return not (record.exc_info and isinstance(record.exc_info[1], WebSocketClosedError))
 
 
-def _show_every_lab(labs: Iterable[Any]) -> None:
+def _show_every_lab() -> None:
     """Draw what all sessions share; otherwise the first visitors wait 2 to 4 s for each lab's figures."""
-    document = importlib.import_module("bokeh.document").Document
-    for lab in labs:
+    for lab in site.LABS:
         view = lab(served=True)
-        view.page().server_doc(document())
+        view.page().server_doc(Document())
         view.close()
+
+
+@contextlib.contextmanager
+def or_end(status: int) -> Iterator[None]:
+    """End this process with a status where what is done inside fails: it would go on and serve broken pages."""
+    try:
+        yield
+    except Exception as problem:  # `amtlab serve` says that the server ended, below this
+        if isinstance(problem, LessonError):
+            print(f"amtlab: --lessons: {problem}", file=sys.stderr, flush=True)
+        else:
+            traceback.print_exc()
+        os._exit(status)
 
 
 def is_shared() -> bool:
@@ -49,7 +70,6 @@ def warm_up() -> None:
         If the folder of a course's lessons holds what is none.
     """
     before = set(threading.enumerate())
-    hv, torch, pn = (importlib.import_module(name) for name in ("holoviews", "torch", "panel"))
     # With more threads than cores, sessions wait for each other; one process serves one core. And no thread may be
     # left when the processes part.
     torch.set_num_threads(1)
@@ -59,8 +79,8 @@ def warm_up() -> None:
     # A laptop that slept, or a network that dropped, finds its page again.
     pn.config.reconnect = True
     logging.getLogger("asyncio").addFilter(_no_news_of_closed_windows)
-    importlib.import_module("app.upstream").remember_style_sheets()
-    site = importlib.import_module("app.site")
+    remember_style_sheets()
+    define_what_is_shown()
     if folder := os.environ.get("AMTLAB_LESSONS"):
         site.add_lessons(Path(folder))
     site.landing_html()
@@ -68,9 +88,9 @@ def warm_up() -> None:
         # Every page once: draws the figures that all sessions share, and fails here if it fails at all. In a thread,
         # which has no loop: a loop made here would be one for all processes.
         with ThreadPoolExecutor(1) as aside:
-            aside.submit(_show_every_lab, site.LABS).result()
+            aside.submit(_show_every_lab).result()
         # Takes seconds, which the first one to press Train should not wait for.
-        importlib.import_module("amtlib.train.build").flamo_graph()
+        flamo_graph()
     # What is there stays for good: Python's looking for garbage would write to it, and each process would get its own.
     gc.collect()
     gc.freeze()

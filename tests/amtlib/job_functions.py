@@ -62,8 +62,8 @@ def leave(context: Context) -> None:
     raise SystemExit(3)
 
 
-def threads(context: Context) -> tuple[int, int]:
-    return torch.get_num_threads(), os.getpid()
+def threads(context: Context) -> tuple[int, str, int]:
+    return torch.get_num_threads(), os.environ.get("OPENBLAS_NUM_THREADS", ""), os.getpid()
 
 
 def wait_at(context: Context, gate: str) -> str:

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from amtlib.fdn import FDNBuild, design_fdn, faust, process_fdn, render, transfer_function, with_decay
+from amtlib.fdn.first_order import first_order_absorption
 from amtlib.fdn.sections import Sections
 
 FS = 48000
@@ -135,6 +136,18 @@ def test_running_sections_are_scipys_recursion_whatever_the_blocks(block: int):
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12 * np.abs(expected).max())
 
 
+@pytest.mark.parametrize("block", [1, 15, 16, 17, 300])
+@pytest.mark.parametrize("times", [(2.0, 1.0), (3.0, 0.3), (0.5, 0.2)])
+def test_sections_that_soon_ring_no_more_are_scipys_recursion_too(block: int, times: tuple[float, float]):
+    rng = np.random.default_rng(block)
+    sos, x = first_order_absorption(*times, [809, 1249, 4801], FS), rng.standard_normal((3, 900))
+    running = Sections(sos, block)
+    assert running._taps is not None  # poles near 0
+    cuts = np.cumsum(rng.integers(1, block + 1, 900))
+    found = [running.process(piece) for piece in np.split(x, cuts[cuts < 900], axis=1)]
+    np.testing.assert_allclose(np.concatenate(found, axis=1), filtered(sos, x), rtol=0, atol=1e-14)
+
+
 def test_rendering_is_linear_in_each_input():
     rng = np.random.default_rng(3)
     build = complete(rng, [30, 41, 57], 2, 2)
@@ -145,6 +158,21 @@ def test_rendering_is_linear_in_each_input():
         scipy.signal.fftconvolve(x[:, [i]], response[:, :, i], axes=0)[:480] for i in range(2)
     )  # both inputs' responses
     np.testing.assert_allclose(process_fdn(x, build), expected, rtol=0, atol=1e-12 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("channels", [(1, 1), (2, 3)])
+@pytest.mark.parametrize("gain", [1.0, 0.9, 1.001])  # the last may grow, and is solved for
+def test_outside_the_unit_circle_many_frequencies_are_those_that_are_solved_for(
+    channels: tuple[int, int], gain: float
+):
+    rng = np.random.default_rng(7)
+    matrix = gain * np.linalg.qr(rng.standard_normal((3, 3)))[0]
+    into, out = rng.standard_normal((3, channels[0])), rng.standard_normal((channels[1], 3))
+    build = FDNBuild(matrix, into, out, np.ones(channels[::-1]), [809, 877, 1001], FS)
+    points = 2**13
+    found = transfer_function(build, points, radius=1.001)
+    solved = transfer_function(build, np.arange(points // 2 + 1) * FS / points, radius=1.001)
+    np.testing.assert_allclose(found, solved, rtol=0, atol=1e-11 * np.abs(solved).max())
 
 
 def test_responses_have_one_axis_per_channel_that_is_not_alone():

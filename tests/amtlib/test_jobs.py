@@ -23,6 +23,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from amtlib.jobs import Cancelled, Context, FairQueue, Job, JobError, OverBudget, Pool, QueueFull, WorkerDied
+from amtlib.jobs.processes import _one_core
 from tests.waiting import WAIT, until
 
 # By a name that a new process finds too: installed packages may bring a `tests` of their own.
@@ -42,7 +43,10 @@ def gate() -> Iterator[str]:
 def processes() -> Iterator[Pool]:
     """Two processes that all tests of this module share: each takes seconds to begin."""
     with Pool(2, "process", grace=0.3) as pool:
-        pool.warm()
+        with pytest.MonkeyPatch.context() as environment:
+            environment.delenv("OPENBLAS_NUM_THREADS", raising=False)
+            pool.warm()
+            assert "OPENBLAS_NUM_THREADS" not in os.environ
         yield pool
     assert not [child for child in multiprocessing.active_children() if child.name == "amtlab worker"]
 
@@ -390,10 +394,17 @@ def test_one_frozen_before_it_takes_a_large_call_keeps_nobody_waiting(short_sile
         )  # by another one, after the silence
 
 
-def test_processes_use_one_torch_thread_and_are_kept(processes: Pool) -> None:
+def test_processes_use_one_thread_and_are_kept(processes: Pool) -> None:
     found = [processes.submit(does.threads).result(WAIT) for _ in range(3)]
-    assert {number for number, _ in found} == {1}
-    assert len({process for _, process in found}) <= 2
+    assert {(torchs, openblas) for torchs, openblas, _ in found} == {(1, "1")}
+    assert len({process for *_, process in found}) <= 2
+
+
+def test_who_says_how_many_threads_linear_algebra_has_is_heeded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "3")
+    with _one_core():
+        assert os.environ["OPENBLAS_NUM_THREADS"] == "3"
+    assert os.environ["OPENBLAS_NUM_THREADS"] == "3"
 
 
 def test_a_traceback_comes_along_from_a_process(processes: Pool) -> None:

@@ -67,7 +67,7 @@ def test_results_equal_those_computed_here_to_the_last_bit(pool: Pool) -> None:
 
 
 def test_jobs_run_in_other_processes_with_one_torch_thread(pool: Pool) -> None:
-    number, process = pool.submit(does.threads).result(WAIT)
+    number, _, process = pool.submit(does.threads).result(WAIT)
     assert number == 1
     assert process != os.getpid()
 
@@ -193,7 +193,7 @@ def test_a_job_that_kills_its_workers_is_reported_and_the_cluster_lives(pool: Po
 def test_a_worker_killed_from_outside_costs_nobody_a_result(pool: Pool) -> None:
     jobs = [pool.submit(does.count, 10, 0.1) for _ in range(3)]
     assert until(lambda: jobs[0].items())
-    victim = pool.submit(does.threads).result(WAIT)[1]
+    victim = pool.submit(does.threads).result(WAIT)[2]
     slow = pool.submit(does.count, 10, 0.1)
     os.kill(victim, signal.SIGKILL)
     assert slow.result(WAIT) == 10

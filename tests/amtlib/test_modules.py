@@ -342,7 +342,8 @@ def parts(name: str) -> set[str]:
 
 
 #: Those that are part of no other one: a compiler sees the parts within the whole
-WHOLES = [name for name in NAMES if name not in set().union(*map(parts, NAMES))]
+PARTS = set().union(*map(parts, NAMES))
+WHOLES = [name for name in NAMES if name not in PARTS]
 
 
 @pytest.mark.parametrize("name", WHOLES)

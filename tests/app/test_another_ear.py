@@ -29,7 +29,7 @@ from app.labs.perception.chain import FS as RATE
 from app.labs.perception.chain import MODELS
 from app.labs.perception.model import PerceptionLabModel
 from app.page.link import carried
-from app.page.listen import PEAK_DBFS, SAFE_DBFS
+from app.page.listen import PEAK_DBFS, SAFE_DBFS, sound_of
 from app.site import LABS
 from tests.app.conftest import Desk
 
@@ -308,7 +308,7 @@ def test_while_a_point_is_dragged_a_short_sound_goes_through_the_filters_once(
 
 def test_the_other_ear_hears_as_much_softer_as_the_loss_makes_it() -> None:
     page = FilterbankLab(link="s.kind=tone&s.level=70&s.duration=1&hl.audiogram=N3")
-    normal, other = (page.listening.sound("input", other=each) for each in (False, True))
+    normal, other = (sound_of(page, "input", other=each) for each in (False, True))
     heard = page.lab.another_ear.hears(page.lab.sound(), 32000)
     softer = level(page.lab.sound().numpy()) - level(heard.numpy())
     assert softer > 20
@@ -322,7 +322,7 @@ def test_the_other_ear_hears_as_much_softer_as_the_loss_makes_it() -> None:
 def test_no_sound_of_any_lab_is_louder_with_another_ear_than_what_is_safe(lab: type[Any], query: str) -> None:
     page = lab(link=f"{query}&s.duration=0.3&hl.at6000=120")
     for key in page.sounds:
-        answer = page.listening.sound(key, other=True)
+        answer = sound_of(page, key, other=True)
         x = samples_of(answer)
         assert level(x + 1e-12) <= SAFE_DBFS + 0.5
         assert np.abs(x).max() <= 10 ** (PEAK_DBFS / 20) + 1e-4
@@ -330,7 +330,7 @@ def test_no_sound_of_any_lab_is_louder_with_another_ear_than_what_is_safe(lab: t
 
 def test_what_the_ear_has_made_of_a_sound_is_not_heard_by_it_again() -> None:
     page = FilterbankLab(link="hl.audiogram=N5")
-    assert page.listening.sound("sum", other=True)["data"] == page.listening.sound("sum")["data"]
+    assert sound_of(page, "sum", other=True)["data"] == sound_of(page, "sum")["data"]
 
 
 def test_sounds_without_a_unit_are_heard_as_at_65_db() -> None:
@@ -338,8 +338,8 @@ def test_sounds_without_a_unit_are_heard_as_at_65_db() -> None:
     title, x, fs = page.sound("now")
     x = x * 20e-6 * 10 ** (65 / 20) / float(x.double().square().mean().sqrt())
     softer = level(x.numpy()) - level(HearingLoss("N4", fs)(x).numpy())
-    assert page.listening.sound("now", other=True)["title"].endswith(f"N4: {softer:.0f} dB softer")
-    assert page.listening.sound("now")["title"] == title
+    assert sound_of(page, "now", other=True)["title"].endswith(f"N4: {softer:.0f} dB softer")
+    assert sound_of(page, "now")["title"] == title
 
 
 def test_a_page_asks_for_both_ears(desk: Desk) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from app.labs.cochlea import experiments
 from app.labs.cochlea.view import CochleaLab
 from app.labs.filterbank.view import FilterbankLab
 from app.page import background as module
@@ -178,16 +179,16 @@ def test_a_picture_that_a_newer_move_supersedes_is_given_up(
         told.clear()
         lab = view.lab
         begun, may_go = threading.Event(), threading.Event()
-        plain = lab._input_output
+        plain = experiments.knee
 
-        def slow() -> Any:
+        def slow(*of: Any) -> float:
             computed.append(lab.test.cf)
             begun.set()
             may_go.wait(20)
             lab.check()
-            return plain()
+            return plain(*of)
 
-        monkeypatch.setattr(lab, "_input_output", slow)
+        monkeypatch.setattr(experiments, "knee", slow)
         view.receive({"type": "set", "values": {"t.cf": 1111}, "sequence": 1})
         await asyncio.to_thread(begun.wait, 20)
         view.receive({"type": "set", "values": {"t.cf": 2222}, "sequence": 2})
@@ -255,13 +256,15 @@ def test_a_page_that_keeps_a_core_busy_rests_while_others_work_and_not_when_it_i
 
 
 def test_large_computations_are_made_one_at_a_time_and_clients_take_turns() -> None:
-    turns, order, may_go, at_once = LargeTurns(), [], threading.Event(), []
+    turns, order, at_once = LargeTurns(), [], []
+    has_begun, may_go = threading.Event(), threading.Event()
 
     async def all_of_them() -> None:
         loop = asyncio.get_running_loop()
 
         def large(name: str) -> None:
             with turns:
+                has_begun.set()
                 may_go.wait(20)
                 at_once.append(name)
                 order.append(name)
@@ -272,7 +275,7 @@ def test_large_computations_are_made_one_at_a_time_and_clients_take_turns() -> N
         asked = []
         for i, (page, name) in enumerate(zip(pages, ("g0", "g1", "g2", "m0"), strict=True)):
             asked.append(page.do(lambda name=name: large(name)))
-            while turns.waiting < i:
+            while turns.waiting < i or not has_begun.is_set():  # the first one has the turn before others ask
                 await asyncio.sleep(0.001)
         may_go.set()
         await asyncio.gather(*map(asyncio.wrap_future, asked))

@@ -321,14 +321,16 @@ def test_the_largest_settings_do_not_fill_the_servers_memory(values: dict[str, A
 def built(monkeypatch: pytest.MonkeyPatch, nothing_shared: None) -> list[str]:
     """Return a list that fills with the costly steps as they are taken."""
     steps: list[str] = []
-    for name in ("_envelope", "_responses", "_impulse"):
-        whole = getattr(FilterbankModel, name)
+    whole = FilterbankModel.stage
 
-        def counted(*args: Any, _name: str = name, _whole: Any = whole, **named: Any) -> Any:
-            steps.append(_name)
-            return _whole(*args, **named)
+    def stage(lab: FilterbankModel, name: str, key: Any, make: Any, **named: Any) -> Any:
+        def counted() -> Any:
+            steps.extend({name.split()[0]} & {"_envelope", "_responses", "_impulse"})
+            return make()
 
-        monkeypatch.setattr(FilterbankModel, name, counted)
+        return whole(lab, name, key, counted, **named)
+
+    monkeypatch.setattr(FilterbankModel, "stage", stage)
     return steps
 
 

@@ -579,7 +579,7 @@ def test_a_server_without_room_says_so_and_goes_on(
         raise problem
 
     with monkeypatch.context() as patch:
-        patch.setattr("app.page.upload.Arriving.add", full)
+        patch.setattr("app.page.upload.tempfile.SpooledTemporaryFile.write", full)
         (refused,) = upload(desk, "tone.wav", whistle())
         patch.setattr(desk.lab, "export", full)
         (no_file,) = desk.send("export", key="wav")

@@ -5,13 +5,11 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
-from typing import get_args, get_type_hints
 
 import bokeh
 import playwright
 import pytest
 
-from app.page import protocol
 from app.page.script import LISTEN, SCRIPT, WORKLET, joined
 from tests.js.npm import TYPESCRIPT
 from tests.serving import ROOT
@@ -54,76 +52,21 @@ def test_a_module_passes_its_own_tests(node: str, path: Path) -> None:
     run(node, "--test", "--disable-warning=MODULE_TYPELESS_PACKAGE_JSON", path)
 
 
-def test_the_types_of_the_modules_are_right_those_of_bokehjs_among_them(node: str, tmp_path: Path) -> None:
+def check_types(node: str, folder: Path, *files: str) -> None:
+    """Fail where TypeScript finds a type that is not right in these files."""
     if TYPESCRIPT.missing:
         pytest.skip(TYPESCRIPT.missing)
     config = {
         "extends": str(JS / "jsconfig.json"),
         "compilerOptions": {"paths": {"@bokehjs/*": [f"{BOKEH_JS / 'lib'}/*"]}},
-        "include": [f"{JS}/*.js", f"{JS}/types.ts"],
+        "include": files,
     }
-    (tmp_path / "tsconfig.json").write_text(json.dumps(config), encoding="utf-8")
-    run(node, TYPESCRIPT.file("lib/tsc.js"), "--project", tmp_path)
+    (folder / "tsconfig.json").write_text(json.dumps(config), encoding="utf-8")
+    run(node, TYPESCRIPT.file("lib/tsc.js"), "--project", folder)
 
 
-def messages(union: str) -> dict[str, set[str]]:
-    """Return the fields of each kind of message in one of the unions of types.ts."""
-    types = (JS / "types.ts").read_text(encoding="utf-8")
-    found = re.search(rf"^export type {union} =\n((?:  \|.*\n)+)", types, re.MULTILINE)
-    assert found, f"types.ts has no union {union}"
-    return {
-        kind: set(re.findall(r"(\w+)\??: ", fields))
-        for kinds, fields in re.findall(r"\{type: ([^,}]+)(.*)\}", found[1])
-        for kind in re.findall(r'"([\w-]+)"', kinds)
-    }
-
-
-def test_the_page_knows_the_messages_that_are_written_down_with_their_fields() -> None:
-    sent = {kind: get_type_hints(each).keys() - {"type"} for kind, each in protocol.FROM_PAGE.items()}
-    assert messages("Message") == sent
-    answers = {
-        kind: get_type_hints(each).keys() - {"type"}
-        for each in (
-            protocol.Sound,
-            protocol.File,
-            protocol.Made,
-            protocol.Code,
-            protocol.Failed,
-            protocol.UploadMore,
-            protocol.UploadEnd,
-        )
-        for kind in get_args(get_type_hints(each)["type"])
-    }
-    assert messages("Answer") == answers
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "BarContent",
-        "MainContent",
-        "ControlsState",
-        "ControlsContent",
-        "UploadBox",
-        "WordsContent",
-        "Story",
-        "ToolsContent",
-        "Work",
-        "Engine",
-        "FiguresContent",
-        "Update",
-    ],
-)
-def test_what_the_page_expects_has_the_fields_that_are_written_down(name: str) -> None:
-    types = (JS / "types.ts").read_text(encoding="utf-8")
-    found = re.search(
-        rf"^export interface {name.replace('Engine', 'EngineContent')} \{{\n((?:.*\n)*?)\}}",
-        types,
-        re.MULTILINE,
-    )
-    assert found, f"types.ts has no interface {name}"
-    declared = re.findall(r"^  (\w+)\??: ", found[1], re.MULTILINE)
-    assert set(declared) == get_type_hints(getattr(protocol, name)).keys()
+def test_the_types_of_the_modules_are_right_those_of_bokehjs_among_them(node: str, tmp_path: Path) -> None:
+    check_types(node, tmp_path, f"{JS}/*.js", f"{JS}/types.ts")
 
 
 # ---------------------------------------------------------------- one script of many modules
@@ -249,6 +192,58 @@ def test_bokehjs_still_draws_legends_in_files_by_what_the_page_replaces() -> Non
         "this._pixel_ratio = devicePixelRatio",
     ):
         assert line in source, f"BokehJS no longer says {line}: see app/page/js/upstream.js"
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        (
+            "LayoutDOMView",
+            (
+                "this.update_layout();\nthis.compute_layout();",
+                "this.measure_layout();\nthis.update_bbox();\nthis._compute_layout();\nthis.after_layout();",
+                "this._layout_computed = true;",
+                "], () => this.invalidate_layout());",
+            ),
+        ),
+        (
+            "PlotView",
+            (
+                "repaint() {\nthis._invalidate_layout_if_needed();\nthis.paint();\n}",
+                "get base_font_size() {",
+                "if (this._needs_paint) {",
+                "this.unpause(true);",
+                "inner_width: Math.round(this.frame.bbox.width)",
+            ),
+        ),
+        (
+            "LegendView",
+            (
+                "this.on_transitive_change(items, () => this._render_items(), { recursive: true });",
+                "get labels() {",
+            ),
+        ),
+        ("VisualProperties", ("_get_css_value(name) {", "const style = getComputedStyle(this.obj.el);")),
+    ],
+)
+def test_bokehjs_still_lays_figures_out_by_what_the_page_replaces(name: str, lines: tuple[str, ...]) -> None:
+    source = re.sub(r"\n +", "\n", body((BOKEH_JS / "bokeh.js").read_text(encoding="utf-8"), name))
+    for line in lines:
+        assert line in source, f"BokehJS no longer says {line}: see upstream.js"
+
+
+def test_bokehjs_still_writes_style_sheets_whether_or_not_they_change_and_makes_views_by_a_models_own_class() -> (
+    None
+):
+    source = (BOKEH_JS / "bokeh.js").read_text(encoding="utf-8")
+    assert re.search(r"_update\(css\) \{\s+this\.el\.textContent = css;\s+\}", source)
+    assert "cls = (model) => model.default_view" in source
+    assert "get is_active() {" in source  # of legends
+
+
+def test_no_style_of_the_page_is_one_that_figures_no_longer_look_for() -> None:
+    for path in [*(ROOT / "app" / "static").glob("*.css"), *(ROOT / "app").rglob("*.py")]:
+        assert "--bk-" not in path.read_text(encoding="utf-8"), path
 
 
 def test_private_members_of_bokehjs_stand_in_one_module() -> None:

@@ -199,8 +199,10 @@ def test_the_key_controls_exist() -> None:
 @pytest.mark.usefixtures("nothing_shared")
 def test_equal_settings_are_computed_once_for_all_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
-    compute = FilterbankModel._compute
-    monkeypatch.setattr(FilterbankModel, "_compute", lambda self: calls.append(1) or compute(self))
+    compute = FilterbankModel._bandwidth
+    monkeypatch.setattr(
+        FilterbankModel, "_bandwidth", lambda self, *of: calls.append(1) or compute(self, *of)
+    )
     first, second = FilterbankModel().result, FilterbankModel().result
     assert first is second
     assert len(calls) == 1

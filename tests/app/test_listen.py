@@ -46,9 +46,7 @@ def desk(store: Store) -> Desk:
 
 
 def condition(link: str) -> Condition:
-    found = condition_of(link)
-    assert found is not None
-    return found
+    return condition_of(link)
 
 
 def heard(desk: Desk, run: str, number: int) -> None:

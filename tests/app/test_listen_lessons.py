@@ -56,7 +56,7 @@ def test_a_lesson_is_in_the_list_and_opens_by_its_address(desk: Desk, lesson: Le
     assert opened["lesson"]["title"] == lesson.title
     assert [offer["name"] for offer in opened["chosen"]] == [part.name for part in lesson.parts]
     for offer in opened["chosen"]:
-        assert presentable(offer["link"]) is not None
+        assert presentable(offer["link"]).link() == offer["link"]
     assert len({offer["link"] for offer in opened["chosen"]}) == len(lesson.parts)
 
 
@@ -336,7 +336,7 @@ def test_numbers_that_follow_from_conditions_and_formulas_are_what_they_give() -
         ),
         (
             {"parts": [{"name": "One", "at": 1, "link": {}}], "rule": {}},
-            "the link of a part is empty; name an experiment",
+            "This link names no experiment: add experiment=",
         ),
         ({"ears": ["left"]}, "ears are left; choose of NH, HIx."),
         ({"about": "HIx"}, "about is HIx; choose you or one of the lesson's ears."),

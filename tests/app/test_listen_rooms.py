@@ -75,6 +75,14 @@ def test_a_room_keeps_its_conditions_apart(desk: Desk) -> None:
     assert [each["count"] for each in desk.answer({"type": "room", "room": room})["conditions"]] == [2, 1]
 
 
+def test_conditions_that_differ_in_their_procedure_are_told_apart(desk: Desk) -> None:
+    psi = "experiment=gap_detection&procedure=psi&p.trials=20"
+    room, _ = opened(desk, "experiment=gap_detection", psi)
+    names = [each["name"] for each in desk.answer({"type": "room", "room": room})["conditions"]]
+    assert names == ["Gap detection", "Gap detection: procedure psi, trials 20"]
+    assert [each["name"] for each in desk.answer({"type": "open", "link": f"room={room}"})["chosen"]] == names
+
+
 def test_the_teachers_key_alone_ends_and_exports_a_room(desk: Desk) -> None:
     (room, key), (other, other_key) = opened(desk), opened(desk)
     desk.answer({"type": "send", "run": answered(desk, room=room)["run"]})

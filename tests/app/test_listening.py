@@ -11,13 +11,13 @@ from scipy.io import wavfile
 from app.labs.cochlea.view import CochleaLab
 from app.labs.filterbank.view import FilterbankLab
 from app.labs.loudness.view import LoudnessLab
-from app.page.listen import PEAK_DBFS, SAFE_DBFS, SAFE_SPL
+from app.page.listen import PEAK_DBFS, SAFE_DBFS, SAFE_SPL, sound_of
 from app.site import LABS
 
 
 def heard(page: Any, key: str = "input") -> tuple[str, np.ndarray]:
     """Return the title and the samples that a browser plays, full scale at 1."""
-    answer = page.listening.sound(key)
+    answer = sound_of(page, key)
     assert answer["type"] == "sound"
     _, samples = wavfile.read(io.BytesIO(base64.b64decode(answer["data"])))
     return answer["title"], samples / 32767.0

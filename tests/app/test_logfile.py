@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.server.logfile import LogFile
+from app.server.access import LogFile
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import torch
 
 from amtlib import audio
 from app.labs.fdn.view import FdnLab
-from app.page.inbox import Inbox
+from app.page.messages import Inbox
 from app.page.part import LabPart
 from app.page.steps import MOST, Steps
 from app.page.upload import decode_upload
@@ -106,7 +106,7 @@ def test_the_steps_are_bounded() -> None:
             state += 1000
     taken = 0
     while steps.can_undo:
-        steps.undo()
+        steps.go("undo")
         taken += 1
     assert taken == MOST
 

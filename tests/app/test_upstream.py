@@ -5,6 +5,7 @@ pages, and write down the new version.
 """
 
 import ast
+import hashlib
 import importlib
 import inspect
 import sys
@@ -17,21 +18,26 @@ import panel_material_ui
 import param
 import pytest
 import tornado
+from bokeh.core.serialization import Serializer
 from bokeh.document import Document
 from bokeh.events import Event
+from bokeh.model import DataModel
 from bokeh.models import ImportedStyleSheet
+from panel.custom import JSComponent
 from panel.io.state import set_curdoc, state
 from panel.reactive import Syncable
 from panel_material_ui.base import MaterialComponent
 
 from app.labs.filterbank.view import FilterbankLab
 from app.page.part import LabPart
+from app.page.script import SCRIPT
 from app.upstream import (
     OfflineColumn,
     OfflineRow,
     Page,
     SuppliedComponent,
     Unstyled,
+    define_what_is_shown,
     forget_sent,
     open_sockets,
     remember_style_sheets,
@@ -138,6 +144,14 @@ def test_what_a_page_was_drawn_from_is_dropped_without_a_word_once_its_browser_h
     assert not changes
 
 
+def test_a_component_with_a_bundle_is_not_translated_in_the_browser_and_ours_has_one() -> None:
+    translated = (Path(panel.__file__).parent / "models" / "reactive_esm.ts").read_text(encoding="utf-8")
+    assert "if (this.bundle != null) {\n      return this.esm\n    }" in translated
+    models = [LabPart(dict, lambda message: None, kind=kind).get_root(Document()) for kind in ("bar", "main")]
+    assert {model.esm for model in models} == {SCRIPT}
+    assert {model.bundle for model in models} == {hashlib.sha256(SCRIPT.encode()).hexdigest()}
+
+
 def test_panel_copies_the_declarations_of_a_component_for_each_page_and_not_those_of_ours() -> None:
     plain, ours = panel_material_ui.Page(title="plain"), Page(title="ours")
     part = LabPart(dict, lambda message: None, kind="bar")
@@ -169,6 +183,35 @@ def test_panel_material_ui_looks_for_its_style_sheets_each_time_and_here_once(
     remember_style_sheets()
     assert MaterialComponent._bundle_css is MaterialComponent._bundle_css
     assert MaterialComponent._bundle_css == before
+
+
+def test_a_component_of_panels_dedents_its_script_each_time_and_ours_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert "textwrap.dedent(esm)" in inspect.getsource(JSComponent._render_esm.__func__)  # type: ignore[attr-defined]
+    assert LabPart._render_esm() is LabPart._render_esm(server=True)
+    assert LabPart._render_esm() == JSComponent._render_esm.__func__(LabPart)  # type: ignore[attr-defined]
+
+
+def test_bokeh_defines_every_component_in_each_document_and_ours_define_what_they_show(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Serializer, "_encoders", dict(Serializer._encoders))
+    monkeypatch.setattr(Document, "to_json", Document.to_json)
+    lab = FilterbankLab(served=True)
+    document = lab.page().server_doc(Document())
+    plain = document.to_json(deferred=False)
+    define_what_is_shown()
+    for _ in range(2):  # written anew, and kept
+        found = document.to_json(deferred=False)
+        names = {each["name"] for each in found["defs"]}
+        assert len(names) < len(plain["defs"]) / 10
+        assert [each for each in plain["defs"] if each["name"] in names] == found["defs"]
+        assert {**found, "defs": 0} == {**plain, "defs": 0}
+        shown = {type(each).__qualified_model__ for each in document.models if isinstance(each, DataModel)}
+        assert shown | {each["extends"]["id"] for each in found["defs"] if each.get("extends")} <= names
+    assert document.to_json().content["defs"] == found["defs"]
+    lab.close()
 
 
 def test_the_models_of_the_page_have_the_class_names_that_its_gate_and_script_look_for() -> None:

@@ -1,6 +1,8 @@
 """Runs of `amtlab analyze` that are killed, doubled, short of disk, or meet names and tables that nobody expects."""
 
+import contextlib
 import csv
+import importlib
 import os
 import random
 import shutil
@@ -9,9 +11,11 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import soundfile
 from hypothesis import given, settings
@@ -47,7 +51,8 @@ def corpus(folder: Path, out: Path) -> list[dict[str, Cell]]:
 def python(script: str, *arguments: object) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, "-W", "ignore", "-c", script, *map(str, arguments)],
-        env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
 
 
@@ -58,13 +63,23 @@ def line_of(process: "subprocess.Popen[str]") -> str:
 
 # --- killed ----------------------------------------------------------------------------------------------------
 
-# Writes a table again and again, with one file more each time.
+# For each line that comes in, with a folder and a table: in a new process, writes that table again and again, with one
+# file more each time.
 GROWING = """
-import sys
+import os, sys
 from pathlib import Path
 from amtlib.batch import Analysis, analyze_corpus, analysis
 from amtlib.jobs import Pool
-sounds, out = Path(sys.argv[1]), Path(sys.argv[2])
+for line in sys.stdin:
+    child = os.fork()
+    if not child:
+        break
+    os.waitpid(child, 0)
+    print("gone", flush=True)
+else:
+    sys.exit()
+print(os.getpid(), flush=True)
+sounds, out = map(Path, line.split())
 content = next(iter(sounds.iterdir())).read_bytes()
 with Pool(1) as pool:
     while True:
@@ -75,9 +90,19 @@ with Pool(1) as pool:
 """
 
 
+@pytest.fixture(scope="module")
+def growing() -> "Iterator[subprocess.Popen[str]]":
+    with python(GROWING) as process:
+        yield process
+        for child in psutil.Process(process.pid).children():  # of a test that failed
+            child.kill()
+
+
 @posix
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
-def test_a_table_is_whole_whenever_its_run_is_killed(tmp_path: Path, ending: str) -> None:
+def test_a_table_is_whole_whenever_its_run_is_killed(
+    tmp_path: Path, ending: str, growing: "subprocess.Popen[str]"
+) -> None:
     if ending == "parquet":
         pytest.importorskip("pyarrow", reason="needs the extra 'corpus'")
     sounds, out = tmp_path / "sounds", tmp_path / f"t.{ending}"
@@ -86,11 +111,13 @@ def test_a_table_is_whole_whenever_its_run_is_killed(tmp_path: Path, ending: str
     moments = random.Random(ending)
     before = 0
     for _ in range(3):
-        process = python(GROWING, sounds, out)
-        assert line_of(process), process.communicate()
+        assert growing.stdin is not None
+        print(sounds, out, file=growing.stdin, flush=True)
+        child, first = int(line_of(growing)), line_of(growing)
         time.sleep(moments.uniform(0.0, 0.4))
-        process.kill()
-        printed = int(([0, *process.communicate()[0].split()])[-1])
+        os.kill(child, signal.SIGKILL)
+        said = [first, *iter(lambda: line_of(growing), "gone\n")]
+        printed = int(said[-1])
         rows = read_table(out)
         # each whole, in order, and none lost that a run had told of
         assert [row["file"] for row in rows] == [str(sounds / f"{i:04}.wav") for i in range(len(rows))]
@@ -159,20 +186,29 @@ def test_a_lock_is_free_again_after_each_run(tmp_path: Path) -> None:
 
 # --- a full disk -----------------------------------------------------------------------------------------------
 
-SHORT_OF_DISK = """
-import resource, sys
-resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), resource.RLIM_INFINITY))
-import amtlib.batch.commands as commands
-from amtlib.cli import main
-from amtlib.jobs import Pool
-commands.open_pool = lambda address, workers: Pool(1)
-sys.exit(main(["analyze", sys.argv[2], "--model", "gammatone", "--out", sys.argv[3]]))
-"""
+
+@contextlib.contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """Let this process write no file beyond so many bytes meanwhile."""
+    resource = importlib.import_module("resource")  # of POSIX
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @posix
 @pytest.mark.parametrize(("room", "named"), [(100, "t.csv"), (6000, ".t.csv.journal")])
-def test_a_full_disk_is_one_sentence_that_names_the_file(tmp_path: Path, room: int, named: str) -> None:
+def test_a_full_disk_is_one_sentence_that_names_the_file(
+    tmp_path: Path,
+    room: int,
+    named: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("amtlib.batch.commands.open_pool", lambda address, workers: Pool(1))
     sounds = tmp_path / "sounds"
     sounds.mkdir()
     noise(sounds / "0.wav")
@@ -180,9 +216,11 @@ def test_a_full_disk_is_one_sentence_that_names_the_file(tmp_path: Path, room: i
     before = (tmp_path / "t.csv").read_bytes()
     for i in range(1, 10):
         noise(sounds / f"{i}.wav", seed=i)
-    process = python(SHORT_OF_DISK, room, sounds, tmp_path / "t.csv")
-    _, said = process.communicate(timeout=120)
-    assert process.returncode == 2
+    capsys.readouterr()
+    with largest_file(room):
+        status = main(["analyze", str(sounds), "--model", "gammatone", "--out", str(tmp_path / "t.csv")])
+    assert status == 2
+    said = capsys.readouterr().err
     assert "Traceback" not in said
     last = said.splitlines()[-1]
     assert last.startswith(f"amtlab: {tmp_path}/")

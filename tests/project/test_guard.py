@@ -22,7 +22,7 @@ from amtlib.cli import main
 from amtlib.options import ServeOptions
 from amtlib.serving import TOKEN_S, panel_command, write_scripts
 from app.landing import DOCUMENTATION
-from app.server import clients, documentation, openings, pace, refusals
+from app.server import clients, documentation, pace, refusals
 from app.server.refusals import BAD_TOKEN, IN_USE, NO_SUCH_SESSION, Refused
 from app.server.sessions import LARGEST_PAYLOAD, LONGEST_TOKEN, session_of
 from benchmarks.browser import Browser, Session
@@ -82,7 +82,7 @@ ELSEWHERE = (
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     log = tmp_path_factory.mktemp("guard") / "log.txt"
-    with served(log, environment={"AMTLAB_SECRET": SECRET}) as running:
+    with served(log, environment={"AMTLAB_SECRET": SECRET}, cold=True) as running:
         yield running
         assert "Traceback" not in running.log()
 
@@ -319,7 +319,7 @@ def test_a_secret_that_can_be_guessed_is_refused(
     assert "give 32 or more" in said
 
 
-@pytest.mark.parametrize("module", [clients, openings, pace, refusals])
+@pytest.mark.parametrize("module", [clients, pace, refusals])
 def test_the_examples_in_the_servers_documentation_hold(module: ModuleType) -> None:
     """Doctests are not collected in app/server, most of which only a server can import."""
     found = doctest.testmod(module)

@@ -71,6 +71,11 @@ def test_pictures_of_results_without_their_extra_name_what_to_install() -> None:
     assert "pip install 'amtlib[plot]'" in result.stderr
 
 
+def test_the_command_answers_without_the_models() -> None:
+    result = import_without("torch,numpy,panel,tornado", ["amtlib.cli"])
+    assert result.returncode == 0, result.stderr
+
+
 def test_the_labs_models_draw_nothing() -> None:
     assert LAB_MODELS
     names = [f"app.labs.{model.parent.name}.model" for model in LAB_MODELS]

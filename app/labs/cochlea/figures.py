@@ -248,7 +248,6 @@ SUPPRESSION = _figure(
         Points("now", lambda lab: tuple([each] for each in lab.probe_and_second[1]), _NOW),
     ],
     area="side",
-    grid=False,
     pointable=True,
 )
 
@@ -410,7 +409,6 @@ def _cochleagram(name: str, title: str, unit: str, area: str) -> Figure:
         shown=_during("cochleagram"),
         area=area,
         height=_HALF,
-        grid=False,
     )
 
 

@@ -1,7 +1,7 @@
 """State and numbers of the cochlea lab: a DRNL channel under test, and the classic experiments on it."""
 
 import math
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,7 +11,7 @@ import torch
 from amtlib import DRNLFilterbank, GammatoneFilterbank, scales, signals
 from amtlib.filterbanks.drnl_parameters import parameters_at
 from amtlib.hearing_loss import HairCellLoss
-from app.lab import LabModel, Section
+from app.lab import LabModel, Section, depends_on
 from app.labs.cochlea import experiments
 from app.labs.cochlea.experiments import (
     FS,
@@ -52,13 +52,7 @@ class CochleaModel(LabModel):
     """
 
     sections: ClassVar[tuple[Section, ...]] = (
-        Section(
-            "Experiment",
-            (
-                *("t.experiment", "t.cf", "t.level", "t.tone", "t.second", "t.second_level"),
-                *("t.ratio", "t.channels"),
-            ),
-        ),
+        Section("Experiment", ("t.experiment", "t.cf", "t.level", "t.")),
         Section("Ear", ("e.subject", "e.a_db", "e.b_db", "e.c", "e.g_db", "e.model")),
         Section(
             "Filters of the ear",
@@ -81,8 +75,8 @@ class CochleaModel(LabModel):
     }
     has_another_ear = True
     key_controls = ("t.cf", "t.level", "e.a_db")
-    #: The three controls of experiments that need others.
-    _controls: ClassVar[dict[str, tuple[str, str, str]]] = {
+    experiment = "t.experiment"
+    controls_of: ClassVar[dict[str, tuple[str, ...]]] = {
         "tuning": ("t.cf", "t.tone", "t.level"),
         "suppression": ("t.second", "t.second_level", "t.level"),
         "distortion": ("t.ratio", "t.level", "t.cf"),
@@ -96,10 +90,6 @@ class CochleaModel(LabModel):
         "t.ratio": {"t.experiment": ["distortion"]},
         "t.channels": {"t.experiment": ["cochleagram"]},
     }
-
-    def quick_controls(self) -> tuple[str, ...]:
-        """Return the three controls that matter most in the experiment."""
-        return self._controls.get(self.test.experiment, self.key_controls)
 
     def visible_when(self) -> dict[str, dict[str, list[Any]]]:
         """Return when each control matters: those of the chosen sound where it is heard."""
@@ -150,10 +140,6 @@ class CochleaModel(LabModel):
             places, FS, subject=self.ear.subject, model=self.ear.model, dtype=dtype, parameters=values
         )
 
-    def _key_of_ear(self, *names: str) -> tuple[Hashable, ...]:
-        """Return values of the ear's settings and of others, for the key of a stage."""
-        return (*self.key_of("e.", *names), *self.another_ear.key())
-
     def lost(self) -> HairCellLoss:
         """Return the loss at the place under test by the audiogram."""
         cf = torch.tensor([float(self.test.cf)], dtype=torch.float64)
@@ -187,20 +173,12 @@ class CochleaModel(LabModel):
         return [(float(test.cf), float(test.level)), (second, float(test.second_level))]
 
     @property
+    @depends_on("e.", "hl.", "t.cf", lambda lab: lab.tone_frequency)
     def input_output(self) -> InputOutput:
         """Input/output curves of the place under test."""
-        key = (*self._key_of_ear("t.cf"), self.tone_frequency)
-        return self.stage("io", key, self._input_output, shared=True)
-
-    def _input_output(self) -> InputOutput:
         cf, f = self.test.cf, self.tone_frequency
-        tone, bank = experiments.tones(np.array([f])), self.bank([cf])
-        total, linear, nonlinear = experiments.sweep(bank, tone)
-
-        def unchanged() -> Array:
-            place = torch.tensor([cf], dtype=torch.float64)
-            return experiments.sweep(DRNLFilterbank(place, FS, model=self.ear.model), tone)[0]
-
+        bank = self.bank([cf])
+        total, linear, nonlinear = experiments.sweep(bank, experiments.tones(np.array([f])))
         changed = self.factors() or self.ear.subject != "NH" or not self.another_ear.is_normal
         knee = experiments.knee(bank, f)
         return InputOutput(
@@ -208,36 +186,36 @@ class CochleaModel(LabModel):
             total=total,
             linear=linear,
             nonlinear=nonlinear,
-            normal=self.stage("normal", (self.ear.model, cf, f), unchanged, shared=True)
-            if changed
-            else total,
+            normal=self._unchanged(cf, f) if changed else total,
             slope=np.gradient(total, LEVELS),
             knee=knee if experiments.shows(knee, linear, nonlinear) else math.nan,
         )
 
+    @depends_on("e.model")
+    def _unchanged(self, cf: float, f: float) -> Array:
+        """Return what the same place of a normal ear makes of a tone at all levels."""
+        bank = DRNLFilterbank(torch.tensor([cf], dtype=torch.float64), FS, model=self.ear.model)
+        return experiments.sweep(bank, experiments.tones(np.array([f])))[0]
+
     @property
+    @depends_on("e.", "hl.", "t.cf")
     def tuning(self) -> Tuning:
         """Tuning of the place under test at four levels."""
-        return self._experiment("tuning", "t.cf", dtype=torch.float32)
+        return experiments.tuning(self.bank([self.test.cf], torch.float32), float(self.test.cf))
 
     @property
+    @depends_on("e.", "hl.", "t.cf", "t.level")
     def suppression(self) -> Suppression:
         """Change of the response to a probe at the place, by a second tone of any frequency and level."""
-        return self._experiment("suppression", "t.cf", "t.level", dtype=torch.float32)
+        (cf, level), _ = self.probe_and_second
+        return experiments.suppression(self.bank([cf], torch.float32), cf, level)
 
     @property
+    @depends_on("e.", "hl.", "t.cf", "t.level", "t.second", "t.second_level")
     def at_place(self) -> tuple[AtPlace, AtPlace]:
         """Spectrum of the place while the probe sounds alone, and while the second tone sounds too."""
-
-        def make() -> tuple[AtPlace, AtPlace]:
-            bank = self.bank([self.test.cf])
-            alone, both = (
-                experiments.spectrum_at_place(bank, self.probe_and_second[:count]) for count in (1, 2)
-            )
-            return alone, both
-
-        names = ("t.cf", "t.level", "t.second", "t.second_level")
-        return self.stage("at place", self._key_of_ear(*names), make, shared=True)
+        bank, tones = self.bank([self.test.cf]), self.probe_and_second
+        return experiments.spectrum_at_place(bank, tones[:1]), experiments.spectrum_at_place(bank, tones)
 
     @property
     def product_as_tone(self) -> float:
@@ -246,29 +224,33 @@ class CochleaModel(LabModel):
         return float(np.interp(level, curve.total, curve.levels)) if level > curve.total[0] else -math.inf
 
     @property
+    @depends_on("e.", "hl.", "t.cf", "t.level", "t.ratio")
     def distortion(self) -> Distortion:
         """Spectrum of the place tuned to 2 f1 - f2."""
-        return self._experiment("distortion", "t.cf", "t.level", "t.ratio")
+        cf, level, ratio = map(float, (self.test.cf, self.test.level, self.test.ratio))
+        return experiments.distortion(self.bank([cf]), cf, level, ratio)
 
-    def _experiment(self, name: str, *settings: str, dtype: torch.dtype = torch.float64) -> Any:
-        """Return what an experiment of `experiments` finds at the place under test, with these settings."""
-
-        def make() -> Any:
-            values = map(float, self.key_of(*settings))
-            return getattr(experiments, name)(self.bank([self.test.cf], dtype), *values)
-
-        return self.stage(name, self._key_of_ear(*settings), make, shared=True)
-
-    @property
     def _values(self) -> float:
-        """How many numbers all places have."""
+        """Return how many numbers all places have."""
         return float(self.test.channels * FS * self.stimulus.duration)
 
     @property
+    @depends_on("s.", "e.", "hl.", "t.channels", values=_values)
     def cochleagrams(self) -> Cochleagrams:
         """The sound through all places of the ear, and through a linear gammatone filterbank beside it."""
-        key = (*self._key_of_ear("t.channels"), *self.stimulus.key())
-        return self.stage("cochleagrams", key, self._cochleagrams, shared=True, values=self._values)
+        return Cochleagrams(
+            fc=self.places(),
+            duration=len(self.chosen_sound()) / FS,
+            drnl=decibels(np.concatenate([short_time_rms(part) for part in self._by_places()])),
+            gammatone=self._gammatone(),
+        )
+
+    @depends_on("s.", "t.channels")
+    def _gammatone(self) -> Array:
+        fc, sound = self.places(), self.chosen_sound()
+        groups = np.array_split(fc, max(len(fc) * len(sound) // AT_ONCE, 1))
+        rows = [short_time_rms(GammatoneFilterbank(torch.from_numpy(part), FS)(sound)) for part in groups]
+        return decibels(np.concatenate(rows), signals.P_REF)
 
     def sound(self) -> torch.Tensor:
         """Return the sound of the experiment in Pa, shape ``(T,)``: its tones, or the one that is chosen."""
@@ -277,9 +259,10 @@ class CochleaModel(LabModel):
             return self.chosen_sound()
         return torch.stack([signals.tone(f, level=level, duration=HEARD, fs=FS) for f, level in tones]).sum(0)
 
+    @depends_on("s.")
     def chosen_sound(self) -> torch.Tensor:
         """Return the sound that is chosen, which the cochleagram shows, in Pa, shape ``(T,)``."""
-        return self.stage("sound", self.stimulus.key(), lambda: self.stimulus.render(FS), shared=True)
+        return self.stimulus.render(FS)
 
     @property
     def sound_in_words(self) -> str:
@@ -293,15 +276,15 @@ class CochleaModel(LabModel):
     @torch.no_grad()
     def basilar_membrane(self) -> tuple[Array, torch.Tensor]:
         """Return the places' frequencies and their velocities in m/s, shape ``(F, T)``."""
-        fc = self.places()
-        velocity, first = torch.empty(len(fc), len(self.chosen_sound())), 0
-        for part in self._by_places(fc):
+        velocity, first = torch.empty(int(self.test.channels), len(self.chosen_sound())), 0
+        for part in self._by_places():
             velocity[first : first + len(part)] = part
             first += len(part)
-        return fc, velocity
+        return self.places(), velocity
 
-    def _by_places(self, fc: Array) -> Iterator[torch.Tensor]:
+    def _by_places(self) -> Iterator[torch.Tensor]:
         """Yield the velocities of a few places at a time, so many that they need little memory."""
+        fc = self.places()
         stapes = middle_ear()(self.chosen_sound().double()).float()
         at_once = max(AT_ONCE // len(stapes), 1)
         for first in range(0, len(fc), at_once):
@@ -318,30 +301,11 @@ class CochleaModel(LabModel):
         with torch.no_grad():
             return self.bank([self.test.cf], torch.float32)(middle_ear()(self.sound().double()).float())[0]
 
+    @depends_on("s.", "e.", "hl.", "t.channels", values=_values)
     def all_places(self) -> torch.Tensor:
         """Return the movements of all places, each run backwards through a gammatone of its place, added up."""
-        key = (*self._key_of_ear("t.channels"), *self.stimulus.key())
-        return self.stage("all places", key, self._all_places, shared=True, values=self._values)
-
-    def _all_places(self) -> torch.Tensor:
         fc, velocity = self.basilar_membrane()
         return GammatoneFilterbank(torch.from_numpy(fc), FS).resynthesise(velocity)
-
-    def _cochleagrams(self) -> Cochleagrams:
-        fc = self.places()
-        key = (*self.stimulus.key(), self.test.channels)
-        return Cochleagrams(
-            fc=fc,
-            duration=len(self.chosen_sound()) / FS,
-            drnl=decibels(np.concatenate([short_time_rms(part) for part in self._by_places(fc)])),
-            gammatone=self.stage("gammatone", key, lambda: self._gammatone(fc), shared=True),
-        )
-
-    def _gammatone(self, fc: Array) -> Array:
-        sound = self.chosen_sound()
-        groups = np.array_split(fc, max(len(fc) * len(sound) // AT_ONCE, 1))
-        rows = [short_time_rms(GammatoneFilterbank(torch.from_numpy(part), FS)(sound)) for part in groups]
-        return decibels(np.concatenate(rows), signals.P_REF)
 
     # ------------------------------------------------------------------ words
 

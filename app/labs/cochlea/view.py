@@ -1,6 +1,7 @@
 """The page of the cochlea lab: what an experiment does to one place, or to all of them."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,27 +12,9 @@ from app.labs.cochlea.experiments import FS
 from app.labs.cochlea.figures import FIGURES
 from app.labs.cochlea.model import CochleaModel
 from app.labs.cochlea.picture import card
-from app.page.audiogram import SHOWN
 from app.page.listen import PASCAL, Export, Playable
 from app.page.view import LabView
 
-# The experiment's figure leads, another one stands at its side; two cochleagrams have the whole width.
-_GRID = f"""
-.figures {{ grid-template-columns: [lead-start first-start second-start corner-start] minmax(0, 3fr)
-                                  [lead-end side-start] minmax(0, 2fr) [side-end first-end second-end corner-end];
-           grid-template-rows: [lead-start side-start first-start] auto [first-end second-start] auto
-                               [second-end lead-end side-end corner-start] auto [corner-end]; }}
-/* The audiogram shares a row with the player. */
-{SHOWN} > .corner {{ grid-column: lead; }}
-{SHOWN} > [data-name="audiogram"] {{ grid-area: corner-start / side-start / corner-end / side-end; width: auto; }}
-@container (max-width: 699px) {{
-  .figures {{ grid-template-columns: minmax(0, 1fr); grid-template-rows: none;
-             grid-template-areas: "lead" "first" "second" "corner" "side"; }}
-  {SHOWN} {{ grid-template-areas: "lead" "first" "second" "audiogram" "corner" "side"; }}
-  {SHOWN} > .corner {{ grid-area: corner; }}
-  {SHOWN} > [data-name="audiogram"] {{ grid-area: audiogram; }}
-}}
-"""
 #: Velocity of a place, m/s rms, that is played at the highest level: more than a tone of 85 dB SPL makes of any.
 _LOUD = 2e-2
 
@@ -70,7 +53,7 @@ class CochleaLab(LabView):
     title = "Cochlea"
     question = "What does the ear do to level?"
     figures = FIGURES
-    grid = _GRID
+    grid = Path(__file__).with_name("grid.css").read_text(encoding="utf-8")
     sounds: ClassVar[dict[str, Playable]] = {
         "input": Playable(
             "Sound",

@@ -78,7 +78,6 @@ MATRIX = Figure(
     Axis("to_line", "To delay line", limits=_lines, whole=True, flipped=True),
     [Image("weights", _weights, colours=(-1.0, 1.0), measures="Weight", unit="", colour_map=SIGNED_REVERSED)],
     shown=lambda observed: not (observed.shows_ear or observed.shows_room),
-    grid=False,
     zooms="",
     area="three",
 )
@@ -187,7 +186,6 @@ def _cochleagram(which: str, area: str) -> Figure:
             Curve("until", _heard_until(which), Style("white", "dotted", 1.5)),
         ],
         shown=(lambda observed: observed.shows_ear and observed.has_room) if which == "target" else _is_heard,
-        grid=False,
         zooms="",
         area=area,
     )
@@ -225,7 +223,6 @@ DIFFERENCE = Figure(
     ],
     shown=lambda observed: observed.shows_ear and observed.has_room,
     legend="top_right",
-    grid=False,
     zooms="",
     area="six",
 )

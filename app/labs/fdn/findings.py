@@ -6,16 +6,13 @@ Quick findings follow a training while it runs; slow ones wait until it rests. :
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from amtlib import fdn
 from amtlib.fdn import FDNBuild
-from app.labs.fdn.levels import Levels, octave_levels
-
-Array = NDArray[Any]
+from amtlib.fdn.decay import times_of_bands
+from app.labs.fdn.levels import Array, Levels, octave_levels
 
 #: Points of the transform that shows all peaks, and of the one that follows a run: 0.37 and 1.5 Hz apart at 48 kHz.
 FINE, LIVE = 2**17, 2**15
@@ -104,11 +101,12 @@ def octave_times(response: Array, fs: int, highest: float = np.inf) -> tuple[Arr
     """Return octaves in Hz and their T30 in s, T20 where noise hides more; NaN where a band holds no sound, or reaches
     above `highest` Hz.
     """
-    times = fdn.reverberation_time(response, fs)
-    energy = np.square(fdn.octave_bands(response, fs, times.centres)).sum(1)
+    centres = fdn.octave_centres(fs)
+    bands = fdn.octave_bands(response, fs, centres)
+    times, energy = times_of_bands(bands, centres, fs), np.einsum("bt,bt->b", bands, bands)
     empty = energy < 10 ** (_EMPTY / 10) * energy.max()
-    return times.centres, np.where(
-        empty | (times.centres * 2**0.5 > highest),
+    return centres, np.where(
+        empty | (centres * 2**0.5 > highest),
         np.nan,
         np.where(np.isnan(times.t30), times.t20, times.t30),
     )

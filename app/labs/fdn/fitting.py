@@ -55,10 +55,6 @@ class FdnFitting(FdnSetup):
         fit = None if self.fit is None else self.fit.result
         return super().tail if fit is None else max(super().tail, float(fit.slopes.max()))
 
-    def quick_controls(self) -> tuple[str, ...]:
-        """Return the three keys that a phone shows above the plots: a fit has no learning rate."""
-        return ("n.lines", "t.goal", "t.target") if self.goal.fits else self.key_controls
-
     @property
     def pre_delay(self) -> int:
         """Silence before the direct sound of an own room, left out by training or found by a fit, samples."""

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from amtlib.train import TrainingRun
-from app.labs.fdn.findings import Analysis, Array
+from app.labs.fdn.findings import Analysis
+from app.labs.fdn.levels import Array
 from app.labs.fdn.words import change_of
 from app.page.protocol import Table
 

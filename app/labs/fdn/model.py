@@ -4,7 +4,7 @@ Training runs in a thread of its own (:mod:`amtlib.train`); everything here look
 """
 
 import itertools
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -12,9 +12,9 @@ from typing import Any, ClassVar
 import torch
 
 from amtlib import fdn
-from amtlib.fdn import FDNBuild
+from amtlib.fdn import FDNBuild, Stability
 from amtlib.train import Snapshot, TrainingPlan, TrainingRun
-from app.lab import Section
+from app.lab import Section, depends_on
 from app.labs.fdn import ear, findings, listening, parts, words
 from app.labs.fdn.ear import Representation
 from app.labs.fdn.findings import Analysis, Beginning, Decay
@@ -24,7 +24,7 @@ from app.labs.fdn.octaves import DECAY_KEYS, TONE_KEYS
 from app.labs.fdn.parts import read_changes, write_changes
 from app.labs.fdn.script import fit_script, script
 from app.labs.fdn.settings import checked_delays
-from app.labs.fdn.setup import NO_ROOM, Array
+from app.labs.fdn.setup import NO_ROOM
 from app.lessons import Measure, load_lessons
 from app.page.protocol import Table
 
@@ -52,31 +52,16 @@ class FdnModel(FdnFitting):
     """
 
     sections: ClassVar[tuple[Section, ...]] = (
-        Section("A part of the network", ("x.line", "x.into", "x.delay", "x.input", "x.output", "x.weight")),
-        Section(
-            "Network",
-            (
-                "n.delays",
-                "n.lines",
-                "n.own",
-                "n.matrix",
-                "n.decay",
-                "n.rt",
-                "n.rt_high",
-                "n.lossless",
-                "n.fs",
-                "n.seed",
-                "n.changes",
-            ),
-        ),
+        Section("A part of the network", ("x.",)),
+        Section("Network", ("n.delays", "n.lines", "n.own", "n.", "n.fs", "n.seed", "n.changes")),
         Section("Decay by octave", tuple(DECAY_KEYS)),
         Section("Tone by octave", tuple(TONE_KEYS), open=False),
-        Section("Motion of the matrix", ("m.depth", "m.rate"), open=False),
+        Section("Motion of the matrix", ("m.",), open=False),
         Section("Goal", ("t.goal", "t.target", "t.sparsity")),
         Section("Training", ("t.rate", "t.steps", "t.nfft", "t.optimiser", "t.patience", "t.watched")),
         Section("What is trained", ("t.feedback", "t.input_gain", "t.output_gain", "t.direct"), open=False),
-        Section("What is shown and heard", ("h.view", "h.source")),
-        Section("Ear", ("e.level", "e.loss", "e.compression"), open=False),
+        Section("What is shown and heard", ("h.",)),
+        Section("Ear", ("e.",), open=False),
     )
     lessons = load_lessons(Path(__file__).with_name("lessons.yaml"))
     quantities: ClassVar[dict[str, Measure]] = {
@@ -97,6 +82,8 @@ class FdnModel(FdnFitting):
         **{f"echoes_{which}": Measure(f"Echo density at 0.1 s{at}", "", 2) for which, at in _WHEN.items()},
     }
     key_controls = ("n.lines", "t.goal", "t.rate")
+    experiment = "t.goal"
+    controls_of: ClassVar[dict[str, tuple[str, ...]]] = {"fit": ("n.lines", "t.goal", "t.target")}
     has_another_ear = True
 
     def __init__(self) -> None:
@@ -219,32 +206,26 @@ class FdnModel(FdnFitting):
         self.record = Record(self._runs, self.training.goal, self.values())
         return [words.warning(each) for each in warned]
 
-    def beginning(self) -> Beginning:
-        """Return what training the network of the start begins with; nothing where no run can be made of it."""
-        looks_at_terms = self.display.view == "ear"
-
-        def made() -> Beginning:
-            plan = self.new_plan()
-            # The losses of the other one are those after a step.
-            plan = replace(plan, settings={**plan.settings, "optimizer": "adam"})
-            try:
-                with torch.enable_grad():
-                    run, _ = plan.run_and_warnings()
-                    shares = run.gradient_shares() if looks_at_terms else {}
-                    run.step_for(
-                        lambda: False
-                    )  # warns of nothing: what a run warns of is said when it begins
-            except (ValueError, FloatingPointError):
-                return Beginning()
-            return Beginning(*run.losses(), shares)
-
-        if self.goal.fits or (self.goal.room and self.target is None):
-            return Beginning()
-        return self._of_start("beginning", self.beginning_key(), made)
-
     def beginning_key(self) -> Hashable:
         """Return what the beginning of a training follows from."""
         return (self.run_key(), self.display.view)
+
+    @depends_on(beginning_key)
+    def beginning(self) -> Beginning:
+        """Return what training the network of the start begins with; nothing where no run can be made of it."""
+        if self.goal.fits or (self.goal.room and self.target is None):
+            return Beginning()
+        plan = self.new_plan()
+        # The losses of the other one are those after a step.
+        plan = replace(plan, settings={**plan.settings, "optimizer": "adam"})
+        try:
+            with torch.enable_grad():
+                run, _ = plan.run_and_warnings()
+                shares = run.gradient_shares() if self.display.view == "ear" else {}
+                run.step_for(lambda: False)  # warns of nothing: what a run warns of is said when it begins
+        except (ValueError, FloatingPointError):
+            return Beginning()
+        return Beginning(*run.losses(), shares)
 
     def more(self) -> int:
         """Return how many steps are added to a run that has ended: up to the number set, or as many again."""
@@ -314,36 +295,27 @@ class FdnModel(FdnFitting):
         """Return an impulse response, its decay and its echo density."""
         return findings.decay_of(fdn.render(findings.one_output(build), self.length), self.fs)
 
-    def _of_start(self, name: str, key: Hashable, make: Callable[[], Any]) -> Any:
-        """Return a finding on the network before training, which sessions share unless it fits a user's own room."""
-        return self.stage(f"{name} of the start", key, make, shared=not self.is_private)
-
-    def _of_room(self, name: str, key: Hashable, make: Callable[[Array], Any]) -> Any:
-        """Return a finding on the room to match, or None where there is no room."""
-        room = self.target
-        return None if room is None else self.stage(f"{name} of the room", key, lambda: make(room))
-
+    @depends_on(FdnFitting.start_key)
     def start_decay(self) -> Decay:
         """Return decay and echo density of the network before training."""
-        return self._of_start("decay", self.start_key(), lambda: self.decay(self.start))
+        return self.decay(self.start)
 
+    @depends_on(FdnFitting.room_key)
     def room_decay(self) -> Decay | None:
         """Return decay and echo density of the room to match."""
-        return self._of_room("decay", self.room_key(), lambda room: findings.decay_of(room, self.fs))
+        return None if self.target is None else findings.decay_of(self.target, self.fs)
 
+    @depends_on(FdnFitting.room_key)
     def room_analysis(self) -> Analysis | None:
         """Return the room's reverberation times."""
-        return self._of_room(
-            "analysis",
-            self.room_key(),
-            lambda room: findings.room_analysis(room, self.fs, *self.room_times(room)),
-        )
+        if self.target is None:
+            return None
+        return findings.room_analysis(self.target, self.fs, *self.room_times())
 
+    @depends_on(FdnFitting.start_key)
     def start_analysis(self) -> Analysis:
         """Return the slow findings on the network before training."""
-        return self._of_start(
-            "analysis", self.start_key(), lambda: self.analysis(self.start, self.start_decay(), "start")
-        )
+        return self.analysis(self.start, self.start_decay(), "start")
 
     def analysis(self, build: FDNBuild, decay: Decay | None = None, which: str = "now") -> Analysis:
         """Return the slow findings on a network, and how far it is from the room if there is one."""
@@ -371,17 +343,18 @@ class FdnModel(FdnFitting):
         colour = findings.magnitudes(build, findings.LIVE) if room is None else findings.spectrum(response)
         return ear.represent(response, colour, self.fs, self.ear, reference)
 
+    @depends_on(ear_key)
     def start_representation(self) -> Representation:
         """Return what the ear makes of the network before training."""
-        return self._of_start("ear", self.ear_key(), lambda: self.representation(self.start))
+        return self.representation(self.start)
 
+    @depends_on(ear_key, shared=False)
     def room_representation(self) -> Representation | None:
         """Return what the ear makes of the room to match."""
-        return self._of_room(
-            "ear",
-            self.ear_key(),
-            lambda room: ear.represent(room, findings.spectrum(room), self.fs, self.ear, room),
-        )
+        room = self.target
+        if room is None:
+            return None
+        return ear.represent(room, findings.spectrum(room), self.fs, self.ear, room)
 
     # ------------------------------------------------------------------ one part of it
 
@@ -443,6 +416,15 @@ class FdnModel(FdnFitting):
         """Return the network of a snapshot as it is played: all of it with its motion, or a part alone, at rest."""
         build = self.now(snapshot)
         return parts.alone(build, *self.chosen) if which == "part" else self.moving(build)
+
+    def stability(self, snapshot: Snapshot | None) -> Stability:
+        """Return what is certain about the loop of what is heard."""
+        return fdn.stability(self.heard(snapshot)) if self.has_changed(snapshot) else self.start_stability()
+
+    @depends_on("m.", FdnFitting.start_key)
+    def start_stability(self) -> Stability:
+        """Return what is certain about the loop before training."""
+        return fdn.stability(self.heard(None))
 
     def chorus(self, snapshot: Snapshot | None) -> float:
         """Return the expected chorus of what is heard, at 1 kHz, in cents."""

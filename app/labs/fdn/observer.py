@@ -167,9 +167,7 @@ class Observer:
             flow=Flow(build, *lab.chosen),
             start=lab.start,
             points=lab.points,
-            stability=self._newest(
-                "stability", (moment, lab.key_of("m.")), lambda: fdn.stability(lab.heard(snapshot))
-            ),
+            stability=self._newest("stability", (moment, lab.key_of("m.")), lambda: lab.stability(snapshot)),
             chorus=lab.chorus(snapshot),
             spectrograms=self._spectrograms(decays) if shows_room else {},
             fs=lab.fs,

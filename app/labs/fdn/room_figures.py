@@ -75,7 +75,6 @@ def _spectrogram(which: str, area: str) -> Figure:
         Axis(f"spectrogram_place_{which}", "Frequency", "Hz", (LOWEST, HIGHEST), "erb", OCTAVES[1:]),
         [Image("levels", values, colours=(FLOOR, 0.0), measures="Level re the loudest")],
         shown=shown,
-        grid=False,
         zooms="",
         area=area,
     )

@@ -5,13 +5,12 @@ from collections.abc import Hashable
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from amtlib import fdn
 from amtlib.fdn import FDNBuild
 from amtlib.train import Trainable, TrainingPlan
 from amtlib.train.losses import Loss, Sparsity
-from app.lab import LabModel
+from app.lab import LabModel, depends_on
 from app.labs.fdn import findings, words
 from app.labs.fdn.ear import Ear
 from app.labs.fdn.goals import GOALS, ROOM_GOALS, TRAINED_GOALS, Goal
@@ -19,6 +18,7 @@ from app.labs.fdn.octaves import (
     DECAY_KEYS,
     OCTAVES,
     TONE_KEYS,
+    Array,
     Decay,
     Points,
     Tone,
@@ -32,8 +32,6 @@ from app.labs.fdn.octaves import (
 from app.labs.fdn.parts import changed, is_silent
 from app.labs.fdn.settings import DELAY_CHOICES, RATES, Display, Motion, Network, Part, delays_at
 from app.labs.fdn.target import Room, as_loud_as, decay_times
-
-Array = NDArray[Any]
 
 #: What is said where the goal needs a room.
 NO_ROOM = "There is no room yet: drop an impulse response on the page, or choose one of the lab's."
@@ -185,14 +183,9 @@ class FdnSetup(LabModel):
             notes += words.own_room(training.dropped, fits=self.goal.fits)
         if self.by_octave:
             if not set(DECAY_KEYS) & changed:
-                notes.append(self._take_times_by_octave(room))
+                notes.append(self._take_times_by_octave())
         elif not {"n.rt", "n.rt_high"} & changed:
-            times = self.stage(
-                "times of the room",
-                self.room_key(),
-                lambda: decay_times(room, self.fs, training.highest),
-                shared=training.target != "file",
-            )
+            times = self._ends_of_room()
             if times is not None:
                 allowed = [network.param[name].bounds for name in ("rt", "rt_high")]
                 network.rt, network.rt_high = (
@@ -206,18 +199,9 @@ class FdnSetup(LabModel):
             training.nfft = next((n for n in training.param.nfft.objects if n >= wanted), longest)
         return notes
 
-    def room_times(self, room: Array) -> tuple[Array, Array]:
-        """Return the octaves and T30 of the room to match."""
-        return self.stage(
-            "times of the room by octave",
-            self.room_key(),
-            lambda: findings.octave_times(room, self.fs, self.training.highest),
-            shared=not self.is_private,
-        )
-
-    def _take_times_by_octave(self, room: Array) -> str:
+    def _take_times_by_octave(self) -> str:
         """Give each octave the room's time; return what is to be said."""
-        found = filled(*self.room_times(room), self.fs)
+        found = filled(*self.room_times(), self.fs)
         if found is not None:
             middle = octaves_at(self.fs).index(1000)
             self.decay_by_octave.set_at(self.fs, followed(found, [middle]), 2)
@@ -232,14 +216,25 @@ class FdnSetup(LabModel):
         return delays_at(network.delays, network.lines, self.fs)
 
     @property
-    def start(self) -> FDNBuild:
-        """The network before training, with the decay that is heard."""
-        return self.stage("start", self.start_key(), self._start, shared=not self.is_private)
-
-    @property
     def pre_delay(self) -> int:
         """Silence before the direct sound of an own room, which training leaves out, samples."""
         return round(self.training.pre_delay * self.fs) if self.goal.room else 0
+
+    @property
+    def is_private(self) -> bool:
+        """Whether what is seen follows from a user's own file, whose hash no key holds."""
+        return self.goal.room and self.training.target == "file"
+
+    def room_key(self) -> tuple[Hashable, ...]:
+        """Return what the room follows from."""
+        if not self.goal.room:
+            return ()
+        own = self.training.uploads if self.is_private else None
+        return (self.training.target, own, self.fs, self.goal.fits and self.is_private)
+
+    def plain_key(self) -> tuple[Hashable, ...]:
+        """Return what the network follows from, before it is made as strong as a room."""
+        return self.key_of("n.", *(("d.", "q.") if self.by_octave else ("q.",)))
 
     def start_key(self) -> tuple[Hashable, ...]:
         """Return what the network before training follows from."""
@@ -253,21 +248,10 @@ class FdnSetup(LabModel):
             self.room_key(),
         )
 
-    def plain_key(self) -> tuple[Hashable, ...]:
-        """Return what the network follows from, before it is made as strong as a room."""
-        return self.key_of("n.", *(("d.", "q.") if self.by_octave else ("q.",)))
-
     @property
-    def is_private(self) -> bool:
-        """Whether what is seen follows from a user's own file."""
-        return self.goal.room and self.training.target == "file"
-
-    @property
+    @depends_on(plain_key, shared=False)
     def plain(self) -> FDNBuild:
         """The network before training as it is designed and changed by hand, not yet as strong as a room."""
-        return self.stage("plain", self.plain_key(), self._plain)
-
-    def _plain(self) -> FDNBuild:
         network = self.network
         made = fdn.design_fdn(
             delays=self.delays,
@@ -285,34 +269,36 @@ class FdnSetup(LabModel):
             )
         return build
 
-    def _start(self) -> FDNBuild:
+    @property
+    @depends_on(start_key)
+    def start(self) -> FDNBuild:
+        """The network before training, with the decay that is heard."""
         made, room = self.plain, self.target
         return made if room is None else as_loud_as(made, room)
 
     @property
+    @depends_on(room_key)
     def target(self) -> Array | None:
         """The room to match as an impulse response, or None where the goal is another or there is no file yet."""
-        if not self.goal.room:
-            return None
-        found: Array | None = self.stage(
-            "target", self.room_key(), lambda: self.training.response(self.fs, pair=self.goal.fits)
-        )
-        return found
+        return self.training.response(self.fs, pair=self.goal.fits) if self.goal.room else None
 
     @property
+    @depends_on(room_key, shared=False)
     def pair(self) -> Array | None:
         """The room to fit with its two channels, from 1 ms before its direct sound on, or None where it has but one."""
-        if not self.goal.fits:
-            return None
-        found: Array | None = self.stage("pair", self.room_key(), lambda: self.training.pair(self.fs))
-        return found
+        return self.training.pair(self.fs) if self.goal.fits else None
 
-    def room_key(self) -> tuple[Hashable, ...]:
-        """Return what the room follows from."""
-        if not self.goal.room:
-            return ()
-        own = self.training.uploads if self.is_private else None
-        return (self.training.target, own, self.fs, self.goal.fits and self.is_private)
+    @depends_on(room_key)
+    def room_times(self) -> tuple[Array, Array]:
+        """Return the octaves and T30 of the room to match."""
+        assert self.target is not None
+        return findings.octave_times(self.target, self.fs, self.training.highest)
+
+    @depends_on(room_key)
+    def _ends_of_room(self) -> tuple[float, float] | None:
+        """Return the times of the room at 0 Hz and at half the rate."""
+        assert self.target is not None
+        return decay_times(self.target, self.fs, self.training.highest)
 
     def trained(self) -> dict[str, bool]:
         """Return what is trained, as `Trainable` calls it."""

@@ -10,18 +10,15 @@ from typing import Any
 import numpy as np
 import param
 import soxr
-from numpy.typing import NDArray
 
 from amtlib import audio, fdn
 from amtlib.audio.rooms import ONSET, load_room
 from amtlib.fdn import FDNBuild
 from app.labs.fdn import findings
 from app.labs.fdn.goals import ROOM_GOALS
-from app.labs.fdn.octaves import times_of_shelf
+from app.labs.fdn.octaves import Array, times_of_shelf
 from app.labs.fdn.settings import Training
 from app.page.upload import MAX_BYTES, max_samples
-
-Array = NDArray[Any]
 
 #: Shortest and longest room that are taken, s.
 MIN_ROOM, MAX_ROOM = 0.05, 10.0

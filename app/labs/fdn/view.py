@@ -15,7 +15,7 @@ import torch
 
 from amtlib import audio, fdn
 from amtlib.train import TrainingRun
-from app.labs.fdn import listening, live, parts, words
+from app.labs.fdn import findings, listening, parts, words
 from app.labs.fdn.figures import FIGURES
 from app.labs.fdn.fit import fit_steps
 from app.labs.fdn.flow import at_place
@@ -25,6 +25,7 @@ from app.labs.fdn.octaves import nearest
 from app.labs.fdn.picture import card
 from app.labs.fdn.trainer import IDLE, Trainer
 from app.page.listen import Export, Playable
+from app.page.live import network
 from app.page.protocol import Table, Work
 from app.page.view import LabView
 from app.pool import TRAININGS
@@ -35,36 +36,6 @@ from app.work import Work as PageWork
 SUMMARY_EVERY = 2.0
 #: Ends of the line of words that say what to do; what is certain of the network stands before them.
 _ASKS = (" Press Train.", " Press Fit this room.")
-#: The figures' areas, row by row, by the figure that leads.
-_AREAS = {
-    "": ("matrix matrix four", "loss response five", "one two three"),
-    "modes": ("four four matrix", "loss response five", "one two three"),
-    "loss": ("loss loss four", "matrix response five", "one two three"),
-    "response": ("response response four", "loss matrix five", "one two three"),
-    "decay": ("one one two", "loss response four", "matrix five three"),
-    "times": ("two two one", "loss response three", "matrix four five"),
-}
-
-
-def _grid(narrow: bool) -> str:
-    """Return the CSS of the grid: three columns, or on a phone one, in which what leads comes first."""
-    rules = []
-    for lead, areas_of_lead in _AREAS.items():
-        rows = (*areas_of_lead, "six six six", "seven eight nine")
-        shown = dict.fromkeys(" ".join(rows).split()) if narrow else rows
-        areas = " ".join(f'"{row}"' for row in ("corner" if narrow else "corner corner corner", *shown))
-        where = f'[data-lead="{lead}"]' if lead else ""
-        rules.append(f".figures{where} {{ grid-template-areas: {areas}; }}")
-    columns = f"repeat({1 if narrow else 3}, minmax(0, 1fr))"
-    return "\n".join([f".figures {{ grid-template-columns: {columns}; }}", *rules])
-
-
-_GRID = f"""{_grid(narrow=False)}
-@container (max-width: 699px) {{
-{_grid(narrow=True)}
-}}
-"""
-
 #: What is played, by key: label of the button, title, and what it is.
 _SOUNDS = {
     "start": ("Before", "Before training", "Through the network before training"),
@@ -134,7 +105,7 @@ class FdnLab(LabView):
     title = "FDN"
     question = "How does a network of delays become a room?"
     figures = FIGURES
-    grid = _GRID
+    grid = Path(__file__).with_name("grid.css").read_text(encoding="utf-8")
     lab: FdnModel
     model_class = FdnModel
     compares = False
@@ -330,8 +301,20 @@ class FdnLab(LabView):
         return listening.common_level(sounds, super().level_dbfs(key), -3.0)
 
     def played_live(self) -> Mapping[str, Mapping[str, Any]]:
-        """Return what live sound is made from."""
-        return live.played_live(self.lab)
+        """Return what live sound is made from: the network before training and now, the room, and what is sent on."""
+        lab, response, room = self.lab, self.lab.start_decay().response, self.lab.target
+        samples = lab.stage(
+            "room played live",
+            lab.room_key(),
+            lambda: np.zeros(0, np.float32) if room is None else room.astype(np.float32),
+        )
+        return {
+            "start": network(lab.moving(lab.start)),
+            "now": network(findings.one_output(lab.heard(lab.snapshot))),
+            "response": {"energy": float(np.square(response).sum()), "peak": float(np.abs(response).max())},
+            "room": {"samples": samples},
+            "sound": {"samples": listening.looped(str(lab.display.source), lab.fs)},
+        }
 
     def silent(self) -> list[str]:
         """Return which sounds there are not: the room's, where there is none, and a part's, where none is chosen."""

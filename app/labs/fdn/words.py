@@ -6,9 +6,6 @@ The numbers come from findings.py.
 import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-from numpy.typing import NDArray
 
 from amtlib.fdn import FDNBuild, Stability
 from amtlib.train import RoomFit, TrainingRun
@@ -25,12 +22,11 @@ from amtlib.train.notices import (
 from app.labs.fdn.ear import Representation
 from app.labs.fdn.findings import Analysis, Decay
 from app.labs.fdn.fit import Fit
+from app.labs.fdn.levels import Array
 from app.labs.fdn.octaves import named
 from app.labs.fdn.target import DroppedRoom
 from app.page.problems import sentence
 from app.page.protocol import Table
-
-Array = NDArray[Any]
 
 #: Columns of the table of a fit: measure, label, unit, how it is written.
 _MEASURES = (

@@ -172,7 +172,6 @@ COCHLEAGRAM = Figure(
         ),
     ],
     height=330,
-    grid=False,
     pointable=True,
 )
 

@@ -8,10 +8,10 @@ from typing import ClassVar
 import numpy as np
 import torch
 
-from amtlib import scales
+from amtlib import DRNLFilterbank, MiddleEarFilter, scales
 from amtlib.filterbanks import LinearFilterbank
 from amtlib.hearing_loss import HairCellLoss
-from app.lab import LabModel, Section
+from app.lab import LabModel, Section, depends_on
 from app.labs.filterbank.banks import KINDS
 from app.labs.filterbank.channels import fitting, spaced
 from app.labs.filterbank.result import (
@@ -50,12 +50,8 @@ class FilterbankModel(LabModel):
 
     sections: ClassVar[tuple[Section, ...]] = (
         Section("Sound", Stimulus.keys("s")),
-        Section(
-            "Filterbank", ("f.channels", "f.spacing", "f.low", "f.high", "f.bandwidth", "f.order", "f.fs")
-        ),
-        Section(
-            "Close-up", ("v.view", "v.frequency", "v.time", "v.follow", "v.width", "v.floor", "v.ceiling")
-        ),
+        Section("Filterbank", ("f.channels", "f.spacing", "f.low", "f.high", "f.bandwidth", "f.")),
+        Section("Close-up", ("v.",)),
     )
     lessons = load_lessons(Path(__file__).with_name("lessons.yaml"))
     quantities: ClassVar[dict[str, Measure]] = {
@@ -109,19 +105,12 @@ class FilterbankModel(LabModel):
             bank.spacing = min(max(round(spaced(*self._range)[1], 2), 0.05), 20)
         return notes
 
-    def _sound_key(self) -> tuple[Hashable, ...]:
-        return self.kept_key("sound", lambda: (self.bank.fs, *self.stimulus.key()))
-
     def _bank_key(self) -> tuple[Hashable, ...]:
-        ear = self.another_ear.key() if KINDS[self.bank.kind].has_losses else ()
-        return (
-            *self.key_of(*(key for key in self.fields if key.startswith("f.") and key != "f.spacing")),
-            *ear,
-        )
+        ear = ("hl.",) if KINDS[self.bank.kind].has_losses else ()
+        return self.key_of(*ear, *(key for key in self.fields if key.startswith("f.") and key != "f.spacing"))
 
-    @property
     def _values(self) -> float:
-        """How many numbers there are in all channels."""
+        """Return how many numbers there are in all channels."""
         return float(self.bank.channels * self.bank.fs * self.stimulus.duration)
 
     def centre_frequencies(self) -> torch.Tensor:
@@ -134,17 +123,14 @@ class FilterbankModel(LabModel):
         """The range of the channels in Hz, and how many there are."""
         return float(self.bank.low), float(self.bank.high), int(self.bank.channels)
 
+    @depends_on("s.", "f.fs")
     def sound(self) -> torch.Tensor:
         """Return the sound in Pa, shape ``(T,)``."""
-        return self.stage("sound", self._sound_key(), lambda: self.stimulus.render(self.bank.fs), shared=True)
+        return self.stimulus.render(self.bank.fs)
 
     def filterbank(self) -> LinearFilterbank:
         """Return the filterbank as a torch module."""
         return self._bank_of(self.centre_frequencies())
-
-    def _one(self) -> LinearFilterbank:
-        """Return the channel in the close-up as a filterbank of its own."""
-        return self._bank_of(self.centre_frequencies()[[self.channel]])
 
     def _bank_of(self, fc: torch.Tensor, *, attenuated: float = 1.0) -> LinearFilterbank:
         """Return a bank of the ear that hears; of a loss, its gains have a share in dB."""
@@ -170,6 +156,7 @@ class FilterbankModel(LabModel):
         return 2 ** max(math.ceil(math.log2(self.sound().shape[-1] / FRAMES)), 0)
 
     @property
+    @depends_on("s.", _bank_key, "v.")
     def result(self) -> FilterbankResult:
         """Everything the page shows, for the present settings.
 
@@ -178,20 +165,13 @@ class FilterbankModel(LabModel):
         ValueError
             If the settings do not fit together; the message says what to change.
         """
-        return self.stage(
-            "result", (*self._sound_key(), *self._bank_key(), *self.key_of("v.")), self._compute, shared=True
-        )
-
-    def _compute(self) -> FilterbankResult:
         fs = self.bank.fs
         x, fc = self.sound(), self.centre_frequencies().numpy()
-        scales = self.stimulus.scales
-        gain = 10 ** ((float(self.stimulus.level) - REFERENCE_LEVEL) / 20) if scales else 1.0
-        both = (fs, *self.stimulus.key(level=not scales), *self._bank_key())
-        shape, power = self.stage("envelope", both, self._envelope, shared=True, values=self._values)
-        frequencies, responses = self.stage("responses", self._bank_key(), self._responses, shared=True)
+        gain = 10 ** ((self.stimulus.level - REFERENCE_LEVEL) / 20) if self.stimulus.scales else 1.0
+        shape, power = self._envelope()
+        frequencies, responses = self._responses()
         channel = self.channel
-        one, delay, impulse = self.stage("impulse", (*self._bank_key(), channel), self._impulse)
+        one, delay, impulse = self._impulse()
         window = self._window(self.probe.width / 1000)
         wave, wave_envelope = self._close_up(one, x, window)
         return FilterbankResult(
@@ -227,6 +207,11 @@ class FilterbankModel(LabModel):
         """Return the loss of the ear that hears, as far as the filters can have one."""
         return self.another_ear.loss(fc) if KINDS[self.bank.kind].has_losses else None
 
+    def _shape_key(self) -> tuple[Hashable, ...]:
+        """Return what the sound depends on, but for its level where that is a factor."""
+        return self.stimulus.key(level=not self.stimulus.scales)
+
+    @depends_on(_shape_key, _bank_key, values=_values)
     def _envelope(self) -> tuple[Array, Array]:
         """Return the envelopes' peaks and their powers, of the sound at the level at which they are kept."""
         there = not self.stimulus.scales or self.stimulus.level == REFERENCE_LEVEL
@@ -242,29 +227,24 @@ class FilterbankModel(LabModel):
         first = max(round((middle - half) * fs), 0)
         return slice(first, min(first + max(round(2 * half * fs), 2), count))
 
+    def _begins(self) -> int:
+        """Return the first sample of the films."""
+        return self._window(SPAN).start
+
+    @depends_on("s.", _bank_key, _begins, values=lambda lab: PLACES * lab.bank.fs * lab.stimulus.duration)
     def travelling(self) -> Travelling:
         """Return the travelling wave around the time that is looked at."""
-        window = self._window(SPAN)
-        return self.stage(
-            "travelling wave",
-            (*self._sound_key(), *self._bank_key(), window.start),
-            lambda: travelling(self._bank_of(places(*self._range[:2])), self.sound(), window),
-            shared=True,
-            values=self._values * PLACES / self.bank.channels,
-        )
+        return travelling(self._bank_of(places(*self._range[:2])), self.sound(), self._window(SPAN))
 
+    @depends_on("s.", "hl.", "f.fs", "f.low", "f.high", _begins)
     def compressed(self) -> Travelling:
         """Return how the basilar membrane of a normal ear moves around the time that is looked at."""
-        window, (low, high, _), fs = self._window(SPAN), self._range, self.bank.fs
-        heard_by, fc = self.another_ear, places(low, high)
-        key = (low, high, *heard_by.key())
-        middle, bank = self.stage("ear", (fs, *key), lambda: ear(fc, fs, heard_by.loss(fc)), shared=True)
-        return self.stage(
-            "compressed wave",
-            (*self._sound_key(), *key, window.start),
-            lambda: compressed(middle, bank, self.sound(), window),
-            shared=True,
-        )
+        return compressed(*self._ear(), self.sound(), self._window(SPAN))
+
+    @depends_on("hl.", "f.fs", "f.low", "f.high")
+    def _ear(self) -> tuple[MiddleEarFilter, DRNLFilterbank]:
+        fc = places(*self._range[:2])
+        return ear(fc, self.bank.fs, self.another_ear.loss(fc))
 
     def strongest_moment(self) -> float:
         """Return when the channel that is looked at lets most through, s."""
@@ -279,14 +259,16 @@ class FilterbankModel(LabModel):
         part, kept = x[start : window.stop], slice(window.start - start, None)
         return waveform_and_envelope(one, part, kept)
 
+    @depends_on(_bank_key)
     def _responses(self) -> tuple[Array, Array]:
         top = min(20000.0, self.bank.fs / 2)
         frequencies = scales.erbspace(20.0, top, RESPONSE_POINTS, dtype=torch.float64)
         gain = self.filterbank().frequency_response(frequencies).abs().clamp_min(1e-10)
         return frequencies.numpy(), (20 * torch.log10(gain)).float().numpy()
 
+    @depends_on(_bank_key, lambda lab: lab.channel, shared=False)
     def _impulse(self) -> tuple[LinearFilterbank, float, tuple[Array, Array]]:
-        one = self._one()
+        one = self._bank_of(self.centre_frequencies()[[self.channel]])
         rings = one.settling_samples
         click = torch.zeros(min(rings, 2 * self.bank.fs))
         # Drawn as a density in 1/s: its size then does not depend on the sampling rate.
@@ -301,14 +283,11 @@ class FilterbankModel(LabModel):
     def channel_sound(self) -> torch.Tensor:
         """Return the output of the channel in the close-up, Pa, shape ``(T,)``."""
         with torch.no_grad():
-            return self._one()(self.sound())[0]
+            return self._impulse()[0](self.sound())[0]
 
+    @depends_on("s.", _bank_key, values=_values)
     def resynthesis(self) -> torch.Tensor:
         """Return the channels put together again: each aligned by its own filter run backwards, then summed."""
-        key = (*self._sound_key(), *self._bank_key())
-        return self.stage("resynthesis", key, self._resynthesis, shared=True, values=self._values)
-
-    def _resynthesis(self) -> torch.Tensor:
         if self._loss(self.centre_frequencies()) is None:
             return self.filterbank().round_trip(self.sound())
         # Forwards with the loss and backwards without: each way has half of it. The scale is that without a loss.

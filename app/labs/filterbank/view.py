@@ -4,6 +4,7 @@ import contextlib
 import io
 import math
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,61 +16,8 @@ from app.labs.filterbank.figures import FIGURES
 from app.labs.filterbank.model import FilterbankModel
 from app.labs.filterbank.picture import card
 from app.labs.filterbank.result import frequency_text
-from app.page.audiogram import SHOWN
 from app.page.listen import PASCAL, Export, Playable
 from app.page.view import LabView
-
-# What a lesson is about is the largest: the travelling wave, or the excitation; else the cochleagram.
-_GRID = f"""
-.figures {{ grid-template-columns: repeat(3, minmax(0, 1fr));
-           grid-template-areas: "waveform waveform corner" "cochleagram cochleagram excitation"
-                                "film film film" "wave responses impulse"; }}
-.figures > :is([data-name="travelling"], [data-name="compressed"]) {{
-  grid-column: responses-start / impulse-end; grid-row: responses; }}
-.figures[data-lead="excitation"] {{
-  grid-template-areas: "waveform . corner" "cochleagram excitation excitation"
-                       "film film film" "wave responses impulse"; }}
-.figures[data-lead="travelling"] {{
-  grid-template-areas: "waveform waveform corner" "film film film" "responses responses responses"
-                       "cochleagram excitation wave"; }}
-.figures[data-lead="travelling"] > :is([data-name="travelling"], [data-name="compressed"]) {{ grid-column: 1 / -1; }}
-{SHOWN} > [data-name="audiogram"] {{ grid-area: audiogram; }}
-{SHOWN}:not([data-lead="travelling"]) {{
-  grid-template-areas: "waveform waveform corner" "cochleagram excitation audiogram"
-                       "film film film" "wave responses impulse"; }}
-{SHOWN}[data-lead="travelling"] {{
-  grid-template-areas: "waveform waveform corner" "film film film" "responses responses responses"
-                       "cochleagram excitation wave" "audiogram . ."; }}
-/* A notebook's cell beside an open file browser: three figures in a row would leave no room for their ticks. */
-:host {{ container-type: inline-size; }}
-@container (max-width: 760px) {{
-  .figures {{ grid-template-columns: repeat(6, minmax(0, 1fr));
-             grid-template-areas: "waveform waveform waveform waveform corner corner"
-                                  "cochleagram cochleagram cochleagram cochleagram excitation excitation"
-                                  "film film film film film film"
-                                  "wave wave wave responses responses responses"
-                                  "impulse impulse impulse impulse impulse impulse"; }}
-  .figures > :is([data-name="travelling"], [data-name="compressed"]) {{ grid-area: impulse; }}
-  {SHOWN}:is([data-lead], *) {{
-    grid-template-areas: "waveform waveform waveform waveform corner corner"
-                         "cochleagram cochleagram cochleagram cochleagram cochleagram cochleagram"
-                         "excitation excitation excitation audiogram audiogram audiogram"
-                         "film film film film film film" "wave wave wave responses responses responses"
-                         "impulse impulse impulse impulse impulse impulse"; }}
-}}
-@container (max-width: 699px) {{
-  .figures {{ grid-template-columns: minmax(0, 1fr);
-             grid-template-areas: "cochleagram" "waveform" "corner" "excitation" "film" "responses" "wave" "impulse"; }}
-  .figures > :is([data-name="travelling"], [data-name="compressed"]) {{ grid-area: responses; }}
-  .figures[data-lead="excitation"] {{
-    grid-template-areas: "excitation" "corner" "cochleagram" "waveform" "film" "responses" "wave" "impulse"; }}
-  .figures[data-lead="travelling"] {{
-    grid-template-areas: "film" "responses" "corner" "cochleagram" "waveform" "excitation" "wave" "impulse"; }}
-  {SHOWN}:is([data-lead], *) {{
-    grid-template-areas: "cochleagram" "audiogram" "waveform" "corner" "excitation" "film" "responses" "wave"
-                         "impulse"; }}
-}}
-"""
 
 
 def _channel(lab: FilterbankModel) -> tuple[str, torch.Tensor, int]:
@@ -132,7 +80,7 @@ class FilterbankLab(LabView):
         "wav": Export("WAV", "The input, calibrated: 1.0 in the file is 1 Pa", "filterbank.wav", _wav),
     }
     figures = FIGURES
-    grid = _GRID
+    grid = Path(__file__).with_name("grid.css").read_text(encoding="utf-8")
 
     def pointed(self, figure: str, x: float, y: float) -> Mapping[str, Any]:
         """Return the channel and the time under the pointer."""

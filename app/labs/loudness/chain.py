@@ -10,17 +10,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from amtlib import Glasberg2002, Moore2016
-from app.lab import LabModel
+from app.lab import LabModel, depends_on
 from app.labs.loudness import steady
 from app.labs.loudness.parameters import set_parameters
 from app.labs.loudness.settings import AFTER, FS, Display, Listener, Parameters
-from app.labs.loudness.steady import OWN, Lines
+from app.labs.loudness.steady import OWN, Array, Lines
 from app.stimulus import Stimulus
-
-Array = NDArray[Any]
 
 #: Highest frequency that is offered, Hz: where the models' spectrum ends.
 HIGHEST = 15000
@@ -109,15 +106,20 @@ class Chain(LabModel):
         """Whether the experiment has a sound of its own, in place of the one that is chosen."""
         return self.display.view in OWN
 
+    def _sound_key(self) -> tuple[Hashable, ...]:
+        """Return what the sound depends on, and what another ear makes of it."""
+        if self.brings_its_sound:
+            return self.key_of("v.view", *OWN[self.display.view])
+        if not self.is_impaired:
+            return self.key_of("s.")
+        return self.kept_key("sound", lambda: (*self.key_of("s."), *self.another_ear.key(share=False)))
+
+    @depends_on(_sound_key, shared=False)
     def sound(self) -> torch.Tensor:
         """Return the sound of the experiment in Pa, shape ``(T,)``."""
-
-        def make() -> torch.Tensor:
-            if self.brings_its_sound:
-                return steady.rendered(self.stimulus, self.display)
-            return self.stimulus.render(FS)
-
-        return self.stage("sound", self._sound_key(), make)
+        if self.brings_its_sound:
+            return steady.rendered(self.stimulus, self.display)
+        return self.stimulus.render(FS)
 
     @property
     def sound_in_words(self) -> str:
@@ -217,15 +219,6 @@ class Chain(LabModel):
         set_parameters(model, self.parameters)
         return model
 
-    def _ear_key(self) -> tuple[Hashable, ...]:
-        return self.kept_key("ear", lambda: (self.listener.model, *self.key_of(*EAR)))
-
-    def _sound_key(self) -> tuple[Hashable, ...]:
-        if self.brings_its_sound:
-            return self.kept_key("sound", lambda: steady.key(self.display.view, self.values()))
-        ear = self.another_ear.key(share=False) if self.is_impaired else ()
-        return self.kept_key("sound", lambda: (*self.stimulus.key(), *ear))
-
     def model(
         self,
         field: str | None = None,
@@ -243,7 +236,10 @@ class Chain(LabModel):
             model = self._make(field, step, inhibition=inhibition, ears=ears)
             # Parts of the same ear, 0.4 MB of tables and responses, belong to all its models.
             same = self.stage(
-                f"ear-{field}-{step}", (*self._ear_key(), field, step), lambda: model, shared=True
+                f"ear-{field}-{step}",
+                (*self.key_of("m.model", *EAR), field, step),
+                lambda: model,
+                shared=True,
             )
             for name in ("ear", "spectrum", "excitation", "specific"):
                 setattr(model, name, getattr(same, name))
@@ -264,17 +260,15 @@ class Chain(LabModel):
 
         Sound and silence after it, behind outer and middle ear.
         """
-        ears = (self.listener.model, self.listener.field, self.step, self.right)
         if not self.stimulus.scales or self.is_impaired:
-            return self.stage("at cochlea", (self._sound_key(), ears), self._at_cochlea, shared=True)
-        found = self.stage(
-            "at cochlea",
-            (self.stimulus.key(level=False), ears),
-            lambda: self._at_cochlea(REFERENCE_LEVEL),
-            shared=True,
-        )
-        return found * 10 ** ((float(self.stimulus.level) - REFERENCE_LEVEL) / 20)
+            return self._at_cochlea()
+        return self._at_cochlea(REFERENCE_LEVEL) * 10 ** ((self.stimulus.level - REFERENCE_LEVEL) / 20)
 
+    def _shape_key(self, level: float | None = None) -> tuple[Hashable, ...]:
+        sound = self._sound_key() if level is None else self.stimulus.key(level=False)
+        return (sound, self.step, self.right)
+
+    @depends_on(_shape_key, "m.model", "m.field")
     def _at_cochlea(self, level: float | None = None) -> torch.Tensor:
         x = self.sound() if level is None else self.stimulus.render(FS, level=level)
         x = self.reaching(torch.nn.functional.pad(x, (0, round(AFTER * FS))))
@@ -290,9 +284,7 @@ class Chain(LabModel):
         equal = self.right == 0 or self.listener.model == "glasberg2002"
         return x[None] if equal else self.to_both(x)
 
-    def _patterns_key(self) -> tuple[Hashable, ...]:
-        return (self._sound_key(), self._ear_key(), self.step, self.listener.field, self.right)
-
+    @depends_on(_shape_key, "m.model", "m.field", *EAR)
     def _patterns(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Work out each ear: excitation at the moments, ``(R, M, C)``, and specific loudness, ``(R, F, C)``."""
         if self.brings_its_sound:
@@ -323,17 +315,11 @@ class Chain(LabModel):
         return steady.segments(self.stimulus, self.display)
 
     @property
+    @depends_on(_shape_key, "m.model", "m.field", "m.ears", "m.inhibition", "p.")
     def course(self) -> Course:
         """The whole sound through the model."""
-
-        def key() -> tuple[Hashable, ...]:
-            return (*self._patterns_key(), *self.key_of("m.ears", "m.inhibition", "p."))
-
-        return self.stage("course", self.kept_key("course", key), self._course, shared=True)
-
-    def _course(self) -> Course:
         keep = self.keep_every
-        excitation, specific = self.stage("patterns", self._patterns_key(), self._patterns, shared=True)
+        excitation, specific = self._patterns()
         model = self.model()
         if isinstance(model, Moore2016):
             found = model.over_time(specific.expand(2, -1, -1))
@@ -380,10 +366,11 @@ class Chain(LabModel):
     @property
     def duration(self) -> float:
         """How long the sound lasts, s; the silence after it not counted."""
-        if self.brings_its_sound:
-            return steady.DURATION
-        length: int = self.stage("length", self.stimulus.key(level=False), lambda: len(self.sound()))
-        return length / FS
+        return steady.DURATION if self.brings_its_sound else self._length() / FS
+
+    @depends_on(lambda lab: lab.stimulus.key(level=False), shared=False)
+    def _length(self) -> int:
+        return len(self.sound())
 
     @property
     def frame(self) -> int:
@@ -405,19 +392,13 @@ class Chain(LabModel):
             share = 100 + (time - self.duration) / AFTER * (highest - 100)
         return round(min(max(share, 0.0), highest), 1)
 
-    def _spectrum_key(self) -> tuple[Hashable, ...]:
-        def key() -> tuple[Hashable, ...]:
-            of_sound = (self._sound_key(), self.step, self.listener.field, self.frame)
-            return (*of_sound, self.listener.model, *self.key_of(*SPECTRUM))
-
-        return self.kept_key("spectrum", key)
+    def _frame_key(self) -> tuple[Hashable, ...]:
+        return (self._sound_key(), self.step, self.frame)
 
     @property
+    @depends_on(_frame_key, "m.model", "m.field", *SPECTRUM)
     def spectrum(self) -> Lines:
         """Components of the left ear's spectrum at the moment, behind outer and middle ear."""
-        return self.stage("spectrum", self._spectrum_key(), self._spectrum, shared=True)
-
-    def _spectrum(self) -> Lines:
         at = self.frame * self.keep_every
         if self.brings_its_sound:
             time = float(self.course.moments[self.frame])

@@ -5,18 +5,14 @@ Each names its source. All but that of duration run on sparse spectra, many at o
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from amtlib import Glasberg2002
 from amtlib.loudness import THRESHOLD_SONE, equal_loudness_steps, masked_threshold
 from amtlib.loudness.iso226 import iso226_contour, iso226_frequencies
-from app.labs.loudness.steady import Lines, Steady, band_of_noise, cam
-
-Array = NDArray[Any]
+from app.labs.loudness.steady import Array, Lines, Steady, band_of_noise, cam
 
 #: Levels of the growth function, dB SPL.
 GROWTH_LEVELS = np.arange(0.0, 111.0, 5.0)

@@ -1,7 +1,7 @@
 """The loudness lab without its page: the chain of chain.py, its experiments, and both in words."""
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,9 +11,9 @@ import torch
 from amtlib import Glasberg2002, Moore2016, audfiltbw, signals
 from amtlib.loudness import THRESHOLD_SONE, pattern_change
 from app.another_ear import AnotherEar
-from app.lab import Section
+from app.lab import Section, depends_on
 from app.labs.loudness import experiments
-from app.labs.loudness.chain import Chain
+from app.labs.loudness.chain import EAR, Chain
 from app.labs.loudness.script import script, steady_script
 from app.labs.loudness.settings import EXPERIMENTS, FS
 from app.labs.loudness.steady import OWN, Array, Lines, masker
@@ -35,15 +35,9 @@ class LoudnessModel(Chain):
     """
 
     sections: ClassVar[tuple[Section, ...]] = (
-        Section(
-            "Experiment",
-            (
-                *("v.view", "v.moment", "v.centre", "v.width", "v.band", "v.level"),
-                *("v.probe", "v.probe_level", "v.reference"),
-            ),
-        ),
+        Section("Experiment", ("v.",)),
         Section("Sound", Stimulus.keys("s")),
-        Section("Listener", ("m.model", "m.field", "m.ears", "m.ild", "m.inhibition")),
+        Section("Listener", ("m.",)),
         Section(
             "Windows of the spectrum",
             ("p.edge1", "p.edge2", "p.edge3", "p.edge4", "p.edge5", "p.step", "p.range_db", "p.floor_db"),
@@ -78,8 +72,8 @@ class LoudnessModel(Chain):
         "from_standard_db": Measure("Contours, from ISO 226:2023", "dB", 1),
     }
     key_controls = ("s.level", "s.frequency", "v.moment")
-    #: The three controls of experiments that need others.
-    _controls: ClassVar[dict[str, tuple[str, str, str]]] = {
+    experiment = "v.view"
+    controls_of: ClassVar[dict[str, tuple[str, ...]]] = {
         "duration": ("s.duration", "s.level", "s.frequency"),
         "binaural": ("m.ild", "s.level", "s.frequency"),
         "masking": ("v.level", "v.probe", "v.probe_level"),
@@ -101,10 +95,6 @@ class LoudnessModel(Chain):
         "m.ild": {"m.model": ["moore2016"], "m.ears": ["both"]},
     }
 
-    def quick_controls(self) -> tuple[str, ...]:
-        """Return the three controls that matter most in the experiment."""
-        return self._controls.get(self.display.view, self.key_controls)
-
     def visible_when(self) -> dict[str, dict[str, list[Any]]]:
         """Return when each control matters: those of the chosen sound where no experiment brings its own."""
         found = super().visible_when()
@@ -115,15 +105,10 @@ class LoudnessModel(Chain):
 
     # ------------------------------------------------------------------ experiments
 
-    def _moment_key(self) -> tuple[Hashable, ...]:
-        return (self._sound_key(), *self.key_of("m.", "p."), self.frame)
-
     @property
+    @depends_on(Chain._frame_key, "m.", "p.")
     def growth(self) -> experiments.Growth:
         """Loudness against level, were the moment's spectrum to last."""
-        return self.stage("growth", self._moment_key(), self._growth, shared=True)
-
-    def _growth(self) -> experiments.Growth:
         left = right = self._raised
         if self._second_ear:
             shift = experiments.GROWTH_LEVELS - self.stimulus.level + self._second_ear
@@ -131,32 +116,19 @@ class LoudnessModel(Chain):
         return experiments.growth(self.model(), left, right)
 
     @property
+    @depends_on(Chain._frame_key, "m.model", "m.field", *EAR)
     def series(self) -> experiments.Series:
         """Excitation of the moment's spectrum at five levels."""
         rows = np.searchsorted(experiments.GROWTH_LEVELS, experiments.SERIES_LEVELS)
-        return self.stage(
-            "series",
-            (self._spectrum_key(), self._ear_key()),
-            lambda: experiments.Series(self._raised[rows].numpy()),
-            shared=True,
-        )
+        return experiments.Series(self._raised[rows].numpy())
 
     @property
+    @depends_on(Chain._frame_key, "m.model", "m.field", *EAR)
     def _raised(self) -> torch.Tensor:
         """Excitation of the moment's spectrum at the levels of growth, which are those of the series and more."""
-        return self.stage(
-            "raised",
-            (self._spectrum_key(), self._ear_key()),
-            lambda: experiments.raised(
-                self.model(), self.spectrum, experiments.GROWTH_LEVELS - self.stimulus.level
-            ),
-            shared=True,
+        return experiments.raised(
+            self.model(), self.spectrum, experiments.GROWTH_LEVELS - self.stimulus.level
         )
-
-    @property
-    def steady(self) -> experiments.Ears:
-        """Loudness of the moment's spectrum, were it to last, to each ear alone and to both."""
-        return self.stage("steady", self._moment_key(), self._steady, shared=True)
 
     @property
     def binaural_gain(self) -> float:
@@ -165,7 +137,10 @@ class LoudnessModel(Chain):
         both = ears.both if self.listener.inhibition else ears.uninhibited
         return both / ears.left if ears.left > 0 else 0.0
 
-    def _steady(self) -> experiments.Ears:
+    @property
+    @depends_on(Chain._frame_key, "m.", "p.")
+    def steady(self) -> experiments.Ears:
+        """Loudness of the moment's spectrum, were it to last, to each ear alone and to both."""
         spectrum = self.spectrum
         if not spectrum.frequencies.size:
             return experiments.Ears(0.0, 0.0, 0.0, 0.0)
@@ -188,12 +163,9 @@ class LoudnessModel(Chain):
         )
 
     @property
+    @depends_on("s.frequency", "s.level", "m.", "p.")
     def duration_curve(self) -> experiments.Duration:
         """How loud the tone gets in so much time."""
-        key = self.key_of("s.frequency", "s.level", "m.", "p.")
-        return self.stage("duration", key, self._duration_curve, shared=True)
-
-    def _duration_curve(self) -> experiments.Duration:
         frequency, level = float(self.stimulus.frequency), float(self.stimulus.level)
 
         def patterns(durations: Sequence[float], step: int) -> torch.Tensor:
@@ -216,28 +188,21 @@ class LoudnessModel(Chain):
         return experiments.duration(patterns, over_time)
 
     @property
+    @depends_on("m.", "p.", "v.centre", "v.level")
     def bandwidth(self) -> experiments.Bandwidth:
         """Loudness of a band of noise of one level against its width."""
-        model, display = self.model(), self.display
-        return self.stage(
-            "bandwidth",
-            self.key_of("m.", "p.", "v.centre", "v.level"),
-            lambda: experiments.bandwidth(model, float(display.centre), float(display.level), self.right),
-            shared=True,
-        )
+        display = self.display
+        return experiments.bandwidth(self.model(), float(display.centre), float(display.level), self.right)
+
+    @depends_on("m.", "p.")
+    def _quiet(self) -> Array:
+        return experiments.threshold_in_quiet(self.model(ears="both"))
 
     @property
+    @depends_on("m.", "p.", "v.centre", "v.width", "v.level")
     def masking(self) -> experiments.Masking:
         """Threshold of a tone beside a band of noise."""
-        model = self.model(ears="both")
-        inside = self.key_of("m.", "p.")
-        quiet = self.stage("quiet", inside, lambda: experiments.threshold_in_quiet(model), shared=True)
-        return self.stage(
-            "masking",
-            (*inside, *self.key_of("v.centre", "v.width", "v.level")),
-            lambda: experiments.masking(model, masker(self.display), quiet),
-            shared=True,
-        )
+        return experiments.masking(self.model(ears="both"), masker(self.display), self._quiet())
 
     @property
     def change_by_probe(self) -> float:
@@ -253,12 +218,10 @@ class LoudnessModel(Chain):
         return float(changes[0])
 
     @property
+    @depends_on("m.model", "m.field", "m.ears", "m.inhibition", "p.")
     def contours(self) -> experiments.Contours:
         """The equal-loudness contours of the present listener."""
-        key = self.key_of("m.model", "m.field", "m.ears", "m.inhibition", "p.")
-        return self.stage(
-            "contours", key, lambda: experiments.contours(self.model(), self.check), shared=True
-        )
+        return experiments.contours(self.model(), self.check)
 
     # ------------------------------------------------------------------ words
 

@@ -4,7 +4,6 @@ Their loudness follows from their components and not from a sample of noise, who
 """
 
 import math
-from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -136,8 +135,3 @@ def summary(stimulus: Stimulus, display: Display) -> str:
     if display.view == "masking":
         return f"{heard}, then with a tone of {display.probe:g} Hz at {display.probe_level:g} dB SPL"
     return heard
-
-
-def key(view: str, values: dict[str, Any]) -> tuple[Hashable, ...]:
-    """Return all that the sound of an experiment of `OWN` depends on."""
-    return (view, *(values[name] for name in OWN[view]))

@@ -1,6 +1,7 @@
 """The page of the loudness lab: the chain from spectrum to sones, loudness over time, and an experiment beside it."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,30 +13,8 @@ from app.labs.loudness.figures import FIGURES
 from app.labs.loudness.model import LoudnessModel
 from app.labs.loudness.picture import card
 from app.labs.loudness.settings import FS
-from app.page.audiogram import SHOWN
 from app.page.listen import PASCAL, Export, Playable
 from app.page.view import LabView
-
-# The experiment's figure leads; beside it the sound on its way to sones.
-_GRID = f"""
-.figures {{ grid-template-columns: minmax(0, 3fr) minmax(0, 2fr); --px: calc(1px * var(--heights, 1));
-           grid-template-rows: calc(150 * var(--px)) calc(210 * var(--px)) calc(66 * var(--px))
-                               calc(190 * var(--px)) auto;
-           grid-template-areas: "beside spectrum" "beside excitation" "beside specific" "time specific"
-                                "corner corner"; }}
-/* The audiogram shares a row with the player, or stands where nothing else does. */
-{SHOWN} {{ grid-template-areas: "beside spectrum" "beside excitation" "beside specific" "time specific"
-                               "corner audiogram"; }}
-{SHOWN} > [data-name="audiogram"] {{ grid-area: audiogram; width: auto; }}
-{SHOWN}:has(> [data-name="specific"][aria-hidden="true"]):has(> [data-name="rise"][aria-hidden="true"])
-  > [data-name="audiogram"] {{ grid-area: specific; }}
-@container (max-width: 699px) {{
-  .figures {{ grid-template-columns: minmax(0, 1fr); grid-template-rows: none;
-             grid-template-areas: "beside" "corner" "specific" "time" "excitation" "spectrum"; }}
-  {SHOWN} {{
-    grid-template-areas: "beside" "corner" "audiogram" "specific" "time" "excitation" "spectrum"; }}
-}}
-"""
 
 
 def _reference(lab: LoudnessModel) -> tuple[str, torch.Tensor, int]:
@@ -79,7 +58,7 @@ class LoudnessLab(LabView):
     title = "Loudness"
     question = "How loud is it, and why?"
     figures = FIGURES
-    grid = _GRID
+    grid = Path(__file__).with_name("grid.css").read_text(encoding="utf-8")
     sounds: ClassVar[dict[str, Playable]] = {
         "input": Playable(
             "Sound",

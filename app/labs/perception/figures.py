@@ -189,7 +189,6 @@ def _picture(name: str, title: str | Callable[[Lab], str], layer: Image, *, last
             Guides("channel", _channel, _MARK, across="y"),
         ],
         height=210 if not last else 234,
-        grid=False,
         pointable=True,
     )
 
@@ -269,7 +268,6 @@ MODULATION = Figure(
         Guides("channel", _channel, _MARK, across="y"),
     ],
     height=210,
-    grid=False,
     pointable=True,
     zooms="",
 )
@@ -304,7 +302,6 @@ DIFFERENCE = Figure(
     ],
     shown=lambda lab: lab.compares,
     height=210,
-    grid=False,
     area="observer",
     pointable=True,
     zooms="",

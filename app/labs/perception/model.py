@@ -1,7 +1,8 @@
 """State and numbers of the perception lab: a sound, stage by stage through a model, and what tells two sounds apart."""
 
 import math
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -21,7 +22,7 @@ from amtlib.perception import (
 )
 from amtlib.perception.decision import VARIANCE
 from amtlib.perception.downsampling import Downsampling
-from app.lab import LabModel, Section
+from app.lab import LabModel, Section, depends_on
 from app.labs.perception.chain import (
     ADAPTS,
     CASP,
@@ -29,6 +30,7 @@ from app.labs.perception.chain import (
     FS,
     RATES,
     SLOW,
+    Array,
     Meeting,
     Own,
     before_cells,
@@ -44,8 +46,6 @@ from app.labs.perception.script import script
 from app.labs.perception.settings import Adaptation, Cells, Chain, Change, Modulation, Probe
 from app.lessons import Measure, load_lessons
 from app.stimulus import Stimulus
-
-Array = np.ndarray[Any, Any]
 
 #: Longest sound in s.
 LONGEST = 2
@@ -74,19 +74,10 @@ class PerceptionLabModel(LabModel):
 
     sections: ClassVar[tuple[Section, ...]] = (
         Section("Sound", Stimulus.keys("s")),
-        Section("Model", ("m.model", "m.subject", "m.channels")),
-        Section(
-            "Stages",
-            (
-                *("h.cutoff", "a.preset", "a.speed", "a.limited", "a.limit", "a.least_db"),
-                *("f.q", "f.top"),
-            ),
-        ),
-        Section(
-            "Two sounds",
-            ("c.kind", "c.step_db", "c.frequency", "c.level", "c.rate", "c.depth_db"),
-        ),
-        Section("Close-up", ("v.experiment", "v.frequency", "v.time")),
+        Section("Model", ("m.",)),
+        Section("Stages", ("h.", "a.", "f.")),
+        Section("Two sounds", ("c.",)),
+        Section("Close-up", ("v.",)),
     )
     lessons = load_lessons(Path(__file__).with_name("lessons.yaml"))
     quantities: ClassVar[dict[str, Measure]] = {
@@ -149,36 +140,28 @@ class PerceptionLabModel(LabModel):
 
     # ------------------------------------------------------------------ the stages of the model
 
-    def _sound_key(self, which: str) -> tuple[Hashable, ...]:
-        more = () if which == "first" else (which, *self.key_of("c."))
-        return (*self.stimulus.key(), *more)
+    def _sound_key(self, which: str = "first") -> tuple[Hashable, ...]:
+        """Return what a sound depends on: only the second one, and the clear one, on the change."""
+        return self.key_of("s.") if which == "first" else self.key_of("s.", "c.")
 
-    def _up_to(self, which: str, *parts: str) -> tuple[Hashable, ...]:
-        """Return the key of a stage that these settings lead up to."""
+    def _values(self) -> float:
+        """Return how many numbers a stage has of all channels."""
+        return float(self.chain.channels * FS * self.stimulus.duration)
 
-        def key() -> tuple[Hashable, ...]:
-            return (*self._sound_key(which), *self.key_of("m.", *parts), *self.another_ear.key())
-
-        return self.kept_key((which, *parts), key)
-
-    def _values(self, per_channel: float) -> float:
-        """How many numbers a stage has of all channels."""
-        return float(self.chain.channels * FS * self.stimulus.duration * per_channel)
-
+    @depends_on(_sound_key)
     def sound(self, which: str = "first") -> Tensor:
         """Return the first sound, the second one, or the clear one of the template, in Pa, shape ``(T,)``."""
+        x = self.stimulus.render(FS)
+        return x if which == "first" else second(x, self.change, clear=which == "clear")
 
-        def make() -> Tensor:
-            x = self.stimulus.render(FS)
-            return x if which == "first" else second(x, self.change, clear=which == "clear")
+    @depends_on("m.", shared=False)
+    def _published(self) -> Own:
+        return own(self.chain, self._channels())
 
-        return self.stage(f"sound {which}", self._sound_key(which), make, shared=True)
-
+    @depends_on("m.", "h.", "a.", "f.", "hl.", shared=False)
     def model(self) -> PerceptionModel:
         """Return the model with its stages as they are set."""
-        published = self.stage("published", self.key_of("m."), lambda: own(self.chain, self._channels()))
-        key = (*self.key_of("m.", "h.", "a.", "f."), *self.another_ear.key())
-        return self.stage("model", key, lambda: self._as_set(published, self._loss()))
+        return self._as_set(self._published(), self._loss())
 
     def _as_set(self, published: Own, loss: HairCellLoss | None) -> PerceptionModel:
         return set_stages(published, self.chain, self.cells, self.adaptation, self.modulation, loss)
@@ -190,33 +173,20 @@ class PerceptionLabModel(LabModel):
         """Return the loss of the ear at the channels."""
         return self.another_ear.loss(self._channels())
 
+    @depends_on("m.model", "m.channels", shared=False)
     def fc(self) -> Array:
         """Return the channels' centre frequencies in Hz."""
-        return self.stage(
-            "fc",
-            self.key_of("m.model", "m.channels"),
-            lambda: centres(self.chain.model, int(self.chain.channels)).numpy(),
-        )
+        return centres(self.chain.model, int(self.chain.channels)).numpy()
 
+    @depends_on(_sound_key, "m.", "hl.", values=_values)
     def moved(self, which: str = "first") -> Tensor:
         """Return the motion of the channels, shape ``(F, T)``."""
-        return self.stage(
-            f"moved {which}",
-            self._up_to(which),
-            lambda: self.model().basilar_membrane(self.sound(which))[1],
-            shared=True,
-            values=self._values(1),
-        )
+        return self.model().basilar_membrane(self.sound(which))[1]
 
+    @depends_on(_sound_key, "m.", "h.", "hl.", values=_values)
     def followed(self, which: str = "first") -> Tensor:
         """Return the hair cells' output, shape ``(F, T)``."""
-        return self.stage(
-            f"cells {which}",
-            self._up_to(which, "h."),
-            lambda: self.model().hair_cell(self._passed_on(self.moved(which), self._loss())),
-            shared=True,
-            values=self._values(1),
-        )
+        return self.model().hair_cell(self._passed_on(self.moved(which), self._loss()))
 
     def _passed_on(self, moved: Tensor, loss: HairCellLoss | None) -> Tensor:
         """Return what moves the hair cells: the motion, but for what inner ones that are lost do not take up."""
@@ -224,31 +194,17 @@ class PerceptionLabModel(LabModel):
             return moved
         return moved * (10 ** (-before_cells(self.chain, loss) / 20))[:, None].to(moved.dtype)
 
+    @depends_on(_sound_key, "m.", "h.", "a.", "hl.", values=_values)
     def adapted(self, which: str = "first") -> Tensor:
         """Return the adapted activity, shape ``(F, T)``."""
-        return self.stage(
-            f"adapted {which}",
-            self._up_to(which, "h.", "a."),
-            lambda: self.model().adapted(self.followed(which)),
-            shared=True,
-            values=self._values(1),
-        )
+        return self.model().adapted(self.followed(which))
 
+    @depends_on(_sound_key, "m.", "h.", "a.", "f.", "hl.", values=lambda lab: 12 / FACTOR * lab._values())
     def internal(self, which: str = "first") -> Tensor:
         """Return the internal representation, shape ``(F, M, S)``, at `SLOW`."""
-
-        def make() -> Tensor:
-            model = self.model()
-            # King et al. resample behind their filters, which here are slow already
-            return model.modulation(Downsampling(FACTOR, model.dtype)(self.adapted(which)))
-
-        return self.stage(
-            f"internal {which}",
-            self._up_to(which, "h.", "a.", "f."),
-            make,
-            shared=True,
-            values=self._values(12 / FACTOR),
-        )
+        model = self.model()
+        # King et al. resample behind their filters, which here are slow already
+        return model.modulation(Downsampling(FACTOR, model.dtype)(self.adapted(which)))
 
     # ------------------------------------------------------------------ what is shown
 
@@ -262,23 +218,21 @@ class PerceptionLabModel(LabModel):
         """Return all that figures and words need of whole sounds in all channels, by the names of the stages."""
         seen = self.pictures
         return {
-            "picture moved": seen.motion,
-            "picture cells": seen.cells,
-            "picture adapted": seen.adapted,
+            "moved": seen.motion,
+            "cells": seen.cells,
+            "adapted": seen.adapted,
             "sorted": self.sorted,
             **({"difference": self.difference} if self.compares else {}),
         }
 
-    def _seen(self, name: str, key: Hashable, make: Callable[[], Any]) -> Any:
+    @depends_on("s.", "c.", "m.", "h.", "a.", "f.", "hl.")
+    def _from_worker(self) -> Mapping[str, Any]:
+        assert self.elsewhere is not None
+        return self.elsewhere(self)
+
+    def _seen(self, name: str, make: Callable[[], Any]) -> Any:
         """Return one of the results that are shown: made here, or where all of them are heavy together by a worker."""
-
-        def made() -> Any:
-            if self.elsewhere is None or not self.is_heavy:
-                return make()
-            elsewhere, whole = self.elsewhere, self._up_to("second", "h.", "a.", "f.")
-            return self.stage("heavy", whole, lambda: elsewhere(self), shared=True)[name]
-
-        return self.stage(name, key, made, shared=True)
+        return self._from_worker()[name] if self.elsewhere is not None and self.is_heavy else make()
 
     @property
     def duration(self) -> float:
@@ -294,29 +248,35 @@ class PerceptionLabModel(LabModel):
     def pictures(self) -> Pictures:
         """What the pictures over time show."""
         moved, cells, adapted = (
-            self._seen(f"picture {name}", key, make)
-            for name, key, make in (
-                ("moved", self._up_to("first"), lambda: means(self.moved().square()).sqrt().numpy()),
-                ("cells", self._up_to("first", "h."), lambda: means(self.followed()).numpy()),
-                ("adapted", self._up_to("first", "h.", "a."), lambda: means(self.adapted()).numpy()),
+            self.stage(
+                f"picture {name}",
+                self.key_of("s.", "m.", "hl.", *parts),
+                partial(self._seen, name, make),
+                shared=True,
+            )
+            for name, parts, make in (
+                ("moved", (), lambda: means(self.moved().square()).sqrt().numpy()),
+                ("cells", ("h.",), lambda: means(self.followed()).numpy()),
+                ("adapted", ("h.", "a."), lambda: means(self.adapted()).numpy()),
             )
         )
         count = moved.shape[1]
         return Pictures((np.arange(count) + 0.5) * self.duration / count, moved, cells, adapted)
 
     @property
+    @depends_on("s.", "m.", "h.", "a.", "f.", "hl.")
     def sorted(self) -> Sorted:
         """The internal representation of the first sound, for pictures."""
+        found: Sorted = self._seen("sorted", self._sorted)
+        return found
 
-        def make() -> Sorted:
-            found = self.internal()
-            length = math.ceil(found.shape[-1] / (MOMENTS // 4))
-            parts = found[..., : found.shape[-1] // length * length].unflatten(-1, (-1, length))
-            moments = parts.abs().mean(-1).movedim(-1, 0)
-            whole = found.square().mean(-1).sqrt()
-            return Sorted(self.rates(), moments.numpy(), whole.numpy())
-
-        return self._seen("sorted", self._up_to("first", "h.", "a.", "f."), make)
+    def _sorted(self) -> Sorted:
+        found = self.internal()
+        length = math.ceil(found.shape[-1] / (MOMENTS // 4))
+        parts = found[..., : found.shape[-1] // length * length].unflatten(-1, (-1, length))
+        moments = parts.abs().mean(-1).movedim(-1, 0)
+        whole = found.square().mean(-1).sqrt()
+        return Sorted(self.rates(), moments.numpy(), whole.numpy())
 
     def rates(self) -> Array:
         """Return the centre frequencies of the modulation filters in Hz, shape ``(M,)``."""
@@ -362,32 +322,32 @@ class PerceptionLabModel(LabModel):
 
         Where a worker computes all channels, which are too large to travel, this one is computed here, by itself.
         """
-        number = self.channel
-        if self.elsewhere is None or not self.is_heavy:
-            return self.moved()[number], self.followed()[number]
+        if self.elsewhere is not None and self.is_heavy:
+            return self._one_channel()
+        return self.moved()[self.channel], self.followed()[self.channel]
 
-        def make() -> tuple[Tensor, Tensor]:
-            fc = self._channels()[number : number + 1]
-            loss = self.another_ear.loss(fc)
-            model = self._as_set(own(self.chain, fc), loss)
-            moved = model.basilar_membrane(self.sound())[1]
-            return moved[0], model.hair_cell(self._passed_on(moved, loss))[0]
-
-        return self.stage("channel", (*self._up_to("first", "h."), number), make, shared=True)
+    @depends_on("s.", "m.", "h.", "hl.", lambda lab: lab.channel)
+    def _one_channel(self) -> tuple[Tensor, Tensor]:
+        fc = self._channels()[[self.channel]]
+        loss = self.another_ear.loss(fc)
+        model = self._as_set(own(self.chain, fc), loss)
+        moved = model.basilar_membrane(self.sound())[1]
+        return moved[0], model.hair_cell(self._passed_on(moved, loss))[0]
 
     @property
     def meeting(self) -> Meeting:
         """What adaptation makes of a step, or of clicks."""
-        what = "clicks" if self.probe.experiment == "clicks" else "step"
-        return self.stage(
-            f"meeting {what}", self.key_of("m.", "a."), lambda: meet(self.model(), what), shared=True
-        )
+        return self._meeting("clicks" if self.probe.experiment == "clicks" else "step")
+
+    @depends_on("m.", "a.")
+    def _meeting(self, what: str) -> Meeting:
+        return meet(self.model(), what)
 
     @property
+    @depends_on("m.", "a.")
     def fluctuations(self) -> Array:
         """How strongly adapted activity fluctuates with modulation of each of `RATES`, rms in model units."""
-        key = self.key_of("m.", "a.")
-        return self.stage("fluctuations", key, lambda: fluctuation(self.model()).numpy(), shared=True)
+        return fluctuation(self.model()).numpy()
 
     @property
     def compares(self) -> bool:
@@ -400,9 +360,11 @@ class PerceptionLabModel(LabModel):
         return self.compares and self.chain.model in ADAPTS
 
     @property
+    @depends_on("s.", "c.", "m.", "h.", "a.", "f.", "hl.")
     def difference(self) -> Difference:
         """What tells the second sound from the first."""
-        return self._seen("difference", self._up_to("second", "h.", "a.", "f."), self._difference)
+        found: Difference = self._seen("difference", self._difference)
+        return found
 
     def _difference(self) -> Difference:
         first, other = self.internal(), self.internal("second")

@@ -2,15 +2,11 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from app.labs.perception.chain import FS
-
-Array = NDArray[Any]
+from app.labs.perception.chain import FS, Array
 
 #: How many moments of a sound are kept at most.
 MOMENTS = 200

@@ -1,6 +1,7 @@
 """The page of the perception lab: a sound on its way to a decision, stage by stage."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
 from amtlib import scales
@@ -8,64 +9,8 @@ from app.labs.perception.chain import FS
 from app.labs.perception.figures import FIGURES
 from app.labs.perception.model import PerceptionLabModel
 from app.labs.perception.picture import card
-from app.page.audiogram import SHOWN
 from app.page.listen import PASCAL, Export, Playable
 from app.page.view import LabView
-
-# The stages lie under each other over one time; beside each stands what it leads to.
-_GRID = f"""
-.figures {{ grid-template-columns: minmax(0, 3fr) minmax(0, 2fr);
-           grid-template-areas: "waveform corner" "motion modulation" "cells observer" "adapted meets" "close close"; }}
-/* What a lesson is about stands at the top, and has the width. */
-.figures[data-lead="close"] {{
-  grid-template-areas: "waveform corner" "close close" "motion modulation" "cells observer" "adapted meets"; }}
-.figures[data-lead="meeting"], .figures[data-lead="transfer"] {{
-  grid-template-areas: "waveform corner" "meets meets" "motion modulation" "cells observer" "adapted close"; }}
-.figures[data-lead="modulation"], .figures[data-lead="difference"], .figures[data-lead="spectrum"] {{
-  grid-template-columns: minmax(0, 2fr) minmax(0, 3fr); }}
-.figures[data-lead="difference"], .figures[data-lead="spectrum"] {{
-  grid-template-areas: "waveform corner" "motion observer" "cells modulation" "adapted meets" "close close"; }}
-/* The audiogram stands beside what it changes first; where a lesson is about another figure, below all. */
-{SHOWN}[data-lead=""] > [data-name="audiogram"] {{ grid-area: audiogram; width: auto; }}
-{SHOWN}[data-lead=""] {{
-  grid-template-areas: "waveform corner" "motion audiogram" "cells modulation" "adapted observer" "close meets"; }}
-/* Where there is room for a third column, such as presented: four rows, so that none is low. */
-@container (min-width: 1300px) {{
-  .figures, .figures[data-lead] {{ grid-template-columns: minmax(0, 5fr) repeat(2, minmax(0, 4fr));
-             grid-template-areas: "waveform corner corner" "motion modulation observer" "cells close close"
-                                  "adapted meets meets"; }}
-  .figures[data-lead="close"] {{
-    grid-template-areas: "waveform corner corner" "motion close close" "cells modulation observer"
-                         "adapted meets meets"; }}
-  .figures[data-lead="meeting"], .figures[data-lead="transfer"] {{
-    grid-template-areas: "waveform corner corner" "motion meets meets" "cells modulation observer"
-                         "adapted close close"; }}
-  .figures[data-lead="modulation"], .figures[data-lead="difference"], .figures[data-lead="spectrum"] {{
-    grid-template-columns: minmax(0, 2fr) minmax(0, 3fr) minmax(0, 2fr); }}
-  .figures[data-lead="difference"], .figures[data-lead="spectrum"] {{
-    grid-template-areas: "waveform corner corner" "motion observer modulation" "cells close close"
-                         "adapted meets meets"; }}
-  {SHOWN}[data-lead=""] {{
-    grid-template-areas: "waveform corner corner" "motion audiogram modulation" "cells meets observer"
-                         "adapted close close"; }}
-}}
-@container (max-width: 699px) {{
-  .figures, .figures[data-lead] {{ grid-template-columns: minmax(0, 1fr);
-             grid-template-areas: "motion" "corner" "modulation" "observer" "cells" "adapted" "meets" "close"
-                                  "waveform"; }}
-  {SHOWN}[data-lead=""] {{
-    grid-template-areas: "motion" "corner" "audiogram" "modulation" "observer" "cells" "adapted" "meets" "close"
-                         "waveform"; }}
-  .figures[data-lead="close"] {{
-    grid-template-areas: "close" "corner" "motion" "cells" "adapted" "modulation" "observer" "meets" "waveform"; }}
-  .figures[data-lead="meeting"], .figures[data-lead="transfer"] {{
-    grid-template-areas: "meets" "corner" "adapted" "motion" "cells" "modulation" "observer" "close" "waveform"; }}
-  .figures[data-lead="modulation"] {{
-    grid-template-areas: "modulation" "corner" "motion" "observer" "cells" "adapted" "meets" "close" "waveform"; }}
-  .figures[data-lead="difference"], .figures[data-lead="spectrum"] {{
-    grid-template-areas: "observer" "corner" "motion" "modulation" "cells" "adapted" "meets" "close" "waveform"; }}
-}}
-"""
 
 
 def _arrays(lab: PerceptionLabModel) -> Mapping[str, Any]:
@@ -84,7 +29,7 @@ class PerceptionLab(LabView):
     title = "Perception"
     question = "What does the brain get of a sound?"
     figures = FIGURES
-    grid = _GRID
+    grid = Path(__file__).with_name("grid.css").read_text(encoding="utf-8")
     sounds: ClassVar[dict[str, Playable]] = {
         "input": Playable(
             "Sound",

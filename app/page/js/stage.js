@@ -2,7 +2,7 @@
 
 /** @import {Document} from "@bokehjs/document" */
 /** @import {Figure} from "@bokehjs/models/plots" */
-/** @import {Store} from "./types" */
+/** @import {Rounds, Store} from "./types" */
 
 import {closeDrawer} from "./frame.js"
 import {figuresOf} from "./scene.js"
@@ -12,7 +12,6 @@ import {hideBar} from "./upstream.js"
 
 // Room under the figures for the tools, px; none when presenting.
 const TOOLS = 60, MARGIN = 12
-const REPAINT_MS = 150
 // The page's small letters, as a share of those of its text: `--small` of lab.css.
 const SMALL = 0.9
 // Figures that would change their height by less than this share keep it: rounded heights never fit quite.
@@ -22,10 +21,10 @@ const STEADY = 0.02
  * @param {Document} document
  * @param {HTMLElement} grid
  * @param {Store} store
+ * @param {Rounds} rounds
  * @param {(letters: number) => void} setTitles
- * @param {(figure: Figure) => void} relayout gives a figure's parts their places anew
  */
-export function setStage(document, grid, store, setTitles, relayout) {
+export function setStage(document, grid, store, rounds, setTitles) {
   const resize = sizable(document)
   const window_ = /** @type {Window} */ (grid.ownerDocument.defaultView)
   const scroller = scrollerOf(grid)
@@ -35,10 +34,15 @@ export function setStage(document, grid, store, setTitles, relayout) {
   let pointed = null
   /** @type {HTMLElement | null} */
   let shownAlone = null
-  let heights = 1, letters = 1, width = 0, wanted = 0, shownRows = ""
+  let heights = 1, letters = 1, width = 0, isWanted = false, shownRows = ""
 
   const fit = () => {
-    wanted = 0
+    isWanted = false
+    const areas = rowsOf(getComputedStyle(grid).gridTemplateAreas)
+    const rows = new Map(targetsOf(grid).map((target) =>
+      [target.dataset.name, areas.get(getComputedStyle(target).gridRowStart) ?? ""]))
+    const standing = figuresOf(document).map(({name, visible}) => visible ? rows.get(String(name)) : "-").join()
+    if (standing !== shownRows) rounds.settle()  // a figure that was hidden has the height of another screen
     const room = /** @type {HTMLElement} */ (grid.parentElement).getBoundingClientRect()
     const above = room.top - scroller.getBoundingClientRect().top + scroller.scrollTop
     const shown = gridHeight(grid)
@@ -48,10 +52,6 @@ export function setStage(document, grid, store, setTitles, relayout) {
     const presented = store.presenting ? SMALL * parseFloat(getComputedStyle(grid).fontSize) : 0
     const sizes = sizesFor({width: room.width, height, usual, presented})
     if (!store.permalink) Object.assign(sizes, {heights: 1, letters: 1})  // a cell is as large as its notebook makes it
-    const areas = rowsOf(getComputedStyle(grid).gridTemplateAreas)
-    const rows = new Map(targetsOf(grid).map((target) =>
-      [target.dataset.name, areas.get(getComputedStyle(target).gridRowStart) ?? ""]))
-    const standing = figuresOf(document).map(({name, visible}) => visible ? rows.get(String(name)) : "-").join()
     if (Math.abs(sizes.heights / heights - 1) < STEADY) sizes.heights = heights
     if (sizes.heights === heights && sizes.letters === letters && alone === shownAlone && standing === shownRows) return
     heights = sizes.heights
@@ -61,12 +61,13 @@ export function setStage(document, grid, store, setTitles, relayout) {
     const rowOf = (/** @type {Figure} */ {name}) => rows.get(String(name)) ?? ""
     resize(sizes, rowOf, ({name}) => name === alone?.dataset.name ? window_.innerHeight - 2 * MARGIN : undefined)
     setTitles(sizes.letters)
-    if (sizes.letters === letters) return
     letters = sizes.letters
-    // BokehJS paints the samples of a legend before its new size is known, and then not again.
-    setTimeout(() => { for (const figure of figuresOf(document)) relayout(figure) }, REPAINT_MS)
   }
-  const fitSoon = () => { wanted ||= window_.requestAnimationFrame(fit) }
+  const fitSoon = () => {
+    isWanted = true
+    rounds.soon()
+  }
+  rounds.beforeLayout.add(() => { if (isWanted) fit() })
   const lead = () => { grid.dataset.lead = store.leading }
   store.watchers.add(lead)
   lead()
@@ -75,10 +76,14 @@ export function setStage(document, grid, store, setTitles, relayout) {
     if (contentRect.width !== width) fitSoon()  // its height follows from the figures
     width = contentRect.width
   }).observe(/** @type {HTMLElement} */ (grid.parentElement))
-  window_.addEventListener("resize", fitSoon)
+  window_.addEventListener("resize", () => {
+    rounds.resized()
+    fitSoon()
+  })
   for (const figure of figuresOf(document)) figure.properties.visible.change.connect(fitSoon)
   store.watchers.add((moved) => { if (!moved?.size) fitSoon() })
   fit()
+  rounds.now()
   if (!store.permalink) return
 
   /** @param {boolean} is */

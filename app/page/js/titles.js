@@ -4,6 +4,7 @@
 /** @import {Figure} from "@bokehjs/models/plots" */
 /** @import {Axis} from "@bokehjs/models/axes/axis" */
 /** @import {Title} from "@bokehjs/models/annotations/title" */
+/** @import {Rounds} from "./types" */
 
 import {make} from "./dom.js"
 import {figuresOf} from "./scene.js"
@@ -44,19 +45,28 @@ export function fitted(text, width, widthOf, letters = 1, usual = OF_TITLES) {
 
 /**
  * @param {Document} document
- * @param {(figure: Figure) => void} relayout gives a figure's parts their places anew
+ * @param {Rounds} rounds
+ * @param {(figures: Figure[]) => void} relayout gives the parts of figures their places anew
  * @param {(figure: Figure) => number | null} topOf returns where a figure begins, or null if it is not shown
  * @returns {(letters: number) => void} sets the size of all titles and labels, as a multiple of the usual
  */
-export function fitTexts(document, relayout, topOf) {
+export function fitTexts(document, rounds, relayout, topOf) {
   let letters = 1
   const align = aligned(document, topOf)
-  /** @type {(() => void)[]} */
-  const fits = []
+  /** Texts whose room or size has changed. @type {Set<() => void>} */
+  const due = new Set()
+  /** Figures with a text of another number of lines. @type {Set<Figure>} */
+  const broken = new Set()
+  /** @type {((by: number) => void)[]} */
+  const scales = []
   const context = /** @type {CanvasRenderingContext2D} */ (make("canvas").getContext("2d"))
+  const anew = () => {
+    relayout([...broken])
+    broken.clear()
+  }
   for (const figure of figuresOf(document)) {
     for (const {read, write, room, weight, font, sizes, changes} of textsOf(figure)) {
-      let whole = read(), shown = whole
+      let whole = read(), shown = whole, shownSize = sizes[0]
       /** @param {string} text @param {number} size */
       const widthOf = (text, size) => {
         context.font = `${weight} ${size}px ${font()}`
@@ -64,25 +74,43 @@ export function fitTexts(document, relayout, topOf) {
       }
       const fit = () => {
         if (read() !== shown) whole = read()
-        if (!(figure.inner_width > 0)) return
+        if (figure.properties.inner_width.is_unset || !(figure.inner_width > 0)) return
         const {text, size} = fitted(whole, room(letters), widthOf, letters, sizes)
-        const lines = text.split("\n").length !== shown.split("\n").length
+        // BokehJS makes the new text later, and then gives it no other room.
+        if (text.split("\n").length !== shown.split("\n").length) {
+          if (!broken.size) requestAnimationFrame(anew)
+          broken.add(figure)
+        }
         shown = text
+        shownSize = size
         write(text, size)
-        if (lines) requestAnimationFrame(() => relayout(figure))
-        align()
       }
-      changes.connect(fit)
-      figure.properties.inner_width.change.connect(fit)
-      figure.properties.inner_height.change.connect(fit)
-      fit()
-      fits.push(fit)
+      const fitSoon = () => {
+        due.add(fit)
+        rounds.soon()
+      }
+      for (const change of [changes, figure.properties.inner_width.change, figure.properties.inner_height.change])
+        change.connect(fitSoon)
+      fitSoon()
+      scales.push((by) => {
+        if (read() !== shown) whole = shown = read()
+        shownSize *= by
+        write(shown, shownSize)
+        due.add(fit)
+      })
     }
   }
+  rounds.afterLayout.add(() => {
+    if (!due.size) return
+    const fits = [...due]
+    due.clear()
+    for (const fit of fits) fit()
+    align()
+  })
   return (factor) => {
     if (factor === letters) return
+    for (const scale of scales) scale(factor / letters)
     letters = factor
-    for (const fit of fits) fit()
   }
 }
 
@@ -93,9 +121,7 @@ export function fitTexts(document, relayout, topOf) {
  * @returns {() => void}
  */
 function aligned(document, topOf) {
-  let due = 0
-  const align = () => {
-    due = 0
+  return () => {
     /** @type {Map<number, {figures: Figure[], height: number}>} */
     const rows = new Map()
     for (const figure of figuresOf(document)) {
@@ -109,7 +135,6 @@ function aligned(document, topOf) {
     for (const {figures, height} of rows.values())
       for (const figure of figures) if (figure.min_border_top !== height) figure.min_border_top = height
   }
-  return () => { due ||= requestAnimationFrame(align) }
 }
 
 /** @param {Figure} figure @returns {Text[]} */

@@ -11,7 +11,11 @@ declare global {
   const Bokeh: {
     documents: Document[]
     embed: typeof embed
+    require(name: "core/dom"): typeof import("@bokehjs/core/dom")
+    require(name: "core/visuals/visual"): typeof import("@bokehjs/core/visuals/visual")
     require(name: "document"): typeof import("@bokehjs/document")
+    require(name: "models/annotations/legend"): typeof import("@bokehjs/models/annotations/legend")
+    require(name: "models/plots/figure"): typeof import("@bokehjs/models/plots/figure")
     require(name: "core/util/ndarray"): typeof import("@bokehjs/core/util/ndarray")
   }
   // What worklet.js runs in, which TypeScript's declarations of browsers lack.
@@ -63,7 +67,22 @@ export interface TextEntry extends AnyEntry {
   default: string
 }
 
-/** Messages of the page; `app.server.messages` lets no others pass. */
+/**
+ * Messages of the page; `app.server.messages` lets no others pass.
+ *
+ * - set, point: controls that were moved, or a place of a figure, in its axes' units, that is looked at closer; answered
+ *   by an update with the same number. A drag is one `step` of undo.
+ * - hide: the controls that a teacher hides, these and no others.
+ * - lesson: one to open; "" leaves the present one. make: one in YAML (JSON is some) to open; `keep`: it starts from
+ *   what the page shows, whatever it says.
+ * - open: another address of the same page, by its query: where the browser's Back and Forward lead.
+ * - sure: what was chosen when the page asked; "" where all is to stay.
+ * - qr: a link whose code is wanted. work: a button of what takes time. code: whether the code is unfolded.
+ * - live: whether live sound is played; its numbers then travel with every update that changes them.
+ * - sound, hear, export: a sound to play, as it is or as the lab's other ear hears it; a file to keep.
+ * - upload: a piece of a dropped file, in base 64; the next one is sent when it is asked for.
+ * - hello: the page's wish for all that there is.
+ */
 export type Message =
   | {type: "set", values: Values, sequence: number, step: number}
   | {type: "point", figure: string, x: number, y: number, sequence: number, step: number}
@@ -80,7 +99,12 @@ export type Message =
   | {type: "upload", id: string, name: string, size: number, start: number, data: string}
   | {type: "hello" | "reset" | "pin" | "unpin" | "swap" | "fit" | "undo" | "redo"}
 
-/** Messages of the server. */
+/**
+ * Messages of the server: what has changed; a WAV file to play and a file to keep, in base 64; why there is none, or no
+ * code; a lesson that was opened, with the file that holds it and by how many characters its link is longer than links
+ * may be, or what is wrong with it; the QR code of a text, rows of "0" and "1"; that the next piece of a file may come;
+ * that it is there, or why it was not taken.
+ */
 export type Answer =
   | Update
   | {type: "sound", title: string, data: string}
@@ -197,9 +221,9 @@ export interface ToolsContent {
   compares: boolean
   fits: boolean
   pinned: boolean
-  /** Keys of the sounds that there are not in the present state. */
   /** How loud things are played. */
   levels: string
+  /** Keys of the sounds that there are not in the present state. */
   silent: string[]
   code: string
   work: Work | null
@@ -320,6 +344,24 @@ export interface FilmContent {
   /** Key of the setting that shows its figure, and the values that show and hide it. */
   switch: [string, string, string]
   slower: number[]
+}
+
+/** How figures are laid out and painted together. */
+export interface Rounds {
+  /** Lay out what is due, and paint it. */
+  now(): void
+  /** Lay out what is due, and paint nothing yet. */
+  settle(): void
+  /** Do all of it at the next frame at the latest. */
+  soon(): void
+  /** Note that the room of all figures may have changed. */
+  resized(): void
+  /** Run before anything is laid out, such as what gives the figures their sizes. */
+  beforeLayout: Set<() => void>
+  /** Run after each layout: what they change is laid out in the same frame. */
+  afterLayout: Set<() => void>
+  /** Run when all is in its place and nothing is painted yet. */
+  beforePaint: Set<() => void>
 }
 
 /** BokehJS's `ndarray`, as far as scenes need it. */
@@ -508,6 +550,9 @@ export interface FigureView {
   }
   /** Views of what is drawn in it. */
   renderer_views: Map<unknown, {model: {type: string}}>
+  /** Give its parts their places anew. */
+  invalidate_layout(): void
+  request_repaint(): void
   export(type: "png", hidpi: boolean): {canvas: HTMLCanvasElement}
   export(type: "svg"): {ctx: {get_serialized_svg(fix_named_entities: boolean): string}}
 }

@@ -3,11 +3,13 @@
 
 /** @import {ClientConnection} from "@bokehjs/client/connection" */
 /** @import {ConnectionLost} from "@bokehjs/core/bokeh_events" */
-/** @import {FigureView, LegendView} from "./types" */
+/** @import {Document} from "@bokehjs/document" */
+/** @import {FigureView, LegendView, Rounds} from "./types" */
 /** @import {Reconnection} from "./reconnection.js" */
 
 import {button} from "./dom.js"
 import {reload} from "./leaving.js"
+import {figuresOf} from "./scene.js"
 
 const BAD_MESSAGE = 4002
 
@@ -138,5 +140,186 @@ function paintItems(context, canvas) {
     const box = words.getBoundingClientRect(), {font} = getComputedStyle(words)
     Object.assign(context, {font, fillStyle: color, textAlign: "left", textBaseline: "middle"})
     context.fillText(words.textContent ?? "", box.left - canvas.left, (box.top + box.bottom) / 2 - canvas.top)
+  }
+}
+
+// A layout changes what texts of a figure have room for, and these the layout: more rounds than this lead nowhere.
+const MOST_ROUNDS = 4
+
+/**
+ * Let figures be laid out together, and painted once, for all that has changed until the next frame.
+ *
+ * BokehJS lays a figure out at once at every change of a property, a dozen times where its letters get another size, and
+ * often paints it each time; and every figure writes styles and reads sizes in turn, so that the browser computes the
+ * styles anew for each.
+ * @param {Document} document before it is drawn
+ * @returns {Rounds}
+ */
+export function layOutTogether(document) {
+  sparing(document)
+  const {FigureView} = Bokeh.require("models/plots/figure")
+  /** @type {Set<View>} */
+  const views = new Set()
+  /** What is to be laid out, and whether its parts have changed, not its room alone. @type {Map<View, boolean>} */
+  const due = new Map()
+  /** @type {Set<View>} */
+  const unpainted = new Set()
+  /** Sizes of letters around the figures, px. @type {Map<View, number | null>} */
+  const fontSizes = new Map()
+  /** @type {Rounds} */
+  const rounds = {now, settle, soon, resized, beforeLayout: new Set(), afterLayout: new Set(), beforePaint: new Set()}
+  let frame = 0, isHeld = false, isAsked = false
+
+  class View extends FigureView {
+    initialize() {
+      super.initialize()
+      views.add(this)
+    }
+
+    remove() {
+      views.delete(this)
+      due.delete(this)
+      super.remove()
+    }
+
+    invalidate_layout() {
+      due.set(this, true)
+      soon()
+    }
+
+    compute_layout() {
+      if (!due.has(this)) due.set(this, false)
+      soon()
+    }
+
+    paint() {
+      if (isHeld) unpainted.add(this)
+      else super.paint()
+    }
+
+    repaint() {
+      holding(() => super.repaint())
+      now()
+    }
+
+    // BokehJS asks the browser for it at each text.
+    get base_font_size() {
+      if (!fontSizes.has(this)) fontSizes.set(this, super.base_font_size)
+      return fontSizes.get(this) ?? null
+    }
+  }
+
+  const {LegendView} = Bokeh.require("models/annotations/legend")
+
+  class Legend extends LegendView {
+    /** What its rows were made of. */
+    made = ""
+
+    // BokehJS makes the rows anew whenever anything of the lines changes that they name, such as their points.
+    _render_items() {
+      const {orientation, ncols, nrows} = this.model
+      const rows = this.labels.map(({item, label}) => [item.id, label, item.visible, this["is_active"](item)])
+      const made = JSON.stringify([orientation, ncols, nrows, rows])
+      if (made === this.made) return
+      this.made = made
+      super["_render_items"]()
+      this.request_paint()
+    }
+  }
+
+  function soon() {
+    isAsked = true
+    if (!isHeld) frame ||= window.requestAnimationFrame(now)
+  }
+
+  function resized() {
+    for (const view of views) if (view.is_displayed && !due.has(view)) due.set(view, false)
+  }
+
+  /** @param {() => void} run what is done without painting */
+  function holding(run) {
+    const wasHeld = isHeld
+    isHeld = true
+    try {
+      run()
+    } finally {
+      isHeld = wasHeld
+    }
+  }
+
+  function settle() {
+    holding(() => {
+      for (let round = 0; round === 0 || due.size && round < MOST_ROUNDS; round += 1) {
+        const laidOut = layOut()
+        for (const follow of rounds.afterLayout) follow()
+        // A title or the numbers of an axis may take more room than before.
+        for (const view of laidOut) view["_invalidate_layout_if_needed"]()
+        if (!due.size) for (const run of rounds.beforePaint) run()
+      }
+    })
+    if (due.size) soon()
+  }
+
+  /** @returns {View[]} what was laid out */
+  function layOut() {
+    // What is hidden, and was hidden before, is laid out when it is shown.
+    const all = [...due].filter(([view]) => view.model.visible || view.is_displayed || !view["_layout_computed"])
+    due.clear()
+    const laidOut = all.map(([view]) => view)
+    for (const view of laidOut) fontSizes.delete(view)
+    // All is written, then all is read.
+    for (const [view, isNew] of all) if (isNew) view.update_layout()
+    for (const view of laidOut) view.measure_layout()
+    for (const view of laidOut) view.update_bbox()
+    for (const view of laidOut) view["_compute_layout"]()
+    for (const view of laidOut) {
+      view.after_layout()
+      view["_layout_computed"] = true
+    }
+    return laidOut
+  }
+
+  function now() {
+    if (isHeld) return
+    window.cancelAnimationFrame(frame)
+    frame = 0
+    isAsked = false
+    holding(() => { for (const run of rounds.beforeLayout) run() })
+    settle()
+    const last = [...unpainted]
+    unpainted.clear()
+    for (const view of last) view.paint()
+    if (isAsked) soon()
+  }
+
+  for (const figure of figuresOf(document)) {
+    Object.assign(figure, {default_view: View})
+    for (const part of figure.center) if (part.type === "Legend") Object.assign(part, {default_view: Legend})
+  }
+  return rounds
+}
+
+/** Documents whose figures take nothing from CSS. @type {WeakSet<Document>} */
+const plain = new WeakSet()
+let isSparing = false
+
+/**
+ * Keep BokehJS from work that changes nothing. At each paint it writes a style sheet for each part of a figure, mostly the
+ * one that is there, and looks for each colour and width of each part in CSS (`--bk-line-color`), where we have none: the
+ * browser computed styles more than a thousand times while a page was presented.
+ * @param {Document} document
+ */
+function sparing(document) {
+  plain.add(document)
+  if (isSparing) return
+  isSparing = true
+  const {InlineStyleSheet} = Bokeh.require("core/dom"), {VisualProperties} = Bokeh.require("core/visuals/visual")
+  InlineStyleSheet.prototype["_update"] = function (/** @type {string} */ css) {
+    if (this.el.textContent !== css) this.el.textContent = css
+  }
+  const read = VisualProperties.prototype["_get_css_value"]
+  VisualProperties.prototype["_get_css_value"] = function (/** @type {string} */ name) {
+    const {document} = this.obj.model
+    return document && plain.has(document) ? "" : read.call(this, name)
   }
 }

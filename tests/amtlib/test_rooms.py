@@ -8,10 +8,10 @@ import torch
 from numpy.typing import NDArray
 
 from amtlib import audio
+from amtlib.audio.impulse_responses import make_rooms
+from amtlib.audio.impulse_responses.make_rooms import BOXES, FS, OCTAVES, SPEED, Box
 from amtlib.audio.rooms import ONSET, ROOMS, load_room
 from amtlib.fdn.decay import echo_density, energy_decay_curve, octave_bands, reverberation_time
-from app.assets import make_rooms
-from app.assets.make_rooms import BOXES, FS, OCTAVES, SPEED, Box
 
 Array = NDArray[np.float64]
 

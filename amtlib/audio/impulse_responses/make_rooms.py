@@ -1,6 +1,6 @@
-"""Simulate the rooms that networks learn from: `python app/assets/make_rooms.py` writes those of `amtlib/audio`.
+"""Simulate the rooms that networks learn from: run as a script, this writes the files beside it anew.
 Source: Allen and Berkley (1979), JASA 65, 943-950 (image sources); Eyring (1930), JASA 1, 217-241; ISO 9613-1:1993.
-Not imported by the app, which reads the files (:mod:`amtlib.audio.rooms`); not a room with furniture: six flat walls.
+Not imported by the library, which reads the files (:mod:`amtlib.audio.rooms`). No room with furniture: six flat walls.
 
 What is simulated
     A point source and a point receiver, both the same in all directions, in a box of six walls. Each wall has an
@@ -360,11 +360,10 @@ def simulate(box: Box) -> Array:
 
 
 def main() -> None:
-    """Write all rooms to where the library has them, and print what they are."""
-    folder = Path(__file__).parents[2] / "amtlib" / "audio" / "impulse_responses"
+    """Write all rooms beside this file, and print what they are."""
     for slug, box in BOXES.items():
         h = simulate(box)
-        file = folder / f"{slug}.flac"
+        file = Path(__file__).with_name(f"{slug}.flac")
         soundfile.write(file, h, FS, subtype="PCM_24", compression_level=1.0)
         times = ", ".join(f"{time:.2f}" for time in eyring_times(box))
         print(f"{file.name}: {len(h) / FS:.2f} s, {file.stat().st_size / 1000:.0f} kB; Eyring {times} s")
