@@ -74,7 +74,7 @@ def _home(value: Any) -> str:
 
 
 def _documented_elsewhere(value: type) -> list[str]:
-    """Return the bases whose members a class's entry leaves out: those of other libraries, and what has its own entry."""
+    """Return the bases whose members a class's entry leaves out: of other libraries, or with an entry of their own."""
     own = {
         id(each) for room in ROOMS for m in room.modules for _, each in exported(importlib.import_module(m))
     }
