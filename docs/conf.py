@@ -26,7 +26,9 @@ exclude_patterns = ["_build"]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
 # Single backticks of docstrings are names of arguments and files.
 default_role = "code"
-nitpicky = False
+nitpicky = True
+# Types in docstrings are words.
+nitpick_ignore_regex = [("py:class", r"(?!amtlib\.).*")]
 # Types in docstrings are words: the "bands" in "shape (bands,)" are no name to be found in two places.
 suppress_warnings = ["ref.python"]
 

@@ -73,6 +73,19 @@ def _home(value: Any) -> str:
     )
 
 
+def _documented_elsewhere(value: type) -> list[str]:
+    """Return the bases whose members a class's entry leaves out: of other libraries, or with an entry of their own."""
+    own = {
+        id(each) for room in ROOMS for m in room.modules for _, each in exported(importlib.import_module(m))
+    }
+    common = {"RealModule", "Result"}  # what all modules, and all results, have
+    return [
+        base.__name__
+        for base in value.__mro__[1:]
+        if id(base) in own or base.__name__ in common or not base.__module__.startswith("amtlib")
+    ]
+
+
 def page(room: Room, pictures: bool = True) -> str:
     """Return the page of a room, in reStructuredText; examples are run for their pictures, unless there are none."""
     lines = [room.title, "=" * len(room.title), ""]
@@ -93,7 +106,7 @@ def page(room: Room, pictures: bool = True) -> str:
             directive = ("autoclass", "autofunction", "py:data")[_kind(value)]
             lines += [f".. {directive}:: {module_name}.{name}"]
             if _kind(value) == 0 and not issubclass(value, BaseException):
-                lines += ["   :members:"]
+                lines += ["   :members:", f"   :inherited-members: {', '.join(_documented_elsewhere(value))}"]
             lines += [""]
             if pictures and _kind(value) < 2 and (picture := examples.picture(value)):
                 about = "What the last result of the example shows:"

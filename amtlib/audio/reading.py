@@ -158,7 +158,7 @@ def load(
     warn : bool
         Warn if channels cancel in a mix; ``False`` for a caller who shows :attr:`Recording.cancellation`.
     progress : callable or bool, optional
-        Called with the share read, from 0 to 1; True for a bar (:mod:`amtlib.progress`). Files of unknown length have
+        Called with the share read, from 0 to 1; True for a progress bar. Files of unknown length have
         nothing to tell before their end.
 
     Returns

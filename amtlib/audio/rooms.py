@@ -81,7 +81,7 @@ def load_room(slug: str, fs: int = _FS) -> torch.Tensor:
     Returns
     -------
     Tensor, shape (T,)
-        float32, no unit. The direct sound arrives after :data:`ONSET`; at 48 kHz the largest sample is 0.9. At other
+        float32, no unit. The direct sound arrives after 1 ms; at 48 kHz the largest sample is 0.9. At other
         rates samples are scaled so that the room, as a filter, has the same gain (and another peak). Each call
         returns a copy of its own; files are read and resampled once per process.
 

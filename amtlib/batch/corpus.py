@@ -37,7 +37,7 @@ def analyze_corpus(
     Parameters
     ----------
     given : sequence of str
-        Files, folders and patterns, see :func:`amtlib.batch.finding.find_files`.
+        Files, folders (searched with all that they hold), and patterns such as ``"*.wav"``.
     out : path
         The table, ending in .csv or .parquet.
     analysis : Analysis

@@ -204,7 +204,7 @@ def sweep_networks(
     Returns
     -------
     list of dict
-        A row for each run: what varied, ``network`` (the file), the columns of :func:`train_one`, and ``problem``.
+        A row for each run: what varied, ``network`` (the file), what came of its training, and ``problem``.
 
     Raises
     ------

@@ -100,7 +100,7 @@ def fit_drnl(
     max_steps : int
         Iterations of L-BFGS at most, >= 1.
     progress : callable or bool, optional
-        Called with the share that is done, 0 to 1, after each evaluation; True for a bar (:mod:`amtlib.progress`).
+        Called with the share that is done, 0 to 1, after each evaluation; True for a progress bar.
 
     Returns
     -------

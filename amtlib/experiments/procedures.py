@@ -56,11 +56,11 @@ class Tracker(ABC):
 
     @abstractmethod
     def answer(self, right: bool) -> None:
-        """Take the answer to :attr:`value`."""
+        """Take the answer to the trial at the present value."""
 
 
 class Procedure(ABC):
-    """A rule; :meth:`tracker` puts it to work."""
+    """A rule; :meth:`Procedure.tracker` puts it to work."""
 
     name: ClassVar[str]
 

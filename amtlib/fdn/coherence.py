@@ -104,7 +104,8 @@ def interaural_coherence(
     fs : float
         Sampling rate in Hz.
     weights : array, shape (lines, bands), optional
-        Of :func:`coherence_weights`, where they are at hand: lines for an FFT of 2 (lines - 1) samples, at least T.
+        Of ``amtlib.fdn.coherence.coherence_weights``, computed once for many responses: lines for an FFT of
+        2 (lines - 1) samples, at least T.
     start : float
         What comes before is left out, s: 0.08, say, for late reverberation.
 

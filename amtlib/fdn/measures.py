@@ -229,7 +229,7 @@ def colouration(build: FDNBuild, *, progress: Progress | None = None) -> Coloura
         A network of one input and one output whose matrix keeps energy. Filters, `post_eq` and the direct path are
         left out: a decay in proportion to the delays colours nothing, and the rest is not the network's.
     progress : callable or bool, optional
-        Called with the share done, from 0 to 1; True for a bar (:mod:`amtlib.progress`).
+        Called with the share done, from 0 to 1; True for a progress bar.
 
     Returns
     -------

@@ -189,7 +189,7 @@ def modal_decomposition(
     band : (low, high), optional
         Only modes whose frequency, before losses, lies in low <= f < high, in Hz from 0 to fs / 2. Default: all.
     progress : callable or bool, optional
-        Called with the share done, from 0 to 1; True for a bar (:mod:`amtlib.progress`).
+        Called with the share done, from 0 to 1; True for a progress bar.
 
     Returns
     -------

@@ -234,7 +234,7 @@ def process_fdn(signal: npt.ArrayLike, build: FDNBuild, *, progress: Progress | 
     build : FDNBuild
         The network.
     progress : callable or bool, optional
-        Called with the share done, from 0 to 1; True for a bar (:mod:`amtlib.progress`).
+        Called with the share done, from 0 to 1; True for a progress bar.
 
     Returns
     -------

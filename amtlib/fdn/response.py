@@ -36,7 +36,7 @@ def render(build: FDNBuild, duration: float = 2.0, *, progress: Progress | None 
     duration : float
         In s, > 0; rounded to whole samples, at least one. At most 2**27 samples of all channels.
     progress : callable or bool, optional
-        Called with the share done, from 0 to 1; True for a bar (:mod:`amtlib.progress`).
+        Called with the share done, from 0 to 1; True for a progress bar.
 
     Returns
     -------

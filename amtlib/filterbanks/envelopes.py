@@ -45,13 +45,13 @@ class Envelopes(Filterbank):
         Returns
         -------
         Tensor, shape (F, ceil(T / step)) or (B, F, ceil(T / step)), complex
-            Its real part is what :meth:`forward` returns, its magnitude what :meth:`envelope` returns, in the unit
+            Its real part is what `forward` returns, its magnitude what `envelope` returns, in the unit
             of `x`. Differentiable.
 
         Raises
         ------
         ValueError
-            As :meth:`forward`, and if `step` is below 1.
+            As `forward`, and if `step` is below 1.
 
         Notes
         -----
@@ -101,7 +101,7 @@ class Envelopes(Filterbank):
         Raises
         ------
         ValueError
-            As :meth:`forward`, and if `step` is below 1.
+            As `forward`, and if `step` is below 1.
 
         See Also
         --------
@@ -159,7 +159,7 @@ class Envelopes(Filterbank):
         Raises
         ------
         ValueError
-            As :meth:`forward`, if `frame_length` is below 1, or if `oversampling` is not positive.
+            As `forward`, if `frame_length` is below 1, or if `oversampling` is not positive.
         TypeError
             If no `frame_length` is given.
 

@@ -291,7 +291,7 @@ class Cochlea(RealModule):
         Returns
         -------
         tuple of two Tensors
-            ln(sone) over 0 to 130 phon, as :func:`amtlib.loudness.sone.cubics` gives it, kept while parameters stay.
+            ln(sone) over 0 to 130 phon, as ``amtlib.loudness.sone.cubics`` gives it, kept while parameters stay.
 
         Raises
         ------

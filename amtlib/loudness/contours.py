@@ -90,7 +90,7 @@ def equal_loudness_contour(
     tolerance_db : float
         How exact levels must be, number >= 1e-4.
     progress : callable or bool, optional
-        Called with the share done, from 0 to 1, after each step; True for a bar (:mod:`amtlib.progress`).
+        Called with the share done, from 0 to 1, after each step; True for a progress bar.
     cancelled : callable, optional
         Asked before each step; if it returns True the search ends.
 

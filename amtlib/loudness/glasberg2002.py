@@ -185,7 +185,7 @@ class Glasberg2002(Cochlea):
         return_stages : bool
             Return every stage.
         progress : callable or bool, optional
-            Called with the share done, up to 1, after each block of frames; True for a bar (:mod:`amtlib.progress`).
+            Called with the share done, up to 1, after each block of frames; True for a progress bar.
         cancelled : callable, optional
             Asked before each block; if it returns True the computation ends.
 

@@ -1,6 +1,6 @@
 """Equal-loudness-level contours of listeners, as the standard gives them, to hold a model's contours against.
 Source: ISO 226:2023 and ISO 226:2003, table 1 and equation 1 of each.
-Not a model: the models' own contours are in :mod:`amtlib.loudness.contours`.
+Not a model: the models' own contours are those of :func:`amtlib.loudness.equal_loudness_contour`.
 """
 
 import math

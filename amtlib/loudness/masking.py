@@ -1,7 +1,7 @@
 """Masked thresholds: the levels at which tones are just heard beside a steady sound.
 Source: Zwicker (1970): a tone is heard if it raises the excitation by 1 dB somewhere, here that of the models.
-Not here: thresholds in quiet by loudness (:mod:`amtlib.loudness.contours`), listeners who answer trial by trial
-(:mod:`amtlib.experiments`).
+Not here: thresholds in quiet by loudness (:func:`amtlib.loudness.equal_loudness_contour`), listeners who answer
+trial by trial (:mod:`amtlib.experiments`).
 """
 
 import math

@@ -158,7 +158,7 @@ class Moore2016(Cochlea):
         return_stages : bool
             Keep every stage: 3 kB per frame and sound in float32, 6 in float64.
         progress : callable or bool, optional
-            Called with the share done, up to 1, after each block of frames; True for a bar (:mod:`amtlib.progress`).
+            Called with the share done, up to 1, after each block of frames; True for a progress bar.
         cancelled : callable, optional
             Asked before each block; if it returns True the computation ends.
 

@@ -70,7 +70,7 @@ def train_fdn(
     objective, frequencies, target_fs, target_noise, time_budget, callback
         See :class:`TrainingRun`.
     progress : callable or bool, optional
-        Called with the share done, of the steps or the time; True for a bar (:mod:`amtlib.progress`).
+        Called with the share done, of the steps or the time; True for a progress bar.
 
     Returns
     -------

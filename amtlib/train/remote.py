@@ -92,13 +92,13 @@ class TrainingPlan(Result):
 
     def run_and_warnings(self) -> tuple[TrainingRun, list[Warning]]:
         """
-        Return a run as planned, and what making it warned of, which :mod:`warnings` does not hear.
+        Return a run as planned, and what making it warned of, which do not go through `warnings`.
 
         Returns
         -------
         run : TrainingRun
         warnings : list of UserWarning
-            Such as that the target was cut (:class:`amtlib.train.notices.TargetCut`).
+            Such as that the target was cut (``TargetCut``).
         """
         me = threading.get_ident()
         caught: list[Warning] = []

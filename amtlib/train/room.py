@@ -131,15 +131,15 @@ def fit_room(
     delays, rotation and signs gets absorption with these times and an output equaliser with these levels; it is
     rendered, measured and corrected, and its direct sound or pre-delay is set where the decay curves show that it lacks
     one. With one slope, the gains of its lines give it the early energy (C50) of the room in the octaves from 125 Hz to
-    8 kHz, as near as they can (:mod:`amtlib.train.early`). With two slopes, two groups of lines that exchange nothing
+    8 kHz, as near as they can. With two slopes, two groups of lines that exchange nothing
     have a decay each; how strong the slow one begins is one number for all octaves, which the network's gains can give,
     and both times follow from it in each octave. Then everything trains towards the loss, on the first 0.7 s at most,
     and is corrected again. Of both networks the one whose decay times, levels, early energy, curve and coherence are
     nearest is returned. A band that the response leaves open has the time of its neighbours, which `problems` says.
 
     Two outputs have the same gains. An all-pass filter behind the second one, which makes no output's modes less
-    even, parts their phases by least squares against the coherence by ERB of the whole response
-    (:mod:`amtlib.train.ears`), whether or not anything trains. Direct sound, which both outputs have at the same
+    even, parts their phases by least squares against the coherence by ERB of the whole response,
+    whether or not anything trains. Direct sound, which both outputs have at the same
     sample, takes no more of an octave than its coherence allows. Without training and with one slope, the hall of
     pyFDN's example (s3_r4_o.wav, two microphones) is met within 0.03 in each of 35 bands, 0.007 on average, and both
     outputs have a modal spread of 7.96 dB, with the filter as without it. Of the room itself one response is a sample

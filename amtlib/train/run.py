@@ -140,7 +140,7 @@ class TrainingRun(Watched):
 
     Notes
     -----
-    While a thread runs, use :meth:`snapshot`, not the model. At the end the model holds the best state met.
+    While a thread runs, use :meth:`TrainingRun.snapshot`, not the model. At the end the model holds the best state met.
 
     Examples
     --------
@@ -481,12 +481,8 @@ class TrainingRun(Watched):
         Returns
         -------
         str
-            Why it should end, '' if it need not.
-
-        Raises
-        ------
-        Interrupted
-            If it wants no more: nothing has changed.
+            Why it should end, '' if it need not. If the other run wants no more, ``Interrupted`` is raised, and
+            nothing has changed.
         """
         self._descent.given_up, self._descent.warns = other, False
         return self._descend()[1]

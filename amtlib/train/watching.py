@@ -49,7 +49,7 @@ class Watched(Result):
 
     @property
     def notices(self) -> list[str]:
-        """What the steps have warned of so far, as sentences (:mod:`warnings` had them too), and the last setback."""
+        """What the steps have warned of so far, as sentences (`warnings` had them too), and the last setback."""
         return [*map(str, self._descent.notices), *([self.setback] if self.setback else [])]
 
     @property

@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,8 +14,9 @@ from amtlib.train.losses import Sparsity
 from app.site import find_labs
 
 ROOT = Path(__file__).resolve().parents[2]
+RUFF = Path(sys.executable).with_name("ruff")
 BLOCKS = [
-    "\n".join(line.removeprefix("   ") for line in block.splitlines()) + "\n"
+    "\n".join(line.removeprefix("   ") for line in block.splitlines()).rstrip() + "\n"
     for block in re.findall(r"```python\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(), re.DOTALL)
 ]
 
@@ -92,3 +94,22 @@ def test_the_recipe_of_the_colours_names_what_there_is() -> None:
     for line, place in zip(block("MAGNITUDE").strip().splitlines(), places, strict=True):
         names = line.partition(" = ")[0]
         assert f"\n{names} = " in place.read_text()
+
+
+@pytest.mark.parametrize(
+    ("path", "holding"),
+    [
+        ("amtlib/filterbanks/one_zero.py", "class OneZeroGammatones"),
+        ("tests/amtlib/test_one_zero.py", "def test_the_gain_is_one_at"),
+        ("app/labs/toy/view.py", "class ToyLab"),
+        ("amtlib/train/losses/steady.py", "class Steady"),
+        ("tests/amtlib/test_train_losses_steady.py", "def test_of_two_responses"),
+    ],
+)
+@pytest.mark.parametrize("check", [("check", "-q"), ("format", "--check")], ids=" ".join)
+def test_a_file_made_by_a_recipe_passes_the_checks_of_make_test(
+    check: tuple[str, ...], path: str, holding: str
+) -> None:
+    command = [RUFF, *check, "--stdin-filename", path, "-"]
+    ran = subprocess.run(command, input=block(holding), capture_output=True, text=True, cwd=ROOT)
+    assert ran.returncode == 0, ran.stdout + ran.stderr

@@ -1,6 +1,6 @@
 """What training makes small: a flat magnitude, a likeness of responses, of what an ear makes of them.
 Source: each module names its own.
-Not here: which of them a mode uses (:mod:`amtlib.train.objectives`).
+Not here: which of them a mode uses (``amtlib.train.objectives``).
 
 Losses add up and can be weighed: ``MatchCochleagram() + 0.1 * Sparsity()`` is one, for ``train_fdn(model, loss=...)``.
 """
