@@ -15,8 +15,8 @@ from docs.chromium import find_chromium
 
 torch.set_num_threads(1)
 
-# A slow machine is no counterexample, so examples have no deadline. Every run draws others.
-hypothesis.settings.register_profile("house", deadline=None, print_blob=True, max_examples=50)
+# A slow machine is no counterexample, so examples have no deadline.
+hypothesis.settings.register_profile("house", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("house")
 
 

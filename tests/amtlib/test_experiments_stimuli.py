@@ -114,7 +114,7 @@ def some_settings(draw: st.DrawFn, name: str) -> dict[str, Any]:
 
 
 @each_experiment
-@settings(max_examples=6)
+@settings(max_examples=12)
 @given(data=st.data())
 def test_settings_that_are_taken_have_a_sound_at_every_value(name: str, data: st.DataObject):
     try:

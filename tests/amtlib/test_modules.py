@@ -309,6 +309,19 @@ def test_float64_agrees_with_float32_to_its_rounding(name: str):
     agree(found, exact, 1e-5)
 
 
+@pytest.mark.parametrize("name", [n for n in NAMES if n not in ("ERBIntegration", "Moore2016Spectrum")])
+def test_a_batch_equals_its_members(name: str):
+    module = build(name)
+    inputs = [x.float() for x in CASES[name][1]()]
+    single = tensors(module(*inputs))
+    both = tensors(
+        module(*(torch.stack([x, 0.5 * x if x is not inputs[0] or len(inputs) < 2 else x]) for x in inputs))
+    )
+    for alone, together in zip(single, both, strict=True):
+        first = together if alone.shape == together.shape else together[0]
+        torch.testing.assert_close(first, alone, rtol=1e-4, atol=1e-6 * float(alone.abs().max()))
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_half_precision_is_refused_or_kept_out(name: str):
     module = build(name)

@@ -10,16 +10,15 @@ from bokeh.models import ImportedStyleSheet, Model
 from pyviz_comms import Comm
 
 from app.labs.filterbank.view import FilterbankLab
+from app.page.view import LabView
 from app.site import LABS
 from app.upstream import keep_cells_offline
 
 
 @pytest.fixture(scope="module", params=LABS, ids=lambda lab: lab.slug)
-def models(request: pytest.FixtureRequest) -> Iterator[set[Model]]:
-    """Yield what a cell holds of a lab, whose figures need no numbers for that."""
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr(request.param, "_refresh", lambda self, notes, **beside: None)
-        yield request.param().__panel__().get_root(Document(), comm=Comm()).references()
+def models(request: pytest.FixtureRequest) -> set[Model]:
+    view: LabView = request.param()
+    return view.__panel__().get_root(Document(), comm=Comm()).references()
 
 
 def test_a_cell_fetches_no_style_sheet(models: set[Model]) -> None:
