@@ -439,7 +439,7 @@ from amtlib.jobs import Pool
 
 if __name__ == "__main__":
     pool = Pool(1, "process")
-    print(pool.submit(job_functions.threads).result(120)[1], flush=True)
+    print(pool.submit(job_functions.threads).result(120)[-1], flush=True)
     pool.submit(job_functions.ignore, 600.0)
     time.sleep(600)
 """
