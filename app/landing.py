@@ -1,6 +1,6 @@
 """The landing page, and the page for an address that leads nowhere: plain HTML, cheap for thirty who open it at once.
 
-Their text stands in static/*.html. Not serving: see site.py and server/not_found.py.
+Their text stands in static/*.html. Not serving: see site.py and server/pages.py.
 """
 
 import difflib

@@ -156,10 +156,10 @@ class Worker:
         """Send a call and hear the process out; return the result or raise what was raised."""
         try:
             good, outcome = self._hear_out(job, call, silence)
-        except TimeoutError as silence:
+        except TimeoutError as frozen:
             self.kill()
             self._process.join(_END_WITHIN)
-            raise WorkerDied(f"the process that did the job {silence} and was killed") from None
+            raise WorkerDied(f"the process that did the job {frozen} and was killed") from None
         except (EOFError, ConnectionError):
             self._broken = True
             self._process.join(_END_WITHIN)
