@@ -97,7 +97,7 @@ def test_a_process_comes_to_the_same_numbers_too_and_they_come_live(
         assert all(len(values) >= len(total) for values in terms.values())
         time.sleep(0.01)
     assert same(here, there)
-    assert len(seen) > 3
+    assert any(0 < steps < LONG["max_steps"] for steps in seen), "nothing came before the end"
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
