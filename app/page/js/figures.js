@@ -17,6 +17,7 @@ import {showNumbers} from "./readout.js"
 import {applyScene, figuresOf} from "./scene.js"
 import {setStage} from "./stage.js"
 import {fitTexts} from "./titles.js"
+import {layOutTogether} from "./upstream.js"
 
 /**
  * @param {Part<FiguresContent>} model
@@ -76,29 +77,30 @@ export async function figures(model, el, store) {
   style.textContent = areas.join("\n") + content.grid
   store.repaint = (colors) => paint(document, grid, colors ?? undefined)
   store.repaint(null)
+  const rounds = layOutTogether(document)
   const views = await Bokeh.embed.add_document_standalone(document, grid, targets)
   store.views = plots.map((figure) => /** @type {FigureView} */ (/** @type {unknown} */ (views.get(figure))))
   store.axes = content.axes
+  rounds.settle()
   showNumbers(store)
-  const names = nameLines(store.views)
+  const names = nameLines(store.views, rounds)
   names.paint(getComputedStyle(grid).color)
   store.repaint = (colors) => {
     paint(document, grid, colors ?? undefined)
     names.paint(colors?.ink ?? getComputedStyle(grid).color)
   }
   store.receivers.views?.()
-  // A title of another number of lines, or a legend of another size, is painted rightly only in a figure that changes its
-  // own size.
   const relayout = (/** @type {Figure} */ figure) => {
-    const height = Number(figure.height)
-    figure.height = height - 1
-    requestAnimationFrame(() => { if (figure.height === height - 1) figure.height = height })
+    const view = store.views.find(({model}) => model === figure)
+    view?.invalidate_layout()
+    view?.request_repaint()
+    rounds.now()
   }
   const topOf = (/** @type {Figure} */ {name, visible}) => {
     const target = targets.find((target) => target.dataset.name === name)
     return target && visible ? target.getBoundingClientRect().top : null
   }
-  setStage(document, grid, store, fitTexts(document, relayout, topOf), relayout)
+  setStage(document, grid, store, rounds, fitTexts(document, rounds, relayout, topOf))
   const describe = describeFigures(document, targets)
   store.receivers.scene = (scene) => {
     show(applyScene(document, scene))

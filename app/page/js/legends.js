@@ -4,7 +4,7 @@
 /** @import {Figure} from "@bokehjs/models/plots" */
 /** @import {Label} from "@bokehjs/models/annotations/label" */
 /** @import {Line, Placed} from "./labels.js" */
-/** @import {FigureView, LegendItems, Scene} from "./types" */
+/** @import {FigureView, LegendItems, Rounds, Scene} from "./types" */
 
 import {mixed} from "./colours.js"
 import {make} from "./dom.js"
@@ -82,10 +82,11 @@ function hasPoints(column) {
 /**
  * Keep the names of lines beside them, as the figures change.
  * @param {FigureView[]} views
+ * @param {Rounds} rounds
  * @returns {{follow: (scene: Scene) => void, paint: (ink: string) => void}} to be called with what has changed, and with
  *   the colour of the page's letters
  */
-export function nameLines(views) {
+export function nameLines(views, rounds) {
   const context = /** @type {CanvasRenderingContext2D} */ (make("canvas").getContext("2d"))
   let ink = "#000000"
   /** @type {Map<string, () => void>} */
@@ -97,12 +98,15 @@ export function nameLines(views) {
     if (!labels.size) continue
     /** @type {Map<string, Placed>} */
     const held = new Map()
-    let due = 0
-    const place = () => {
-      due = 0
-      nameThose(view, labels, held, context, ink)
+    let isDue = false
+    rounds.beforePaint.add(() => {
+      if (isDue) nameThose(view, labels, held, context, ink)
+      isDue = false
+    })
+    const soon = () => {
+      isDue = true
+      rounds.soon()
     }
-    const soon = () => { due ||= requestAnimationFrame(place) }
     const {inner_width: width, inner_height: height} = figure.properties
     const size = [...labels.values()][0].properties.text_font_size
     for (const property of [width, height, size]) property.change.connect(soon)

@@ -2,7 +2,7 @@
 
 /** @import {Document} from "@bokehjs/document" */
 /** @import {Figure} from "@bokehjs/models/plots" */
-/** @import {Store} from "./types" */
+/** @import {Rounds, Store} from "./types" */
 
 import {closeDrawer} from "./frame.js"
 import {figuresOf} from "./scene.js"
@@ -12,7 +12,6 @@ import {hideBar} from "./upstream.js"
 
 // Room under the figures for the tools, px; none when presenting.
 const TOOLS = 60, MARGIN = 12
-const REPAINT_MS = 150
 // The page's small letters, as a share of those of its text: `--small` of lab.css.
 const SMALL = 0.9
 // Figures that would change their height by less than this share keep it: rounded heights never fit quite.
@@ -22,10 +21,10 @@ const STEADY = 0.02
  * @param {Document} document
  * @param {HTMLElement} grid
  * @param {Store} store
+ * @param {Rounds} rounds
  * @param {(letters: number) => void} setTitles
- * @param {(figure: Figure) => void} relayout gives a figure's parts their places anew
  */
-export function setStage(document, grid, store, setTitles, relayout) {
+export function setStage(document, grid, store, rounds, setTitles) {
   const resize = sizable(document)
   const window_ = /** @type {Window} */ (grid.ownerDocument.defaultView)
   const scroller = scrollerOf(grid)
@@ -61,10 +60,8 @@ export function setStage(document, grid, store, setTitles, relayout) {
     const rowOf = (/** @type {Figure} */ {name}) => rows.get(String(name)) ?? ""
     resize(sizes, rowOf, ({name}) => name === alone?.dataset.name ? window_.innerHeight - 2 * MARGIN : undefined)
     setTitles(sizes.letters)
-    if (sizes.letters === letters) return
     letters = sizes.letters
-    // BokehJS paints the samples of a legend before its new size is known, and then not again.
-    setTimeout(() => { for (const figure of figuresOf(document)) relayout(figure) }, REPAINT_MS)
+    rounds.now()
   }
   const fitSoon = () => { wanted ||= window_.requestAnimationFrame(fit) }
   const lead = () => { grid.dataset.lead = store.leading }
@@ -79,6 +76,7 @@ export function setStage(document, grid, store, setTitles, relayout) {
   for (const figure of figuresOf(document)) figure.properties.visible.change.connect(fitSoon)
   store.watchers.add((moved) => { if (!moved?.size) fitSoon() })
   fit()
+  rounds.now()
   if (!store.permalink) return
 
   /** @param {boolean} is */

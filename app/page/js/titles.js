@@ -4,6 +4,7 @@
 /** @import {Figure} from "@bokehjs/models/plots" */
 /** @import {Axis} from "@bokehjs/models/axes/axis" */
 /** @import {Title} from "@bokehjs/models/annotations/title" */
+/** @import {Rounds} from "./types" */
 
 import {make} from "./dom.js"
 import {figuresOf} from "./scene.js"
@@ -44,13 +45,14 @@ export function fitted(text, width, widthOf, letters = 1, usual = OF_TITLES) {
 
 /**
  * @param {Document} document
+ * @param {Rounds} rounds
  * @param {(figure: Figure) => void} relayout gives a figure's parts their places anew
  * @param {(figure: Figure) => number | null} topOf returns where a figure begins, or null if it is not shown
  * @returns {(letters: number) => void} sets the size of all titles and labels, as a multiple of the usual
  */
-export function fitTexts(document, relayout, topOf) {
+export function fitTexts(document, rounds, relayout, topOf) {
   let letters = 1
-  const align = aligned(document, topOf)
+  const align = aligned(document, rounds, topOf)
   /** @type {(() => void)[]} */
   const fits = []
   const context = /** @type {CanvasRenderingContext2D} */ (make("canvas").getContext("2d"))
@@ -69,6 +71,7 @@ export function fitTexts(document, relayout, topOf) {
         const lines = text.split("\n").length !== shown.split("\n").length
         shown = text
         write(text, size)
+        // BokehJS makes the new text of a title later.
         if (lines) requestAnimationFrame(() => relayout(figure))
         align()
       }
@@ -89,13 +92,15 @@ export function fitTexts(document, relayout, topOf) {
 /**
  * Frames beside each other begin at one height, whatever their titles take.
  * @param {Document} document
+ * @param {Rounds} rounds
  * @param {(figure: Figure) => number | null} topOf
  * @returns {() => void}
  */
-function aligned(document, topOf) {
-  let due = 0
-  const align = () => {
-    due = 0
+function aligned(document, rounds, topOf) {
+  let isDue = false
+  rounds.afterLayout.add(() => {
+    if (!isDue) return
+    isDue = false
     /** @type {Map<number, {figures: Figure[], height: number}>} */
     const rows = new Map()
     for (const figure of figuresOf(document)) {
@@ -108,8 +113,11 @@ function aligned(document, topOf) {
     }
     for (const {figures, height} of rows.values())
       for (const figure of figures) if (figure.min_border_top !== height) figure.min_border_top = height
+  })
+  return () => {
+    isDue = true
+    rounds.soon()
   }
-  return () => { due ||= requestAnimationFrame(align) }
 }
 
 /** @param {Figure} figure @returns {Text[]} */

@@ -11,7 +11,10 @@ declare global {
   const Bokeh: {
     documents: Document[]
     embed: typeof embed
+    require(name: "core/dom"): typeof import("@bokehjs/core/dom")
+    require(name: "core/visuals/visual"): typeof import("@bokehjs/core/visuals/visual")
     require(name: "document"): typeof import("@bokehjs/document")
+    require(name: "models/plots/figure"): typeof import("@bokehjs/models/plots/figure")
     require(name: "core/util/ndarray"): typeof import("@bokehjs/core/util/ndarray")
   }
   // What worklet.js runs in, which TypeScript's declarations of browsers lack.
@@ -342,6 +345,20 @@ export interface FilmContent {
   slower: number[]
 }
 
+/** How figures are laid out and painted together. */
+export interface Rounds {
+  /** Lay out what is due, and paint it. */
+  now(): void
+  /** Lay out what is due, and paint nothing yet. */
+  settle(): void
+  /** Do all of it at the next frame at the latest. */
+  soon(): void
+  /** Run after each layout: what they change is laid out in the same frame. */
+  afterLayout: Set<() => void>
+  /** Run when all is in its place and nothing is painted yet. */
+  beforePaint: Set<() => void>
+}
+
 /** BokehJS's `ndarray`, as far as scenes need it. */
 export type MakeArray = (init: ArrayBuffer | ArrayLike<number>, form: {dtype: Place["dtype"], shape: number[]}) => unknown
 
@@ -528,6 +545,9 @@ export interface FigureView {
   }
   /** Views of what is drawn in it. */
   renderer_views: Map<unknown, {model: {type: string}}>
+  /** Give its parts their places anew. */
+  invalidate_layout(): void
+  request_repaint(): void
   export(type: "png", hidpi: boolean): {canvas: HTMLCanvasElement}
   export(type: "svg"): {ctx: {get_serialized_svg(fix_named_entities: boolean): string}}
 }

@@ -3,7 +3,8 @@
 
 /** @import {ClientConnection} from "@bokehjs/client/connection" */
 /** @import {ConnectionLost} from "@bokehjs/core/bokeh_events" */
-/** @import {FigureView, LegendView} from "./types" */
+/** @import {Document} from "@bokehjs/document" */
+/** @import {FigureView, LegendView, Rounds} from "./types" */
 /** @import {Reconnection} from "./reconnection.js" */
 
 import {button} from "./dom.js"
@@ -138,5 +139,133 @@ function paintItems(context, canvas) {
     const box = words.getBoundingClientRect(), {font} = getComputedStyle(words)
     Object.assign(context, {font, fillStyle: color, textAlign: "left", textBaseline: "middle"})
     context.fillText(words.textContent ?? "", box.left - canvas.left, (box.top + box.bottom) / 2 - canvas.top)
+  }
+}
+
+// A layout changes what texts of a figure have room for, and these the layout: more rounds than this lead nowhere.
+const MOST_ROUNDS = 4
+
+/**
+ * Let figures be laid out together, and painted once, for all that has changed until the next frame.
+ *
+ * BokehJS lays a figure out at once at every change of a property, a dozen times where its letters get another size, and
+ * often paints it each time; and every figure writes styles and reads sizes in turn, so that the browser computes the
+ * styles anew for each.
+ * @param {Document} document before it is drawn
+ * @returns {Rounds}
+ */
+export function layOutTogether(document) {
+  sparing(document)
+  const {FigureView} = Bokeh.require("models/plots/figure")
+  /** What is to be laid out, and whether its parts have changed, not its room alone. @type {Map<View, boolean>} */
+  const due = new Map()
+  /** @type {Set<View>} */
+  const unpainted = new Set()
+  /** @type {Rounds} */
+  const rounds = {now, settle, soon, afterLayout: new Set(), beforePaint: new Set()}
+  let frame = 0, isHeld = false
+
+  class View extends FigureView {
+    invalidate_layout() {
+      due.set(this, true)
+      soon()
+    }
+
+    compute_layout() {
+      if (!due.has(this)) due.set(this, false)
+      soon()
+    }
+
+    paint() {
+      if (isHeld) unpainted.add(this)
+      else super.paint()
+    }
+
+    repaint() {
+      holding(() => super.repaint())
+      now()
+    }
+  }
+
+  function soon() {
+    if (!isHeld) frame ||= window.requestAnimationFrame(now)
+  }
+
+  /** @param {() => void} run what is done without painting */
+  function holding(run) {
+    const wasHeld = isHeld
+    isHeld = true
+    try {
+      run()
+    } finally {
+      isHeld = wasHeld
+    }
+  }
+
+  function settle() {
+    holding(() => {
+      for (let round = 0; round === 0 || due.size && round < MOST_ROUNDS; round += 1) {
+        const views = layOut()
+        for (const follow of rounds.afterLayout) follow()
+        // A title or the numbers of an axis may take more room than before.
+        for (const view of views) view["_invalidate_layout_if_needed"]()
+        if (!due.size) for (const run of rounds.beforePaint) run()
+      }
+    })
+    if (due.size) soon()
+  }
+
+  /** @returns {View[]} what was laid out */
+  function layOut() {
+    const all = [...due].filter(([view]) => view.model.visible || view.is_displayed || !view["_layout_computed"])
+    due.clear()
+    const views = all.map(([view]) => view)
+    // All is written, then all is read.
+    for (const [view, isNew] of all) if (isNew) view.update_layout()
+    for (const view of views) view.measure_layout()
+    for (const view of views) view.update_bbox()
+    for (const view of views) view["_compute_layout"]()
+    for (const view of views) {
+      view.after_layout()
+      view["_layout_computed"] = true
+    }
+    return views
+  }
+
+  function now() {
+    if (isHeld) return
+    window.cancelAnimationFrame(frame)
+    frame = 0
+    settle()
+    const views = [...unpainted]
+    unpainted.clear()
+    for (const view of views) view.paint()
+  }
+
+  for (const figure of document.roots()) Object.assign(figure, {default_view: View})
+  return rounds
+}
+
+/** Documents whose figures take nothing from CSS; null where none is drawn yet. @type {WeakSet<Document> | null} */
+let plain = null
+
+/**
+ * Keep BokehJS from work that changes nothing. At each paint it writes a style sheet for each part of a figure, mostly the
+ * one that is there, and looks for each colour and width of each part in CSS (`--bk-line-color`), where we have none: the
+ * browser computed all styles a thousand times for a change of the window's size.
+ * @param {Document} document
+ */
+function sparing(document) {
+  plain?.add(document)
+  if (plain) return
+  const without = plain = new WeakSet([document])
+  const {InlineStyleSheet} = Bokeh.require("core/dom"), {VisualProperties} = Bokeh.require("core/visuals/visual")
+  InlineStyleSheet.prototype["_update"] = function (/** @type {string} */ css) {
+    if (this.el.textContent !== css) this.el.textContent = css
+  }
+  const read = VisualProperties.prototype["_get_css_value"]
+  VisualProperties.prototype["_get_css_value"] = function (/** @type {string} */ name) {
+    const {document} = this.obj.model
+    return document && without.has(document) ? "" : read.call(this, name)
   }
 }
