@@ -5,6 +5,7 @@ Not the server's own handlers of requests and websockets: those stand in :mod:`a
 what they rely on.
 """
 
+import hashlib
 import sys
 import textwrap
 from collections.abc import Iterable
@@ -91,6 +92,11 @@ class OfflineColumn(_OwnStyles, pn.Column):
 
 
 @cache
+def _hash(script: str) -> str:
+    return hashlib.sha256(script.encode()).hexdigest()
+
+
+@cache
 def _dedented(script: str) -> str:
     return textwrap.dedent(script)
 
@@ -100,8 +106,10 @@ class SuppliedComponent(JSComponent):
 
     Panel compares and copies a parameter at each change, which for all that a lab shows costs more than the model does;
     here later changes travel as messages only. And around each message Panel sets its busy state, which no page shows:
-    it costs more than reading the message. A script is made ready once, not at each opening (1 ms for each component
-    of a page, measured). A subclass declares ``content``, a `param.Dict`, and its script as ``_esm``.
+    it costs more than reading the message. A subclass declares ``content``, a `param.Dict`, and its script as ``_esm``.
+
+    The script is made ready once, not at each opening (1 ms for each component of a page, measured), and runs as it is:
+    Panel has each browser translate each component's from TypeScript, at every opening, unless it counts as a bundle.
     """
 
     content: dict[str, Any]
@@ -124,6 +132,7 @@ class SuppliedComponent(JSComponent):
         properties: dict[str, Any] = super()._get_properties(doc)
         with param.parameterized.discard_events(self):
             self.content = {}
+        properties["bundle"] = _hash(properties["esm"])
         return _own_styles(properties) if self.design is Unstyled else properties
 
     def _process_bokeh_event(self, doc: Document, event: Event) -> None:

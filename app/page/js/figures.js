@@ -90,10 +90,12 @@ export async function figures(model, el, store) {
     names.paint(colors?.ink ?? getComputedStyle(grid).color)
   }
   store.receivers.views?.()
-  const relayout = (/** @type {Figure} */ figure) => {
-    const view = store.views.find(({model}) => model === figure)
-    view?.invalidate_layout()
-    view?.request_repaint()
+  const relayout = (/** @type {Figure[]} */ figures) => {
+    for (const view of store.views) {
+      if (!figures.includes(view.model)) continue
+      view.invalidate_layout()
+      view.request_repaint()
+    }
     rounds.now()
   }
   const topOf = (/** @type {Figure} */ {name, visible}) => {

@@ -52,7 +52,10 @@ export function setStage(document, grid, store, rounds, setTitles) {
       [target.dataset.name, areas.get(getComputedStyle(target).gridRowStart) ?? ""]))
     const standing = figuresOf(document).map(({name, visible}) => visible ? rows.get(String(name)) : "-").join()
     if (Math.abs(sizes.heights / heights - 1) < STEADY) sizes.heights = heights
-    if (sizes.heights === heights && sizes.letters === letters && alone === shownAlone && standing === shownRows) return
+    if (sizes.heights === heights && sizes.letters === letters && alone === shownAlone && standing === shownRows) {
+      rounds.now()
+      return
+    }
     heights = sizes.heights
     shownAlone = alone
     shownRows = standing
@@ -72,7 +75,10 @@ export function setStage(document, grid, store, rounds, setTitles) {
     if (contentRect.width !== width) fitSoon()  // its height follows from the figures
     width = contentRect.width
   }).observe(/** @type {HTMLElement} */ (grid.parentElement))
-  window_.addEventListener("resize", fitSoon)
+  window_.addEventListener("resize", () => {
+    rounds.resized()
+    fitSoon()
+  })
   for (const figure of figuresOf(document)) figure.properties.visible.change.connect(fitSoon)
   store.watchers.add((moved) => { if (!moved?.size) fitSoon() })
   fit()

@@ -46,19 +46,27 @@ export function fitted(text, width, widthOf, letters = 1, usual = OF_TITLES) {
 /**
  * @param {Document} document
  * @param {Rounds} rounds
- * @param {(figure: Figure) => void} relayout gives a figure's parts their places anew
+ * @param {(figures: Figure[]) => void} relayout gives the parts of figures their places anew
  * @param {(figure: Figure) => number | null} topOf returns where a figure begins, or null if it is not shown
  * @returns {(letters: number) => void} sets the size of all titles and labels, as a multiple of the usual
  */
 export function fitTexts(document, rounds, relayout, topOf) {
   let letters = 1
-  const align = aligned(document, rounds, topOf)
-  /** @type {(() => void)[]} */
-  const fits = []
+  const align = aligned(document, topOf)
+  /** Texts whose room or size has changed. @type {Set<() => void>} */
+  const due = new Set()
+  /** Figures with a text of another number of lines. @type {Set<Figure>} */
+  const broken = new Set()
+  /** @type {((by: number) => void)[]} */
+  const scales = []
   const context = /** @type {CanvasRenderingContext2D} */ (make("canvas").getContext("2d"))
+  const anew = () => {
+    relayout([...broken])
+    broken.clear()
+  }
   for (const figure of figuresOf(document)) {
     for (const {read, write, room, weight, font, sizes, changes} of textsOf(figure)) {
-      let whole = read(), shown = whole
+      let whole = read(), shown = whole, shownSize = sizes[0]
       /** @param {string} text @param {number} size */
       const widthOf = (text, size) => {
         context.font = `${weight} ${size}px ${font()}`
@@ -66,41 +74,54 @@ export function fitTexts(document, rounds, relayout, topOf) {
       }
       const fit = () => {
         if (read() !== shown) whole = read()
-        if (!(figure.inner_width > 0)) return
+        if (figure.properties.inner_width.is_unset || !(figure.inner_width > 0)) return
         const {text, size} = fitted(whole, room(letters), widthOf, letters, sizes)
-        const lines = text.split("\n").length !== shown.split("\n").length
+        // BokehJS makes the new text later, and then gives it no other room.
+        if (text.split("\n").length !== shown.split("\n").length) {
+          if (!broken.size) requestAnimationFrame(anew)
+          broken.add(figure)
+        }
         shown = text
+        shownSize = size
         write(text, size)
-        // BokehJS makes the new text of a title later.
-        if (lines) requestAnimationFrame(() => relayout(figure))
-        align()
       }
-      changes.connect(fit)
-      figure.properties.inner_width.change.connect(fit)
-      figure.properties.inner_height.change.connect(fit)
-      fit()
-      fits.push(fit)
+      const fitSoon = () => {
+        due.add(fit)
+        rounds.soon()
+      }
+      for (const change of [changes, figure.properties.inner_width.change, figure.properties.inner_height.change])
+        change.connect(fitSoon)
+      fitSoon()
+      scales.push((by) => {
+        if (read() !== shown) whole = shown = read()
+        shownSize *= by
+        write(shown, shownSize)
+        due.add(fit)
+      })
     }
   }
+  rounds.afterLayout.add(() => {
+    if (!due.size) return
+    const fits = [...due]
+    due.clear()
+    for (const fit of fits) fit()
+    align()
+  })
   return (factor) => {
     if (factor === letters) return
+    for (const scale of scales) scale(factor / letters)
     letters = factor
-    for (const fit of fits) fit()
   }
 }
 
 /**
  * Frames beside each other begin at one height, whatever their titles take.
  * @param {Document} document
- * @param {Rounds} rounds
  * @param {(figure: Figure) => number | null} topOf
  * @returns {() => void}
  */
-function aligned(document, rounds, topOf) {
-  let isDue = false
-  rounds.afterLayout.add(() => {
-    if (!isDue) return
-    isDue = false
+function aligned(document, topOf) {
+  return () => {
     /** @type {Map<number, {figures: Figure[], height: number}>} */
     const rows = new Map()
     for (const figure of figuresOf(document)) {
@@ -113,10 +134,6 @@ function aligned(document, rounds, topOf) {
     }
     for (const {figures, height} of rows.values())
       for (const figure of figures) if (figure.min_border_top !== height) figure.min_border_top = height
-  })
-  return () => {
-    isDue = true
-    rounds.soon()
   }
 }
 

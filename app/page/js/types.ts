@@ -14,6 +14,7 @@ declare global {
     require(name: "core/dom"): typeof import("@bokehjs/core/dom")
     require(name: "core/visuals/visual"): typeof import("@bokehjs/core/visuals/visual")
     require(name: "document"): typeof import("@bokehjs/document")
+    require(name: "models/annotations/legend"): typeof import("@bokehjs/models/annotations/legend")
     require(name: "models/plots/figure"): typeof import("@bokehjs/models/plots/figure")
     require(name: "core/util/ndarray"): typeof import("@bokehjs/core/util/ndarray")
   }
@@ -353,6 +354,8 @@ export interface Rounds {
   settle(): void
   /** Do all of it at the next frame at the latest. */
   soon(): void
+  /** Note that the room of all figures may have changed. */
+  resized(): void
   /** Run after each layout: what they change is laid out in the same frame. */
   afterLayout: Set<() => void>
   /** Run when all is in its place and nothing is painted yet. */

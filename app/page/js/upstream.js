@@ -9,6 +9,7 @@
 
 import {button} from "./dom.js"
 import {reload} from "./leaving.js"
+import {figuresOf} from "./scene.js"
 
 const BAD_MESSAGE = 4002
 
@@ -157,15 +158,30 @@ const MOST_ROUNDS = 4
 export function layOutTogether(document) {
   sparing(document)
   const {FigureView} = Bokeh.require("models/plots/figure")
+  /** @type {Set<View>} */
+  const views = new Set()
   /** What is to be laid out, and whether its parts have changed, not its room alone. @type {Map<View, boolean>} */
   const due = new Map()
   /** @type {Set<View>} */
   const unpainted = new Set()
+  /** Sizes of letters around the figures, px. @type {Map<View, number | null>} */
+  const fontSizes = new Map()
   /** @type {Rounds} */
-  const rounds = {now, settle, soon, afterLayout: new Set(), beforePaint: new Set()}
+  const rounds = {now, settle, soon, resized, afterLayout: new Set(), beforePaint: new Set()}
   let frame = 0, isHeld = false
 
   class View extends FigureView {
+    initialize() {
+      super.initialize()
+      views.add(this)
+    }
+
+    remove() {
+      views.delete(this)
+      due.delete(this)
+      super.remove()
+    }
+
     invalidate_layout() {
       due.set(this, true)
       soon()
@@ -185,10 +201,38 @@ export function layOutTogether(document) {
       holding(() => super.repaint())
       now()
     }
+
+    // BokehJS asks the browser for it at each text.
+    get base_font_size() {
+      if (!fontSizes.has(this)) fontSizes.set(this, super.base_font_size)
+      return fontSizes.get(this) ?? null
+    }
+  }
+
+  const {LegendView} = Bokeh.require("models/annotations/legend")
+
+  class Legend extends LegendView {
+    /** What its rows were made of. */
+    made = ""
+
+    // BokehJS makes the rows anew whenever anything of the lines changes that they name, such as their points.
+    _render_items() {
+      const {orientation, ncols, nrows} = this.model
+      const rows = this.labels.map(({item, label}) => [item.id, label, item.visible, this["is_active"](item)])
+      const made = JSON.stringify([orientation, ncols, nrows, rows])
+      if (made === this.made) return
+      this.made = made
+      super["_render_items"]()
+      this.request_paint()
+    }
   }
 
   function soon() {
     if (!isHeld) frame ||= window.requestAnimationFrame(now)
+  }
+
+  function resized() {
+    for (const view of views) if (view.is_displayed && !due.has(view)) due.set(view, false)
   }
 
   /** @param {() => void} run what is done without painting */
@@ -205,10 +249,10 @@ export function layOutTogether(document) {
   function settle() {
     holding(() => {
       for (let round = 0; round === 0 || due.size && round < MOST_ROUNDS; round += 1) {
-        const views = layOut()
+        const laidOut = layOut()
         for (const follow of rounds.afterLayout) follow()
         // A title or the numbers of an axis may take more room than before.
-        for (const view of views) view["_invalidate_layout_if_needed"]()
+        for (const view of laidOut) view["_invalidate_layout_if_needed"]()
         if (!due.size) for (const run of rounds.beforePaint) run()
       }
     })
@@ -217,19 +261,21 @@ export function layOutTogether(document) {
 
   /** @returns {View[]} what was laid out */
   function layOut() {
+    // What is hidden, and was hidden before, is laid out when it is shown.
     const all = [...due].filter(([view]) => view.model.visible || view.is_displayed || !view["_layout_computed"])
     due.clear()
-    const views = all.map(([view]) => view)
+    const laidOut = all.map(([view]) => view)
+    for (const view of laidOut) fontSizes.delete(view)
     // All is written, then all is read.
     for (const [view, isNew] of all) if (isNew) view.update_layout()
-    for (const view of views) view.measure_layout()
-    for (const view of views) view.update_bbox()
-    for (const view of views) view["_compute_layout"]()
-    for (const view of views) {
+    for (const view of laidOut) view.measure_layout()
+    for (const view of laidOut) view.update_bbox()
+    for (const view of laidOut) view["_compute_layout"]()
+    for (const view of laidOut) {
       view.after_layout()
       view["_layout_computed"] = true
     }
-    return views
+    return laidOut
   }
 
   function now() {
@@ -237,12 +283,15 @@ export function layOutTogether(document) {
     window.cancelAnimationFrame(frame)
     frame = 0
     settle()
-    const views = [...unpainted]
+    const last = [...unpainted]
     unpainted.clear()
-    for (const view of views) view.paint()
+    for (const view of last) view.paint()
   }
 
-  for (const figure of document.roots()) Object.assign(figure, {default_view: View})
+  for (const figure of figuresOf(document)) {
+    Object.assign(figure, {default_view: View})
+    for (const part of figure.center) if (part.type === "Legend") Object.assign(part, {default_view: Legend})
+  }
   return rounds
 }
 
