@@ -34,10 +34,15 @@ export function setStage(document, grid, store, rounds, setTitles) {
   let pointed = null
   /** @type {HTMLElement | null} */
   let shownAlone = null
-  let heights = 1, letters = 1, width = 0, wanted = 0, shownRows = ""
+  let heights = 1, letters = 1, width = 0, isWanted = false, shownRows = ""
 
   const fit = () => {
-    wanted = 0
+    isWanted = false
+    const areas = rowsOf(getComputedStyle(grid).gridTemplateAreas)
+    const rows = new Map(targetsOf(grid).map((target) =>
+      [target.dataset.name, areas.get(getComputedStyle(target).gridRowStart) ?? ""]))
+    const standing = figuresOf(document).map(({name, visible}) => visible ? rows.get(String(name)) : "-").join()
+    if (standing !== shownRows) rounds.settle()  // a figure that was hidden has the height of another screen
     const room = /** @type {HTMLElement} */ (grid.parentElement).getBoundingClientRect()
     const above = room.top - scroller.getBoundingClientRect().top + scroller.scrollTop
     const shown = gridHeight(grid)
@@ -47,15 +52,8 @@ export function setStage(document, grid, store, rounds, setTitles) {
     const presented = store.presenting ? SMALL * parseFloat(getComputedStyle(grid).fontSize) : 0
     const sizes = sizesFor({width: room.width, height, usual, presented})
     if (!store.permalink) Object.assign(sizes, {heights: 1, letters: 1})  // a cell is as large as its notebook makes it
-    const areas = rowsOf(getComputedStyle(grid).gridTemplateAreas)
-    const rows = new Map(targetsOf(grid).map((target) =>
-      [target.dataset.name, areas.get(getComputedStyle(target).gridRowStart) ?? ""]))
-    const standing = figuresOf(document).map(({name, visible}) => visible ? rows.get(String(name)) : "-").join()
     if (Math.abs(sizes.heights / heights - 1) < STEADY) sizes.heights = heights
-    if (sizes.heights === heights && sizes.letters === letters && alone === shownAlone && standing === shownRows) {
-      rounds.now()
-      return
-    }
+    if (sizes.heights === heights && sizes.letters === letters && alone === shownAlone && standing === shownRows) return
     heights = sizes.heights
     shownAlone = alone
     shownRows = standing
@@ -64,9 +62,12 @@ export function setStage(document, grid, store, rounds, setTitles) {
     resize(sizes, rowOf, ({name}) => name === alone?.dataset.name ? window_.innerHeight - 2 * MARGIN : undefined)
     setTitles(sizes.letters)
     letters = sizes.letters
-    rounds.now()
   }
-  const fitSoon = () => { wanted ||= window_.requestAnimationFrame(fit) }
+  const fitSoon = () => {
+    isWanted = true
+    rounds.soon()
+  }
+  rounds.beforeLayout.add(() => { if (isWanted) fit() })
   const lead = () => { grid.dataset.lead = store.leading }
   store.watchers.add(lead)
   lead()

@@ -356,6 +356,8 @@ export interface Rounds {
   soon(): void
   /** Note that the room of all figures may have changed. */
   resized(): void
+  /** Run before anything is laid out, such as what gives the figures their sizes. */
+  beforeLayout: Set<() => void>
   /** Run after each layout: what they change is laid out in the same frame. */
   afterLayout: Set<() => void>
   /** Run when all is in its place and nothing is painted yet. */

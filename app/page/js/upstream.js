@@ -167,8 +167,8 @@ export function layOutTogether(document) {
   /** Sizes of letters around the figures, px. @type {Map<View, number | null>} */
   const fontSizes = new Map()
   /** @type {Rounds} */
-  const rounds = {now, settle, soon, resized, afterLayout: new Set(), beforePaint: new Set()}
-  let frame = 0, isHeld = false
+  const rounds = {now, settle, soon, resized, beforeLayout: new Set(), afterLayout: new Set(), beforePaint: new Set()}
+  let frame = 0, isHeld = false, isAsked = false
 
   class View extends FigureView {
     initialize() {
@@ -228,6 +228,7 @@ export function layOutTogether(document) {
   }
 
   function soon() {
+    isAsked = true
     if (!isHeld) frame ||= window.requestAnimationFrame(now)
   }
 
@@ -282,10 +283,13 @@ export function layOutTogether(document) {
     if (isHeld) return
     window.cancelAnimationFrame(frame)
     frame = 0
+    isAsked = false
+    holding(() => { for (const run of rounds.beforeLayout) run() })
     settle()
     const last = [...unpainted]
     unpainted.clear()
     for (const view of last) view.paint()
+    if (isAsked) soon()
   }
 
   for (const figure of figuresOf(document)) {
