@@ -194,6 +194,58 @@ def test_bokehjs_still_draws_legends_in_files_by_what_the_page_replaces() -> Non
         assert line in source, f"BokehJS no longer says {line}: see app/page/js/upstream.js"
 
 
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        (
+            "LayoutDOMView",
+            (
+                "this.update_layout();\nthis.compute_layout();",
+                "this.measure_layout();\nthis.update_bbox();\nthis._compute_layout();\nthis.after_layout();",
+                "this._layout_computed = true;",
+                "], () => this.invalidate_layout());",
+            ),
+        ),
+        (
+            "PlotView",
+            (
+                "repaint() {\nthis._invalidate_layout_if_needed();\nthis.paint();\n}",
+                "get base_font_size() {",
+                "if (this._needs_paint) {",
+                "this.unpause(true);",
+                "inner_width: Math.round(this.frame.bbox.width)",
+            ),
+        ),
+        (
+            "LegendView",
+            (
+                "this.on_transitive_change(items, () => this._render_items(), { recursive: true });",
+                "get labels() {",
+            ),
+        ),
+        ("VisualProperties", ("_get_css_value(name) {", "const style = getComputedStyle(this.obj.el);")),
+    ],
+)
+def test_bokehjs_still_lays_figures_out_by_what_the_page_replaces(name: str, lines: tuple[str, ...]) -> None:
+    source = re.sub(r"\n +", "\n", body((BOKEH_JS / "bokeh.js").read_text(encoding="utf-8"), name))
+    for line in lines:
+        assert line in source, f"BokehJS no longer says {line}: see upstream.js"
+
+
+def test_bokehjs_still_writes_style_sheets_whether_or_not_they_change_and_makes_views_by_a_models_own_class() -> (
+    None
+):
+    source = (BOKEH_JS / "bokeh.js").read_text(encoding="utf-8")
+    assert re.search(r"_update\(css\) \{\s+this\.el\.textContent = css;\s+\}", source)
+    assert "cls = (model) => model.default_view" in source
+    assert "get is_active() {" in source  # of legends
+
+
+def test_no_style_of_the_page_is_one_that_figures_no_longer_look_for() -> None:
+    for path in [*(ROOT / "app" / "static").glob("*.css"), *(ROOT / "app").rglob("*.py")]:
+        assert "--bk-" not in path.read_text(encoding="utf-8"), path
+
+
 def test_private_members_of_bokehjs_stand_in_one_module() -> None:
     elsewhere = [
         f"{path.name}: {found}"

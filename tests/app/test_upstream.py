@@ -5,6 +5,7 @@ pages, and write down the new version.
 """
 
 import ast
+import hashlib
 import importlib
 import inspect
 import sys
@@ -29,6 +30,7 @@ from panel_material_ui.base import MaterialComponent
 
 from app.labs.filterbank.view import FilterbankLab
 from app.page.part import LabPart
+from app.page.script import SCRIPT
 from app.upstream import (
     OfflineColumn,
     OfflineRow,
@@ -140,6 +142,14 @@ def test_what_a_page_was_drawn_from_is_dropped_without_a_word_once_its_browser_h
     assert not model.data.content
     assert not any(each._unstable_default_values for each in list(document.models) if each is not model.data)
     assert not changes
+
+
+def test_a_component_with_a_bundle_is_not_translated_in_the_browser_and_ours_has_one() -> None:
+    translated = (Path(panel.__file__).parent / "models" / "reactive_esm.ts").read_text(encoding="utf-8")
+    assert "if (this.bundle != null) {\n      return this.esm\n    }" in translated
+    models = [LabPart(dict, lambda message: None, kind=kind).get_root(Document()) for kind in ("bar", "main")]
+    assert {model.esm for model in models} == {SCRIPT}
+    assert {model.bundle for model in models} == {hashlib.sha256(SCRIPT.encode()).hexdigest()}
 
 
 def test_panel_copies_the_declarations_of_a_component_for_each_page_and_not_those_of_ours() -> None:

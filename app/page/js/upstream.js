@@ -299,19 +299,20 @@ export function layOutTogether(document) {
   return rounds
 }
 
-/** Documents whose figures take nothing from CSS; null where none is drawn yet. @type {WeakSet<Document> | null} */
-let plain = null
+/** Documents whose figures take nothing from CSS. @type {WeakSet<Document>} */
+const plain = new WeakSet()
+let isSparing = false
 
 /**
  * Keep BokehJS from work that changes nothing. At each paint it writes a style sheet for each part of a figure, mostly the
  * one that is there, and looks for each colour and width of each part in CSS (`--bk-line-color`), where we have none: the
- * browser computed all styles a thousand times for a change of the window's size.
+ * browser computed styles more than a thousand times while a page was presented.
  * @param {Document} document
  */
 function sparing(document) {
-  plain?.add(document)
-  if (plain) return
-  const without = plain = new WeakSet([document])
+  plain.add(document)
+  if (isSparing) return
+  isSparing = true
   const {InlineStyleSheet} = Bokeh.require("core/dom"), {VisualProperties} = Bokeh.require("core/visuals/visual")
   InlineStyleSheet.prototype["_update"] = function (/** @type {string} */ css) {
     if (this.el.textContent !== css) this.el.textContent = css
@@ -319,6 +320,6 @@ function sparing(document) {
   const read = VisualProperties.prototype["_get_css_value"]
   VisualProperties.prototype["_get_css_value"] = function (/** @type {string} */ name) {
     const {document} = this.obj.model
-    return document && without.has(document) ? "" : read.call(this, name)
+    return document && plain.has(document) ? "" : read.call(this, name)
   }
 }
