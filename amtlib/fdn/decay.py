@@ -298,15 +298,17 @@ def times_of_bands(bands: Array, centres: Array, fs: float) -> ReverberationTime
     True
     """
     flat = bands.reshape(len(centres), bands.shape[1], -1)
+    if len(silent := np.flatnonzero(~flat.any((0, 1)))):
+        raise ValueError(
+            f"channel {silent[0]} is silent, so it has no decay: give a response with sound in each channel"
+        )
     step = max(1, bands.shape[1] // _FIT_POINTS)
     times = {name: np.full((len(centres), flat.shape[2]), math.nan) for name in _FITS}
     for band in range(len(centres)):
         for channel in range(flat.shape[2]):
             peak = float(np.abs(flat[band, :, channel]).max())
-            if peak == 0.0:
-                raise ValueError(
-                    f"channel {channel} is silent, so it has no decay: give a response with sound in each channel"
-                )
+            if peak == 0.0:  # nothing of so short a response lies in this band
+                continue
             scaled = flat[band, :, channel] / peak
             length, noise, depth = noise_floor(scaled)
             scaled = scaled[:length]

@@ -345,7 +345,7 @@ stops = pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="this system c
 def test_a_job_whose_process_freezes_is_begun_again_in_another_one(
     processes: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(processes._place, "silence", 1.0)
+    monkeypatch.setattr(processes._executor, "silence", 1.0)
     job = processes.submit(does.freeze, 1, str(tmp_path / "notes"))
     assert job.result(WAIT) == 1
     assert job.attempts == 2
@@ -356,7 +356,7 @@ def test_a_job_whose_process_freezes_is_begun_again_in_another_one(
 
 
 def test_long_work_in_silence_is_no_frozen_process(processes: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processes._place, "silence", 1.0)
+    monkeypatch.setattr(processes._executor, "silence", 1.0)
     assert processes.submit(does.ignore, 4.5).result(WAIT) is None  # a frozen one is killed after 4 s
 
 

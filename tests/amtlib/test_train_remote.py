@@ -291,7 +291,7 @@ def test_a_killed_process_costs_its_slice_and_nothing_else(processes: Pool, long
     there = asked.run()
     there.start(by=RemoteSteps(asked, processes))
     assert until(lambda: there.steps_run > 20)
-    (worker,) = processes._place._all  # type: ignore[attr-defined]
+    (worker,) = processes._executor._all  # type: ignore[attr-defined]
     os.kill(worker._process.pid, signal.SIGKILL)
     assert there.join(WAIT)
     assert same(long_here, there)
@@ -301,12 +301,12 @@ def test_a_killed_process_costs_its_slice_and_nothing_else(processes: Pool, long
 def test_a_frozen_process_costs_its_slice_and_that_is_said(
     processes: Pool, long_here: TrainingRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(processes._place, "silence", 1.0)
+    monkeypatch.setattr(processes._executor, "silence", 1.0)
     asked = plan(**LONG)
     there = asked.run()
     there.start(by=RemoteSteps(asked, processes))
     assert until(lambda: there.steps_run > 20)
-    (worker,) = processes._place._all  # type: ignore[attr-defined]
+    (worker,) = processes._executor._all  # type: ignore[attr-defined]
     os.kill(worker._process.pid, signal.SIGSTOP)
     assert there.join(WAIT)
     assert same(long_here, there)
