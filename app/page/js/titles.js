@@ -55,14 +55,15 @@ export function fitTexts(document, rounds, relayout, topOf) {
   const align = aligned(document, topOf)
   /** Texts whose room or size has changed. @type {Set<() => void>} */
   const due = new Set()
-  /** Figures with a text of another number of lines. @type {Set<Figure>} */
+  /** Figures with a text that breaks elsewhere. @type {Set<Figure>} */
   const broken = new Set()
   /** @type {((by: number) => void)[]} */
   const scales = []
   const context = /** @type {CanvasRenderingContext2D} */ (make("canvas").getContext("2d"))
   const anew = () => {
-    relayout([...broken])
-    broken.clear()
+    const figures = [...broken]
+    broken.clear()  // which a text may join again in the layout that follows
+    relayout(figures)
   }
   for (const figure of figuresOf(document)) {
     for (const {read, write, room, weight, font, sizes, changes} of textsOf(figure)) {
@@ -76,8 +77,8 @@ export function fitTexts(document, rounds, relayout, topOf) {
         if (read() !== shown) whole = read()
         if (figure.properties.inner_width.is_unset || !(figure.inner_width > 0)) return
         const {text, size} = fitted(whole, room(letters), widthOf, letters, sizes)
-        // BokehJS makes the new text later, and then gives it no other room.
-        if (text.split("\n").length !== shown.split("\n").length) {
+        // BokehJS makes the new text later, and then neither gives it other room nor paints it.
+        if (text !== read()) {
           if (!broken.size) requestAnimationFrame(anew)
           broken.add(figure)
         }
