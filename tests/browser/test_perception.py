@@ -2,7 +2,7 @@
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.steps import WAIT, wait_until
+from tests.browser.steps import WAIT, visited, wait_until
 from tests.serving import Server
 
 #: Returns whether the cells of the modulation picture are those of before; keeps them at the first call.
@@ -15,8 +15,9 @@ _SAME = """() => {
 
 
 def test_the_modulation_goes_along_with_the_sound_and_comes_back(server: Server, page: Page) -> None:
-    page.goto(f"{server.url}/perception?s.duration=2")
-    expect(page.locator('[data-name="modulation"] .bk-Figure')).to_be_visible(timeout=3 * WAIT)
+    visited(page, server, "perception?s.duration=2")
+    # A worker computes the first picture, and begins with it.
+    expect(page.locator(".summary")).to_contain_text("fluctuates most", timeout=3 * WAIT)
     assert page.evaluate(_SAME)
     page.locator(".corner").get_by_role("button", name="▶ Sound", exact=True).click()
     expect(page.locator(".player")).to_have_attribute("data-playing", "true", timeout=WAIT)
