@@ -23,14 +23,15 @@ __all__ = ["FREQUENCY", "TIME", "Chart", "Direction"]
 Array = NDArray[np.float64]
 Pair = tuple[Any, Any]
 
-#: Colours and dashes of lines, in their order; figures have these colours too
+#: Colours of lines, in their order, and of cells from the lowest value to the highest: of magnitudes, and of values
+#: on both sides of zero; figures have these colours too
 COLOURS = ("#0E86D4", "#E69F00", "#009E73", "#8C8C8C")
-_DASHES = ("", "6 3", "6 3 2 3", "2 3")
-_MAGNITUDE = (
+MAGNITUDE = (
     "440154 48196B 462F7C 404387 38568B 30678D "
     "29788E 23888D 1E988A 22A784 35B778 53C567 79D151 A5DA35 D2E11B FDE724"
 )
-_SIGNED = "2D004B 542788 8073AC B2ABD2 D8DAEB F7F7F7 FEE0B6 FDB863 E08214 B35806 7F3B08"
+SIGNED = "2D004B 542788 8073AC B2ABD2 D8DAEB F7F7F7 FEE0B6 FDB863 E08214 B35806 7F3B08"
+_DASHES = ("", "6 3", "6 3 2 3", "2 3")
 #: Size of a picture, px; free at its edges for labels: left, right, above, below; most columns of a line, most
 #: columns and rows of cells: as many rows as a network has lines
 WIDTH, HEIGHT = 360, 170
@@ -299,7 +300,7 @@ def palette(signed: bool = False, count: int = 256) -> NDArray[np.uint8]:
     [247, 247, 247]
     """
     stops = [
-        [int(each[i : i + 2], 16) for i in (0, 2, 4)] for each in (_SIGNED if signed else _MAGNITUDE).split()
+        [int(each[i : i + 2], 16) for i in (0, 2, 4)] for each in (SIGNED if signed else MAGNITUDE).split()
     ]
     at = np.linspace(0.0, 1.0, count)
     known = np.linspace(0.0, 1.0, len(stops))

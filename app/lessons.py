@@ -157,8 +157,8 @@ class Lesson:
     @property
     def prose(self) -> str:
         """All that a student reads of it."""
-        told = [self.title, self.text, *(part for pair in self.questions for part in pair)]
-        return "\n".join([*told, self.task.text, self.task.done] if self.task else told)
+        texts = [self.title, self.text, *(part for pair in self.questions for part in pair)]
+        return "\n".join([*texts, self.task.text, self.task.done] if self.task else texts)
 
 
 _FIELDS = {*Lesson.__dataclass_fields__} - {"slug"}

@@ -82,7 +82,7 @@ def thumbnail(shown: Any) -> str:
     if images:
         values = np.asarray(images[0].dimension_values(2, flat=False), float)
         rows, columns = (np.arange(size) for size in values.shape)
-        signed = images[0].opts.get("style").kwargs.get("cmap") == SIGNED_REVERSED
+        signed = images[0].opts.get("style").kwargs.get("cmap") == list(SIGNED_REVERSED)
         span = images[0].opts.get("plot").kwargs.get("clim")
         chart = Chart("", x, y, cells=(columns, rows, values), colours=span, signed=signed)
         return chart.svg(WIDTH, HEIGHT, labelled=False)

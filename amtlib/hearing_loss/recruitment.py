@@ -201,7 +201,7 @@ class LoudnessRecruitment(RealModule):
         """
         x = lti.check_signal(x, self.dtype, self.fc.device, fs=self.fs)
         found = torch.zeros_like(x, dtype=torch.float64)
-        for some, motion, level in self._analysed(x):
+        for some, motion, level in self._analyzed(x):
             found = found + self._attenuated(motion, level, some)
         return found.to(x.dtype)
 
@@ -236,7 +236,7 @@ class LoudnessRecruitment(RealModule):
         >>> motion.shape, torch.allclose(ear.attenuated(motion, level), ear(torch.ones(100)))
         (torch.Size([2, 100]), True)
         """
-        parts = self._analysed(lti.check_signal(x, self.dtype, self.fc.device, fs=self.fs))
+        parts = self._analyzed(lti.check_signal(x, self.dtype, self.fc.device, fs=self.fs))
         motion, level = zip(*((motion, level) for _, motion, level in parts), strict=True)
         return torch.cat(motion, -2), torch.cat(level, -2)
 
@@ -274,7 +274,7 @@ class LoudnessRecruitment(RealModule):
                 )
         return self._attenuated(motion, level, slice(None)).to(self.dtype)
 
-    def _analysed(self, x: Tensor) -> Iterator[tuple[slice, Tensor, Tensor]]:
+    def _analyzed(self, x: Tensor) -> Iterator[tuple[slice, Tensor, Tensor]]:
         """Yield a few channels at a time, what their filters let through, and its level."""
         total, n_fft = x.shape[-1], self._length(x.shape[-1])
         channels = self._responses.get(("channels", n_fft), (self.fc,), lambda: self._channels(n_fft))

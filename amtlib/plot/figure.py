@@ -283,18 +283,17 @@ def dress(figure: Any) -> None:
     # Scrolling or swiping past a figure must move the page, not the figure, until a tool is chosen.
     figure.toolbar.update(logo=None, autohide=True, active_scroll=None, active_drag=None)
     figure.outline_line_alpha = 0.3
-    figure.title.text_font_size = TITLE_SIZE
+    _set_size(figure.title, text_font_size=TITLE_SIZE)
     for axis in (*figure.xaxis, *figure.yaxis):
         axis.update(
             major_label_policy=NoOverlap(),
             axis_label_text_font_style="normal",
-            axis_label_text_font_size=LABEL_SIZE,
-            major_label_text_font_size=TICK_SIZE,
             minor_tick_line_color=None,
         )
+        _set_size(axis, axis_label_text_font_size=LABEL_SIZE, major_label_text_font_size=TICK_SIZE)
     for legend in figure.legend:
+        _set_size(legend, label_text_font_size=LEGEND_SIZE)
         legend.update(
-            label_text_font_size=LEGEND_SIZE,
             glyph_height=12,
             glyph_width=16,
             label_height=12,
@@ -304,6 +303,12 @@ def dress(figure: Any) -> None:
         )
         if legend.ncols not in ("auto", 1):
             legend.stylesheets = [".bk-grid { column-gap: 1em; }"]
+
+
+def _set_size(model: Any, **sizes: str) -> None:
+    """Set type sizes also where they are those of Bokeh, which takes these for unset and lets a theme change them."""
+    model.update(**dict.fromkeys(sizes, "0px"))
+    model.update(**sizes)
 
 
 def beside(name: str) -> Label:

@@ -252,7 +252,7 @@ class Image(Layer):
     colours: Limits | Callable[[Any], Limits] = (0.0, 1.0)
     measures: str = "Level"
     unit: str = "dB"
-    colour_map: str = MAGNITUDE
+    colour_map: tuple[str, ...] = MAGNITUDE
     nothing: ClassVar[Any] = None
 
     def between(self, state: Any) -> Limits:
@@ -273,7 +273,7 @@ class Image(Layer):
             kdims=_dimensions(x, y),
             vdims=hv.Dimension("level", label=self.measures, unit=self.unit or None),
         ).opts(
-            cmap=self.colour_map,
+            cmap=list(self.colour_map),
             colorbar=True,
             colorbar_opts={
                 "title": None,

@@ -1,18 +1,21 @@
 """How every figure looks: colours, dashes, colour maps, type sizes and margins, each in one place.
-The colours of lines stand in :mod:`amtlib.charts`: the small pictures of results have them too.
+The colours of lines and the colour maps stand in :mod:`amtlib.charts`: the small pictures of results have them too.
 Source: lines after Okabe & Ito (2008), whose colours stay apart for colour-blind eyes; viridis for magnitudes.
 Not what a figure shows: that is declared in each lab's figures.py.
 """
 
 from dataclasses import dataclass
 
-from amtlib.charts import COLOURS
+from amtlib.charts import COLOURS, palette
 
 BLUE, ORANGE, GREEN, GREY = COLOURS
 PURPLE, VERMILION, SKY = "#CC79A7", "#D55E00", "#56B4E9"
 
 #: Colour maps: of magnitudes, and of what lies on both sides of zero (white; two hues that all eyes tell apart).
-MAGNITUDE, SIGNED, SIGNED_REVERSED = "viridis", "PuOr", "PuOr_r"
+MAGNITUDE, SIGNED_REVERSED = (
+    tuple("#" + bytes(colour).hex() for colour in palette(signed)) for signed in (False, True)
+)
+SIGNED = SIGNED_REVERSED[::-1]
 
 
 @dataclass(frozen=True)

@@ -293,7 +293,7 @@ def matrices(
         ).relabel(name)
         drawn.append(
             image.opts(
-                cmap=SIGNED_REVERSED,
+                cmap=list(SIGNED_REVERSED),
                 clim=(-limit, limit),
                 clabel="",
                 colorbar=name == list(named)[-1],
@@ -352,7 +352,7 @@ def cochleagrams(
         ).relabel(name)
         drawn.append(
             image.opts(
-                cmap=MAGNITUDE,
+                cmap=list(MAGNITUDE),
                 clim=(0.0, limit),
                 clabel="",
                 colorbar=name == list(named)[-1],

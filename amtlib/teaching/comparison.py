@@ -112,12 +112,12 @@ class BlindComparison:
         sources : sequence of str
             Addresses of the sounds that :meth:`wav` returns, in its order.
         """
-        told: dict[str, Any] = {
+        shown: dict[str, Any] = {
             "names": self.names,
             "sources": list(sources),
             "reference": self.has_reference,
         }
-        data = html.escape(json.dumps(told), quote=True)
+        data = html.escape(json.dumps(shown), quote=True)
         waits = "A blind comparison: run this cell to listen."
         return (
             f'<div class="amtlab-comparison" data-comparison="{data}">{waits}</div><script>{_SCRIPT}</script>'

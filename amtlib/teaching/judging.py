@@ -196,8 +196,8 @@ def _kind(answer: Any) -> str:
 
 
 def _arguments(case: tuple[Any, ...]) -> str:
-    told = ", ".join(_kind(each) if getattr(each, "ndim", 0) else str(each) for each in case)
-    return told if len(case) == 1 else f"({told})"
+    given = ", ".join(_kind(each) if getattr(each, "ndim", 0) else str(each) for each in case)
+    return given if len(case) == 1 else f"({given})"
 
 
 def _same(given: Array, right: Array, within: float) -> bool:

@@ -102,8 +102,8 @@ class Lesson:
     @property
     def prose(self) -> str:
         """All that a student reads of it."""
-        told = (self.title, self.question, self.text, self.ask, self.known, self.answer, self.look)
-        return "\n".join([*told, self.change.words, *(each.says for each in self.choices)])
+        texts = (self.title, self.question, self.text, self.ask, self.known, self.answer, self.look)
+        return "\n".join([*texts, self.change.words, *(each.says for each in self.choices)])
 
     def card(self) -> dict[str, Any]:
         """Return what the list of lessons shows of it."""

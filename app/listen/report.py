@@ -236,11 +236,11 @@ def _functions(found: Mapping[str, Finding], models: Mapping[str, Mapping[str, A
             shares = [100.0 * float(share) for share in function(curve)]
             picture.line(list(zip(curve, shares, strict=True)), who, WHO[who])
         if who == YOU:
-            told = defaultdict(list)
+            outcomes = defaultdict(list)
             for each in finding.run.trials:
-                told[round(each.value, 9)].append(each.right)
-            points = [(value, 100.0 * sum(right) / len(right)) for value, right in told.items()]
-            picture.dots(points, who, [2.5 + 1.5 * math.sqrt(len(right)) for right in told.values()])
+                outcomes[round(each.value, 9)].append(each.right)
+            points = [(value, 100.0 * sum(right) / len(right)) for value, right in outcomes.items()]
+            picture.dots(points, who, [2.5 + 1.5 * math.sqrt(len(right)) for right in outcomes.values()])
         else:
             picture.dots(
                 [(each["value"], 100.0 * each["probability"]) for each in heard], who, [3.0] * len(heard)
@@ -275,10 +275,10 @@ def _table(run: Run) -> str:
          f"{'right' if each.right else 'wrong'}{', to test attention' if each.catch else ''}")
         for k, each in enumerate(run.trials, 1)
     )  # fmt: skip
-    return _written(("Trial", _label(variable), "Target", "Answer", ""), rows)
+    return _html_table(("Trial", _label(variable), "Target", "Answer", ""), rows)
 
 
-def _written(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+def _html_table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Return a table of plain cells; a column may have no head."""
     head = "".join(f"<th scope='col'>{html.escape(each)}</th>" if each else "<td></td>" for each in heads)
     body = "".join(f"<tr>{''.join(f'<td>{each}</td>' for each in row)}</tr>" for row in rows)
@@ -301,5 +301,5 @@ def same_table(heard: Mapping[str, Any], variable: Variable, run: Run) -> str:
         f"<p>Of your {len(trials)} trials the model has {right[0]} right, and you have {right[1]}; both right or both "
         f"wrong in {both}. Its internal difference is how much more the target's interval resembles what it looks "
         "out for than the others do, in units of the model.</p>"
-        f"<div class='scroll'>{_written(heads, rows)}</div>"
+        f"<div class='scroll'>{_html_table(heads, rows)}</div>"
     )

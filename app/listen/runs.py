@@ -107,7 +107,7 @@ class Runs:
             condition, run = held.condition, held.run
             left, unit = condition.steps_left(run)
             practised = sum(each.number < 0 for each in self.store.answers(id, -PRACTICE))
-            told = condition.feedback or run.finished
+            shows_answers = condition.feedback or run.finished
             return {
                 "run": id,
                 "link": held.stored.link,
@@ -119,7 +119,7 @@ class Runs:
                 "practised": practised,
                 "heard": self.store.hearings(id).get(held.number, 0),
                 "track": [[each.value, each.right, each.catch] for each in run.trials]
-                if condition.live and told
+                if condition.live and shows_answers
                 else [],
             }
 
@@ -167,10 +167,10 @@ class Runs:
                 target = held.practice(number).target
             else:
                 given, target = held.run.trials[number].answer, held.run.trials[number].target
-            told = (
+            feedback = (
                 {"right": given == target, "target": target} if number < 0 or held.condition.feedback else {}
             )
-            return {"told": told, "state": self.state(id)}
+            return {"told": feedback, "state": self.state(id)}
 
 
 class Checks:

@@ -15,7 +15,7 @@ from typing import Any
 from bokeh.server.views.auth_request_handler import AuthRequestHandler
 from tornado.web import HTTPError, authenticated
 
-from app.listen.desk import Desk
+from app.listen.service import ListeningService
 from app.listen.sounds import Played
 from app.listen.store import shared_store
 from app.page.layout import SITE
@@ -56,8 +56,8 @@ _PAGE = f"""<!doctype html>
 
 
 @cache
-def _desk() -> Desk:
-    return Desk(shared_store())
+def _service() -> ListeningService:
+    return ListeningService(shared_store())
 
 
 @cache
@@ -124,7 +124,7 @@ class ListenAsk(AuthRequestHandler):
                 self.set_header("Content-Type", "application/octet-stream")
             self.write(found)
         else:
-            self.write(await loop.run_in_executor(_threads(), lambda: _desk().answer(message)))
+            self.write(await loop.run_in_executor(_threads(), lambda: _service().answer(message)))
 
     def _message(self) -> Any:
         """Return the message; raise where the request is refused."""
@@ -140,7 +140,7 @@ class ListenAsk(AuthRequestHandler):
 
 
 def _sound(message: Any) -> bytes | dict[str, Any]:
-    found = _desk().sound(message)
+    found = _service().sound(message)
     return found.packed() if isinstance(found, Played) else found
 
 

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from bokeh.palettes import PuOr11, viridis
 from PIL import Image
 
 from amtlib.charts import FREQUENCY, TIME, Chart, Direction, one, palette, png
@@ -138,12 +137,19 @@ def test_words_are_escaped_and_the_picture_has_a_name_for_those_who_cannot_see_i
     assert {"Time (s)", "Level (dB)"} <= {each.text for each in found.iter()}
 
 
-def test_colour_maps_are_those_of_the_figures() -> None:
-    assert (theme.MAGNITUDE, theme.SIGNED_REVERSED) == ("viridis", "PuOr_r")
-    for found, named in ((palette(), viridis(256)), (palette(signed=True), PuOr11)):
-        known = np.array([[int(each[i : i + 2], 16) for i in (1, 3, 5)] for each in named])
-        at = np.linspace(0, 255, len(known)).round().astype(int)
-        assert np.abs(found[at].astype(int) - known).max() <= 8
+def test_figures_have_the_colour_maps_of_the_small_pictures() -> None:
+    for figures, found in ((theme.MAGNITUDE, palette()), (theme.SIGNED_REVERSED, palette(signed=True))):
+        assert [list(bytes.fromhex(colour[1:])) for colour in figures] == found.tolist()
+    assert theme.SIGNED_REVERSED[::-1] == theme.SIGNED
+
+
+def test_a_larger_magnitude_is_lighter_and_what_is_zero_lighter_than_either_sign() -> None:
+    luminance = np.array([0.2126, 0.7152, 0.0722])  # ITU-R BT.709
+    magnitude, signed = ((palette(each) / 255) ** 2.2 @ luminance for each in (False, True))
+    rises = [np.diff(magnitude), np.diff(signed[:128]), np.diff(signed[128:][::-1])]
+    assert all((each > -1e-3).all() for each in rises)  # colours are rounded
+    assert min(each.sum() for each in rises) > 0.5
+    assert np.ptp(palette(signed=True, count=11)[5].astype(int)) <= 8
 
 
 def test_a_picture_file_is_read_by_others() -> None:

@@ -7,8 +7,10 @@ import panel as pn
 import pytest
 from bokeh.document import Document
 from bokeh.models import ImportedStyleSheet, Model
+from bokeh.models import Plot as BokehPlot
 from pyviz_comms import Comm
 
+from amtlib.plot import theme
 from app.labs.filterbank.view import FilterbankLab
 from app.page.view import LabView
 from app.site import LABS
@@ -52,6 +54,17 @@ def test_a_figure_and_its_control_in_a_row_fetch_nothing(monkeypatch: pytest.Mon
     written = "".join(map(str, bundle.values()))
     assert "waveform" in written
     assert not re.findall(r"https?://cdn[^\s\"']*", written)
+
+
+def test_a_figure_in_a_row_has_the_type_sizes_of_the_theme_before_and_after_a_move() -> None:
+    lab = FilterbankLab()
+    root = pn.Row(lab.figure("cochleagram")).get_root(Document(), comm=Comm())
+    (drawn,) = root.select({"type": BokehPlot})
+    for level in (60.0, 80.0):
+        lab.control("s.level").value = level
+        (axis,) = drawn.xaxis
+        sizes = drawn.title.text_font_size, axis.axis_label_text_font_size, axis.major_label_text_font_size
+        assert sizes == (theme.TITLE_SIZE, theme.LABEL_SIZE, theme.TICK_SIZE)
 
 
 def test_without_that_design_panel_material_ui_fetches_one() -> None:

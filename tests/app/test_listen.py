@@ -22,11 +22,11 @@ from amtlib.experiments import (
 )
 from app.listen import export
 from app.listen.condition import FS, LOUDEST, Condition, LinkError, condition_of, presentable
-from app.listen.desk import Desk
 from app.listen.drawing import Scale
 from app.listen.known import known_of
 from app.listen.model import Models
 from app.listen.report import Finding, report
+from app.listen.service import ListeningService
 from app.listen.sounds import CEILING, COMFORTABLE_SPL, comfortable_sound, trial_sound
 from app.listen.store import Store
 
@@ -41,30 +41,32 @@ def store(tmp_path: Path) -> Store:
 
 
 @pytest.fixture
-def desk(store: Store) -> Desk:
-    return Desk(store)
+def service(store: Store) -> ListeningService:
+    return ListeningService(store)
 
 
 def condition(link: str) -> Condition:
     return condition_of(link)
 
 
-def heard(desk: Desk, run: str, number: int) -> None:
-    sound = desk.sound({"run": run, "number": number})
+def heard(service: ListeningService, run: str, number: int) -> None:
+    sound = service.sound({"run": run, "number": number})
     assert not isinstance(sound, dict), sound
 
 
-def answered(desk: Desk, link: str = SHORT, room: str = "", right: Any = None) -> dict[str, Any]:
+def answered(
+    service: ListeningService, link: str = SHORT, room: str = "", right: Any = None
+) -> dict[str, Any]:
     """Take a whole run; `right` says of a value whether it is answered rightly."""
-    state = desk.answer({"type": "begin", "link": link, "room": room})
+    state = service.answer({"type": "begin", "link": link, "room": room})
     assert "problem" not in state, state
     while not state["finished"]:
-        trial = desk.runs.held(state["run"]).run.trial
+        trial = service.runs.held(state["run"]).run.trial
         assert trial is not None
         good = trial.value > 1.0 if right is None else right(trial.value)
         interval = trial.target if good else (trial.target + 1) % trial.experiment.intervals
-        heard(desk, state["run"], state["number"])
-        state = desk.answer(
+        heard(service, state["run"], state["number"])
+        state = service.answer(
             {
                 "type": "answer",
                 "run": state["run"],
@@ -80,9 +82,11 @@ def answered(desk: Desk, link: str = SHORT, room: str = "", right: Any = None) -
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
-def test_every_experiment_is_offered_and_its_link_leads_to_it(desk: Desk, name: str) -> None:
-    offer = next(each for each in desk.answer({"type": "open", "link": ""})["offers"] if each["name"] == name)
-    chosen = desk.answer({"type": "open", "link": offer["link"]})["chosen"]
+def test_every_experiment_is_offered_and_its_link_leads_to_it(service: ListeningService, name: str) -> None:
+    offer = next(
+        each for each in service.answer({"type": "open", "link": ""})["offers"] if each["name"] == name
+    )
+    chosen = service.answer({"type": "open", "link": offer["link"]})["chosen"]
     assert [each["link"] for each in chosen] == [offer["link"]]
     keys = "&".join(f"{each['key']}={each['value']}" for each in offer["settings"])
     assert condition(f"experiment={name}&{keys}").link() == offer["link"]  # what the form sends unchanged
@@ -132,13 +136,15 @@ def test_every_experiment_is_offered_and_its_link_leads_to_it(desk: Desk, name: 
         ("experiment=gap_detection&x.level=" + "5" * 3000, "more than 2000"),
     ],
 )
-def test_a_hostile_link_is_refused_in_a_sentence(desk: Desk, link: str, complaint: str) -> None:
+def test_a_hostile_link_is_refused_in_a_sentence(
+    service: ListeningService, link: str, complaint: str
+) -> None:
     with pytest.raises(LinkError) as refused:
         presentable(link)
     assert complaint in str(refused.value)
-    answer = desk.answer({"type": "begin", "link": link})
+    answer = service.answer({"type": "begin", "link": link})
     assert answer["problem"] == str(refused.value)
-    assert desk.answer({"type": "open", "link": link})["problem"] == str(refused.value)
+    assert service.answer({"type": "open", "link": link})["problem"] == str(refused.value)
 
 
 def test_the_page_says_what_its_levels_are() -> None:
@@ -204,55 +210,65 @@ def test_intervals_begin_and_end_at_the_sample_that_is_told() -> None:
 # ---------------------------------------------------------------- the headphones
 
 
-def test_the_check_of_the_headphones_is_passed_with_six_right_answers_alone(desk: Desk) -> None:
+def test_the_check_of_the_headphones_is_passed_with_six_right_answers_alone(
+    service: ListeningService,
+) -> None:
     found = []
     for wrong in (0, 1):
-        state = desk.answer({"type": "check"})
+        state = service.answer({"type": "check"})
         while not state["finished"]:
             run, number = state["run"], state["number"]
-            heard(desk, run, number)
+            heard(service, run, number)
             assert "right" not in state
-            target = desk.checks._target(run, number)
+            target = service.checks._target(run, number)
             answer = (target + (number < wrong)) % 3
-            state = desk.answer({"type": "answer", "run": run, "number": number, "answer": answer})["state"]
+            state = service.answer({"type": "answer", "run": run, "number": number, "answer": answer})[
+                "state"
+            ]
         found.append((state["right"], state["passed"]))
     assert found == [(6, True), (5, False)]
-    assert "problem" in desk.sound({"run": run, "number": 6})  # type: ignore[operator]
+    assert "problem" in service.sound({"run": run, "number": 6})  # type: ignore[operator]
 
 
 # ---------------------------------------------------------------- a run
 
 
 def test_a_run_goes_on_in_another_process_and_comes_to_the_same(store: Store) -> None:
-    one = Desk(store)
+    one = ListeningService(store)
     state = one.answer({"type": "begin", "link": SHORT})
     run = state["run"]
     rng = random.Random(1)
-    for desk in [one, Desk(store), Desk(store), one, Desk(store)]:  # each as a process of its own
-        number = desk.answer({"type": "state", "run": run})["number"]
-        heard(desk, run, number)
-        desk.answer(
+    # Each as a process of its own
+    for service in [one, *(ListeningService(store) for _ in range(2)), one, ListeningService(store)]:
+        number = service.answer({"type": "state", "run": run})["number"]
+        heard(service, run, number)
+        service.answer(
             {"type": "answer", "run": run, "number": number, "answer": rng.randrange(3), "after": 1.0}
         )
-    values = [[each.value for each in desk.runs.held(run).run.trials] for desk in (one, Desk(store))]
+    values = [
+        [each.value for each in service.runs.held(run).run.trials]
+        for service in (one, ListeningService(store))
+    ]
     assert values[0] == values[1]
     assert len(values[0]) == 5
 
 
-def test_an_answer_that_comes_twice_is_taken_once(desk: Desk) -> None:
-    run = desk.answer({"type": "begin", "link": SHORT})["run"]
-    heard(desk, run, 0)
-    first = desk.answer({"type": "answer", "run": run, "number": 0, "answer": 0, "after": 1.0})
-    again = desk.answer({"type": "answer", "run": run, "number": 0, "answer": 1, "after": 9.0})
+def test_an_answer_that_comes_twice_is_taken_once(service: ListeningService) -> None:
+    run = service.answer({"type": "begin", "link": SHORT})["run"]
+    heard(service, run, 0)
+    first = service.answer({"type": "answer", "run": run, "number": 0, "answer": 0, "after": 1.0})
+    again = service.answer({"type": "answer", "run": run, "number": 0, "answer": 1, "after": 9.0})
     assert again["told"] == first["told"]
     assert again["state"]["number"] == 1
-    assert [each.answer for each in desk.runs.held(run).run.trials] == [0]
+    assert [each.answer for each in service.runs.held(run).run.trials] == [0]
 
 
-def test_nothing_tells_the_target_or_the_seed_before_the_answer(desk: Desk, store: Store) -> None:
-    run = desk.answer({"type": "begin", "link": SHORT})["run"]
+def test_nothing_tells_the_target_or_the_seed_before_the_answer(
+    service: ListeningService, store: Store
+) -> None:
+    run = service.answer({"type": "begin", "link": SHORT})["run"]
     seed = store.run(run).seed
-    heard(desk, run, 0)
+    heard(service, run, 0)
     asked = [
         {"type": "state", "run": run},
         {"type": "open", "link": SHORT},
@@ -261,48 +277,50 @@ def test_nothing_tells_the_target_or_the_seed_before_the_answer(desk: Desk, stor
         {"type": "same", "run": run, "ear": "NH"},
     ]
     for message in asked:
-        said = json.dumps(desk.answer(message))
+        said = json.dumps(service.answer(message))
         assert str(seed) not in said
         assert "target" not in said
         assert "right" not in said.replace("answers", "").replace("whether it was right", "")
-    assert desk.answer({"type": "result", "run": run})["problem"].startswith("This run is not finished yet")
+    assert service.answer({"type": "result", "run": run})["problem"].startswith(
+        "This run is not finished yet"
+    )
 
 
-def test_without_feedback_nothing_is_told_until_the_end(desk: Desk) -> None:
-    run = desk.answer({"type": "begin", "link": f"{SHORT}&feedback=0&live=1"})["run"]
-    heard(desk, run, 0)
-    answer = desk.answer({"type": "answer", "run": run, "number": 0, "answer": 0, "after": 1.0})
+def test_without_feedback_nothing_is_told_until_the_end(service: ListeningService) -> None:
+    run = service.answer({"type": "begin", "link": f"{SHORT}&feedback=0&live=1"})["run"]
+    heard(service, run, 0)
+    answer = service.answer({"type": "answer", "run": run, "number": 0, "answer": 0, "after": 1.0})
     assert answer["told"] == {}
     assert answer["state"]["track"] == []
 
 
-def test_a_trial_is_answered_when_it_was_heard_and_not_before(desk: Desk) -> None:
-    run = desk.answer({"type": "begin", "link": SHORT})["run"]
+def test_a_trial_is_answered_when_it_was_heard_and_not_before(service: ListeningService) -> None:
+    run = service.answer({"type": "begin", "link": SHORT})["run"]
     ask = {"type": "answer", "run": run, "answer": 0, "after": 1.0}
-    assert desk.answer({**ask, "number": 0})["problem"] == "This trial was not heard yet: play it first."
-    assert "not the one that waits" in desk.answer({**ask, "number": 1})["problem"]
-    assert "not the one that waits" in desk.sound({"run": run, "number": 1})["problem"]
-    heard(desk, run, 0)
-    assert "There is no interval 4" in desk.answer({**ask, "number": 0, "answer": 3})["problem"]
+    assert service.answer({**ask, "number": 0})["problem"] == "This trial was not heard yet: play it first."
+    assert "not the one that waits" in service.answer({**ask, "number": 1})["problem"]
+    assert "not the one that waits" in service.sound({"run": run, "number": 1})["problem"]
+    heard(service, run, 0)
+    assert "There is no interval 4" in service.answer({**ask, "number": 0, "answer": 3})["problem"]
 
 
-def test_practice_tells_and_does_not_count(desk: Desk) -> None:
-    run = desk.answer({"type": "begin", "link": f"{SHORT}&feedback=0"})["run"]
+def test_practice_tells_and_does_not_count(service: ListeningService) -> None:
+    run = service.answer({"type": "begin", "link": f"{SHORT}&feedback=0"})["run"]
     for number in (-1, -2, -3):
-        heard(desk, run, number)
-        answer = desk.answer({"type": "answer", "run": run, "number": number, "answer": 1, "after": 1.0})
+        heard(service, run, number)
+        answer = service.answer({"type": "answer", "run": run, "number": number, "answer": 1, "after": 1.0})
         assert answer["told"]["right"] == (answer["told"]["target"] == 1)
     assert answer["state"]["practised"] == 3
     assert answer["state"]["number"] == 0
 
 
-def test_the_count_of_what_is_left_comes_to_nothing_at_the_end(desk: Desk) -> None:
-    state = desk.answer({"type": "begin", "link": SHORT})
+def test_the_count_of_what_is_left_comes_to_nothing_at_the_end(service: ListeningService) -> None:
+    state = service.answer({"type": "begin", "link": SHORT})
     assert (state["left"], state["unit"]) == (3, "reversal")
-    assert answered(desk)["left"] == 0
+    assert answered(service)["left"] == 0
     psi = "experiment=intensity_discrimination&x.duration=0.1&x.pause=0&procedure=psi&p.trials=5"
-    assert desk.answer({"type": "begin", "link": psi})["left"] == 5
-    assert answered(desk, psi)["left"] == 0
+    assert service.answer({"type": "begin", "link": psi})["left"] == 5
+    assert answered(service, psi)["left"] == 0
 
 
 @pytest.mark.parametrize(
@@ -320,24 +338,24 @@ def test_the_count_of_what_is_left_comes_to_nothing_at_the_end(desk: Desk) -> No
         {"type": "open", "link": "a" * 10_000},
     ],
 )
-def test_what_no_page_sends_is_refused_in_a_sentence(desk: Desk, message: Any) -> None:
-    assert desk.answer(message)["problem"].endswith(".")
+def test_what_no_page_sends_is_refused_in_a_sentence(service: ListeningService, message: Any) -> None:
+    assert service.answer(message)["problem"].endswith(".")
 
 
-def test_a_run_that_is_not_kept_is_said_to_be_gone(desk: Desk) -> None:
+def test_a_run_that_is_not_kept_is_said_to_be_gone(service: ListeningService) -> None:
     for message in ({"type": "state", "run": "x"}, {"type": "answer", "run": "x", "number": 0, "answer": 0}):
-        assert desk.answer(message)["unknown"]
-    assert desk.sound({"run": "x", "number": 0})["unknown"]
+        assert service.answer(message)["unknown"]
+    assert service.sound({"run": "x", "number": 0})["unknown"]
 
 
 # ---------------------------------------------------------------- what it comes to
 
 
-def test_an_exported_run_presents_the_same_sounds_again(desk: Desk) -> None:
-    state = desk.answer({"type": "begin", "link": SHORT})
+def test_an_exported_run_presents_the_same_sounds_again(service: ListeningService) -> None:
+    state = service.answer({"type": "begin", "link": SHORT})
     sounds = []
     while not state["finished"]:
-        sound = desk.sound({"run": state["run"], "number": state["number"]})
+        sound = service.sound({"run": state["run"], "number": state["number"]})
         assert not isinstance(sound, dict)
         sounds.append(sound.pcm)
         message = {
@@ -347,8 +365,8 @@ def test_an_exported_run_presents_the_same_sounds_again(desk: Desk) -> None:
             "answer": 0,
             "after": 0.25,
         }
-        state = desk.answer(message)["state"]
-    text = desk.answer({"type": "export", "run": state["run"], "kind": "json"})["text"]
+        state = service.answer(message)["state"]
+    text = service.answer({"type": "export", "run": state["run"], "kind": "json"})["text"]
     done = Run.from_json(text)
     again = Run(done.experiment, done.procedure, done.seed, done.catch)
     for each, played in zip(done.trials, sounds, strict=True):
@@ -361,25 +379,28 @@ def test_an_exported_run_presents_the_same_sounds_again(desk: Desk) -> None:
     assert all(each["heard"] == 1 for each in page["answers"])
 
 
-def test_the_csv_has_a_line_for_each_trial_and_all_settings(desk: Desk) -> None:
-    run = answered(desk)["run"]
-    text = desk.answer({"type": "export", "run": run, "kind": "csv"})["text"]
+def test_the_csv_has_a_line_for_each_trial_and_all_settings(service: ListeningService) -> None:
+    run = answered(service)["run"]
+    text = service.answer({"type": "export", "run": run, "kind": "csv"})["text"]
     first, second, heads, *lines = text.splitlines()
     settings = json.loads(first.removeprefix("# experiment "))
     assert settings["duration"] == 0.1
-    assert settings["seed"] == desk.store.run(run).seed
+    assert settings["seed"] == service.store.run(run).seed
     assert json.loads(second.removeprefix("# procedure "))["reversals"] == 2
     assert heads == "trial,value,target,answer,right,catch,clamped,seconds,variable,unit,at,heard"
-    assert len(lines) == len(desk.runs.held(run).run.trials)
+    assert len(lines) == len(service.runs.held(run).run.trials)
 
 
 def test_the_script_runs_and_comes_to_the_pages_threshold(
-    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    service: ListeningService,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    run = answered(desk)["run"]
-    held = desk.runs.held(run)
+    run = answered(service)["run"]
+    held = service.runs.held(run)
     (tmp_path / "amtlab-run.json").write_text(
-        desk.answer({"type": "export", "run": run, "kind": "json"})["text"]
+        service.answer({"type": "export", "run": run, "kind": "json"})["text"]
     )
     script = export.script(held).replace("subject=", "fc=[1000.0, 2000.0], subject=")  # two channels: quick
     monkeypatch.chdir(tmp_path)
@@ -418,7 +439,7 @@ def test_the_report_says_where_listeners_differ_and_draws_both() -> None:
 
 
 def test_a_finished_run_is_fitted_once_however_often_its_page_asks(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    service: ListeningService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fits: list[Any] = []
 
@@ -428,12 +449,12 @@ def test_a_finished_run_is_fitted_once_however_often_its_page_asks(
 
     for module in ("amtlib.experiments.run", "app.listen.report"):
         monkeypatch.setattr(f"{module}.fit_psychometric", fit)
-    run = answered(desk)["run"]
+    run = answered(service)["run"]
     own = condition(SHORT).run(5).proceed(SimulatedObserver(HEARING, seed=5))
     trials = [{"value": each.value, "probability": 0.5} for each in own.trials]
     heard = {"run": json.loads(own.to_json()), "trials": trials}
-    monkeypatch.setattr(desk.models, "own", lambda condition, ear: heard)
-    first, *others = (desk.answer({"type": "result", "run": run}) for _ in range(3))
+    monkeypatch.setattr(service.models, "own", lambda condition, ear: heard)
+    first, *others = (service.answer({"type": "result", "run": run}) for _ in range(3))
     assert all(each == first for each in others)
     assert len(fits) == 3  # answers of the person, answers of the model, chances of the model
 
@@ -447,10 +468,10 @@ def test_a_threshold_that_all_answers_together_speak_against_is_not_said_with_th
     assert re.fullmatch(r"[\d.]+ dB, 95 % above [\d.]+", Finding(run, fit).says())
 
 
-def test_a_run_of_guesses_is_reported_without_a_threshold(desk: Desk) -> None:
+def test_a_run_of_guesses_is_reported_without_a_threshold(service: ListeningService) -> None:
     link = "experiment=gap_detection&x.duration=0.15&x.pause=0&p.most=10"
-    run = answered(desk, link, right=lambda value: False)["run"]
-    held = desk.runs.held(run)
+    run = answered(service, link, right=lambda value: False)["run"]
+    held = service.runs.held(run)
     found = report(held.finding, {})
     assert "The run ended before there was a threshold." in found["sentences"]
     assert any("stood at an end of the range" in each for each in found["sentences"])
@@ -483,22 +504,24 @@ def done(ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 
 
 def test_the_model_takes_a_test_once_for_all_who_ask_and_hears_a_persons_very_trials(
-    desk: Desk, store: Store
+    service: ListeningService, store: Store
 ) -> None:
-    state = answered(desk)
-    found = done(lambda: desk.answer({"type": "result", "run": state["run"]}))
+    state = answered(service)
+    found = done(lambda: service.answer({"type": "result", "run": state["run"]}))
     assert [who for who, _, _ in found["thresholds"]] == ["you", "NH"]
     kept = Models(store).own(condition(f"{SHORT}&feedback=0"), "NH")  # another process, other presentation
     assert "waiting" not in kept
-    same = done(lambda: desk.answer({"type": "same", "run": state["run"], "ear": "NH"}))
-    run = desk.runs.held(state["run"]).run
+    same = done(lambda: service.answer({"type": "same", "run": state["run"], "ear": "NH"}))
+    run = service.runs.held(state["run"]).run
     assert same["html"].count("<tr>") == len(run.trials) + 1
     assert f"Of your {len(run.trials)} trials" in same["html"]
 
 
-def test_the_model_says_why_it_cannot_take_a_test(desk: Desk) -> None:
-    state = answered(desk, "experiment=tone_in_quiet&x.frequency=10000&x.duration=0.05&x.pause=0&p.most=10")
-    found = done(lambda: desk.answer({"type": "result", "run": state["run"]}))
+def test_the_model_says_why_it_cannot_take_a_test(service: ListeningService) -> None:
+    state = answered(
+        service, "experiment=tone_in_quiet&x.frequency=10000&x.duration=0.05&x.pause=0&p.most=10"
+    )
+    found = done(lambda: service.answer({"type": "result", "run": state["run"]}))
     assert "The model cannot take this test: not even a clear target reaches it." in found["sentences"]
     assert [who for who, _, _ in found["thresholds"]] == ["you"]
 

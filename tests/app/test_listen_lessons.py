@@ -15,13 +15,13 @@ from app.labs.perception.view import PerceptionLab
 from app.lessons import LessonError, entries
 from app.listen.conclusion import CLASS, Found, conclusion
 from app.listen.condition import Condition, condition_of, presentable
-from app.listen.desk import Desk
 from app.listen.lessons import Lesson, Part, lesson_of, lessons
 from app.listen.report import YOU, Finding
+from app.listen.service import ListeningService
 from app.listen.store import Store
 from tests.app.test_lessons import NUMBER, measured, number
 from tests.app.test_listen import answered
-from tests.app.test_listen_rooms import desk as desk
+from tests.app.test_listen_rooms import service as service
 from tests.app.test_listen_rooms import store as store
 
 LESSONS = [pytest.param(lesson, id=slug) for slug, lesson in lessons().items()]
@@ -49,10 +49,10 @@ def taken(part: Part, threshold: float, seed: int = 1) -> Finding:
 
 
 @pytest.mark.parametrize("lesson", LESSONS)
-def test_a_lesson_is_in_the_list_and_opens_by_its_address(desk: Desk, lesson: Lesson) -> None:
-    cards = desk.answer({"type": "open", "link": ""})["lessons"]
+def test_a_lesson_is_in_the_list_and_opens_by_its_address(service: ListeningService, lesson: Lesson) -> None:
+    cards = service.answer({"type": "open", "link": ""})["lessons"]
     assert lesson.slug in [card["slug"] for card in cards]
-    opened = desk.answer({"type": "open", "link": f"lesson={lesson.slug}"})
+    opened = service.answer({"type": "open", "link": f"lesson={lesson.slug}"})
     assert opened["lesson"]["title"] == lesson.title
     assert [offer["name"] for offer in opened["chosen"]] == [part.name for part in lesson.parts]
     for offer in opened["chosen"]:
@@ -61,8 +61,10 @@ def test_a_lesson_is_in_the_list_and_opens_by_its_address(desk: Desk, lesson: Le
 
 
 @pytest.mark.parametrize("lesson", LESSONS)
-def test_nothing_of_the_answer_is_shown_before_the_prediction(desk: Desk, lesson: Lesson) -> None:
-    opened = desk.answer({"type": "open", "link": f"lesson={lesson.slug}"})
+def test_nothing_of_the_answer_is_shown_before_the_prediction(
+    service: ListeningService, lesson: Lesson
+) -> None:
+    opened = service.answer({"type": "open", "link": f"lesson={lesson.slug}"})
     assert {*opened["lesson"]} == {"slug", "title", "question", "minutes", "text", "ask", "choices", "parts"}
 
 
@@ -71,13 +73,13 @@ def test_a_lesson_takes_five_to_ten_minutes(lesson: Lesson) -> None:
     assert 5 <= lesson.minutes <= 10
 
 
-def test_a_lesson_that_is_not_there_is_refused_with_those_that_are(desk: Desk) -> None:
-    problem = desk.answer({"type": "open", "link": "lesson=louder"})["problem"]
+def test_a_lesson_that_is_not_there_is_refused_with_those_that_are(service: ListeningService) -> None:
+    problem = service.answer({"type": "open", "link": "lesson=louder"})["problem"]
     assert problem.startswith("There is no lesson “louder”: choose one of masking, weber")
 
 
-def test_a_link_of_a_lesson_takes_no_settings_of_its_own(desk: Desk) -> None:
-    answer = desk.answer({"type": "open", "link": "lesson=gaps&x.level=90"})
+def test_a_link_of_a_lesson_takes_no_settings_of_its_own(service: ListeningService) -> None:
+    answer = service.answer({"type": "open", "link": "lesson=gaps&x.level=90"})
     assert answer["problem"] == "A lesson’s link has no settings of its own: leave out “x.level”."
     assert answer["lesson"] is None
 
@@ -187,70 +189,76 @@ def test_what_is_asked_about_the_impaired_ear_is_answered_by_that_ear() -> None:
     assert sentences[2] == "The model without outer hair cells behaved as you predicted."
 
 
-def lesson_by_desk(desk: Desk, room: str = "", lesson: str = "lost") -> list[str]:
-    """Take the parts of a lesson at a desk; return the names of its runs."""
+def lesson_by_desk(service: ListeningService, room: str = "", lesson: str = "lost") -> list[str]:
+    """Take the parts of a lesson at a service; return the names of its runs."""
     return [
-        answered(desk, part.condition.link(), room, right=lambda value: value > 50.0)["run"]
+        answered(service, part.condition.link(), room, right=lambda value: value > 50.0)["run"]
         for part in lessons()[lesson].parts
     ]
 
 
-def test_a_lesson_at_the_desk_shows_prediction_own_thresholds_and_those_of_the_class(desk: Desk) -> None:
+def test_a_lesson_at_the_desk_shows_prediction_own_thresholds_and_those_of_the_class(
+    service: ListeningService,
+) -> None:
     links = [part.condition.link() for part in lessons()["lost"].parts]
-    opened = desk.answer({"type": "open-room", "links": links})
+    opened = service.answer({"type": "open-room", "links": links})
     room = opened["room"]
-    assert desk.answer({"type": "open", "link": f"room={room}&lesson=lost"})["lesson"]["slug"] == "lost"
-    runs = lesson_by_desk(desk, room)
+    assert service.answer({"type": "open", "link": f"room={room}&lesson=lost"})["lesson"]["slug"] == "lost"
+    runs = lesson_by_desk(service, room)
     message = {"type": "lesson", "lesson": "lost", "runs": runs, "said": 1, "room": room}
-    before = desk.answer(message)
+    before = service.answer(message)
     assert before["waiting"]
     assert before["heads"][1:] == ["You", "The model", "The model without outer hair cells"]
     for run in runs:
-        assert desk.answer({"type": "send", "run": run, "lesson": "lost", "said": 1})["new"]
-    after = desk.answer(message)
+        assert service.answer({"type": "send", "run": run, "lesson": "lost", "said": 1})["new"]
+    after = service.answer(message)
     assert after["heads"][-1] == "The class (median)"
     assert [row[1] for row in after["rows"]] == [row[-1] for row in after["rows"]]
-    shown = desk.answer({"type": "room", "room": room, "lesson": "lost"})
+    shown = service.answer({"type": "room", "room": room, "lesson": "lost"})
     assert [count for _, count in shown["predictions"]] == [0, 1, 0]  # once, though two runs were sent
     assert [each["name"] for each in shown["conditions"]] == ["Noise up to the tone", "Noise 300 Hz away"]
-    saved = desk.answer({"type": "export-room", "room": room, "key": opened["key"]})["text"]
+    saved = service.answer({"type": "export-room", "room": room, "key": opened["key"]})["text"]
     heads, *rows = csv.reader(saved.splitlines())
     assert heads[-2:] == ["lesson", "prediction"]
     assert [row[-2:] for row in rows] == [["lost", "2"], ["", ""]]
 
 
 def test_a_lesson_may_be_looked_at_without_being_taken_and_takes_no_run_that_is_not_finished(
-    desk: Desk,
+    service: ListeningService,
 ) -> None:
-    found = desk.answer({"type": "lesson", "lesson": "gaps", "runs": [], "said": None})
+    found = service.answer({"type": "lesson", "lesson": "gaps", "runs": [], "said": None})
     assert found["heads"][1:] == ["The model"]
     assert found["predicted"] == ""
     assert found["answer"] == lessons()["gaps"].answer
-    begun = desk.answer({"type": "begin", "link": found_link("gaps"), "lesson": "gaps"})["run"]
-    assert "not finished yet" in desk.answer({"type": "lesson", "lesson": "gaps", "runs": [begun]})["problem"]
+    begun = service.answer({"type": "begin", "link": found_link("gaps"), "lesson": "gaps"})["run"]
+    assert (
+        "not finished yet" in service.answer({"type": "lesson", "lesson": "gaps", "runs": [begun]})["problem"]
+    )
     for wrong in ("text", [begun] * 9, [3]):
-        assert "reload it" in desk.answer({"type": "lesson", "lesson": "gaps", "runs": wrong})["problem"]
+        assert "reload it" in service.answer({"type": "lesson", "lesson": "gaps", "runs": wrong})["problem"]
 
 
 def found_link(slug: str) -> str:
     return lessons()[slug].parts[0].condition.link()
 
 
-def test_a_room_of_something_else_is_no_room_of_a_lesson(desk: Desk) -> None:
-    room = desk.answer({"type": "open-room", "links": [found_link("gaps")]})["room"]
-    problem = desk.answer({"type": "open", "link": f"room={room}&lesson=gaps"})["problem"]
+def test_a_room_of_something_else_is_no_room_of_a_lesson(service: ListeningService) -> None:
+    room = service.answer({"type": "open-room", "links": [found_link("gaps")]})["room"]
+    problem = service.answer({"type": "open", "link": f"room={room}&lesson=gaps"})["problem"]
     assert problem == "This room was not opened for the lesson “Gaps”: ask for its link."
 
 
-def test_the_model_begins_when_the_lesson_does(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_model_begins_when_the_lesson_does(
+    service: ListeningService, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked: list[tuple[str, str]] = []
 
     def own(condition: Condition, ear: str) -> dict[str, Any]:
         asked.append((condition.link(), ear))
         return {}
 
-    monkeypatch.setattr(desk.models, "own", own)
-    desk.answer({"type": "begin", "link": found_link("lost"), "lesson": "lost"})
+    monkeypatch.setattr(service.models, "own", own)
+    service.answer({"type": "begin", "link": found_link("lost"), "lesson": "lost"})
     assert {*asked} == {
         (part.condition.link(), ear) for part in lessons()["lost"].parts for ear in ("NH", "HIx")
     }

@@ -16,7 +16,7 @@ import pytest
 
 from amtlib import options
 from app.listen import store as stores
-from app.listen.desk import Desk
+from app.listen.service import ListeningService
 from app.listen.store import Store
 from tests.app.test_listen import SHORT, answered
 
@@ -29,90 +29,93 @@ def store(tmp_path: Path) -> Store:
 
 
 @pytest.fixture
-def desk(store: Store, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    """Return a desk whose model listens to nobody: these tests are about rooms and lessons."""
-    made = Desk(store)
+def service(store: Store, monkeypatch: pytest.MonkeyPatch) -> ListeningService:
+    """Return a service whose model listens to nobody: these tests are about rooms and lessons."""
+    made = ListeningService(store)
     monkeypatch.setattr(made.models, "own", lambda condition, ear: {"waiting": True})
     return made
 
 
-def opened(desk: Desk, *links: str) -> tuple[str, str]:
-    found = desk.answer({"type": "open-room", "links": list(links) or [SHORT]})
+def opened(service: ListeningService, *links: str) -> tuple[str, str]:
+    found = service.answer({"type": "open-room", "links": list(links) or [SHORT]})
     assert "problem" not in found, found
     return found["room"], found["key"]
 
 
-def test_what_is_sent_is_in_the_room_once_however_often_it_is_sent(desk: Desk) -> None:
-    room, _ = opened(desk)
-    run = answered(desk, room=room)["run"]
-    assert desk.answer({"type": "room", "room": room})["count"] == 0  # nothing before Send
-    assert [desk.answer({"type": "send", "run": run})["new"] for _ in range(3)] == [True, False, False]
-    shown = desk.answer({"type": "room", "room": room})
+def test_what_is_sent_is_in_the_room_once_however_often_it_is_sent(service: ListeningService) -> None:
+    room, _ = opened(service)
+    run = answered(service, room=room)["run"]
+    assert service.answer({"type": "room", "room": room})["count"] == 0  # nothing before Send
+    assert [service.answer({"type": "send", "run": run})["new"] for _ in range(3)] == [True, False, False]
+    shown = service.answer({"type": "room", "room": room})
     assert shown["count"] == 1
     assert shown["conditions"][0]["says"].startswith("1 threshold, median ")
     assert "<rect" in shown["conditions"][0]["picture"]
 
 
-def test_two_rooms_never_mix(desk: Desk) -> None:
-    (one, _), (two, _) = opened(desk), opened(desk)
+def test_two_rooms_never_mix(service: ListeningService) -> None:
+    (one, _), (two, _) = opened(service), opened(service)
     for room, count in ((one, 3), (two, 1)):
         for _ in range(count):
-            desk.answer({"type": "send", "run": answered(desk, room=room)["run"]})
-    assert [desk.answer({"type": "room", "room": room})["count"] for room in (one, two)] == [3, 1]
-    alone = answered(desk)["run"]
-    assert "was not taken in a room" in desk.answer({"type": "send", "run": alone})["problem"]
-    stranger = desk.answer({"type": "begin", "link": OTHER, "room": one})
+            service.answer({"type": "send", "run": answered(service, room=room)["run"]})
+    assert [service.answer({"type": "room", "room": room})["count"] for room in (one, two)] == [3, 1]
+    alone = answered(service)["run"]
+    assert "was not taken in a room" in service.answer({"type": "send", "run": alone})["problem"]
+    stranger = service.answer({"type": "begin", "link": OTHER, "room": one})
     assert "opened for another experiment" in stranger["problem"]
 
 
-def test_a_room_keeps_its_conditions_apart(desk: Desk) -> None:
-    room, _ = opened(desk, SHORT, OTHER)
-    chosen = desk.answer({"type": "open", "link": f"room={room}"})["chosen"]
+def test_a_room_keeps_its_conditions_apart(service: ListeningService) -> None:
+    room, _ = opened(service, SHORT, OTHER)
+    chosen = service.answer({"type": "open", "link": f"room={room}"})["chosen"]
     assert [each["link"] for each in chosen] == [SHORT, OTHER]
     assert len({each["name"] for each in chosen}) == 2
     for link in (SHORT, SHORT, OTHER):
-        desk.answer({"type": "send", "run": answered(desk, link, room)["run"]})
-    assert [each["count"] for each in desk.answer({"type": "room", "room": room})["conditions"]] == [2, 1]
+        service.answer({"type": "send", "run": answered(service, link, room)["run"]})
+    assert [each["count"] for each in service.answer({"type": "room", "room": room})["conditions"]] == [2, 1]
 
 
-def test_conditions_that_differ_in_their_procedure_are_told_apart(desk: Desk) -> None:
+def test_conditions_that_differ_in_their_procedure_are_told_apart(service: ListeningService) -> None:
     psi = "experiment=gap_detection&procedure=psi&p.trials=20"
-    room, _ = opened(desk, "experiment=gap_detection", psi)
-    names = [each["name"] for each in desk.answer({"type": "room", "room": room})["conditions"]]
+    room, _ = opened(service, "experiment=gap_detection", psi)
+    names = [each["name"] for each in service.answer({"type": "room", "room": room})["conditions"]]
     assert names == ["Gap detection", "Gap detection: procedure psi, trials 20"]
-    assert [each["name"] for each in desk.answer({"type": "open", "link": f"room={room}"})["chosen"]] == names
+    assert [
+        each["name"] for each in service.answer({"type": "open", "link": f"room={room}"})["chosen"]
+    ] == names
 
 
-def test_the_teachers_key_alone_ends_and_exports_a_room(desk: Desk) -> None:
-    (room, key), (other, other_key) = opened(desk), opened(desk)
-    desk.answer({"type": "send", "run": answered(desk, room=room)["run"]})
+def test_the_teachers_key_alone_ends_and_exports_a_room(service: ListeningService) -> None:
+    (room, key), (other, other_key) = opened(service), opened(service)
+    service.answer({"type": "send", "run": answered(service, room=room)["run"]})
     for wrong in ("", "guess", room, other_key):
         for kind in ("end-room", "export-room"):
             assert (
-                "not the teacher's link" in desk.answer({"type": kind, "room": room, "key": wrong})["problem"]
+                "not the teacher's link"
+                in service.answer({"type": kind, "room": room, "key": wrong})["problem"]
             )
-    text = desk.answer({"type": "export-room", "room": room, "key": key})["text"]
+    text = service.answer({"type": "export-room", "room": room, "key": key})["text"]
     rows = list(csv.DictReader(io.StringIO(text)))
     assert [each["condition"] for each in rows] == [SHORT]
     assert float(rows[0]["threshold"]) > 0.0
-    assert desk.answer({"type": "end-room", "room": room, "key": key}) == {"ended": True}
-    assert "no such room" in desk.answer({"type": "room", "room": room})["problem"]
-    assert "no such room" in desk.answer({"type": "open", "link": f"room={room}"})["problem"]
-    assert desk.answer({"type": "room", "room": other})["count"] == 0
+    assert service.answer({"type": "end-room", "room": room, "key": key}) == {"ended": True}
+    assert "no such room" in service.answer({"type": "room", "room": room})["problem"]
+    assert "no such room" in service.answer({"type": "open", "link": f"room={room}"})["problem"]
+    assert service.answer({"type": "room", "room": other})["count"] == 0
 
 
-def test_a_room_that_has_ended_takes_no_more_and_loses_no_run(desk: Desk) -> None:
-    room, key = opened(desk)
-    run = answered(desk, room=room)["run"]
-    desk.answer({"type": "end-room", "room": room, "key": key})
-    assert "no such room" in desk.answer({"type": "send", "run": run})["problem"]
-    assert desk.answer({"type": "state", "run": run})["finished"]
+def test_a_room_that_has_ended_takes_no_more_and_loses_no_run(service: ListeningService) -> None:
+    room, key = opened(service)
+    run = answered(service, room=room)["run"]
+    service.answer({"type": "end-room", "room": room, "key": key})
+    assert "no such room" in service.answer({"type": "send", "run": run})["problem"]
+    assert service.answer({"type": "state", "run": run})["finished"]
 
 
 def test_keys_and_names_of_rooms_cannot_be_guessed_and_keys_are_kept_as_hashes(
-    desk: Desk, store: Store
+    service: ListeningService, store: Store
 ) -> None:
-    room, key = opened(desk)
+    room, key = opened(service)
     assert len(room) >= 16  # 96 bits in base64
     assert len(key) >= 32
     kept = "".join(str(row) for row in sqlite3.connect(store.path).execute("SELECT * FROM rooms"))
@@ -130,28 +133,34 @@ def test_keys_and_names_of_rooms_cannot_be_guessed_and_keys_are_kept_as_hashes(
         ("text", "A room has 1 to 6 experiments, not 0"),
     ],
 )
-def test_a_room_for_what_cannot_be_taken_is_refused(desk: Desk, links: Any, complaint: str) -> None:
-    assert complaint in desk.answer({"type": "open-room", "links": links})["problem"]
+def test_a_room_for_what_cannot_be_taken_is_refused(
+    service: ListeningService, links: Any, complaint: str
+) -> None:
+    assert complaint in service.answer({"type": "open-room", "links": links})["problem"]
 
 
-def test_there_is_an_end_to_rooms_results_and_runs(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_there_is_an_end_to_rooms_results_and_runs(
+    service: ListeningService, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("MOST_ROOMS", "MOST_RESULTS"):
         monkeypatch.setattr(stores, name, 1)
-    room, _ = opened(desk)
-    assert "rooms are open on this server" in desk.answer({"type": "open-room", "links": [SHORT]})["problem"]
-    one, two = (answered(desk, room=room)["run"] for _ in range(2))
-    assert desk.answer({"type": "send", "run": one})["sent"]
-    assert "holds 1 results" in desk.answer({"type": "send", "run": two})["problem"]
+    room, _ = opened(service)
+    assert (
+        "rooms are open on this server" in service.answer({"type": "open-room", "links": [SHORT]})["problem"]
+    )
+    one, two = (answered(service, room=room)["run"] for _ in range(2))
+    assert service.answer({"type": "send", "run": one})["sent"]
+    assert "holds 1 results" in service.answer({"type": "send", "run": two})["problem"]
     monkeypatch.setattr(stores, "MOST_RUNS", 2)
-    assert "keeps as many runs as it can" in desk.answer({"type": "begin", "link": SHORT})["problem"]
+    assert "keeps as many runs as it can" in service.answer({"type": "begin", "link": SHORT})["problem"]
 
 
 def test_old_runs_that_were_not_sent_are_forgotten(
-    desk: Desk, store: Store, monkeypatch: pytest.MonkeyPatch
+    service: ListeningService, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    room, _ = opened(desk)
-    sent, kept = (answered(desk, room=room)["run"] for _ in range(2))
-    desk.answer({"type": "send", "run": sent})
+    room, _ = opened(service)
+    sent, kept = (answered(service, room=room)["run"] for _ in range(2))
+    service.answer({"type": "send", "run": sent})
     later = time.time() + stores.KEPT_S + 60.0
     monkeypatch.setattr(stores.time, "time", lambda: later)
     store.begin(SHORT, 1)

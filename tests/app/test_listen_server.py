@@ -13,7 +13,7 @@ from tornado.httpserver import HTTPServer
 from tornado.testing import bind_unused_port
 from tornado.web import Application
 
-from app.listen.desk import Desk
+from app.listen.service import ListeningService
 from app.listen.store import Store
 from app.server import listening
 from tests.app.test_listen import SHORT
@@ -23,8 +23,8 @@ Fetch = Callable[..., Awaitable[HTTPResponse]]
 
 @pytest.fixture(autouse=True)
 def own_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    desk = Desk(Store(tmp_path / "runs.sqlite"))
-    monkeypatch.setattr(listening, "_desk", lambda: desk)
+    service = ListeningService(Store(tmp_path / "runs.sqlite"))
+    monkeypatch.setattr(listening, "_service", lambda: service)
     monkeypatch.setattr(listening, "_PACE", listening._Pace())
 
 

@@ -89,11 +89,19 @@ def test_the_recipe_of_a_lab_makes_a_lab(made: Path) -> None:
     assert view.table("line").splitlines()[0] == "# Slope 2"
 
 
-def test_the_recipe_of_the_colours_names_what_there_is() -> None:
-    places = [ROOT / "amtlib" / name for name in ("charts.py", "plot/theme.py")]
-    for line, place in zip(block("MAGNITUDE").strip().splitlines(), places, strict=True):
-        names = line.partition(" = ")[0]
-        assert f"\n{names} = " in place.read_text()
+def test_the_recipe_of_the_colours_changes_them(made: Path) -> None:
+    text = (ROOT / "amtlib" / "charts.py").read_text()
+    lines = block("MAGNITUDE").splitlines()
+    for line in lines:
+        name = line.partition(" = ")[0]
+        text, count = re.subn(rf"^{name} = (\([^)]*\)|.*)$", line, text, flags=re.MULTILINE)
+        assert count == 1
+    charts = module("recoloured_charts", made / "recoloured_charts.py", text)
+    assert bytes(charts.palette()[-1]).hex() == lines[1][-7:-1].lower()
+    assert (
+        charts.COLOURS[0].lower()
+        in charts.Chart("", charts.TIME, charts.TIME, {"": ([0, 1], [0, 1])}).svg().lower()
+    )
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,10 @@ def card(width: int = 360, height: int = 150) -> str:
     curve = CochleaModel().input_output
     across = curve.levels / curve.levels[-1] * width
 
-    def line(values: np.ndarray[Any, Any], look: str) -> str:
+    def line(values: np.ndarray[Any, Any], css_class: str) -> str:
         down = height - 8 - (values + 10) / 125 * (height - 16)
         points = " ".join(f"{x:.1f},{y:.1f}" for x, y in zip(across, down, strict=True) if y < height)
-        return f"<polyline points='{points}' class='{look}'/>"
+        return f"<polyline points='{points}' class='{css_class}'/>"
 
     lines = line(curve.linear, "weak") + line(curve.total, "strong")
     return f"<svg viewBox='0 0 {width} {height}' role='img' aria-hidden='true'>{lines}</svg>"

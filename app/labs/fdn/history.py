@@ -87,7 +87,7 @@ def table_of(records: Sequence[Record], labels: Mapping[str, str]) -> Table | No
         "rows": [
             [
                 str(record.number),
-                *(_written(record.settings.get(key)) for key in keys),
+                *(_as_text(record.settings.get(key)) for key in keys),
                 str(record.steps),
                 f"{change_of(record.losses[0], record.best)} at the start" if record.losses else "–",
                 *_results(record),
@@ -105,7 +105,7 @@ def _results(record: Record) -> list[str]:
     return [f"{found.modal_std:.1f} dB", f"{found.peak_db:.1f} dB", f"{record.echoes:.2f}"]
 
 
-def _written(value: Any) -> str:
+def _as_text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:g}" if isinstance(value, int | float) else str(value)

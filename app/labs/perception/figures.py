@@ -117,8 +117,8 @@ def _difference_colours(lab: Lab) -> tuple[float, float]:
 def _difference_title(lab: Lab) -> str:
     if not lab.decides:
         return "What differs between both sounds (model units)"
-    told = lab.difference
-    return f"What differs: d′ = {told.d_prime:.2f}, {100 * told.correct:.0f} % right"
+    difference = lab.difference
+    return f"What differs: d′ = {difference.d_prime:.2f}, {100 * difference.correct:.0f} % right"
 
 
 def _spectrum(lab: Lab) -> tuple[Array, Array]:

@@ -392,12 +392,12 @@ class PerceptionLabModel(LabModel):
         settled, after = float(met.output[last]), met.output[last:]
         best = int(found.argmax())
         whole = self.sorted.whole[self.channel]
-        told = self.difference if self.decides else None
+        difference = self.difference if self.decides else None
         _, _, cells = self.close
         mean = float(cells.mean())
         return {
-            "d_prime": told.d_prime if told else math.nan,
-            "percent_correct": 100.0 * told.correct if told else math.nan,
+            "d_prime": difference.d_prime if difference else math.nan,
+            "percent_correct": 100.0 * difference.correct if difference else math.nan,
             "strongest_modulation_hz": float(self.rates()[self._strongest(whole)]),
             "locking_percent": 100.0 * float(cells.std()) / mean if mean > 0.0 else math.nan,
             "onset": onset,
@@ -425,10 +425,10 @@ class PerceptionLabModel(LabModel):
         heard += self._lost()
         if not self.decides:
             return heard
-        told = self.difference
+        difference = self.difference
         return (
-            f"{heard} The second sound is told from the first with d′ = {told.d_prime:.2f}: right in "
-            f"{100 * told.correct:.0f} % of trials with {INTERVALS} intervals."
+            f"{heard} The second sound is told from the first with d′ = {difference.d_prime:.2f}: right in "
+            f"{100 * difference.correct:.0f} % of trials with {INTERVALS} intervals."
         )
 
     def _lost(self) -> str:

@@ -12,9 +12,9 @@ def card(width: int = 360, height: int = 150) -> str:
     across = np.linspace(0.0, width, len(output))
     low, high = output.min(), output.max()
 
-    def line(values: np.ndarray, look: str) -> str:
+    def line(values: np.ndarray, css_class: str) -> str:
         points = " ".join(f"{x:.1f},{y:.1f}" for x, y in zip(across, values, strict=True))
-        return f"<polyline points='{points}' class='{look}'/>"
+        return f"<polyline points='{points}' class='{css_class}'/>"
 
     level = met.level_db[::8]
     lines = line(height - 20 - level / level.max() * (height - 60), "weak") + line(

@@ -18,8 +18,8 @@ export function channelsOf(colour) {
     context.fillStyle = colour
     digits = /^#([0-9a-f]{6})/i.exec(String(context.fillStyle))
   }
-  const written = digits ? digits[1] : "888888"
-  return [0, 2, 4].map((at) => parseInt(written.slice(at, at + 2), 16))
+  const hex = digits ? digits[1] : "888888"
+  return [0, 2, 4].map((at) => parseInt(hex.slice(at, at + 2), 16))
 }
 
 /**

@@ -139,7 +139,7 @@ function teaching(offer) {
   const read = {}
   const fields = offer.settings.map((setting) => fieldOf(setting, read))
   const problem = make("p", {class: "problem", role: "alert"})
-  const told = make("p", {role: "status"})
+  const status = make("p", {role: "status"})
   const flags = offer.flags.map(([name, label, checked]) => {
     const id = freshId(name)
     const box = make("input", {type: "checkbox", id, checked})
@@ -156,7 +156,7 @@ function teaching(offer) {
   }
   /** @returns {Promise<string | null>} the link of these settings, where they are in order */
   const checked = async () => {
-    problem.textContent = told.textContent = ""
+    problem.textContent = status.textContent = ""
     /** @type {{chosen: Offer[], problem?: string}} */
     const answer = await ask({type: "open", link: changed()})
     problem.textContent = answer.problem ?? ""
@@ -177,9 +177,9 @@ function teaching(offer) {
       button({onclick: withChecked((link) => {
         links.add(link)
         list.replaceChildren(...[...links].map((each) => make("li", {}, each)))
-        told.textContent = `${links.size} conditions for the room.`
+        status.textContent = `${links.size} conditions for the room.`
       })}, "Add as another condition")),
-    list, told, problem,
+    list, status, problem,
     sharing(checked, () => [...links]))
 }
 

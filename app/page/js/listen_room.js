@@ -29,11 +29,11 @@ export function drawnBy(html, kind) {
  */
 export function classPictures(page, seen, hides = false) {
   const table = make("tbody")
-  const told = make(hides ? "details" : "section", {hidden: true},
+  const results = make(hides ? "details" : "section", {hidden: true},
     hides ? make("summary", {}, "Show what was predicted") : make("h3", {}, "Predicted"),
     make("table", {class: "predicted"}, table))
   const pictures = make("div", {class: "class"})
-  const place = make("div", {}, told, pictures)
+  const place = make("div", {}, results, pictures)
   const follow = async () => {
     let before = ""
     do {
@@ -43,7 +43,7 @@ export function classPictures(page, seen, hides = false) {
         const now = JSON.stringify(room)
         if (now !== before) {
           table.replaceChildren(...predicted(room))
-          told.hidden = !table.children.length
+          results.hidden = !table.children.length
           pictures.replaceChildren(...room.conditions.map((each) =>
             make("section", {}, make("h3", {}, each.name), make("p", {}, each.says || "Nothing was sent yet."),
               drawnBy(each.picture, "picture"))))
@@ -73,9 +73,9 @@ function predicted({predictions}) {
 /** @param {ListenPage} page */
 export async function roomScreen(page) {
   const address = addressOf(`room=${page.room}${page.lesson ? `&lesson=${page.lesson.slug}` : ""}`)
-  const told = make("p", {role: "status"})
+  const status = make("p", {role: "status"})
   const count = make("p", {class: "count", role: "status"}, "0 results")
-  const say = (/** @type {string} */ text) => { told.textContent = text }
+  const say = (/** @type {string} */ text) => { status.textContent = text }
   const {room, key} = page
   page.show(
     make("h1", {}, page.lesson?.question ?? "Your class takes part here"),
@@ -97,7 +97,7 @@ export async function roomScreen(page) {
         await ask({type: "end-room", room, key})
         location.assign("listen")
       }}, "End the room")),
-    told,
+    status,
     make("p", {class: "fine"}, "Keep the link for yourself: whoever has it can end this room. Results are anonymous, and are " +
       "removed with the room, or with the server where it was started without --results."))
 }

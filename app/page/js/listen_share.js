@@ -44,18 +44,18 @@ export async function codeFor(address) {
  * @returns {HTMLElement}
  */
 export function sharing(linkOf, conditions, lesson = "") {
-  const told = make("p", {role: "status"})
+  const status = make("p", {role: "status"})
   const problem = make("p", {class: "problem", role: "alert"})
   const place = make("div", {class: "code"})
   /** @param {(address: string) => unknown} run */
   const withAddress = (run) => async () => {
-    problem.textContent = told.textContent = ""
+    problem.textContent = status.textContent = ""
     const link = await linkOf()
     if (link !== null) await run(addressOf(link))
   }
   return make("div", {},
     make("p", {class: "row"},
-      button({onclick: withAddress((address) => copy(address, (text) => { told.textContent = text }))}, "Copy link"),
+      button({onclick: withAddress((address) => copy(address, (text) => { status.textContent = text }))}, "Copy link"),
       button({onclick: withAddress(async (address) => place.replaceChildren(await codeFor(address)))}, "QR code"),
       button({class: "strong", onclick: async () => {
         problem.textContent = ""
@@ -68,7 +68,7 @@ export function sharing(linkOf, conditions, lesson = "") {
           problem.textContent = refused.message
         }
       }}, "Open a room for a class")),
-    told, problem, place)
+    status, problem, place)
 }
 
 /**

@@ -301,7 +301,7 @@ export interface Work {
 }
 
 /** Where an array stands in the bytes of a scene. */
-export interface Place {
+export interface PackedArray {
   dtype: "uint8" | "int32" | "float32" | "float64"
   shape: number[]
   from: number
@@ -365,7 +365,7 @@ export interface Rounds {
 }
 
 /** BokehJS's `ndarray`, as far as scenes need it. */
-export type MakeArray = (init: ArrayBuffer | ArrayLike<number>, form: {dtype: Place["dtype"], shape: number[]}) => unknown
+export type MakeArray = (init: ArrayBuffer | ArrayLike<number>, form: {dtype: PackedArray["dtype"], shape: number[]}) => unknown
 
 export type LegendItems = (LegendItem & {renderers: {data_source: DataSource}[]})[]
 

@@ -1,6 +1,6 @@
 // Scenes as they travel (`bundled`, `packed` and `every_line` in Python), turned into what data sources hold.
 
-/** @import {MakeArray, Place, Scene} from "./types" */
+/** @import {MakeArray, PackedArray, Scene} from "./types" */
 
 /**
  * @param {Scene} scene as it travels
@@ -33,7 +33,7 @@ export function unbundled(scene, ndarray) {
     if (value === null || typeof value !== "object" || ArrayBuffer.isView(value)) return value
     if (!("dtype" in value))
       return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, restored(each)]))
-    const {from, to, dtype, shape} = /** @type {Place} */ (value)
+    const {from, to, dtype, shape} = /** @type {PackedArray} */ (value)
     const bytes = /** @type {ArrayBuffer} */ (buffer).slice(byteOffset + from, byteOffset + to)
     return ndarray(bytes, {dtype, shape})
   }

@@ -29,7 +29,7 @@ Message = Mapping[str, Any]
 Answer = dict[str, Any]
 
 
-class Desk:
+class ListeningService:
     """
     Answers the pages of a server.
 
@@ -43,8 +43,8 @@ class Desk:
     >>> from pathlib import Path
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
-    ...     desk = Desk(Store(Path(folder) / "runs.sqlite"))
-    ...     desk.answer({"type": "begin", "link": "experiment=gap_detection"})["number"]
+    ...     service = ListeningService(Store(Path(folder) / "runs.sqlite"))
+    ...     service.answer({"type": "begin", "link": "experiment=gap_detection"})["number"]
     0
     """
 
