@@ -8,7 +8,7 @@ from playwright.sync_api import Page
 NOTE_TEXTS = """
 (() => {
   const noted = new WeakMap(), exported = []
-  window.notedTexts = {noted, exported}
+  window.notedTexts = {noted, exported, painted: 0}
   const prototype = CanvasRenderingContext2D.prototype, {fillText, clearRect} = prototype
   prototype.clearRect = function (x, y, width, height) {
     const {a, d} = this.getTransform()
@@ -17,6 +17,7 @@ NOTE_TEXTS = """
     return clearRect.call(this, x, y, width, height)
   }
   prototype.fillText = function (text, x, y, ...rest) {
+    window.notedTexts.painted += 1
     const size = this.measureText(text), at = this.getTransform(), {canvas} = this
     const points = [x - size.actualBoundingBoxLeft, x + size.actualBoundingBoxRight].flatMap((px) =>
       [y - size.actualBoundingBoxAscent, y + size.actualBoundingBoxDescent]
@@ -187,21 +188,38 @@ def places(page: Page) -> dict[str, list[float]]:
     return found
 
 
-def settled(page: Page, pause_ms: int = 250) -> dict[str, Any]:
-    """Wait until the figures keep their places on the page, and return these."""
-    before: dict[str, Any] = {}
-    for _ in range(40):
-        page.wait_for_timeout(pause_ms)
-        after = places(page)
-        if after and after == before:
+#: Returns, two frames later, how many texts have been painted and how many movements of the page go on.
+_UNDER_WAY = """async () => {
+  for (let frames = 0; frames < 2; frames += 1) await new Promise(requestAnimationFrame)
+  const moves = ({playState, effect}) => playState === "running" && effect.getComputedTiming().endTime < Infinity
+  return [window.notedTexts?.painted ?? 0, document.getAnimations().filter(moves).length]
+}"""
+
+
+def settled(page: Page, pause_ms: int = 100) -> dict[str, Any]:
+    """
+    Wait until the figures keep their places on the page, and return these.
+
+    Nothing may be moved or painted during two pauses and the frames between them: the page itself leaves its figures
+    alone for up to 150 ms before it paints them anew. What the server still has to answer needs a longer pause.
+    """
+    seen: list[tuple[Any, dict[str, Any]]] = []
+    for _ in range(100):
+        seen.append((page.evaluate(_UNDER_WAY), places(page)))
+        (_, moving), after = seen[-1]
+        if after and not moving and seen[-3:] == 3 * [seen[-1]]:
             return after
-        before = after
-    raise AssertionError(f"The figures do not come to rest: {before}")
+        page.wait_for_timeout(pause_ms)
+    raise AssertionError(f"The figures do not come to rest: {seen[-3:]}")
 
 
 def at(page: Page, width: int, height: int) -> None:
     """Give a page another size, and wait until it is drawn."""
     page.set_viewport_size({"width": width, "height": height})
-    page.wait_for_timeout(200)
+    for _ in range(100):
+        if page.evaluate("[innerWidth, innerHeight]") == [width, height]:
+            break
+        page.wait_for_timeout(50)
+    else:
+        raise AssertionError(f"The window does not become {width} x {height}")
     settled(page)
-    page.wait_for_timeout(250)  # titles that broke into lines are painted anew

@@ -1,9 +1,11 @@
-"""Every lab's page as it opens: its name, its keys, what a screen reader finds, nothing cut, nothing that jumps.
+"""Every lab's page, as it opens and in each lesson: its name, its keys, what axe finds, nothing cut, nothing jumps.
 
-One page a lab is looked at by all of these tests, in this order: each leaves it as it was, but for the last.
+One page a lab is looked at by all of these tests, in this order. Up to the one that moves it each leaves it as it was;
+from then on it goes through the lessons as a class does, in the light at a desk and in the dark on a phone.
 """
 
 import base64
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -11,27 +13,29 @@ from playwright.sync_api import Page, expect
 from app.site import LABS
 from tests.browser.axe import violations
 from tests.browser.conftest import NewPage
-from tests.browser.letters import NOTE_TEXTS, at, cut, cut_in_files, places, settled
-from tests.browser.steps import WAIT, toggle_theme, visited
+from tests.browser.letters import NOTE_TEXTS, at, boxes, cut, cut_in_files, places, settled, smallest
+from tests.browser.steps import WAIT, toggle_theme, visited, wait_until
 from tests.serving import Server
 
 SLUGS = [lab.slug for lab in LABS]
 TITLES = {lab.slug: lab.title for lab in LABS}
+LESSONS = {lab.slug: list(lab.model_class.lessons) for lab in LABS}
 DESK, PHONE = (1400, 900), (390, 844)
-#: The last one is 1400 x 900 at 200 %.
-SCREENS = ((1280, 720), DESK, (1920, 1080), (2560, 1440), (3840, 2160), PHONE, (700, 450))
-#: Left out in every other lab, for the time that drawing takes.
-LEFT_OUT = ({(3840, 2160)}, {(2560, 1440), (700, 450)})
+#: Beside the first, in every other lab each, for the time that drawing takes.
+SCREENS = (((1280, 720), (2560, 1440)), ((1920, 1080), (3840, 2160)))
+#: The first is 1400 x 900 at 200 %.
+SMALL_SCREENS = ((700, 450), PHONE)
 #: What a keyboard should come to soon.
 MAIN_ACTION = {"fdn": "Train", "filterbank": "▶ Input"}
 
 
 @pytest.fixture(scope="module", params=SLUGS)
-def lab(request: pytest.FixtureRequest, server: Server, new_page: NewPage) -> tuple[str, Page]:
-    """Return a lab's slug and its page."""
+def lab(request: pytest.FixtureRequest, server: Server, new_page: NewPage) -> Iterator[tuple[str, Page]]:
+    """Yield a lab's slug and its page."""
     page = new_page(accept_downloads=True)
     page.add_init_script(NOTE_TEXTS)
-    return request.param, visited(page, server, request.param)
+    yield request.param, visited(page, server, request.param)
+    page.context.close()
 
 
 FOCUSED = """() => {
@@ -78,7 +82,7 @@ def test_axe_finds_nothing(lab: tuple[str, Page], scheme: str) -> None:
     if scheme == "dark":
         toggle_theme(page)
     try:
-        page.wait_for_timeout(500)
+        settled(page)
         assert violations(page) == []
     finally:
         if scheme == "dark":
@@ -146,17 +150,19 @@ def tools_are_below(page: Page) -> bool:
     return bool(figures and tools and tools["y"] >= figures["y"] + figures["height"] - 1)
 
 
-def test_no_text_is_cut_on_any_screen_and_the_tools_stand_below_the_figures(lab: tuple[str, Page]) -> None:
+def faults_on(page: Page, *size: int) -> list[str]:
+    """Return what is wrong with a page of a size."""
+    at(page, *size)
+    return [*cut(page), *([] if tools_are_below(page) else ["the tools are not below the figures"])]
+
+
+def test_no_text_is_cut_on_a_large_screen_and_the_tools_stand_below_the_figures(
+    lab: tuple[str, Page],
+) -> None:
     slug, page = lab
-    found = {}
-    left_out = LEFT_OUT[SLUGS.index(slug) % 2]
-    for size in [each for each in SCREENS if each not in left_out]:
-        at(page, *size)
-        found[size] = cut(page)
-        if not tools_are_below(page):
-            found[size].append("the tools are not below the figures")
+    found = {size: faults_on(page, *size) for size in (DESK, *SCREENS[SLUGS.index(slug) % 2])}
     at(page, *DESK)
-    assert {size: texts for size, texts in found.items() if texts} == {}
+    assert {size: faults for size, faults in found.items() if faults} == {}
 
 
 def test_no_text_is_cut_in_a_file(lab: tuple[str, Page]) -> None:
@@ -187,18 +193,18 @@ def nothing_jumps(page: Page, controls: str) -> None:
     before = places(page)
     page.locator(".listen .group button:visible").first.click()
     expect(page.locator(".player .play")).to_be_enabled(timeout=WAIT)
-    assert moved(before, settled(page)) == {}
+    assert moved(before, settled(page, 250)) == {}
     at_hand = page.locator(controls)
     slider = at_hand.get_by_role("slider").first
     slider.focus()
     for _ in range(5):
         page.keyboard.press("ArrowRight")
-    assert moved(before, settled(page)) == {}
+    assert moved(before, settled(page, 250)) == {}
     number = at_hand.get_by_role("spinbutton").first
     number.fill("123456789")
     number.press("Enter")
     expect(page.locator(".problems")).to_contain_text("give a number from", timeout=WAIT)
-    assert moved(before, settled(page)) == {}
+    assert moved(before, settled(page, 250)) == {}
 
 
 def test_no_figure_moves_when_a_setting_is_moved_a_sound_is_played_or_a_message_comes(
@@ -207,11 +213,106 @@ def test_no_figure_moves_when_a_setting_is_moved_a_sound_is_played_or_a_message_
     nothing_jumps(lab[1], ".controls")
 
 
+#: Returns the words around the figures that are smaller than 18 px.
+SMALL_LETTERS = """() => {
+  const found = []
+  const visit = (root) => {
+    for (const node of root.querySelectorAll("*")) {
+      if (node.shadowRoot) visit(node.shadowRoot)
+      // A sign is no word: BokehJS has one for tools that a figure had no room for in the window before.
+      const words = [...node.childNodes].filter(
+        (each) => each.nodeType === Node.TEXT_NODE && /[\\p{L}\\p{N}]/u.test(each.textContent))
+      if (!words.length || node.closest("style, .spoken, .bk-Figure, script") || !node.checkVisibility()) continue
+      const box = node.getBoundingClientRect()
+      if (!box.width || box.right <= 0 || parseFloat(getComputedStyle(node).fontSize) >= 17.99) continue
+      found.push(`${getComputedStyle(node).fontSize}: ${words[0].textContent.slice(0, 40)}`)
+    }
+  }
+  visit(document)
+  return found
+}"""
+
+
+def comes_to(page: Page, lesson: str) -> None:
+    """Wait until a lesson stands on the page."""
+    wait_until(page, "slug => new URLSearchParams(location.search).get('lesson') === slug", lesson)
+    expect(page.locator(".figures.computing")).to_have_count(0, timeout=WAIT)  # figures are dimmed
+    settled(page, 250)
+
+
+def each_lesson(slug: str, page: Page) -> Iterator[str]:
+    """Go through the lessons of a lab from its first one, which is open, and give each when it stands on the page."""
+    for lesson in LESSONS[slug]:
+        if lesson != LESSONS[slug][0]:
+            page.locator(".lesson-card .next").click()
+        comes_to(page, lesson)
+        yield lesson
+
+
+def test_no_text_of_a_lesson_is_cut_its_first_figure_needs_no_scrolling_and_axe_finds_nothing(
+    lab: tuple[str, Page],
+) -> None:
+    slug, page = lab
+    found = {}
+    choice = page.locator(".controls select").first
+    choice.select_option(LESSONS[slug][0])
+    for lesson in each_lesson(slug, page):
+        found[lesson] = [*cut(page), *violations(page)]
+        if min(top + tall for _, top, _, tall in boxes(page).values()) > DESK[1]:
+            found[lesson].append("the first figure is below the fold")
+    choice.select_option(LESSONS[slug][0])
+    comes_to(page, LESSONS[slug][0])
+    assert {lesson: faults for lesson, faults in found.items() if faults} == {}
+
+
+def test_presented_figures_fill_the_screen_with_letters_for_a_room(lab: tuple[str, Page]) -> None:
+    slug, page = lab
+    if slug == "filterbank":
+        toggle_theme(page)
+    at(page, 1920, 1080)
+    page.keyboard.press("p")
+    leave = page.get_by_role("button", name="Leave the presentation")
+    expect(leave).to_be_visible(timeout=WAIT)
+    # The largest screen for every other lab: drawing takes as long as there are pixels.
+    for width, height in ((1920, 1080), (3840, 2160))[: 2 - list(LESSONS).index(slug) % 2]:
+        at(page, width, height)
+        assert cut(page) == [], (width, height)
+        assert smallest(page) >= 18 * width / 1920 - 0.01  # as the words around them
+        shown = boxes(page).values()
+        assert max(top + tall for _, top, _, tall in shown) <= height, "needs scrolling"
+        assert max(top + tall for _, top, _, tall in shown) >= 0.93 * height
+        assert max(left + wide for left, _, wide, _ in shown) >= 0.97 * width
+    assert page.evaluate(SMALL_LETTERS) == []
+    page.keyboard.press("p")
+    expect(leave).to_be_hidden(timeout=WAIT)
+
+
+def test_no_text_of_a_lesson_is_cut_and_axe_finds_nothing_in_the_dark_on_a_phone(
+    lab: tuple[str, Page],
+) -> None:
+    slug, page = lab
+    if slug != "filterbank":  # which is dark already
+        toggle_theme(page)
+    at(page, *PHONE)
+    found = {}
+    for lesson in each_lesson(slug, page):
+        found[lesson] = [*cut(page), *violations(page)]
+        if not tools_are_below(page):
+            found[lesson].append("the tools are not below the figures")
+    assert {lesson: faults for lesson, faults in found.items() if faults} == {}
+
+
 # The labs with the most figures, the longest tools and the most sections; the others are made of the same parts.
 @pytest.mark.parametrize("slug", ["filterbank", "fdn", "loudness"])
-def test_no_figure_moves_on_a_phone_either(server: Server, page: Page, slug: str) -> None:
+def test_no_text_is_cut_on_a_small_screen_and_no_figure_moves_there_either(
+    server: Server, page: Page, slug: str
+) -> None:
     page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
-    nothing_jumps(visited(page, server, slug), ".quick")
+    page.add_init_script(NOTE_TEXTS)
+    visited(page, server, slug)
+    found = {size: faults_on(page, *size) for size in SMALL_SCREENS}
+    assert {size: faults for size, faults in found.items() if faults} == {}
+    nothing_jumps(page, ".quick")
 
 
 @pytest.mark.parametrize("slug", ["fdn", "ear_and_room"])

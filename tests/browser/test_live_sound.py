@@ -17,6 +17,7 @@ from app.labs.fdn import listening
 from benchmarks.live_sound import LATER_S, modules_of, rendered
 from docs.chromium import LAUNCH_ARGUMENTS
 from tests.browser.conftest import NewPage
+from tests.browser.letters import at
 from tests.browser.steps import wait_until
 from tests.serving import Server, served
 
@@ -240,9 +241,25 @@ LEVEL = """() => {
 CLOSED = "() => window.contexts.length > 0 && window.contexts.every((each) => each.state === 'closed')"
 
 
-def test_a_network_plays_while_it_is_trained_and_ends_when_told(server: Server, page: Page) -> None:
+@pytest.fixture(scope="module")
+def sent() -> list[str]:
+    """Return the list of what the page of several tests has sent."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def played(server: Server, new_page: NewPage, sent: list[str]) -> Page:
+    """Return a page that several tests use, one after the other."""
+    page = new_page()
     page.add_init_script(WATCH)
-    part = opened(page, server, "n.lines=4&t.steps=3000&t.patience=2000&h.source=noise")
+    page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(str(frame))))
+    opened(page, server, "n.lines=4&t.steps=3000&t.patience=2000&h.source=noise")
+    return page
+
+
+def test_a_network_plays_while_it_is_trained_and_ends_when_told(played: Page) -> None:
+    page = played
+    part = live(page)
     part.get_by_role("button", name="Play live").click()
     expect(part.get_by_role("status")).to_contain_text("Playing, looped", timeout=WAIT)
     wait_until(page, f"() => ({LEVEL})() > 0.003")
@@ -263,6 +280,82 @@ def test_a_network_plays_while_it_is_trained_and_ends_when_told(server: Server, 
     page.locator(".work").get_by_role("button", name="Stop", exact=True).click()
 
 
+def test_an_own_sound_stays_in_the_browser_and_a_bad_one_is_named(
+    played: Page, sent: list[str], tmp_path: Any
+) -> None:
+    page = played
+    part = live(page)
+    bad = tmp_path / "notes.wav"
+    bad.write_bytes(b"no sound at all")
+    part.locator("input[type=file]").set_input_files(bad)
+    expect(said(page)).to_contain_text("notes.wav is no sound file", timeout=WAIT)
+    good = tmp_path / "flute.wav"
+    good.write_bytes(audio.wav_bytes((20000 * tone(1.0, 440.0, 1.0)).astype(np.int16), FS))
+    part.locator("input[type=file]").set_input_files(good)
+    expect(said(page)).to_contain_text("flute.wav is ready", timeout=WAIT)
+    expect(part.get_by_label("Sound", exact=True)).to_have_value("own file")
+    part.get_by_role("button", name="Play live").click()
+    expect(part.get_by_role("status")).to_contain_text("Playing, looped", timeout=WAIT)
+    wait_until(page, f"() => ({LEVEL})() > 0.01")
+    part.get_by_role("button", name="Stop live").click()
+    assert sent
+    assert not any("flute" in frame or "upload" in frame for frame in sent)
+
+
+def test_a_microphone_is_offered_only_where_the_server_allows_it(
+    played: Page, chromium_path: str, tmp_path: Any
+) -> None:
+    page = played
+    part = live(page)
+    choice = part.get_by_label("Sound", exact=True)
+    assert "Microphone" not in choice.inner_text()
+    allowed = "() => document.featurePolicy.allowsFeature('microphone')"
+    assert page.evaluate(allowed) is False
+    listening_to = [*LAUNCH_ARGUMENTS, "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+    # The fixture's playwright starts this one too: there can be only one in a thread.
+    browser = page.context.browser
+    assert browser is not None
+    other = browser.browser_type.launch(executable_path=chromium_path, args=listening_to)
+    try:
+        with served(tmp_path / "log.txt", "--microphone", cold=True) as allowing:
+            heard = other.new_page()
+            heard.set_default_navigation_timeout(4 * WAIT)  # the server draws its first page
+            heard.add_init_script(WATCH)
+            part = opened(heard, allowing)
+            assert heard.evaluate(allowed) is True
+            part.get_by_role("button", name="Play live").click()
+            expect(part.get_by_role("status")).to_contain_text("Playing", timeout=WAIT)
+            part.get_by_label("Sound", exact=True).select_option("microphone")
+            expect(said(heard)).to_contain_text("headphones", timeout=WAIT)
+            wait_until(heard, f"() => ({LEVEL})() > 0.001")  # the device beeps
+            part.get_by_role("button", name="Stop live").click()
+            wait_until(heard, CLOSED)
+    finally:
+        other.close()
+
+
+def test_it_is_played_by_keyboard_alone_and_fits_a_phone(played: Page) -> None:
+    page = played
+    at(page, 390, 844)
+    part = live(page)
+    button = part.get_by_role("button", name="Play live")
+    button.focus()
+    page.keyboard.press("Enter")
+    expect(part.get_by_role("status")).to_contain_text("Playing", timeout=WAIT)
+    page.keyboard.press("Tab")  # to Before
+    page.keyboard.press("Space")
+    expect(part.get_by_role("button", name="Before", exact=True)).to_have_attribute("aria-pressed", "true")
+    mix = part.get_by_role("slider", name="Dry", exact=True)
+    mix.focus()
+    page.keyboard.press("Home")
+    assert mix.get_attribute("aria-valuetext") == "0 % network or room"
+    box = part.bounding_box()
+    assert box is not None
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 390
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
+
+
 def test_the_room_is_a_choice_only_where_there_is_one_and_another_rate_goes_on_playing(
     server: Server, page: Page
 ) -> None:
@@ -277,58 +370,6 @@ def test_the_room_is_a_choice_only_where_there_is_one_and_another_rate_goes_on_p
     page.locator(".controls").get_by_label("Goal", exact=True).select_option("power_variance")
     expect(part.get_by_role("button", name="Room", exact=True)).to_be_hidden(timeout=WAIT)
     expect(part.get_by_role("button", name="Now", exact=True)).to_have_attribute("aria-pressed", "true")
-
-
-def test_an_own_sound_stays_in_the_browser_and_a_bad_one_is_named(
-    server: Server, page: Page, tmp_path: Any
-) -> None:
-    page.add_init_script(WATCH)
-    sent: list[str] = []
-    page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(str(frame))))
-    part = opened(page, server)
-    bad = tmp_path / "notes.wav"
-    bad.write_bytes(b"no sound at all")
-    part.locator("input[type=file]").set_input_files(bad)
-    expect(said(page)).to_contain_text("notes.wav is no sound file", timeout=WAIT)
-    good = tmp_path / "flute.wav"
-    good.write_bytes(audio.wav_bytes((20000 * tone(1.0, 440.0, 1.0)).astype(np.int16), FS))
-    part.locator("input[type=file]").set_input_files(good)
-    expect(said(page)).to_contain_text("flute.wav is ready", timeout=WAIT)
-    expect(part.get_by_label("Sound", exact=True)).to_have_value("own file")
-    part.get_by_role("button", name="Play live").click()
-    expect(part.get_by_role("status")).to_contain_text("Playing, looped", timeout=WAIT)
-    wait_until(page, f"() => ({LEVEL})() > 0.01")
-    assert not any("flute" in frame or "upload" in frame for frame in sent)
-
-
-def test_a_microphone_is_offered_only_where_the_server_allows_it(
-    server: Server, page: Page, chromium_path: str, tmp_path: Any
-) -> None:
-    part = opened(page, server)
-    choice = part.get_by_label("Sound", exact=True)
-    assert "Microphone" not in choice.inner_text()
-    allowed = "() => document.featurePolicy.allowsFeature('microphone')"
-    assert page.evaluate(allowed) is False
-    listening_to = [*LAUNCH_ARGUMENTS, "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
-    # The fixture's playwright starts this one too: there can be only one in a thread.
-    browser = page.context.browser
-    assert browser is not None
-    other = browser.browser_type.launch(executable_path=chromium_path, args=listening_to)
-    try:
-        with served(tmp_path / "log.txt", "--microphone") as allowing:
-            heard = other.new_page()
-            heard.add_init_script(WATCH)
-            part = opened(heard, allowing)
-            assert heard.evaluate(allowed) is True
-            part.get_by_role("button", name="Play live").click()
-            expect(part.get_by_role("status")).to_contain_text("Playing", timeout=WAIT)
-            part.get_by_label("Sound", exact=True).select_option("microphone")
-            expect(said(heard)).to_contain_text("headphones", timeout=WAIT)
-            wait_until(heard, f"() => ({LEVEL})() > 0.001")  # the device beeps
-            part.get_by_role("button", name="Stop live").click()
-            wait_until(heard, CLOSED)
-    finally:
-        other.close()
 
 
 def test_a_lost_connection_ends_the_sound_and_says_so(server: Server, page: Page) -> None:
@@ -373,25 +414,3 @@ def test_without_a_thread_for_sound_the_page_itself_plays_and_says_so(server: Se
     part.get_by_role("button", name="Play live").click()
     expect(said(page)).to_contain_text("Without https", timeout=WAIT)
     wait_until(page, f"() => ({LEVEL})() > 0.003")
-
-
-def test_it_is_played_by_keyboard_alone_and_fits_a_phone(server: Server, page: Page) -> None:
-    page.add_init_script(WATCH)
-    page.set_viewport_size({"width": 390, "height": 844})
-    part = opened(page, server)
-    button = part.get_by_role("button", name="Play live")
-    button.focus()
-    page.keyboard.press("Enter")
-    expect(part.get_by_role("status")).to_contain_text("Playing", timeout=WAIT)
-    page.keyboard.press("Tab")  # to Before
-    page.keyboard.press("Space")
-    expect(part.get_by_role("button", name="Before", exact=True)).to_have_attribute("aria-pressed", "true")
-    mix = part.get_by_role("slider", name="Dry", exact=True)
-    mix.focus()
-    page.keyboard.press("Home")
-    assert mix.get_attribute("aria-valuetext") == "0 % network or room"
-    box = part.bounding_box()
-    assert box is not None
-    assert box["x"] >= 0
-    assert box["x"] + box["width"] <= 390
-    assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
