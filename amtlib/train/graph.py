@@ -1,4 +1,4 @@
-"""The flamo graph of a network: built from its numbers, and read back. The one module here that loads flamo.
+"""The flamo graph of a network: built from its numbers, and read back. flamo: :mod:`.flamo_parts`.
 Source: layout and leaf names of the pyFDN package, version 0.1.0, so that its tools read the same Shell.
 Not here: training; choosing the numbers (:mod:`amtlib.fdn.design`).
 """
@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from flamo.processor import dsp, system
 from torch import Tensor, nn
 
 from amtlib.fdn.build import Array, FDNBuild
 from amtlib.train.filters import TrainedDecay, TrainedEqualiser
+from amtlib.train.flamo_parts import dsp, system
 from amtlib.train.grid import decay_per_sample, delay_spectrum
 from amtlib.train.logarithm import skew_logarithm
 from amtlib.train.notices import MatrixMadeOrthogonal

@@ -20,11 +20,11 @@ POLES = torch.tensor([[0.9, 0.1], [-0.3, 0.5], [0.2, -0.4], [0.5, 0.0]], dtype=t
 
 @pytest.mark.parametrize("direction", ["random", "up", "down"])
 @pytest.mark.parametrize("name", LEARNERS)
-def test_three_hundred_steps_of_adam_leave_every_module_working(name: str, direction: str):
+def test_thirty_large_steps_of_adam_leave_every_module_working(name: str, direction: str):
     module = build(name, True)
-    optimiser = torch.optim.Adam(module.parameters(), 1e-2)
+    optimiser = torch.optim.Adam(module.parameters(), 0.1)  # as far as 300 steps of the usual rate
     noise = torch.Generator().manual_seed(0)
-    for _ in range(300):
+    for _ in range(30):
         for parameter in module.parameters():
             sign = {"random": torch.randn(parameter.shape, generator=noise), "up": -1.0, "down": 1.0}[
                 direction
@@ -112,8 +112,8 @@ def test_poles_stay_complex_to_the_eye_and_inside_the_circle():
     bank = GammatoneFilterbank([50.0, 8000.0], 16000, learnable=True)
     usual = GammatoneFilterbank([50.0, 8000.0], 16000).poles
     torch.testing.assert_close(bank.poles.detach(), usual)
-    optimiser = torch.optim.Adam(bank.parameters(), 1e-2)
-    for _ in range(2000):
+    optimiser = torch.optim.Adam(bank.parameters(), 0.1)
+    for _ in range(200):
         for parameter in bank.parameters():
             parameter.grad = torch.ones_like(parameter)
         optimiser.step()

@@ -250,9 +250,26 @@ def test_a_logarithm_is_refused_where_there_is_none() -> None:
         skew_logarithm(np.diag([1.0, -1.0]))
 
 
-def test_importing_the_package_does_not_load_flamo() -> None:
-    code = "import sys, amtlib.train; sys.exit('flamo' in sys.modules)"
-    assert subprocess.run([sys.executable, "-W", "ignore", "-c", code], timeout=120).returncode == 0
+#: flamo comes with the first graph; its losses, whose packages are large, when somebody asks for them.
+LOADS = """
+import sys, amtlib.train
+assert "flamo" not in sys.modules
+import amtlib.train.graph
+assert "flamo" in sys.modules
+assert not {"pyfar", "nnAudio", "flamo.optimize"} & set(sys.modules)
+import flamo
+assert not hasattr(flamo, "__wrapped__")
+assert "pyfar" not in sys.modules
+assert flamo.optimize.loss.mss_loss is flamo.mss_loss
+assert flamo.Shell is amtlib.train.graph.system.Shell is flamo.processor.system.Shell
+assert not hasattr(flamo, "nothing")
+"""
+
+
+def test_flamo_is_loaded_with_the_first_graph_and_its_losses_when_they_are_asked_for() -> None:
+    command = [sys.executable, "-W", "ignore", "-c", LOADS]
+    answer = subprocess.run(command, timeout=120, capture_output=True, text=True)
+    assert answer.returncode == 0, answer.stderr
 
 
 @pytest.mark.parametrize(

@@ -159,14 +159,14 @@ def test_a_file_that_is_no_room_is_refused_in_a_sentence(monkeypatch: pytest.Mon
     assert any("does not decay" in note for note in page.status.notes)
 
 
-def test_the_script_fits_the_same_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
-    page = opened(wav(room(2)), monkeypatch)
+def test_the_script_fits_the_same_network(
+    fitted: FdnLab, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "my room.wav").write_bytes(wav(room(2)))
+    (tmp_path / "my room.wav").write_bytes(wav(room(2, silence=0.05)))
     names: dict[str, Any] = {}
-    exec(page.lab.code(), names)
-    page.act("run")
-    fit, found = names["fit"], page.lab.fit
+    exec(fitted.lab.code(), names)
+    fit, found = names["fit"], fitted.lab.fit
     assert found is not None
     assert found.result is not None
     # How often something is corrected depends on the time left.
