@@ -227,6 +227,11 @@ def entries(text: str | bytes, source: str) -> dict[str, Any]:
     return found
 
 
+def place_of(slug: str, source: str) -> str:
+    """Return how a sentence on what is wrong with a lesson begins; without a source it is made on a page."""
+    return f"{source}: lesson {slug}" if source else f"The lesson {slug}"
+
+
 def lesson_of(slug: str, entry: Any, source: str) -> Lesson:
     """Return the lesson that an entry of a file describes.
 
@@ -246,18 +251,18 @@ def lesson_of(slug: str, entry: Any, source: str) -> Lesson:
     """
     if not _SLUG.fullmatch(slug):
         raise LessonError(
-            f"{source}: {shortened(slug)} is no name of a lesson; use letters, digits, - and _."
+            f"{source or 'The lesson'}: {shortened(slug)} is no name of a lesson; use letters, digits, - and _."
         )
     if not isinstance(entry, dict):
         raise LessonError(
-            f"{source}: lesson {slug} is {shortened(entry)}; give fields such as title and text."
+            f"{place_of(slug, source)} is {shortened(entry)}; give fields such as title and text."
         )
     unknown = sorted(map(str, set(entry) - _FIELDS))
     if unknown:
         raise LessonError(
-            f"{source}: lesson {slug} has unknown fields {unknown}; the fields are {', '.join(sorted(_FIELDS))}."
+            f"{place_of(slug, source)} has unknown fields {unknown}; the fields are {', '.join(sorted(_FIELDS))}."
         )
-    return _Reader(f"{source}: lesson {slug}").lesson(slug, entry)
+    return _Reader(place_of(slug, source)).lesson(slug, entry)
 
 
 class _Reader:

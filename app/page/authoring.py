@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from app.lab import LabModel
-from app.lessons import Lesson, LessonError, entries, entry_of, lesson_of
+from app.lessons import Lesson, LessonError, entries, entry_of, lesson_of, place_of
 
 #: Longest file that is opened on a page, characters; and what a link's lesson may unpack to, bytes.
 MOST_TEXT = 60_000
@@ -31,7 +31,7 @@ def check_fits(
     LessonError
         If not; the sentence names source, entry and field, and what there is.
     """
-    where = f"{source}: lesson {lesson.slug}"
+    where = place_of(lesson.slug, source)
     keys = set(model.fields)
     for name, found, there in (
         ("state", model.renamed(lesson.state), keys),
@@ -54,8 +54,8 @@ def check_fits(
             raise LessonError(f"{where}: state, {key}: {problem}") from None
 
 
-def opened(text: str) -> Lesson:
-    """Return the first lesson of a file, which may name its lab.
+def opened(text: str, source: str = "The file") -> Lesson:
+    """Return the first lesson of a file, which may name its lab; of one that is made on a page, the source is "".
 
     Raises
     ------
@@ -69,7 +69,7 @@ def opened(text: str) -> Lesson:
     if not found:
         raise LessonError("The file holds no lesson.")
     slug, entry = next(iter(found.items()))
-    return lesson_of(slug, entry, "The file")
+    return lesson_of(slug, entry, source)
 
 
 class _Dumper(yaml.SafeDumper):

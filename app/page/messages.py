@@ -225,14 +225,21 @@ class Messages:
     def _make(self, message: Content) -> Content:
         """Open the lesson that is being made on the page, or that a file holds; return it, or what is wrong with it."""
         lab = self._lab
+        source = "" if message["keep"] else "The file"
         try:
-            lesson = opened(str(message["text"]))
+            lesson = opened(str(message["text"]), source)
             if message["keep"]:  # it starts from what the page shows
                 lesson = replace(lesson, state=lab.model.state())
-            lab.check_lesson(lesson, "The file")
+            lab.check_lesson(lesson, source)
         except LessonError as problem:
-            text = str(problem).replace("The file: lesson", "The lesson") if message["keep"] else str(problem)
-            return {"type": "made", "problem": text, "slug": "", "entry": {}, "file": "", "too_long": 0}
+            return {
+                "type": "made",
+                "problem": str(problem),
+                "slug": "",
+                "entry": {},
+                "file": "",
+                "too_long": 0,
+            }
         if self._may(message, lab.model.fresh() | lab.model.renamed(lesson.state), "Open the lesson"):
             lab.change(lambda: lab.link.enter(lesson))
         return {
