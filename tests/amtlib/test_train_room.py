@@ -171,7 +171,7 @@ def test_a_fit_says_if_training_brought_it_no_nearer(
     monkeypatch.setattr(room_fit, "distance", lambda *_: next(distances))
     seen: list[FDNBuild] = []
     fit = fit_room(
-        room((0.3, 0.2), seconds=0.4), 16000.0, lines=4, max_steps=1, time_budget=600.0, watch=seen.append
+        room((0.3, 0.2), 8000.0, 0.4), 8000.0, lines=4, max_steps=1, time_budget=600.0, watch=seen.append
     )
     sentence = "Training brought it no nearer: this is the network from before its training."
     assert fit.steps == 1

@@ -20,7 +20,7 @@ QUICK = {
     "t.target": "bathroom",
     "n.lines": 4,
     "t.nfft": 16384,
-    "t.steps": 5,
+    "t.steps": 10,
 }
 
 
@@ -28,6 +28,7 @@ QUICK = {
 def lab() -> EarAndRoomModel:
     lab = EarAndRoomModel()
     lab.update(QUICK)
+    assert lab.training.steps == QUICK["t.steps"]  # or it would train for the usual number
     return lab
 
 
@@ -132,7 +133,7 @@ def test_a_single_echo_has_no_colour() -> None:
     "goal", [*(name for name, goal in GOALS.items() if goal.depends_on_ear), "excitation"]
 )
 def test_each_goal_of_an_ear_teaches(lab: EarAndRoomModel, goal: str) -> None:
-    lab.update({"t.goal": goal, "t.nfft": 16384, "t.steps": 8})
+    lab.update({"t.goal": goal, "t.nfft": 16384, "t.steps": 10})
     trained(lab)
     assert lab.run is not None
     assert lab.run.log.best_loss < lab.run.log.train_loss[0]

@@ -364,7 +364,7 @@ def test_a_network_begins_as_strong_and_as_long_as_the_room(lab: FdnModel, slug:
 
 @pytest.mark.parametrize("fs", [8000, 16000, 32000, 44100, 48000])
 def test_every_rate_trains_sounds_and_is_analyzed(lab: FdnModel, fs: int) -> None:
-    lab.update({"n.fs": fs, "t.goal": "match_mel_spectrogram", "t.steps": 2, "t.nfft": 8192})
+    lab.update({"n.fs": fs, "t.goal": "match_mel_spectrogram", "t.steps": 10, "t.nfft": 8192})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         run_to_the_end(lab)

@@ -224,10 +224,10 @@ def test_a_live_figure_follows_the_settings_with_title_limits_and_curve() -> Non
 
 
 def test_a_figure_with_a_mark_on_it_keeps_its_looks() -> None:
-    # HoloViews takes what is the whole figure's from the first layer: one figure for each kind of it.
+    # HoloViews takes what is the whole figure's from the first layer: one figure for each kind of it, of the first lab.
     kinds = {
         (type(figure.layers[0]), figure.x.scale, figure.y.scale): (made, name)
-        for made in LABS
+        for made in reversed(LABS)
         for name, figure in made.figures.items()
         if figure.x.scale != "names"
     }
