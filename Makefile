@@ -4,7 +4,7 @@
 PYTHON ?= python3
 VENV   ?= .venv
 PORT   ?= 5006
-JOBS   ?= 2
+JOBS   ?= 3
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install
 INPUTS := pyproject.toml constraints.txt

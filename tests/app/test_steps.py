@@ -83,7 +83,6 @@ def test_every_lab_goes_back_to_each_state_that_it_had(
     lab: type[LabView], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(LabPart, "send", lambda self, message: None)
-    monkeypatch.setattr(lab, "_refresh", lambda self, notes, **beside: None)  # test_lessons draws them all
     page = lab(served=True)
 
     def settings() -> dict[str, Any]:

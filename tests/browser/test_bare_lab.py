@@ -14,9 +14,8 @@ from tests.serving import ROOT, served
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """Return a copy of the checkout with a bare lab, and no other."""
-    unwanted = shutil.ignore_patterns("__pycache__")
     for folder in ("amtlib", "app"):
-        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=unwanted)
+        shutil.copytree(ROOT / folder, tmp_path / folder)
     for lab in (tmp_path / "app" / "labs").glob("*/"):
         shutil.rmtree(lab)
     bare = tmp_path / "app" / "labs" / "toy"
@@ -29,8 +28,10 @@ def checkout(tmp_path: Path) -> Path:
 def test_a_bare_lab_is_one_column_without_a_gap_below(
     browser: Browser, checkout: Path, problems: list[str]
 ) -> None:
-    with served(checkout / "log.txt", root=checkout, environment={"PYTHONPATH": str(checkout)}) as server:
+    paths = {"PYTHONPATH": str(checkout)}
+    with served(checkout / "log.txt", root=checkout, environment=paths, cold=True) as server:
         page = browser.new_page(viewport={"width": 1400, "height": 900})
+        page.set_default_navigation_timeout(4 * WAIT)  # the server draws its first page
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.goto(f"{server.url}/toy")
         expect(page.locator(".bk-Figure")).to_have_count(1, timeout=WAIT)

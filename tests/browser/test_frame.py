@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from app.site import LABS
+from tests.browser.axe import violations
 from tests.browser.conftest import NewPage
 from tests.browser.letters import settled
 from tests.browser.steps import WAIT, type_value, visited
@@ -122,6 +123,8 @@ def test_a_drawer_that_a_narrow_window_closed_is_open_again_in_a_wide_one(server
         expect(level).to_be_in_viewport(timeout=WAIT)
         page.get_by_role("button", name="Close drawer").click()
         expect(level).not_to_be_in_viewport(timeout=WAIT)
+    settled(page)
+    assert violations(page) == []  # the frame was drawn anew, and has its names and roles again
 
 
 def test_on_a_phone_the_lesson_stands_between_its_question_and_the_figures(

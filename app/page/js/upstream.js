@@ -64,7 +64,7 @@ export function mendFrame(skipTo) {
   const mend = () => {
     const frame = frameOf()
     const header = frame?.querySelector("header")
-    if (!frame || !header) return false
+    if (!frame || !header) return null
     if (skipTo && !header.querySelector(".skip"))
       header.prepend(button({class: "skip", onclick: () => skipTo()?.focus()}, "Skip to the figures"))
     for (const heading of frame.querySelectorAll("h5, header h3")) {
@@ -73,11 +73,15 @@ export function mendFrame(skipTo) {
     }
     frame.querySelector("header [role=progressbar]")?.setAttribute("aria-hidden", "true")
     frame.querySelector("[aria-label='Resize sidebar']")?.setAttribute("role", "separator")
-    return true
+    return frame
   }
-  // The frame is drawn by React, after the parts that stand in it.
+  // The frame is drawn by React, after the parts that stand in it, and anew when a window becomes narrow or wide.
   let tries = 0
-  const again = () => { if (!mend() && (tries += 1) < 50) setTimeout(again, 100) }
+  const again = () => {
+    const frame = mend()
+    if (frame) new MutationObserver(mend).observe(frame, {childList: true, subtree: true})
+    else if ((tries += 1) < 50) setTimeout(again, 100)
+  }
   again()
 }
 
