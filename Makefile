@@ -9,6 +9,9 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install
 INPUTS := pyproject.toml constraints.txt
 
+# Tests begin hundreds of processes, and each would compile torch, Panel and all the rest for itself.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: serve test docs notebooks notebooks-refresh format constraints clean
 
 serve: $(VENV)/app.stamp

@@ -1,4 +1,4 @@
-"""The flamo graph of a network: built from its numbers, and read back. flamo: :mod:`.flamo_parts`.
+"""The flamo graph of a network: built from its numbers, and read back.
 Source: layout and leaf names of the pyFDN package, version 0.1.0, so that its tools read the same Shell.
 Not here: training; choosing the numbers (:mod:`amtlib.fdn.design`).
 """
