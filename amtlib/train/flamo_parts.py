@@ -1,4 +1,4 @@
-"""flamo's graphs without its losses, whose packages (pyfar, pandas) take 2.5 s to import and are not used here.
+"""flamo's graphs without its losses, whose packages (pyfar, nnAudio) take 1.3 s to import and are not used here.
 Whoever asks flamo for anything else gets it, and waits for it then.
 """
 
