@@ -246,13 +246,14 @@ class Image(Layer):
         Values of the first and the last colour; or what gives them.
     measures, unit : str
         What the colours show, and in what.
-    colour_map : str
+    colour_map : str or tuple of str
+        Name of a map that HoloViews knows, or colours from the lowest value to the highest.
     """
 
     colours: Limits | Callable[[Any], Limits] = (0.0, 1.0)
     measures: str = "Level"
     unit: str = "dB"
-    colour_map: tuple[str, ...] = MAGNITUDE
+    colour_map: str | tuple[str, ...] = MAGNITUDE
     nothing: ClassVar[Any] = None
 
     def between(self, state: Any) -> Limits:
@@ -273,7 +274,7 @@ class Image(Layer):
             kdims=_dimensions(x, y),
             vdims=hv.Dimension("level", label=self.measures, unit=self.unit or None),
         ).opts(
-            cmap=list(self.colour_map),
+            cmap=self.colour_map if isinstance(self.colour_map, str) else list(self.colour_map),
             colorbar=True,
             colorbar_opts={
                 "title": None,

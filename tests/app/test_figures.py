@@ -197,6 +197,16 @@ def test_a_cochleagram_is_not_upside_down_and_its_rows_are_centred_on_their_chan
     assert (mapper.low, mapper.high) == (10, 70)
 
 
+@pytest.mark.parametrize("colours", ["magma", ("#000000", "#ff0000", "#ffffff")])
+def test_an_image_has_the_colour_map_of_that_name_or_of_those_colours(colours: str | tuple[str, ...]) -> None:
+    image = Image("levels", lambda _: ([0.25, 0.75], [500.0, 600.0], np.eye(2)), colour_map=colours)
+    figure = Figure("map", "Levels", X, Axis("place", "Place", "Hz", (400.0, 800.0), "erb"), [image])
+    palette = hv.render(figure.at(None)).select_one({"type": ColorMapper}).palette
+    known = hv.plotting.util.process_cmap(colours, 256) if isinstance(colours, str) else colours
+    assert (palette[0], palette[-1]) == (known[0], known[-1])
+    assert len(set(palette)) == len(set(known))
+
+
 def test_figures_with_the_same_axis_move_together_on_the_page(lab: FilterbankLab) -> None:
     found = roots(lab.figures)
     assert found["waveform"]["x_range"]["id"] == found["cochleagram"]["x_range"]["id"]

@@ -189,22 +189,22 @@ def test_what_is_asked_about_the_impaired_ear_is_answered_by_that_ear() -> None:
     assert sentences[2] == "The model without outer hair cells behaved as you predicted."
 
 
-def lesson_by_desk(service: ListeningService, room: str = "", lesson: str = "lost") -> list[str]:
-    """Take the parts of a lesson at a service; return the names of its runs."""
+def lesson_taken(service: ListeningService, room: str = "", lesson: str = "lost") -> list[str]:
+    """Take the parts of a lesson; return the names of its runs."""
     return [
         answered(service, part.condition.link(), room, right=lambda value: value > 50.0)["run"]
         for part in lessons()[lesson].parts
     ]
 
 
-def test_a_lesson_at_the_desk_shows_prediction_own_thresholds_and_those_of_the_class(
+def test_a_lesson_shows_prediction_own_thresholds_and_those_of_the_class(
     service: ListeningService,
 ) -> None:
     links = [part.condition.link() for part in lessons()["lost"].parts]
     opened = service.answer({"type": "open-room", "links": links})
     room = opened["room"]
     assert service.answer({"type": "open", "link": f"room={room}&lesson=lost"})["lesson"]["slug"] == "lost"
-    runs = lesson_by_desk(service, room)
+    runs = lesson_taken(service, room)
     message = {"type": "lesson", "lesson": "lost", "runs": runs, "said": 1, "room": room}
     before = service.answer(message)
     assert before["waiting"]
