@@ -1,6 +1,12 @@
 """The ear that a lab hears with: an audiogram, the same in all labs, and what its loss does to places and to sounds.
 
-What a loss does is computed by :mod:`amtlib.hearing_loss`; how the audiogram is drawn, :mod:`app.page.audiogram` says.
+What a loss does is computed by :mod:`amtlib.hearing_loss`; how the audiogram is drawn, :mod:`app.page.audiogram`
+says.
+
+A lab whose model has `has_another_ear` gets the settings, their section, the link and the sounds by itself; its
+figure is `app.page.audiogram.audiogram()` among the lab's. The model asks `self.another_ear.loss(fc)`, None for a
+normal ear, and has ``"hl."`` among what its stages depend on. Sounds pass the loss on their way to the player
+(`app/page/listen.py`); those that are what an ear makes of a sound say so (`reaches_ear=False`).
 """
 
 import hashlib

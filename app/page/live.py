@@ -1,6 +1,9 @@
 """A network that plays in the page: the numbers that its sound is made from, sent as they change while it plays.
 
-The sound itself is made in the browser, by page/js/mixer.js. A lab with such a network names `LabView.live_source` and
+The sound itself is made in the browser: page/js/network.js computes what `amtlib.fdn.process_fdn` does, sample by
+sample in float64, and moves to new numbers within 50 ms; mixer.js mixes before, now, room and dry under a ceiling.
+The same modules run in the browser's thread for sound (``/worklet.js``), in a page without https, and in tests;
+``python benchmarks/live_sound.py`` prints what it costs. A lab with such a network names `LabView.live_source` and
 gives `LabView.played_live`: columns of ``start`` and ``now`` (`network`), of ``response`` (``energy`` and ``peak`` of
 the response before training, which set the level of all), ``room`` and ``sound`` (``samples`` in float32).
 """
