@@ -139,14 +139,6 @@ def test_an_own_file_survives_a_reload_with_its_settings(
     expect(page.locator(".problems")).to_contain_text("“whistle.wav”")
 
 
-def test_a_room_that_is_not_there_is_said_and_not_trained_towards(server: Server, page: Page) -> None:
-    page.goto(f"{server.url}/fdn?n.lines=4&t.goal=match_mel_spectrogram&t.target=file&file=hall.wav")
-    expect(page.locator(".problems")).to_contain_text("“hall.wav” that links do not carry", timeout=WAIT)
-    button(page, "Train").click(timeout=WAIT)
-    expect(page.locator(".problems")).to_contain_text("There is no room yet", timeout=WAIT)
-    expect(page.locator(".summary")).to_contain_text("not trained yet")
-
-
 # ---------------------------------------------------------------- lessons
 
 
