@@ -38,7 +38,7 @@ def led(page: Page, query: str) -> Page:
         }""",
         query,
     )
-    wait_until(page, "!location.search.endsWith('&')")  # the page is there, and has written its link as it writes it
+    wait_until(page, "!location.search.endsWith('&')")  # it is there, and has written its link in its own way
     return page
 
 
