@@ -42,14 +42,6 @@ def led(page: Page, query: str) -> Page:
     return page
 
 
-def reset(page: Page) -> Page:
-    """Bring back what the filterbank lab's page opens with."""
-    page.get_by_role("button", name="Reset").click()
-    expect(page.locator(".summary")).to_contain_text("Spoken sentence at 60", timeout=WAIT)
-    wait_until(page, "location.search === ''")  # the address follows later
-    return page
-
-
 def toggle_theme(page: Page) -> None:
     """Change between light and dark, without a pointer, which would bring a tooltip."""
     page.get_by_role("button", name="Toggle theme").evaluate("button => button.click()")
