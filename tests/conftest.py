@@ -1,5 +1,6 @@
 """What every test shares: one thread of linear algebra a process, properties without a stopwatch, a plain last word."""
 
+import gc
 import os
 from typing import Any
 
@@ -15,9 +16,20 @@ from docs.chromium import find_chromium
 
 torch.set_num_threads(1)
 
+# While modules are imported and tests collected, nearly everything stays: looking through it again and again for
+# garbage took a third of that time.
+gc.disable()
+
 # A slow machine is no counterexample, so examples have no deadline.
 hypothesis.settings.register_profile("house", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("house")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop() -> None:
+    """Look for garbage from the first test on, and only among what tests make."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(trylast=True)

@@ -288,6 +288,9 @@ def check(lab: FilterbankModel, r: FilterbankResult) -> None:
     {"f.low": 20, "f.high": 200, "f.channels": 128, "f.order": 1, "f.bandwidth": 0.1, "s.duration": 0.05}
 )
 @example({"s.kind": "click", "s.duration": 0.05, "v.width": 500, "v.time": 10, "s.level": -10})
+@example(
+    {"f.low": 21, "f.channels": 2, "f.fs": 16000, "f.bandwidth": 2, "v.frequency": 20}
+)  # 3 dB less at its centre
 def test_any_valid_settings_give_a_picture_or_one_sentence(values: dict[str, Any]) -> None:
     lab = FilterbankModel()
     lab.update(values)

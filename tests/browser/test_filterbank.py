@@ -11,21 +11,11 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 import pytest
 import soundfile
-from playwright.sync_api import Browser, Download, Page, expect
+from playwright.sync_api import Download, Page, expect
 
-from tests.browser.conftest import NewPage
-from tests.browser.steps import SHOWN, WAIT, field, opened, reset, type_value, wait_for_query, wait_until
+from tests.browser.conftest import NewPage, watched
+from tests.browser.steps import SHOWN, WAIT, field, led, opened, type_value, wait_for_query, wait_until
 from tests.serving import Server
-
-
-@pytest.fixture
-def open_lab(server: Server, page: Page) -> Callable[[str], Page]:
-    """Return what opens the lab with a query and waits until its figures stand."""
-
-    def go(query: str = "") -> Page:
-        return opened(page, server, query)
-
-    return go
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +27,13 @@ def standing(server: Server, new_page: NewPage) -> Page:
 @pytest.fixture
 def lab(standing: Page) -> Page:
     """Return that page as it opened."""
-    return reset(standing)
+    return led(standing, "")
+
+
+@pytest.fixture
+def lab_at(standing: Page) -> Callable[[str], Page]:
+    """Return what leads that page to a link."""
+    return lambda query: led(standing, query)
 
 
 def summary(page: Page) -> str:
@@ -81,9 +77,7 @@ def test_nothing_plays_by_itself_and_a_sound_plays_when_asked_for(lab: Page) -> 
 # ---------------------------------------------------------------- sliders, keyboard, link
 
 
-def test_an_arrow_key_moves_the_picture_the_words_and_the_link(
-    lab: Page, browser: Browser, server: Server
-) -> None:
+def test_an_arrow_key_moves_the_picture_the_words_and_the_link(lab: Page) -> None:
     page = lab
     before = summary(page)
     control = slider(page, "Level")
@@ -93,25 +87,14 @@ def test_an_arrow_key_moves_the_picture_the_words_and_the_link(
     expect(page.locator(".summary")).to_contain_text("at 65 dB SPL", timeout=WAIT)
     assert summary(page) != before
     wait_for_query(page, "s.level", "65")
-    # The same address in another window shows the same.
-    other = browser.new_context()
-    try:
-        copy = opened(other.new_page(), server, f"?{urlsplit(page.url).query}")
-        expect(copy.locator(".summary")).to_have_text(summary(page), timeout=WAIT)
-        expect(slider(copy, "Level")).to_have_value("65")
-    finally:
-        other.close()
 
 
-@pytest.fixture(scope="module")
-def modulated(server: Server, new_page: NewPage) -> Page:
-    """Return a page with nearly all controls there are."""
-    return opened(new_page(), server, "?s.kind=am&f.low=20")
+#: Leads to nearly all controls there are.
+MODULATED = "s.kind=am&f.low=20"
 
 
-def test_every_control_has_a_name_of_its_own(modulated: Page) -> None:
-    page = modulated
-    page.wait_for_timeout(200)
+def test_every_control_has_a_name_of_its_own(lab_at: Callable[[str], Page]) -> None:
+    page = lab_at(MODULATED)
     unnamed = page.evaluate(
         """() => {
             const found = []
@@ -138,8 +121,8 @@ def test_every_control_has_a_name_of_its_own(modulated: Page) -> None:
     assert len(set(names)) == len(names)
 
 
-def test_each_key_press_moves_a_logarithmic_slider(modulated: Page) -> None:
-    page = modulated
+def test_each_key_press_moves_a_logarithmic_slider(lab_at: Callable[[str], Page]) -> None:
+    page = lab_at(MODULATED)
     # Where the rounding of the value is coarser than a step of the slider, a naive one sticks.
     for name, key in {
         "Close-up": "v.width",
@@ -205,8 +188,15 @@ def test_a_wrong_value_and_a_wrong_pair_of_values_are_told_and_the_picture_stays
     expect(page.locator(".summary")).not_to_have_text(before)
 
 
-def test_a_link_that_makes_no_sense_opens_a_live_page_with_notes(open_lab: Callable[[str], Page]) -> None:
-    page = open_lab("?f.channels=9999&f.order=2&s.kind=%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E&nonsense=1")
+@pytest.fixture(scope="module")
+def second(server: Server, standing: Page, complaints: list[str]) -> Page:
+    """Return a second window of the same browser, which a link opened that makes no sense, for two tests."""
+    query = "?f.channels=9999&f.order=2&s.kind=%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E&nonsense=1"
+    return opened(watched(standing.context.new_page(), complaints), server, query)
+
+
+def test_a_link_that_makes_no_sense_opens_a_live_page_with_notes(second: Page) -> None:
+    page = second
     expect(page.locator(".problems p")).to_have_count(3)
     expect(page.locator(".problems")).to_contain_text("Channels is 9999; give a number from 2 to 128")
     expect(slider(page, "Order")).to_have_value("2")
@@ -215,9 +205,8 @@ def test_a_link_that_makes_no_sense_opens_a_live_page_with_notes(open_lab: Calla
     expect(page.locator(".summary")).to_contain_text("at 61 dB SPL", timeout=WAIT)
 
 
-def test_two_windows_do_not_move_each_other(lab: Page, server: Server) -> None:
-    page = lab
-    other = opened(page.context.new_page(), server)
+def test_two_windows_do_not_move_each_other(lab: Page, second: Page) -> None:
+    page, other = lab, led(second, "")
     slider(page, "Level").focus()
     slider(page, "Level").press("ArrowRight")
     expect(page.locator(".summary")).to_contain_text("at 61 dB SPL", timeout=WAIT)
@@ -226,7 +215,7 @@ def test_two_windows_do_not_move_each_other(lab: Page, server: Server) -> None:
     wait_for_query(other, "f.order", "5")
     expect(other.locator(".summary")).to_contain_text("at 60 dB SPL")
     expect(slider(page, "Order")).to_have_value("4")
-    other.close()
+    other.close()  # a window behind another one takes seconds to take a click
 
 
 def test_a_click_in_the_cochleagram_looks_there(lab: Page) -> None:
@@ -295,8 +284,8 @@ def kept(page: Page, name: str) -> Download:
     return waiting.value
 
 
-def test_everything_can_be_kept(open_lab: Callable[[str], Page]) -> None:
-    page = open_lab("?f.channels=24")
+def test_everything_can_be_kept(lab_at: Callable[[str], Page]) -> None:
+    page = lab_at("f.channels=24")
     found = {name: kept(page, name) for name in ("PNG", "SVG", "CSV", "NPZ", "WAV")}
     names = [download.suggested_filename for download in found.values()]
     assert names == [f"amtlab-filterbank.{name.lower()}" for name in found]
@@ -326,10 +315,8 @@ def test_everything_can_be_kept(open_lab: Callable[[str], Page]) -> None:
 # ---------------------------------------------------------------- compare, lessons
 
 
-def test_a_pinned_state_is_a_ghost_and_stands_in_the_link(
-    open_lab: Callable[[str], Page], browser: Browser, server: Server
-) -> None:
-    page = open_lab("?f.bandwidth=2&f.low=200")
+def test_a_pinned_state_is_a_ghost_and_stands_in_the_link(lab_at: Callable[[str], Page]) -> None:
+    page = lab_at("f.bandwidth=2&f.low=200")
     page.get_by_role("button", name="Pin as A").click()
     expect(page.get_by_role("button", name="Swap A and B")).to_be_visible(timeout=WAIT)
     expect(slider(page, "Channels")).to_have_value("40")
@@ -340,22 +327,13 @@ def test_a_pinned_state_is_a_ghost_and_stands_in_the_link(
     page.get_by_role("button", name="Swap A and B").click()
     wait_for_query(page, "f.bandwidth", "2")
     wait_until(page, "new URLSearchParams(location.search).get('a')?.includes('f.bandwidth=0.1')")
-    other = browser.new_context()
-    try:
-        copy = opened(other.new_page(), server, f"?{urlsplit(page.url).query}")
-        expect(copy.get_by_role("button", name="Swap A and B")).to_be_visible(timeout=WAIT)
-        expect(copy.locator(".summary")).to_have_text(summary(page), timeout=WAIT)
-    finally:
-        other.close()
     page.get_by_role("button", name="Unpin").click()
     wait_until(page, "!new URLSearchParams(location.search).has('a')")
     expect(page.get_by_role("button", name="Swap A and B")).to_be_hidden()
 
 
-def test_a_lesson_shows_its_card_hides_controls_and_tells_when_it_is_done(
-    open_lab: Callable[[str], Page],
-) -> None:
-    page = open_lab("")
+def test_a_lesson_shows_its_card_hides_controls_and_tells_when_it_is_done(lab: Page) -> None:
+    page = lab
     page.get_by_label("Lesson", exact=True).first.select_option("impaired-ear")
     card = page.locator(".lesson-card")
     expect(card).to_contain_text("An ear with wide filters", timeout=WAIT)
@@ -363,42 +341,22 @@ def test_a_lesson_shows_its_card_hides_controls_and_tells_when_it_is_done(
     expect(card.locator(".task")).to_contain_text("Task:")
     type_value(page, "Bandwidth", 1)
     expect(card.locator(".task")).to_contain_text("✓", timeout=WAIT)
-    # The way back to a default is part of the state: the link brings it.
-    wait_for_query(page, "f.bandwidth", "1")
-    copy = open_lab(f"?{urlsplit(page.url).query}")
-    expect(copy.locator(".lesson-card .task")).to_contain_text("✓", timeout=WAIT)
+    wait_for_query(page, "f.bandwidth", "1")  # the way back to a default is part of the state
 
 
-def test_a_teacher_hides_a_control_and_the_class_does_not_see_it(
-    open_lab: Callable[[str], Page], browser: Browser, server: Server
-) -> None:
-    page = open_lab("")
-    page.get_by_role("button", name="Make a lesson").click()
+def test_a_teacher_hides_a_control(lab: Page) -> None:
+    page = lab
+    make = page.get_by_role("button", name="Make a lesson")
+    make.click()
     page.get_by_label("Students see: Order").uncheck()
     wait_for_query(page, "hide", "f.order")
     page.get_by_role("button", name="Pin as A").click()
     wait_until(page, "new URLSearchParams(location.search).has('a')")
     assert query_of(page)["hide"] == "f.order"
     expect(page.get_by_label("Students see: Order")).not_to_be_checked()
-    other = browser.new_context()
-    try:
-        copy = opened(other.new_page(), server, f"?{urlsplit(page.url).query}")
-        expect(slider(copy, "Level")).to_be_visible()
-        expect(slider(copy, "Order")).to_have_count(0)
-    finally:
-        other.close()
-
-
-def test_reset_brings_back_the_fresh_page(open_lab: Callable[[str], Page]) -> None:
-    page = open_lab("?s.kind=tone&f.channels=64&lesson=click")
-    page.get_by_role("button", name="Reset").click()
-    page.get_by_role("button", name="Leave it, reset all").click()  # in a lesson it asks
-    wait_until(page, "location.search === ''")
-    expect(page.locator(".summary")).to_contain_text("Spoken sentence at 60")
-    expect(page.locator(".lesson-card")).to_be_hidden()
-
-
-# ---------------------------------------------------------------- dark, and small
+    make.click()
+    expect(page.get_by_label("Students see: Order")).to_be_hidden()
+    expect(slider(page, "Order")).to_have_count(0)
 
 
 #: Returns the lightness of a figure's ground, 0 to 255.
@@ -411,17 +369,44 @@ GROUND = """() => {
 }"""
 
 
-def test_the_figures_follow_the_systems_dark_mode(
-    browser: Browser, server: Server, problems: list[str]
+def test_the_same_address_in_another_browser_shows_the_same_in_its_own_dark_mode(
+    lab: Page, server: Server, new_page: NewPage
 ) -> None:
-    context = browser.new_context(color_scheme="dark", viewport={"width": 1400, "height": 900})
-    try:
-        page = context.new_page()
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        opened(page, server)
-        wait_until(page, f"({GROUND})() < 80")
-    finally:
-        context.close()
+    page = lab
+    page.get_by_label("Lesson", exact=True).first.select_option("impaired-ear")
+    expect(page.locator(".lesson-card")).to_contain_text("An ear with wide filters", timeout=WAIT)
+    page.get_by_role("button", name="Pin as A").click()
+    expect(page.get_by_role("button", name="Swap A and B")).to_be_visible(timeout=WAIT)
+    type_value(page, "Level", 65)
+    type_value(page, "Bandwidth", 1)
+    expect(page.locator(".lesson-card .task")).to_contain_text("✓", timeout=WAIT)
+    make = page.get_by_role("button", name="Make a lesson")
+    make.click()
+    page.get_by_label("Students see: Channels").uncheck()
+    make.click()
+    wait_until(page, "new URLSearchParams(location.search).get('hide')?.includes('f.channels')")
+    wait_for_query(page, "f.bandwidth", "1")
+    copy = opened(new_page(color_scheme="dark"), server, f"?{urlsplit(page.url).query}")
+    expect(copy.locator(".summary")).to_have_text(summary(page), timeout=WAIT)
+    expect(copy.locator(".lesson-card .task")).to_contain_text("✓", timeout=WAIT)
+    expect(copy.get_by_role("button", name="Swap A and B")).to_be_visible(timeout=WAIT)
+    expect(slider(copy, "Level")).to_have_value("65")
+    expect(slider(copy, "Level")).to_be_visible()
+    expect(slider(copy, "Channels")).to_have_count(0)
+    wait_until(copy, f"({GROUND})() < 80")
+
+
+def test_reset_brings_back_the_fresh_page(lab_at: Callable[[str], Page]) -> None:
+    page = lab_at("s.kind=tone&f.channels=64&lesson=click")
+    expect(page.locator(".lesson-card")).to_be_visible(timeout=WAIT)
+    page.get_by_role("button", name="Reset").click()
+    page.get_by_role("button", name="Leave it, reset all").click()  # in a lesson it asks
+    wait_until(page, "location.search === ''")
+    expect(page.locator(".summary")).to_contain_text("Spoken sentence at 60")
+    expect(page.locator(".lesson-card")).to_be_hidden()
+
+
+# ---------------------------------------------------------------- dark, and small
 
 
 def test_the_figures_follow_the_button_for_the_dark(lab: Page) -> None:
@@ -514,9 +499,9 @@ def test_on_a_phone_the_open_drawer_leaves_the_upper_half_of_the_screen_to_the_f
 
 
 def test_the_travelling_wave_is_shown_plays_pauses_and_is_moved_through_without_the_server(
-    open_lab: Callable[[str], Page],
+    lab_at: Callable[[str], Page],
 ) -> None:
-    page = open_lab("?s.kind=tone&v.time=0.5")
+    page = lab_at("s.kind=tone&v.time=0.5")
     bar = page.get_by_role("group", name="Travelling wave")
     shows = bar.get_by_role("button", name="Travelling wave")
     expect(shows).to_have_attribute("aria-pressed", "false")
@@ -546,12 +531,12 @@ def test_the_travelling_wave_is_shown_plays_pauses_and_is_moved_through_without_
     expect(bar.get_by_role("slider")).to_be_hidden()
 
 
-def test_another_sound_is_looked_at_where_something_happens(open_lab: Callable[[str], Page]) -> None:
-    page = open_lab("?s.duration=0.3")
+def test_another_sound_is_looked_at_where_something_happens(lab_at: Callable[[str], Page]) -> None:
+    page = lab_at("s.duration=0.3")
     page.locator(".controls").get_by_label("Sound", exact=True).select_option("click")
     wait_until(page, "Math.abs(new URLSearchParams(location.search).get('v.time') - 0.008) < 0.004")
 
 
-def test_the_server_stays_well(server: Server, page: Page) -> None:
-    answer = page.request.get(f"{server.url}/health")
+def test_the_server_stays_well(server: Server, standing: Page) -> None:
+    answer = standing.request.get(f"{server.url}/health")
     assert json.loads(answer.text())["status"] == "ok"

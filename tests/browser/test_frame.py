@@ -3,96 +3,59 @@
 import re
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
-from app.site import LABS
 from tests.browser.axe import violations
 from tests.browser.conftest import NewPage
-from tests.browser.letters import settled
+from tests.browser.letters import at, settled
 from tests.browser.steps import WAIT, type_value, visited
 from tests.serving import Server
 
-# ---------------------------------------------------------------- messages
+# ---------------------------------------------------------------- the lesson and the drawer, on one page of a lab
 
 
-def in_sight(page: Page, what: Locator) -> bool:
-    box = what.bounding_box()
-    size = page.viewport_size
-    return bool(box and size and box["y"] >= 0 and box["y"] + box["height"] <= size["height"])
+@pytest.fixture(scope="module")
+def loudness(server: Server, new_page: NewPage) -> Page:
+    return visited(new_page(), server, "loudness")
 
 
-def test_why_there_is_no_file_is_said_in_sight_and_goes_when_it_no_longer_holds(
-    server: Server, page: Page
-) -> None:
-    visited(page, server, "fdn?n.lines=4&t.steps=20")
-    button = page.get_by_role("button", name="CSV", exact=True)
-    button.scroll_into_view_if_needed()
-    button.click()
-    message = page.locator(".message")
-    expect(message).to_contain_text("Nothing has been trained yet", timeout=WAIT)
-    assert in_sight(page, message)
-    page.get_by_role("button", name="Train", exact=True).click()
-    expect(message).to_be_hidden(timeout=WAIT)
+def lesson_choice(page: Page) -> Locator:
+    return page.locator(".controls").get_by_role("combobox", name="Lesson", exact=True)
 
 
-# ---------------------------------------------------------------- the title bar
-
-
-def test_the_title_bar_leads_from_lab_to_lab_to_the_landing_page_and_to_the_listening_test(
-    server: Server, page: Page
-) -> None:
-    first, second = LABS[:2]
-    visited(page, server, first.slug)
-    labs = page.get_by_role("navigation", name="Labs")
-    labs.get_by_role("link", name=second.title, exact=True).click()
-    expect(page).to_have_title(f"{second.title} · AMT Lab", timeout=WAIT)
-    expect(labs.locator("[aria-current=page]")).to_have_text(second.title, timeout=WAIT)
-    page.get_by_role("link", name="AMT Lab", exact=True).click()
-    expect(page.get_by_role("heading", name="How do we know?")).to_be_visible(timeout=WAIT)
-    labs.get_by_role("link", name="Listening test", exact=True).click()
-    expect(page).to_have_title("Listening test · AMT Lab", timeout=WAIT)
-
-
-def test_all_of_the_title_bar_is_in_the_window(server: Server, page: Page) -> None:
-    visited(page, server, "perception")
-    for width in (1400, 1349, 1280, 1150):
-        page.set_viewport_size({"width": width, "height": 900})
-        switch = page.get_by_role("banner").get_by_role("button").last
-        box = switch.bounding_box()
-        assert box is not None
-        assert box["x"] + box["width"] <= width
-        assert page.get_by_role("link", name="Listening test", exact=True).is_visible()
-
-
-def test_on_a_phone_the_labs_and_the_buttons_are_in_a_menu(server: Server, browser: Browser) -> None:
-    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
-    try:
-        page = visited(context.new_page(), server, "cochlea")
-        link = page.get_by_role("link", name="Loudness", exact=True)
-        expect(link).to_be_hidden()
-        page.get_by_role("button", name="Menu", exact=True).click()
-        box = link.bounding_box()
-        assert box is not None
-        assert 0 <= box["x"] <= box["x"] + box["width"] <= 390
-        link.click()
-        expect(page).to_have_title("Loudness · AMT Lab", timeout=WAIT)
-    finally:
-        context.close()
-
-
-# ---------------------------------------------------------------- the lesson
-
-
-def test_the_question_of_the_lab_and_then_of_the_lesson_is_the_heading(server: Server, page: Page) -> None:
-    visited(page, server, "loudness")
-    heading = page.get_by_role("heading", level=1)
+def test_the_question_of_the_lab_and_then_of_the_lesson_is_the_heading(loudness: Page) -> None:
+    heading = loudness.get_by_role("heading", level=1)
     expect(heading).to_have_text("How loud is it, and why?")
-    page.locator(".controls select").first.select_option("burst")
+    lesson_choice(loudness).select_option("burst")
     expect(heading).to_have_text("How short is too short?", timeout=WAIT)
 
 
-def test_the_lesson_stands_beside_the_figures(server: Server, page: Page) -> None:
-    visited(page, server, "loudness?lesson=sone")
+def test_a_drawer_that_a_narrow_window_closed_is_open_again_in_a_wide_one(loudness: Page) -> None:
+    page = loudness
+    choice = lesson_choice(page)
+    expect(choice).to_be_in_viewport(timeout=WAIT)
+    for chosen in (True, False):
+        page.set_viewport_size({"width": 800, "height": 900})
+        expect(choice).not_to_be_in_viewport(timeout=WAIT)
+        page.set_viewport_size({"width": 1400, "height": 900})
+        if not chosen:  # somebody had closed it
+            page.wait_for_timeout(300)
+            expect(choice).not_to_be_in_viewport()
+            break
+        expect(choice).to_be_in_viewport(timeout=WAIT)
+        page.get_by_role("button", name="Close drawer").click()
+        expect(choice).not_to_be_in_viewport(timeout=WAIT)
+    page.mouse.move(700, 600)  # from the button, whose tooltip has a layer of its own
+    settled(page)
+    assert violations(page) == []  # the frame was drawn anew, and has its names and roles again
+    page.get_by_role("button", name="Open drawer").click()
+    expect(choice).to_be_in_viewport(timeout=WAIT)
+
+
+def test_the_lesson_stands_beside_the_figures(loudness: Page) -> None:
+    page = loudness
+    lesson_choice(page).select_option("sone")
+    expect(page.locator(".lesson-card")).to_contain_text("Task: Make it four sones loud", timeout=WAIT)
     # Least room with the drawer open, most without it.
     for drawer, width in (("open", 1400), ("open", 1200), ("closed", 1200), ("closed", 1920)):
         if (drawer, width) == ("closed", 1200):
@@ -107,36 +70,23 @@ def test_the_lesson_stands_beside_the_figures(server: Server, page: Page) -> Non
         assert abs(card["y"] - figures["y"]) < 200, (drawer, width)
 
 
-def test_a_drawer_that_a_narrow_window_closed_is_open_again_in_a_wide_one(server: Server, page: Page) -> None:
-    page.set_viewport_size({"width": 1400, "height": 900})
-    visited(page, server, "cochlea")
-    level = page.locator(".controls").get_by_role("slider", name="Level of the tone", exact=True)
-    expect(level).to_be_in_viewport(timeout=WAIT)
-    for chosen in (True, False):
-        page.set_viewport_size({"width": 800, "height": 900})
-        expect(level).not_to_be_in_viewport(timeout=WAIT)
-        page.set_viewport_size({"width": 1400, "height": 900})
-        if not chosen:  # somebody had closed it
-            page.wait_for_timeout(300)
-            expect(level).not_to_be_in_viewport()
-            break
-        expect(level).to_be_in_viewport(timeout=WAIT)
-        page.get_by_role("button", name="Close drawer").click()
-        expect(level).not_to_be_in_viewport(timeout=WAIT)
-    page.mouse.move(700, 600)  # from the button, whose tooltip has a layer of its own
-    settled(page)
-    assert violations(page) == []  # the frame was drawn anew, and has its names and roles again
-
-
-def test_on_a_phone_the_lesson_stands_between_its_question_and_the_figures(
-    server: Server, page: Page
+def test_on_a_phone_the_lesson_stands_above_the_figures_and_labs_and_buttons_are_in_a_menu(
+    server: Server, new_page: NewPage
 ) -> None:
-    page.set_viewport_size({"width": 390, "height": 844})
+    page = new_page(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     visited(page, server, "loudness?lesson=sone")
     tops = [page.locator(part).first.bounding_box() for part in ("h1", ".lesson-card", ".figures")]
     heights = [box["y"] for box in tops if box is not None]
     assert len(heights) == 3
     assert heights == sorted(heights)
+    link = page.get_by_role("link", name="Cochlea", exact=True)
+    expect(link).to_be_hidden()
+    page.get_by_role("button", name="Menu", exact=True).click()
+    box = link.bounding_box()
+    assert box is not None
+    assert 0 <= box["x"] <= box["x"] + box["width"] <= 390
+    link.click()
+    expect(page).to_have_title("Cochlea · AMT Lab", timeout=WAIT)
 
 
 # ---------------------------------------------------------------- one page of the filterbank lab, looked at in turn
@@ -179,3 +129,29 @@ def test_what_is_done_with_a_page_stands_in_its_title_bar(filterbank: Page) -> N
         assert box["y"] + box["height"] <= 60
     bar.get_by_role("button", name="Copy link", exact=True).click()
     expect(page.locator(".message")).to_contain_text("Link copied")
+
+
+# ---------------------------------------------------------------- the title bar; this leaves that page
+
+
+def test_the_title_bar_leads_from_lab_to_lab_to_the_landing_page_and_to_the_listening_test(
+    filterbank: Page,
+) -> None:
+    page = filterbank
+    labs = page.get_by_role("navigation", name="Labs")
+    labs.get_by_role("link", name="Perception", exact=True).click()
+    expect(page).to_have_title("Perception · AMT Lab", timeout=WAIT)
+    expect(labs.locator("[aria-current=page]")).to_have_text("Perception", timeout=WAIT)
+    expect(page.locator(".bk-Figure:visible").first).to_be_visible(timeout=3 * WAIT)
+    # All of it is in the window.
+    for width in (1400, 1349, 1280, 1150):
+        at(page, width, 900)
+        switch = page.get_by_role("banner").get_by_role("button").last
+        box = switch.bounding_box()
+        assert box is not None
+        assert box["x"] + box["width"] <= width
+        assert page.get_by_role("link", name="Listening test", exact=True).is_visible()
+    page.get_by_role("link", name="AMT Lab", exact=True).click()
+    expect(page.get_by_role("heading", name="How do we know?")).to_be_visible(timeout=WAIT)
+    labs.get_by_role("link", name="Listening test", exact=True).click()
+    expect(page).to_have_title("Listening test · AMT Lab", timeout=WAIT)

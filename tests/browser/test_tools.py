@@ -12,14 +12,21 @@ import soundfile
 import yaml
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.steps import WAIT, field, opened, type_value, wait_for_query, wait_until
+from tests.browser.conftest import NewPage
+from tests.browser.steps import WAIT, field, led, opened, type_value, wait_for_query, wait_until
 from tests.serving import Server
 
 
+@pytest.fixture(scope="module")
+def standing(server: Server, new_page: NewPage) -> Page:
+    """Return a page of the filterbank lab that the tests use, one after the other."""
+    return opened(new_page(accept_downloads=True), server)
+
+
 @pytest.fixture
-def open_lab(server: Server, page: Page) -> Callable[[str], Page]:
-    """Return what opens the filterbank lab with a query and waits until its figures stand."""
-    return lambda query="": opened(page, server, query)
+def lab(standing: Page) -> Callable[[str], Page]:
+    """Return what leads that page to a link."""
+    return lambda query: led(standing, query)
 
 
 def button(page: Page, name: str) -> Locator:
@@ -49,8 +56,8 @@ def whistle(path: Path, frequency: float = 2000.0) -> Path:
 # ---------------------------------------------------------------- undo, history, questions
 
 
-def test_a_drag_is_undone_as_a_whole_and_done_again(open_lab: Callable[[str], Page]) -> None:
-    page = open_lab()
+def test_a_drag_is_undone_as_a_whole_and_done_again(standing: Page) -> None:
+    page = standing  # nothing has been moved on it yet
     slider = page.locator(".controls").get_by_role("slider", name="Level", exact=True)
     expect(button(page, "Undo")).to_be_disabled()
     slider.scroll_into_view_if_needed()
@@ -80,8 +87,8 @@ def test_a_drag_is_undone_as_a_whole_and_done_again(open_lab: Callable[[str], Pa
     expect(field(page, "Order")).to_have_value("2", timeout=WAIT)
 
 
-def test_back_and_forward_go_through_lessons(open_lab: Callable[[str], Page]) -> None:
-    page = open_lab()
+def test_back_and_forward_go_through_lessons(lab: Callable[[str], Page]) -> None:
+    page = lab("")
     type_value(page, "Level", 70)
     wait_for_query(page, "s.level", "70")
     lesson = page.get_by_label("Lesson", exact=True).first
@@ -104,8 +111,8 @@ def test_back_and_forward_go_through_lessons(open_lab: Callable[[str], Page]) ->
     assert query_of(page) == {"lesson": "impaired-ear"}
 
 
-def test_reset_inside_a_lesson_asks_and_can_go_to_its_start(open_lab: Callable[[str], Page]) -> None:
-    page = open_lab("?lesson=two-tones&s.frequency2=1300")
+def test_reset_inside_a_lesson_asks_and_can_go_to_its_start(lab: Callable[[str], Page]) -> None:
+    page = lab("lesson=two-tones&s.frequency2=1300")
     button(page, "Reset").click()
     button(page, "Start of the lesson").click(timeout=WAIT)
     expect(field(page, "Second frequency")).to_have_value("1400", timeout=WAIT)
@@ -118,10 +125,14 @@ def test_reset_inside_a_lesson_asks_and_can_go_to_its_start(open_lab: Callable[[
 # ---------------------------------------------------------------- own files
 
 
-def test_an_own_file_survives_a_reload_with_its_settings(
-    open_lab: Callable[[str], Page], tmp_path: Path
+def test_an_own_file_with_its_settings_and_answers_survive_a_reload(
+    lab: Callable[[str], Page], tmp_path: Path
 ) -> None:
-    page = open_lab()
+    page = lab("lesson=two-tones")
+    card = page.locator(".lesson-card")
+    card.locator("summary").first.click(timeout=WAIT)
+    card.get_by_role("textbox").first.fill("About one ERB")
+    lab("")
     expect(page.locator(".kept")).to_contain_text("stays in this browser for a day")
     page.locator("input[type=file]").set_input_files(whistle(tmp_path / "whistle.wav"))
     expect(page.locator(".summary")).to_contain_text("whistle.wav at 60", timeout=WAIT)
@@ -137,80 +148,22 @@ def test_an_own_file_survives_a_reload_with_its_settings(
     page.reload()
     expect(page.locator(".problems")).to_contain_text("drop a sound file on the page", timeout=WAIT)
     expect(page.locator(".problems")).to_contain_text("“whistle.wav”")
-
-
-def test_a_room_that_is_not_there_is_said_and_not_trained_towards(server: Server, page: Page) -> None:
-    page.goto(f"{server.url}/fdn?n.lines=4&t.goal=match_mel_spectrogram&t.target=file&file=hall.wav")
-    expect(page.locator(".problems")).to_contain_text("“hall.wav” that links do not carry", timeout=WAIT)
-    button(page, "Train").click(timeout=WAIT)
-    expect(page.locator(".problems")).to_contain_text("There is no room yet", timeout=WAIT)
-    expect(page.locator(".summary")).to_contain_text("not trained yet")
-
-
-# ---------------------------------------------------------------- lessons
-
-
-def test_a_lesson_is_written_previewed_saved_linked_and_opened(
-    open_lab: Callable[[str], Page], tmp_path: Path
-) -> None:
-    page = open_lab("?s.kind=tone&s.level=70")
-    button(page, "Make a lesson").click()
-    form = page.locator(".author")
-    form.get_by_label("Title", exact=True).fill("My tone")
-    form.get_by_label("Text", exact=True).fill("Listen to **this**.\n- <img src=x onerror=alert(1)>\n- `two`")
-    form.get_by_label("Question 1", exact=True).fill("A question too many")
-    form.get_by_role("button", name="Add a question").click()
-    form.get_by_label("Question 2", exact=True).fill("How loud?")
-    form.get_by_label("Answer 2", exact=True).fill("*Seventy* decibels.")
-    form.get_by_role("button", name="Remove question 1", exact=True).click()
-    expect(form.get_by_label("Question 1", exact=True)).to_have_value("How loud?")
-    expect(form.get_by_role("button", name="Remove measure 1", exact=True)).to_be_visible()
-    form.get_by_label("Measure 1", exact=True).select_option("excitation_peaks")
-    form.get_by_label("At least 1", exact=True).fill("2")
-    form.get_by_label("At most 1", exact=True).fill("2")
-    form.get_by_label("What to do").fill("Make two peaks.")
-    form.get_by_label("What is said when it is done").fill("Two.")
-    button(page, "Preview").click()
-    card = page.locator(".lesson-card")
-    expect(card.locator("h2")).to_have_text("My tone", timeout=WAIT)
-    expect(card.locator("strong").first).to_have_text("this")
-    expect(card.locator("li").first).to_have_text("<img src=x onerror=alert(1)>")
-    expect(card).to_contain_text("wanted 2")
-    wait_until(page, "new URLSearchParams(location.search).has('made')")
-    with page.expect_download(timeout=WAIT) as waiting:
-        button(page, "Save as YAML").click()
-    assert waiting.value.suggested_filename == "my-tone.yaml"
-    saved = tmp_path / "my-tone.yaml"
-    waiting.value.save_as(saved)
-    content = yaml.safe_load(saved.read_text(encoding="utf-8"))
-    assert content["lab"] == "filterbank"
-    assert content["my-tone"]["state"] == {"s.kind": "tone", "s.level": "70"}
-    assert [each["ask"] for each in content["my-tone"]["questions"]] == ["How loud?"]
-    assert content["my-tone"]["task"]["checks"] == {"excitation_peaks": [2, 2]}
-    link = page.url
-    # The link holds all of it, and so does the file.
-    page.goto(link.replace("?", "?theme=dark&"))
-    expect(page.locator(".lesson-card h2")).to_have_text("My tone", timeout=WAIT)
-    expect(field(page, "Level")).to_have_value("70", timeout=WAIT)
-    saved.write_text(saved.read_text(encoding="utf-8").replace("My tone", "Your tone"), encoding="utf-8")
-    button(page, "Make a lesson").click()
-    open_file(page, saved)
-    expect(page.locator(".lesson-card h2")).to_have_text("Your tone", timeout=WAIT)
-    expect(page.locator(".author").get_by_label("Title", exact=True)).to_have_value("Your tone")
-    saved.write_text("a: {title: A, state: {x.y: 1}}", encoding="utf-8")
-    open_file(page, saved)
-    expect(page.locator(".author .problem")).to_contain_text("lesson a: state names x.y", timeout=WAIT)
-
-
-def test_answers_stay_in_the_browser_and_stand_on_the_worksheet(server: Server, page: Page) -> None:
-    page.add_init_script("window.print = () => { window.printed = true }")
-    opened(page, server, "?lesson=two-tones")
-    card = page.locator(".lesson-card")
-    card.locator("summary").first.click(timeout=WAIT)
-    card.get_by_role("textbox").first.fill("About one ERB")
-    page.reload()
+    lab("lesson=two-tones")
     card.locator("summary").first.click(timeout=WAIT)
     expect(card.get_by_role("textbox").first).to_have_value("About one ERB")
+
+
+# ---------------------------------------------------------------- on paper and on the wall
+
+
+def test_answers_stand_on_the_worksheet(lab: Callable[[str], Page]) -> None:
+    page = lab("lesson=two-tones")
+    page.evaluate("() => { window.print = () => { window.printed = true } }")
+    card = page.locator(".lesson-card")
+    answer = card.get_by_role("textbox").first
+    if not answer.is_visible():
+        card.locator("summary").first.click(timeout=WAIT)
+    answer.fill("About one ERB")
     button(page, "Worksheet").click()
     wait_until(page, "window.printed === true")
     page.emulate_media(media="print")
@@ -230,10 +183,11 @@ def test_answers_stay_in_the_browser_and_stand_on_the_worksheet(server: Server, 
     assert 1 <= pages <= 3
     page.evaluate("window.dispatchEvent(new Event('afterprint'))")
     expect(sheet).to_have_count(0)
+    page.emulate_media(media="null")
 
 
-def test_a_room_scans_the_link_from_a_large_code(open_lab: Callable[[str], Page]) -> None:
-    page = open_lab("?s.kind=tone")
+def test_a_room_scans_the_link_from_a_large_code(lab: Callable[[str], Page]) -> None:
+    page = lab("s.kind=tone")
     button(page, "QR code").click()
     code = page.locator(".room-code svg")
     expect(code).to_be_visible(timeout=WAIT)
@@ -249,9 +203,9 @@ def test_a_room_scans_the_link_from_a_large_code(open_lab: Callable[[str], Page]
 
 
 def test_the_numbers_under_the_pointer_are_those_of_the_axes_and_the_cell(
-    open_lab: Callable[[str], Page],
+    lab: Callable[[str], Page],
 ) -> None:
-    page = open_lab("?s.kind=tone&s.frequency=1000&s.level=60&f.channels=40&f.low=200&f.high=5000")
+    page = lab("s.kind=tone&s.frequency=1000&s.level=60&f.channels=40&f.low=200&f.high=5000")
     figure = page.locator('[data-name="cochleagram"]')
     box = figure.bounding_box()
     assert box is not None
@@ -277,8 +231,8 @@ def test_the_numbers_under_the_pointer_are_those_of_the_axes_and_the_cell(
     expect(words).to_be_hidden()
 
 
-def test_a_line_moves_in_step_with_the_sound_and_a_stretch_is_looped(open_lab: Callable[[str], Page]) -> None:
-    page = open_lab("?s.kind=tone&s.duration=5")
+def test_a_line_moves_in_step_with_the_sound_and_a_stretch_is_looped(lab: Callable[[str], Page]) -> None:
+    page = lab("s.kind=tone&s.duration=5")
     expect(page.locator(".player").get_by_role("button", name="Play")).to_be_disabled()
     button(page, "▶ Input").click()
     player = page.locator(".player")
@@ -331,12 +285,13 @@ def test_a_line_moves_in_step_with_the_sound_and_a_stretch_is_looped(open_lab: C
     assert 0.8 < end - begin < 1.4
     player.get_by_role("button", name="Stop").click()
     expect(player).to_have_attribute("data-playing", "false")
+    player.get_by_label("Loop", exact=True).uncheck()
 
 
 def test_a_stretch_is_heard_at_the_samples_own_level_and_without_a_step(
-    open_lab: Callable[[str], Page],
+    lab: Callable[[str], Page],
 ) -> None:
-    page = open_lab("?s.kind=tone&s.frequency=500&s.duration=1")
+    page = lab("s.kind=tone&s.frequency=500&s.duration=1")
     # What the page plays is recorded where it goes to the loudspeaker, from a buffer of the page's own making.
     page.evaluate(
         """() => {
@@ -364,3 +319,58 @@ def test_a_stretch_is_heard_at_the_samples_own_level_and_without_a_step(
     ramp = round(0.005 * fs)
     assert np.array_equal(part[ramp:-ramp], samples[first + ramp : first + len(part) - ramp])
     assert np.abs(part[[0, -1]]).max() < 1e-3 * np.abs(part).max()
+
+
+# ---------------------------------------------------------------- a lesson of one's own; this leaves the page dark
+
+
+def test_a_lesson_is_written_previewed_saved_linked_and_opened(
+    lab: Callable[[str], Page], tmp_path: Path
+) -> None:
+    page = lab("s.kind=tone&s.level=70")
+    button(page, "Make a lesson").click()
+    form = page.locator(".author")
+    form.get_by_label("Title", exact=True).fill("My tone")
+    form.get_by_label("Text", exact=True).fill("Listen to **this**.\n- <img src=x onerror=alert(1)>\n- `two`")
+    form.get_by_label("Question 1", exact=True).fill("A question too many")
+    form.get_by_role("button", name="Add a question").click()
+    form.get_by_label("Question 2", exact=True).fill("How loud?")
+    form.get_by_label("Answer 2", exact=True).fill("*Seventy* decibels.")
+    form.get_by_role("button", name="Remove question 1", exact=True).click()
+    expect(form.get_by_label("Question 1", exact=True)).to_have_value("How loud?")
+    expect(form.get_by_role("button", name="Remove measure 1", exact=True)).to_be_visible()
+    form.get_by_label("Measure 1", exact=True).select_option("excitation_peaks")
+    form.get_by_label("At least 1", exact=True).fill("2")
+    form.get_by_label("At most 1", exact=True).fill("2")
+    form.get_by_label("What to do").fill("Make two peaks.")
+    form.get_by_label("What is said when it is done").fill("Two.")
+    button(page, "Preview").click()
+    card = page.locator(".lesson-card")
+    expect(card.locator("h2")).to_have_text("My tone", timeout=WAIT)
+    expect(card.locator("strong").first).to_have_text("this")
+    expect(card.locator("li").first).to_have_text("<img src=x onerror=alert(1)>")
+    expect(card).to_contain_text("wanted 2")
+    wait_until(page, "new URLSearchParams(location.search).has('made')")
+    with page.expect_download(timeout=WAIT) as waiting:
+        button(page, "Save as YAML").click()
+    assert waiting.value.suggested_filename == "my-tone.yaml"
+    saved = tmp_path / "my-tone.yaml"
+    waiting.value.save_as(saved)
+    content = yaml.safe_load(saved.read_text(encoding="utf-8"))
+    assert content["lab"] == "filterbank"
+    assert content["my-tone"]["state"] == {"s.kind": "tone", "s.level": "70"}
+    assert [each["ask"] for each in content["my-tone"]["questions"]] == ["How loud?"]
+    assert content["my-tone"]["task"]["checks"] == {"excitation_peaks": [2, 2]}
+    link = page.url
+    # The link holds all of it, and so does the file.
+    page.goto(link.replace("?", "?theme=dark&"))
+    expect(page.locator(".lesson-card h2")).to_have_text("My tone", timeout=WAIT)
+    expect(field(page, "Level")).to_have_value("70", timeout=WAIT)
+    saved.write_text(saved.read_text(encoding="utf-8").replace("My tone", "Your tone"), encoding="utf-8")
+    button(page, "Make a lesson").click()
+    open_file(page, saved)
+    expect(page.locator(".lesson-card h2")).to_have_text("Your tone", timeout=WAIT)
+    expect(page.locator(".author").get_by_label("Title", exact=True)).to_have_value("Your tone")
+    saved.write_text("a: {title: A, state: {x.y: 1}}", encoding="utf-8")
+    open_file(page, saved)
+    expect(page.locator(".author .problem")).to_contain_text("lesson a: state names x.y", timeout=WAIT)

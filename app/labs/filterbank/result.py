@@ -149,11 +149,15 @@ def _crossing(x: Array, y: Array, left: int) -> float:
 
 
 def bandwidth_3db(one: LinearFilterbank, fc: float, bandwidth: float) -> float:
-    """Return the -3 dB width around fc in Hz, from a fine grid interpolated between its points."""
+    """Return the width at 3 dB below the maximum near fc in Hz, from a fine grid interpolated between its points.
+
+    At the lowest centre frequencies the maximum is not at fc, where there may be 3 dB less.
+    """
     reach = 2.0 * float(scales.audfiltbw(torch.tensor(fc, dtype=torch.float64))) * max(bandwidth, 1.0)
     grid = np.linspace(max(fc - reach, 0.0), min(fc + reach, one.fs / 2), 401)
-    gain = one.frequency_response(torch.from_numpy(grid)).abs()[0].double().numpy() - 0.5**0.5
-    centre = int(np.abs(grid - fc).argmin())
+    magnitude = one.frequency_response(torch.from_numpy(grid)).abs()[0].double().numpy()
+    centre = int(magnitude.argmax())
+    gain = magnitude - 0.5**0.5 * magnitude[centre]
     below, above = np.flatnonzero(gain[:centre] < 0), np.flatnonzero(gain[centre:] < 0)
     # Where a wide filter meets 0 or fs / 2 before it has fallen by 3 dB, the edge counts.
     low = _crossing(grid, gain, int(below[-1])) if len(below) else float(grid[0])
