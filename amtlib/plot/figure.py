@@ -3,7 +3,6 @@
 Not the sending: `app.figures.live` keeps what a page shows up to date. Not one lab's figures: see its figures.py.
 """
 
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -37,15 +36,8 @@ from amtlib.plot.theme import (
 
 # Elements need a backend before their options can be set; in a server this has happened already.
 if hv.Store.current_backend != "bokeh" or "bokeh" not in hv.Store.renderers:
-    # Where HoloViews finds nbformat, it keeps a copy of every picture shown for `hv.archive`, and a kernel takes a
-    # second more to start; None is Python's word for a module that cannot be imported.
-    without = sys.modules.setdefault("nbformat", None) is None  # type: ignore[arg-type]
-    try:
-        # In a notebook this sends BokehJS along: a classroom may be offline, and the figures must show there too.
-        hv.extension("bokeh", logo=False, inline=True)
-    finally:
-        if without:
-            del sys.modules["nbformat"]
+    # In a notebook this sends BokehJS along: a classroom may be offline, and the figures must show there too.
+    hv.extension("bokeh", logo=False, inline=True)
 # WebGL draws specks onto thin lines, and an image wider than the largest texture kills the whole page.
 hv.renderer("bokeh").webgl = False
 
