@@ -6,7 +6,8 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 
-from tests.browser.steps import FIGURES, WAIT, field, opened, type_value, wait_for_query, wait_until
+from tests.browser.conftest import NewPage
+from tests.browser.steps import FIGURES, WAIT, field, led, opened, type_value, wait_for_query, wait_until
 from tests.serving import Server
 
 #: What a browser calls a closing without a code.
@@ -20,6 +21,12 @@ class Wire:
 
     def __init__(self, page: Page) -> None:
         self.routes: list[WebSocketRoute] = []
+        self.clear()
+        page.route_web_socket(re.compile("/ws"), self._connect)
+
+    def clear(self) -> None:
+        """Begin anew with the connection that there is."""
+        self.routes = self.routes[-1:]
         self.gone: list[WebSocketRoute] = []
         #: Whether what the server says waits here, and what does.
         self.held = False
@@ -30,7 +37,6 @@ class Wire:
         self.refusal: tuple[int, str | None] = NO_CODE, None
         #: Cut the wire after a frame from the server; by default never.
         self.cut_after: Callable[[str | bytes], bool] = lambda frame: False
-        page.route_web_socket(re.compile("/ws"), self._connect)
 
     def _connect(self, route: WebSocketRoute) -> None:
         self.routes.append(route)
@@ -65,10 +71,25 @@ class Wire:
         self.held = False
 
 
+@pytest.fixture(scope="module")
+def standing(server: Server, new_page: NewPage) -> tuple[Page, Wire]:
+    """Return a page that the tests use, one after the other, and its wire; the last one leaves it without a server."""
+    page = new_page()
+    wire = Wire(page)
+    return opened(page, server), wire
+
+
 @pytest.fixture
-def wire(page: Page) -> Wire:
+def wire(standing: tuple[Page, Wire]) -> Wire:
     """Return what lies between the page and the server."""
-    return Wire(page)
+    standing[1].clear()
+    return standing[1]
+
+
+@pytest.fixture
+def page(standing: tuple[Page, Wire], wire: Wire) -> Page:
+    """Return the page as it opened."""
+    return led(standing[0], "")
 
 
 def settle(page: Page, level: int) -> None:
@@ -90,10 +111,20 @@ def lost_line(page: Page) -> Locator:
     return page.get_by_text("The connection to the server is lost")
 
 
-def test_what_is_moved_while_the_connection_is_lost_arrives_when_it_is_back(
-    page: Page, server: Server, wire: Wire
-) -> None:
-    opened(page, server)
+def test_a_page_behind_a_hub_opens_anew_when_its_server_has_another_life(page: Page, wire: Wire) -> None:
+    """jupyter-server-proxy closes without a code where the server behind it does not know the session."""
+    wire.passes = lambda number: number in {1, 10}
+    settle(page, 72)
+    mark(page)
+    wire.cut(NO_CODE)
+    wait_until(page, "window.same === undefined")
+    expect(page.locator(".bk-Figure")).to_have_count(FIGURES, timeout=WAIT)
+    expect(page.locator(".summary")).to_contain_text("at 72 dB SPL", timeout=WAIT)
+    # One that was, eight in vain, and that of the page that opened anew; another number where one had been lost before.
+    assert len(wire.routes) == 10
+
+
+def test_what_is_moved_while_the_connection_is_lost_arrives_when_it_is_back(page: Page, wire: Wire) -> None:
     mark(page)
     wire.cut()
     expect(lost_line(page)).to_be_visible(timeout=WAIT)
@@ -103,11 +134,8 @@ def test_what_is_moved_while_the_connection_is_lost_arrives_when_it_is_back(
     assert marked(page)
 
 
-def test_a_message_that_was_cut_in_two_does_not_keep_a_page_from_its_server(
-    page: Page, server: Server, wire: Wire
-) -> None:
+def test_a_message_that_was_cut_in_two_does_not_keep_a_page_from_its_server(page: Page, wire: Wire) -> None:
     """A message travels in several frames; the wire is cut between two of them."""
-    opened(page, server)
     mark(page)
     wire.cut_after = lambda frame: len(wire.routes) == 1 and '"PATCH-DOC"' in str(frame)
     settle(page, 72)
@@ -117,11 +145,8 @@ def test_a_message_that_was_cut_in_two_does_not_keep_a_page_from_its_server(
     assert marked(page)
 
 
-def test_what_is_moved_right_after_the_connection_is_back_is_not_taken_back(
-    page: Page, server: Server, wire: Wire
-) -> None:
+def test_what_is_moved_right_after_the_connection_is_back_is_not_taken_back(page: Page, wire: Wire) -> None:
     """The server tells a page that came back all values; one may be on its way to the server meanwhile."""
-    opened(page, server)
     wire.held = True
     wire.cut()
     expect(lost_line(page)).to_be_visible(timeout=WAIT)
@@ -132,8 +157,8 @@ def test_what_is_moved_right_after_the_connection_is_back_is_not_taken_back(
     expect(field(page, "Level")).to_have_value("72")
 
 
-def test_a_button_does_not_overtake_what_was_moved_before_it(page: Page, server: Server, wire: Wire) -> None:
-    opened(page, server, "?s.level=65")
+def test_a_button_does_not_overtake_what_was_moved_before_it(page: Page, wire: Wire) -> None:
+    led(page, "s.level=65")
     wire.held = True
     settle(page, 71)  # the page waits for its picture
     settle(page, 72)
@@ -147,25 +172,9 @@ def test_a_button_does_not_overtake_what_was_moved_before_it(page: Page, server:
     expect(field(page, "Level")).to_have_value("60")
 
 
-def test_a_page_behind_a_hub_opens_anew_when_its_server_has_another_life(
-    page: Page, server: Server, wire: Wire
-) -> None:
-    """jupyter-server-proxy closes without a code where the server behind it does not know the session."""
-    wire.passes = lambda number: number in {1, 10}
-    opened(page, server)
-    settle(page, 72)
-    mark(page)
-    wire.cut(NO_CODE)
-    wait_until(page, "window.same === undefined")
-    expect(page.locator(".bk-Figure")).to_have_count(FIGURES, timeout=WAIT)
-    expect(page.locator(".summary")).to_contain_text("at 72 dB SPL", timeout=WAIT)
-    assert len(wire.routes) == 10  # one that was, eight in vain, and that of the page that opened anew
-
-
-def test_a_page_that_is_refused_says_why(page: Page, server: Server, wire: Wire) -> None:
+def test_a_page_that_is_refused_says_why(page: Page, wire: Wire) -> None:
     wire.passes = lambda number: number == 1
     wire.refusal = 4429, "150 pages are open from your address. Close some, then reload this one."
-    opened(page, server)
     wire.cut()
     line = page.get_by_text("150 pages are open from your address. Close some")
     expect(line).to_be_visible(timeout=WAIT)

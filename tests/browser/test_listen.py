@@ -23,6 +23,8 @@ SHORT = (
 )
 #: The same, telling nothing, which takes less time.
 QUICK = f"{SHORT}&feedback=0"
+#: The lesson of all tests here: what the model hears in it is computed once.
+LESSON = "lesson=forward"
 #: Somebody who hears steps of some 1 dB.
 HEARING = PsychometricFunction(1.0, 1.2, guess=1 / 3, scale="log")
 
@@ -253,7 +255,7 @@ def test_a_class_takes_part_in_a_room_and_its_teacher_ends_it(
 def test_a_board_shows_what_was_predicted_only_when_its_teacher_asks(
     page: Page, server: Server, runs: Runs
 ) -> None:
-    page.goto(f"{server.url}/listen?lesson=gaps")
+    page.goto(f"{server.url}/listen?{LESSON}")
     page.get_by_text("Link, and a room for a class").click(timeout=WAIT)
     page.get_by_role("button", name="Open a room for a class").click()
     expect(page.locator(".count")).to_have_text("0 results", timeout=WAIT)
@@ -261,13 +263,13 @@ def test_a_board_shows_what_was_predicted_only_when_its_teacher_asks(
     expect(shows).to_be_hidden()
     room = str(page.evaluate("new URLSearchParams(location.search).get('room')"))
     link = runs.store.links(room)[0]
-    runs.store.send("one", room, link, (3.0, 2.0, 4.0), 20, ("gaps", 1))
+    runs.store.send("one", room, link, (3.0, 2.0, 4.0), 20, ("forward", 1))
     expect(page.locator(".count")).to_have_text("1 result", timeout=WAIT)
     rows = page.locator(".predicted td:nth-child(2)")
     expect(rows.first).to_be_hidden()
     shows.click()
     expect(rows).to_have_text(["0", "1", "0"])
-    runs.store.send("two", room, link, (3.0, 2.0, 4.0), 20, ("gaps", 2))
+    runs.store.send("two", room, link, (3.0, 2.0, 4.0), 20, ("forward", 2))
     expect(rows).to_have_text(["0", "1", "1"], timeout=WAIT)
     expect(rows.first).to_be_visible()
 
@@ -289,7 +291,7 @@ def test_axe_finds_nothing_on_any_screen_in_the_light_and_in_the_dark(
         page.goto(f"{server.url}/listen")
         expect(page.locator(".tests li")).to_have_count(16, timeout=WAIT)
         look("choose")
-        page.goto(f"{server.url}/listen?lesson=forward")
+        page.goto(f"{server.url}/listen?{LESSON}")
         page.get_by_text("Link, and a room for a class").click(timeout=WAIT)
         look("prediction")
         page.get_by_role("button", name="Show the end without taking the lesson").click()
@@ -314,7 +316,7 @@ def test_every_screen_fits_a_phone(server: Server, browser: Browser) -> None:
     context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     try:
         page = context.new_page()
-        for query in ("", SHORT, "lesson=weber"):
+        for query in ("", SHORT, LESSON):
             page.goto(f"{server.url}/listen?{query}")
             expect(page.locator("h1")).to_be_visible(timeout=WAIT)
             if query == SHORT:

@@ -1,6 +1,7 @@
 """Live sound in a real browser: the network that plays is the one that was built, and no change of it clicks."""
 
 import re
+from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -18,7 +19,7 @@ from benchmarks.live_sound import LATER_S, modules_of, rendered
 from docs.chromium import LAUNCH_ARGUMENTS
 from tests.browser.conftest import NewPage
 from tests.browser.letters import at
-from tests.browser.steps import wait_until
+from tests.browser.steps import led, wait_until
 from tests.serving import Server, served
 
 WAIT = 30_000  # ms: the machine may be busy; nothing here takes long by itself
@@ -61,6 +62,11 @@ def later(y: NDArray[Any], fs: float = FS) -> NDArray[Any]:
 
 def largest_step(y: NDArray[Any]) -> float:
     return float(np.abs(np.diff(y.astype(np.float64))).max())
+
+
+def alone(host: Page, build: FDNBuild, x: NDArray[Any], **settings: Any) -> NDArray[Any]:
+    """Return what is heard of a tone where nothing changes, once it is steady: 0.25 s, 55 of its periods."""
+    return rendered(host, build, x, frames=FS + FS // 4, **settings)[FS:]
 
 
 def design(lines: int, **settings: Any) -> FDNBuild:
@@ -130,7 +136,7 @@ def test_a_matrix_that_changes_six_times_a_second_makes_no_click(host: Page) -> 
     others = [turned(build, 0.1 * i) for i in range(1, 8)]
     changes = [(1.2 + 0.16 * i, {"networks": {"now": each}}) for i, each in enumerate(others)]
     heard = rendered(host, build, x, changes=changes)
-    steady = [largest_step(rendered(host, each, x)[FS:]) for each in (build, *others)]
+    steady = [largest_step(alone(host, each, x)) for each in (build, *others)]
     assert largest_step(heard[FS:]) <= 1.05 * max(steady)
     # Where the tone is taken out, what is left is the change itself: 40 dB below the tone's own steps.
     left = np.convolve(heard[FS:].astype(np.float64), [1, -2 * np.cos(2 * np.pi * 220 / FS), 1], "valid")
@@ -141,7 +147,7 @@ def test_another_number_of_lines_and_other_delays_are_faded_in(host: Page) -> No
     x = tone(2.0, 220.0, 0.02)
     one, other = design(8), design(16, rng=7)
     heard = rendered(host, one, x, changes=[(1.0, {"networks": {"now": other}})])
-    steady = [largest_step(rendered(host, each, x)[FS:]) for each in (one, other)]
+    steady = [largest_step(alone(host, each, x)) for each in (one, other)]
     # Two networks that sound together while one is faded in: at most the square root of 2.
     assert largest_step(heard[FS // 2 :]) <= np.sqrt(2) * max(steady)
 
@@ -155,15 +161,14 @@ def test_before_now_room_and_dry_are_exchanged_without_a_click_or_a_gap(host: Pa
     ]  # fmt: skip
     changes = [(1.0 + 0.3 * i, step) for i, step in enumerate(steps)]
     heard = rendered(host, now, x, start=before, room=room, changes=changes)
-    alone = [
-        rendered(host, now, x, start=before, room=room, choice=choice)[FS:]
-        for choice in ("start", "now", "room")
+    steady = [
+        alone(host, now, x, start=before, room=room, choice=choice) for choice in ("start", "now", "room")
     ]
-    assert largest_step(heard[FS:]) <= np.sqrt(2) * max(*map(largest_step, alone), largest_step(x))
+    assert largest_step(heard[FS:]) <= np.sqrt(2) * max(*map(largest_step, steady), largest_step(x))
     # No gap: in every 20 ms it is about as strong as the weakest of the three.
     windows = heard[FS:].astype(np.float64)[: len(heard[FS:]) // 960 * 960].reshape(-1, 960)
     strength = np.sqrt(np.square(windows).mean(axis=1))
-    weakest = min(np.sqrt(np.square(each.astype(np.float64)).mean()) for each in alone)
+    weakest = min(np.sqrt(np.square(each.astype(np.float64)).mean()) for each in steady)
     assert strength.min() > 0.3 * weakest
 
 
@@ -182,9 +187,14 @@ def test_each_sound_is_played_at_a_safe_level_without_an_offset(host: Page, sour
     levels = host.evaluate(
         """async ([samples, energy, peak]) => {
           const {levelsFor} = await import(new URL("js/mixer.js", location.href).href)
-          return levelsFor(Float32Array.from(samples), {energy, peak})
+          const bytes = Uint8Array.from(atob(samples), (each) => each.charCodeAt(0))
+          return levelsFor(new Float32Array(bytes.buffer), {energy, peak})
         }""",
-        [x.tolist(), float(np.square(response).sum()), float(np.abs(response).max())],
+        [
+            b64encode(x.astype(np.float32).tobytes()).decode(),
+            float(np.square(response).sum()),
+            float(np.abs(response).max()),
+        ],
     )
     heard = rendered(host, build, both, sound_gain=levels["sound"], gain=levels["network"])
     loop = heard[-len(x) :].astype(np.float64)
@@ -242,17 +252,34 @@ CLOSED = "() => window.contexts.length > 0 && window.contexts.every((each) => ea
 
 
 @pytest.fixture(scope="module")
-def sent() -> list[str]:
-    """Return the list of what the page of several tests has sent."""
+def wires() -> list[WebSocketRoute]:
+    """Return the list of the connections of the page of several tests."""
     return []
 
 
 @pytest.fixture(scope="module")
-def played(server: Server, new_page: NewPage, sent: list[str]) -> Page:
+def sent() -> list[str]:
+    """Return the list of what that page has sent."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def played(server: Server, new_page: NewPage, wires: list[WebSocketRoute], sent: list[str]) -> Page:
     """Return a page that several tests use, one after the other."""
     page = new_page()
     page.add_init_script(WATCH)
-    page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(str(frame))))
+
+    def connect(wire: WebSocketRoute) -> None:
+        wires.append(wire)
+        behind = wire.connect_to_server()
+
+        def to_server(frame: str | bytes) -> None:
+            sent.append(str(frame))
+            behind.send(frame)
+
+        wire.on_message(to_server)
+
+    page.route_web_socket(re.compile("/ws"), connect)
     opened(page, server, "n.lines=4&t.steps=3000&t.patience=2000&h.source=noise")
     return page
 
@@ -277,7 +304,9 @@ def test_a_network_plays_while_it_is_trained_and_ends_when_told(played: Page) ->
     part.get_by_role("button", name="Stop live").click()
     wait_until(page, CLOSED)
     expect(part.get_by_role("button", name="Play live")).to_be_visible()
-    page.locator(".work").get_by_role("button", name="Stop", exact=True).click()
+    for name in ("Stop", "Start again"):
+        page.locator(".work").get_by_role("button", name=name, exact=True).click(timeout=WAIT)
+    expect(page.locator(".summary")).to_contain_text("not trained yet", timeout=WAIT)
 
 
 def test_an_own_sound_stays_in_the_browser_and_a_bad_one_is_named(
@@ -354,13 +383,16 @@ def test_it_is_played_by_keyboard_alone_and_fits_a_phone(played: Page) -> None:
     assert box["x"] >= 0
     assert box["x"] + box["width"] <= 390
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
+    part.get_by_role("button", name="Stop live").click()
+    wait_until(page, CLOSED)
 
 
-def test_the_room_is_a_choice_only_where_there_is_one_and_another_rate_goes_on_playing(
-    server: Server, page: Page
-) -> None:
-    page.add_init_script(WATCH)
-    part = opened(page, server, "n.lines=4&t.goal=match_mel_spectrogram&t.target=bathroom&h.source=noise")
+def test_the_room_is_a_choice_only_where_there_is_one_and_another_rate_goes_on_playing(played: Page) -> None:
+    page = played
+    at(page, 1400, 900)
+    part = live(led(page, "n.lines=4&t.goal=match_mel_spectrogram&t.target=bathroom&h.source=noise"))
+    part.get_by_role("slider", name="Dry", exact=True).press("End")
+    part.get_by_label("Sound", exact=True).select_option("noise")
     part.get_by_role("button", name="Play live").click()
     part.get_by_role("button", name="Room", exact=True).click()
     wait_until(page, f"() => ({LEVEL})() > 0.003")
@@ -370,18 +402,13 @@ def test_the_room_is_a_choice_only_where_there_is_one_and_another_rate_goes_on_p
     page.locator(".controls").get_by_label("Goal", exact=True).select_option("power_variance")
     expect(part.get_by_role("button", name="Room", exact=True)).to_be_hidden(timeout=WAIT)
     expect(part.get_by_role("button", name="Now", exact=True)).to_have_attribute("aria-pressed", "true")
+    part.get_by_role("button", name="Stop live").click()
+    wait_until(page, CLOSED)
 
 
-def test_a_lost_connection_ends_the_sound_and_says_so(server: Server, page: Page) -> None:
-    page.add_init_script(WATCH)
-    wires: list[WebSocketRoute] = []
-
-    def connect(wire: WebSocketRoute) -> None:
-        wires.append(wire)
-        wire.connect_to_server()
-
-    page.route_web_socket(re.compile("/ws"), connect)
-    part = opened(page, server)
+def test_a_lost_connection_ends_the_sound_and_says_so(played: Page, wires: list[WebSocketRoute]) -> None:
+    page = played
+    part = live(page)
     part.get_by_role("button", name="Play live").click()
     expect(part.get_by_role("status")).to_contain_text("Playing", timeout=WAIT)
     wires[-1].close(code=1011)
@@ -391,26 +418,38 @@ def test_a_lost_connection_ends_the_sound_and_says_so(server: Server, page: Page
     expect(page.get_by_role("alert").filter(has_text="Trying again")).to_have_count(0, timeout=WAIT)
     part.get_by_role("button", name="Play live").click()
     expect(part.get_by_role("status")).to_contain_text("Playing", timeout=WAIT)
+    part.get_by_role("button", name="Stop live").click()
+    wait_until(page, CLOSED)
 
 
-def test_a_browser_that_holds_sound_back_is_named(server: Server, page: Page) -> None:
-    page.add_init_script(
-        "window.AudioContext = class extends AudioContext {"
-        "  get state() { return 'suspended' } resume() { return new Promise(() => {}) } }"
+def test_a_browser_that_holds_sound_back_is_named(played: Page) -> None:
+    page = played
+    page.evaluate(
+        """() => {
+            window.Allowed = AudioContext
+            window.AudioContext = class extends Allowed {
+                get state() { return "suspended" }
+                resume() { return new Promise(() => {}) }
+            }
+        }"""
     )
-    part = opened(page, server)
+    part = live(page)
     part.get_by_role("button", name="Play live").click()
     expect(said(page)).to_contain_text("holds sound back", timeout=WAIT)
     expect(part.get_by_role("button", name="Play live")).to_be_visible()
+    page.evaluate("() => { window.AudioContext = Allowed }")
 
 
-def test_without_a_thread_for_sound_the_page_itself_plays_and_says_so(server: Server, page: Page) -> None:
-    page.add_init_script(WATCH)
-    page.add_init_script(
-        "Object.defineProperty(BaseAudioContext.prototype, 'audioWorklet', {value: undefined});"
-        "Object.defineProperty(window, 'isSecureContext', {value: false})"
+def test_without_a_thread_for_sound_the_page_itself_plays_and_says_so(played: Page) -> None:
+    page = played
+    # The last test of this page, which stays so.
+    page.evaluate(
+        """() => {
+            Object.defineProperty(BaseAudioContext.prototype, "audioWorklet", {value: undefined})
+            Object.defineProperty(window, "isSecureContext", {value: false})
+        }"""
     )
-    part = opened(page, server, "n.lines=4&h.source=noise")
+    part = live(page)
     part.get_by_role("button", name="Play live").click()
     expect(said(page)).to_contain_text("Without https", timeout=WAIT)
     wait_until(page, f"() => ({LEVEL})() > 0.003")

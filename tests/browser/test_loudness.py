@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import NewPage
-from tests.browser.steps import WAIT, type_value, wait_for_query
+from tests.browser.steps import WAIT, led, type_value, wait_for_query
 from tests.serving import Server
 
 VIEWS = ("area", "growth", "series", "duration", "binaural", "masking", "bandwidth", "contours")
@@ -14,8 +14,15 @@ VIEWS = ("area", "growth", "series", "duration", "binaural", "masking", "bandwid
 def lab(server: Server, new_page: NewPage) -> Page:
     """Return the lab's page, which tests use one after the other."""
     page = new_page()
-    page.goto(f"{server.url}/loudness")
+    page.goto(f"{server.url}/loudness?lesson=sone")
     return page
+
+
+def test_a_lesson_s_task_is_done_with_the_slider(lab: Page) -> None:
+    task = lab.locator(".task")
+    expect(task).to_contain_text("Task: Make it four sones loud", timeout=WAIT)
+    type_value(lab, "Level", 60)
+    expect(task).to_contain_text("Four sones are 60 phon", timeout=WAIT)
 
 
 def show(page: Page, view: str) -> None:
@@ -27,6 +34,7 @@ def show(page: Page, view: str) -> None:
 
 
 def test_every_experiment_s_figure_leads_the_chain(lab: Page) -> None:
+    led(lab, "")
     for view in VIEWS:
         show(lab, view)
         # The place of a figure that is not shown is an empty box.
@@ -69,11 +77,3 @@ def test_contours_appear_unasked_and_follow_the_listener(lab: Page) -> None:
     lab.locator(".controls").get_by_label("Sound field", exact=True).select_option("diffuse")
     expect(summary).to_contain_text("The contours lie", timeout=WAIT)
     expect(summary).not_to_contain_text("2.9 dB", timeout=WAIT)
-
-
-def test_a_lesson_s_task_is_done_with_the_slider(server: Server, page: Page) -> None:
-    page.goto(f"{server.url}/loudness?lesson=sone")
-    task = page.locator(".task")
-    expect(task).to_contain_text("Task: Make it four sones loud", timeout=WAIT)
-    type_value(page, "Level", 60)
-    expect(task).to_contain_text("Four sones are 60 phon", timeout=WAIT)

@@ -1,8 +1,10 @@
 """The perception lab as a person meets it: modulation goes along with the sound, and a second sound is told from it."""
 
+import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.steps import WAIT, visited, wait_until
+from tests.browser.conftest import NewPage
+from tests.browser.steps import WAIT, led, visited, wait_until
 from tests.serving import Server
 
 #: Returns whether the cells of the modulation picture are those of before; keeps them at the first call.
@@ -14,8 +16,14 @@ _SAME = """() => {
 }"""
 
 
-def test_the_modulation_goes_along_with_the_sound_and_comes_back(server: Server, page: Page) -> None:
-    visited(page, server, "perception?s.duration=2")
+@pytest.fixture(scope="module")
+def lab(server: Server, new_page: NewPage) -> Page:
+    """Return the lab's page, which two tests use one after the other."""
+    return visited(new_page(), server, "perception?s.duration=2")
+
+
+def test_the_modulation_goes_along_with_the_sound_and_comes_back(lab: Page) -> None:
+    page = lab
     # A worker computes the first picture, and begins with it.
     expect(page.locator(".summary")).to_contain_text("fluctuates most", timeout=3 * WAIT)
     assert page.evaluate(_SAME)
@@ -26,8 +34,8 @@ def test_the_modulation_goes_along_with_the_sound_and_comes_back(server: Server,
     wait_until(page, _SAME)
 
 
-def test_two_sounds_are_told_apart_and_heard(server: Server, page: Page) -> None:
-    page.goto(f"{server.url}/perception?s.kind=tone&m.channels=10")
+def test_two_sounds_are_told_apart_and_heard(lab: Page) -> None:
+    page = led(lab, "s.kind=tone&m.channels=10")
     choice = page.locator(".controls").get_by_label("The second sound has", exact=True)
     expect(choice).to_be_visible(timeout=3 * WAIT)
     expect(page.locator('[data-name="difference"] .bk-Figure')).to_be_hidden()
