@@ -1,6 +1,7 @@
 """A figure is declared once: pages, live figures, tables come from it; a page is sent only what differs."""
 
 import csv
+import functools
 import io
 import json
 import zipfile
@@ -29,10 +30,21 @@ def lab() -> FilterbankLab:
     return FilterbankLab()
 
 
-@pytest.fixture(scope="module", params=LABS, ids=lambda made: made.slug)
+@functools.cache
+def page(made: type[LabView]) -> LabView:
+    """Return a page of a lab, which tests only look at."""
+    return made()
+
+
+@functools.cache
+def rendered(made: type[LabView], name: str) -> Any:
+    """Return one of its figures as Bokeh's, drawn once: tests only look at it."""
+    return hv.render(page(made).figure(name))
+
+
+@pytest.fixture(params=LABS, ids=lambda made: made.slug)
 def view(request: pytest.FixtureRequest) -> LabView:
-    """Return a page of each lab, which tests only look at."""
-    return request.param()
+    return page(request.param)
 
 
 def roots(figures: FigureSet) -> dict[str, dict[str, Any]]:
@@ -114,7 +126,7 @@ def test_what_a_page_fills_is_there_in_the_template(view: LabView) -> None:
 
 def test_every_figure_stands_by_itself_with_the_numbers_of_the_page(view: LabView) -> None:
     for name, figure in view.figures.items():
-        drawn = hv.render(view.figure(name))
+        drawn = rendered(type(view), name)
         assert drawn.name == name
         assert drawn.title.text == figure.heading(view.reads()) != ""
         assert (drawn.toolbar.logo, drawn.toolbar.active_scroll) == (None, None)
@@ -241,11 +253,9 @@ def test_a_figure_with_a_mark_on_it_keeps_its_looks() -> None:
         for name, figure in made.figures.items()
         if figure.x.scale != "names"
     }
-    views = {made: made() for made, _ in kinds.values()}
     for made, name in kinds.values():
-        view = views[made]
-        alone = hv.render(view.figure(name))
-        drawn = hv.render(view.figure(name) * hv.VLine(0.5))
+        alone = rendered(made, name)
+        drawn = hv.render(page(made).figure(name) * hv.VLine(0.5))
         assert drawn.title.text == alone.title.text
         assert (drawn.height, drawn.sizing_mode) == (alone.height, alone.sizing_mode)
         assert drawn.xaxis[0].axis_label == alone.xaxis[0].axis_label
