@@ -28,9 +28,9 @@ def chromium_path() -> str:
 
 @pytest.fixture(scope="session")
 def server(chromium_path: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Yield the labs, served by `amtlab serve` on a free port for the whole run."""
+    """Yield the labs, served by `amtlab serve` on a free port for the whole run, each drawn when a test asks for it."""
     folder = tmp_path_factory.mktemp("server")
-    with served(folder / "log.txt", "--results", str(folder / "results.sqlite")) as running:
+    with served(folder / "log.txt", "--results", str(folder / "results.sqlite"), cold=True) as running:
         yield running
 
 

@@ -14,7 +14,7 @@ from app.site import LABS
 from tests.browser.axe import violations
 from tests.browser.conftest import NewPage
 from tests.browser.letters import NOTE_TEXTS, at, boxes, cut, cut_in_files, places, settled, smallest
-from tests.browser.steps import WAIT, toggle_theme, visited, wait_until
+from tests.browser.steps import WAIT, led, toggle_theme, visited, wait_until
 from tests.serving import Server
 
 SLUGS = [lab.slug for lab in LABS]
@@ -303,23 +303,29 @@ def test_no_text_of_a_lesson_is_cut_and_axe_finds_nothing_in_the_dark_on_a_phone
     assert {lesson: faults for lesson, faults in found.items() if faults} == {}
 
 
-# The labs with the most figures, the longest tools and the most sections; the others are made of the same parts.
-@pytest.mark.parametrize("slug", ["filterbank", "fdn", "loudness"])
-def test_no_text_is_cut_on_a_small_screen_and_no_figure_moves_there_either(
-    server: Server, page: Page, slug: str
-) -> None:
-    page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
-    page.add_init_script(NOTE_TEXTS)
-    visited(page, server, slug)
+#: The labs with the most figures, the longest tools and the most sections; the others are made of the same parts.
+LARGEST = ("fdn", "filterbank", "loudness")
+#: Labs whose networks are trained.
+TRAINED = ("fdn", "ear_and_room")
+
+
+def test_no_text_is_cut_on_a_small_screen_and_no_figure_moves_there_either(lab: tuple[str, Page]) -> None:
+    slug, page = lab
+    if slug not in LARGEST:
+        pytest.skip(f"{slug} is made of the same parts as {', '.join(LARGEST)}")
+    led(page, "")
     found = {size: faults_on(page, *size) for size in SMALL_SCREENS}
     assert {size: faults for size, faults in found.items() if faults} == {}
     nothing_jumps(page, ".quick")
 
 
-@pytest.mark.parametrize("slug", ["fdn", "ear_and_room"])
-def test_no_figure_moves_while_a_network_is_trained(server: Server, page: Page, slug: str) -> None:
-    visited(page, server, f"{slug}?n.lines=4&t.steps=60&t.nfft=16384")
-    before = places(page)
+def test_no_figure_moves_while_a_network_is_trained(lab: tuple[str, Page]) -> None:
+    slug, page = lab
+    if slug not in TRAINED:
+        pytest.skip(f"{slug} trains no network")
+    at(page, *DESK)
+    led(page, "n.lines=4&t.steps=60&t.nfft=16384")
+    before = settled(page, 250)
     page.get_by_role("button", name="Train", exact=True).click(timeout=WAIT)
     seen: dict[str, list[float]] = {}
     summary = page.locator(".summary")
