@@ -67,7 +67,7 @@ for _page in PAGES:
     if _at:
         ANSWERS[f"{_at}/static/(.*)"] = (f"{_at}/static/js/bokeh.min.js", 404)
 
-#: All but most pages themselves, each of which test_amtlab_serve.py asks for: drawing one for the first time takes seconds.
+#: All but most pages themselves, each of which test_amtlab_serve.py asks for: the first drawing of one takes seconds.
 ASKED = sorted(ANSWERS.keys() - {f"{_page}/?" for _page in PAGES[3:]})
 
 #: What they add with options that we do not use, or are said to have.
