@@ -129,20 +129,17 @@ class FigureSet(Mapping[str, Figure]):
         ranges: dict[str, Any] = {}
         coloured = {figure.x.name for figure in self.values() if figure.image is not None}
         above = Counter(figure.x.name for figure in self.values())
-        roots = []
-        for figure in self.values():
-            drawn = hv.render(figure.blank(), backend="bokeh")
-            if figure.x.name in coloured and above[figure.x.name] > 1:
-                leave_room_for_colours(drawn)
-            if figure.x.scale != "names":
-                drawn.x_range = ranges.setdefault(figure.x.name, drawn.x_range)
-            drawn.y_range = ranges.setdefault(figure.y.name, drawn.y_range)
-            drawn.name = figure.name
-            for name in figure.named_lines:
-                drawn.add_layout(beside(name))
-            roots.append(drawn)
         with document.models.freeze():  # it looks through all its models whenever it is given a root
-            for drawn in roots:
+            for figure in self.values():
+                drawn = hv.render(figure.blank(), backend="bokeh")
+                if figure.x.name in coloured and above[figure.x.name] > 1:
+                    leave_room_for_colours(drawn)
+                if figure.x.scale != "names":
+                    drawn.x_range = ranges.setdefault(figure.x.name, drawn.x_range)
+                drawn.y_range = ranges.setdefault(figure.y.name, drawn.y_range)
+                drawn.name = figure.name
+                for name in figure.named_lines:
+                    drawn.add_layout(beside(name))
                 document.add_root(drawn)
         written = document.to_json(deferred=False)
         written.pop("defs", None)  # of Panel's own models: figures have none, and a page defines them anyway

@@ -21,22 +21,23 @@ def button(page: Page, name: str) -> Locator:
     return page.get_by_role("button", name=name, exact=True)
 
 
-@pytest.fixture(scope="module")
-def standing(server: Server, new_page: NewPage) -> Page:
-    """Return a page that the tests use, one after the other; the last one leaves it."""
+def opened(server: Server, new_page: NewPage) -> Page:
     page = new_page()
     page.goto(f"{server.url}/fdn?{SMALL}")
     expect(page.locator(".summary")).to_contain_text("not trained yet", timeout=WAIT)
     return page
+
+
+@pytest.fixture(scope="module")
+def standing(server: Server, new_page: NewPage) -> Page:
+    """Return a page that the tests use, one after the other; the last one leaves it."""
+    return opened(server, new_page)
 
 
 @pytest.fixture(scope="module")
 def others(server: Server, new_page: NewPage) -> Page:
     """Return the page of somebody else."""
-    page = new_page()
-    page.goto(f"{server.url}/fdn?{SMALL}")
-    expect(page.locator(".summary")).to_contain_text("not trained yet", timeout=WAIT)
-    return page
+    return opened(server, new_page)
 
 
 def fresh(page: Page, query: str = SMALL) -> Page:
