@@ -27,9 +27,8 @@ hypothesis.settings.load_profile("house")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop() -> None:
-    """Look for garbage from the first test on, only among what tests make, and more rarely: a tenth of their time."""
+    """Look for garbage from the first test on, and only among what tests make."""
     gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
     gc.enable()
 
 
