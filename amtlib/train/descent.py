@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from amtlib.train.adam import Adam
 from amtlib.train.fused import LoopGains
 from amtlib.train.losses import Rendered
 from amtlib.train.losses.composition import unique
@@ -156,9 +157,9 @@ class Descent:
         """Whether each step sees other frequencies."""
         return self._drawn is not None and self.optimizer_name == "adam"
 
-    def _fresh_optimizer(self) -> torch.optim.Optimizer:
+    def _fresh_optimizer(self) -> Any:
         if self.optimizer_name == "adam":
-            return torch.optim.Adam(self.learned, lr=self._lr, fused=True)
+            return Adam(self.learned)
         return torch.optim.LBFGS(self.learned, lr=self._lr, line_search_fn="strong_wolfe")
 
     def go_on(self, *, afresh: bool) -> None:
@@ -273,9 +274,7 @@ class Descent:
             self._consider(value, terms, self.steps)
         elif self.steps % _CHECK_EVERY == 0:
             self._consider(*self._measured(), self.steps)
-        for group in self._optimizer.param_groups:
-            group["lr"] = self._lr * _LR_FACTOR ** (self.steps // _LR_STEPS)
-        self._optimizer.step()
+        self._optimizer.step(lr=self._lr * _LR_FACTOR ** (self.steps // _LR_STEPS))
         self._renormalise()
         return value, terms
 
