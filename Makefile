@@ -59,7 +59,7 @@ $(VENV)/app.stamp: $(INPUTS) locks/app.txt | $(BIN)/python
 # of all that is unpacked, which one core does beside the rest.
 $(VENV)/test.stamp: $(INPUTS) locks/test.txt tests/js/npm.py | $(BIN)/python
 	$(PIP) --no-compile --no-deps -c constraints.txt torch & torch=$$!; \
-	  $(PIP) --no-compile --require-hashes --no-deps -r locks/test.txt && wait $$torch
+	  $(PIP) --no-compile --require-hashes --no-deps -r locks/test.txt || { kill $$torch; exit 1; }; wait $$torch
 	$(PIP) --no-compile --no-build-isolation -c constraints.txt -e '.[app,notebooks,docs,test]'
 	$(BIN)/python tests/js/npm.py
 	@touch $@

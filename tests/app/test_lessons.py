@@ -33,8 +33,38 @@ def number(text: str) -> float:
     return float(IN_WORDS.get(text.lower(), text.replace("−", "-")))
 
 
+def is_drawn(figure: Figure, layer: Layer, state: Any) -> bool:
+    """Return whether something of a layer lies within the limits of the axes; a line to read values from is nothing."""
+    table = layer.table(layer.values(state), figure.x, figure.y)
+    if layer.pinned or isinstance(layer, Guides) or not all(len(column) for column in table.values()):
+        return False
+    seen = np.ones(min(map(len, table.values())), dtype=bool)
+    for axis in (figure.x, figure.y):
+        if axis.heading in table and axis.scale != "names":
+            low, high = sorted(axis.between(state))
+            places = axis.place(table[axis.heading])
+            seen &= (places >= low) & (places <= high)
+    return bool(seen.any())
+
+
+def empty(page: LabView) -> list[str]:
+    """Return the names of the shown figures that have nothing in them."""
+    state = page.reads()
+    return [
+        name
+        for name, figure in page.figures.items()
+        if figure.is_shown(state) and not any(is_drawn(figure, layer, state) for layer in figure.layers)
+    ]
+
+
 @functools.cache
-def _measured(lab: type[LabView], state: str, steps: int) -> dict[str, float]:
+def opened(lab: type[LabView], slug: str) -> LabView:
+    """Return the page of a lesson as it opens, the same for all tests, which only read it."""
+    return lab(link=f"lesson={slug}", served=True)
+
+
+@functools.cache
+def _found(lab: type[LabView], state: str, steps: int) -> tuple[dict[str, float], list[str]]:
     page = lab()
     assert page.model.restore(json.loads(state)) == []
     if steps:
@@ -44,18 +74,23 @@ def _measured(lab: type[LabView], state: str, steps: int) -> dict[str, float]:
             pass
     page._refresh([])
     assert page.status.problem == ""
-    return dict(page.measures())
+    return dict(page.measures()), empty(page)
+
+
+def found(
+    lab: type[LabView], lesson: Lesson, changed: Any = (), steps: int = 0
+) -> tuple[dict[str, float], list[str]]:
+    """Return the measures in a lesson's state with some settings changed, after so many steps of training, and which
+    figures are empty then.
+    """
+    if not changed and not steps:
+        page = opened(lab, lesson.slug)
+        return dict(page.measures()), empty(page)
+    return _found(lab, json.dumps({**lesson.state, **dict(changed)}), steps)
 
 
 def measured(lab: type[LabView], lesson: Lesson, changed: Any = (), steps: int = 0) -> dict[str, float]:
-    """Return the measures in a lesson's state with some settings changed, after so many steps of training."""
-    return _measured(lab, json.dumps({**lesson.state, **dict(changed)}), steps)
-
-
-@functools.cache
-def opened(lab: type[LabView], slug: str) -> LabView:
-    """Return the page of a lesson as it opens, the same for all tests, which only read it."""
-    return lab(link=f"lesson={slug}", served=True)
+    return found(lab, lesson, changed, steps)[0]
 
 
 @pytest.mark.parametrize(("lab", "lesson"), LESSONS)
@@ -79,37 +114,11 @@ def test_what_a_lesson_is_about_is_on_its_page(lab: type[LabView], lesson: Lesso
     assert [entry["key"] for entry in page.contents.words()["quick"]] == list(lesson.controls)
 
 
-def is_drawn(figure: Figure, layer: Layer, state: Any) -> bool:
-    """Return whether something of a layer lies within the limits of the axes; a line to read values from is nothing."""
-    table = layer.table(layer.values(state), figure.x, figure.y)
-    if layer.pinned or isinstance(layer, Guides) or not all(len(column) for column in table.values()):
-        return False
-    seen = np.ones(min(map(len, table.values())), dtype=bool)
-    for axis in (figure.x, figure.y):
-        if axis.heading in table and axis.scale != "names":
-            low, high = sorted(axis.between(state))
-            places = axis.place(table[axis.heading])
-            seen &= (places >= low) & (places <= high)
-    return bool(seen.any())
-
-
-@pytest.mark.parametrize("is_solved", [False, True], ids=["as it opens", "solved"])
 @pytest.mark.parametrize(("lab", "lesson"), LESSONS)
-def test_no_figure_of_a_lesson_is_empty(lab: type[LabView], lesson: Lesson, is_solved: bool) -> None:
-    page = lab(link=f"lesson={lesson.slug}", served=True) if is_solved else opened(lab, lesson.slug)
-    if is_solved:
-        assert page.lab.update(lesson.task.solution if lesson.task else {}) == []
-        if lesson.task and lesson.task.steps:
-            page.lab.prepare()
-            page.lab.run.step()
-        page._refresh([])
-    state = page.reads()
-    empty = [
-        name
-        for name, figure in page.figures.items()
-        if figure.is_shown(state) and not any(is_drawn(figure, layer, state) for layer in figure.layers)
-    ]
-    assert empty == []
+def test_no_figure_of_a_lesson_is_empty(lab: type[LabView], lesson: Lesson) -> None:
+    assert found(lab, lesson)[1] == []
+    if task := lesson.task:
+        assert found(lab, lesson, task.solution.items(), task.steps)[1] == []
 
 
 @pytest.mark.parametrize(("lab", "lesson"), LESSONS)
