@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from amtlib.train import TrainingRun
+from amtlib.train import TrainingPlan, TrainingRun
 from app.labs.fdn.view import FdnLab
 from app.page.part import LabPart
 from app.pool import TRAININGS
@@ -65,6 +65,40 @@ def test_the_page_of_a_class_trains_to_the_same_numbers_as_a_script(monkeypatch:
     assert page.lab.run.log == script.lab.run.log
     mine, theirs = (lab.run.snapshot(best=True).parameters for lab in (page.lab, script.lab) if lab.run)
     assert all(torch.equal(mine[name], theirs[name]) for name in theirs)
+
+
+@pytest.mark.parametrize("at_once", [True, False], ids=["before it is begun", "under way"])
+def test_settings_that_change_while_a_training_is_made_ready_are_not_trained(
+    at_once: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page, begun, changed = page_with(QUICK, monkeypatch), threading.Event(), threading.Event()
+    plan = TrainingPlan.run_and_warnings
+    late = TRAININGS.open if at_once else plan
+
+    def waits(*of: Any) -> Any:
+        begun.set()
+        assert changed.wait(60)
+        return late(*of)
+
+    if at_once:
+        monkeypatch.setattr(TRAININGS, "open", waits)
+    else:
+        monkeypatch.setattr(TrainingPlan, "run_and_warnings", waits)
+
+    async def press() -> None:
+        page.act("play")
+        await until(begun.is_set)
+        monkeypatch.setattr(TrainingPlan, "run_and_warnings", plan)
+        page.change(lambda: page.lab.update({"n.seed": 2}))
+        changed.set()
+        await until(lambda: page.status.notes or page.lab.run is not None)
+
+    asyncio.run(press())
+    assert page.lab.run is None
+    assert page.status.notes == [
+        "The settings changed while the training was being made ready; press Train again."
+    ]
+    assert page.trainer.content()["buttons"][0] == ["play", "Train"]
 
 
 def test_a_quick_run_lasts_long_enough_to_watch_with_the_same_numbers(

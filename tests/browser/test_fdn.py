@@ -50,7 +50,10 @@ def fresh(page: Page, query: str = SMALL) -> Page:
     if again.is_visible():
         again.click()
         expect(again).to_be_hidden(timeout=WAIT)
-    return led(page, query)
+    led(page, query)
+    # What the test before began, and did not wait for, ends without a run: the settings have changed.
+    expect(work.get_by_role("button", name="Getting ready …")).to_be_hidden(timeout=WAIT)
+    return page
 
 
 @pytest.fixture

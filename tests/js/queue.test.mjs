@@ -68,6 +68,15 @@ test("a button sends what was moved before it, even while a picture is awaited",
   assert.deepEqual(sent[3], set({level: 63}, 3))
 })
 
+test("a button sends where a drag in a figure ended before it, even while a picture is awaited", (context) => {
+  fakeTimers(context)
+  queue.point({figure: "times", x: 1, y: 2}, 1)
+  queue.point({figure: "times", x: 1, y: 3}, 1)
+  queue.set("level", 61, 1)
+  queue.ask({type: "undo"})
+  assert.deepEqual(sent.map(({type, y}) => [type, y]), [["point", 2], ["set", undefined], ["point", 3], ["undo", undefined]])
+})
+
 test("what is not answered is under way, at its newest value", (context) => {
   fakeTimers(context)
   assert.deepEqual(queue.underWay(), {})

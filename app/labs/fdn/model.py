@@ -29,6 +29,7 @@ from app.lessons import Measure, load_lessons
 from app.page.protocol import Table
 
 _RUNS = itertools.count(1)
+_CHANGED = "The settings changed while the training was being made ready; press Train again."
 #: What of a part can be changed, and the letter of its matrix.
 _PARTS = {"delay": "", "input": "b", "output": "c", "weight": "a"}
 #: Which network a measure is of, and how that is said.
@@ -180,27 +181,33 @@ class FdnModel(FdnFitting):
         except (ValueError, TypeError):  # it will be refused
             return False
 
-    def prepare(self) -> list[str]:
+    def prepare(self, asked: Hashable = None) -> list[str]:
         """Make a run for the present settings, if there is none; return what is to be said.
+
+        Parameters
+        ----------
+        asked : hashable, optional
+            The `run_key` of the moment in which a person asked for it.
 
         Raises
         ------
         ValueError
-            When the settings do not make a run: the sentence says what to change.
+            When the settings do not make a run, or are others by now: the sentence says what to do.
         """
         if self.run is not None:
             return []
+        key = self.run_key()
+        if asked not in (None, key):
+            raise ValueError(_CHANGED)
         target = self.target
         if self.goal.room and target is None:
             raise ValueError(NO_ROOM)
         if not any(self.trained().values()):
             raise ValueError("Nothing is trained: tick the feedback matrix, the input or the output gains.")
-        key, plan = self.run_key(), self.new_plan()
+        plan = self.new_plan()
         run, warned = plan.run_and_warnings()
         if key != self.run_key():
-            raise ValueError(
-                "The settings changed while the training was being made ready; press Train again."
-            )
+            raise ValueError(_CHANGED)
         self.run, self.plan, self._run_key, self._run_number = run, plan, key, next(_RUNS)
         self._runs += 1
         self.record = Record(self._runs, self.training.goal, self.values())

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import dataclass
@@ -243,13 +243,15 @@ class Trainer:
         elif not self._preparing:
             self._preparing = True
             self._show([])
-            self.preparation = asyncio.run_coroutine_threadsafe(self._prepare_aside(action), loop)
+            self.preparation = asyncio.run_coroutine_threadsafe(
+                self._prepare_aside(action, self._lab.run_key()), loop
+            )
 
-    async def _prepare_aside(self, action: str) -> None:
+    async def _prepare_aside(self, action: str, asked: Hashable) -> None:
         found: list[str] | Exception
         try:
             self._pool = await asyncio.to_thread(TRAININGS.open)
-            found = await asyncio.to_thread(self._lab.prepare)
+            found = await asyncio.to_thread(self._lab.prepare, asked)
         except (ValueError, FloatingPointError) as problem:
             found = problem
         except Exception:

@@ -87,7 +87,7 @@ export function createQueue(send, showComputing) {
       flush()
     },
     ask(message) {
-      if (!lost && isWaiting()) sendNext()
+      while (!lost && (pointed || isWaiting())) sendNext()
       send(message)
     },
     answered(number) {
