@@ -1,15 +1,16 @@
-"""What pages need of Panel and Bokeh beyond what these offer: each override and private member, with its reason.
+"""What we need of Panel, Bokeh and Tornado beyond what these offer: each member that is replaced, with its reason.
 
-Seen in Panel 1.9, panel-material-ui 0.16 and Bokeh 3.9; tests/app/test_upstream.py fails where a newer one differs.
-Not the server's own handlers of requests and websockets: those stand in :mod:`app.server`, and the same test lists
-what they rely on.
+Seen in Panel 1.9, panel-material-ui 0.16, Bokeh 3.9 and Tornado 6.6; tests/app/test_upstream.py fails where a newer one
+differs. Not here: the classes of :mod:`app.server` that take the place of the server's own, whose methods and private
+members the same test lists.
 """
 
 import hashlib
 import sys
 import textwrap
-from collections.abc import Iterable
-from functools import cache
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache, wraps
+from pathlib import Path
 from typing import Any
 
 import panel as pn
@@ -19,14 +20,25 @@ from bokeh.core.has_props import MetaHasProps
 from bokeh.core.serialization import Serializer
 from bokeh.core.types import ID
 from bokeh.document import Document
+from bokeh.embed.bundle import extension_dirs
 from bokeh.events import Event
 from bokeh.model import DataModel
 from bokeh.models import ImportedStyleSheet
+from bokeh.server import server as bokeh_server
+from bokeh.server.tornado import BokehTornado
+from bokeh.server.urls import per_app_patterns
+from panel import auth
+from panel.auth import BasicAuthProvider, LogoutHandler, OAuthLoginHandler
 from panel.custom import JSComponent
 from panel.io.state import set_curdoc
 from panel.theme.base import Design
 from panel.util import edit_readonly
 from panel_material_ui.base import MaterialComponent
+from tornado.httpserver import HTTPServer, _HTTPRequestContext
+from tornado.httputil import HTTPHeaders
+from tornado.web import RequestHandler
+
+# --- pages ---------------------------------------------------------------------------------------------------
 
 
 # Panel asks a component for each of its parameters, and param answers with a copy for that component alone, of 0.5 kB.
@@ -190,3 +202,93 @@ def open_sockets(servers: Iterable[Any]) -> set[Any]:
     """Return the websockets of these Bokeh servers; Bokeh has no public list of them."""
     connections = (each for server in servers for each in getattr(server, "_clients", ()))
     return {each._socket for each in connections if each._socket is not None}
+
+
+# --- the server, before it is made: see app/server/plugin.py ---------------------------------------------------
+
+
+def serve_through(
+    connections: type[HTTPServer], handlers: Mapping[type, type], fit: Callable[[BokehTornado], None]
+) -> None:
+    """Let Panel's server have these connections and handlers in place of its own, and be fitted once it is made.
+
+    Panel itself only takes additional addresses. Connections of its own have no limit and wait for an hour, and its
+    pages begin one session for their HTML and often another one for their websocket.
+    """
+    bokeh_server.HTTPServer = connections
+    per_app_patterns[:] = [(pattern, handlers.get(handler, handler)) for pattern, handler in per_app_patterns]
+    make = BokehTornado.__init__
+
+    @wraps(make)
+    def made(self: BokehTornado, *args: Any, **settings: Any) -> None:
+        make(self, *args, **settings)
+        fit(self)
+
+    BokehTornado.__init__ = made
+
+
+def offer_extensions(names: Iterable[str]) -> None:
+    """Let the server offer the scripts, styles and fonts of these packages alone; Bokeh offers all that it finds."""
+    for name in set(extension_dirs) - set(names):
+        del extension_dirs[name]
+    for name, folder in extension_dirs.items():
+        extension_dirs[name] = Path(
+            folder
+        ).resolve()  # a path with ".." is never the beginning of a request's
+
+
+def find_clients(address: Callable[[str, HTTPHeaders], str]) -> None:
+    """Let this decide who asks, by the address of the connection and the headers of the request.
+
+    Tornado takes headers by which a client claims an address from anybody once it is behind a proxy, and ``X-Real-Ip``,
+    which many proxies pass on as it came, before ``X-Forwarded-For``, which they all write.
+    """
+    plain = _HTTPRequestContext._apply_xheaders
+
+    def careful(self: _HTTPRequestContext, headers: HTTPHeaders) -> None:
+        peer = self.remote_ip
+        plain(self, headers)  # the protocol; a false one harms only the client that sends it
+        self.remote_ip = address(peer, headers)
+
+    _HTTPRequestContext._apply_xheaders = careful  # type: ignore[method-assign]
+
+
+def keep_cookies_safe() -> None:
+    """Let no script read a cookie, and no other site send it; and over https only, if the page came so.
+
+    Panel and Tornado leave this to whoever sets a cookie, and Panel does not.
+    """
+    plain = RequestHandler.set_cookie
+
+    def set_cookie(self: RequestHandler, name: str, value: str | bytes, *args: Any, **how: Any) -> None:
+        if self.request.protocol == "https":
+            how["secure"] = True
+        how["httponly"] = True
+        how.setdefault("samesite", "Lax")
+        plain(self, name, value, *args, **how)
+
+    RequestHandler.set_cookie = set_cookie  # type: ignore[method-assign]
+
+
+def log_in_through(
+    *,
+    way_on: Callable[[str], str],
+    password_handler: Callable[[Any], type],
+    live_user: Callable[[Any], Any],
+    log_out: Callable[[Any], Any],
+    way_back: Callable[[Any], str],
+    logged_in: Callable[[Any], Any],
+    say_why: Callable[..., None],
+) -> None:
+    """Let Panel's logins go through ours; `live_user`, `log_out` and `logged_in` are given Panel's own.
+
+    Panel compares passwords as fast as they come, leaves cookies valid after a logout, sends a student back to wherever
+    the address says, and shows what an address says as its own words.
+    """
+    auth._validate_next_url = way_on
+    BasicAuthProvider.login_handler = property(password_handler)
+    BasicAuthProvider.get_user = property(live_user(BasicAuthProvider.get_user.fget))
+    LogoutHandler.get = log_out(LogoutHandler.get)
+    OAuthLoginHandler._redirect_uri = property(way_back)
+    OAuthLoginHandler.set_auth_cookies = staticmethod(logged_in(OAuthLoginHandler.set_auth_cookies))
+    OAuthLoginHandler.write_error = say_why

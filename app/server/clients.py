@@ -14,7 +14,6 @@ from contextlib import asynccontextmanager
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from tornado.httpserver import _HTTPRequestContext
 from tornado.httputil import HTTPHeaders
 from tornado.netutil import is_valid_ip
 
@@ -203,28 +202,16 @@ def _believed(address: str) -> bool:
     return found is not None and (found.is_loopback or any(found in network for network in _PROXIES))
 
 
-def install() -> None:
-    """Ignore headers by which a client claims an address; called before the server is made.
-
-    Tornado takes such headers from anybody once it is behind a proxy, and ``X-Real-Ip``, which many proxies pass on
-    as it came, before ``X-Forwarded-For``, which they all write.
-    """
-    plain = _HTTPRequestContext._apply_xheaders
-
-    def careful(self: _HTTPRequestContext, headers: HTTPHeaders) -> None:
-        peer = self.remote_ip
-        plain(self, headers)  # the protocol; a false one harms only the client that sends it
-        last = headers.get("X-Forwarded-For", "").rsplit(",", 1)[-1].strip()
-        self.remote_ip = peer
-        if not is_valid_ip(last):
-            return
+def asking(peer: str, headers: HTTPHeaders) -> str:
+    """Return the address of the client behind a connection: what a proxy says of it, if that proxy is trusted."""
+    last = headers.get("X-Forwarded-For", "").rsplit(",", 1)[-1].strip()
+    if is_valid_ip(last):
         if _believed(peer):
-            self.remote_ip = last
-        elif peer not in _UNKNOWN and len(_UNKNOWN) < 10:
+            return last
+        if peer not in _UNKNOWN and len(_UNKNOWN) < 10:
             _UNKNOWN.add(peer)
             _LOG.warning(
                 "%s says for whom it asks, and is not believed; if it is your proxy, name it in AMTLAB_PROXIES",
                 peer,
             )
-
-    _HTTPRequestContext._apply_xheaders = careful  # type: ignore[method-assign]
+    return peer

@@ -14,7 +14,6 @@ from collections.abc import Awaitable, Iterable
 from datetime import timedelta
 from typing import Any
 
-from bokeh.server import server as bokeh_server
 from tornado import gen
 from tornado.httpserver import HTTPServer
 from tornado.httputil import (
@@ -227,8 +226,3 @@ class Connections(HTTPServer):
 
 def _nothing() -> None:
     """Stands in for a listener while none is accepted from."""
-
-
-def install() -> None:
-    """Let Bokeh serve with these connections; before the server is made."""
-    bokeh_server.HTTPServer = Connections

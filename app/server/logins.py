@@ -16,13 +16,12 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
 
-import panel.auth
 from bokeh.server.util import check_allowlist
 from panel.auth import BasicAuthProvider, BasicLoginHandler, LogoutHandler, OAuthLoginHandler
 from panel.config import config
 from tornado.web import HTTPError, RequestHandler
 
-from app import state
+from app import state, upstream
 from app.server import access, clients
 from app.server.tries import EndedLogins, Tries
 
@@ -291,33 +290,19 @@ def _say_why(self: OAuthLoginHandler, status_code: int, **how: Any) -> None:
     self.write(self._error_template.render(error_msg=SENTENCES.get(code, UNKNOWN_REASON)))
 
 
-# --- cookies -----------------------------------------------------------------------------------------------
-
-
-def _careful_cookies() -> None:
-    """From now on let no script read a cookie, and no other site send it; and over https only, if the page came so."""
-    plain = RequestHandler.set_cookie
-
-    def set_cookie(self: RequestHandler, name: str, value: str | bytes, *args: Any, **how: Any) -> None:
-        if self.request.protocol == "https":
-            how["secure"] = True
-        how["httponly"] = True
-        how.setdefault("samesite", "Lax")
-        plain(self, name, value, *args, **how)
-
-    RequestHandler.set_cookie = set_cookie  # type: ignore[method-assign]
+# --- all of it ---------------------------------------------------------------------------------------------
 
 
 def install() -> None:
     """Let this process log in this way; before the server is made."""
-    _careful_cookies()
     config.oauth_expiry = LASTS_DAYS
-    panel.auth._validate_next_url = _panels_way_on
-    BasicAuthProvider.login_handler = property(_password_login)
-    BasicAuthProvider.get_user = property(_live_user(BasicAuthProvider.get_user.fget))
-    LogoutHandler.get = _log_out(LogoutHandler.get)
-    OAuthLoginHandler._redirect_uri = property(_way_back)
-    OAuthLoginHandler.set_auth_cookies = staticmethod(
-        _logged_in_elsewhere(OAuthLoginHandler.set_auth_cookies)
+    upstream.keep_cookies_safe()
+    upstream.log_in_through(
+        way_on=_panels_way_on,
+        password_handler=_password_login,
+        live_user=_live_user,
+        log_out=_log_out,
+        way_back=_way_back,
+        logged_in=_logged_in_elsewhere,
+        say_why=_say_why,
     )
-    OAuthLoginHandler.write_error = _say_why

@@ -7,11 +7,10 @@ half the time a second one for the websocket, which lands on the other process a
 
 from typing import Any
 
-from bokeh.server.urls import per_app_patterns
 from bokeh.util.token import generate_jwt_token, generate_session_id
 from panel.config import config
 from panel.io.resources import Resources
-from panel.io.server import DocHandler, WSHandler, server_html_page_for_session
+from panel.io.server import DocHandler, server_html_page_for_session
 from panel.io.state import set_curdoc
 from tornado.web import RequestHandler, authenticated
 
@@ -20,7 +19,6 @@ from app.landing import nowhere_html
 from app.page.link import LONGEST
 from app.server import clients, headers
 from app.server.sessions import forget_wishes
-from app.server.sockets import PageSocket
 from app.site import LABS
 
 _THEMES = ("default", "dark")
@@ -106,9 +104,3 @@ class NotFound(RequestHandler):
 
     def check_xsrf_cookie(self) -> None:
         """Let every request learn that there is nothing."""
-
-
-def install() -> None:
-    """Let Panel serve pages this way; before the server is made."""
-    ours = {DocHandler: PageHandler, WSHandler: PageSocket}
-    per_app_patterns[:] = [(pattern, ours.get(handler, handler)) for pattern, handler in per_app_patterns]

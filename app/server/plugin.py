@@ -1,17 +1,18 @@
 """What `panel serve --plugins app.server.plugin` adds to Panel's server: addresses, pages, headers, log, a good end.
 
-Panel itself only offers additional addresses (`ROUTES`), so the rest is patched in when the server is made. Import it
-nowhere else: importing it changes how this process serves.
+Panel itself only offers additional addresses (`ROUTES`); the rest takes the place of its own, in `app.upstream`. Import
+it nowhere else: importing it changes how this process serves.
 """
 
-import functools
 import os
-from typing import Any
 
 from bokeh.server.tornado import BokehTornado
+from panel.io.server import DocHandler, WSHandler
 
-from app import state
-from app.server import access, bounded_log, clients, connections, headers, logins, pages, routes
+from app import state, upstream
+from app.server import access, bounded_log, clients, headers, logins, pages, routes
+from app.server.connections import Connections
+from app.server.sockets import PageSocket
 from app.server.warm import is_shared, or_end, warm_up
 
 
@@ -28,20 +29,9 @@ def _fit(server: BokehTornado) -> None:
     server.settings["default_handler_class"] = pages.NotFound
 
 
-def _fitted(make: Any) -> Any:
-    @functools.wraps(make)
-    def made(self: BokehTornado, *args: Any, **settings: Any) -> None:
-        make(self, *args, **settings)
-        _fit(self)
-
-    return made
-
-
-clients.install()
-connections.install()
-pages.install()
+upstream.serve_through(Connections, {DocHandler: pages.PageHandler, WSHandler: PageSocket}, _fit)
+upstream.find_clients(clients.asking)
 logins.install()
-BokehTornado.__init__ = _fitted(BokehTornado.__init__)
 if "AMTLAB_PROCESSES" in os.environ and is_shared():  # in the server alone, before its processes part
     with or_end(1):
         warm_up()

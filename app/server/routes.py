@@ -4,10 +4,8 @@ Panel's ``/components/...`` imports any module that an address names, Bokeh's ``
 site; neither is needed. What a new version of them adds is not served until it is on the list.
 """
 
-from pathlib import Path
 from typing import Any, Final
 
-from bokeh.embed.bundle import extension_dirs
 from bokeh.server.tornado import BokehTornado
 from bokeh.server.views.ico_handler import IcoHandler
 from bokeh.server.views.multi_root_static_handler import MultiRootStaticHandler
@@ -16,6 +14,7 @@ from panel.auth import BasicLoginHandler, LogoutHandler, OAuthLoginHandler
 from tornado.routing import PathMatches, Rule
 from tornado.web import RequestHandler
 
+from app import upstream
 from app.landing import DOCUMENTATION
 from app.page.script import WORKLET
 from app.server import documentation, listening
@@ -81,7 +80,4 @@ def keep_needed(server: BokehTornado) -> None:
     for handler in (*_PAGE, *_THEIRS, *(kind for _, kind, _ in OURS)):
         if handler not in kept and handler not in _OPTIONAL:
             raise RuntimeError(f"no address of {handler.__name__} is left: see app/server/routes.py")
-    for name in set(extension_dirs) - set(_EXTENSIONS):
-        del extension_dirs[name]
-    for name, folder in extension_dirs.items():
-        extension_dirs[name] = Path(folder).resolve()
+    upstream.offer_extensions(_EXTENSIONS)

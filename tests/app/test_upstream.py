@@ -1,7 +1,7 @@
 """What the app relies on in Panel, Bokeh and Tornado without their promise: this fails where a new version differs.
 
-When it does: read what has changed, mend `app.upstream` or the module of `app.server` that is named here, use the
-pages, and write down the new version.
+When it does: read what has changed, mend `app.upstream` or the class in the module of `app.server` that is named here,
+use the pages, and write down the new version.
 """
 
 import ast
@@ -9,6 +9,7 @@ import hashlib
 import importlib
 import inspect
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ from app.upstream import (
 )
 
 ROOT = Path(__file__).resolve().parents[2]
+OTHERS = {"panel", "panel_material_ui", "bokeh", "tornado", "holoviews"}
 
 
 def test_the_versions_are_those_that_were_looked_at() -> None:
@@ -57,23 +59,26 @@ def test_the_versions_are_those_that_were_looked_at() -> None:
     assert {name: ".".join(version.split(".")[:2]) for name, version in versions.items()} == seen
 
 
-def test_on_the_pages_side_nothing_private_of_others_is_used_elsewhere() -> None:
-    for path in (ROOT / "app").rglob("*.py"):
-        if path == ROOT / "app" / "upstream.py" or path.is_relative_to(ROOT / "app" / "server"):
-            continue
+def modules() -> Iterator[tuple[Path, ast.Module, set[str]]]:
+    """Yield each module that imports something of others, with the names that stand for it, but `app.upstream`."""
+    for path in sorted((ROOT / "app").rglob("*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
-        imported = {
-            name.split(".")[0]
-            for node in ast.walk(tree)
-            for name in (
-                [alias.name for alias in node.names]
-                if isinstance(node, ast.Import)
-                else [node.module or ""]
-                if isinstance(node, ast.ImportFrom)
-                else []
-            )
-        }
-        if not imported & {"panel", "panel_material_ui", "bokeh", "tornado", "holoviews"}:
+        names = set()
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                whole = [(alias.asname or alias.name, alias.name) for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                whole = [(alias.asname or alias.name, node.module or "") for alias in node.names]
+            else:
+                continue
+            names |= {name.split(".")[0] for name, module in whole if module.split(".")[0] in OTHERS}
+        if names and path != ROOT / "app" / "upstream.py":
+            yield path, tree, names
+
+
+def test_on_the_pages_side_nothing_private_of_others_is_used_elsewhere() -> None:
+    for path, tree, _ in modules():
+        if path.is_relative_to(ROOT / "app" / "server"):
             continue
         private = [
             ast.unparse(node)
@@ -84,6 +89,34 @@ def test_on_the_pages_side_nothing_private_of_others_is_used_elsewhere() -> None
             and not (isinstance(node.value, ast.Name) and node.value.id in ("self", "cls"))
         ]
         assert not private, path
+
+
+def replaced(tree: ast.Module, names: set[str]) -> list[str]:
+    """Return what a module sets or deletes of what it has imported by these names, but for documented settings."""
+    found = []
+    for node in ast.walk(tree):
+        targets: Sequence[ast.expr] = ()
+        if isinstance(node, ast.Assign | ast.Delete):
+            targets = node.targets
+        elif isinstance(node, ast.AugAssign | ast.AnnAssign):
+            targets = [node.target]
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("setattr", "delattr"):
+            targets = [ast.Attribute(node.args[0], "?")]
+        for target in targets:
+            root = target
+            while isinstance(root, ast.Attribute | ast.Subscript):
+                root = root.value
+            within = root is not target and isinstance(root, ast.Name) and root.id in names
+            if within and not ast.unparse(target).startswith(("config.", "pn.config.")):
+                found.append(ast.unparse(target))
+    return found
+
+
+def test_nothing_of_others_is_replaced_elsewhere() -> None:
+    assert len(list(modules())) > 20
+    assert {str(path): found for path, tree, names in modules() if (found := replaced(tree, names))} == {}
+    wrong = "Y.z = 1\ndel Y[0]\nsetattr(pn.io, 'a', 1)\npn.config.b = 2\nY = 3\nx.z = 4"
+    assert replaced(ast.parse(wrong), {"pn", "Y"}) == ["Y.z", "Y[0]", "pn.io.?"]
 
 
 # ---------------------------------------------------------------- the pages: what is overridden, and still for a reason

@@ -18,6 +18,7 @@ from app.server import clients, pace
 from app.server.pace import PacedProtocol
 from app.server.refusals import SILENT, TOO_MANY, UNREAD
 from app.server.sockets import PageSocket
+from app.upstream import find_clients
 from tests.serving import Server, free_port, served
 from tests.wire import PING, Closed, Wire, page, token_of, told
 
@@ -359,7 +360,7 @@ def test_an_address_in_a_header_counts_where_a_known_proxy_wrote_it(
 ) -> None:
     monkeypatch.setattr(clients, "_PROXIES", clients.networks(proxies))
     monkeypatch.setattr(_HTTPRequestContext, "_apply_xheaders", _HTTPRequestContext._apply_xheaders)
-    clients.install()
+    find_clients(clients.asking)
     context = object.__new__(_HTTPRequestContext)
     context.remote_ip, context.protocol, context.trusted_downstream = peer, "http", set()
     context._apply_xheaders(HTTPHeaders({**asked, "X-Forwarded-Proto": "https"}))
