@@ -198,13 +198,7 @@ def define_what_is_shown() -> None:
     Document.to_json = with_its_own
 
 
-def open_sockets(servers: Iterable[Any]) -> set[Any]:
-    """Return the websockets of these Bokeh servers; Bokeh has no public list of them."""
-    connections = (each for server in servers for each in getattr(server, "_clients", ()))
-    return {each._socket for each in connections if each._socket is not None}
-
-
-# --- the server, before it is made: see app/server/plugin.py ---------------------------------------------------
+# --- the server; before it is made, but for its sockets: see app/server/plugin.py ------------------------------
 
 
 def serve_through(
@@ -232,9 +226,8 @@ def offer_extensions(names: Iterable[str]) -> None:
     for name in set(extension_dirs) - set(names):
         del extension_dirs[name]
     for name, folder in extension_dirs.items():
-        extension_dirs[name] = Path(
-            folder
-        ).resolve()  # a path with ".." is never the beginning of a request's
+        # A path with ".." in it is never the beginning of what Tornado asks for.
+        extension_dirs[name] = Path(folder).resolve()
 
 
 def find_clients(address: Callable[[str, HTTPHeaders], str]) -> None:
@@ -256,7 +249,7 @@ def find_clients(address: Callable[[str, HTTPHeaders], str]) -> None:
 def keep_cookies_safe() -> None:
     """Let no script read a cookie, and no other site send it; and over https only, if the page came so.
 
-    Panel and Tornado leave this to whoever sets a cookie, and Panel does not.
+    Tornado leaves this to whoever sets a cookie; Panel does the first alone, and not for all of its own.
     """
     plain = RequestHandler.set_cookie
 
@@ -282,8 +275,8 @@ def log_in_through(
 ) -> None:
     """Let Panel's logins go through ours; `live_user`, `log_out` and `logged_in` are given Panel's own.
 
-    Panel compares passwords as fast as they come, leaves cookies valid after a logout, sends a student back to wherever
-    the address says, and shows what an address says as its own words.
+    Panel compares passwords as fast as they come, leaves cookies valid after a logout, leads to any path of the host
+    after a login, believes the host that a request names, and shows what an address says as its own words.
     """
     auth._validate_next_url = way_on
     BasicAuthProvider.login_handler = property(password_handler)
@@ -292,3 +285,9 @@ def log_in_through(
     OAuthLoginHandler._redirect_uri = property(way_back)
     OAuthLoginHandler.set_auth_cookies = staticmethod(logged_in(OAuthLoginHandler.set_auth_cookies))
     OAuthLoginHandler.write_error = say_why
+
+
+def open_sockets(servers: Iterable[Any]) -> set[Any]:
+    """Return the websockets of these Bokeh servers; Bokeh has no public list of them."""
+    connections = (each for server in servers for each in getattr(server, "_clients", ()))
+    return {each._socket for each in connections if each._socket is not None}

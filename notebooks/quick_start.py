@@ -1,5 +1,6 @@
-"""What reading and running notebooks takes less time with: pytest imports it before its plugins (`addopts` in
-pyproject.toml), and each kernel that a test starts runs it first (`conftest.py`), which takes 2 of 13 s of a core.
+"""Makes reading and running notebooks quicker: a tutorial's test takes 10.8 s of a core instead of 12.9.
+pytest imports it before its plugins (`addopts` in pyproject.toml), and each kernel that a test starts runs it first
+(conftest.py).
 """
 
 import gc

@@ -202,7 +202,7 @@ def _believed(address: str) -> bool:
     return found is not None and (found.is_loopback or any(found in network for network in _PROXIES))
 
 
-def asking(peer: str, headers: HTTPHeaders) -> str:
+def client_address(peer: str, headers: HTTPHeaders) -> str:
     """Return the address of the client behind a connection: what a proxy says of it, if that proxy is trusted."""
     last = headers.get("X-Forwarded-For", "").rsplit(",", 1)[-1].strip()
     if is_valid_ip(last):

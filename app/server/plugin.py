@@ -30,7 +30,7 @@ def _fit(server: BokehTornado) -> None:
 
 
 upstream.serve_through(Connections, {DocHandler: pages.PageHandler, WSHandler: PageSocket}, _fit)
-upstream.find_clients(clients.asking)
+upstream.find_clients(clients.client_address)
 logins.install()
 if "AMTLAB_PROCESSES" in os.environ and is_shared():  # in the server alone, before its processes part
     with or_end(1):

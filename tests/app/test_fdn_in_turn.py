@@ -67,28 +67,28 @@ def test_the_page_of_a_class_trains_to_the_same_numbers_as_a_script(monkeypatch:
     assert all(torch.equal(mine[name], theirs[name]) for name in theirs)
 
 
-@pytest.mark.parametrize("at_once", [True, False], ids=["before it is begun", "under way"])
+@pytest.mark.parametrize(
+    ("of", "name"),
+    [(TRAININGS, "open"), (TrainingPlan, "run_and_warnings")],
+    ids=["before it is begun", "under way"],
+)
 def test_settings_that_change_while_a_training_is_made_ready_are_not_trained(
-    at_once: bool, monkeypatch: pytest.MonkeyPatch
+    of: Any, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page, begun, changed = page_with(QUICK, monkeypatch), threading.Event(), threading.Event()
-    plan = TrainingPlan.run_and_warnings
-    late = TRAININGS.open if at_once else plan
+    plain = getattr(of, name)
 
-    def waits(*of: Any) -> Any:
+    def waits(*given: Any) -> Any:
         begun.set()
         assert changed.wait(60)
-        return late(*of)
+        return plain(*given)
 
-    if at_once:
-        monkeypatch.setattr(TRAININGS, "open", waits)
-    else:
-        monkeypatch.setattr(TrainingPlan, "run_and_warnings", waits)
+    monkeypatch.setattr(of, name, waits)
 
     async def press() -> None:
         page.act("play")
         await until(begun.is_set)
-        monkeypatch.setattr(TrainingPlan, "run_and_warnings", plan)
+        monkeypatch.setattr(of, name, plain)
         page.change(lambda: page.lab.update({"n.seed": 2}))
         changed.set()
         await until(lambda: page.status.notes or page.lab.run is not None)

@@ -257,9 +257,43 @@ def test_the_models_of_the_page_have_the_class_names_that_its_gate_and_script_lo
 
 # ---------------------------------------------------------------- the server
 
-#: Module of `app.server` -> what it overrides, wraps or reads -> parameters, None of what is not called.
+#: `app.upstream`, which replaces, or a module of `app.server`, which overrides or reads -> what -> its parameters, None
+#: of what is not called.
 SERVER: dict[str, dict[str, list[str] | None]] = {
-    "ending": {"bokeh.server.tornado.BokehTornado.__init__": None},
+    "upstream": {
+        "bokeh.embed.bundle.extension_dirs": None,
+        "bokeh.server.server.HTTPServer": None,
+        "bokeh.server.tornado.BokehTornado.__init__": None,
+        "bokeh.server.urls.per_app_patterns": None,
+        "tornado.httpserver._HTTPRequestContext._apply_xheaders": ["self", "headers"],
+        "tornado.web.RequestHandler.set_cookie": [
+            "self",
+            "name",
+            "value",
+            "domain",
+            "expires",
+            "path",
+            "expires_days",
+            "max_age",
+            "httponly",
+            "secure",
+            "samesite",
+            "kwargs",
+        ],
+        "panel.auth._validate_next_url": ["next_url"],
+        "panel.auth.BasicAuthProvider.login_handler": None,
+        "panel.auth.BasicAuthProvider.get_user": None,
+        "panel.auth.LogoutHandler.get": ["self"],
+        "panel.auth.OAuthLoginHandler._redirect_uri": None,
+        "panel.auth.OAuthLoginHandler.set_auth_cookies": [
+            "handler",
+            "id_token",
+            "access_token",
+            "refresh_token",
+            "expires_in",
+        ],
+        "panel.auth.OAuthLoginHandler.write_error": ["self", "status_code", "kwargs"],
+    },
     "sockets": {
         "panel.io.server.WSHandler.open": ["self", "args", "kwargs"],
         "panel.io.server.WSHandler._async_open": ["self", "token"],
@@ -279,36 +313,20 @@ SERVER: dict[str, dict[str, list[str] | None]] = {
         "panel.io.server.DocHandler.get": ["self", "args", "kwargs"],
         "panel.io.server.DocHandler.get_session": ["self"],
         "panel.io.server.DocHandler._generate_token_payload": ["self"],
-        "bokeh.server.urls.per_app_patterns": None,
     },
     "sessions": {
         "bokeh.util.token._TOKEN_ZLIB_KEY": None,
         "bokeh.util.token.check_session_id_signature": ["session_id", "secret_key", "signed"],
     },
     "connections": {
-        "bokeh.server.server.HTTPServer": None,
         "tornado.httpserver.HTTPServer.start_request": ["self", "server_conn", "request_conn"],
         "tornado.httpserver.HTTPServer.on_close": ["self", "server_conn"],
         "tornado.tcpserver.TCPServer.add_sockets": ["self", "sockets"],
         "tornado.tcpserver.TCPServer.start": ["self", "num_processes", "max_restarts"],
     },
-    "clients": {"tornado.httpserver._HTTPRequestContext._apply_xheaders": ["self", "headers"]},
     "logins": {
-        "panel.auth._validate_next_url": ["next_url"],
-        "panel.auth.BasicAuthProvider.login_handler": None,
-        "panel.auth.BasicAuthProvider.get_user": None,
         "panel.auth.BasicLoginHandler._login_template": None,
-        "panel.auth.LogoutHandler.get": ["self"],
-        "panel.auth.OAuthLoginHandler._redirect_uri": None,
         "panel.auth.OAuthLoginHandler._error_template": None,
-        "panel.auth.OAuthLoginHandler.set_auth_cookies": [
-            "handler",
-            "id_token",
-            "access_token",
-            "refresh_token",
-            "expires_in",
-        ],
-        "panel.auth.OAuthLoginHandler.write_error": ["self", "status_code", "kwargs"],
     },
 }
 #: Fields that have no declaration: the class that sets them -> their names.

@@ -188,6 +188,15 @@ def places(page: Page) -> dict[str, list[float]]:
     return found
 
 
+def moved(before: dict[str, list[float]], after: dict[str, list[float]]) -> dict[str, list[float]]:
+    """Return the figures whose box has moved or changed by more than 1 px, and how."""
+    assert before.keys() == after.keys()
+    differences = {
+        name: [b - a for a, b in zip(box, after[name], strict=True)] for name, box in before.items()
+    }
+    return {name: each for name, each in differences.items() if max(map(abs, each)) > 1}
+
+
 #: Returns, two frames later, how many texts have been painted and how many movements of the page go on.
 _UNDER_WAY = """async () => {
   for (let frames = 0; frames < 2; frames += 1) await new Promise(requestAnimationFrame)

@@ -8,7 +8,8 @@ import pytest
 from playwright.sync_api import Dialog, Locator, Page, expect
 
 from tests.browser.conftest import NewPage
-from tests.browser.steps import led
+from tests.browser.letters import moved, places, settled
+from tests.browser.steps import led, visited
 from tests.serving import Server
 
 WAIT = 30_000  # ms: the machine may be busy; nothing here takes long by itself
@@ -217,6 +218,26 @@ def test_two_people_train_at_once_and_the_server_stays_well(
     assert page.locator(".summary").inner_text() != other.locator(".summary").inner_text()
     with urllib.request.urlopen(f"{server.url}/health", timeout=10) as answer:
         assert json.load(answer)["status"] == "ok"
+
+
+@pytest.mark.parametrize("slug", ["fdn", "ear_and_room"])
+def test_no_figure_moves_while_a_network_is_trained(
+    server: Server, lab: Callable[[str], Page], page: Page, slug: str
+) -> None:
+    query = "n.lines=4&t.steps=60&t.nfft=16384"
+    trained = lab(query) if slug == "fdn" else visited(page, server, f"{slug}?{query}")
+    before = settled(trained, 250)
+    button(trained, "Train").click(timeout=WAIT)
+    seen: dict[str, list[float]] = {}
+    summary = trained.locator(".summary")
+    for _ in range(600):  # a worker that begins on a busy machine takes its time
+        trained.wait_for_timeout(100)
+        seen |= moved(before, places(trained))
+        if "All 60 steps are done" in summary.inner_text():
+            break
+    expect(summary).to_contain_text("All 60 steps are done")
+    seen |= moved(before, settled(trained))
+    assert seen == {}
 
 
 def test_a_decay_time_is_dragged_or_moved_by_key_and_taken_back_at_once(lab: Callable[[str], Page]) -> None:

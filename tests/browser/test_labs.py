@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 from app.site import LABS
 from tests.browser.axe import violations
 from tests.browser.conftest import NewPage
-from tests.browser.letters import NOTE_TEXTS, at, boxes, cut, cut_in_files, places, settled, smallest
+from tests.browser.letters import NOTE_TEXTS, at, boxes, cut, cut_in_files, moved, places, settled, smallest
 from tests.browser.steps import WAIT, led, toggle_theme, visited, wait_until
 from tests.serving import Server
 
@@ -179,15 +179,6 @@ def test_no_text_is_cut_in_a_file(lab: tuple[str, Page]) -> None:
     assert page.evaluate(OUTSIDE_OF_SVG, svg) == []
 
 
-def moved(before: dict[str, list[float]], after: dict[str, list[float]]) -> dict[str, list[float]]:
-    """Return the figures whose box has moved or changed by more than 1 px, and how."""
-    assert before.keys() == after.keys()
-    differences = {
-        name: [b - a for a, b in zip(box, after[name], strict=True)] for name, box in before.items()
-    }
-    return {name: each for name, each in differences.items() if max(map(abs, each)) > 1}
-
-
 def nothing_jumps(page: Page, controls: str) -> None:
     """Play a sound, move a setting, type a wrong one, and check that all figures keep their places."""
     before = places(page)
@@ -303,37 +294,8 @@ def test_no_text_of_a_lesson_is_cut_and_axe_finds_nothing_in_the_dark_on_a_phone
     assert {lesson: faults for lesson, faults in found.items() if faults} == {}
 
 
-#: The labs with the most figures, the longest tools and the most sections; the others are made of the same parts.
-LARGEST = ("fdn", "filterbank", "loudness")
-#: Labs whose networks are trained.
-TRAINED = ("fdn", "ear_and_room")
-
-
 def test_no_text_is_cut_on_a_small_screen_and_no_figure_moves_there_either(lab: tuple[str, Page]) -> None:
-    slug, page = lab
-    if slug not in LARGEST:
-        pytest.skip(f"{slug} is made of the same parts as {', '.join(LARGEST)}")
-    led(page, "")
+    page = led(lab[1], "")
     found = {size: faults_on(page, *size) for size in SMALL_SCREENS}
     assert {size: faults for size, faults in found.items() if faults} == {}
     nothing_jumps(page, ".quick")
-
-
-def test_no_figure_moves_while_a_network_is_trained(lab: tuple[str, Page]) -> None:
-    slug, page = lab
-    if slug not in TRAINED:
-        pytest.skip(f"{slug} trains no network")
-    at(page, *DESK)
-    led(page, "n.lines=4&t.steps=60&t.nfft=16384")
-    before = settled(page, 250)
-    page.get_by_role("button", name="Train", exact=True).click(timeout=WAIT)
-    seen: dict[str, list[float]] = {}
-    summary = page.locator(".summary")
-    for _ in range(600):  # a worker that begins on a busy machine takes its time
-        page.wait_for_timeout(100)
-        seen |= moved(before, places(page))
-        if "All 60 steps are done" in summary.inner_text():
-            break
-    expect(summary).to_contain_text("All 60 steps are done")
-    seen |= moved(before, settled(page))
-    assert seen == {}

@@ -360,7 +360,7 @@ def test_an_address_in_a_header_counts_where_a_known_proxy_wrote_it(
 ) -> None:
     monkeypatch.setattr(clients, "_PROXIES", clients.networks(proxies))
     monkeypatch.setattr(_HTTPRequestContext, "_apply_xheaders", _HTTPRequestContext._apply_xheaders)
-    find_clients(clients.asking)
+    find_clients(clients.client_address)
     context = object.__new__(_HTTPRequestContext)
     context.remote_ip, context.protocol, context.trusted_downstream = peer, "http", set()
     context._apply_xheaders(HTTPHeaders({**asked, "X-Forwarded-Proto": "https"}))
